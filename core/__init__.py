@@ -1,0 +1,1 @@
+"""LatentSteer's library, with no host: generators, energies, translators and refiners."""

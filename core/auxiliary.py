@@ -1,0 +1,125 @@
+"""Frozen auxiliary models f: images to the condition space that samples are steered in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .conditions import Condition
+from .errors import ConditionMismatch
+
+__all__ = ["Auxiliary", "Classifier", "Discriminator"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+
+
+@runtime_checkable
+class Auxiliary(Protocol):
+    """Any frozen f: images in [0, 1] to rows of its condition space."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """The sha256 of its weights; conditions and translators remember it."""
+        ...
+
+    @property
+    def embed_dim(self) -> int:
+        """Numbers in one condition."""
+        ...
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The networks."""
+        ...
+
+    def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
+        """The condition f(x), what a translator learns to invert."""
+        ...
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A frozen classifier p(c given x); its condition space is the probability vectors.
+
+    Attributes:
+        name: for people.
+        id: the sha256 of its weights.
+        module: the network.
+        classes: their names, in the order of the logits.
+        logits: images in [0, 1] to one logit per class, through the module.
+        features: images to the penultimate layer, for distances between sets of images.
+    """
+
+    name: str
+    id: str
+    module: nn.Module
+    classes: tuple[str, ...]
+    logits: Callable[[Images4], Float[Tensor, "batch classes"]]
+    features: Callable[[Images4], Float[Tensor, "batch features"]]
+
+    @property
+    def embed_dim(self) -> int:
+        """One number per class."""
+        return len(self.classes)
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The network."""
+        return (self.module,)
+
+    def embed(self, images: Images4) -> Float[Tensor, "batch classes"]:
+        """The probabilities of the classes."""
+        return self.logits(images).softmax(dim=1)
+
+    def condition(self, classes: Sequence[int | str]) -> Condition:
+        """One one-hot row per entry.
+
+        Args:
+            classes: names, or numbers counted from 0.
+
+        Raises:
+            ConditionMismatch: no entry, or one that is no class of this classifier.
+        """
+        if not classes:
+            raise ConditionMismatch(f"No class given. {self._offer()}")
+        numbers = [self._number(entry) for entry in classes]
+        hot = torch.nn.functional.one_hot(torch.tensor(numbers), len(self.classes)).float()
+        return Condition(hot, tuple(self.classes[n] for n in numbers), self.id, self.name)
+
+    def _number(self, entry: int | str) -> int:
+        if isinstance(entry, str) and entry in self.classes:
+            return self.classes.index(entry)
+        try:
+            number = int(entry)
+        except ValueError:
+            number = -1
+        if not 0 <= number < len(self.classes):
+            raise ConditionMismatch(f"{self.name!r} has no class {entry!r}. {self._offer()}")
+        return number
+
+    def _offer(self) -> str:
+        shown = ", ".join(self.classes[:20]) + (" ..." if len(self.classes) > 20 else "")
+        return f"There are {len(self.classes)}, by name or by number from 0: {shown}."
+
+
+@dataclass(frozen=True)
+class Discriminator:
+    """A generator's frozen opponent D: real images get high logits.
+
+    Attributes:
+        module: the network.
+        logits: images in [0, 1] to one logit each.
+        features: images to what the logit is a linear function of.
+    """
+
+    module: nn.Module
+    logits: Callable[[Images4], Float[Tensor, " batch"]]
+    features: Callable[[Images4], Float[Tensor, "batch features"]]

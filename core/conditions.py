@@ -1,0 +1,61 @@
+"""What samples are steered towards: rows in the condition space of one auxiliary."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .errors import ConditionMismatch
+
+__all__ = ["Condition"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Rows of a condition space, c in the papers.
+
+    Attributes:
+        embedding: (rows, embed). One row serves every sample; more rows go to one sample each.
+        labels: a short name per row, for pictures and reports.
+        auxiliary: the id of the auxiliary in whose condition space the rows lie.
+        auxiliary_name: its name, for messages.
+    """
+
+    embedding: Float[Tensor, "rows embed"]
+    labels: tuple[str, ...]
+    auxiliary: str
+    auxiliary_name: str
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != len(self.embedding):
+            raise ConditionMismatch(
+                f"{len(self.labels)} labels for {len(self.embedding)} rows of a condition."
+            )
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def at(self, rows: Sequence[int], like: Tensor) -> Float[Tensor, "batch embed"]:
+        """The condition of these samples, placed and typed like `like`."""
+        embedding = self.embedding.to(like)
+        if len(self) == 1:
+            return embedding.expand(len(rows), -1)
+        return embedding[torch.as_tensor(rows, device=like.device)]
+
+    def check_batch(self, batch: int) -> None:
+        """Refuses a batch that has neither one row for all nor a row each."""
+        if len(self) not in (1, batch):
+            raise ConditionMismatch(
+                f"The condition has {len(self)} rows and the batch {batch} samples. Give one row "
+                "for all samples or a row per sample."
+            )
+
+    def check_auxiliary(self, auxiliary: str, name: str) -> None:
+        """Refuses an auxiliary other than the one that made the condition."""
+        if auxiliary != self.auxiliary:
+            raise ConditionMismatch(
+                f"The condition was made by {self.auxiliary_name!r}, but {name!r} was given. "
+                f"Make the condition with {name!r}, or load {self.auxiliary_name!r}."
+            )

@@ -1,0 +1,117 @@
+"""Telling what a model file is from its contents alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from torch import nn
+
+from .checkpoints import Checkpoint
+from .errors import CheckpointError
+
+__all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
+
+Loaded = TypeVar("Loaded")
+KEYS_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Example:
+    """The smallest instance of an architecture, for the contract tests.
+
+    Attributes:
+        networks: prefix in the checkpoint to network.
+        config: what rides in the checkpoint's metadata.
+    """
+
+    networks: Mapping[str, nn.Module]
+    config: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Architecture(Generic[Loaded]):
+    """How a kind of checkpoint is recognised and loaded.
+
+    Attributes:
+        id: unique; also the architecture's name in configurations.
+        needs: the tensors by which people know it, for the error that lists what is known.
+        recognises: no false negatives; the first architecture that says yes wins.
+        load: builds the model from a checkpoint that it recognises.
+        examples: makes the smallest instances, one per hyper-parameter read from the file.
+    """
+
+    id: str
+    needs: str
+    recognises: Callable[[Checkpoint], bool]
+    load: Callable[[Checkpoint], Loaded]
+    examples: tuple[Callable[[], Example], ...]
+
+
+def all_of(*keys: str) -> Callable[[Checkpoint], bool]:
+    """Recognises a checkpoint that has all of these tensors."""
+    return lambda checkpoint: all(key in checkpoint.tensors for key in keys)
+
+
+def detect(
+    checkpoint: Checkpoint, architectures: Sequence[Architecture[Loaded]]
+) -> Architecture[Loaded]:
+    """The first architecture that recognises the checkpoint.
+
+    Raises:
+        CheckpointError: none does; the message lists what the file has and what is known.
+    """
+    for architecture in architectures:
+        if architecture.recognises(checkpoint):
+            return architecture
+    keys = ", ".join(f"`{key}`" for key in list(checkpoint.tensors)[:KEYS_SHOWN])
+    known = "; ".join(f"{a.id} (needs {a.needs})" for a in architectures)
+    raise CheckpointError(
+        f"No known architecture recognises {checkpoint.path.name}: {len(checkpoint.tensors)} "
+        f"tensors, the first {keys or 'none'}. Known: {known}."
+    )
+
+
+def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[Loaded]]) -> Loaded:
+    """The model that a checkpoint holds.
+
+    Raises:
+        CheckpointError: no known architecture, or tensors that do not fit the one it looks like.
+    """
+    architecture = detect(checkpoint, architectures)
+    try:
+        return architecture.load(checkpoint)
+    except (LookupError, TypeError, ValueError) as error:
+        # Sizes are read off tensors that may be missing or of another rank.
+        raise CheckpointError(
+            f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "
+            f"{error!r}."
+        ) from error
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> Network:
+    """Fills a network with the checkpoint's tensors under a prefix, in float32, and freezes it.
+
+    Raises:
+        CheckpointError: tensors are missing, left over, of another shape, or not finite.
+    """
+    own = {
+        name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in checkpoint.tensors.items()
+        if name.startswith(prefix)
+    }
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{checkpoint.path.name} does not fit its network: {error}"
+        ) from error
+    for name, tensor in own.items():
+        if not bool(tensor.isfinite().all()):
+            raise CheckpointError(
+                f"{checkpoint.path.name} has values that are not finite in `{prefix}{name}`. "
+                "Fetch or save it again."
+            )
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,12 @@
+"""The energies, each with the example that the contract tests take."""
+
+from . import bayes, classification, prior
+from .example import MakeExample
+
+__all__ = ["ENERGIES"]
+
+ENERGIES: tuple[tuple[str, MakeExample], ...] = (
+    ("classification", classification.EXAMPLE),
+    ("prior", prior.EXAMPLE),
+    ("bayes", bayes.EXAMPLE),
+)

@@ -1,0 +1,65 @@
+"""The energy whose Boltzmann law is the posterior of the latents given a class."""
+
+import math
+
+import torch
+
+from ..auxiliary import Classifier
+from ..conditions import Condition
+from ..energy import Energy
+from ..errors import InvalidInput
+from ..generator import Generator
+from .classification import classification
+from .example import EnergyExample, toy_classifier, toy_generator
+from .prior import gaussian_prior
+
+__all__ = ["EXAMPLE", "bayes"]
+
+
+def bayes(
+    generator: Generator,
+    classifier: Classifier,
+    condition: Condition,
+    *,
+    prior_weight: float = 1.0,
+    likelihood_weight: float = 1.0,
+    std: float = 1.0,
+) -> Energy:
+    """E'_Bayes = -beta1 log p(z) - beta2 log p(c given G(z)), TR0N eq. (7).
+
+    The temperature is in the weights: refine it with inverse temperature 1. Weights (1, 1) give
+    the posterior, eq. (6), up to a constant; (0, 20) gives eq. (2) at inverse temperature 20.
+
+    Args:
+        generator: whose latents z are.
+        classifier: p(c given x).
+        condition: the wanted classes.
+        prior_weight: beta1, at least 0.
+        likelihood_weight: beta2, at least 0.
+        std: nu > 0, of the prior N(0, nu^2 I).
+
+    Raises:
+        InvalidInput: a number outside its range, or both weights 0.
+        ConditionMismatch: the condition is another auxiliary's.
+    """
+    for name, value in (("beta1", prior_weight), ("beta2", likelihood_weight)):
+        if not 0 <= value < math.inf:
+            raise InvalidInput(f"{name} is {value}; expected a number of at least 0.")
+    if prior_weight == likelihood_weight == 0:
+        raise InvalidInput("beta1 and beta2 are both 0: there is nothing to descend.")
+    terms = (
+        prior_weight * gaussian_prior(generator.source, std=std),
+        likelihood_weight * classification(classifier, condition),
+    )
+    # A term of weight 0 would cost a forward pass of G and f for nothing.
+    return Energy(tuple(t for energy in terms for t in energy.terms if t[0] > 0))
+
+
+def _example() -> EnergyExample:
+    generator, classifier = toy_generator(), toy_classifier()
+    energy = bayes(generator, classifier, classifier.condition([1]), likelihood_weight=20, std=0.7)
+    points = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    return EnergyExample(energy.pullback(generator), points)
+
+
+EXAMPLE = _example

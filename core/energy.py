@@ -1,0 +1,206 @@
+"""Energies as data: a tuple of weighted terms that adds, scales, and pulls back along maps."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .conditions import Condition
+from .errors import DomainMismatch
+from .rng import SampleRng
+from .spaces import Domain, Map, Space
+
+__all__ = ["Energy", "Evaluate", "Measure", "Reading", "Term"]
+
+Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A reading of a term for people.
+
+    Attributes:
+        name: such as "probability".
+        of: from the term's values to the reading.
+    """
+
+    name: str
+    of: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One energy on one domain: lower is better. U(f(x), c) of TR0N eq. (2) is one on images.
+
+    Attributes:
+        label: short name for reports and errors.
+        domain: where its arguments live.
+        evaluate: one number per sample; deterministic terms ignore the random streams.
+        modules: the networks it calls.
+        condition: what it steers towards, where it has one.
+        coupled: whether a sample's value depends on the other samples.
+        measure: a reading for people, such as a probability.
+    """
+
+    label: str
+    domain: Domain
+    evaluate: Evaluate
+    modules: tuple[nn.Module, ...] = ()
+    condition: Condition | None = None
+    coupled: bool = False
+    measure: Measure | None = None
+
+    def __str__(self) -> str:
+        return self.label
+
+    def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
+        """Its one reading at v."""
+        yield Reading(self, 1.0, self.evaluate(v, rng))
+
+    def leaves(self) -> Iterator["Term"]:
+        """Itself."""
+        yield self
+
+
+@dataclass(frozen=True)
+class Pullback:
+    """An energy seen through a map, E(m(v)): one evaluation of the map serves all its terms."""
+
+    map: Map
+    inner: "Energy"
+
+    @property
+    def domain(self) -> Space:
+        """The map's source."""
+        return self.map.source
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The map's networks and the energy's."""
+        return self.map.modules + self.inner.modules
+
+    def __str__(self) -> str:
+        return f"({self.inner})∘{self.map}"
+
+    def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
+        """The readings of the inner energy at the map's value."""
+        return self.inner.read(self.map(v, rng), rng)
+
+    def leaves(self) -> Iterator[Term]:
+        """The inner energy's terms."""
+        return self.inner.leaves()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one term said: unweighted values, one per sample, and the weight they carry."""
+
+    term: Term
+    weight: float
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class Energy:
+    """A weighted sum of terms.
+
+    Terms of several domains may stand together until the energy is evaluated: pulled back along a
+    generator, those on images go through it and those on its latents stay.
+    """
+
+    terms: tuple[tuple[float, Term | Pullback], ...]
+
+    @classmethod
+    def of(cls, term: Term) -> "Energy":
+        """The energy of one term with weight 1."""
+        return cls(((1.0, term),))
+
+    def __add__(self, other: "Energy") -> "Energy":
+        return Energy(self.terms + other.terms)
+
+    def __rmul__(self, factor: float) -> "Energy":
+        return Energy(tuple((factor * weight, term) for weight, term in self.terms))
+
+    def __str__(self) -> str:
+        return " + ".join(f"{weight:g}·{term}" for weight, term in self.terms)
+
+    def __call__(self, v: Float[Tensor, "batch ..."], rng: SampleRng) -> Float[Tensor, " batch"]:
+        """The energy of every sample.
+
+        Raises:
+            DomainMismatch: a term lives elsewhere than v.
+        """
+        values = [reading.weight * reading.values for reading in self.read(v, rng)]
+        return sum(values[1:], start=values[0])
+
+    def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
+        """What every term says, apart."""
+        for weight, term in self.terms:
+            self._check_domain(term, v)
+            for reading in term.read(v, rng):
+                yield Reading(reading.term, weight * reading.weight, reading.values)
+
+    def leaves(self) -> Iterator[Term]:
+        """The terms proper, in order, whatever maps they are seen through."""
+        for _, term in self.terms:
+            yield from term.leaves()
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The networks that an evaluation calls, each once."""
+        return tuple(dict.fromkeys(m for _, term in self.terms for m in term.modules))
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a sample's value depends on the other samples."""
+        return any(term.coupled for term in self.leaves())
+
+    def signature(self) -> str:
+        """A digest of the terms and their conditions: equal for energies that say the same."""
+        digest = hashlib.sha256(str(self).encode())
+        for term in self.leaves():
+            if term.condition is not None:
+                digest.update(term.condition.embedding.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def pullback(self, along: Map) -> "Energy":
+        """The energy as a function on the map's source; terms that live there already stay.
+
+        Raises:
+            DomainMismatch: a term lives neither on the map's target nor on its source.
+        """
+        if along.source == along.target:
+            return self
+        through = tuple(t for t in self.terms if t[1].domain == along.target)
+        staying = tuple(t for t in self.terms if t[1].domain == along.source)
+        for _, term in self.terms:
+            if term.domain not in (along.target, along.source):
+                raise DomainMismatch(
+                    f"The term {term} lives on {term.domain}, but {along} maps {along.source} to "
+                    f"{along.target}. Build the term for this generator."
+                )
+        pulled = ((1.0, Pullback(along, Energy(through))),) if through else ()
+        return Energy(staying + pulled)
+
+    def check_batch(self, batch: int) -> None:
+        """Refuses a batch whose size does not fit a term's condition."""
+        for term in self.leaves():
+            if term.condition is not None:
+                term.condition.check_batch(batch)
+
+    def _check_domain(self, term: Term | Pullback, v: Tensor) -> None:
+        if isinstance(term.domain, Space):
+            fits, form = (
+                v.ndim == 2 and v.shape[1] == term.domain.dim,
+                f"(batch, {term.domain.dim})",
+            )
+        else:
+            fits, form = v.ndim == 4 and v.shape[1] == 3, "(batch, 3, height, width)"
+        if not fits:
+            raise DomainMismatch(
+                f"The term {term} lives on {term.domain}, {form}; got points of shape "
+                f"{tuple(v.shape)}. Pull the energy back along the map that leads there."
+            )

@@ -1,0 +1,161 @@
+"""Choosing where refinement starts: draw, then choose by energy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .chunks import Chunking
+from .conditions import Condition
+from .energy import Energy
+from .errors import InvalidInput
+from .generator import Generator
+from .parametrisation import MixtureOfBasis, WeightKind
+from .rng import SampleRng
+from .spaces import Identity, Map
+from .translator import Translator
+
+__all__ = ["Draw", "Start", "StartMode", "best_of", "from_prior", "from_translator"]
+
+Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
+"""Candidates, one per sample, each from its sample's stream."""
+
+StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Points and the chart that they are written in."""
+
+    values: Float[Tensor, "batch parameters"]
+    chart: Map
+
+
+@torch.no_grad()
+def best_of(
+    draw: Draw, energy: Energy | None, candidates: int, rng: SampleRng, chunking: Chunking
+) -> Float[Tensor, "batch dim"]:
+    """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
+
+    Args:
+        draw: the candidates; by the prior or by a translator.
+        energy: on the latents drawn; may be None with one candidate.
+        candidates: M. A sample's m-th candidate does not depend on M.
+        rng: the samples.
+        chunking: how many candidates the networks see at a time.
+
+    Raises:
+        InvalidInput: fewer than 1 candidate, or several and no energy to choose by.
+    """
+    if candidates < 1:
+        raise InvalidInput(f"Best of {candidates} candidates; at least 1 needed.")
+    if candidates == 1:
+        return draw(rng)
+    if energy is None:
+        raise InvalidInput(f"Best of {candidates} candidates needs an energy to choose by.")
+    energy.check_batch(len(rng))
+
+    def judged() -> tuple[Tensor, Tensor]:
+        drawn = draw(rng)
+        (values,) = chunking.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
+        return drawn, values.nan_to_num(nan=torch.inf)
+
+    best, lowest = judged()
+    for _ in range(candidates - 1):
+        drawn, values = judged()
+        best = torch.where((values < lowest)[:, None], drawn, best)
+        lowest = torch.minimum(values, lowest)
+    return best
+
+
+def from_prior(
+    generator: Generator,
+    rng: SampleRng,
+    *,
+    energy: Energy | None = None,
+    candidates: int = 1,
+    chunking: Chunking,
+    device: torch.device,
+) -> Start:
+    """Samples of p(z), each the best of M: the papers' "no translator"."""
+    like = torch.empty(0, device=device)
+    pulled = energy.pullback(generator) if energy is not None else None
+
+    def draw(streams: SampleRng) -> Tensor:
+        return generator.source.clamp(generator.prior.sample(streams, like))
+
+    return Start(best_of(draw, pulled, candidates, rng, chunking), Identity(generator.source))
+
+
+@torch.no_grad()
+def from_translator(
+    translator: Translator,
+    generator: Generator,
+    condition: Condition,
+    rng: SampleRng,
+    *,
+    mode: StartMode = "sample",
+    energy: Energy | None = None,
+    candidates: int = 1,
+    weights: WeightKind = "linear",
+    chunking: Chunking,
+) -> Start:
+    """Starts from q(z given c).
+
+    Args:
+        translator: trained for this generator and the condition's auxiliary.
+        generator: whose latents they are.
+        condition: one row for all samples, or one each.
+        rng: the samples.
+        mode: `sample` (Algorithm 2, best of M), `mean` (section 3.4), `mode` (the heaviest
+            component's mean) or `basis` (the mixture's weights and means themselves, eq. 5).
+        energy: what the best of M is chosen by.
+        candidates: M, for `sample` alone.
+        weights: how `basis` reads its weights.
+        chunking: rows at a time.
+
+    Raises:
+        GeneratorMismatch: trained for another generator.
+        ConditionMismatch: trained for another auxiliary, or the rows do not match the samples.
+        InvalidInput: candidates without meaning in this mode.
+    """
+    translator.check(generator, condition)
+    condition.check_batch(len(rng))
+    if mode != "sample" and candidates != 1:
+        raise InvalidInput(f"Best of {candidates} candidates: mode {mode!r} has only one.")
+    space = generator.source
+    like = translator.log_std
+    c = condition.at(rng.rows, like)
+    if mode == "basis":
+        chart = MixtureOfBasis(
+            space, translator.config.components, (space.blocks[0].name,), weights
+        )
+        return Start(_basis(translator, chart, c, chunking), chart)
+    if mode == "sample":
+        pulled = energy.pullback(generator) if energy is not None else None
+
+        def draw(streams: SampleRng) -> Tensor:
+            def rows(part: Tensor, own: SampleRng) -> tuple[Tensor]:
+                return (translator.draw(part, own),)
+
+            return space.clamp(chunking.apply_random(rows, c, streams)[0])
+
+        return Start(best_of(draw, pulled, candidates, rng, chunking), Identity(space))
+    points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c)
+    return Start(space.clamp(points), Identity(space))
+
+
+def _basis(translator: Translator, chart: MixtureOfBasis, c: Tensor, chunking: Chunking) -> Tensor:
+    block = chart.target.block(chart.over[0])
+    if len(chart.target.blocks) > 1:
+        raise InvalidInput(f"A basis over a latent of several blocks, {chart.target}: not yet.")
+
+    def rows(part: Tensor) -> Tensor:
+        logits, means = translator.parameters_of(part)
+        basis = means.reshape(*means.shape[:2], *block.shape)
+        return chart.start({block.name: basis}, logits.softmax(dim=1), {})
+
+    return chart.source.clamp(chunking.apply(rows, c))

@@ -1,0 +1,100 @@
+"""Distances between sets of images, seen through the features of a network."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .errors import InvalidInput
+
+__all__ = ["Interval", "bootstrap", "diversity", "frechet_distance", "within_class_diversity"]
+
+
+def frechet_distance(
+    first: Float[Tensor, "first features"], second: Float[Tensor, "second features"]
+) -> float:
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets' features, in float64.
+
+    The trace of the root is the sum of the singular values of R1 R2^T, where S = R^T R: no matrix
+    root, and never a complex one. The distance of finite sets is biased upwards: compare sets of
+    equal size.
+
+    Raises:
+        InvalidInput: sets of other widths, of fewer than two rows, or not finite.
+    """
+    if first.shape[1] != second.shape[1]:
+        raise InvalidInput(f"Features of widths {first.shape[1]} and {second.shape[1]}.")
+    for features in (first, second):
+        if len(features) < 2:
+            raise InvalidInput(f"{len(features)} rows of features; at least 2 needed.")
+        if not bool(features.isfinite().all()):
+            raise InvalidInput("Features that are not finite.")
+    mean1, root1 = _moments(first.double())
+    mean2, root2 = _moments(second.double())
+    cross = torch.linalg.svdvals(root1 @ root2.T).sum()
+    squares = root1.square().sum() + root2.square().sum()
+    return float(((mean1 - mean2).square().sum() + squares - 2 * cross).clamp_min(0))
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean, and a matrix R with R^T R the covariance."""
+    mean = features.mean(dim=0)
+    root = (features - mean) / (len(features) - 1) ** 0.5
+    return mean, torch.linalg.qr(root, mode="r").R if len(root) > root.shape[1] else root
+
+
+def diversity(features: Float[Tensor, "batch features"]) -> float:
+    """The root mean square distance of features to their mean: 0 when all samples are alike."""
+    return float((features - features.mean(dim=0)).square().sum(dim=1).mean().sqrt())
+
+
+def within_class_diversity(
+    features: Float[Tensor, "batch features"], classes: Int[Tensor, " batch"]
+) -> float:
+    """The mean over classes of `diversity` within each."""
+    names = classes.unique()
+    return sum(diversity(features[classes == name]) for name in names) / len(names)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(
+    statistic: Callable[[Tensor], float],
+    samples: Tensor | Sequence[float],
+    *,
+    seed: int,
+    rounds: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """The percentile interval of a statistic, over samples drawn again with replacement.
+
+    Args:
+        statistic: of a tensor with a row per sample.
+        samples: at least 1.
+        seed: of the draws.
+        rounds: how many draws.
+        level: share of the draws within the interval, in (0, 1).
+    """
+    rows = torch.as_tensor(samples)
+    if len(rows) < 1 or rounds < 1 or not 0 < level < 1:
+        raise InvalidInput(f"Bootstrap of {len(rows)} samples, {rounds} rounds, level {level}.")
+    stream = torch.Generator().manual_seed(seed)
+    drawn = [
+        statistic(rows[torch.randint(len(rows), (len(rows),), generator=stream)])
+        for _ in range(rounds)
+    ]
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = torch.tensor(drawn, dtype=torch.float64).quantile(tails)
+    return Interval(statistic(rows), float(low), float(high))

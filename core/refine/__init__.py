@@ -1,0 +1,1 @@
+"""Moving latents: direction x rule = kernel, and the loop that runs it."""

@@ -1,0 +1,149 @@
+"""A refinement from end to end: latents in, latents and their record out, resumable on the way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..chunks import Chunking
+from ..energy import Energy
+from ..errors import Diverged, InvalidInput
+from ..generator import Generator
+from ..latents import Interrupted, Latents
+from ..rng import SampleRng
+from .kernel import Rule, State, descend, gradient
+from .run import Best, Snapshot, begin, finish, walk
+from .trace import Trace, readings
+
+__all__ = ["Refinement", "refine"]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What is to be done to latents.
+
+    Attributes:
+        title: for people.
+        generator: whose latents they are.
+        energy: on images or latents of the generator.
+        rule: how they move, on the latents' chart.
+        steps: T, at least 1.
+        seed: of the noise and of random energies.
+        chunking: how many samples the networks see at a time.
+        device: where the networks are.
+        clamp: whether latents stay within the generator's bounds.
+        keep_best: whether each sample ends at the best point that it met, not at its last.
+        settings: what the rule was made from, to tell whether an interrupted run may go on.
+    """
+
+    title: str
+    generator: Generator
+    energy: Energy
+    rule: Rule
+    steps: int
+    seed: int
+    chunking: Chunking
+    device: torch.device
+    clamp: bool = True
+    keep_best: bool = False
+    settings: Mapping[str, object] | None = None
+
+    def identity(self) -> dict[str, object]:
+        """All that the result depends on, but for the latents and the versions."""
+        return {
+            "title": self.title,
+            "generator": self.generator.id,
+            "energy": self.energy.signature(),
+            "steps": self.steps,
+            "seed": self.seed,
+            "chunk": [self.chunking.size, self.chunking.padded],
+            "clamp": self.clamp,
+            "keep_best": self.keep_best,
+            **(self.settings or {}),
+        }
+
+
+def refine(
+    job: Refinement,
+    latents: Latents,
+    *,
+    resume: bool = True,
+    on_step: Callable[[Snapshot], None] = lambda snapshot: None,
+    on_stop: Callable[[Latents], None] = lambda latents: None,
+) -> tuple[Latents, Trace]:
+    """Refines latents, from their interrupted run on if they have one.
+
+    Args:
+        job: what to do.
+        latents: of the job's generator.
+        resume: whether to go on with the run that the latents come from, when there is one.
+        on_step: called after every step; may raise to stop.
+        on_stop: called with latents to resume from when the run ends before its time, whatever
+            ended it; after a divergence they are the last ones whose energies are finite.
+
+    Raises:
+        GeneratorMismatch: latents of another generator.
+        ConditionMismatch: a condition's rows do not match the samples.
+        DomainMismatch: an energy that does not fit the generator.
+        ResumeMismatch: an interrupted run, and other settings.
+        Diverged: an energy or a position stopped being finite.
+    """
+    if job.steps < 1:
+        raise InvalidInput(f"{job.steps} steps of refinement; at least 1 needed.")
+    latents.check_generator(job.generator)
+    energy = job.energy.pullback(job.generator).pullback(latents.chart)
+    energy.check_batch(len(latents))
+    project = latents.chart.source.clamp if job.clamp else None
+    kernel = descend(gradient(energy, job.chunking), job.rule, project=project)
+    rng = latents.rng(job.seed, "refine")
+    if resume and latents.interrupted is not None:
+        latents.interrupted.check(job.identity())
+        snapshot = _moved(latents.interrupted.snapshot, job.device)
+        before = latents.interrupted.before
+    else:
+        position = latents.values.to(job.device)
+        snapshot = begin(kernel, position, rng)
+        before = readings(energy, position, rng, job.chunking)
+
+    confirmed = snapshot
+    try:
+        for following in walk(kernel, snapshot, job.steps, rng):
+            confirmed, snapshot = snapshot, following
+            on_step(snapshot)
+    except BaseException as error:
+        faulty = isinstance(error, Diverged) and error.at_start
+        kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
+        unfinished = Interrupted(kept, job.identity(), before)
+        on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
+        raise
+    return _finished(job, latents, energy, snapshot, rng, before)
+
+
+def _finished(
+    job: Refinement,
+    latents: Latents,
+    energy: Energy,
+    snapshot: Snapshot,
+    rng: SampleRng,
+    before: Mapping[str, Tensor],
+) -> tuple[Latents, Trace]:
+    streams = rng.restored(snapshot.rng_state)
+    after = readings(energy, snapshot.state.position, streams, job.chunking)
+    snapshot = finish(snapshot, after["energy"])
+    position = snapshot.state.position
+    if job.keep_best:
+        position = snapshot.best.position
+        after = readings(energy, position, streams, job.chunking)
+    trace = Trace(job.title, torch.stack(snapshot.energies), before, after)
+    return latents.moved(position), trace
+
+
+def _moved(snapshot: Snapshot, device: torch.device) -> Snapshot:
+    state, best = snapshot.state, snapshot.best
+    memory = {name: value.to(device) for name, value in state.memory.items()}
+    return replace(
+        snapshot,
+        state=State(state.position.to(device), memory, state.step),
+        best=Best(best.position.to(device), best.energy.to(device)),
+    )

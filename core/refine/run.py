@@ -1,0 +1,128 @@
+"""The loop: one snapshot per step, from which a run goes on to the same bits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..errors import Diverged, InvalidInput
+from ..rng import SampleRng
+from .kernel import Info, Kernel, State
+
+__all__ = ["Best", "Snapshot", "begin", "finish", "walk"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best point that every sample has met.
+
+    Attributes:
+        position: (batch, dim).
+        energy: (batch,), +inf before the first step.
+    """
+
+    position: Tensor
+    energy: Tensor
+
+    def met(self, position: Tensor, energy: Tensor) -> "Best":
+        """The better of this and another point, sample by sample."""
+        better = energy < self.energy
+        return Best(
+            torch.where(better[:, None], position, self.position),
+            torch.where(better, energy, self.energy),
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run between two steps: all that is needed to go on.
+
+    Attributes:
+        state: position, memory and step.
+        rng_state: of every sample's stream.
+        energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
+        best: the best point met, among those whose energy is known.
+    """
+
+    state: State
+    rng_state: Tensor
+    energies: tuple[Tensor, ...]
+    best: Best
+
+
+def begin(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
+    """The snapshot before the first step.
+
+    Raises:
+        InvalidInput: no sample, or a point that is not finite.
+    """
+    if len(position) == 0:
+        raise InvalidInput("No sample to refine: the batch is empty. Initialise at least one.")
+    if not bool(position.isfinite().all()):
+        raise InvalidInput(f"Samples {_bad_rows(position)} start at points that are not finite.")
+    nowhere = torch.full((len(position),), torch.inf, dtype=position.dtype, device=position.device)
+    return Snapshot(kernel.init(position), rng.state(), (), Best(position, nowhere))
+
+
+def walk(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterator[Snapshot]:
+    """Steps from a snapshot until `steps` are made in all, yielding each.
+
+    Whoever consumes it shows progress, previews, and stops by not going on: what was yielded last
+    is whole.
+
+    Args:
+        kernel: the refiner, bound to its energy.
+        start: from `begin`, or an interrupted run's last snapshot.
+        steps: T, the number of steps of the whole run.
+        rng: the samples; their streams go on from the snapshot's state.
+
+    Raises:
+        Diverged: an energy or a position stopped being finite.
+    """
+    streams = rng.restored(start.rng_state)
+    snapshot = start
+    while snapshot.state.step < steps:
+        before = snapshot.state
+        state, info = kernel.step(before, streams)
+        _check_finite(before, state, info)
+        snapshot = Snapshot(
+            state,
+            streams.state(),
+            (*snapshot.energies, info.energy.detach().float().cpu()),
+            snapshot.best.met(before.position, info.energy),
+        )
+        yield snapshot
+
+
+def finish(snapshot: Snapshot, energy: Tensor) -> Snapshot:
+    """Adds the energy of the last point, so that the curve and the best point cover it."""
+    return replace(
+        snapshot,
+        energies=(*snapshot.energies, energy.float().cpu()),
+        best=snapshot.best.met(snapshot.state.position, energy.to(snapshot.best.energy)),
+    )
+
+
+def _check_finite(before: State, after: State, info: Info) -> None:
+    if not bool(info.energy.isfinite().all()):
+        _diverged("energy", before.step, info.energy[:, None])
+    if not bool(after.position.isfinite().all()):
+        _diverged("position", before.step, after.position)
+
+
+def _diverged(what: str, step: int, values: Tensor) -> None:
+    rows = _bad_rows(values)
+    shown = ", ".join(str(row) for row in rows[:8]) + (" ..." if len(rows) > 8 else "")
+    raise Diverged(
+        f"The {what} of sample {shown} stopped being finite at step {step} (counted from 0). "
+        "Lower the step size or the inverse temperature, or check the energy's models.",
+        step=step,
+        samples=rows,
+        at_start=what == "energy",
+    )
+
+
+def _bad_rows(values: Tensor) -> tuple[int, ...]:
+    bad = ~values.isfinite().all(dim=1)
+    return tuple(int(row) for row in bad.nonzero()[:, 0])

@@ -1,0 +1,161 @@
+"""Where points live: latent spaces made of named blocks, images, and the maps between them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .errors import DomainMismatch, InvalidInput
+from .rng import SampleRng
+
+__all__ = ["IMAGES", "Block", "Domain", "Identity", "Images", "Map", "Space"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A named part of a latent.
+
+    Attributes:
+        name: unique in its space.
+        shape: of one sample.
+        low: least value that the generator accepts, in latent units.
+        high: greatest value that the generator accepts.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise InvalidInput(
+                f"Block {self.name!r}: low {self.low} is not below high {self.high}."
+            )
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sample."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A latent space: flat vectors for algorithms, named blocks for generators."""
+
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        names = [block.name for block in self.blocks]
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"Two blocks of one space share a name: {names}.")
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one point."""
+        return sum(block.size for block in self.blocks)
+
+    def __str__(self) -> str:
+        return " + ".join(f"{b.name}{list(b.shape)}" for b in self.blocks)
+
+    def block(self, name: str) -> Block:
+        """The block of that name."""
+        for block in self.blocks:
+            if block.name == name:
+                return block
+        raise InvalidInput(f"No block {name!r} in this space. There are: {self}.")
+
+    def slices(self) -> dict[str, slice]:
+        """Where each block lies in the flat vector."""
+        found: dict[str, slice] = {}
+        start = 0
+        for block in self.blocks:
+            found[block.name] = slice(start, start + block.size)
+            start += block.size
+        return found
+
+    def split(self, v: Float[Tensor, "batch dim"]) -> dict[str, Tensor]:
+        """Flat points to blocks, each (batch, *shape)."""
+        self.check(v)
+        slices = self.slices()
+        return {b.name: v[:, slices[b.name]].reshape(-1, *b.shape) for b in self.blocks}
+
+    def join(self, parts: Mapping[str, Tensor]) -> Float[Tensor, "batch dim"]:
+        """Blocks to flat points."""
+        if set(parts) != {block.name for block in self.blocks}:
+            raise DomainMismatch(f"Blocks {sorted(parts)} given; this space has {self}.")
+        return torch.cat([parts[b.name].reshape(-1, b.size) for b in self.blocks], dim=1)
+
+    def clamp(self, v: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """The nearest point within the bounds of every block."""
+        if all(math.isinf(b.low) and math.isinf(b.high) for b in self.blocks):
+            return v
+        parts = self.split(v)
+        return self.join({b.name: parts[b.name].clamp(b.low, b.high) for b in self.blocks})
+
+    def check(self, v: Tensor) -> None:
+        """Refuses points of another shape."""
+        if v.ndim != 2 or v.shape[1] != self.dim:
+            raise DomainMismatch(
+                f"Points of shape {tuple(v.shape)} given; expected (batch, {self.dim}) for {self}."
+            )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of any size, (batch, 3, height, width), values in [0, 1]."""
+
+    def __str__(self) -> str:
+        return "images"
+
+
+IMAGES: Final = Images()
+Domain: TypeAlias = Space | Images
+
+
+@runtime_checkable
+class Map(Protocol):
+    """A frozen map from a latent space to another, or to images."""
+
+    @property
+    def source(self) -> Space:
+        """Where its arguments live."""
+        ...
+
+    @property
+    def target(self) -> Domain:
+        """Where its values live."""
+        ...
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The networks it calls, for whoever moves them between devices."""
+        ...
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
+        """The values at the points v, row by row."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The chart in which a latent is written as itself."""
+
+    source: Space
+    modules: tuple[nn.Module, ...] = ()
+
+    @property
+    def target(self) -> Space:
+        """The same space."""
+        return self.source
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
+        """The points themselves."""
+        return v
+
+    def __str__(self) -> str:
+        return "identity"
