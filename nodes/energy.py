@@ -1,0 +1,187 @@
+"""The energies. They add by chaining: each takes an optional energy and returns the sum."""
+
+from ..core.auxiliary import Classifier
+from ..core.conditions import Condition
+from ..core.energies.bayes import bayes
+from ..core.energies.classification import classification
+from ..core.energies.prior import gaussian_prior
+from ..core.energy import Energy
+from ..core.generator import Generator
+from .host import io
+from .sockets import AUXILIARY, CONDITION, ENERGY, GENERATOR
+from .widgets import advanced
+
+__all__ = ["NODES"]
+
+
+def _chained() -> io.Input:
+    return ENERGY.Input(
+        "energy",
+        optional=True,
+        tooltip="An energy to add to this one. Chain as many as you like.",
+    )
+
+
+def _summed() -> io.Output:
+    return ENERGY.Output("sum", display_name="energy", tooltip="The sum. Lower is better.")
+
+
+def _weight(what: str) -> io.Float.Input:
+    return io.Float.Input(
+        "weight",
+        default=1.0,
+        min=0.0,
+        max=1e6,
+        step=0.01,
+        tooltip=f"Weight of {what} in the sum (0 to 1e6).",
+    )
+
+
+def _std() -> io.Float.Input:
+    return advanced(
+        io.Float.Input(
+            "std",
+            default=1.0,
+            min=1e-3,
+            max=1e3,
+            step=0.01,
+            tooltip="Standard deviation of the prior, nu in the paper: 1 for most GANs, 0.7 for "
+            "the paper's NVAE (0.001 to 1000).",
+        )
+    )
+
+
+def _output(energy: Energy, chained: Energy | None) -> io.NodeOutput:
+    return io.NodeOutput(energy if chained is None else chained + energy)
+
+
+class EnergyClassifier(io.ComfyNode):
+    """Cross-entropy with the wanted class."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyClassifier",
+            display_name="Energy Classifier",
+            category="LatentSteer/energy",
+            description="Cross-entropy between a classifier's answer and the wanted class: TR0N "
+            "equation 2 with section 5.1.",
+            inputs=[
+                AUXILIARY.Input("auxiliary", tooltip="The classifier f."),
+                CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
+                _weight("the cross-entropy"),
+                _chained(),
+            ],
+            outputs=[_summed()],
+        )
+        schema.search_aliases = ["class", "guidance", "cross entropy"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        auxiliary: Classifier,
+        condition: Condition,
+        weight: float,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The weighted term, added to the chain."""
+        return _output(weight * classification(auxiliary, condition), energy)
+
+
+class EnergyBayes(io.ComfyNode):
+    """The posterior's energy."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyBayes",
+            display_name="Energy Bayes",
+            category="LatentSteer/energy",
+            description="-beta1 log p(z) - beta2 log p(c given G(z)): TR0N equation 7. Refine it "
+            "with inverse temperature 1. (1, 1) is the exact posterior.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents z are."),
+                AUXILIARY.Input("auxiliary", tooltip="The classifier p(c given x)."),
+                CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
+                io.Float.Input(
+                    "beta1",
+                    default=1.0,
+                    min=0.0,
+                    max=1e6,
+                    step=0.01,
+                    tooltip="Weight of the prior (0 to 1e6); 1 for the posterior.",
+                ),
+                io.Float.Input(
+                    "beta2",
+                    default=1.0,
+                    min=0.0,
+                    max=1e6,
+                    step=0.01,
+                    tooltip="Weight of the classifier (0 to 1e6); 1 for the posterior, 20 for the "
+                    "paper's best.",
+                ),
+                _std(),
+                _chained(),
+            ],
+            outputs=[_summed()],
+        )
+        schema.search_aliases = ["posterior"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        auxiliary: Classifier,
+        condition: Condition,
+        beta1: float,
+        beta2: float,
+        std: float,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """Both terms, added to the chain."""
+        both = bayes(
+            generator,
+            auxiliary,
+            condition,
+            prior_weight=beta1,
+            likelihood_weight=beta2,
+            std=std,
+        )
+        return _output(both, energy)
+
+
+class EnergyPrior(io.ComfyNode):
+    """Distance from the prior's centre."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyPrior",
+            display_name="Energy Prior",
+            category="LatentSteer/energy",
+            description="|z|^2 / (2 nu^2): keeps latents where the generator was trained.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents z are."),
+                _weight("the prior"),
+                _std(),
+                _chained(),
+            ],
+            outputs=[_summed()],
+        )
+        schema.search_aliases = ["L2", "regulariser"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls, generator: Generator, weight: float, std: float, energy: Energy | None = None
+    ) -> io.NodeOutput:
+        """The weighted term, added to the chain."""
+        return _output(weight * gaussian_prior(generator.source, std=std), energy)
+
+
+NODES = [EnergyClassifier, EnergyBayes, EnergyPrior]

@@ -1,0 +1,215 @@
+"""The one place that knows which host runs the nodes: ComfyUI, or our own command line.
+
+Nothing else in this package imports ComfyUI. The services are those of `Host`; `host()` gives the
+current one.
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import torch
+from torch import Tensor, nn
+
+IN_COMFYUI: Final = "folder_paths" in sys.modules
+"""ComfyUI imports its folders before any custom node."""
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .cli.schema import io, ui
+elif IN_COMFYUI:
+    try:
+        import comfy.model_management as management
+        import comfy.utils
+        import folder_paths
+        from comfy.model_patcher import ModelPatcher
+        from comfy_api.latest import io, ui
+        from comfy_execution.utils import get_executing_context
+    except ImportError as error:
+        raise RuntimeError("LatentSteer needs ComfyUI 0.3.64 or newer.") from error
+else:
+    from .cli.schema import io, ui
+
+__all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "ui"]
+
+KINDS = ("latentsteer_generators", "latentsteer_translators", "latentsteer_aux")
+PREVIEW_PIXELS = 512
+logger = logging.getLogger("latentsteer")
+
+
+class Progress(Protocol):
+    """A bar with previews; where a stop is noticed."""
+
+    def update(self, step: int, preview: "Callable[[], Image.Image] | None" = None) -> None:
+        """Says that `step` steps are done; raises the host's interrupt when asked to stop."""
+        ...
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        ...
+
+
+class Host(Protocol):
+    """What the nodes ask of a host."""
+
+    def device(self) -> torch.device:
+        """Where to compute."""
+        ...
+
+    def on_device(self, modules: Sequence[nn.Module]) -> contextlib.AbstractContextManager[None]:
+        """Within it the modules are wholly on `device()`."""
+        ...
+
+    def model_folder(self, kind: str) -> list[Path]:
+        """The folders searched for a kind of model; the first is written to."""
+        ...
+
+    def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
+        """The files of a kind of model, relative to its folders, with "/"."""
+        ...
+
+    def output_directory(self) -> Path:
+        """Where results go."""
+        ...
+
+    def run_id(self) -> tuple[str, str]:
+        """Ids of the running prompt and node."""
+        ...
+
+    def progress(self, total: int, label: str = "") -> Progress:
+        """A bar for a loop of `total` steps."""
+        ...
+
+    def record_interrupted(self, path: Path) -> None:
+        """Tells where an interrupted run's state was kept."""
+        ...
+
+
+@contextlib.contextmanager
+def autograd() -> Generator[None, None, None]:
+    """Leaves the inference mode that hosts run nodes in, so that gradients exist.
+
+    What is built inside inference mode can never be back-propagated through, even frozen.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def ordinary(tensor: Tensor) -> Tensor:
+    """The tensor, cloned where it was made in inference mode; call it inside `autograd`."""
+    return tensor.clone() if tensor.is_inference() else tensor
+
+
+def host() -> Host:
+    """The host that runs the nodes."""
+    if not TYPE_CHECKING and IN_COMFYUI:
+        return COMFYUI
+    from .cli.standalone import current
+
+    return current()
+
+
+if IN_COMFYUI and not TYPE_CHECKING:
+
+    def _outside_inference_mode(name: str) -> Callable[..., Any]:
+        base = getattr(ModelPatcher, name)
+
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with torch.inference_mode(False):
+                return base(self, *args, **kwargs)
+
+        return method
+
+    class GradPatcher(ModelPatcher):
+        """A patcher whose weights never become inference tensors, whoever moves them."""
+
+        load = _outside_inference_mode("load")
+        unpatch_model = _outside_inference_mode("unpatch_model")
+        partially_unload = _outside_inference_mode("partially_unload")
+
+    class ComfyProgress:
+        """The host's progress bar."""
+
+        def __init__(self, total: int) -> None:
+            self.total = total
+            self.bar = comfy.utils.ProgressBar(total)
+
+        def update(self, step: int, preview: "Callable[[], Image.Image] | None" = None) -> None:
+            """Moves the bar, shows the preview as JPEG, and stops when asked to."""
+            shown = ("JPEG", preview(), PREVIEW_PIXELS) if preview is not None else None
+            self.bar.update_absolute(step, self.total, shown)
+            # The newer host throttles its own check inside the bar.
+            management.throw_exception_if_processing_interrupted()
+
+        def close(self) -> None:
+            """Nothing: the host takes its bar away."""
+
+    class ComfyHost:
+        """ComfyUI's services."""
+
+        def device(self) -> torch.device:
+            """The host's choice."""
+            return management.get_torch_device()
+
+        @contextlib.contextmanager
+        def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:
+            """Asks the host for room and loads the modules whole, buffers too."""
+            patchers = [_patcher(module) for module in modules]
+            with torch.inference_mode(False):
+                management.load_models_gpu(patchers, force_full_load=True)
+                for patcher in patchers:
+                    # With --novram plain modules stay on the CPU.
+                    patcher.model.to(patcher.load_device)
+            yield
+
+        def model_folder(self, kind: str) -> list[Path]:
+            """The host's folders of this kind, extra_model_paths included."""
+            return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
+
+        def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
+            """The host's list."""
+            wanted = tuple(suffixes)
+            names = folder_paths.get_filename_list(kind)
+            return [n.replace("\\", "/") for n in names if n.lower().endswith(wanted)]
+
+        def output_directory(self) -> Path:
+            """The host's output folder."""
+            return Path(folder_paths.get_output_directory())
+
+        def run_id(self) -> tuple[str, str]:
+            """Of the executing context."""
+            context = get_executing_context()
+            return (context.prompt_id, context.node_id) if context else ("run", "node")
+
+        def progress(self, total: int, label: str = "") -> Progress:
+            """The bar on the node."""
+            return ComfyProgress(total)
+
+        def record_interrupted(self, path: Path) -> None:
+            """Into the host's log."""
+            logger.warning("interrupted; resume from %s with Load Latents", path)
+
+    def _patcher(module: nn.Module) -> GradPatcher:
+        patcher = getattr(module, "latentsteer_patcher", None)
+        if patcher is None:
+            patcher = GradPatcher(
+                module,
+                load_device=management.get_torch_device(),
+                offload_device=management.unet_offload_device(),
+            )
+            module.latentsteer_patcher = patcher
+        return patcher
+
+    def _register_folder(kind: str) -> None:
+        folder_paths.add_model_folder_path(kind, str(Path(folder_paths.models_dir) / kind))
+        paths, suffixes = folder_paths.folder_names_and_paths[kind]
+        # A folder named in extra_model_paths.yaml comes with no suffixes, which lists every file.
+        folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | {".safetensors"})
+
+    for _kind in KINDS:
+        _register_folder(_kind)
+    COMFYUI = ComfyHost()

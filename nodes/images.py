@@ -1,0 +1,43 @@
+"""Images of the host, (batch, height, width, 3), and of the library, (batch, 3, height, width)."""
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..core.errors import InvalidInput
+
+__all__ = ["from_host", "grid", "to_host"]
+
+
+def to_host(images: Tensor) -> Tensor:
+    """Library images as the host's IMAGE: float32 on the CPU, in [0, 1]."""
+    return images.detach().float().clamp(0, 1).movedim(1, 3).contiguous().cpu()
+
+
+def from_host(images: Tensor) -> Tensor:
+    """The host's IMAGE as library images; grey and RGBA become RGB.
+
+    Raises:
+        InvalidInput: not a batch of images.
+    """
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+        raise InvalidInput(
+            f"An image batch of shape {tuple(images.shape)}; expected (batch, height, width, 3)."
+        )
+    colour = images.expand(-1, -1, -1, 3) if images.shape[3] == 1 else images[..., :3]
+    return colour.movedim(3, 1).contiguous()
+
+
+def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:
+    """A picture of library images side by side, as square as can be unless columns are given."""
+    count, _, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = torch.ones(3, rows * (height + gap) - gap, columns * (width + gap) - gap)
+    for number, image in enumerate(images.detach().float().clamp(0, 1).cpu()):
+        top, left = (number // columns) * (height + gap), (number % columns) * (width + gap)
+        sheet[:, top : top + height, left : left + width] = image
+    return Image.fromarray((sheet.movedim(0, 2).numpy() * 255).round().astype(np.uint8))

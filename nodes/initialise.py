@@ -1,0 +1,173 @@
+"""Where refinement starts: Prior Init and Translator Init."""
+
+from ..core.chunks import Chunking, ChunkMode
+from ..core.conditions import Condition
+from ..core.energy import Energy
+from ..core.generator import Generator
+from ..core.initialise import Start, StartMode, from_prior, from_translator
+from ..core.latents import Latents
+from ..core.parametrisation import WeightKind
+from ..core.rng import SampleRng
+from ..core.translator import Translator
+from .host import autograd, host, io
+from .sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
+from .widgets import advanced, candidates, chunk, seed
+
+__all__ = ["NODES"]
+
+
+def _samples(text: str) -> io.Int.Input:
+    return io.Int.Input(
+        "samples",
+        default=8,
+        min=1,
+        max=100000,
+        tooltip=f"How many samples (1 to 100000){text}",
+    )
+
+
+def _energy() -> io.Input:
+    return ENERGY.Input(
+        "energy",
+        optional=True,
+        tooltip="What the best candidate is chosen by; needed when there are several.",
+    )
+
+
+def _latents(start: Start, generator: Generator, count: int) -> io.NodeOutput:
+    values = start.values.cpu()
+    names = tuple(range(count))
+    return io.NodeOutput(Latents(values, start.chart, generator.id, generator.name, names))
+
+
+class PriorInit(io.ComfyNode):
+    """Samples of the prior."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_PriorInit",
+            display_name="Prior Init",
+            category="LatentSteer/initialise",
+            description="Latents drawn from the generator's prior: what it makes by itself.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents to draw."),
+                seed("the draws"),
+                _samples("; a condition with several rows decides instead."),
+                candidates(),
+                CONDITION.Input(
+                    "condition", optional=True, tooltip="Draws one latent for each of its rows."
+                ),
+                _energy(),
+                chunk(),
+            ],
+            outputs=[LATENTS.Output("latents", tooltip="The latents, one per sample.")],
+        )
+        schema.search_aliases = ["random", "sample"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        seed: int,
+        samples: int,
+        candidates: int,
+        chunk: ChunkMode,
+        condition: Condition | None = None,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The best of the candidates."""
+        count = len(condition) if condition is not None and len(condition) > 1 else samples
+        modules = energy.modules if energy is not None else ()
+        with autograd(), host().on_device((*generator.modules, *modules)):
+            start = from_prior(
+                generator,
+                SampleRng.of(seed, count, "prior"),
+                energy=energy,
+                candidates=candidates,
+                chunking=Chunking.of(chunk, generator.image_size),
+                device=host().device(),
+            )
+        return _latents(start, generator, count)
+
+
+class TranslatorInit(io.ComfyNode):
+    """Samples of a translator."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_TranslatorInit",
+            display_name="Translator Init",
+            category="LatentSteer/initialise",
+            description="Latents from a translator q(z given c): TR0N algorithm 2, section 3.4.",
+            inputs=[
+                TRANSLATOR.Input(
+                    "translator", tooltip="Trained for this generator and auxiliary."
+                ),
+                GENERATOR.Input("generator", tooltip="Whose latents they are."),
+                CONDITION.Input("condition", tooltip="What to steer to, a row per sample."),
+                seed("the draws"),
+                io.Combo.Input(
+                    "mode",
+                    options=["sample", "mean", "mode", "basis"],
+                    default="sample",
+                    tooltip="sample: draws, the best of the candidates. mean: the mixture's mean. "
+                    "mode: the heaviest component's mean. basis: the mixture's weights and means "
+                    "themselves, refined together (equation 5).",
+                ),
+                candidates(),
+                _samples(" where the condition has one row; else its rows decide."),
+                advanced(
+                    io.Combo.Input(
+                        "weights",
+                        options=["linear", "softmax"],
+                        default="linear",
+                        tooltip="How a basis is weighted: any numbers, as in the paper, or a "
+                        "softmax, as in the released code.",
+                    )
+                ),
+                _energy(),
+                chunk(),
+            ],
+            outputs=[LATENTS.Output("latents", tooltip="The latents, one per sample.")],
+        )
+        schema.search_aliases = ["TR0N"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        translator: Translator,
+        generator: Generator,
+        condition: Condition,
+        seed: int,
+        mode: StartMode,
+        candidates: int,
+        samples: int,
+        weights: WeightKind,
+        chunk: ChunkMode,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The start that the mode names."""
+        count = len(condition) if len(condition) > 1 else samples
+        modules = energy.modules if energy is not None else ()
+        with autograd(), host().on_device((*generator.modules, translator, *modules)):
+            start = from_translator(
+                translator,
+                generator,
+                condition,
+                SampleRng.of(seed, count, "translator"),
+                mode=mode,
+                energy=energy,
+                candidates=candidates,
+                weights=weights,
+                chunking=Chunking.of(chunk, generator.image_size),
+            )
+        return _latents(start, generator, count)
+
+
+NODES = [PriorInit, TranslatorInit]

@@ -1,0 +1,152 @@
+"""Energy Report and Evaluate Images."""
+
+import io as streams
+import json
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..core.auxiliary import Classifier
+from ..core.chunks import Chunking, ChunkMode
+from ..core.conditions import Condition
+from ..core.evaluation import evaluate, judged, wanted_classes
+from ..core.refine.trace import Trace
+from ..core.zoo import catalogue
+from .host import autograd, host, io, ordinary
+from .images import from_host
+from .sockets import AUXILIARY, CONDITION, TRACE
+from .widgets import chunk
+
+__all__ = ["NODES", "plot"]
+
+NO_REFERENCE = "none"
+
+
+def plot(trace: Trace) -> Image.Image:
+    """The energy of every sample over the steps, and their mean."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    steps = np.arange(len(trace.energies))
+    shown = trace.energies[:, :200].numpy()
+    axes.plot(steps, shown, color="#7a8fa6", alpha=0.35, linewidth=0.8)
+    axes.plot(
+        steps, trace.energies.mean(dim=1).numpy(), color="#b3322b", linewidth=2, label="mean"
+    )
+    axes.set(title=trace.title, xlabel="step", ylabel="energy (lower is better)")
+    axes.set_xlim(0, max(1, len(steps) - 1))
+    axes.grid(alpha=0.25)
+    axes.legend()
+    png = streams.BytesIO()
+    figure.savefig(png, format="png")
+    return Image.open(png).convert("RGB")
+
+
+class EnergyReport(io.ComfyNode):
+    """A refinement in numbers and curves."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyReport",
+            display_name="Energy Report",
+            category="LatentSteer/report",
+            description="The energies of a refinement as a picture, and every term before and "
+            "after as text.",
+            inputs=[TRACE.Input("trace", tooltip="From a refiner.")],
+            outputs=[
+                io.Image.Output("curves", tooltip="Energy over the steps, a line per sample."),
+                io.String.Output("text", tooltip="Means and worst samples, before and after."),
+            ],
+            is_output_node=True,
+        )
+        schema.search_aliases = ["loss", "curve"]
+        return schema
+
+    @classmethod
+    def execute(cls, trace: Trace) -> io.NodeOutput:
+        """Draws and sums up."""
+        pixels = torch.from_numpy(np.array(plot(trace))).float().div(255)[None]
+        return io.NodeOutput(pixels, str(trace), ui={"text": (str(trace),)})
+
+
+class EvaluateImages(io.ComfyNode):
+    """Images before a judge."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EvaluateImages",
+            display_name="Evaluate Images",
+            category="LatentSteer/report",
+            description="What a classifier that took no part in the refinement says of images: "
+            "probability of the wanted class, Frechet distance, diversity.",
+            inputs=[
+                io.Image.Input("images", tooltip="What to judge."),
+                AUXILIARY.Input(
+                    "auxiliary", tooltip="The judge; not the one that refinement used."
+                ),
+                io.Combo.Input(
+                    "reference",
+                    options=[NO_REFERENCE, *catalogue.REFERENCES],
+                    default=NO_REFERENCE,
+                    tooltip="Real images for the Frechet distance, none of which the judge was "
+                    "trained on. The distance needs hundreds of images.",
+                ),
+                CONDITION.Input(
+                    "condition",
+                    optional=True,
+                    tooltip="The wanted classes; found in the judge by their names.",
+                ),
+                chunk(),
+            ],
+            outputs=[
+                io.String.Output("text", tooltip="The figures."),
+                io.Float.Output(
+                    "probability", tooltip="Mean probability of the wanted class, 0 without one."
+                ),
+            ],
+            is_output_node=True,
+        )
+        schema.search_aliases = ["judge", "FID", "metrics"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        auxiliary: Classifier,
+        reference: str,
+        chunk: ChunkMode,
+        condition: Condition | None = None,
+    ) -> io.NodeOutput:
+        """Asks the judge."""
+        with autograd(), host().on_device(auxiliary.modules):
+            pictures = from_host(ordinary(images))
+            chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
+            device = host().device()
+            real = None
+            if reference != NO_REFERENCE:
+                held, _ = catalogue.reference_images(reference)
+                real = judged(auxiliary, held, chunking, device).features
+            wanted = None
+            if condition is not None:
+                wanted = wanted_classes(auxiliary, condition, len(pictures))
+            seen = judged(auxiliary, pictures, chunking, device)
+            found = evaluate(seen, wanted=wanted, reference=real)
+        figures = {"judge": auxiliary.name, **found.numbers()}
+        return io.NodeOutput(
+            json.dumps(figures, indent=1),
+            found.probability.value if found.probability else 0.0,
+            ui={"text": (str(found),), "latentsteer": [{"evaluate": figures}]},
+        )
+
+
+NODES = [EnergyReport, EvaluateImages]

@@ -1,0 +1,92 @@
+"""Inputs that several nodes share."""
+
+from typing import TypeVar
+
+from .host import io
+
+__all__ = ["advanced", "candidates", "chunk", "schedule", "seed", "steps"]
+
+Widget = TypeVar("Widget", bound=io.Input)
+
+
+def advanced(widget: Widget) -> Widget:
+    """Marks an input as one for experts; older hosts take no such argument."""
+    widget.advanced = True  # pyright: ignore[reportAttributeAccessIssue]
+    if getattr(widget, "extra_dict", None) is None:
+        widget.extra_dict = {}
+    widget.extra_dict["advanced"] = True
+    return widget
+
+
+def seed(what: str, *, control: bool = True) -> io.Int.Input:
+    """A seed."""
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=0xFFFFFFFFFFFFFFFF,
+        control_after_generate=control,
+        tooltip=f"Seed of {what}. Every sample has a random stream of its own: a sample alone "
+        "equals the same sample in a batch.",
+    )
+
+
+def chunk() -> io.Combo.Input:
+    """How many samples the networks see at a time."""
+    return advanced(
+        io.Combo.Input(
+            "chunk",
+            options=["fixed", "fast"],
+            default="fixed",
+            tooltip="How many samples the networks see at a time. fixed: always as many (8 up to "
+            "64 px, else 1), so that results repeat to the bit whatever the batch. fast: as "
+            "many as fit; the last digits may then depend on the batch.",
+        )
+    )
+
+
+def candidates() -> io.Int.Input:
+    """M of the best of M."""
+    return io.Int.Input(
+        "candidates",
+        default=1,
+        min=1,
+        max=10000,
+        tooltip="Candidates per sample, M in the paper (1 to 10000). The one of lowest energy is "
+        "kept, so above 1 an energy is needed. More raise the probability and cost diversity.",
+    )
+
+
+def steps(default: int) -> io.Int.Input:
+    """T."""
+    return io.Int.Input(
+        "steps",
+        default=default,
+        min=1,
+        max=100000,
+        tooltip="Steps of refinement, T in the paper (1 to 100000).",
+    )
+
+
+def schedule(name: str, what: str) -> list[io.Input]:
+    """A schedule and its last factor."""
+    return [
+        advanced(
+            io.Combo.Input(
+                f"{name}_schedule",
+                options=["constant", "linear", "cosine"],
+                default="constant",
+                tooltip=f"How {what} changes over the steps, from a factor of 1 to the final one.",
+            )
+        ),
+        advanced(
+            io.Float.Input(
+                f"{name}_final",
+                default=0.1,
+                min=0.0,
+                max=100.0,
+                step=0.01,
+                tooltip=f"Factor on {what} at the last step (0 to 100); no effect when constant.",
+            )
+        ),
+    ]
