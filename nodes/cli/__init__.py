@@ -1,0 +1,1 @@
+"""The adapter that runs our graphs without ComfyUI, or submits them to one."""

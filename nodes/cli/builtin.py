@@ -1,0 +1,111 @@
+"""The nodes of ComfyUI that our graphs use, under its ids: LoadImage, SaveImage, PreviewImage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import images as pictures
+from . import schema_io as io
+from . import schema_ui as ui
+from .errors import WorkflowError
+from .standalone import current
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["BUILTIN_NODES", "LoadImage", "PreviewImage", "SaveImage"]
+
+
+class LoadImage(io.ComfyNode):
+    """A picture of the input folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The host's schema."""
+        folder = current().input_directory()
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return io.Schema(
+            node_id="LoadImage",
+            display_name="Load Image",
+            category="image",
+            inputs=[
+                io.Combo.Input(
+                    "image",
+                    options=sorted(n for n in names if n.lower().endswith(pictures.SUFFIXES)),
+                    upload=io.UploadType.image,
+                    image_folder=io.FolderType.input,
+                )
+            ],
+            outputs=[
+                io.Image.Output(id="IMAGE", display_name="IMAGE"),
+                io.Mask.Output(id="MASK", display_name="MASK"),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, image: str) -> bool | str:
+        """Whether the file is there."""
+        folder = current().input_directory()
+        try:
+            path = pictures.inside(folder, image, "the picture")
+        except WorkflowError as error:
+            return str(error)
+        if path.is_file():
+            return True
+        there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        return f"there is no picture {image!r} in {folder}; it holds: {', '.join(there) or '-'}"
+
+    @classmethod
+    def execute(cls, image: str) -> io.NodeOutput:
+        """Read the file."""
+        folder = current().input_directory()
+        return io.NodeOutput(*pictures.load(pictures.inside(folder, image, "the picture")))
+
+
+class SaveImage(io.ComfyNode):
+    """Pictures into the output folder, with the graph inside."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The host's schema."""
+        return io.Schema(
+            node_id="SaveImage",
+            display_name="Save Image",
+            category="image",
+            inputs=[
+                io.Image.Input("images"),
+                io.String.Input("filename_prefix", default="ComfyUI"),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, images: torch.Tensor, filename_prefix: str) -> io.NodeOutput:
+        """Write the files."""
+        saved = current().save_images(images, filename_prefix, hidden=cls.hidden)
+        return io.NodeOutput(ui={"images": saved})
+
+
+class PreviewImage(io.ComfyNode):
+    """Pictures into the temp folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The host's schema."""
+        return io.Schema(
+            node_id="PreviewImage",
+            display_name="Preview Image",
+            category="image",
+            inputs=[io.Image.Input("images")],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, images: torch.Tensor) -> io.NodeOutput:
+        """Write the files."""
+        return io.NodeOutput(ui=ui.PreviewImage(images, cls=cls))
+
+
+BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (LoadImage, SaveImage, PreviewImage)

@@ -1,0 +1,125 @@
+"""IMAGE tensors and picture files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import WorkflowError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+__all__ = ["inside", "load", "save", "to_pil"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+# No file of Windows may be called so; a graph made elsewhere must still run there.
+_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+
+
+def inside(folder: Path, name: str, what: str) -> Path:
+    """The path of a name in a folder.
+
+    Raises:
+        WorkflowError: the name leads out of the folder.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise WorkflowError(
+            f"{what} {name!r} leads out of {folder}; give a name inside that folder, without '..'"
+        )
+    return path
+
+
+def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """One picture file.
+
+    Returns:
+        The image "1 height width 3" in [0, 1], and the mask "1 height width": 1 where the picture
+        is transparent, "1 64 64" of zeros where it has no transparency (as the host gives).
+    """
+    import numpy as np
+    import torch
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as file:
+        picture = ImageOps.exif_transpose(file)
+        transparent = "A" in picture.getbands() or "transparency" in picture.info
+        rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255.0
+        rgb = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255.0
+    image = torch.from_numpy(rgb.copy())[None]
+    if not transparent:
+        return image, torch.zeros(1, 64, 64)
+    return image, 1.0 - torch.from_numpy(rgba[..., 3].copy())[None]
+
+
+def to_pil(image: torch.Tensor) -> Image.Image:
+    """One image "height width 3" in [0, 1] as 8-bit RGB, cut off rather than rounded, as the host.
+
+    Raises:
+        ValueError: another shape.
+    """
+    import torch
+    from PIL import Image
+
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise ValueError(
+            f"expected an image of shape (height, width, 3), got {tuple(image.shape)}; "
+            "repeat a grey channel three times"
+        )
+    levels = (image.detach().float().cpu() * 255.0).clamp(0, 255).to(torch.uint8)
+    return Image.fromarray(levels.numpy())
+
+
+def save(
+    images: torch.Tensor, folder: Path, prefix: str, texts: Mapping[str, object]
+) -> list[Path]:
+    """Write a batch as `<prefix>_00001_.png` and on, never over a file that is there.
+
+    Args:
+        images: "batch height width 3" in [0, 1].
+        folder: where to.
+        prefix: begins the names; may name a sub-folder.
+        texts: text chunks of the PNG, as JSON.
+
+    Raises:
+        WorkflowError: the prefix leads out of the folder.
+        ValueError: the images have another shape.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    if images.ndim != 4:
+        raise ValueError(
+            f"expected images of shape (batch, height, width, 3), got {tuple(images.shape)}"
+        )
+    stem = inside(folder, _FORBIDDEN.sub("_", prefix), "the file name prefix")
+    if stem == folder.resolve():
+        raise WorkflowError(f"the file name prefix {prefix!r} names no file; give a name")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    info = PngInfo()
+    for key, value in texts.items():
+        info.add_text(key, json.dumps(value))
+    counter, paths = _highest(stem), []
+    for image in images:
+        picture = to_pil(image)
+        while True:
+            counter += 1
+            path = stem.parent / f"{stem.name}_{counter:05}_.png"
+            try:
+                with path.open("xb") as file:
+                    picture.save(file, format="PNG", pnginfo=info, compress_level=4)
+            except FileExistsError:
+                continue
+            paths.append(path)
+            break
+    return paths
+
+
+def _highest(stem: Path) -> int:
+    numbered = re.compile(re.escape(stem.name) + r"_(\d+)_")
+    found = (numbered.match(path.name) for path in stem.parent.iterdir())
+    return max((int(match[1]) for match in found if match), default=0)

@@ -1,0 +1,175 @@
+"""The console script `latentsteer`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .version import version
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # pyright: ignore[reportPrivateUsage]
+
+__all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
+
+# name -> "module:function", the module relative to this package; run(args) -> exit code.
+BENCHES: dict[str, str] = {}
+REPRODUCTIONS: dict[str, str] = {"digits": ".reproduce_digits:run"}
+DEMO = ".demo:run"
+
+_EXIT_CODES = """\
+exit codes:
+  0    done
+  1    an unexpected error, with its traceback
+  2    the command line, the graph, a value, a file or the server is at fault
+  130  interrupted with Ctrl-C
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script.
+
+    Args:
+        argv: the arguments after the script's name; those of the process if None.
+
+    Returns:
+        The exit code.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return _guarded(args)
+    except KeyboardInterrupt:
+        print("aborted", file=sys.stderr)
+        return 130
+
+
+def _guarded(args: argparse.Namespace) -> int:
+    from ...core.errors import SteerError
+    from .errors import Interrupted, NodeError
+
+    try:
+        if args.threads is not None:
+            import torch
+
+            torch.set_num_threads(args.threads)
+        return args.run(args)
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        for path in error.files:
+            print(f"kept so far: {path}", file=sys.stderr)
+        return 130
+    except SteerError as error:
+        return _fail(error, show_traceback=args.traceback)
+    except NodeError as error:
+        if not isinstance(error.__cause__, SteerError):
+            traceback.print_exc()
+            return 1
+        return _fail(error, show_traceback=args.traceback)
+
+
+def _fail(error: BaseException, *, show_traceback: bool) -> int:
+    if show_traceback:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    print(f"latentsteer: {error}", file=sys.stderr)
+    return 2
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"got {number}, expected 1 or more")
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="latentsteer",
+        description="Run LatentSteer's graphs without ComfyUI, or on a running one.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"latentsteer {version()}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--out", type=Path, metavar="DIR", help="results (default: BASE/out)")
+    common.add_argument(
+        "--base",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="holds models/ and input/ (default: the current folder)",
+    )
+    common.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    common.add_argument("--threads", type=_positive, metavar="N", help="threads of PyTorch")
+    common.add_argument("--traceback", action="store_true", help="show where an error came from")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_run, _add_bench, _add_reproduce, _add_demo):
+        sub = add(commands, common)
+        sub.epilog, sub.formatter_class = _EXIT_CODES, argparse.RawDescriptionHelpFormatter
+    return parser
+
+
+def _add_run(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser("run", parents=[common], help="run a workflow file")
+    sub.add_argument("workflow", type=Path, metavar="WORKFLOW.json", help="UI or API format")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NODE.INPUT=VALUE",
+        help="change a widget; NODE is an id, a title or a type; may be repeated",
+    )
+    sub.add_argument("--server", metavar="URL", help="run on this ComfyUI rather than here")
+    sub.add_argument("--previews", action="store_true", help="write previews to OUT/previews")
+    sub.set_defaults(run=_run)
+    return sub
+
+
+def _add_bench(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser("bench", parents=[common], help="measure speed and memory")
+    sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(BENCHES) or 'none yet'}")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    sub.set_defaults(run=lambda args: _named(BENCHES, "bench", args))
+    return sub
+
+
+def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser("reproduce", parents=[common], help="redo a paper's experiment")
+    sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(REPRODUCTIONS)}")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    sub.add_argument("--budget", choices=("ci", "full"), default="full")
+    sub.set_defaults(run=lambda args: _named(REPRODUCTIONS, "reproduce", args))
+    return sub
+
+
+def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser("demo", parents=[common], help="a first run, nothing to download")
+    sub.set_defaults(run=lambda args: _load(DEMO)(args))
+    return sub
+
+
+def _load(target: str) -> Callable[[argparse.Namespace], int]:
+    module, _, function = target.partition(":")
+    return getattr(importlib.import_module(module, __package__), function)
+
+
+def _named(table: Mapping[str, str], command: str, args: argparse.Namespace) -> int:
+    from .errors import WorkflowError
+
+    if args.name not in table:
+        there = ", ".join(sorted(table)) or "none yet"
+        raise WorkflowError(f"{command}: there is no {args.name!r}; there is: {there}")
+    return _load(table[args.name])(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from .run import run
+
+    return run(args)

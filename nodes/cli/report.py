@@ -1,0 +1,99 @@
+"""`report.json`: what was run, with what, for how long, and what the nodes measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .executor import RunResult
+from .graph_node import as_link
+from .version import version
+
+__all__ = ["KEY", "build", "measures", "write"]
+
+KEY = "latentsteer"
+"""Under this key of its ui, a node hands over a list of JSON-able dicts for the report."""
+
+
+def build(
+    result: RunResult, *, workflow: str, device: str, server: str | None = None
+) -> dict[str, Any]:
+    """The report of a run, JSON-able.
+
+    Args:
+        result: of the run.
+        workflow: the name of the workflow's file.
+        device: what was computed on.
+        server: the address of the ComfyUI that ran it, if one did.
+    """
+    import torch
+
+    return {
+        "workflow": {"file": workflow, "graph": result.api},
+        "versions": {
+            "latentsteer": version(),
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "platform": platform.platform(),
+        },
+        "server": server,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "chunks": _settings(result.api, lambda name: "chunk" in name),
+        "seeds": _settings(result.api, lambda name: name.split("_")[-1] == "seed"),
+        "seconds": {"total": result.total, "nodes": result.seconds},
+        "outputs": [str(path) for path in result.files],
+        "measures": measures(result.api, result.ui),
+    }
+
+
+def measures(
+    api: Mapping[str, Any], ui: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What the nodes handed over for the report, by node."""
+    return {
+        node_id: {
+            "class_type": api.get(node_id, {}).get("class_type"),
+            "title": (api.get(node_id, {}).get("_meta") or {}).get("title"),
+            "items": list(shown[KEY]),
+        }
+        for node_id, shown in ui.items()
+        if shown.get(KEY)
+    }
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, default=_plain) + "\n"
+    handle, name = tempfile.mkstemp(prefix=".report-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _settings(api: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, object]:
+    return {
+        f"{node_id}.{name}": value
+        for node_id, raw in api.items()
+        for name, value in raw.get("inputs", {}).items()
+        if wanted(name) and as_link(value) is None
+    }
+
+
+def _plain(value: object) -> object:
+    """JSON for the numbers of NumPy and PyTorch, of one element or many, and for paths."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    raise TypeError(f"the report cannot hold a {type(value).__name__}: {value!r}")

@@ -1,0 +1,72 @@
+"""`latentsteer run`: a workflow file, here or on a server, and its report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from . import report
+from .convert import api_from_ui
+from .executor import RunResult, execute
+from .graph import check_shape, is_ui, read
+from .registry import Nodes, load_nodes, schemas_of
+from .server import submit
+from .settings import apply_settings
+from .standalone import StandaloneHost, use
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
+    """Run a workflow file as the command line says.
+
+    Args:
+        args: workflow, settings, base, out, device, server and previews.
+        nodes: the nodes that may occur; ours and ComfyUI's few if None.
+
+    Returns:
+        0; what goes wrong is raised.
+    """
+    known = load_nodes() if nodes is None else nodes
+    host = StandaloneHost()
+    out = args.base / "out" if args.out is None else args.out
+    host.configure(args.base, out, args.device, write_previews=args.previews)
+    content = read(args.workflow)
+    with use(host):
+        schemas = schemas_of(known)
+        api = api_from_ui(content, schemas) if is_ui(content) else content
+        check_shape(api)
+        api = apply_settings(api, args.settings, schemas)
+    canvas = content if is_ui(content) else None
+    with host.catching_sigint():
+        if args.server:
+            result = submit(
+                api, args.server, host.out, workflow=canvas, stop=host.interrupt_requested
+            )
+            device = "server"
+        else:
+            device = str(host.device())
+            pnginfo = None if canvas is None else {"workflow": canvas}
+            result = execute(api, host, nodes=known, on_event=_say, extra_pnginfo=pnginfo)
+    content = report.build(
+        result, workflow=args.workflow.name, device=device, server=args.server or None
+    )
+    report.write(host.out / "report.json", content)
+    _show(result)
+    print(host.out / "report.json")
+    return 0
+
+
+def _say(event: str, data: dict[str, Any]) -> None:
+    if event == "done":
+        print(f"{data['seconds']:8.2f} s  {data['called']}", file=sys.stderr)
+
+
+def _show(result: RunResult) -> None:
+    for node_id, shown in result.ui.items():
+        for text in shown.get("text") or ():
+            kind = result.api.get(node_id, {}).get("class_type")
+            print(f"node {node_id} ({kind}): {text}")
+    for path in result.files:
+        print(path)

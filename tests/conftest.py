@@ -1,0 +1,24 @@
+"""Loads the checkout as the package `latentsteer`, whatever its folder is called."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import jaxtyping
+
+ROOT = Path(__file__).parent.parent
+
+if "latentsteer" not in sys.modules:
+    # Shapes and types of the core are checked at run time; in place before core is imported.
+    # The tower: an int is a float, as pyright has it.
+    jaxtyping.install_import_hook(
+        "latentsteer.core", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+    )
+    spec = importlib.util.spec_from_file_location(
+        "latentsteer", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["latentsteer"] = package
+    spec.loader.exec_module(package)
