@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +13,7 @@ import safetensors.torch
 from torch import Tensor
 
 from .errors import CheckpointError
+from .files import replacing
 
 __all__ = ["Checkpoint", "fingerprint", "read", "write"]
 
@@ -74,19 +73,11 @@ def write(
         tensors: name to tensor, from any device.
         config: what JSON can hold; it rides in the file's metadata.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Cloned, since the format refuses tensors that share memory.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
-    os.close(handle)
-    try:
-        metadata = {METADATA_KEY: json.dumps(dict(config or {}), sort_keys=True)}
+    metadata = {METADATA_KEY: json.dumps(dict(config or {}), sort_keys=True)}
+    with replacing(path) as temporary:
         safetensors.torch.save_file(plain, temporary, metadata)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def fingerprint(path: str | Path) -> str:

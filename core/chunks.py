@@ -1,5 +1,6 @@
 """Row-wise work in chunks: how many samples a network sees at a time."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -10,7 +11,7 @@ from torch import Tensor
 from .errors import InvalidInput
 from .rng import SampleRng
 
-__all__ = ["ChunkMode", "Chunking"]
+__all__ = ["ALL_AT_ONCE", "ChunkMode", "Chunking"]
 
 ChunkMode: TypeAlias = Literal["fixed", "fast"]
 SMALL_IMAGE = 64
@@ -26,6 +27,8 @@ class Chunking:
     The kernels that a library picks for a matrix product depend on its number of rows, and so do
     the last bits of its result. With a fixed size every call has the same number of rows, the last
     chunk padded with its own last row, and a sample's result does not depend on its neighbours.
+    With more than one row it may depend, in the last bit, on the place in the chunk for a few odd
+    shapes (a linear layer with 2 or 3 outputs, say); with one row at a time on nothing.
 
     Attributes:
         size: rows at a time.
@@ -72,3 +75,7 @@ class Chunking:
         if not self.padded or missing == 0:
             return v.contiguous()
         return torch.cat([v, v[-1:].expand(missing, *v.shape[1:])])
+
+
+ALL_AT_ONCE = Chunking(sys.maxsize, padded=False)
+"""For functions whose rows depend on each other."""

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .chunks import ALL_AT_ONCE, Chunking
 from .conditions import Condition
 from .errors import DomainMismatch
 from .rng import SampleRng
@@ -157,6 +158,10 @@ class Energy:
     def coupled(self) -> bool:
         """Whether a sample's value depends on the other samples."""
         return any(term.coupled for term in self.leaves())
+
+    def chunking(self, wanted: Chunking) -> Chunking:
+        """How many samples may be evaluated at a time: all, where they are coupled."""
+        return ALL_AT_ONCE if self.coupled else wanted
 
     def signature(self) -> str:
         """A digest of the terms and their conditions: equal for energies that say the same."""

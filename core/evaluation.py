@@ -78,7 +78,13 @@ def judged(
     chunking: Chunking,
     device: torch.device,
 ) -> Judged:
-    """Probabilities and features of images, on the CPU."""
+    """Probabilities and features of images, on the CPU.
+
+    Raises:
+        InvalidInput: no image.
+    """
+    if len(images) == 0:
+        raise InvalidInput("No image to evaluate.")
     probabilities: list[Tensor] = []
     features: list[Tensor] = []
     for first, last in chunking.spans(len(images)):

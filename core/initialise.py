@@ -48,8 +48,9 @@ def best_of(
         chunking: how many candidates the networks see at a time.
 
     Raises:
-        InvalidInput: fewer than 1 candidate, or several and no energy to choose by.
+        InvalidInput: no sample, fewer than 1 candidate, or several and no energy to choose by.
     """
+    _check_samples(rng)
     if candidates < 1:
         raise InvalidInput(f"Best of {candidates} candidates; at least 1 needed.")
     if candidates == 1:
@@ -57,10 +58,11 @@ def best_of(
     if energy is None:
         raise InvalidInput(f"Best of {candidates} candidates needs an energy to choose by.")
     energy.check_batch(len(rng))
+    allowed = energy.chunking(chunking)
 
     def judged() -> tuple[Tensor, Tensor]:
         drawn = draw(rng)
-        (values,) = chunking.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
+        (values,) = allowed.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
         return drawn, values.nan_to_num(nan=torch.inf)
 
     best, lowest = judged()
@@ -120,8 +122,9 @@ def from_translator(
     Raises:
         GeneratorMismatch: trained for another generator.
         ConditionMismatch: trained for another auxiliary, or the rows do not match the samples.
-        InvalidInput: candidates without meaning in this mode.
+        InvalidInput: no sample, or candidates without meaning in this mode.
     """
+    _check_samples(rng)
     translator.check(generator, condition)
     condition.check_batch(len(rng))
     if mode != "sample" and candidates != 1:
@@ -146,6 +149,11 @@ def from_translator(
         return Start(best_of(draw, pulled, candidates, rng, chunking), Identity(space))
     points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c)
     return Start(space.clamp(points), Identity(space))
+
+
+def _check_samples(rng: SampleRng) -> None:
+    if len(rng) == 0:
+        raise InvalidInput("No sample to start: ask for at least one.")
 
 
 def _basis(translator: Translator, chart: MixtureOfBasis, c: Tensor, chunking: Chunking) -> Tensor:

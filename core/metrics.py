@@ -13,7 +13,7 @@ __all__ = ["Interval", "bootstrap", "diversity", "frechet_distance", "within_cla
 
 
 def frechet_distance(
-    first: Float[Tensor, "first features"], second: Float[Tensor, "second features"]
+    first: Float[Tensor, "first features"], second: Float[Tensor, "second others"]
 ) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets' features, in float64.
 

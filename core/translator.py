@@ -57,6 +57,10 @@ class TranslatorConfig:
                 raise InvalidInput(
                     f"Translator {name} is {getattr(self, name)}; at least 1 needed."
                 )
+        if self.kind == "deterministic" and self.components != 1:
+            raise InvalidInput(
+                f"A deterministic translator of {self.components} components; only 1."
+            )
         if not self.initial_std > 0:
             raise InvalidInput(f"Translator initial_std is {self.initial_std}; it must exceed 0.")
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..chunks import ALL_AT_ONCE, Chunking
 from ..energy import Energy
 from ..rng import SampleRng
 
@@ -86,29 +86,27 @@ class Kernel(NamedTuple):
     step: Callable[[State, SampleRng], tuple[State, Info]]
 
 
-def gradient(energy: Energy, chunking: Chunking | None = None) -> Field:
+def gradient(energy: Energy, chunking: Chunking = ALL_AT_ONCE) -> Field:
     """The direction of steepest ascent of an energy on a latent space, descended along by rules.
 
     Args:
         energy: on latents.
-        chunking: how many samples the networks see at a time; None, or an energy that couples its
-            samples, for all at once.
+        chunking: how many samples the networks see at a time.
     """
+    allowed = energy.chunking(chunking)
 
-    def at_once(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
+    def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
         leaf = v.detach().requires_grad_()
         with torch.enable_grad():
             values = energy(leaf, rng)
             (vector,) = torch.autograd.grad(values.sum(), leaf)
         return vector, values.detach()
 
-    def in_chunks(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
-        if chunking is None or energy.coupled:
-            return at_once(v, rng)
-        vector, values = chunking.apply_random(at_once, v, rng)
+    def field(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
+        vector, values = allowed.apply_random(rows, v, rng)
         return vector, values
 
-    return in_chunks
+    return field
 
 
 def descend(

@@ -13,7 +13,7 @@ from ..generator import Generator
 from ..latents import Interrupted, Latents
 from ..rng import SampleRng
 from .kernel import Rule, State, descend, gradient
-from .run import Best, Snapshot, begin, finish, walk
+from .run import Best, Snapshot, begin, check_energy, finish, walk
 from .trace import Trace, readings
 
 __all__ = ["Refinement", "refine"]
@@ -111,13 +111,13 @@ def refine(
         for following in walk(kernel, snapshot, job.steps, rng):
             confirmed, snapshot = snapshot, following
             on_step(snapshot)
+        return _finished(job, latents, energy, snapshot, rng, before)
     except BaseException as error:
         faulty = isinstance(error, Diverged) and error.at_start
         kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
         unfinished = Interrupted(kept, job.identity(), before)
         on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
         raise
-    return _finished(job, latents, energy, snapshot, rng, before)
 
 
 def _finished(
@@ -130,6 +130,7 @@ def _finished(
 ) -> tuple[Latents, Trace]:
     streams = rng.restored(snapshot.rng_state)
     after = readings(energy, snapshot.state.position, streams, job.chunking)
+    check_energy(after["energy"], snapshot.state.step)
     snapshot = finish(snapshot, after["energy"])
     position = snapshot.state.position
     if job.keep_best:

@@ -10,7 +10,7 @@ from ..errors import Diverged, InvalidInput
 from ..rng import SampleRng
 from .kernel import Info, Kernel, State
 
-__all__ = ["Best", "Snapshot", "begin", "finish", "walk"]
+__all__ = ["Best", "Snapshot", "begin", "check_energy", "finish", "walk"]
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,18 @@ def finish(snapshot: Snapshot, energy: Tensor) -> Snapshot:
     )
 
 
+def check_energy(energy: Tensor, step: int) -> None:
+    """Refuses energies that are not finite at the point that a step starts from.
+
+    Raises:
+        Diverged: naming samples and step.
+    """
+    if not bool(energy.isfinite().all()):
+        _diverged("energy", step, energy[:, None])
+
+
 def _check_finite(before: State, after: State, info: Info) -> None:
-    if not bool(info.energy.isfinite().all()):
-        _diverged("energy", before.step, info.energy[:, None])
+    check_energy(info.energy, before.step)
     if not bool(after.position.isfinite().all()):
         _diverged("position", before.step, after.position)
 

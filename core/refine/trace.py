@@ -70,10 +70,7 @@ def readings(
         return (total, *(x for _, x in values))
 
     streams = rng.restored(rng.state())
-    if energy.coupled:
-        total, *terms = evaluate(v, streams)
-    else:
-        total, *terms = chunking.apply_random(evaluate, v, streams)
+    total, *terms = energy.chunking(chunking).apply_random(evaluate, v, streams)
     found = {"energy": total}
     for leaf, measure, values in zip(leaves, measures, terms, strict=True):
         found[_free(leaf.label, found)] = values

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...core.files import replacing
 from .executor import RunResult
 from .graph_node import as_link
 from .version import version
@@ -69,16 +68,9 @@ def measures(
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=2, default=_plain) + "\n"
-    handle, name = tempfile.mkstemp(prefix=".report-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _settings(api: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, object]:

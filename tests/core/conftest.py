@@ -1,0 +1,134 @@
+"""Toys that the tests of the core share: small, smooth, in any float type."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+import torch
+from latentsteer.core.auxiliary import Classifier
+from latentsteer.core.chunks import Chunking
+from latentsteer.core.energies.classification import classification
+from latentsteer.core.energy import Energy, Term
+from latentsteer.core.generator import Gaussian, Generator
+from latentsteer.core.latents import Latents
+from latentsteer.core.refine.refinement import Refinement
+from latentsteer.core.refine.rules import langevin
+from latentsteer.core.rng import SampleRng
+from latentsteer.core.spaces import Block, Domain, Identity, Space
+from torch import Tensor, nn
+
+CPU = torch.device("cpu")
+
+
+def _filled(network: nn.Module, seed: int) -> nn.Module:
+    stream = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.3, generator=stream)
+    return network.eval().requires_grad_(False)
+
+
+def _normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return drawn.to(dtype)
+
+
+def _generator(dtype: torch.dtype = torch.float32, bound: float = 4.0) -> Generator:
+    """Convolutional, images of 8 by 8 pixels from latents in [-bound, bound]^12."""
+    network = nn.Sequential(
+        nn.Linear(12, 128),
+        nn.Unflatten(1, (8, 4, 4)),
+        nn.SiLU(),
+        nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(8, 3, 3, padding=1),
+    )
+    network = _filled(network, 1).to(dtype)
+    return Generator(
+        name="toy",
+        id="toy-generator-id",
+        architecture="toy",
+        module=network,
+        source=Space((Block("z", (12,), -bound, bound),)),
+        prior=Gaussian(12),
+        image_size=(8, 8),
+        render=lambda parts, rng: network(parts["z"]).sigmoid(),
+    )
+
+
+def _classifier(dtype: torch.dtype = torch.float32, classes: str = "abc") -> Classifier:
+    body = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.SiLU(), nn.AvgPool2d(2), nn.Flatten())
+    network = _filled(nn.Sequential(body, nn.Linear(96, len(classes))), 2).to(dtype)
+    return Classifier("toy f", "toy-classifier-id", network, tuple(classes), network, body)
+
+
+@dataclass(frozen=True)
+class Lift:
+    """Any function of points as a map."""
+
+    source: Space
+    target: Domain
+    function: Callable[[Tensor], Tensor]
+    modules: tuple[nn.Module, ...] = ()
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
+        return self.function(v)
+
+    def __str__(self) -> str:
+        return "lift"
+
+
+def _energy_of(function: Callable[[Tensor], Tensor], space: Space, label: str = "toy") -> Energy:
+    return Energy.of(Term(label, space, lambda v, rng: function(v)))
+
+
+def _vectors(dim: int) -> Space:
+    return Space((Block("z", (dim,)),))
+
+
+def _latents(generator: Generator, values: Tensor, samples=None, chart=None) -> Latents:
+    names = tuple(range(len(values))) if samples is None else tuple(samples)
+    chart = chart or Identity(generator.source)
+    return Latents(values, chart, generator.id, generator.name, names)
+
+
+def _job(**changes) -> Refinement:
+    """Langevin on a class of the toy classifier, 10 steps."""
+    generator = changes.pop("generator", None) or _generator()
+    classifier = _classifier(next(generator.module.parameters()).dtype)
+    settings = {
+        "title": "test",
+        "generator": generator,
+        "energy": classification(classifier, classifier.condition(["b"])),
+        "rule": langevin(step_size=1e-2, inverse_temperature=20, momentum=0.5),
+        "steps": 10,
+        "seed": 3,
+        "chunking": Chunking.of("fixed", generator.image_size),
+        "device": CPU,
+    }
+    return Refinement(**settings | changes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Toys are too small to share out, and threads that wait for each other cost more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def toys() -> SimpleNamespace:
+    return SimpleNamespace(
+        generator=_generator,
+        classifier=_classifier,
+        normal=_normal,
+        filled=_filled,
+        lift=Lift,
+        energy_of=_energy_of,
+        vectors=_vectors,
+        latents=_latents,
+        job=_job,
+        cpu=CPU,
+    )

@@ -1,0 +1,91 @@
+"""Latents between nodes and on disk."""
+
+import pytest
+import torch
+from latentsteer.core.checkpoints import read, write
+from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
+from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.parametrisation import MixtureOfBasis
+
+
+@pytest.fixture
+def latents(toys):
+    return toys.latents(toys.generator(), toys.normal(4, 12), samples=(7, 2, 5, 0))
+
+
+def test_latents_go_through_a_file(latents, toys, tmp_path):
+    path = tmp_path / "l.safetensors"
+    save_latents(path, latents)
+    back = load_latents(path)
+    assert torch.equal(back.values, latents.values)
+    assert (back.chart, back.generator, back.generator_name, back.samples) == (
+        latents.chart,
+        latents.generator,
+        latents.generator_name,
+        latents.samples,
+    )
+    assert back.interrupted is None
+
+
+def test_latents_over_a_basis_go_through_a_file(toys, tmp_path):
+    generator = toys.generator()
+    chart = MixtureOfBasis(generator.source, 2, ("z",), "softmax")
+    latents = toys.latents(generator, toys.normal(3, chart.source.dim), chart=chart)
+    save_latents(tmp_path / "l.safetensors", latents)
+    assert load_latents(tmp_path / "l.safetensors").chart == chart
+
+
+def test_picked_samples_keep_their_names_and_streams(latents):
+    picked = latents.picked((2, 0))
+    assert picked.samples == (5, 7)
+    assert torch.equal(picked.values, latents.values[[2, 0]])
+    whole = latents.rng(1, "x").normal(3, like=latents.values)
+    assert torch.equal(picked.rng(1, "x").normal(3, like=latents.values), whole[[2, 0]])
+
+
+@pytest.mark.parametrize("rows", [(), (4,), (-1, 0)])
+def test_samples_that_are_not_there_are_refused(rows, latents):
+    with pytest.raises(InvalidInput, match="there are 4, counted from 0"):
+        latents.picked(rows)
+
+
+def test_names_are_as_many_as_latents(toys):
+    with pytest.raises(InvalidInput, match="2 names for 3 latents"):
+        toys.latents(toys.generator(), toys.normal(3, 12), samples=(0, 1))
+
+
+def test_moved_latents_are_detached_and_in_no_run(latents):
+    values = (latents.values * 2).requires_grad_()
+    moved = latents.moved(values)
+    assert not moved.values.requires_grad
+    assert torch.equal(moved.values, values.detach())
+    assert moved.samples == latents.samples
+
+
+def test_another_generator_is_refused(latents, toys):
+    latents.check_generator(toys.generator())
+    other = toys.generator()
+    object.__setattr__(other, "id", "another-id")
+    with pytest.raises(GeneratorMismatch, match=r"of generator 'toy'.*Load 'toy'"):
+        latents.check_generator(other)
+
+
+@pytest.mark.parametrize("spoil", ["values", "samples", "generator", "chart"])
+def test_a_file_with_a_part_missing_is_damaged(spoil, latents, tmp_path):
+    path = tmp_path / "l.safetensors"
+    save_latents(path, latents)
+    checkpoint = read(path)
+    tensors, config = dict(checkpoint.tensors), dict(checkpoint.config)
+    (tensors if spoil in tensors else config).pop(spoil)
+    write(path, tensors | {"other": torch.zeros(1)}, config)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_latents(path)
+
+
+def test_a_file_whose_names_do_not_fit_is_damaged(latents, tmp_path):
+    path = tmp_path / "l.safetensors"
+    save_latents(path, latents)
+    checkpoint = read(path)
+    write(path, checkpoint.tensors, dict(checkpoint.config) | {"samples": [1]})
+    with pytest.raises(CheckpointError, match="is damaged: 1 names for 4 latents"):
+        load_latents(path)

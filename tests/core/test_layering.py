@@ -1,0 +1,159 @@
+"""Who may import whom, read off the sources: workflows -> nodes -> core."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOST = ("comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "nodes", "server")
+"""ComfyUI's own top-level modules, as absolute imports name them."""
+
+FILES = sorted(
+    [ROOT / "__init__.py"]
+    + [file for part in ("core", "nodes", "workflows") for file in (ROOT / part).rglob("*.py")]
+)
+CORE = [file for file in FILES if file.is_relative_to(ROOT / "core")]
+
+
+def named(file):
+    return str(file.relative_to(ROOT))
+
+
+def imports(file):
+    """Every imported module: (".core.energy" for our own, "torch.nn" for others, the node)."""
+    package = file.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                assert node.level <= len(package) + 1, f"{named(file)} leaves the package"
+                up = package[: len(package) + 1 - node.level]
+                base = "." + ".".join([*up, *filter(None, [node.module])])
+            yield base, node
+            # `from .core import energy` may name a module.
+            yield from ((f"{base.rstrip('.')}.{alias.name}", node) for alias in node.names)
+
+
+def own(file):
+    return [name for name, _ in imports(file) if name.startswith(".")]
+
+
+def is_within(name, *parts):
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def test_the_walk_sees_the_imports_that_it_is_to_judge():
+    refinement = own(ROOT / "core/refine/refinement.py")
+    assert {".core.chunks", ".core.refine.kernel", ".core.refine.kernel.Rule"} <= set(refinement)
+    assert any(is_within(name, "torch") for name, _ in imports(ROOT / "core/rng.py"))
+    assert any(is_within(name, "comfy_api") for name, _ in imports(ROOT / "__init__.py"))
+    assert len(CORE) > 30
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_core_imports_itself_alone(file):
+    outside = [name for name in own(file) if not is_within(name, ".core")]
+    assert outside == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_only_the_host_module_imports_the_host(file):
+    found = [(name, node) for name, node in imports(file) if is_within(name, *HOST)]
+    if file == ROOT / "nodes" / "host.py":
+        return
+    if file == ROOT / "__init__.py":
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        entry = next(n for n in tree.body if getattr(n, "name", "") == "comfy_entrypoint")
+        lines = range(entry.lineno, entry.end_lineno + 1)
+        found = [
+            (name, node)
+            for name, node in found
+            if not (is_within(name, "comfy_api") and node.lineno in lines)
+        ]
+    assert [name for name, _ in found] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_nothing_imports_the_package_by_its_name(file):
+    # Under ComfyUI the package has another name.
+    assert [name for name, _ in imports(file) if is_within(name, "latentsteer")] == []
+
+
+def dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+BANNED_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "torch.load",
+    "torch.save",
+    "torch.jit.load",
+    "torch.manual_seed",
+    "torch.seed",
+    "torch.cuda.manual_seed_all",
+    "torch.set_rng_state",
+    "torch.random.manual_seed",
+    "np.random.seed",
+    "numpy.random.seed",
+    "random.seed",
+}
+BANNED_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_core_runs_no_code_of_files_and_keeps_no_global_random_state(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    calls = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert calls & BANNED_CALLS == set()
+    assert [name for name, _ in imports(file) if is_within(name, *BANNED_MODULES)] == []
+    # Draws without a stream of their own are global state too.
+    loose = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and dotted(node.func)
+        in {"torch.rand", "torch.randn", "torch.randint", "torch.randperm", "torch.bernoulli"}
+        and not any(keyword.arg == "generator" for keyword in node.keywords)
+    ]
+    assert loose == []
+
+
+@pytest.mark.parametrize("part", ["energies", "architectures", "auxiliaries"])
+def test_catalogues_are_imported_by_nothing_else_in_core(part):
+    inside = ROOT / "core" / part
+    users = [
+        named(file)
+        for file in CORE
+        if not file.is_relative_to(inside)
+        and any(is_within(name, f".core.{part}") for name in own(file))
+    ]
+    assert users == []
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.is_relative_to(ROOT / "nodes")], ids=named
+)
+def test_nodes_import_core_and_themselves_alone(file):
+    outside = [
+        name for name in own(file) if not is_within(name, ".core", ".nodes", ".", ".__version__")
+    ]
+    assert outside == []
+
+
+def test_every_module_of_core_says_what_it_offers():
+    for file in CORE:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        public = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+        names = [dotted(t) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
+        if public and not file.name.startswith("train_"):
+            assert "__all__" in names, named(file)
