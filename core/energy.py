@@ -165,9 +165,11 @@ class Energy:
 
     def signature(self) -> str:
         """A digest of the terms and their conditions: equal for energies that say the same."""
-        digest = hashlib.sha256(str(self).encode())
+        # The text rounds the weights.
+        digest = hashlib.sha256(f"{self} {[weight for weight, _ in self.terms]}".encode())
         for term in self.leaves():
             if term.condition is not None:
+                digest.update(term.condition.auxiliary.encode())
                 digest.update(term.condition.embedding.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 

@@ -61,7 +61,9 @@ class ClassCondition(io.ComfyNode):
             ],
             outputs=[
                 CONDITION.Output(
-                    "condition", tooltip="One row per sample, in the order of the classes given."
+                    "condition",
+                    display_name="condition",
+                    tooltip="One row per sample, in the order of the classes given.",
                 )
             ],
         )

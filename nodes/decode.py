@@ -31,7 +31,11 @@ class Decode(io.ComfyNode):
                 LATENTS.Input("latents", tooltip="What to show."),
                 chunk(),
             ],
-            outputs=[io.Image.Output("images", tooltip="One image per sample, in [0, 1].")],
+            outputs=[
+                io.Image.Output(
+                    "images", display_name="images", tooltip="One image per sample, in [0, 1]."
+                )
+            ],
         )
         schema.search_aliases = ["generate"]
         return schema
@@ -48,7 +52,7 @@ class Decode(io.ComfyNode):
                 latents.values.to(host().device()),
                 rng,
             )
-        return io.NodeOutput(to_host(images))
+            return io.NodeOutput(to_host(images))
 
 
 class ImageGrid(io.ComfyNode):
@@ -73,7 +77,7 @@ class ImageGrid(io.ComfyNode):
                     "samples per class, a row shows a class.",
                 ),
             ],
-            outputs=[io.Image.Output("grid", tooltip="One picture.")],
+            outputs=[io.Image.Output("grid", display_name="grid", tooltip="One picture.")],
         )
         schema.search_aliases = ["contact sheet", "montage"]
         return schema

@@ -62,7 +62,11 @@ class PriorInit(io.ComfyNode):
                 _energy(),
                 chunk(),
             ],
-            outputs=[LATENTS.Output("latents", tooltip="The latents, one per sample.")],
+            outputs=[
+                LATENTS.Output(
+                    "latents", display_name="latents", tooltip="The latents, one per sample."
+                )
+            ],
         )
         schema.search_aliases = ["random", "sample"]
         return schema
@@ -133,7 +137,11 @@ class TranslatorInit(io.ComfyNode):
                 _energy(),
                 chunk(),
             ],
-            outputs=[LATENTS.Output("latents", tooltip="The latents, one per sample.")],
+            outputs=[
+                LATENTS.Output(
+                    "latents", display_name="latents", tooltip="The latents, one per sample."
+                )
+            ],
         )
         schema.search_aliases = ["TR0N"]
         return schema

@@ -83,7 +83,7 @@ class LoadLatents(io.ComfyNode):
                     tooltip="A file of the output folder's latents or interrupted; newest first.",
                 )
             ],
-            outputs=[LATENTS.Output("latents", tooltip="The latents.")],
+            outputs=[LATENTS.Output("latents", display_name="latents", tooltip="The latents.")],
         )
         schema.search_aliases = ["resume", "interrupted"]
         return schema
@@ -128,7 +128,9 @@ class SelectLatents(io.ComfyNode):
                     "rows", default="0", tooltip="Numbers from 0, separated by commas."
                 ),
             ],
-            outputs=[LATENTS.Output("latents", tooltip="The samples chosen.")],
+            outputs=[
+                LATENTS.Output("latents", display_name="latents", tooltip="The samples chosen.")
+            ],
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """Load Generator and Load Aux Model."""
 
+import os
 from pathlib import Path
 
 from ..core.architectures import load_generator
@@ -12,6 +13,15 @@ from .sockets import AUXILIARY, GENERATOR
 __all__ = ["NODES", "changed", "find", "offered"]
 
 SUFFIXES = (".safetensors",)
+CURES = {
+    "latentsteer_generators": "Put the file there, or choose an embedded model: "
+    f"{', '.join(catalogue.GENERATORS)}.",
+    "latentsteer_aux": "Put the file there, or choose an embedded model: "
+    f"{', '.join(catalogue.AUXILIARIES)}.",
+    "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
+    "file there.",
+}
+"""Where to get a model."""
 
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
@@ -29,13 +39,14 @@ def find(kind: str, name: str) -> Path:
         return catalogue.embedded(name)
     folders = host().model_folder(kind)
     for folder in folders:
-        path = (folder / name).resolve()
-        if path.is_file() and path.is_relative_to(folder.resolve()):
+        # Not resolved: people link models from other disks into the folder.
+        path = Path(os.path.abspath(folder / name))
+        if path.is_file() and path.is_relative_to(os.path.abspath(folder)):
             return path
     there = ", ".join(host().list_files(kind, SUFFIXES)) or "no file"
     raise CheckpointError(
         f"There is no model {name!r}. Searched: {', '.join(map(str, folders))}; there is {there}. "
-        "Put the file there, or choose an embedded model."
+        f"{CURES[kind]}"
     )
 
 
@@ -76,6 +87,7 @@ class LoadGenerator(io.ComfyNode):
             outputs=[
                 GENERATOR.Output(
                     "generator",
+                    display_name="generator",
                     tooltip="The generator with its latent space and its prior; images in [0, 1].",
                 )
             ],
@@ -120,7 +132,11 @@ class LoadAuxModel(io.ComfyNode):
                     "models/latentsteer_aux.",
                 ),
             ],
-            outputs=[AUXILIARY.Output("auxiliary", tooltip="The model, f in the papers.")],
+            outputs=[
+                AUXILIARY.Output(
+                    "auxiliary", display_name="auxiliary", tooltip="The model, f in the papers."
+                )
+            ],
         )
         schema.search_aliases = ["classifier", "judge", "f"]
         return schema

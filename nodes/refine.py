@@ -90,8 +90,14 @@ def _shared() -> list[io.Input]:
 
 def _outputs() -> list[io.Output]:
     return [
-        LATENTS.Output("refined", display_name="latents", tooltip="The refined latents."),
-        TRACE.Output("trace", tooltip="Energies of every step, for Energy Report."),
+        LATENTS.Output(
+            "refined",
+            display_name="latents",
+            tooltip="The refined latents.",
+        ),
+        TRACE.Output(
+            "trace", display_name="trace", tooltip="Energies of every step, for Energy Report."
+        ),
     ]
 
 

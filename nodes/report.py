@@ -61,8 +61,16 @@ class EnergyReport(io.ComfyNode):
             "after as text.",
             inputs=[TRACE.Input("trace", tooltip="From a refiner.")],
             outputs=[
-                io.Image.Output("curves", tooltip="Energy over the steps, a line per sample."),
-                io.String.Output("text", tooltip="Means and worst samples, before and after."),
+                io.Image.Output(
+                    "curves",
+                    display_name="curves",
+                    tooltip="Energy over the steps, a line per sample.",
+                ),
+                io.String.Output(
+                    "text",
+                    display_name="text",
+                    tooltip="Means and worst samples, before and after.",
+                ),
             ],
             is_output_node=True,
         )
@@ -108,9 +116,11 @@ class EvaluateImages(io.ComfyNode):
                 chunk(),
             ],
             outputs=[
-                io.String.Output("text", tooltip="The figures."),
+                io.String.Output("text", display_name="text", tooltip="The figures."),
                 io.Float.Output(
-                    "probability", tooltip="Mean probability of the wanted class, 0 without one."
+                    "probability",
+                    display_name="probability",
+                    tooltip="Mean probability of the wanted class, 0 without one.",
                 ),
             ],
             is_output_node=True,
@@ -143,7 +153,10 @@ class EvaluateImages(io.ComfyNode):
             found = evaluate(seen, wanted=wanted, reference=real)
         figures = {"judge": auxiliary.name, **found.numbers()}
         return io.NodeOutput(
-            json.dumps(figures, indent=1),
+            json.dumps(
+                {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()},
+                indent=1,
+            ),
             found.probability.value if found.probability else 0.0,
             ui={"text": (str(found),), "latentsteer": [{"evaluate": figures}]},
         )

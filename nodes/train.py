@@ -129,7 +129,11 @@ class TrainTranslator(io.ComfyNode):
                 ),
                 chunk(),
             ],
-            outputs=[TRANSLATOR.Output("translator", tooltip="The trained translator.")],
+            outputs=[
+                TRANSLATOR.Output(
+                    "translator", display_name="translator", tooltip="The trained translator."
+                )
+            ],
         )
         schema.search_aliases = ["TR0N"]
         return schema
@@ -208,7 +212,11 @@ class SaveTranslator(io.ComfyNode):
                 ),
             ],
             outputs=[
-                TRANSLATOR.Output("saved", display_name="translator", tooltip="The same one.")
+                TRANSLATOR.Output(
+                    "saved",
+                    display_name="translator",
+                    tooltip="The same one.",
+                )
             ],
             is_output_node=True,
         )
@@ -239,7 +247,11 @@ class LoadTranslator(io.ComfyNode):
                     tooltip="A file in the folder models/latentsteer_translators.",
                 )
             ],
-            outputs=[TRANSLATOR.Output("translator", tooltip="The translator.")],
+            outputs=[
+                TRANSLATOR.Output(
+                    "translator", display_name="translator", tooltip="The translator."
+                )
+            ],
         )
 
     @classmethod

@@ -26,8 +26,8 @@ def seed(what: str, *, control: bool = True) -> io.Int.Input:
         min=0,
         max=0xFFFFFFFFFFFFFFFF,
         control_after_generate=control,
-        tooltip=f"Seed of {what}. Every sample has a random stream of its own: a sample alone "
-        "equals the same sample in a batch.",
+        tooltip=f"Seed of {what} (0 to 2^64 - 1). Every sample has a random stream of its own: a "
+        "sample alone equals the same sample in a batch.",
     )
 
 

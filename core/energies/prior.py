@@ -30,7 +30,9 @@ def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
     def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
         return z.square().sum(dim=1) / (2 * std**2)
 
-    return Energy.of(Term(label="prior", domain=space, evaluate=evaluate))
+    # An interrupted run tells energies by their labels.
+    label = "prior" if std == 1 else f"prior(nu={std})"
+    return Energy.of(Term(label=label, domain=space, evaluate=evaluate))
 
 
 def _example() -> EnergyExample:
