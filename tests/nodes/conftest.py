@@ -1,0 +1,200 @@
+"""Graphs of our nodes on the embedded digits, run by the standalone host."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+from latentsteer.core.checkpoints import read, write
+from latentsteer.core.zoo import catalogue
+from latentsteer.nodes.cli.executor import execute
+from latentsteer.nodes.cli.registry import load_nodes
+from latentsteer.nodes.cli.schema import io
+from latentsteer.nodes.cli.standalone import Progress, StandaloneHost
+from latentsteer.nodes.cli.values import default_of, widgets
+
+GENERATOR = "digits (embedded)"
+CLASSIFIER = "digits classifier (embedded)"
+JUDGE = "digits judge (embedded)"
+OTHER, TRANSLATOR = "other.safetensors", "tiny.safetensors"
+TINY = {"pairs": 256, "epochs": 1, "hidden": 32, "components": 3, "learning_rate": 0.01}
+
+
+class Keep(io.ComfyNode):
+    """An output node that takes anything, so that what it takes is computed."""
+
+    @classmethod
+    def define_schema(cls):
+        inputs = [io.AnyType.Input("value")]
+        return io.Schema(node_id="Keep", inputs=inputs, outputs=[], is_output_node=True)
+
+    @classmethod
+    def execute(cls, value):
+        return io.NodeOutput()
+
+
+NODES = {**load_nodes(), "Keep": Keep}
+
+
+class Graph:
+    """An API graph in the making; widgets that are not named get their defaults."""
+
+    def __init__(self):
+        self.api = {}
+
+    def add(self, kind, /, **inputs):
+        """Adds a node; gives a link to its first output."""
+        known = kind if kind in NODES else f"LatentSteer_{kind}"
+        defaults = {w.id: default_of(w) for w in widgets(NODES[known].schema())}
+        number = str(len(self.api) + 1)
+        self.api[number] = {"class_type": known, "inputs": {**defaults, **inputs}}
+        return [number, 0]
+
+    def models(self, generator=GENERATOR, classifier=CLASSIFIER):
+        return SimpleNamespace(
+            generator=self.add("LoadGenerator", file=generator),
+            classifier=self.add("LoadAuxModel", file=classifier),
+        )
+
+    def steered(self, classes="3, 5", each=1):
+        """Both models, a condition and the classifier's energy."""
+        made = self.models()
+        made.condition = self.add(
+            "ClassCondition", auxiliary=made.classifier, classes=classes, samples_per_class=each
+        )
+        made.energy = self.add(
+            "EnergyClassifier", auxiliary=made.classifier, condition=made.condition
+        )
+        return made
+
+    def from_prior(self, made, **inputs):
+        return self.add("PriorInit", generator=made.generator, condition=made.condition, **inputs)
+
+    def from_translator(self, made, **inputs):
+        translator = self.add("LoadTranslator", file=TRANSLATOR)
+        models = {"translator": translator, "generator": made.generator}
+        return self.add("TranslatorInit", condition=made.condition, **models, **inputs)
+
+    def refined(self, made, start, kind="LangevinRefine", **inputs):
+        inputs = {"steps": 3, **inputs}
+        return self.add(kind, generator=made.generator, start=start, energy=made.energy, **inputs)
+
+    def complete(self):
+        """The graph, with every node computed."""
+        links = [v for n in self.api.values() for v in n["inputs"].values() if type(v) is list]
+        taken = {link[0] for link in links}
+        loose = [n for n, raw in self.api.items() if n not in taken and _gives(raw)]
+        keep = {f"keep {n}": {"class_type": "Keep", "inputs": {"value": [n, 0]}} for n in loose}
+        return {**self.api, **keep}
+
+
+def _gives(raw):
+    schema = NODES[raw["class_type"]].schema()
+    return bool(schema.outputs) and not schema.is_output_node
+
+
+class Ran:
+    """A finished run; a link gives the value at its output."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def __getitem__(self, link):
+        return self.result.outputs[link[0]][link[1]]
+
+    def trace(self, refiner):
+        """A refiner's second output."""
+        return self.result.outputs[refiner[0]][1]
+
+    def ui(self, link):
+        return self.result.ui[link[0]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Threads that wait for each other cost more than the digits are worth."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """A base folder with a second generator, and a translator of the embedded one."""
+    folder = tmp_path_factory.mktemp("base")
+    models = folder / "models"
+    own = read(catalogue.embedded(GENERATOR))
+    name = "generator.image.weight"
+    tensors = {**own.tensors, name: own.tensors[name] * 1.01}
+    write(models / "latentsteer_generators" / OTHER, tensors, own.config)
+    graph = Graph()
+    made = graph.models()
+    trained = graph.add(
+        "TrainTranslator", generator=made.generator, auxiliary=made.classifier, **TINY
+    )
+    graph.add("SaveTranslator", translator=trained, name=TRANSLATOR.removesuffix(".safetensors"))
+    execute(graph.api, StandaloneHost(folder, folder / "out", "cpu"), nodes=NODES)
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def new_host(base, out):
+    """Makes hosts on the shared models, each as if a new program had started."""
+    return lambda folder=base: StandaloneHost(folder, out, "cpu")
+
+
+@pytest.fixture
+def run(new_host):
+    """Runs a graph, every node of it; gives its values by link."""
+
+    def go(graph, host=None, **options):
+        host = host or new_host()
+        return Ran(execute(graph.complete(), host, nodes=NODES, **options))
+
+    return go
+
+
+@pytest.fixture
+def new_graph():
+    return Graph
+
+
+@pytest.fixture
+def graph():
+    return Graph()
+
+
+@pytest.fixture
+def tiny():
+    """Settings of a translator that trains in a moment."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def at_step(monkeypatch):
+    """Does something once, when a loop with this label has made so many steps."""
+
+    def plan(label, step, action):
+        left = [action]
+
+        class Watched(Progress):
+            def update(self, done, preview=None):
+                if self.label == label and done == step and left:
+                    left.pop()(self._host)
+                super().update(done, preview)
+
+        def progress(host, total, label=""):
+            bar = Watched(host, total, label)
+            bar.label = label
+            return bar
+
+        monkeypatch.setattr(StandaloneHost, "progress", progress)
+
+    return plan

@@ -1,0 +1,267 @@
+"""A refiner that is stopped keeps its run; the same refiner goes on to the same bits."""
+
+import json
+import signal
+
+import pytest
+import torch
+from latentsteer.core.errors import ResumeMismatch
+from latentsteer.core.latents import load_latents
+from latentsteer.nodes.cli.errors import Interrupted, NodeError
+from latentsteer.nodes.cli.main import main
+
+STEPS, STOP = 5, 2
+REFINERS = {
+    "langevin": ("LangevinRefine", {"step_size": 0.01, "momentum": 0.5, "seed": 4}),
+    "adam": ("AdamRefine", {"learning_rate": 0.05, "rate_schedule": "cosine"}),
+}
+STARTS = {
+    "points": lambda graph, made: graph.from_prior(made, seed=1),
+    "basis": lambda graph, made: graph.from_translator(made, mode="basis"),
+}
+LABELS = {"LangevinRefine": "Langevin Refine", "AdamRefine": "Adam Refine"}
+
+
+def job(graph, refiner, start, **changes):
+    """Five samples, refined."""
+    kind, settings = REFINERS[refiner]
+    made = graph.steered("0-4")
+    begun = start(graph, made)
+    return graph.refined(made, begun, kind, **{"steps": STEPS, **settings, **changes})
+
+
+@pytest.fixture
+def stopped(at_step, run, new_host, new_graph, out):
+    """Runs a refiner until a step; gives the file that it left, below the output folder."""
+
+    def go(refiner, start="points", step=STOP, **changes):
+        at_step(LABELS[REFINERS[refiner][0]], step, lambda host: host.request_interrupt())
+        graph, host = new_graph(), new_host()
+        refined = job(graph, refiner, STARTS[start], **changes)
+        seen = []
+        with pytest.raises(Interrupted) as caught:
+            run(graph, host, on_event=lambda event, data: seen.append((event, data["node_id"])))
+        assert seen[-1] == ("start", refined[0])
+        (path,) = (out / "interrupted").iterdir()
+        assert list(caught.value.files) == host.interrupted_files == [path]
+        assert path.name.endswith(f"_{refined[0]}.safetensors")
+        return path.relative_to(out).as_posix()
+
+    return go
+
+
+@pytest.fixture
+def resumed(run, new_graph):
+    """Runs the same refiner, in a new program, on what lies in a file."""
+
+    def go(file, refiner, **changes):
+        graph = new_graph()
+        refined = job(graph, refiner, lambda g, made: g.add("LoadLatents", file=file), **changes)
+        ran = run(graph)
+        return ran[refined], ran.trace(refined)
+
+    return go
+
+
+@pytest.mark.parametrize("step", [1, STOP, STEPS])
+@pytest.mark.parametrize(
+    ("refiner", "start"), [("langevin", "points"), ("adam", "points"), ("langevin", "basis")]
+)
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    refiner, start, step, run, stopped, resumed, new_graph, out
+):
+    graph = new_graph()
+    refined = job(graph, refiner, STARTS[start])
+    whole = run(graph)
+    file = stopped(refiner, start, step)
+    assert load_latents(out / file).interrupted.snapshot.state.step == step
+    latents, trace = resumed(file, refiner)
+    assert torch.equal(latents.values, whole[refined].values)
+    assert latents.samples == whole[refined].samples
+    assert latents.interrupted is None
+    expected = whole.trace(refined)
+    assert torch.equal(trace.energies, expected.energies)
+    for told, wanted in ((trace.before, expected.before), (trace.after, expected.after)):
+        assert {k: v.tolist() for k, v in told.items()} == {
+            k: v.tolist() for k, v in wanted.items()
+        }
+
+
+def test_the_file_is_named_after_the_run_and_the_node(at_step, new_graph, new_host, run, out):
+    ids = []
+    at_step(
+        "Adam Refine",
+        1,
+        lambda host: (ids.append(host.run_id()), host.request_interrupt()),
+    )
+    graph = new_graph()
+    job(graph, "adam", STARTS["points"])
+    with pytest.raises(Interrupted, match="interrupted in node 6"):
+        run(graph)
+    ((prompt, node),) = ids
+    assert [path.name for path in (out / "interrupted").iterdir()] == [
+        f"{prompt}_{node}.safetensors"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refiner", "changes", "named"),
+    [
+        ("langevin", {"step_size": 0.02}, "step_size: 0.01 then, 0.02 now"),
+        ("langevin", {"seed": 5}, "seed: 4 then, 5 now"),
+        ("langevin", {"steps": 6}, "steps: 5 then, 6 now"),
+        ("langevin", {"noise_schedule": "cosine"}, "noise_schedule: "),
+        ("langevin", {"chunk": "fast"}, "chunk: [8, True] then"),
+        ("adam", {"clip_norm": 1.0}, "clip_norm: 0.0 then, 1.0 now"),
+        ("adam", {"keep_best": True}, "keep_best: False then, True now"),
+    ],
+)
+def test_other_settings_are_refused_by_name(refiner, changes, named, stopped, resumed):
+    file = stopped(refiner)
+    with pytest.raises(NodeError) as caught:
+        resumed(file, refiner, **changes)
+    assert isinstance(caught.value.__cause__, ResumeMismatch)
+    said = str(caught.value)
+    assert named in said
+    assert "interrupted at step 2" in said
+    assert said.count(" then, ") == 1
+    assert "switch `resume` off" in said
+
+
+def test_another_refiner_is_refused(stopped, resumed):
+    file = stopped("langevin")
+    with pytest.raises(NodeError, match="title: 'Langevin Refine' then, 'Adam Refine' now"):
+        resumed(file, "adam")
+
+
+def test_an_energy_of_other_classes_is_refused(stopped, run, new_graph):
+    file = stopped("adam")
+    graph = new_graph()
+    kind, settings = REFINERS["adam"]
+    made = graph.steered("5-9")
+    start = graph.add("LoadLatents", file=file)
+    graph.refined(made, start, kind, **{"steps": STEPS, **settings})
+    with pytest.raises(NodeError, match=r"\(energy: "):
+        run(graph)
+
+
+@pytest.mark.parametrize("change", [{"weight": 1.0000001}, {"std": 0.7}])
+def test_an_energy_of_other_settings_is_refused(change, at_step, run, new_graph, out):
+    """Also where the term keeps its name, and the weight looks the same when rounded."""
+
+    def drawn(start, **settings):
+        graph = new_graph()
+        made = graph.steered("0-4")
+        energy = graph.add("EnergyPrior", generator=made.generator, **settings)
+        made.energy = graph.add(
+            "EnergyClassifier",
+            auxiliary=made.classifier,
+            condition=made.condition,
+            energy=energy,
+        )
+        graph.refined(made, start(graph, made), "AdamRefine")
+        return graph
+
+    def load(graph, made):
+        (path,) = (out / "interrupted").iterdir()
+        return graph.add("LoadLatents", file=path.relative_to(out).as_posix())
+
+    at_step("Adam Refine", STOP, lambda host: host.request_interrupt())
+    with pytest.raises(Interrupted):
+        run(drawn(STARTS["points"]))
+    with pytest.raises(NodeError, match=r"\(energy: "):
+        run(drawn(load, **change))
+    run(drawn(load))
+
+
+def test_previews_are_no_setting(stopped, resumed):
+    latents, trace = resumed(stopped("adam"), "adam", preview_every=0)
+    assert latents.interrupted is None
+    assert len(trace.energies) == STEPS + 1
+
+
+def test_without_resume_a_new_run_starts_where_the_latents_are(stopped, resumed, run, new_graph):
+    file = stopped("langevin")
+    latents, trace = resumed(file, "langevin", resume=False)
+    assert len(trace.energies) == STEPS + 1
+    graph = new_graph()
+
+    def plain(graph, made):
+        loaded = graph.add("LoadLatents", file=file)
+        return graph.add("SelectLatents", batch=loaded, rows="0,1,2,3,4")
+
+    refined = job(graph, "langevin", plain)
+    ran = run(graph)
+    assert torch.equal(latents.values, ran[refined].values)
+    assert torch.equal(trace.energies, ran.trace(refined).energies)
+    going_on, _ = resumed(file, "langevin")
+    assert not torch.equal(going_on.values, latents.values)
+
+
+def test_a_second_interrupt_on_the_way_resumes_too(stopped, run, resumed, at_step, new_graph, out):
+    graph = new_graph()
+    refined = job(graph, "langevin", STARTS["points"])
+    whole = run(graph)[refined]
+    file = stopped("langevin")
+    first = out / file
+    at_step("Langevin Refine", STOP + 1, lambda host: host.request_interrupt())
+    with pytest.raises(Interrupted):
+        resumed(file, "langevin")
+    (second,) = set((out / "interrupted").iterdir()) - {first}
+    assert load_latents(second).interrupted.snapshot.state.step == STOP + 1
+    again, _ = resumed(second.relative_to(out).as_posix(), "langevin")
+    assert torch.equal(again.values, whole.values)
+
+
+def test_training_stops_at_once(at_step, run, new_graph, tiny, out):
+    graph = new_graph()
+    made = graph.models()
+    models = {"generator": made.generator, "auxiliary": made.classifier}
+    graph.add("TrainTranslator", **models, **tiny)
+    at_step("Train Translator", 64, lambda host: host.request_interrupt())
+    with pytest.raises(Interrupted, match="TrainTranslator"):
+        run(graph)
+    assert not (out / "interrupted").exists()
+
+
+@pytest.fixture
+def script(base, out, tmp_path):
+    """The console script on a graph; gives the exit code."""
+
+    def go(graph, *arguments):
+        path = tmp_path / "graph.json"
+        path.write_text(json.dumps(graph.api), encoding="utf-8")
+        folders = ["--base", str(base), "--out", str(out)]
+        return main(["run", str(path), *folders, "--device", "cpu", *arguments])
+
+    return go
+
+
+def test_ctrl_c_on_the_command_line(script, at_step, new_graph, resumed, out, capsys):
+    def saved(graph, start):
+        refined = job(graph, "langevin", start)
+        graph.add("SaveLatents", latents=refined, name="end")
+        return graph
+
+    assert script(saved(new_graph(), STARTS["points"])) == 0
+    whole = load_latents(out / "latents" / "end_00001.safetensors")
+    capsys.readouterr()
+
+    at_step("Langevin Refine", STOP, lambda host: signal.raise_signal(signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    assert script(saved(new_graph(), STARTS["points"])) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    (path,) = (out / "interrupted").iterdir()
+    err = capsys.readouterr().err
+    assert "stopping at the next step" in err
+    assert "interrupted in node 6 (LatentSteer_LangevinRefine)" in err
+    assert f"kept so far: {path}" in err
+    assert "Traceback" not in err
+
+    def load(graph, made):
+        return graph.add("LoadLatents", file="")
+
+    file = path.relative_to(out).as_posix()
+    assert script(saved(new_graph(), load), "--set", f"LatentSteer_LoadLatents.file={file}") == 0
+    again = load_latents(out / "latents" / "end_00002.safetensors")
+    assert torch.equal(again.values, whole.values)

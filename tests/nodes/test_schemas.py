@@ -1,0 +1,149 @@
+"""What every node promises on the canvas."""
+
+import ast
+import inspect
+import re
+
+import pytest
+from latentsteer.nodes import catalogue
+from latentsteer.nodes.cli.schema import io
+
+PROMISED = """
+Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes, Energy Prior,
+Prior Init, Train Translator, Save Translator, Load Translator, Translator Init, Langevin Refine,
+Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents
+""".replace("\n", " ")
+
+RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
+SCHEMAS = {node.__name__: node.GET_SCHEMA() for node in catalogue.ALL_NODES}
+
+
+def sources():
+    """The class definitions of all node modules, by name."""
+    modules = {inspect.getmodule(node) for node in catalogue.ALL_NODES}
+    trees = [ast.parse(inspect.getsource(module)) for module in modules]
+    return {n.name: n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+
+
+SOURCES = sources()
+
+
+@pytest.fixture(params=catalogue.ALL_NODES, ids=lambda node: node.__name__)
+def node(request):
+    return request.param
+
+
+@pytest.fixture
+def schema(node):
+    return SCHEMAS[node.__name__]
+
+
+def numbers(schema):
+    return [i for i in schema.inputs if isinstance(i, io.Int.Input | io.Float.Input)]
+
+
+def test_the_promised_nodes_are_there():
+    shown = {schema.display_name for schema in SCHEMAS.values()}
+    assert {name.strip() for name in PROMISED.split(",")} - shown == set()
+    assert len(shown) == len(SCHEMAS) == len(catalogue.ALL_NODES)
+
+
+def test_ids_categories_and_descriptions(node, schema):
+    assert schema.node_id == f"LatentSteer_{node.__name__}"
+    assert schema.display_name.replace(" ", "") == node.__name__
+    assert re.fullmatch(r"LatentSteer(/[a-z]+)+", schema.category)
+    assert schema.description.endswith(".")
+    assert schema.outputs
+
+
+def test_the_source_says_its_base_and_its_id_literally(node, schema):
+    """The registry reads them without running the code."""
+    source = SOURCES[node.__name__]
+    assert [ast.unparse(base) for base in source.bases] == ["io.ComfyNode"]
+    define = next(n for n in source.body if getattr(n, "name", "") == "define_schema")
+    ids = [
+        keyword.value.value
+        for call in ast.walk(define)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "io.Schema"
+        for keyword in call.keywords
+        if keyword.arg == "node_id" and isinstance(keyword.value, ast.Constant)
+    ]
+    assert ids == [schema.node_id]
+
+
+def test_every_input_and_output_has_a_tooltip(schema):
+    sockets = [*schema.inputs, *schema.outputs]
+    bare = [s.id for s in sockets if not (s.tooltip and s.tooltip.endswith("."))]
+    assert bare == []
+
+
+def test_ids_of_inputs_and_outputs_are_distinct(schema):
+    ids = [socket.id for socket in (*schema.inputs, *schema.outputs)]
+    assert sorted(set(ids)) == sorted(ids)
+
+
+def test_numbers_have_a_range_and_a_default_in_it_and_tell_it(schema):
+    for widget in numbers(schema):
+        assert widget.min <= widget.default <= widget.max, widget.id
+        told = RANGE.search(widget.tooltip)
+        assert told, f"{widget.id}: no range in {widget.tooltip!r}"
+        low, high = told.groups()
+        last = 2**64 - 1 if high == "2^64 - 1" else float(high)
+        assert (float(low), last) == (widget.min, widget.max), widget.id
+
+
+def test_widgets_start_with_a_value_that_they_offer(schema):
+    for widget in schema.inputs:
+        if isinstance(widget, io.Combo.Input) and widget.id != "file":
+            assert widget.default in widget.options, widget.id
+        if isinstance(widget, io.String.Input | io.Boolean.Input):
+            assert widget.default is not None, widget.id
+
+
+def test_execute_takes_what_the_schema_gives(node, schema):
+    parameters = inspect.signature(node.execute).parameters
+    rest = [p for p in parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
+    named = {name: p for name, p in parameters.items() if p not in rest}
+    inputs = {socket.id: socket for socket in schema.inputs}
+    assert set(named) <= set(inputs)
+    assert rest or set(named) == set(inputs)
+    can_miss = {name for name, p in named.items() if p.default is not inspect.Parameter.empty}
+    assert {name for name in named if inputs[name].optional} <= can_miss
+
+
+def test_a_node_checks_and_fingerprints_inputs_that_it_has(node, schema):
+    ids = {socket.id for socket in schema.inputs}
+    for name in ("validate_inputs", "fingerprint_inputs"):
+        if name in vars(node):
+            assert set(inspect.signature(getattr(node, name)).parameters) <= ids
+
+
+def test_seeds_change_after_each_run_but_for_the_training():
+    """A translator is trained once, and kept while the draws change."""
+    control = {
+        name: widget.control_after_generate
+        for name, schema in SCHEMAS.items()
+        for widget in schema.inputs
+        if widget.id == "seed"
+    }
+    assert control.pop("TrainTranslator") is False
+    assert control == dict.fromkeys(
+        ("PriorInit", "TranslatorInit", "LangevinRefine", "AdamRefine"), True
+    )
+    assert not [
+        i.id for s in SCHEMAS.values() for i in s.inputs if "seed" in i.id and i.id != "seed"
+    ]
+
+
+def test_expert_inputs_are_marked_for_older_and_newer_hosts():
+    marked = {
+        f"{name}.{i.id}"
+        for name, schema in SCHEMAS.items()
+        for i in schema.inputs
+        if getattr(i, "advanced", False)
+    }
+    assert {"LangevinRefine.momentum", "TrainTranslator.hidden", "Decode.chunk"} <= marked
+    for name, schema in SCHEMAS.items():
+        for i in schema.inputs:
+            extra = getattr(i, "extra_dict", None) or {}
+            assert extra.get("advanced", False) is (f"{name}.{i.id}" in marked)

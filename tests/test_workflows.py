@@ -1,0 +1,177 @@
+"""The shipped workflows: both formats agree, are up to date, look tidy, and run."""
+
+import json
+import re
+
+import pytest
+import torch
+from latentsteer.nodes.cli.author import FOLDER, graphs
+from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
+from latentsteer.nodes.cli.graph import validate
+from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.cli.registry import load_nodes, schemas_of
+
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+SHIPPED = {shipped.name: shipped for shipped in graphs()}
+ROWS = {
+    f"tr0n_digits_{row}"
+    for row in (
+        "class",
+        "bayes_0_20",
+        "bayes_1_1",
+        "bayes_1_20",
+        "no_translator",
+        "no_error_correction",
+        "deterministic",
+        "adam",
+    )
+}
+TITLE = 30
+"""Height of a node's title bar, which rises above its position."""
+CHEAP = {"pairs": 256, "epochs": 1, "steps": 2, "samples_per_class": 1}
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def canvas(name):
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def api(name):
+    return json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def schemas():
+    return schemas_of(load_nodes())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_both_folders_hold_the_same_workflows_and_the_rows_of_the_paper():
+    names = {path.stem for path in FOLDER.glob("*.json")}
+    assert names == {path.stem for path in (FOLDER / "api").glob("*.json")} == set(SHIPPED)
+    assert names >= ROWS
+    assert [name for name in names if not re.fullmatch("[a-z0-9_]+", name)] == []
+
+
+def test_the_formats_agree(canvas, api, schemas):
+    assert api_from_ui(canvas, schemas) == api
+
+
+def test_the_files_are_up_to_date(name, canvas, api, schemas):
+    """`make workflows` writes them."""
+    shipped = SHIPPED[name]
+    assert api == shipped.api
+    made = ui_from_api(shipped.api, schemas, title=shipped.title, notes=shipped.notes)
+    assert canvas == json.loads(json.dumps(made))
+    text = (FOLDER / f"{name}.json").read_bytes()
+    assert text == (json.dumps(made, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def test_the_graph_holds_and_every_node_serves_it(api):
+    graph = validate(api, load_nodes())
+    assert set(graph.order) == set(api)
+    for node_id, node in graph.nodes.items():
+        given = set(api[node_id]["inputs"])
+        widgets = {i.id for i in node.schema.inputs or () if hasattr(i, "default")}
+        assert widgets <= given, f"{node.called} leaves widgets to their defaults"
+
+
+def test_every_node_says_what_it_is(api):
+    assert [n for n, raw in api.items() if not raw["_meta"]["title"]] == []
+    kinds = [raw["class_type"] for raw in api.values()]
+    assert {"SaveImage", "LatentSteer_EvaluateImages", "LatentSteer_Decode"} <= set(kinds)
+
+
+def _box(node):
+    (x, y), (width, height) = node["pos"], node["size"]
+    return x, y - TITLE, x + width, y + height
+
+
+def test_no_two_boxes_overlap(canvas):
+    nodes = canvas["nodes"]
+    for index, one in enumerate(nodes):
+        left, top, right, bottom = _box(one)
+        assert left < right
+        assert top + TITLE < bottom
+        for other in nodes[index + 1 :]:
+            left2, top2, right2, bottom2 = _box(other)
+            apart = right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
+            assert apart, (one["type"], other["type"])
+
+
+def test_a_note_tells_what_it_is(name, canvas):
+    (note,) = (node for node in canvas["nodes"] if node["type"] == "MarkdownNote")
+    (text,) = note["widgets_values"]
+    assert text.startswith(f"# {SHIPPED[name].title}\n")
+    assert note["title"] == SHIPPED[name].title
+    assert len(text) > 100
+
+
+def test_the_rows_differ_as_the_paper_says():
+    def kinds(name):
+        return {n["class_type"].removeprefix("LatentSteer_") for n in SHIPPED[name].api.values()}
+
+    def widget(name, kind, key):
+        nodes = [n for n in SHIPPED[name].api.values() if n["class_type"].endswith(kind)]
+        return nodes[0]["inputs"][key]
+
+    whole = kinds("tr0n_digits_class")
+    assert {"TrainTranslator", "TranslatorInit", "LangevinRefine"} <= whole
+    assert whole - kinds("tr0n_digits_no_translator") == {"TrainTranslator", "TranslatorInit"}
+    assert "LangevinRefine" not in kinds("tr0n_digits_no_error_correction")
+    assert "AdamRefine" in kinds("tr0n_digits_adam")
+    assert widget("tr0n_digits_deterministic", "TrainTranslator", "kind") == "deterministic"
+    assert widget("tr0n_digits_class", "LangevinRefine", "inverse_temperature") == 20
+    for first, second in ((0, 20), (1, 1), (1, 20)):
+        row = f"tr0n_digits_bayes_{first}_{second}"
+        weights = [widget(row, "EnergyBayes", key) for key in ("beta1", "beta2")]
+        assert weights == [first, second]
+        assert widget(row, "LangevinRefine", "inverse_temperature") == 1
+
+
+@pytest.mark.parametrize("file", ["tr0n_digits_class", *(f"api/{name}" for name in NAMES)])
+def test_it_runs_from_one_command(file, tmp_path, capsys):
+    """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
+    name = file.removeprefix("api/")
+    api = SHIPPED[name].api
+    path = FOLDER / f"{file}.json"
+    settings = [
+        f"{node_id}.{key}={value}"
+        for node_id, raw in api.items()
+        for key, value in CHEAP.items()
+        if key in raw["inputs"]
+    ]
+    assert settings
+    out = tmp_path / "out"
+    folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
+    flags = [text for setting in settings for text in ("--set", setting)]
+    assert main(["run", str(path), *folders, *flags]) == 0
+    (picture,) = out.glob("*.png")
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["outputs"] == [str(picture)]
+    assert set(report["seconds"]["nodes"]) == set(api)
+    items = [item for node in report["measures"].values() for item in node["items"]]
+    found = {key: value for item in items for key, value in item.items()}
+    assert found["evaluate"]["images"] == 10
+    assert 0 <= found["evaluate"]["probability"] <= 1
+    if name == "tr0n_digits_no_error_correction":
+        assert "refine" not in found
+    else:
+        assert found["refine"]["steps"] == 2
+        assert set(found["refine"]["before"]) == set(found["refine"]["after"])
+        assert "energy" in found["refine"]["before"]
+        assert list(out.glob("temp/*.png"))
+    assert str(picture) in capsys.readouterr().out
