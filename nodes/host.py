@@ -205,7 +205,9 @@ if IN_COMFYUI and not TYPE_CHECKING:
         return patcher
 
     def _register_folder(kind: str) -> None:
-        folder_paths.add_model_folder_path(kind, str(Path(folder_paths.models_dir) / kind))
+        # First, so that what we write lies there; extra_model_paths.yaml was read before.
+        own = str(Path(folder_paths.models_dir) / kind)
+        folder_paths.add_model_folder_path(kind, own, is_default=True)
         paths, suffixes = folder_paths.folder_names_and_paths[kind]
         # A folder named in extra_model_paths.yaml comes with no suffixes, which lists every file.
         folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | {".safetensors"})

@@ -1,0 +1,196 @@
+"""A client of the host's HTTP and websocket."""
+
+import asyncio
+import contextlib
+import copy
+import io
+import json
+import struct
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from PIL import Image
+
+from .hosts import ROOT
+
+ENDS = ("execution_success", "execution_error", "execution_interrupted")
+RUN_SECONDS = 240
+
+
+@dataclass
+class Run:
+    """What a host told of a run.
+
+    Attributes:
+        events: the messages, each a type and its data.
+        previews: (event type, picture) of the binary messages.
+        before_interrupt: the steps done when the host had answered POST /interrupt.
+        history: the host's record.
+        images: what the run wrote, by node.
+    """
+
+    prompt_id: str = ""
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    previews: list[tuple[int, Image.Image]] = field(default_factory=list)
+    before_interrupt: int = 0
+    history: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, list[Image.Image]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [data for name, data in self.events if name == kind]
+
+    def steps(self, node: str) -> list[int]:
+        return [data["value"] for data in self.of("progress") if data["node"] == node]
+
+    @property
+    def executed(self) -> set[str]:
+        return {str(data["node"]) for data in self.of("executing") if data.get("node")}
+
+    @property
+    def cached(self) -> set[str]:
+        return {str(node) for data in self.of("execution_cached") for node in data["nodes"]}
+
+    @property
+    def outcome(self) -> str:
+        return next(name for name, _ in self.events if name in ENDS)
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """The host did not take a graph."""
+
+    answer: dict[str, Any]
+
+
+class Client:
+    """Talks to one host."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str) -> Any:
+        """The JSON there, or bytes."""
+        return asyncio.run(self._get(path))
+
+    def run(
+        self,
+        api: dict[str, Any],
+        *,
+        workflow: object = None,
+        stop: Callable[[str, dict[str, Any]], bool] = lambda kind, data: False,
+    ) -> Run:
+        """Executes a graph; interrupts it when `stop` says so of a message."""
+        return asyncio.run(asyncio.wait_for(self._run(api, workflow, stop), RUN_SECONDS))
+
+    async def _get(self, path: str) -> Any:
+        async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+            assert answer.status == 200, f"{path}: HTTP {answer.status}"
+            if answer.content_type == "application/json":
+                return await answer.json()
+            return await answer.read()
+
+    async def _run(
+        self,
+        api: dict[str, Any],
+        workflow: object,
+        stop: Callable[[str, dict[str, Any]], bool],
+    ) -> Run:
+        run, client = Run(), uuid.uuid4().hex
+        body: dict[str, Any] = {"prompt": api, "client_id": client}
+        if workflow is not None:
+            body["extra_data"] = {"extra_pnginfo": {"workflow": workflow}}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{self.url}/ws?clientId={client}", max_msg_size=0) as socket,
+        ):
+            async with session.post(f"{self.url}/prompt", json=body) as answer:
+                told = await answer.json()
+            if answer.status != 200:
+                raise Refused(told)
+            run.prompt_id = told["prompt_id"]
+            asked = False
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.BINARY:
+                    run.previews.append(_picture(message.data))
+                    continue
+                kind, data = _event(message.data)
+                run.events.append((kind, data))
+                if not asked and stop(kind, data):
+                    asked = True
+                    async with session.post(f"{self.url}/interrupt", json={}) as answer:
+                        assert answer.status == 200
+                    run.before_interrupt = data["value"]
+                if kind in ENDS and data.get("prompt_id") == run.prompt_id:
+                    break
+        await self._record(run)
+        return run
+
+    async def _record(self, run: Run) -> None:
+        end = time.monotonic() + 20
+        while run.prompt_id not in (found := await self._get(f"/history/{run.prompt_id}")):
+            assert time.monotonic() < end, "no record of the run"
+            await asyncio.sleep(0.05)
+        run.history = found[run.prompt_id]
+        for node, shown in run.history["outputs"].items():
+            for entry in shown.get("images", ()):
+                query = "&".join(f"{key}={value}" for key, value in entry.items())
+                picture = Image.open(io.BytesIO(await self._get(f"/view?{query}")))
+                picture.load()
+                run.images.setdefault(node, []).append(picture)
+
+
+def _event(text: str) -> tuple[str, dict[str, Any]]:
+    message = json.loads(text)
+    return message["type"], message.get("data") or {}
+
+
+def _picture(message: bytes) -> tuple[int, Image.Image]:
+    (kind,) = struct.unpack_from(">I", message)
+    picture = Image.open(io.BytesIO(message[8:]))
+    picture.load()
+    return kind, picture
+
+
+def shipped() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "workflows" / "api").glob("*.json"))
+
+
+def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
+    path = ROOT / "workflows" / ("api" if api else ".") / f"{name}.json"
+    return json.loads(path.read_text("utf-8"))
+
+
+def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
+    """A shipped graph that runs in a second or two, with other values of its widgets."""
+    small = {"pairs": 500, "epochs": 2, "samples_per_class": 1, "steps": 8, "preview_every": 2}
+    return changed(workflow(name), {**small, **values})
+
+
+def changed(api: dict[str, Any], values: dict[str, object]) -> dict[str, Any]:
+    graph = copy.deepcopy(api)
+    for node in graph.values():
+        for name in values.keys() & node["inputs"].keys():
+            node["inputs"][name] = values[name]
+    return graph
+
+
+def node_of(api: dict[str, Any], kind: str) -> str:
+    """The id of the one node of a type."""
+    (found,) = [n for n, node in api.items() if node["class_type"].endswith(kind)]
+    return found
+
+
+def downstream(api: dict[str, Any], node: str) -> set[str]:
+    """A node and all that depends on it."""
+    found = {node}
+    for _ in api:
+        for other, raw in api.items():
+            links = [value for value in raw["inputs"].values() if isinstance(value, list)]
+            with contextlib.suppress(StopIteration):
+                next(link for link in links if link[0] in found)
+                found.add(other)
+    return found

@@ -1,0 +1,182 @@
+"""The pack in a running ComfyUI, over HTTP and websocket."""
+
+import json
+import os
+
+import pytest
+from latentsteer.nodes.catalogue import ALL_NODES
+
+from .client import Client, Refused, cheap, downstream, node_of, shipped, workflow
+from .hosts import PACK, Server, make_base
+
+pytestmark = pytest.mark.host
+IDS = sorted(node.schema().node_id for node in ALL_NODES)
+
+
+def test_it_loads_and_changes_no_package(server, client, frozen):
+    assert "IMPORT FAILED" not in server.log.read_text("utf-8", "replace")
+    assert set(IDS) <= set(client.get("/object_info"))
+    assert server.checkout.freeze() == frozen
+
+
+def test_every_input_and_output_has_a_tooltip(client):
+    info = client.get("/object_info")
+    bare = []
+    for name in IDS:
+        node = info[name]
+        inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+        bare += [f"{name}.{k}" for k, v in inputs.items() if not v[1].get("tooltip")]
+        bare += [f"{name} -> {k}" for k in _without(node["output"], node["output_tooltips"])]
+        assert node["description"]
+        assert not any(shown.startswith("LATENTSTEER") for shown in node["output_name"])
+        assert node["category"].startswith("LatentSteer/")
+    assert bare == []
+
+
+def _without(outputs, tooltips):
+    return [name for name, text in zip(outputs, tooltips, strict=True) if not text]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_workflow_executes(client, name):
+    api = cheap(name)
+    run = client.run(api)
+    assert run.outcome == "execution_success"
+    (sheet,) = run.images[node_of(api, "SaveImage")]
+    assert sheet.width > sheet.height / 20
+    assert sheet.convert("L").getextrema() == (0, 255)
+    assert "probability" in str(run.history["outputs"][node_of(api, "EvaluateImages")])
+
+
+def test_previews_are_binary_jpegs_during_refinement(client, record_property):
+    api = cheap(steps=10, preview_every=2, seed=3)
+    run = client.run(api)
+    record_property("previews", len(run.previews))
+    assert len(run.previews) == 5
+    assert {(kind, picture.format) for kind, picture in run.previews} == {(1, "JPEG")}
+    assert run.steps(node_of(api, "LangevinRefine"))[-1] == 10
+    assert len({picture.tobytes() for _, picture in run.previews}) > 1
+
+
+def test_a_new_seed_redoes_only_what_depends_on_it(client):
+    api = cheap(seed=11)
+    client.run(api)
+    refiner = node_of(api, "LangevinRefine")
+    api[refiner]["inputs"]["seed"] = 12
+    second = client.run(api)
+    again = downstream(api, refiner)
+    assert second.executed == again
+    assert second.cached == set(api) - again
+    assert len(second.cached) == 7
+    assert client.run(api).executed == set()
+
+
+def test_a_changed_file_is_read_again(client, server):
+    """Size or time of a model's file, not its name, decides."""
+    api = cheap(seed=21)
+    loader = node_of(api, "LoadGenerator")
+    api[loader]["inputs"]["file"] = "more.safetensors"
+    path = server.base / "elsewhere" / "more.safetensors"
+    client.run(api)
+    assert loader not in client.run(api).executed
+    stamp = path.stat().st_mtime_ns + 10**9
+    os.utime(path, ns=(stamp, stamp))
+    assert loader in client.run(api).executed
+
+
+def test_extra_model_paths_are_searched(client):
+    offered = client.get("/object_info/LatentSteer_LoadGenerator")
+    files = _files(offered["LatentSteer_LoadGenerator"])
+    assert "more.safetensors" in files
+    assert "notes.txt" not in files
+    assert "digits (embedded)" in files
+
+
+def _files(node):
+    kind, options = node["input"]["required"]["file"]
+    return kind if isinstance(kind, list) else options["options"]
+
+
+def test_a_saved_translator_lies_in_models_and_is_offered(client, server):
+    api = cheap(seed=25)
+    saver = {"translator": [node_of(api, "TrainTranslator"), 0], "name": "kept"}
+    api["90"] = {"class_type": "LatentSteer_SaveTranslator", "inputs": saver}
+    assert client.run(api).outcome == "execution_success"
+    assert (server.base / "models/latentsteer_translators/kept.safetensors").is_file()
+    info = client.get("/object_info/LatentSteer_LoadTranslator")["LatentSteer_LoadTranslator"]
+    assert "kept.safetensors" in _files(info)
+    loading = {"class_type": "LatentSteer_LoadTranslator", "inputs": {"file": "kept.safetensors"}}
+    api[node_of(api, "TrainTranslator")] = loading
+    assert client.run(api).outcome == "execution_success"
+
+
+MISSING = {
+    "LoadLatents": ("LatentSteer_SaveLatents", {"latents": ["1", 0], "name": "x"}),
+    "LoadTranslator": ("LatentSteer_SaveTranslator", {"translator": ["1", 0], "name": "x"}),
+    "LoadAuxModel": (
+        "LatentSteer_EvaluateImages",
+        {"images": ["2", 0], "auxiliary": ["1", 0], "reference": "none", "chunk": "fixed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_missing_file_gives_our_message(client, server, kind):
+    last, inputs = MISSING[kind]
+    api = {
+        "1": {"class_type": f"LatentSteer_{kind}", "inputs": {"file": "gone.safetensors"}},
+        "2": {
+            "class_type": "EmptyImage",
+            "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0},
+        },
+        "3": {"class_type": last, "inputs": inputs},
+    }
+    with pytest.raises(Refused) as refused:
+        client.run(api)
+    (error,) = refused.value.answer["node_errors"]["1"]["errors"]
+    assert "'gone.safetensors'" in error["details"]
+    assert "There is no model" in error["details"] or "There are no latents" in error["details"]
+    assert str(server.base) in error["details"]
+
+
+def test_templates_pictures_and_help_pages_are_served(client):
+    assert sorted(client.get("/workflow_templates")[PACK]) == shipped()
+    for name in shipped():
+        there = f"/api/workflow_templates/{PACK}/{name}"
+        assert client.get(f"{there}.json")["nodes"]
+        assert client.get(f"{there}.jpg")[:2] == b"\xff\xd8"
+    for name in IDS:
+        assert client.get(f"/extensions/{PACK}/docs/{name}.md").startswith(b"# ")
+
+
+def test_a_picture_carries_its_graph(client):
+    api, canvas = cheap(seed=31), workflow("tr0n_digits_class", api=False)
+    (sheet,) = client.run(api, workflow=canvas).images[node_of(api, "SaveImage")]
+    assert json.loads(sheet.text["workflow"]) == canvas
+    kept = json.loads(sheet.text["prompt"])
+    assert {node: raw["inputs"] for node, raw in kept.items()} == {
+        node: raw["inputs"] for node, raw in api.items()
+    }
+
+
+def test_memory_is_flat_after_twenty_runs(client, server, record_property):
+    for seed in range(100, 108):
+        assert client.run(cheap(seed=seed)).outcome == "execution_success"
+    before = server.resident()
+    for seed in range(200, 220):
+        assert client.run(cheap(seed=seed)).outcome == "execution_success"
+    after = server.resident()
+    record_property("memory_mb", [round(before), round(after)])
+    assert after < 1.05 * before
+
+
+def test_without_cache_the_images_are_the_same(client, checkout, tmp_path):
+    api = cheap(seed=41)
+    node = node_of(api, "SaveImage")
+    (usual,) = client.run(api).images[node]
+    with Server(checkout, make_base(tmp_path / "base"), "--cache-none") as other:
+        apart = Client(other.url)
+        (first,) = apart.run(api).images[node]
+        second = apart.run(api)
+    assert second.executed == set(api)
+    assert first.tobytes() == second.images[node][0].tobytes() == usual.tobytes()
