@@ -1,13 +1,16 @@
-"""Writes the shipped workflows, in both formats, from their descriptions: `make workflows`."""
+"""Writes the shipped workflows and the help pages from their descriptions: `make workflows`."""
 
+import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import help_pages
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
+from .thumbnails import thumbnail
 from .values import default_of, widgets
 
 __all__ = ["FOLDER", "Shipped", "graphs", "main"]
@@ -144,7 +147,8 @@ def _graph(row: _Row) -> dict[str, Any]:
     sheet = graph.add("ImageGrid", images=images, columns=PER_CLASS)
     graph.add("SaveImage", images=[sheet, 0], filename_prefix=row.name)
     judge = [graph.add("LoadAuxModel", "Load judge", file=JUDGE), 0]
-    graph.add("EvaluateImages", images=images, auxiliary=judge, condition=condition)
+    found = graph.add("EvaluateImages", images=images, auxiliary=judge, condition=condition)
+    graph.add("PreviewAny", "Figures of the judge", source=[found, 0])
     return graph.api
 
 
@@ -197,9 +201,18 @@ def graphs() -> list[Shipped]:
     ]
 
 
-def main() -> None:
-    """Writes every workflow to both folders."""
-    schemas = schemas_of(load_nodes())
+def main(argv: Sequence[str] | None = None) -> None:
+    """Writes the help pages and every workflow in both formats; its picture when asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--thumbnails", action="store_true", help="run each workflow, and write its picture"
+    )
+    args = parser.parse_args(argv)
+    nodes = load_nodes()
+    help_pages.FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in help_pages.pages(nodes).items():
+        (help_pages.FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+    schemas = schemas_of(nodes)
     for shipped in graphs():
         canvas = ui_from_api(shipped.api, schemas, title=shipped.title, notes=shipped.notes)
         for path, content in (
@@ -210,6 +223,9 @@ def main() -> None:
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
             path.write_text(text, encoding="utf-8", newline="\n")
             print(path)
+        if args.thumbnails:
+            path = FOLDER / f"{shipped.name}.jpg"
+            print(path, thumbnail(shipped.api, path), "bytes")
 
 
 if __name__ == "__main__":

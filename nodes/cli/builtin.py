@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI that our graphs use, under its ids: LoadImage, SaveImage, PreviewImage."""
+"""The nodes of ComfyUI that our graphs use, under its ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .standalone import current
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BUILTIN_NODES", "LoadImage", "PreviewImage", "SaveImage"]
+__all__ = ["BUILTIN_NODES", "LoadImage", "PreviewAny", "PreviewImage", "SaveImage"]
 
 
 class LoadImage(io.ComfyNode):
@@ -108,4 +108,30 @@ class PreviewImage(io.ComfyNode):
         return io.NodeOutput(ui=ui.PreviewImage(images, cls=cls))
 
 
-BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (LoadImage, SaveImage, PreviewImage)
+class PreviewAny(io.ComfyNode):
+    """A text or a number, shown."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The host's schema."""
+        return io.Schema(
+            node_id="PreviewAny",
+            display_name="Preview Any",
+            category="utils",
+            inputs=[io.AnyType.Input("source")],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, source: object) -> io.NodeOutput:
+        """Show it."""
+        return io.NodeOutput(ui={"text": (str(source),)})
+
+
+BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
+    LoadImage,
+    SaveImage,
+    PreviewImage,
+    PreviewAny,
+)

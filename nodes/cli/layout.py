@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 from .schema_node import Schema
 from .values import has_control, has_upload, widgets
 
-__all__ = ["Box", "around", "note_size", "place", "size_of"]
+__all__ = ["Box", "around", "note_box", "place", "size_of"]
 
 # Canvas units of LiteGraph: `pos` is below the title bar, which rises TITLE above it.
 TITLE, ROW, WIDGET, TEXT, PICTURE = 30, 20, 24, 110, 270
-GAP_X, GAP_Y = 70, 40
+GAP_X, GAP_Y = 50, 40
 _CHARACTER, _NARROW, _WIDE = 8, 240, 420
-_SHOWS_PICTURE = ("LoadImage", "SaveImage", "PreviewImage")
+_SHOWS = {"LoadImage": PICTURE, "SaveImage": PICTURE, "PreviewImage": PICTURE, "PreviewAny": 190}
+_PREVIEWS = "preview_every"
+"""The widget of the nodes that show pictures while they run."""
 
 
 class Box(NamedTuple):
@@ -38,16 +40,20 @@ def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[i
     texts = [w for w in shown if getattr(w, "multiline", False)]
     rows = len(shown) + sum(has_control(w) + has_upload(w) for w in shown)
     height = 16 + ROW * max(len(sockets), len(outputs)) + WIDGET * rows + TEXT * len(texts)
-    if schema.node_id in _SHOWS_PICTURE:
-        height += PICTURE
+    height += _SHOWS.get(schema.node_id, PICTURE if _PREVIEWS in names else 0)
     width = _CHARACTER * max(len(label) for label in labels)
     return min(max(width, _WIDE if texts else _NARROW), _WIDE), height
 
 
-def note_size(text: str) -> tuple[int, int]:
-    """Width and height of a note."""
-    lines = sum(max(1, math.ceil(len(line) / 52)) for line in text.splitlines())
-    return 440, min(900, 60 + 24 * lines)
+def note_box(text: str, boxes: Sequence[Box]) -> Box:
+    """The place of a note: under the first column, as wide as that."""
+    first = [box for box in boxes if box.x == min(other.x for other in boxes)]
+    width = max([_NARROW, *(box.width for box in first)])
+    bottom = max((box.y + box.height + TITLE + GAP_Y for box in first), default=0)
+    letters = width // _CHARACTER
+    lines = sum(max(1, math.ceil(len(line) / letters)) for line in text.splitlines())
+    left = first[0].x if first else 0
+    return Box(left, bottom, width, min(900, 60 + ROW * lines))
 
 
 def place(

@@ -21,9 +21,11 @@ __all__ = ["CONTROLS", "UPLOAD", "ui_from_api"]
 # What stands behind a seed, and behind a picture to upload, among the values of the widgets.
 CONTROLS = ("fixed", "increment", "decrement", "randomize")
 UPLOAD = "image"
-_CORE_NODES = ("LoadImage", "SaveImage", "PreviewImage")
+_CORE_NODES = ("LoadImage", "SaveImage", "PreviewImage", "PreviewAny")
 _CORE = {"cnr_id": "comfy-core", "ver": "0.3.64"}
 _OPTIONAL_SHAPE = 7
+_SCALE, _MARGIN = 0.6, (140, 220)
+"""Of the first view; the margins in the canvas' own units."""
 
 
 def ui_from_api(
@@ -44,7 +46,7 @@ def ui_from_api(
         api: the graph.
         schemas: the schemas of the nodes in it.
         title: of the note.
-        notes: Markdown of the note that stands left of the graph; no note if empty.
+        notes: Markdown of the note that stands under the first nodes; no note if empty.
         layout: positions of some nodes; the others stand in columns.
         groups: ids of the nodes to frame, by title of the frame.
 
@@ -75,7 +77,7 @@ def ui_from_api(
             {**frame, "color": "#3f789e", "font_size": 24, "flags": {}} for frame in frames
         ],
         "config": {},
-        "extra": {},
+        "extra": {"ds": _view(boxes)},
         "version": 0.4,
     }
 
@@ -199,15 +201,20 @@ def _id(node_id: str) -> int | str:
     return int(node_id) if node_id.isdecimal() and str(int(node_id)) == node_id else node_id
 
 
-def _note(number: int, title: str, text: str, boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
-    width, height = canvas.note_size(text)
+def _view(boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
+    """What the canvas shows at first: from the top left, at a scale that can still be read."""
     left = min((box.x for box in boxes.values()), default=0)
     top = min((box.y for box in boxes.values()), default=0)
+    return {"scale": _SCALE, "offset": [_MARGIN[0] - left, _MARGIN[1] - top]}
+
+
+def _note(number: int, title: str, text: str, boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
+    box = canvas.note_box(text, list(boxes.values()))
     return {
         "id": number,
         "type": "MarkdownNote",
-        "pos": [left - width - canvas.GAP_X, top],
-        "size": [width, height],
+        "pos": [box.x, box.y],
+        "size": [box.width, box.height],
         "flags": {},
         "order": 0,
         "mode": 0,

@@ -1,0 +1,172 @@
+"""The help pages of the nodes, `web/docs/<node>.md`: from their schemas and the texts here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .registry import Nodes
+from .schema_node import Schema
+from .values import default_of, widgets
+
+__all__ = ["FOLDER", "TEXTS", "page", "pages"]
+
+FOLDER = Path(__file__).resolve().parents[2] / "web" / "docs"
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "LoadGenerator": (
+        "Files lie in `models/latentsteer_generators`, or where `extra_model_paths.yaml` says for "
+        "the key `latentsteer_generators`. A file that changes is read again.",
+        "Take `digits (embedded)`, connect Prior Init and Decode, and see what the generator "
+        "makes by itself.",
+    ),
+    "LoadAuxModel": (
+        "The auxiliary model, f in the papers, says what an image shows; it is what samples are "
+        "steered by. Files lie in `models/latentsteer_aux`. Load a second one as judge for "
+        "Evaluate Images: the model that steered is no fair judge.",
+        "`digits classifier (embedded)` steers, `digits judge (embedded)` judges.",
+    ),
+    "ClassCondition": (
+        "Every class gives as many rows as `samples_per_class` says, side by side, and every row "
+        "becomes one sample. Set the columns of Image Grid to the same number: a row shows a "
+        "class.",
+        "`classes` = `3, 7` with `samples_per_class` = 4: eight samples, four threes and then "
+        "four sevens.",
+    ),
+    "EnergyClassifier": (
+        "E(z, c) = weight x cross-entropy(f(G(z)), c): low where the classifier sees the wanted "
+        "class. Connect `energy` of another energy node to add the two.",
+        "Load Aux Model and Class Condition into this node, this node into Langevin Refine with "
+        "`inverse_temperature` = 20.",
+    ),
+    "EnergyBayes": (
+        "E(z, c) = beta1 |z|^2 / (2 std^2) - beta2 log f_c(G(z)). With `inverse_temperature` = 1 "
+        "in Langevin Refine and (1, 1) here, samples follow the posterior of latents given the "
+        "class: diverse, and less sure. (1, 20) is surer; (0, 20) equals Energy Classifier with "
+        "`inverse_temperature` = 20.",
+        "The template *tr0n_digits_bayes_1_20*.",
+    ),
+    "EnergyPrior": (
+        "Draws latents back to where the generator was trained. Add it to another energy when "
+        "refined images lose quality.",
+        "Energy Prior with `weight` = 0.05 into the `energy` input of Energy Classifier.",
+    ),
+    "TrainTranslator": (
+        "Draws latents z, makes G(z), asks the auxiliary model for its answer, and learns the way "
+        "back from the answer to the latents. No data are needed. Training is repeated only when "
+        "an input changes; Save Translator keeps the result.",
+        "With the digits, the defaults take about half a minute on a processor. For a larger "
+        "generator raise `pairs` and `hidden` first.",
+    ),
+    "SaveTranslator": (
+        "The file says which generator and which auxiliary model the translator belongs to; it is "
+        "refused for others.",
+        "`name` = `digits`, then Load Translator offers `digits.safetensors` (press R on the "
+        "canvas to refresh lists).",
+    ),
+    "LoadTranslator": (
+        "Files lie in `models/latentsteer_translators`. A file that changes is read again.",
+        "Put it in the place of Train Translator: nothing is trained any more.",
+    ),
+    "PriorInit": (
+        "Latents as the generator was trained on. As a start for refinement it is TR0N's ablation "
+        "without translator; alone, with Decode, it shows what the generator makes unsteered. "
+        "Without a condition `samples` says how many.",
+        "`candidates` = 5 with an energy: of five draws per sample the best is taken.",
+    ),
+    "TranslatorInit": (
+        "Starts that already resemble what is wanted, so that refinement needs few steps. With "
+        "`mode` = sample and `candidates` above 1, connect the energy that chooses.",
+        "`mode` = sample, `candidates` = 5, then 25 steps of Langevin Refine: the paper's best "
+        "row for classes.",
+    ),
+    "LangevinRefine": (
+        "Every step goes down the energy's gradient and adds noise, so that results are samples "
+        "and stay diverse. Previews show the first 16 samples. Cancel stops within a step and "
+        "keeps the unfinished run in `output/interrupted`: Load Latents with the same settings "
+        "goes on from there to the same images.",
+        "25 steps, `step_size` = 0.0001, `inverse_temperature` = 20, as in the paper. Too weak: "
+        "raise `inverse_temperature` or `steps`. Images break: lower `step_size`.",
+    ),
+    "AdamRefine": (
+        "Plain optimisation: it reaches low energies in few steps, but samples grow alike and "
+        "can please the auxiliary model without looking right. Cancel and resume work as in "
+        "Langevin Refine.",
+        "25 steps with `learning_rate` = 0.01 on the digits.",
+    ),
+    "Decode": (
+        "Turns latents into images for any node of the host, such as Save Image. Grey images get "
+        "three equal channels.",
+        "Langevin Refine into Decode into Image Grid into Save Image.",
+    ),
+    "ImageGrid": (
+        "Puts a batch into one picture, row by row, with a thin white line between the images.",
+        "`columns` = `samples_per_class` of Class Condition: a row for each class.",
+    ),
+    "SaveLatents": (
+        "Writes `output/latents/<name>_00001.safetensors` and counts up; nothing is overwritten.",
+        "Save the start of a run, change the energy tomorrow, and refine the same start again.",
+    ),
+    "LoadLatents": (
+        "Offers what Save Latents wrote, and what cancelled refiners left in "
+        "`output/interrupted`. To go on with the latter connect it to `latents` of the same "
+        "refiner with the same settings; other settings are refused, unless `resume` is off.",
+        "Cancel at step 300 of 1000, press R, choose the newest file here, connect it, queue: "
+        "the bar starts at 300.",
+    ),
+    "SelectLatents": (
+        "Picks samples by number, from 0, in any order. Each keeps its own random stream: it "
+        "refines alone exactly as it did in the batch.",
+        "`rows` = `2, 5`: the third and the sixth sample.",
+    ),
+    "EnergyReport": (
+        "A curve per sample and their mean; in words, each term of the energy before and after. "
+        "The curve should fall and then lie flat: if it still falls, take more steps.",
+        "The `trace` of Langevin Refine into this node, `curves` into Preview Image.",
+    ),
+    "EvaluateImages": (
+        "Mean probability of the wanted class, Frechet distance to real images, and diversity, "
+        "by a judge. Use a judge that did not steer.",
+        "`digits judge (embedded)` with the condition of the run: above 0.9 is good. Choose "
+        "`digits held out (embedded)` for the distance when there are hundreds of images.",
+    ),
+}
+"""For each node: what to know, and an example."""
+
+
+def pages(nodes: Nodes) -> dict[str, str]:
+    """The text of every page, by file name."""
+    return {
+        f"{name}.md": page(node.schema())
+        for name, node in nodes.items()
+        if name.startswith("LatentSteer_")
+    }
+
+
+def page(schema: Schema) -> str:
+    """One node's page."""
+    about, example = TEXTS[schema.node_id.removeprefix("LatentSteer_")]
+    own = {widget.id: widget for widget in widgets(schema)}
+    rows = ["| input | default | what it is |", "| --- | --- | --- |"]
+    for entry in schema.inputs or ():
+        value = f"`{default_of(own[entry.id])}`" if entry.id in own else ""
+        if entry.id not in own and entry.optional:
+            value = "optional"
+        name = entry.display_name or entry.id
+        rows.append(f"| **{name}** | {value} | {_cell(entry.tooltip)} |")
+    outputs = [
+        f"- **{output.display_name or output.id}**: {output.tooltip}"
+        for output in schema.outputs or ()
+    ]
+    parts = [
+        f"# {schema.display_name}",
+        schema.description,
+        about,
+        "\n".join(["## Inputs", "", *rows]),
+        "\n".join(["## Outputs", "", *outputs]),
+        f"## Example\n\n{example}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", "\\|")
