@@ -1,4 +1,5 @@
-# make demo   TR0N on the embedded digits, with figures and pictures
+# make demo   TR0N on the embedded digits, with figures and pictures; FACES=1: on faces that two
+#             third parties trained, after their terms (downloads 26 MB, needs npm)
 # make test   the default tests;  make test-all adds the slow ones
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test test-all test-host lint workflows clean
 
 demo: $(INSTALLED)
-	$(BIN)/latentsteer demo
+	$(BIN)/latentsteer demo $(if $(FACES),--faces)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
@@ -28,6 +29,7 @@ workflows: $(INSTALLED)
 	$(BIN)/python -m latentsteer.nodes.cli.author
 
 $(INSTALLED): pyproject.toml
+	@echo "Installing into $(VENV): PyTorch is large, this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[standalone,test]'
 	touch $@

@@ -14,12 +14,15 @@ from torch import Tensor
 
 from .errors import CheckpointError
 from .files import replacing
+from .torch_zip import read_tensors
 
-__all__ = ["Checkpoint", "fingerprint", "read", "write"]
+__all__ = ["SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
 
 METADATA_KEY = "latentsteer"
-SUFFIXES = frozenset({".safetensors"})
-"""File names that `read` opens. The pickles of the official releases follow with their reader."""
+TORCH_SUFFIXES = frozenset({".pth", ".pt", ".bin", ".tar", ".ckpt"})
+"""What torch.save is told to write to."""
+SUFFIXES = TORCH_SUFFIXES | {".safetensors"}
+"""File names that `read` opens. The other pickles of the official releases follow."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def read(path: str | Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"{path} is a folder; a model file was expected.")
     _refuse_lookalikes(path)
+    if path.suffix in TORCH_SUFFIXES:
+        return Checkpoint(path, read_tensors(path), fingerprint(path))
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}

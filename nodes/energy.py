@@ -71,11 +71,23 @@ class EnergyClassifier(io.ComfyNode):
                 AUXILIARY.Input("auxiliary", tooltip="The classifier f."),
                 CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
                 _weight("the cross-entropy"),
+                advanced(
+                    io.Int.Input(
+                        "views",
+                        default=0,
+                        min=0,
+                        max=64,
+                        tooltip="Random views of the image that the classifier looks at (0 to "
+                        "64), a little shifted, blurred, blended with grey, fresh at every step, "
+                        "as FuseDream's AugCLIP does; 0 for the image itself. Images then fool "
+                        "the classifier less; each view costs one more of its passes.",
+                    )
+                ),
                 _chained(),
             ],
             outputs=[_summed()],
         )
-        schema.search_aliases = ["class", "guidance", "cross entropy"]
+        schema.search_aliases = ["class", "guidance", "cross entropy", "AugCLIP", "robust"]
         return schema
 
     @classmethod
@@ -84,10 +96,11 @@ class EnergyClassifier(io.ComfyNode):
         auxiliary: Classifier,
         condition: Condition,
         weight: float,
+        views: int = 0,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
         """The weighted term, added to the chain."""
-        return _output(weight * classification(auxiliary, condition), energy)
+        return _output(weight * classification(auxiliary, condition, views=views), energy)
 
 
 class EnergyBayes(io.ComfyNode):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..core.checkpoints import SUFFIXES
+
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports its folders before any custom node."""
 
@@ -210,7 +212,7 @@ if IN_COMFYUI and not TYPE_CHECKING:
         folder_paths.add_model_folder_path(kind, own, is_default=True)
         paths, suffixes = folder_paths.folder_names_and_paths[kind]
         # A folder named in extra_model_paths.yaml comes with no suffixes, which lists every file.
-        folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | {".safetensors"})
+        folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | SUFFIXES)
 
     for _kind in KINDS:
         _register_folder(_kind)

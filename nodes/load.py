@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..core.architectures import load_generator
 from ..core.auxiliaries import load_auxiliary
+from ..core.checkpoints import SUFFIXES
 from ..core.errors import CheckpointError
 from ..core.zoo import catalogue
 from .host import autograd, host, io
@@ -12,7 +13,6 @@ from .sockets import AUXILIARY, GENERATOR
 
 __all__ = ["NODES", "changed", "find", "offered"]
 
-SUFFIXES = (".safetensors",)
 CURES = {
     "latentsteer_generators": "Put the file there, or choose an embedded model: "
     f"{', '.join(catalogue.GENERATORS)}.",
@@ -26,7 +26,12 @@ CURES = {
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
     """The names that a loader offers: what is shipped, then what lies in the folders."""
-    return [*embedded, *host().list_files(kind, SUFFIXES)]
+    return [*embedded, *host().list_files(kind, _suffixes(kind))]
+
+
+def _suffixes(kind: str) -> list[str]:
+    # Translators are ours alone, and we write one format.
+    return [".safetensors"] if kind == "latentsteer_translators" else sorted(SUFFIXES)
 
 
 def find(kind: str, name: str) -> Path:
@@ -43,7 +48,7 @@ def find(kind: str, name: str) -> Path:
         path = Path(os.path.abspath(folder / name))
         if path.is_file() and path.is_relative_to(os.path.abspath(folder)):
             return path
-    there = ", ".join(host().list_files(kind, SUFFIXES)) or "no file"
+    there = ", ".join(host().list_files(kind, _suffixes(kind))) or "no file"
     raise CheckpointError(
         f"There is no model {name!r}. Searched: {', '.join(map(str, folders))}; there is {there}. "
         f"{CURES[kind]}"

@@ -5,11 +5,11 @@ from pathlib import Path
 from ..auxiliary import Classifier
 from ..checkpoints import read
 from ..detection import load_detected
-from . import digits
+from . import digits, face_expressions
 
 __all__ = ["AUXILIARIES", "load_auxiliary"]
 
-AUXILIARIES = (digits.CLASSIFIER, digits.JUDGE)
+AUXILIARIES = (digits.CLASSIFIER, digits.JUDGE, face_expressions.CLASSIFIER)
 
 
 def load_auxiliary(path: str | Path) -> Classifier:

@@ -7,6 +7,7 @@ __all__ = ["ENERGIES"]
 
 ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("classification", classification.EXAMPLE),
+    ("classification of views", classification.VIEWS_EXAMPLE),
     ("prior", prior.EXAMPLE),
     ("bayes", bayes.EXAMPLE),
 )

@@ -1,19 +1,23 @@
 """Cross-entropy of a classifier with the wanted class."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ..auxiliary import Classifier
 from ..conditions import Condition
 from ..energy import Energy, Measure, Term
+from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..views import random_views
 from .example import EnergyExample, toy_classifier
 
-__all__ = ["EXAMPLE", "classification"]
+__all__ = ["EXAMPLE", "VIEWS_EXAMPLE", "classification"]
 
 
-def classification(classifier: Classifier, condition: Condition) -> Energy:
+def classification(classifier: Classifier, condition: Condition, *, views: int = 0) -> Energy:
     """U_ent(f(x), c) = -sum_j c_j log f_j(x), TR0N eq. (2) with its section 5.1, on images.
 
     For a one-hot condition it is -log p(c given x), the second term of E_Bayes, eq. (6).
@@ -21,19 +25,30 @@ def classification(classifier: Classifier, condition: Condition) -> Energy:
     Args:
         classifier: f.
         condition: rows of probabilities, of this classifier.
+        views: 0 for the image itself; else the mean over so many random views of it, fresh at
+            every evaluation, as FuseDream's AugCLIP does for similarities. The probability that
+            is read off is then the geometric mean over the views.
 
     Raises:
         ConditionMismatch: the condition is another auxiliary's.
+        InvalidInput: a negative number of views.
     """
     condition.check_auxiliary(classifier.id, classifier.name)
+    if views < 0:
+        raise InvalidInput(f"{views} views of an image; expected 0 (the image itself) or more.")
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         wanted = condition.at(rng.rows, images)
-        return -(wanted * classifier.logits(images).log_softmax(dim=1)).sum(dim=1)
+        if views == 0:
+            return -(wanted * classifier.logits(images).log_softmax(dim=1)).sum(dim=1)
+        seen = classifier.logits(random_views(images, rng, views).flatten(0, 1))
+        logs = seen.log_softmax(dim=1).unflatten(0, (len(images), views)).mean(dim=1)
+        return -(wanted * logs).sum(dim=1)
 
+    label = classifier.name if views == 0 else f"{classifier.name}, {views} views"
     return Energy.of(
         Term(
-            label=f"classifier({classifier.name})",
+            label=f"classifier({label})",
             domain=IMAGES,
             evaluate=evaluate,
             modules=classifier.modules,
@@ -43,10 +58,12 @@ def classification(classifier: Classifier, condition: Condition) -> Energy:
     )
 
 
-def _example() -> EnergyExample:
+def _example(views: int) -> EnergyExample:
     classifier = toy_classifier()
     points = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    return EnergyExample(classification(classifier, classifier.condition([0, 2, 1, 2])), points)
+    condition = classifier.condition([0, 2, 1, 2])
+    return EnergyExample(classification(classifier, condition, views=views), points)
 
 
-EXAMPLE = _example
+EXAMPLE = partial(_example, 0)
+VIEWS_EXAMPLE = partial(_example, 3)

