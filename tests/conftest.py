@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import jaxtyping
+import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,3 +24,9 @@ if "latentsteer" not in sys.modules:
     package = importlib.util.module_from_spec(spec)
     sys.modules["latentsteer"] = package
     spec.loader.exec_module(package)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Toys are too small to share out, and threads that wait for each other cost more."""
+    torch.set_num_threads(1)

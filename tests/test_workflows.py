@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-import torch
 from latentsteer.nodes.cli.author import FOLDER, graphs
 from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
 from latentsteer.nodes.cli.graph import validate
@@ -49,14 +48,6 @@ def api(name):
 @pytest.fixture(scope="module")
 def schemas():
     return schemas_of(load_nodes())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_both_folders_hold_the_same_workflows_and_the_rows_of_the_paper():

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...core.architectures import load_generator
 from ...core.auxiliaries import load_auxiliary
 from ...core.evaluation import evaluate
+from ...core.training import Training
 from ...core.zoo import catalogue
 from . import report
 from .study import Progress, Setting, Study, moved
@@ -63,6 +64,7 @@ class DigitsStudy:
             moved(load_generator(path("digits (embedded)")), device),
             moved(classifier, device),
             pairs=PAIRS,
+            training=Training(),
             kinds=("mixture", "deterministic"),
             per_class=per_class,
             seed=seed,

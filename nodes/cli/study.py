@@ -59,6 +59,7 @@ class Study:
         generator: G.
         classifier: f, on the same device.
         pairs: synthetic pairs to train on.
+        training: how.
         kinds: of the translators.
         per_class: samples of each class, in the order of the classes.
         seed: of pairs, training, starts and noise.
@@ -72,6 +73,7 @@ class Study:
         classifier: Classifier,
         *,
         pairs: int,
+        training: Training,
         kinds: Sequence[TranslatorKind],
         per_class: int,
         seed: int,
@@ -93,7 +95,7 @@ class Study:
             kind: fit_translator(
                 new_translator(generator, classifier, kind=kind, seed=seed).to(device),
                 drawn,
-                Training(),
+                training,
                 seed=seed,
             )
             for kind in kinds

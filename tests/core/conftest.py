@@ -109,15 +109,6 @@ def _job(**changes) -> Refinement:
     return Refinement(**settings | changes)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Toys are too small to share out, and threads that wait for each other cost more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def toys() -> SimpleNamespace:
     return SimpleNamespace(

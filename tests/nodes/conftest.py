@@ -4,7 +4,6 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-import torch
 from latentsteer.core.checkpoints import read, write
 from latentsteer.core.zoo import catalogue
 from latentsteer.nodes.cli.executor import execute
@@ -108,15 +107,6 @@ class Ran:
 
     def ui(self, link):
         return self.result.ui[link[0]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Threads that wait for each other cost more than the digits are worth."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
