@@ -65,7 +65,7 @@ def _compare(pictures: dict[str, Tensor], flat: dict[str, float], path: Path) ->
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3 * len(pictures), 3.5), dpi=110, layout="constrained")
+    figure = Figure(figsize=(2.5 * len(pictures), 3.3), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, images) in zip(
         figure.subplots(1, len(pictures)), pictures.items(), strict=True
@@ -73,5 +73,5 @@ def _compare(pictures: dict[str, Tensor], flat: dict[str, float], path: Path) ->
         axes.imshow(grid(images, SHOWN))
         axes.set_axis_off()
         judge, distance = flat[f"{name}_judge"], flat[f"{name}_fd"]
-        axes.set_title(f"{name.replace('_', ' ')}\njudge {judge:.2f}, Frechet {distance:.1f}")
-    figure.savefig(path)
+        axes.set_title(f"{name.replace('_', ' ')}\njudge {judge:.2f}, Frechet {distance:.2f}")
+    figure.savefig(path, bbox_inches="tight")
