@@ -61,13 +61,22 @@ class Chunking:
         function: Callable[[Tensor, SampleRng], tuple[Tensor, ...]],
         v: Tensor,
         rng: SampleRng,
+        report: Callable[[int], None] = lambda rows: None,
     ) -> tuple[Tensor, ...]:
-        """The row-wise functions of v that draw from each row's stream, chunk by chunk."""
+        """The row-wise functions of v that draw from each row's stream, chunk by chunk.
+
+        Args:
+            function: of some rows.
+            v: all rows.
+            rng: a stream per row.
+            report: called after each chunk with the rows done; may raise to stop.
+        """
         size = self.size if self.padded else None
-        parts = [
-            tuple(part[: j - i] for part in function(self._filled(v[i:j]), rng.part(i, j, size)))
-            for i, j in self.spans(len(v))
-        ]
+        parts: list[tuple[Tensor, ...]] = []
+        for i, j in self.spans(len(v)):
+            values = function(self._filled(v[i:j]), rng.part(i, j, size))
+            parts.append(tuple(value[: j - i] for value in values))
+            report(j)
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def _filled(self, v: Tensor) -> Tensor:

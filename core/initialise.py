@@ -18,10 +18,13 @@ from .rng import SampleRng
 from .spaces import Identity, Map
 from .translator import Translator
 
-__all__ = ["Draw", "Start", "StartMode", "best_of", "from_prior", "from_translator"]
+__all__ = ["Draw", "Report", "Start", "StartMode", "best_of", "from_prior", "from_translator"]
 
 Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
 """Candidates, one per sample, each from its sample's stream."""
+
+Report: TypeAlias = Callable[[int], None]
+"""Called with how many candidates are judged; may raise to stop."""
 
 StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
 
@@ -36,7 +39,12 @@ class Start:
 
 @torch.no_grad()
 def best_of(
-    draw: Draw, energy: Energy | None, candidates: int, rng: SampleRng, chunking: Chunking
+    draw: Draw,
+    energy: Energy | None,
+    candidates: int,
+    rng: SampleRng,
+    chunking: Chunking,
+    report: Report = lambda done: None,
 ) -> Float[Tensor, "batch dim"]:
     """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
 
@@ -46,6 +54,7 @@ def best_of(
         candidates: M. A sample's m-th candidate does not depend on M.
         rng: the samples.
         chunking: how many candidates the networks see at a time.
+        report: called after every candidate that is judged.
 
     Raises:
         InvalidInput: no sample, fewer than 1 candidate, or several and no energy to choose by.
@@ -66,8 +75,10 @@ def best_of(
         return drawn, values.nan_to_num(nan=torch.inf)
 
     best, lowest = judged()
-    for _ in range(candidates - 1):
+    report(1)
+    for number in range(2, candidates + 1):
         drawn, values = judged()
+        report(number)
         best = torch.where((values < lowest)[:, None], drawn, best)
         lowest = torch.minimum(values, lowest)
     return best
@@ -81,6 +92,7 @@ def from_prior(
     candidates: int = 1,
     chunking: Chunking,
     device: torch.device,
+    report: Report = lambda done: None,
 ) -> Start:
     """Samples of p(z), each the best of M: the papers' "no translator"."""
     like = torch.empty(0, device=device)
@@ -89,7 +101,9 @@ def from_prior(
     def draw(streams: SampleRng) -> Tensor:
         return generator.source.clamp(generator.prior.sample(streams, like))
 
-    return Start(best_of(draw, pulled, candidates, rng, chunking), Identity(generator.source))
+    return Start(
+        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
+    )
 
 
 @torch.no_grad()
@@ -104,6 +118,7 @@ def from_translator(
     candidates: int = 1,
     weights: WeightKind = "linear",
     chunking: Chunking,
+    report: Report = lambda done: None,
 ) -> Start:
     """Starts from q(z given c).
 
@@ -118,6 +133,7 @@ def from_translator(
         candidates: M, for `sample` alone.
         weights: how `basis` reads its weights.
         chunking: rows at a time.
+        report: called after every candidate that is judged.
 
     Raises:
         GeneratorMismatch: trained for another generator.
@@ -146,7 +162,7 @@ def from_translator(
 
             return space.clamp(chunking.apply_random(rows, c, streams)[0])
 
-        return Start(best_of(draw, pulled, candidates, rng, chunking), Identity(space))
+        return Start(best_of(draw, pulled, candidates, rng, chunking, report), Identity(space))
     points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c)
     return Start(space.clamp(points), Identity(space))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from ..core.chunks import Chunking, ChunkMode
 from ..core.generator import Generator
 from ..core.latents import Latents
-from .host import autograd, host, io, ordinary
+from .host import autograd, host, io, ordinary, running
 from .images import from_host, grid, to_host
 from .sockets import GENERATOR, LATENTS
 from .widgets import chunk
@@ -46,11 +46,13 @@ class Decode(io.ComfyNode):
         latents.check_generator(generator)
         rng = latents.rng(0, "decode")
         chunking = Chunking.of(chunk, generator.image_size)
-        with torch.inference_mode(False), torch.no_grad(), host().on_device(generator.modules):
+        devices = host().on_device(generator.modules)
+        with autograd(), torch.no_grad(), devices, running(len(latents), "Decode") as bar:
             (images,) = chunking.apply_random(
                 lambda v, part: (generator(latents.chart(v, part), part),),
                 latents.values.to(host().device()),
                 rng,
+                report=bar.update,
             )
             return io.NodeOutput(to_host(images))
 

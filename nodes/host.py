@@ -36,7 +36,7 @@ elif IN_COMFYUI:
 else:
     from .cli.schema import io, ui
 
-__all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "ui"]
+__all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "running", "ui"]
 
 KINDS = ("latentsteer_generators", "latentsteer_translators", "latentsteer_aux")
 PREVIEW_PIXELS = 512
@@ -113,6 +113,16 @@ def host() -> Host:
     from .cli.standalone import current
 
     return current()
+
+
+@contextlib.contextmanager
+def running(total: int, label: str) -> Generator[Progress, None, None]:
+    """A bar for a loop of `total` steps, taken away at its end."""
+    bar = host().progress(total, label)
+    try:
+        yield bar
+    finally:
+        bar.close()
 
 
 if IN_COMFYUI and not TYPE_CHECKING:

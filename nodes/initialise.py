@@ -9,7 +9,7 @@ from ..core.latents import Latents
 from ..core.parametrisation import WeightKind
 from ..core.rng import SampleRng
 from ..core.translator import Translator
-from .host import autograd, host, io
+from .host import autograd, host, io, running
 from .sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
 from .widgets import advanced, candidates, chunk, seed
 
@@ -85,7 +85,8 @@ class PriorInit(io.ComfyNode):
         """The best of the candidates."""
         count = len(condition) if condition is not None and len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
-        with autograd(), host().on_device((*generator.modules, *modules)):
+        devices = host().on_device((*generator.modules, *modules))
+        with autograd(), devices, running(candidates, "Prior Init") as bar:
             start = from_prior(
                 generator,
                 SampleRng.of(seed, count, "prior"),
@@ -93,6 +94,7 @@ class PriorInit(io.ComfyNode):
                 candidates=candidates,
                 chunking=Chunking.of(chunk, generator.image_size),
                 device=host().device(),
+                report=bar.update,
             )
         return _latents(start, generator, count)
 
@@ -163,7 +165,8 @@ class TranslatorInit(io.ComfyNode):
         """The start that the mode names."""
         count = len(condition) if len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
-        with autograd(), host().on_device((*generator.modules, translator, *modules)):
+        devices = host().on_device((*generator.modules, translator, *modules))
+        with autograd(), devices, running(candidates, "Translator Init") as bar:
             start = from_translator(
                 translator,
                 generator,
@@ -174,6 +177,7 @@ class TranslatorInit(io.ComfyNode):
                 candidates=candidates,
                 weights=weights,
                 chunking=Chunking.of(chunk, generator.image_size),
+                report=bar.update,
             )
         return _latents(start, generator, count)
 

@@ -16,7 +16,7 @@ from ..core.refine.refinement import Refinement, refine
 from ..core.refine.rules import ScheduleName, adam, langevin
 from ..core.refine.rules import schedule as make_schedule
 from ..core.refine.run import Snapshot
-from .host import Progress, autograd, host, io
+from .host import Progress, autograd, host, io, running
 from .images import grid
 from .sockets import ENERGY, GENERATOR, LATENTS, TRACE
 from .widgets import advanced, chunk, schedule, seed, steps
@@ -104,9 +104,8 @@ def _outputs() -> list[io.Output]:
 class _Watch:
     """Shows a refinement's progress and keeps what is needed to resume it."""
 
-    def __init__(self, job: Refinement, latents: Latents, every: int) -> None:
-        self.job, self.latents, self.every = job, latents, every
-        self.bar: Progress = host().progress(job.steps, job.title)
+    def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
+        self.job, self.latents, self.every, self.bar = job, latents, every, bar
 
     def step(self, snapshot: Snapshot) -> None:
         """Moves the bar; raises when asked to stop."""
@@ -162,14 +161,12 @@ def _run(
         keep_best=keep_best,
         settings={**settings, "clip_norm": clip_norm},
     )
-    with autograd(), host().on_device((*generator.modules, *energy.modules)):
-        watch = _Watch(job, start, preview_every)
-        try:
-            refined, trace = refine(
-                job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
-            )
-        finally:
-            watch.bar.close()
+    devices = host().on_device((*generator.modules, *energy.modules))
+    with autograd(), devices, running(steps, title) as bar:
+        watch = _Watch(job, start, preview_every, bar)
+        refined, trace = refine(
+            job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
+        )
     return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 
 

@@ -15,7 +15,7 @@ from ..core.training import (
     synthetic_pairs,
 )
 from ..core.translator import Translator, TranslatorKind
-from .host import autograd, host, io, ui
+from .host import autograd, host, io, running, ui
 from .load import changed, find, offered, present
 from .sockets import AUXILIARY, GENERATOR, TRANSLATOR
 from .widgets import advanced, chunk, seed
@@ -157,7 +157,8 @@ class TrainTranslator(io.ComfyNode):
         """Makes the pairs, then fits."""
         recipe = Training(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
         losses: list[float] = []
-        with autograd():
+        total = pairs + batches_of(pairs, recipe)
+        with autograd(), running(total, "Train Translator") as bar:
             translator = new_translator(
                 generator,
                 auxiliary,
@@ -167,27 +168,23 @@ class TrainTranslator(io.ComfyNode):
                 initial_std=initial_std,
                 seed=seed,
             )
-            bar = host().progress(pairs + batches_of(pairs, recipe), "Train Translator")
+            with host().on_device((*generator.modules, *auxiliary.modules)):
+                made = synthetic_pairs(
+                    generator,
+                    auxiliary,
+                    pairs,
+                    seed=seed,
+                    chunking=Chunking.of(chunk, generator.image_size),
+                    device=host().device(),
+                    report=lambda done, loss: bar.update(done),
+                )
 
             def trained(done: int, loss: float) -> None:
                 losses.append(loss)
                 bar.update(pairs + done)
 
-            try:
-                with host().on_device((*generator.modules, *auxiliary.modules)):
-                    made = synthetic_pairs(
-                        generator,
-                        auxiliary,
-                        pairs,
-                        seed=seed,
-                        chunking=Chunking.of(chunk, generator.image_size),
-                        device=host().device(),
-                        report=lambda done, loss: bar.update(done),
-                    )
-                with host().on_device((translator,)):
-                    fit_translator(translator, made, recipe, seed=seed, report=trained)
-            finally:
-                bar.close()
+            with host().on_device((translator,)):
+                fit_translator(translator, made, recipe, seed=seed, report=trained)
         text = f"{len(losses)} batches, loss {losses[0]:.4f} -> {losses[-1]:.4f}"
         return io.NodeOutput(translator, ui=ui.PreviewText(text))
 

@@ -63,6 +63,24 @@ def resumed(run, new_graph):
     return go
 
 
+@pytest.mark.parametrize(
+    ("label", "step"), [("Prior Init", 2), ("Translator Init", 3), ("Decode", 8)]
+)
+def test_choosing_candidates_and_decoding_stop_when_asked(
+    label, step, at_step, run, new_host, new_graph
+):
+    at_step(label, step, lambda host: host.request_interrupt())
+    graph = new_graph()
+    made = graph.steered("0-4", each=2)
+    begin = graph.from_translator if label == "Translator Init" else graph.from_prior
+    latents = begin(made, candidates=4, energy=made.energy)
+    decoded = graph.add("Decode", generator=made.generator, latents=latents)
+    seen = []
+    with pytest.raises(Interrupted):
+        run(graph, new_host(), on_event=lambda event, data: seen.append((event, data["node_id"])))
+    assert seen[-1] == ("start", decoded[0] if label == "Decode" else latents[0])
+
+
 @pytest.mark.parametrize("step", [1, STOP, STEPS])
 @pytest.mark.parametrize(
     ("refiner", "start"), [("langevin", "points"), ("adam", "points"), ("langevin", "basis")]
