@@ -1,6 +1,6 @@
 """Frozen auxiliary models f: images to the condition space that samples are steered in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .conditions import Condition
 from .errors import ConditionMismatch
 
-__all__ = ["Auxiliary", "Classifier", "Discriminator"]
+__all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
@@ -108,6 +108,68 @@ class Classifier:
     def _offer(self) -> str:
         shown = ", ".join(self.classes[:20]) + (" ..." if len(self.classes) > 20 else "")
         return f"There are {len(self.classes)}, by name or by number from 0: {shown}."
+
+
+@dataclass(frozen=True)
+class AttributeJudge:
+    """A frozen network that says what value each of several attributes of an image has.
+
+    Attributes:
+        name: for people.
+        id: the sha256 of its weights.
+        module: the network.
+        attributes: name to values, in the order of the logits.
+        logits: images in [0, 1] to (batch, values) per attribute, through the module.
+        features: images to the penultimate layer, for distances between sets of images.
+        visible: the attributes that can be seen where the others are as they are: no hair, no
+            colour of hair.
+        stated_in: what a text says of the attributes, its constraints.
+    """
+
+    name: str
+    id: str
+    module: nn.Module
+    attributes: Mapping[str, tuple[str, ...]]
+    logits: Callable[[Images4], dict[str, Tensor]]
+    features: Callable[[Images4], Float[Tensor, "batch features"]]
+    visible: Callable[[Mapping[str, str]], Mapping[str, str]]
+    stated_in: Callable[[str], Mapping[str, str]]
+
+    @property
+    def embed_dim(self) -> int:
+        """One number per value of every attribute."""
+        return sum(len(values) for values in self.attributes.values())
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The network."""
+        return (self.module,)
+
+    def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
+        """The probabilities of the values, attribute by attribute."""
+        logits = self.logits(images)
+        return torch.cat([logits[name].softmax(dim=1) for name in self.attributes], dim=1)
+
+    @torch.no_grad()
+    def likeliest(self, images: Images4) -> list[dict[str, str]]:
+        """The likeliest value of every attribute, an entry per image."""
+        best = {name: found.argmax(dim=1).tolist() for name, found in self.logits(images).items()}
+        return [
+            {name: values[best[name][row]] for name, values in self.attributes.items()}
+            for row in range(len(images))
+        ]
+
+    def satisfied(
+        self, images: Images4, constraints: Sequence[Mapping[str, str]]
+    ) -> list[dict[str, bool]]:
+        """Which of its constraints every image satisfies: visible, and of the value stated."""
+        if len(images) != len(constraints):
+            raise ConditionMismatch(f"{len(constraints)} sets of constraints for {len(images)}.")
+        seen = [self.visible(values) for values in self.likeliest(images)]
+        return [
+            {name: found.get(name) == value for name, value in wanted.items()}
+            for found, wanted in zip(seen, constraints, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

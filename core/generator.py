@@ -72,6 +72,7 @@ class Generator:
         render: from the latent's blocks to images in [0, 1], through the module; a stochastic
             generator draws from the streams that it is given.
         discriminator: its opponent, where the file has one.
+        encode: images in [0, 1] to (batch, dim) latents of theirs, where the file has an encoder.
         licence: of the weights, as far as known.
     """
 
@@ -84,6 +85,7 @@ class Generator:
     image_size: tuple[int, int]
     render: Callable[[Mapping[str, Tensor], SampleRng], Tensor]
     discriminator: Discriminator | None = None
+    encode: Callable[[Tensor], Tensor] | None = None
     licence: str = "unknown"
 
     @property

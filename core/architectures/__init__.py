@@ -5,11 +5,11 @@ from pathlib import Path
 from ..checkpoints import read
 from ..detection import load_detected
 from ..generator import Generator
-from . import dcgan, digits
+from . import avatars, dcgan, digits
 
 __all__ = ["ARCHITECTURES", "load_generator"]
 
-ARCHITECTURES = (digits.GENERATOR, dcgan.GENERATOR)
+ARCHITECTURES = (digits.GENERATOR, avatars.GENERATOR, dcgan.GENERATOR)
 
 
 def load_generator(path: str | Path) -> Generator:

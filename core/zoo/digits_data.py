@@ -10,7 +10,6 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,6 @@ __all__ = [
     "SIZES",
     "SOURCE",
     "Digits",
-    "batches",
     "deform",
     "download",
     "held_out",
@@ -151,11 +149,3 @@ def deform(
         smooth = functional.interpolate(coarse, size=(28, 28), mode="bicubic", align_corners=True)
         grid = grid + smooth.movedim(1, 3)
     return functional.grid_sample(x, grid, align_corners=False)
-
-
-def batches(count: int, batch: int, rng: Generator) -> Iterator[Tensor]:
-    """Shuffled indices without end."""
-    while True:
-        for pick in torch.randperm(count, generator=rng).split(batch):
-            if len(pick) == batch:
-                yield pick

