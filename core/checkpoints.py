@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .errors import CheckpointError
 from .files import replacing
-from .torch_zip import read_tensors
+from .torch_zip import is_script, read_tensors
 
 __all__ = ["SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
 
@@ -34,12 +34,14 @@ class Checkpoint:
         tensors: name to tensor, on the CPU, in the dtype of the file.
         config: the JSON object that rebuilds it, where the file carries one of ours; else empty.
         sha256: of the file's bytes.
+        script: whether it is a TorchScript archive, as OpenAI's CLIPs are.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
     sha256: str
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    script: bool = False
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -55,7 +57,7 @@ def read(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{path} is a folder; a model file was expected.")
     _refuse_lookalikes(path)
     if path.suffix in TORCH_SUFFIXES:
-        return Checkpoint(path, read_tensors(path), fingerprint(path))
+        return Checkpoint(path, read_tensors(path), fingerprint(path), script=is_script(path))
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}

@@ -1,13 +1,13 @@
 """What samples are steered towards: rows in the condition space of one auxiliary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .errors import ConditionMismatch
+from .errors import ConditionMismatch, InvalidInput
 
 __all__ = ["Condition"]
 
@@ -21,12 +21,14 @@ class Condition:
         labels: a short name per row, for pictures and reports.
         auxiliary: the id of the auxiliary in whose condition space the rows lie.
         auxiliary_name: its name, for messages.
+        called: what the rows are, for messages.
     """
 
     embedding: Float[Tensor, "rows embed"]
     labels: tuple[str, ...]
     auxiliary: str
     auxiliary_name: str
+    called: str = "rows"
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.embedding):
@@ -48,8 +50,8 @@ class Condition:
         """Refuses a batch that has neither one row for all nor a row each."""
         if len(self) not in (1, batch):
             raise ConditionMismatch(
-                f"The condition has {len(self)} rows and the batch {batch} samples. Give one row "
-                "for all samples or a row per sample."
+                f"The condition has {len(self)} {self.called} and the batch {batch} samples. Give "
+                f"one for all samples, or as many {self.called} as samples."
             )
 
     def check_auxiliary(self, auxiliary: str, name: str) -> None:
@@ -59,3 +61,16 @@ class Condition:
                 f"The condition was made by {self.auxiliary_name!r}, but {name!r} was given. "
                 f"Make the condition with {name!r}, or load {self.auxiliary_name!r}."
             )
+
+    def repeated(self, each: int) -> "Condition":
+        """Every row so many times, side by side.
+
+        Raises:
+            InvalidInput: fewer than 1 time.
+        """
+        if each < 1:
+            raise InvalidInput(f"{each} samples of each row asked for; at least 1 needed.")
+        labels = tuple(label for label in self.labels for _ in range(each))
+        return replace(
+            self, embedding=self.embedding.repeat_interleave(each, dim=0), labels=labels
+        )

@@ -48,6 +48,11 @@ class Evaluation:
     frechet: float | None
     spread: float
 
+    @property
+    def headline(self) -> float:
+        """The one figure: the probability, 0 where no class is wanted."""
+        return 0.0 if self.probability is None else self.probability.value
+
     def numbers(self) -> dict[str, float]:
         """The figures under flat names."""
         found: dict[str, float] = {"images": self.images, "diversity": self.spread}

@@ -72,7 +72,8 @@ class Generator:
         render: from the latent's blocks to images in [0, 1], through the module; a stochastic
             generator draws from the streams that it is given.
         discriminator: its opponent, where the file has one.
-        encode: images in [0, 1] to (batch, dim) latents of theirs, where the file has an encoder.
+        encoder: the network that encodes images, where the file has one.
+        encode: images in [0, 1] to (batch, dim) latents of theirs, through the encoder.
         licence: of the weights, as far as known.
     """
 
@@ -85,6 +86,7 @@ class Generator:
     image_size: tuple[int, int]
     render: Callable[[Mapping[str, Tensor], SampleRng], Tensor]
     discriminator: Discriminator | None = None
+    encoder: nn.Module | None = None
     encode: Callable[[Tensor], Tensor] | None = None
     licence: str = "unknown"
 
@@ -95,8 +97,8 @@ class Generator:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The network."""
-        return (self.module,)
+        """The network, and the encoder where there is one."""
+        return (self.module,) if self.encoder is None else (self.module, self.encoder)
 
     def __str__(self) -> str:
         return self.name

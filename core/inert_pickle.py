@@ -7,11 +7,11 @@ the file selects a builder of this module or is refused; nothing is imported.
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
-__all__ = ["Refused", "Storage", "View", "unpickle"]
+__all__ = ["Refused", "ScriptObject", "Storage", "View", "storages_of", "unpickle"]
 
 STORAGES = {
     "DoubleStorage": torch.float64,
@@ -71,20 +71,49 @@ class View(NamedTuple):
     stride: Any
 
 
+@dataclass
+class ScriptObject:
+    """A module of a TorchScript archive: its attributes alone, whatever its code would do."""
+
+    attributes: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+SCRIPT = "__torch__"
+"""The module of all classes that a TorchScript archive brings along."""
 BUILDERS: dict[_Name, Callable[..., object]] = {
-    _Name("collections", "OrderedDict"): lambda: {},
+    _Name("collections", "OrderedDict"): lambda *pairs: _ordered(*pairs),
     _Name("torch", "Size"): tuple,
     _Name("torch", "device"): lambda *where: None,
+    _Name("torch._utils", "_rebuild_tensor"): lambda *args: View(*args[:4]),
     _Name("torch._utils", "_rebuild_tensor_v2"): lambda *args: View(*args[:4]),
     _Name("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
     _Name("torch._utils", "_rebuild_parameter_with_state"): lambda tensor, *_: tensor,
+    _Name("torch.jit._pickle", "build_boollist"): lambda items: items,
+    _Name("torch.jit._pickle", "build_doublelist"): lambda items: items,
+    _Name("torch.jit._pickle", "build_intlist"): lambda items: items,
+    _Name("torch.jit._pickle", "build_tensorlist"): lambda items: items,
+    _Name("torch.jit._pickle", "restore_type_tag"): lambda value, *_: value,
 }
 """The names that may be called, each with what is called in its place."""
 
 
+def _key(key: object) -> object:
+    # A key of nested tuples could take for ever to hash.
+    if not isinstance(key, str | int | float | None):
+        raise Refused(f"has a {type(key).__name__} as a key")
+    return key
+
+
+def _ordered(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401 - whatever a file says
+    """An ordered dict of a list of pairs, as Python 2 wrote it."""
+    if not isinstance(pairs, list | tuple):
+        raise Refused(f"has an ordered dict of a {type(pairs).__name__}")
+    return {_key(key): value for key, value in pairs}
+
+
 def _known(name: _Name) -> _Name:
     storage = name.module == "torch" and name.name in STORAGES
-    if storage or name in BUILDERS:
+    if storage or name in BUILDERS or _is_script(name):
         return name
     raise Refused(
         f"asks for `{name}`, which no weights need; nothing of it was run. Known are dicts of "
@@ -92,14 +121,30 @@ def _known(name: _Name) -> _Name:
     )
 
 
-def unpickle(pickle: bytes) -> object:
+def _is_script(name: _Name) -> bool:
+    return name.module.split(".")[0] == SCRIPT
+
+
+def unpickle(pickle: bytes | BinaryIO) -> object:
     """What a pickle describes: dicts, lists, tuples, numbers, texts, storages and views.
+
+    Modules of TorchScript archives become ScriptObjects.
+
+    Args:
+        pickle: the bytes, or a file, which is left where the pickle ends.
 
     Raises:
         Refused: it asks for anything else.
         LookupError, TypeError, ValueError: it is damaged.
     """
     return _Machine().run(pickle)
+
+
+def storages_of(pickle: bytes | BinaryIO) -> dict[str, Storage]:
+    """The storages that a pickle refers to, by their keys; otherwise as `unpickle`."""
+    machine = _Machine()
+    machine.run(pickle)
+    return machine.storages
 
 
 @dataclass
@@ -109,8 +154,9 @@ class _Machine:
     stack: list[Any] = field(default_factory=list[Any])
     marks: list[int] = field(default_factory=list[int])
     memo: dict[int, Any] = field(default_factory=dict[int, Any])
+    storages: dict[str, Storage] = field(default_factory=dict[str, Storage])
 
-    def run(self, pickle: bytes) -> object:
+    def run(self, pickle: bytes | BinaryIO) -> object:
         """What the pickle describes."""
         for code, argument, _ in pickletools.genops(pickle):
             if code.name in LITERALS:
@@ -142,10 +188,7 @@ class _Machine:
         """Pairs into the dict on top."""
         self.expect(self.stack[-1], dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # A key of nested tuples could take for ever to hash.
-            if not isinstance(key, str | int | float | None):
-                raise Refused(f"has a {type(key).__name__} as a key")
-            self.stack[-1][key] = value
+            self.stack[-1][_key(key)] = value
 
     def extend(self, items: list[Any]) -> None:
         """Items onto the list on top."""
@@ -165,18 +208,33 @@ class _Machine:
         """('storage', type, key, where it was, count) as a storage."""
         reference = self.stack.pop()
         self.expect(reference, tuple)
-        kind, name, key, _, numel = reference
+        kind, name, key, _, numel, *view = reference
         self.expect(name, _Name)
+        if view not in ([], [None]):
+            raise Refused("has a storage within another, as PyTorch before 0.4 could write")
         if kind != "storage" or name.name not in STORAGES:
             raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
         self.expect(key, str)
         self.expect(numel, int)
-        self.stack.append(Storage(STORAGES[name.name], key, numel))
+        self.storages[key] = Storage(STORAGES[name.name], key, numel)
+        self.stack.append(self.storages[key])
 
-    def drop_state(self) -> None:
-        """Attributes set on a dict, such as the versions of modules, are of no use here."""
-        self.stack.pop()
-        self.expect(self.stack[-1], dict)
+    def new_object(self) -> None:
+        """A module of a TorchScript archive; no other class is made."""
+        name, arguments = self.last(2)
+        self.expect(name, _Name)
+        if not _is_script(name) or arguments != ():
+            raise Refused(f"makes a `{name}`, which no weights need")
+        self.stack.append(ScriptObject())
+
+    def set_state(self) -> None:
+        """Attributes, of a module; those of a dict, such as versions, are of no use here."""
+        state = self.stack.pop()
+        if type(self.stack[-1]) is ScriptObject:
+            self.expect(state, dict)
+            self.stack[-1].attributes.update(state)
+        else:
+            self.expect(self.stack[-1], dict)
 
     def stack_global(self) -> None:
         """The name that lies on the stack."""
@@ -213,5 +271,6 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
     "STACK_GLOBAL": lambda m, arg: m.stack_global(),
     "BINPERSID": lambda m, arg: m.storage(),
     "REDUCE": lambda m, arg: m.call(),
-    "BUILD": lambda m, arg: m.drop_state(),
+    "NEWOBJ": lambda m, arg: m.new_object(),
+    "BUILD": lambda m, arg: m.set_state(),
 }

@@ -115,6 +115,33 @@ class Latents:
             interrupted=None,
         )
 
+    def stacked(self, other: "Latents") -> "Latents":
+        """These samples and then another batch's, whose names go on after these, in no run.
+
+        Raises:
+            GeneratorMismatch: of another generator.
+            InvalidInput: written in another chart.
+        """
+        if other.generator != self.generator:
+            raise GeneratorMismatch(
+                f"The first latents are of generator {self.generator_name!r} "
+                f"({self.generator[:12]}), the second of {other.generator_name!r} "
+                f"({other.generator[:12]}). Latents of one generator alone can be stacked."
+            )
+        if other.chart != self.chart:
+            raise InvalidInput(
+                f"The first latents are written as {self.chart} of {self.chart.source}, the "
+                f"second as {other.chart} of {other.chart.source}. Stack latents of one chart, or "
+                "decode them apart."
+            )
+        following = max(self.samples, default=-1) + 1
+        return replace(
+            self,
+            values=torch.cat([self.values, other.values.to(self.values)]),
+            samples=(*self.samples, *(following + name for name in other.samples)),
+            interrupted=None,
+        )
+
     def rng(self, seed: int, purpose: str) -> SampleRng:
         """The samples' streams for a run."""
         return SampleRng.of(seed, self.samples, purpose)

@@ -1,4 +1,4 @@
-"""Tensors from the zip files that torch.save writes, running nothing of the pickle inside."""
+"""Tensors from files of torch.save and torch.jit.save, running nothing of what is inside."""
 
 import struct
 import zipfile
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointError
-from .inert_pickle import Refused, Storage, View, unpickle
+from .inert_pickle import Refused, ScriptObject, Storage, View, unpickle
+from .torch_legacy import LegacyArchive, is_legacy
 
-__all__ = ["read_tensors"]
+__all__ = ["is_script", "read_tensors"]
 
 PICKLE_BYTES = 64 << 20
 """Largest pickle read; that of a state dict of ten thousand tensors has 2 MiB."""
@@ -24,8 +25,19 @@ MOST_ENTRIES = 300_000
 """Entries visited in search of tensors: shared lists could be visited without end."""
 
 
+def is_script(path: str | Path) -> bool:
+    """Whether a file is a TorchScript archive, which carries code beside its tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.split("/")[1:] == ["constants.pkl"] for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a file of torch.save, on the CPU; nested dicts give dotted names.
+
+    Of a TorchScript archive the tensors among the modules' attributes; its code is not looked at.
 
     Where they were saved from, such as a GPU, is ignored; all that is no tensor is left out.
 
@@ -34,14 +46,18 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
+        size = path.stat().st_size
+        if is_legacy(path):
+            with path.open("rb") as file:
+                return _Reader(LegacyArchive(file, size), size).tensors()
         with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, path.stat().st_size).tensors()
+            return _Reader(archive, size).tensors()
     except Refused as refusal:
         raise CheckpointError(f"{path} {refusal}.") from None
     except zipfile.BadZipFile as error:
         raise CheckpointError(
             f"{path} ({path.stat().st_size} bytes) is not a whole zip file, as torch.save writes "
-            f"since PyTorch 1.6: {error}. Fetch it again; an older file, load and save once more."
+            f"since PyTorch 1.6, nor an older file of it: {error}. Fetch it again."
         ) from error
     except (
         ArithmeticError,
@@ -63,15 +79,17 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 class _Reader:
     """An open archive and what it may still use."""
 
-    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+    def __init__(self, archive: zipfile.ZipFile | LegacyArchive, size: int) -> None:
         entries = archive.infolist()
         self.archive = archive
         self.entries = {entry.filename: entry for entry in entries}
         self.allowance = 2 * size + SPARE_BYTES
         self.buffers: dict[str, bytearray] = {}
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        # The code of TorchScript archives is compressed, and never read.
+        read = [entry for entry in entries if entry.filename.split("/")[1:2] != ["code"]]
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in read):
             raise Refused("has compressed entries; torch.save stores them as they are")
-        if sum(entry.file_size for entry in entries) > size or len(self.entries) < len(entries):
+        if sum(entry.file_size for entry in read) > size or len(self.entries) < len(entries):
             raise Refused("has entries that share bytes or names; torch.save makes none")
         found = [name for name in self.entries if name.split("/")[1:] == ["data.pkl"]]
         if len(found) != 1:
@@ -109,7 +127,7 @@ class _Reader:
                     raise Refused(f"has more than {MOST_ENTRIES} entries")
                 if isinstance(value, View):
                     yield name, value
-                elif type(value) in (dict, list, tuple):
+                elif type(value) in (dict, list, tuple, ScriptObject):
                     walks.append(_named(value, name))
                     break
             else:
@@ -149,6 +167,6 @@ class _Reader:
 
 def _named(container: object, name: str) -> Iterator[tuple[str, object]]:
     """What is in a dict, list or tuple, under dotted names."""
-    inside: Any = container
-    pairs = inside.items() if type(container) is dict else enumerate(inside)
+    inside: Any = container.attributes if isinstance(container, ScriptObject) else container
+    pairs = inside.items() if type(inside) is dict else enumerate(inside)
     return ((f"{name}.{key}" if name else str(key), item) for key, item in pairs)

@@ -2,9 +2,10 @@
 
 import re
 
-from ..core.auxiliary import Classifier
+from ..core.auxiliary import Auxiliary, Classifier
 from ..core.errors import ConditionMismatch
 from .host import autograd, io
+from .kinds import as_classifier
 from .sockets import AUXILIARY, CONDITION
 
 __all__ = ["NODES", "parse_classes"]
@@ -69,12 +70,13 @@ class ClassCondition(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, auxiliary: Classifier, classes: str, samples_per_class: int) -> io.NodeOutput:
+    def execute(cls, auxiliary: Auxiliary, classes: str, samples_per_class: int) -> io.NodeOutput:
         """One-hot rows."""
-        wanted = parse_classes(classes, auxiliary)
+        classifier = as_classifier(auxiliary)
+        wanted = parse_classes(classes, classifier)
         with autograd():
             rows = [entry for entry in wanted for _ in range(samples_per_class)]
-            return io.NodeOutput(auxiliary.condition(rows))
+            return io.NodeOutput(classifier.condition(rows))
 
 
 NODES = [ClassCondition]

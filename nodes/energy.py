@@ -1,40 +1,20 @@
 """The energies. They add by chaining: each takes an optional energy and returns the sum."""
 
-from ..core.auxiliary import Classifier
+from ..core.auxiliary import Auxiliary
 from ..core.conditions import Condition
 from ..core.energies.bayes import bayes
 from ..core.energies.classification import classification
 from ..core.energies.prior import gaussian_prior
 from ..core.energy import Energy
 from ..core.generator import Generator
+from .energy_widgets import added, chained, summed
+from .energy_widgets import weight as weighting
 from .host import io
-from .sockets import AUXILIARY, CONDITION, ENERGY, GENERATOR
+from .kinds import as_classifier
+from .sockets import AUXILIARY, CONDITION, GENERATOR
 from .widgets import advanced
 
 __all__ = ["NODES"]
-
-
-def _chained() -> io.Input:
-    return ENERGY.Input(
-        "energy",
-        optional=True,
-        tooltip="An energy to add to this one. Chain as many as you like.",
-    )
-
-
-def _summed() -> io.Output:
-    return ENERGY.Output("sum", display_name="energy", tooltip="The sum. Lower is better.")
-
-
-def _weight(what: str) -> io.Float.Input:
-    return io.Float.Input(
-        "weight",
-        default=1.0,
-        min=0.0,
-        max=1e6,
-        step=0.01,
-        tooltip=f"Weight of {what} in the sum (0 to 1e6).",
-    )
 
 
 def _std() -> io.Float.Input:
@@ -49,10 +29,6 @@ def _std() -> io.Float.Input:
             "the paper's NVAE (0.001 to 1000).",
         )
     )
-
-
-def _output(energy: Energy, chained: Energy | None) -> io.NodeOutput:
-    return io.NodeOutput(energy if chained is None else chained + energy)
 
 
 class EnergyClassifier(io.ComfyNode):
@@ -70,7 +46,7 @@ class EnergyClassifier(io.ComfyNode):
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="The classifier f."),
                 CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
-                _weight("the cross-entropy"),
+                weighting("the cross-entropy"),
                 advanced(
                     io.Int.Input(
                         "views",
@@ -83,9 +59,9 @@ class EnergyClassifier(io.ComfyNode):
                         "the classifier less; each view costs one more of its passes.",
                     )
                 ),
-                _chained(),
+                chained(),
             ],
-            outputs=[_summed()],
+            outputs=[summed()],
         )
         schema.search_aliases = ["class", "guidance", "cross entropy", "AugCLIP", "robust"]
         return schema
@@ -93,14 +69,15 @@ class EnergyClassifier(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        auxiliary: Classifier,
+        auxiliary: Auxiliary,
         condition: Condition,
         weight: float,
         views: int = 0,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
         """The weighted term, added to the chain."""
-        return _output(weight * classification(auxiliary, condition, views=views), energy)
+        term = weight * classification(as_classifier(auxiliary), condition, views=views)
+        return io.NodeOutput(added(term, energy))
 
 
 class EnergyBayes(io.ComfyNode):
@@ -137,9 +114,9 @@ class EnergyBayes(io.ComfyNode):
                     "paper's best.",
                 ),
                 _std(),
-                _chained(),
+                chained(),
             ],
-            outputs=[_summed()],
+            outputs=[summed()],
         )
         schema.search_aliases = ["posterior"]
         return schema
@@ -148,7 +125,7 @@ class EnergyBayes(io.ComfyNode):
     def execute(
         cls,
         generator: Generator,
-        auxiliary: Classifier,
+        auxiliary: Auxiliary,
         condition: Condition,
         beta1: float,
         beta2: float,
@@ -158,13 +135,13 @@ class EnergyBayes(io.ComfyNode):
         """Both terms, added to the chain."""
         both = bayes(
             generator,
-            auxiliary,
+            as_classifier(auxiliary),
             condition,
             prior_weight=beta1,
             likelihood_weight=beta2,
             std=std,
         )
-        return _output(both, energy)
+        return io.NodeOutput(added(both, energy))
 
 
 class EnergyPrior(io.ComfyNode):
@@ -180,11 +157,11 @@ class EnergyPrior(io.ComfyNode):
             description="|z|^2 / (2 nu^2): keeps latents where the generator was trained.",
             inputs=[
                 GENERATOR.Input("generator", tooltip="Whose latents z are."),
-                _weight("the prior"),
+                weighting("the prior"),
                 _std(),
-                _chained(),
+                chained(),
             ],
-            outputs=[_summed()],
+            outputs=[summed()],
         )
         schema.search_aliases = ["L2", "regulariser"]
         return schema
@@ -194,7 +171,8 @@ class EnergyPrior(io.ComfyNode):
         cls, generator: Generator, weight: float, std: float, energy: Energy | None = None
     ) -> io.NodeOutput:
         """The weighted term, added to the chain."""
-        return _output(weight * gaussian_prior(generator.source, std=std), energy)
+        term = weight * gaussian_prior(generator.source, std=std)
+        return io.NodeOutput(added(term, energy))
 
 
 NODES = [EnergyClassifier, EnergyBayes, EnergyPrior]

@@ -7,13 +7,14 @@ current one.
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ..core.auxiliaries.vision_clip import VisionSettings
 from ..core.checkpoints import SUFFIXES
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .cli.schema import io, ui
 elif IN_COMFYUI:
     try:
+        import comfy.clip_model
         import comfy.model_management as management
         import comfy.utils
         import folder_paths
@@ -88,6 +90,10 @@ class Host(Protocol):
 
     def record_interrupted(self, path: Path) -> None:
         """Tells where an interrupted run's state was kept."""
+        ...
+
+    def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
+        """The weights of a CLIP_VISION of the host's, and what they do not tell."""
         ...
 
 
@@ -204,6 +210,20 @@ if IN_COMFYUI and not TYPE_CHECKING:
         def record_interrupted(self, path: Path) -> None:
             """Into the host's log."""
             logger.warning("interrupted; resume from %s with Load Latents", path)
+
+        def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
+            """Its tensors; `encode_image` rounds pixels and writes in place: no gradient."""
+            tower = getattr(model.model, "vision_model", None)
+            layers = getattr(getattr(tower, "encoder", None), "layers", None)
+            names = {function: name for name, function in comfy.clip_model.ACTIVATIONS.items()}
+            settings = VisionSettings(
+                heads=layers[0].self_attn.heads if layers else 1,
+                activation=names.get(layers[0].mlp.activation, "unknown") if layers else "unknown",
+                image_size=int(model.image_size),
+                mean=tuple(float(n) for n in model.image_mean),
+                std=tuple(float(n) for n in model.image_std),
+            )
+            return model.get_sd(), settings
 
     def _patcher(module: nn.Module) -> GradPatcher:
         patcher = getattr(module, "latentsteer_patcher", None)

@@ -132,8 +132,8 @@ class TranslatorInit(io.ComfyNode):
                         "weights",
                         options=["linear", "softmax"],
                         default="linear",
-                        tooltip="How a basis is weighted: any numbers, as in the paper, or a "
-                        "softmax, as in the released code.",
+                        tooltip="How a basis is weighted: linear, any numbers that begin as the "
+                        "mixture's, as in the paper; softmax of logits, as in the released code.",
                     )
                 ),
                 _energy(),

@@ -144,4 +144,36 @@ class SelectLatents(io.ComfyNode):
             return io.NodeOutput(batch.picked(numbers))
 
 
-NODES = [SaveLatents, LoadLatents, SelectLatents]
+class StackLatents(io.ComfyNode):
+    """Two batches as one."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_StackLatents",
+            display_name="Stack Latents",
+            category="LatentSteer/latents",
+            description="Two batches of one generator as one, so that they are decoded together: "
+            "a strip of how samples evolve, say.",
+            inputs=[
+                LATENTS.Input("first", tooltip="The samples that come first."),
+                LATENTS.Input(
+                    "second",
+                    tooltip="Those that follow, written in the same chart. Their numbers, and "
+                    "with them their random streams, go on after the first's.",
+                ),
+            ],
+            outputs=[LATENTS.Output("latents", display_name="latents", tooltip="All of them.")],
+        )
+        schema.search_aliases = ["join", "concatenate", "batch", "evolution"]
+        return schema
+
+    @classmethod
+    def execute(cls, first: Latents, second: Latents) -> io.NodeOutput:
+        """One after the other."""
+        with autograd():
+            return io.NodeOutput(first.stacked(second))
+
+
+NODES = [SaveLatents, LoadLatents, SelectLatents, StackLatents]

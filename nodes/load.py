@@ -1,17 +1,17 @@
-"""Load Generator and Load Aux Model."""
+"""Load Generator, and where the models of all loaders lie."""
 
 import os
 from pathlib import Path
 
 from ..core.architectures import load_generator
-from ..core.auxiliaries import load_auxiliary
+from ..core.auxiliaries import FOLDER_MARKS
 from ..core.checkpoints import SUFFIXES
 from ..core.errors import CheckpointError
 from ..core.zoo import catalogue
 from .host import autograd, host, io
-from .sockets import AUXILIARY, GENERATOR
+from .sockets import GENERATOR
 
-__all__ = ["NODES", "changed", "find", "offered"]
+__all__ = ["NODES", "changed", "find", "offered", "present"]
 
 CURES = {
     "latentsteer_generators": "Put the file there, or choose an embedded model: "
@@ -26,7 +26,30 @@ CURES = {
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
     """The names that a loader offers: what is shipped, then what lies in the folders."""
-    return [*embedded, *host().list_files(kind, _suffixes(kind))]
+    return [*embedded, *_there(kind)]
+
+
+def _there(kind: str) -> list[str]:
+    """Model folders, then files outside of them."""
+    folders = _model_folders(kind) if kind == "latentsteer_aux" else []
+    inside = tuple(f"{folder}/" for folder in folders)
+    files = host().list_files(kind, _suffixes(kind))
+    return [*folders, *(name for name in files if not name.startswith(inside))]
+
+
+def _model_folders(kind: str) -> list[str]:
+    found: set[str] = set()
+    for root in host().model_folder(kind):
+        seen: set[str] = set()
+        for place, inner, files in os.walk(root, followlinks=True):
+            real = os.path.realpath(place)
+            marked = place != str(root) and not FOLDER_MARKS.isdisjoint(files)
+            if marked:
+                found.add(Path(place).relative_to(root).as_posix())
+            if marked or real in seen:
+                inner.clear()  # not below it
+            seen.add(real)
+    return sorted(found)
 
 
 def _suffixes(kind: str) -> list[str]:
@@ -46,13 +69,19 @@ def find(kind: str, name: str) -> Path:
     for folder in folders:
         # Not resolved: people link models from other disks into the folder.
         path = Path(os.path.abspath(folder / name))
-        if path.is_file() and path.is_relative_to(os.path.abspath(folder)):
+        if _is_model(kind, path) and path.is_relative_to(os.path.abspath(folder)):
             return path
-    there = ", ".join(host().list_files(kind, _suffixes(kind))) or "no file"
+    there = ", ".join(_there(kind)) or "no file"
     raise CheckpointError(
         f"There is no model {name!r}. Searched: {', '.join(map(str, folders))}; there is {there}. "
         f"{CURES[kind]}"
     )
+
+
+def _is_model(kind: str, path: Path) -> bool:
+    if kind == "latentsteer_aux" and any((path / mark).is_file() for mark in FOLDER_MARKS):
+        return True
+    return path.is_file()
 
 
 def present(kind: str, name: str) -> bool | str:
@@ -65,9 +94,12 @@ def present(kind: str, name: str) -> bool | str:
 
 
 def changed(kind: str, name: str) -> str:
-    """What changes when the file does."""
-    status = find(kind, name).stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
+    """What changes when the file does, or a file of the folder."""
+    path = find(kind, name)
+    files = (
+        sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+    )
+    return " ".join(f"{(s := file.stat()).st_size}-{s.st_mtime_ns}" for file in files)
 
 
 class LoadGenerator(io.ComfyNode):
@@ -117,50 +149,4 @@ class LoadGenerator(io.ComfyNode):
             return io.NodeOutput(load_generator(find("latentsteer_generators", file)))
 
 
-class LoadAuxModel(io.ComfyNode):
-    """Opens an auxiliary model."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_LoadAuxModel",
-            display_name="Load Aux Model",
-            category="LatentSteer/load",
-            description="Opens a frozen auxiliary model f, such as a classifier: it says what an "
-            "image shows.",
-            inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=offered("latentsteer_aux", list(catalogue.AUXILIARIES)),
-                    tooltip="A model shipped with LatentSteer, or a file in the folder "
-                    "models/latentsteer_aux.",
-                ),
-            ],
-            outputs=[
-                AUXILIARY.Output(
-                    "auxiliary", display_name="auxiliary", tooltip="The model, f in the papers."
-                )
-            ],
-        )
-        schema.search_aliases = ["classifier", "judge", "f"]
-        return schema
-
-    @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
-        return present("latentsteer_aux", file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
-        return changed("latentsteer_aux", file)
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        """Reads the file."""
-        with autograd():
-            return io.NodeOutput(load_auxiliary(find("latentsteer_aux", file)))
-
-
-NODES = [LoadGenerator, LoadAuxModel]
+NODES = [LoadGenerator]

@@ -1,30 +1,17 @@
 """The refiners: Langevin Refine and Adam Refine."""
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
-from PIL import Image
-
-from ..core.chunks import Chunking, ChunkMode
-from ..core.energy import Energy
-from ..core.generator import Generator
-from ..core.latents import Latents, save_latents
 from ..core.refine.kernel import Rule
-from ..core.refine.presets import over_chart
-from ..core.refine.refinement import Refinement, refine
+from ..core.refine.presets import Preset, clip_of
 from ..core.refine.rules import ScheduleName, adam, langevin
 from ..core.refine.rules import schedule as make_schedule
-from ..core.refine.run import Snapshot
-from .host import Progress, autograd, host, io, running
-from .images import grid
-from .sockets import ENERGY, GENERATOR, LATENTS, TRACE
+from .host import io
+from .refining import outputs, preview_every, run
+from .sockets import ENERGY, GENERATOR, LATENTS
 from .widgets import advanced, chunk, schedule, seed, steps
 
 __all__ = ["NODES"]
-
-PREVIEWED = 16
-"""Samples in a preview."""
 
 
 def _inputs() -> list[io.Input]:
@@ -68,15 +55,7 @@ def _shared() -> list[io.Input]:
             )
         ),
         chunk(),
-        advanced(
-            io.Int.Input(
-                "preview_every",
-                default=5,
-                min=0,
-                max=10000,
-                tooltip="Steps between previews of the first samples (0 to 10000); 0 for none.",
-            )
-        ),
+        preview_every(),
         advanced(
             io.Boolean.Input(
                 "resume",
@@ -88,85 +67,14 @@ def _shared() -> list[io.Input]:
     ]
 
 
-def _outputs() -> list[io.Output]:
-    return [
-        LATENTS.Output(
-            "refined",
-            display_name="latents",
-            tooltip="The refined latents.",
-        ),
-        TRACE.Output(
-            "trace", display_name="trace", tooltip="Energies of every step, for Energy Report."
-        ),
-    ]
-
-
-class _Watch:
-    """Shows a refinement's progress and keeps what is needed to resume it."""
-
-    def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
-        self.job, self.latents, self.every, self.bar = job, latents, every, bar
-
-    def step(self, snapshot: Snapshot) -> None:
-        """Moves the bar; raises when asked to stop."""
-        done = snapshot.state.step
-        due = self.every > 0 and done % self.every == 0
-        self.bar.update(done, self._preview(snapshot) if due else None)
-
-    def stopped(self, latents: Latents) -> None:
-        """Writes the unfinished run."""
-        prompt, node = (name.replace(":", "-") for name in host().run_id())
-        path = host().output_directory() / "interrupted" / f"{prompt}_{node}.safetensors"
-        save_latents(path, latents)
-        host().record_interrupted(path)
-
-    def _preview(self, snapshot: Snapshot) -> Callable[[], Image.Image]:
-        @torch.no_grad()
-        def picture() -> Image.Image:
-            first = snapshot.state.position[:PREVIEWED]
-            rng = self.latents.rng(0, "decode").part(0, len(first))
-            return grid(self.job.generator(self.latents.chart(first, rng), rng))
-
-        return picture
-
-
-def _run(
+def _refined(
     title: str,
     rule: Rule,
     weights: Rule,
     settings: dict[str, object],
-    *,
-    generator: Generator,
-    start: Latents,
-    energy: Energy,
-    seed: int,
-    steps: int,
-    clip_norm: float,
-    clamp: bool,
-    keep_best: bool,
-    chunk: ChunkMode,
-    preview_every: int,
-    resume: bool,
+    **options: Any,  # noqa: ANN401
 ) -> io.NodeOutput:
-    job = Refinement(
-        title=title,
-        generator=generator,
-        energy=energy,
-        rule=over_chart(start.chart, rule, weights, clip=clip_norm),
-        steps=steps,
-        seed=seed,
-        chunking=Chunking.of(chunk, generator.image_size),
-        device=host().device(),
-        clamp=clamp,
-        keep_best=keep_best,
-        settings={**settings, "clip_norm": clip_norm},
-    )
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), devices, running(steps, title) as bar:
-        watch = _Watch(job, start, preview_every, bar)
-        refined, trace = refine(
-            job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
-        )
+    refined, trace = run(title, rule, weights, settings, **options)
     return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 
 
@@ -215,6 +123,16 @@ class LangevinRefine(io.ComfyNode):
                         "The paper uses 0.99; 0 is equation 1 itself.",
                     )
                 ),
+                advanced(
+                    io.Combo.Input(
+                        "preset",
+                        options=["custom", "paper", "official code"],
+                        default="custom",
+                        tooltip="Whose clip_norm: custom takes the one below, paper none, "
+                        "official code 1, for the means of a basis and for its weights apart. All "
+                        "else is alike in both; the weights' kind is chosen in Translator Init.",
+                    )
+                ),
                 *schedule("step", "lambda"),
                 *schedule("noise", "the noise's standard deviation"),
                 advanced(
@@ -231,7 +149,7 @@ class LangevinRefine(io.ComfyNode):
                 ),
                 *_shared(),
             ],
-            outputs=_outputs(),
+            outputs=outputs(),
         )
         schema.search_aliases = ["TR0N", "MCMC", "SGLD", "sampler"]
         return schema
@@ -243,11 +161,13 @@ class LangevinRefine(io.ComfyNode):
         step_size: float,
         inverse_temperature: float,
         momentum: float,
+        preset: Preset,
         step_schedule: ScheduleName,
         step_final: float,
         noise_schedule: ScheduleName,
         noise_final: float,
         weights_rate: float,
+        clip_norm: float,
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         """Runs the steps."""
@@ -267,7 +187,10 @@ class LangevinRefine(io.ComfyNode):
             "weights_rate": weights_rate,
         }
         weights = adam(learning_rate=weights_rate)
-        return _run("Langevin Refine", rule, weights, settings, steps=steps, **shared)
+        limit = clip_of(preset, clip_norm)
+        return _refined(
+            "Langevin Refine", rule, weights, settings, steps=steps, clip_norm=limit, **shared
+        )
 
 
 class AdamRefine(io.ComfyNode):
@@ -296,7 +219,7 @@ class AdamRefine(io.ComfyNode):
                 *schedule("rate", "the learning rate"),
                 *_shared(),
             ],
-            outputs=_outputs(),
+            outputs=outputs(),
         )
         schema.search_aliases = ["FuseDream", "optimiser", "sampler"]
         return schema
@@ -319,7 +242,7 @@ class AdamRefine(io.ComfyNode):
             "learning_rate": learning_rate,
             "rate_schedule": [rate_schedule, rate_final],
         }
-        return _run("Adam Refine", rule, rule, settings, steps=steps, **shared)
+        return _refined("Adam Refine", rule, rule, settings, steps=steps, **shared)
 
 
 NODES = [LangevinRefine, AdamRefine]

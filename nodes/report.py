@@ -8,14 +8,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..core.auxiliary import Classifier
+from ..core.attributes import AttributeEvaluation, evaluate_attributes
+from ..core.auxiliary import AttributeJudge, Auxiliary, Classifier
 from ..core.chunks import Chunking, ChunkMode
 from ..core.conditions import Condition
-from ..core.evaluation import evaluate, judged, wanted_classes
+from ..core.evaluation import Evaluation, evaluate, judged, wanted_classes
 from ..core.refine.trace import Trace
 from ..core.zoo import catalogue
 from .host import autograd, host, io, ordinary
 from .images import from_host
+from .kinds import as_judge
 from .sockets import AUXILIARY, CONDITION, TRACE
 from .widgets import chunk
 
@@ -94,8 +96,9 @@ class EvaluateImages(io.ComfyNode):
             node_id="LatentSteer_EvaluateImages",
             display_name="Evaluate Images",
             category="LatentSteer/report",
-            description="What a classifier that took no part in the refinement says of images: "
-            "probability of the wanted class, Frechet distance, diversity.",
+            description="What a judge that took no part in the refinement says of images: the "
+            "probability of the wanted class, or the share of what the prompts state that it "
+            "sees; Frechet distance, diversity.",
             inputs=[
                 io.Image.Input("images", tooltip="What to judge."),
                 AUXILIARY.Input(
@@ -111,7 +114,8 @@ class EvaluateImages(io.ComfyNode):
                 CONDITION.Input(
                     "condition",
                     optional=True,
-                    tooltip="The wanted classes; found in the judge by their names.",
+                    tooltip="The wanted classes, found in the judge by their names; or the "
+                    "prompts, whose words a judge of attributes reads.",
                 ),
                 chunk(),
             ],
@@ -120,7 +124,8 @@ class EvaluateImages(io.ComfyNode):
                 io.Float.Output(
                     "probability",
                     display_name="probability",
-                    tooltip="Mean probability of the wanted class, 0 without one.",
+                    tooltip="Mean probability of the wanted class, or share of what the prompts "
+                    "state; 0 without a condition.",
                 ),
             ],
             is_output_node=True,
@@ -132,34 +137,64 @@ class EvaluateImages(io.ComfyNode):
     def execute(
         cls,
         images: Tensor,
-        auxiliary: Classifier,
+        auxiliary: Auxiliary,
         reference: str,
         chunk: ChunkMode,
         condition: Condition | None = None,
     ) -> io.NodeOutput:
         """Asks the judge."""
-        with autograd(), host().on_device(auxiliary.modules):
+        judge = as_judge(auxiliary)
+        with autograd(), host().on_device(judge.modules):
             pictures = from_host(ordinary(images))
-            chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
-            device = host().device()
             real = None
             if reference != NO_REFERENCE:
-                held, _ = catalogue.reference_images(reference)
-                real = judged(auxiliary, held, chunking, device).features
-            wanted = None
-            if condition is not None:
-                wanted = wanted_classes(auxiliary, condition, len(pictures))
-            seen = judged(auxiliary, pictures, chunking, device)
-            found = evaluate(seen, wanted=wanted, reference=real)
-        figures = {"judge": auxiliary.name, **found.numbers()}
+                real, _ = catalogue.reference_images(reference)
+            chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
+            if isinstance(judge, Classifier):
+                found = _by_classes(judge, pictures, condition, real, chunking)
+            else:
+                found = _by_attributes(judge, pictures, condition, real, chunking)
+        figures = {"judge": judge.name, **found.numbers()}
+        rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
         return io.NodeOutput(
-            json.dumps(
-                {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()},
-                indent=1,
-            ),
-            found.probability.value if found.probability else 0.0,
+            json.dumps(rounded, indent=1),
+            found.headline,
             ui={"text": (str(found),), "latentsteer": [{"evaluate": figures}]},
         )
+
+
+def _by_classes(
+    judge: Classifier,
+    pictures: Tensor,
+    condition: Condition | None,
+    real: Tensor | None,
+    chunking: Chunking,
+) -> Evaluation:
+    device = host().device()
+    reference = None
+    if real is not None:
+        reference = judged(judge, real, chunking, device).features
+    wanted = None
+    if condition is not None:
+        wanted = wanted_classes(judge, condition, len(pictures))
+    return evaluate(judged(judge, pictures, chunking, device), wanted=wanted, reference=reference)
+
+
+def _by_attributes(
+    judge: AttributeJudge,
+    pictures: Tensor,
+    condition: Condition | None,
+    real: Tensor | None,
+    chunking: Chunking,
+) -> AttributeEvaluation:
+    return evaluate_attributes(
+        judge,
+        pictures,
+        texts=condition.labels if condition is not None else (),
+        reference=real,
+        chunking=chunking,
+        device=host().device(),
+    )
 
 
 NODES = [EnergyReport, EvaluateImages]

@@ -2,7 +2,7 @@
 
 import re
 
-from ..core.auxiliary import Classifier
+from ..core.auxiliary import Auxiliary
 from ..core.checkpoints import read, write
 from ..core.chunks import Chunking, ChunkMode
 from ..core.errors import InvalidInput
@@ -16,6 +16,7 @@ from ..core.training import (
 )
 from ..core.translator import Translator, TranslatorKind
 from .host import autograd, host, io, running, ui
+from .kinds import as_auxiliary
 from .load import changed, find, offered, present
 from .sockets import AUXILIARY, GENERATOR, TRANSLATOR
 from .widgets import advanced, chunk, seed
@@ -93,7 +94,7 @@ class TrainTranslator(io.ComfyNode):
                         min=1,
                         max=65536,
                         tooltip="Units of each hidden layer, H (1 to 65536): in the paper 100 for "
-                        "classes, 2048 for text and images.",
+                        "classes, 2048 for text and images; 256 serve a small CLIP.",
                     )
                 ),
                 advanced(
@@ -127,6 +128,18 @@ class TrainTranslator(io.ComfyNode):
                         "100). The paper's 0.01 needs its million pairs.",
                     )
                 ),
+                advanced(
+                    io.Float.Input(
+                        "condition_noise",
+                        default=0.0,
+                        min=0.0,
+                        max=100.0,
+                        step=0.05,
+                        tooltip="Standard deviation of what is added to conditions, fresh in "
+                        "every batch (0 to 100): gamma of equation 12. The paper: 0.2 where pairs "
+                        "come from CLIP's images and prompts will be texts, else 0.",
+                    )
+                ),
                 chunk(),
             ],
             outputs=[
@@ -142,7 +155,7 @@ class TrainTranslator(io.ComfyNode):
     def execute(
         cls,
         generator: Generator,
-        auxiliary: Classifier,
+        auxiliary: Auxiliary,
         pairs: int,
         seed: int,
         kind: TranslatorKind,
@@ -152,10 +165,17 @@ class TrainTranslator(io.ComfyNode):
         batch_size: int,
         learning_rate: float,
         initial_std: float,
+        condition_noise: float,
         chunk: ChunkMode,
     ) -> io.NodeOutput:
         """Makes the pairs, then fits."""
-        recipe = Training(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+        auxiliary = as_auxiliary(auxiliary)
+        recipe = Training(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            condition_noise=condition_noise,
+        )
         losses: list[float] = []
         total = pairs + batches_of(pairs, recipe)
         with autograd(), running(total, "Train Translator") as bar:

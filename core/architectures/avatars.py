@@ -42,16 +42,16 @@ def _load(checkpoint: Checkpoint) -> Generator:
         shifted = (mean - decoder.shift).mT
         return torch.linalg.solve_triangular(decoder.scale, shifted, upper=False).mT
 
-    network = torch.nn.ModuleDict({"decoder": decoder, "encoder": encoder})
     return Generator(
         name=checkpoint.path.stem,
         id=checkpoint.sha256,
         architecture=GENERATOR.id,
-        module=network,
+        module=decoder,
         source=Space((Block("z", (latent_dim,)),)),
         prior=Gaussian(latent_dim),
         image_size=SIZE,
         render=render,
+        encoder=encoder,
         encode=encode,
         licence=str(checkpoint.config.get("licence", "unknown")),
     )

@@ -1,21 +1,102 @@
 """The auxiliary models that can be opened, in the order in which they are tried."""
 
 from pathlib import Path
+from typing import Any
 
-from ..auxiliary import Classifier
-from ..checkpoints import read
-from ..detection import load_detected
-from . import digits, face_expressions
+from ..auxiliary import Auxiliary
+from ..captioner import Captioner
+from ..checkpoints import Checkpoint, read
+from ..detection import Architecture, detect, load_detected
+from ..errors import CheckpointError, InvalidInput
+from . import avatars, digits, face_expressions
+from .folders import MARKS, load_folder
+from .openclip import OPEN_CLIP, Activation, load_open_clip
+from .word_clip import WORD_CLIP
 
-__all__ = ["AUXILIARIES", "load_auxiliary"]
+__all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
 
-AUXILIARIES = (digits.CLASSIFIER, digits.JUDGE, face_expressions.CLASSIFIER)
+FOLDER_MARKS = frozenset(MARKS)
+"""The files by which a folder is known to be a model."""
+AUXILIARIES: tuple[Architecture[Any], ...] = (
+    digits.CLASSIFIER,
+    digits.JUDGE,
+    avatars.JUDGE,
+    face_expressions.CLASSIFIER,
+    WORD_CLIP,
+    OPEN_CLIP,
+)
 
 
-def load_auxiliary(path: str | Path) -> Classifier:
+def load_auxiliary(
+    path: str | Path, *, architecture: str = "auto", activation: Activation = "auto"
+) -> Auxiliary:
+    """Opens an auxiliary model; as `open_model`, but for captioners, which have no space.
+
+    Raises:
+        CheckpointError: as there, or a captioner.
+        InvalidInput: as there.
+    """
+    found = open_model(path, architecture=architecture, activation=activation)
+    if isinstance(found, Captioner):
+        raise CheckpointError(f"{found.name} is a captioner; join it with a CLIP: CaptionedClip.")
+    return found
+
+
+def open_model(
+    path: str | Path, *, architecture: str = "auto", activation: Activation = "auto"
+) -> Auxiliary | Captioner:
     """Opens an auxiliary model, whatever its architecture; call it outside inference mode.
+
+    Args:
+        path: a file, or a model folder of transformers or open_clip.
+        architecture: for files of open_clip, its name there; "auto" tells it from the tensors.
+        activation: for files of open_clip, that of its transformers; "auto" takes QuickGELU for
+            OpenAI's archives and for architectures that are named after it.
 
     Raises:
         CheckpointError: no such file, a damaged one, or of no known architecture.
+        InvalidInput: an architecture or an activation that the model does not take.
     """
-    return load_detected(read(path), AUXILIARIES)
+    path = Path(path)
+    chosen = (architecture, activation) != ("auto", "auto")
+    if path.is_dir():
+        if chosen:
+            raise _untaken(path)
+        return load_folder(path)
+    checkpoint = read(path)
+    _refuse_halves(checkpoint)
+    if not chosen:
+        return load_detected(checkpoint, AUXILIARIES)
+    if detect(checkpoint, AUXILIARIES) is not OPEN_CLIP:
+        raise _untaken(path)
+    return load_open_clip(checkpoint, architecture=architecture, activation=activation)
+
+
+def _untaken(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{path.name} says itself what it is and takes neither an architecture nor an activation; "
+        "choose auto for both. They are for files of open_clip."
+    )
+
+
+def _refuse_halves(checkpoint: Checkpoint) -> None:
+    """Files that hold half of what is needed, each with its reason."""
+    named = checkpoint.tensors.keys()
+    images = any("vision_model." in name or name.startswith("visual.") for name in named)
+    texts = [name for name in named if "text_model.encoder.layers." in name]
+    name = checkpoint.path.name
+    if texts and not images:
+        projected = any(key.endswith("text_projection.weight") for key in named)
+        why = (
+            "a text encoder alone; f must look at images"
+            if projected
+            else "a text encoder without a projection, as in Stable Diffusion 1: its embeddings "
+            "lie in no space with images"
+        )
+        raise CheckpointError(f"{name} is {why}. Use a whole CLIP.")
+    if any(key.startswith(("vision_model.", "text_model.")) for key in named):
+        raise CheckpointError(
+            f"{name} has weights of the transformers library without what describes them. Put "
+            f"the whole model folder, with {MARKS[0]} and the tokenizer, into the models' folder "
+            "and choose the folder; an image half alone also works as clip_vision."
+        )

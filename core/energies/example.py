@@ -1,17 +1,18 @@
 """What the contract tests need of an energy, and the toys that the energies' examples share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ..auxiliary import Classifier
+from ..clip import Clip, Texts
 from ..energy import Energy
 from ..generator import Gaussian, Generator
 from ..spaces import Block, Space
 
-__all__ = ["EnergyExample", "MakeExample", "toy_classifier", "toy_generator"]
+__all__ = ["EnergyExample", "MakeExample", "toy_classifier", "toy_clip", "toy_generator"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,38 @@ def toy_classifier() -> Classifier:
     """A linear classifier of images of 5 by 5 pixels into three classes."""
     network = _filled(nn.Sequential(nn.Flatten(), nn.Linear(75, 3)), 1)
     return Classifier("toy-classifier", "toy-f", network, ("a", "b", "c"), network, network)
+
+
+def toy_clip() -> Clip:
+    """A smooth CLIP of images of 7 by 7 pixels, with embeddings of 6 numbers; it knows 6 words."""
+    body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Tanh())
+    head = nn.Sequential(nn.Flatten(), nn.Linear(196, 6))
+    network = _filled(nn.Sequential(body, head), 3)
+    words = ("red", "green", "blue", "bright", "dark", "grey")
+
+    def texts(prompts: Sequence[str]) -> Texts:
+        said = [prompt.lower().split() for prompt in prompts]
+        unknown = dict.fromkeys(word for line in said for word in line if word not in words)
+        rows = [[3.0 * line.count(word) + 0.5 for word in words] for line in said]
+        notes = (f"Not known: {', '.join(unknown)}.",) if unknown else ()
+        return Texts(torch.tensor(rows), notes)
+
+    def stages(module: nn.Module, pixels: Tensor) -> tuple[Tensor, ...]:
+        first = module.get_submodule("0")(pixels)
+        return first, nn.functional.avg_pool2d(first, 2)
+
+    return Clip(
+        name="toy-clip",
+        id="toy-v",
+        module=network,
+        embed_dim=6,
+        image_size=7,
+        mean=(0.5, 0.4, 0.6),
+        std=(0.3, 0.2, 0.25),
+        encode=lambda module, pixels: module(pixels),
+        encode_texts=texts,
+        stages=stages,
+    )
 
 
 def toy_generator() -> Generator:

@@ -1,11 +1,39 @@
 """The papers' refiners, built from directions and rules."""
 
+from typing import Literal, TypeAlias
+
+from ..errors import InvalidInput
 from ..parametrisation import WEIGHTS, MixtureOfBasis
 from ..spaces import Map
 from .kernel import Rule
 from .rules import by_block, chain, clip_norm
 
-__all__ = ["over_chart"]
+__all__ = ["Preset", "clip_of", "over_chart"]
+
+Preset: TypeAlias = Literal["custom", "paper", "official code"]
+CLIPS = {"paper": 0.0, "official code": 1.0}
+"""Where the two differ in a step: TR0N's code shortens gradients to 1, its paper says nothing."""
+
+
+def clip_of(preset: Preset, custom: float) -> float:
+    """The limit of a sample's gradient that a preset stands for, 0 for none.
+
+    All else is alike in both: heavy-ball momentum without dampening, noise outside of it, weights
+    by Adam without noise. A basis' weights are linear in the paper and a softmax in the code: that
+    is chosen where the basis is made.
+
+    Args:
+        preset: `custom` leaves the limit to the caller.
+        custom: that limit.
+
+    Raises:
+        InvalidInput: an unknown preset.
+    """
+    if preset == "custom":
+        return custom
+    if preset not in CLIPS:
+        raise InvalidInput(f"Preset {preset!r}; there are custom, {', '.join(CLIPS)}.")
+    return CLIPS[preset]
 
 
 def over_chart(chart: Map, rule: Rule, weights: Rule, *, clip: float = 0.0) -> Rule:
@@ -18,7 +46,7 @@ def over_chart(chart: Map, rule: Rule, weights: Rule, *, clip: float = 0.0) -> R
         rule: for every block but weights.
         weights: for the weights of a basis.
         clip: limit of the gradient's norm per sample and block, 0 for none (the paper; the
-            released code clips to 1).
+            released code clips to 1, the means of a basis and its weights apart).
     """
     if clip > 0:
         rule, weights = chain(clip_norm(clip), rule), chain(clip_norm(clip), weights)

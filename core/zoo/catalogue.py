@@ -1,10 +1,12 @@
 """What is shipped with the library: names for people, and where the files lie."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
 
 from ..errors import InvalidInput
@@ -19,13 +21,23 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
+TILE = 64
+"""Pixels a side of an image in an atlas."""
 
-GENERATORS = {"digits (embedded)": "digits-generator.safetensors"}
+GENERATORS = {
+    "avatars (embedded)": "avatars-generator.safetensors",
+    "digits (embedded)": "digits-generator.safetensors",
+}
 AUXILIARIES = {
+    "avatars CLIP (embedded)": "avatars-clip.safetensors",
+    "avatars judge (embedded)": "avatars-judge.safetensors",
     "digits classifier (embedded)": "digits-classifier.safetensors",
     "digits judge (embedded)": "digits-judge.safetensors",
 }
-REFERENCES = {"digits held out (embedded)": "digits_held_out.npz"}
+REFERENCES = {
+    "avatars held out (embedded)": "avatars_held_out.png",
+    "digits held out (embedded)": "digits_held_out.npz",
+}
 """Real images that no embedded model was trained on."""
 
 
@@ -48,14 +60,26 @@ def embedded(name: str) -> Path:
 
 def reference_images(
     name: str,
-) -> tuple[Float[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]:
-    """Real images and their classes.
+) -> tuple[Float[Tensor, "batch 3 height width"], Int[Tensor, "batch ..."]]:
+    """Real images, in [0, 1], and what they show: classes, or a value number per attribute.
 
     Raises:
         InvalidInput: no reference of that name.
     """
     if name not in REFERENCES:
         raise InvalidInput(f"No reference {name!r}. There are: {', '.join(REFERENCES)}.")
-    with np.load(HERE / REFERENCES[name], allow_pickle=False) as held:
+    path = HERE / REFERENCES[name]
+    if path.suffix == ".png":
+        values = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["values"]
+        return _tiles(path), torch.tensor(values)
+    with np.load(path, allow_pickle=False) as held:
         images = torch.from_numpy(held["images"]).float().div(255)
         return images[:, None].expand(-1, 3, -1, -1), torch.from_numpy(held["labels"]).long()
+
+
+def _tiles(path: Path) -> Tensor:
+    """The square images that an atlas shows, row by row."""
+    with Image.open(path) as atlas:
+        sheet = torch.from_numpy(np.array(atlas.convert("RGB"))).float().div(255)
+    rows = sheet.unflatten(0, (-1, TILE)).unflatten(2, (-1, TILE))
+    return rows.permute(0, 2, 4, 1, 3).flatten(0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""`latentsteer demo`: TR0N on the embedded digits, with the paper's ablations, in minutes."""
+"""`latentsteer demo`: TR0N on the embedded models, with the paper's ablations, in minutes."""
 
 import argparse
 import statistics
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..images import grid
 from . import report
+from .demo_avatars import avatars
 from .reproduce_digits import DEMO, DigitsStudy, table
 
 __all__ = ["run"]
@@ -27,8 +28,16 @@ def run(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     out = (args.out or args.base / "out") / "demo"
     out.mkdir(parents=True, exist_ok=True)
-    print("TR0N turns an unconditional digit GAN into a class-conditional one.", flush=True)
     device = StandaloneHost(device=args.device).device()
+    _digits(out, device)
+    avatars(out, device)
+    print(f"\n{time.perf_counter() - begun:.0f} s in all, {torch.get_num_threads()} threads.")
+    return 0
+
+
+def _digits(out: Path, device: torch.device) -> None:
+    begun = time.perf_counter()
+    print("TR0N turns an unconditional digit GAN into a class-conditional one.", flush=True)
     study = DigitsStudy(0, PER_CLASS, device, lambda text: print(f"  {text}", flush=True))
     flat: dict[str, float] = {}
     pictures: dict[str, Tensor] = {}
@@ -53,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'summary.json'}")
     print(f"Pictures, a row per digit: {out / 'comparison.png'} and {out}/<row>.png")
-    return 0
 
 
 def _first_of_each(images: Tensor) -> Tensor:

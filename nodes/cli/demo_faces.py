@@ -18,7 +18,8 @@ from ...core.training import Training
 from ..images import grid
 from . import report
 from .faces import fetch
-from .study import Setting, Study, moved
+from .steering import moved
+from .study import Setting, Study
 
 __all__ = ["ROWS", "Perturbation", "perturbations", "run"]
 

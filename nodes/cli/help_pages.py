@@ -13,6 +13,18 @@ __all__ = ["FOLDER", "TEXTS", "page", "pages"]
 FOLDER = Path(__file__).resolve().parents[2] / "web" / "docs"
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "BestLatents": (
+        "Samples are cheap to look at and dear to refine: make many, keep the best of every group "
+        "(the rows of a prompt, say), and refine those on. Random energies are drawn from each "
+        "sample's own stream, so the order does not depend on the batch.",
+        "Sixteen samples through ten steps of Langevin Refine, this node with `keep` = 4, then "
+        "fifty steps more.",
+    ),
+    "ReferenceImages": (
+        "They are shipped, so that a workflow with pictures runs at once. No embedded model was "
+        "trained on them, so they also serve as what a judge compares with.",
+        "`avatars held out (embedded)` into Image Condition: new avatars like the first eight.",
+    ),
     "LoadGenerator": (
         "Files lie in `models/latentsteer_generators`, or where `extra_model_paths.yaml` says for "
         "the key `latentsteer_generators`. A file that changes is read again.",
@@ -21,9 +33,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "LoadAuxModel": (
         "The auxiliary model, f in the papers, says what an image shows; it is what samples are "
-        "steered by. Files lie in `models/latentsteer_aux`. Load a second one as judge for "
-        "Evaluate Images: the model that steered is no fair judge.",
-        "`digits classifier (embedded)` steers, `digits judge (embedded)` judges.",
+        "steered by. Files and model folders lie in `models/latentsteer_aux`: files of open_clip "
+        "and OpenAI's CLIP archives; folders of transformers with a CLIP, a SigLIP, a BLIP or a "
+        "BLIP-2, taken by their `config.json`. Nothing is downloaded, and no code of a file runs. "
+        "The same weights with a wrong `activation` still load, and steer badly. Load a second "
+        "model as judge for Evaluate Images: the model that steered is no fair judge.",
+        "`avatars CLIP (embedded)` steers by words, `avatars judge (embedded)` judges.",
+    ),
+    "CaptionAuxModel": (
+        "f of TR0N section 5.2 for captions: an image becomes the text embedding of what BLIP "
+        "says of it. Only Train Translator needs it; the translator then takes Text Conditions of "
+        "the CLIP, without the gap between images and texts. Captions are the likeliest ones, or "
+        "those of a beam search: the paper draws them, this node draws nothing.",
+        "Load Aux Model with a BLIP folder, Load Aux Model with a CLIP, both into this node, this "
+        "node into Train Translator.",
     ),
     "ClassCondition": (
         "Every class gives as many rows as `samples_per_class` says, side by side, and every row "
@@ -32,11 +55,54 @@ TEXTS: dict[str, tuple[str, str]] = {
         "`classes` = `3, 7` with `samples_per_class` = 4: eight samples, four threes and then "
         "four sevens.",
     ),
+    "TextCondition": (
+        "Each line becomes one row of the condition. Within a line, prompts separated by `|` add: "
+        "their directions in the CLIP's space, each at its weight. A weight is a number after the "
+        "last colon; a colon in other places, as in 10:30, is text (write `16:9 :2` to weigh it). "
+        "What stands in `negative` is subtracted from every row. Words that the text encoder does "
+        "not know, or has no room for, are told on the node and in the log.",
+        "`prompts` = `a red hat | a smile:0.5`, `negative` = `glasses:0.3`, `samples_per_prompt` "
+        "= 4: four samples with a red hat and half a smile, away from glasses.",
+    ),
+    "ImageCondition": (
+        "New images that mean the same to the CLIP, not copies: for a copy take Image to Latents. "
+        "Every image gives as many rows as `samples_per_image` says, side by side.",
+        "Load Image into this node, this node into Energy CLIP and Translator Init.",
+    ),
+    "InterpolateConditions": (
+        "Rows of the first condition are paired with those of the second; one row goes with all. "
+        "Each pair gives `frames` rows. Start from Translator Init with `mode` = mode, as the "
+        "paper does, so that neighbours do not jump between draws.",
+        "Two Text Conditions, `frames` = 8, then Image Grid with 8 columns.",
+    ),
+    "AverageConditions": (
+        "The direction of the result is the weighted sum of the two directions, whatever their "
+        "lengths; weights that cancel are refused. For classes, whose rows are probabilities, "
+        "take Interpolate Conditions with `mode` = lerp.",
+        "An Image Condition with `first_weight` = 1 and a Text Condition with `second_weight` = "
+        "0.5: like the picture, and a little more like the words.",
+    ),
     "EnergyClassifier": (
         "E(z, c) = weight x cross-entropy(f(G(z)), c): low where the classifier sees the wanted "
         "class. Connect `energy` of another energy node to add the two.",
         "Load Aux Model and Class Condition into this node, this node into Langevin Refine with "
         "`inverse_temperature` = 20.",
+    ),
+    "EnergyCLIP": (
+        "E(z, c) = -weight x mean over views of cos(f(view of G(z)), c). Views are drawn anew in "
+        "every step: changed in colour, moved, resized, with a square cut out. Without views "
+        "(0) images please the CLIP without looking right. Weights of 1 need a large "
+        "`inverse_temperature`: 1000 for the avatars, in the paper 2000 to 1e5.",
+        "Load Aux Model and Text Condition into this node, this node into Langevin Refine.",
+    ),
+    "EnergyPerceptual": (
+        "With a `backbone` it is LPIPS 0.1, to the digits of the package of that name, which must "
+        "be installed (`pip install lpips`): put `vgg16-397923af.pth` or "
+        "`alexnet-owt-7be5be79.pth` of torchvision into `models/latentsteer_aux`. Without one it "
+        "is the distance between the feature maps of the CLIP that is connected, and without "
+        "feature maps the mean squared difference of pixels. The text on the node says which.",
+        "Chain it with Energy CLIP to change one thing and keep the rest: the reference here, "
+        "the prompt there.",
     ),
     "EnergyBayes": (
         "E(z, c) = beta1 |z|^2 / (2 std^2) - beta2 log f_c(G(z)). With `inverse_temperature` = 1 "
@@ -72,6 +138,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "without translator; alone, with Decode, it shows what the generator makes unsteered. "
         "Without a condition `samples` says how many.",
         "`candidates` = 5 with an energy: of five draws per sample the best is taken.",
+    ),
+    "ImageToLatents": (
+        "Starts from the generator's encoder where it has one, else from the most alike of random "
+        "candidates, and lowers a perceptual distance and the difference of pixels by Adam. Each "
+        "sample ends at the best point that it met. What a generator cannot draw it will not "
+        "find: the trace says how near it came. Cancel and resume work as in the refiners, "
+        "through `interrupted`.",
+        "Load Image into this node, `steps` = 100, into Decode: the generator's nearest image. "
+        "Its latents into Langevin Refine with Energy CLIP edit it.",
     ),
     "TranslatorInit": (
         "Starts that already resemble what is wanted, so that refinement needs few steps. With "
@@ -117,6 +192,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Picks samples by number, from 0, in any order. Each keeps its own random stream: it "
         "refines alone exactly as it did in the batch.",
         "`rows` = `2, 5`: the third and the sixth sample.",
+    ),
+    "StackLatents": (
+        "Both batches must be of one generator and written in one chart: latents of a basis do "
+        "not mix with plain ones. Samples of the second go on counting after those of the first.",
+        "Latents after 0, 10 and 50 steps, stacked: Decode and Image Grid show how they evolve.",
     ),
     "EnergyReport": (
         "A curve per sample and their mean; in words, each term of the energy before and after. "

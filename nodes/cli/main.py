@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 
 # name -> "module:function", the module relative to this package; run(args) -> exit code.
-BENCHES: dict[str, str] = {}
-REPRODUCTIONS: dict[str, str] = {"digits": ".reproduce_digits:run"}
+BENCHES: dict[str, str] = {"clip": ".bench_clip:run"}
+REPRODUCTIONS: dict[str, str] = {
+    "avatars": ".reproduce_avatars:run",
+    "digits": ".reproduce_digits:run",
+}
 DEMO = ".demo:run"
 DEMO_FACES = ".demo_faces:run"
 
@@ -137,6 +140,7 @@ def _add_bench(commands: Commands, common: argparse.ArgumentParser) -> argparse.
     sub = commands.add_parser("bench", parents=[common], help="measure speed and memory")
     sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(BENCHES) or 'none yet'}")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    sub.add_argument("--quick", action="store_true", help="small: tries the commands out")
     sub.set_defaults(run=lambda args: _named(BENCHES, "bench", args))
     return sub
 

@@ -18,7 +18,8 @@ from ...core.evaluation import evaluate
 from ...core.training import Training
 from ...core.zoo import catalogue
 from . import report
-from .study import Progress, Setting, Study, moved
+from .steering import Progress, moved
+from .study import Setting, Study
 
 __all__ = ["DEMO", "TABLE", "DigitsStudy", "run", "table"]
 

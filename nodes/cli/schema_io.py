@@ -12,6 +12,7 @@ from typing import ClassVar
 from .schema_node import ComfyNode, Hidden, HiddenHolder, NodeOutput, Schema, with_hidden
 from .schema_sockets import (
     AnyType,
+    ClipVision,
     ComfyType,
     Custom,
     FolderType,
@@ -28,6 +29,7 @@ from .schema_sockets import (
 __all__ = [
     "AnyType",
     "Boolean",
+    "ClipVision",
     "Combo",
     "ComfyNode",
     "ComfyType",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 __all__ = [
     "AnyType",
+    "ClipVision",
     "ComfyType",
     "Custom",
     "FolderType",
@@ -140,3 +141,4 @@ Image = Custom("IMAGE")
 Mask = Custom("MASK")
 Latent = Custom("LATENT")
 AnyType = Custom("*")
+ClipVision = Custom("CLIP_VISION")

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import nn
 
+    from ...core.auxiliaries.vision_clip import VisionSettings
     from .schema_node import HiddenHolder
 
 __all__ = ["KINDS", "Interrupted", "Progress", "StandaloneHost", "current", "use"]
@@ -190,6 +191,14 @@ class StandaloneHost:
     def record_interrupted(self, path: Path) -> None:
         """Say where the state of an interrupted run was kept, for the last message."""
         self.interrupted_files.append(Path(path))
+
+    def vision_weights(self, model: object) -> tuple[Mapping[str, torch.Tensor], VisionSettings]:
+        """Nothing here makes a CLIP Vision.
+
+        Raises:
+            WorkflowError: always.
+        """
+        raise WorkflowError("CLIP Vision models are ComfyUI's; without it, load a CLIP's file")
 
     def request_interrupt(self) -> None:
         """Ask the running node to stop at its next step."""

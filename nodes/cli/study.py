@@ -1,36 +1,31 @@
-"""What the demos and the reproductions share: rows of settings steered with the same models."""
+"""Rows of settings steered by class with the same models: the digits' and the faces' tables."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from ...core.auxiliary import Classifier
-from ...core.chunks import Chunking
 from ...core.energies.bayes import bayes
 from ...core.energies.classification import classification
 from ...core.energy import Energy
 from ...core.evaluation import Judged, judged
 from ...core.generator import Generator
-from ...core.initialise import Start, from_prior, from_translator
 from ...core.latents import Latents
 from ...core.refine.kernel import Rule
-from ...core.refine.refinement import Refinement, refine
 from ...core.refine.rules import adam, langevin
-from ...core.rng import SampleRng
-from ...core.training import Training, fit_translator, new_translator, synthetic_pairs
+from ...core.training import Training
 from ...core.translator import TranslatorKind
+from .steering import Progress, Steering
 
-__all__ = ["Figures", "Progress", "Setting", "Study", "moved"]
+__all__ = ["Figures", "Setting", "Study"]
 
 STEPS = 25
 INVERSE_TEMPERATURE = 20.0
-Progress: TypeAlias = Callable[[str], None]
 Figures: TypeAlias = Callable[[Tensor], dict[str, float]]
-Model = TypeVar("Model", Generator, Classifier)
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Setting:
 
 
 class Study:
-    """Two models, and the translators that one seed trains between them.
+    """A generator steered to the classes of a classifier.
 
     Args:
         generator: G.
@@ -80,26 +75,21 @@ class Study:
         device: torch.device,
         say: Progress,
     ) -> None:
-        self.generator, self.classifier = generator, classifier
-        self.seed, self.device, self.say = seed, device, say
-        self.chunking = Chunking.of("fixed", generator.image_size)
+        self.classifier, self.seed, self.say = classifier, seed, say
         self.condition = classifier.condition(
             [name for name in classifier.classes for _ in range(per_class)]
         )
         self.wanted = self.condition.embedding.argmax(dim=1)
-        say(f"seed {seed}: {pairs} pairs, translator {' and '.join(kinds)}")
-        drawn = synthetic_pairs(
-            generator, classifier, pairs, seed=seed, chunking=self.chunking, device=device
+        self.steering = Steering(
+            generator,
+            classifier,
+            pairs=pairs,
+            training=training,
+            kinds=kinds,
+            seed=seed,
+            device=device,
+            say=say,
         )
-        self.translators = {
-            kind: fit_translator(
-                new_translator(generator, classifier, kind=kind, seed=seed).to(device),
-                drawn,
-                training,
-                seed=seed,
-            )
-            for kind in kinds
-        }
 
     def rows(
         self, table: Mapping[str, Setting], figures: Figures
@@ -108,31 +98,20 @@ class Study:
         for name, setting in table.items():
             self.say(f"seed {self.seed}: {name}")
             begun = time.perf_counter()
-            images = self.images(self.latents(setting))
+            images = self.steering.images(self.latents(setting))
             seconds = time.perf_counter() - begun
             yield name, {**figures(images), "seconds": seconds}, images
 
     def latents(self, setting: Setting) -> Latents:
         """Where a row of the table ends."""
-        rng = SampleRng.of(self.seed, len(self.condition), setting.start)
-        energy = self.energy(setting)
-        start = self._start(setting, rng)
-        generator = self.generator
-        names = tuple(range(len(rng)))
-        latents = Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+        # Chosen by the image itself whatever the views: they are for the refinement.
+        choice = self.energy(replace(setting, views=0))
+        latents = self.steering.start(
+            setting.start, self.condition, energy=choice, candidates=setting.candidates
+        )
         if setting.refiner is None:
             return latents
-        job = Refinement(
-            title=setting.refiner,
-            generator=generator,
-            energy=energy,
-            rule=_rule(setting),
-            steps=STEPS,
-            seed=self.seed,
-            chunking=self.chunking,
-            device=self.device,
-        )
-        return refine(job, latents)[0]
+        return self.steering.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
 
     def energy(self, setting: Setting) -> Energy:
         """What a row lowers."""
@@ -140,60 +119,21 @@ class Study:
             return classification(self.classifier, self.condition, views=setting.views)
         first, second = setting.bayes
         return bayes(
-            self.generator,
+            self.steering.generator,
             self.classifier,
             self.condition,
             prior_weight=first,
             likelihood_weight=second,
         )
 
-    def images(self, latents: Latents) -> Tensor:
-        """What latents show."""
-        with torch.no_grad():
-            (images,) = self.chunking.apply_random(
-                lambda v, part: (self.generator(v, part),),
-                latents.values.to(self.device),
-                latents.rng(0, "decode"),
-            )
-        return images.cpu()
-
     def seen(self, classifier: Classifier, images: Tensor) -> Judged:
         """What a classifier sees in images."""
-        return judged(classifier, images, self.chunking, self.device)
+        return judged(classifier, images, self.steering.chunking, self.steering.device)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """What f gives to the wanted class of every image."""
         seen = self.seen(self.classifier, images).probabilities
         return seen.gather(1, self.wanted[:, None])[:, 0]
-
-    def _start(self, setting: Setting, rng: SampleRng) -> Start:
-        # Chosen by the image itself whatever the views: they are for the refinement.
-        energy = self.energy(replace(setting, views=0))
-        if setting.start == "prior":
-            return from_prior(
-                self.generator,
-                rng,
-                energy=energy,
-                candidates=setting.candidates,
-                chunking=self.chunking,
-                device=self.device,
-            )
-        return from_translator(
-            self.translators[setting.start],
-            self.generator,
-            self.condition,
-            rng,
-            energy=energy,
-            candidates=setting.candidates,
-            chunking=self.chunking,
-        )
-
-
-def moved(model: Model, device: torch.device) -> Model:
-    """A model, with its networks on a device."""
-    for module in model.modules:
-        module.to(device)
-    return model
 
 
 def _rule(setting: Setting) -> Rule:

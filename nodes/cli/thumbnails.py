@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from .executor import execute
 from .standalone import StandaloneHost
@@ -13,15 +12,15 @@ from .standalone import StandaloneHost
 if TYPE_CHECKING:
     import torch
 
+    from .author_graph import Shipped
+
 __all__ = ["thumbnail"]
 
-_COLUMNS, _SHOWN = 2, 3
-"""Columns of classes, and samples of a class."""
 _SIZE, _QUALITY = (360, 300), 45
 
 
-def thumbnail(api: Mapping[str, Any], path: Path) -> int:
-    """Runs a graph here and writes some of what it decodes: a row a class, in two columns.
+def thumbnail(shipped: Shipped, path: Path) -> int:
+    """Runs a graph here and writes some of what it decodes last, in columns of rows.
 
     Returns:
         The size of the file in bytes.
@@ -31,23 +30,15 @@ def thumbnail(api: Mapping[str, Any], path: Path) -> int:
     from ..images import from_host, grid
 
     with tempfile.TemporaryDirectory() as folder:
-        result = execute(api, StandaloneHost(Path(folder)))
-    (node,) = [name for name, raw in api.items() if raw["class_type"] == "LatentSteer_Decode"]
+        result = execute(shipped.api, StandaloneHost(Path(folder)))
+    *_, node = (n for n, raw in shipped.api.items() if raw["class_type"] == "LatentSteer_Decode")
     (images,) = cast("tuple[torch.Tensor]", result.outputs[node])
-    per_class = _per_class(api)
-    classes = from_host(images).unflatten(0, (-1, per_class))[:, :_SHOWN]
-    rows = len(classes) // _COLUMNS
-    # Classes 0 to 4 in the left column, 5 to 9 in the right.
-    tiles = classes.unflatten(0, (_COLUMNS, rows)).movedim(1, 0).flatten(0, 2)
-    picture = grid(tiles, _COLUMNS * _SHOWN).resize(_SIZE, Image.Resampling.LANCZOS)
-    picture.convert("L").save(path, "JPEG", quality=_QUALITY, optimize=True)
+    rows = from_host(images).unflatten(0, (-1, shipped.per_row))[:, : shipped.shown]
+    # The first rows in the left column.
+    tiles = rows.unflatten(0, (shipped.columns, -1)).movedim(1, 0).flatten(0, 2)
+    picture = grid(tiles, shipped.columns * shipped.shown)
+    picture = picture.resize(_SIZE, Image.Resampling.LANCZOS)
+    if "digits" in shipped.name:
+        picture = picture.convert("L")
+    picture.save(path, "JPEG", quality=_QUALITY, optimize=True)
     return path.stat().st_size
-
-
-def _per_class(api: Mapping[str, Any]) -> int:
-    (found,) = [
-        raw["inputs"]["samples_per_class"]
-        for raw in api.values()
-        if raw["class_type"] == "LatentSteer_ClassCondition"
-    ]
-    return int(found)

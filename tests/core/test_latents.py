@@ -1,5 +1,7 @@
 """Latents between nodes and on disk."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.checkpoints import read, write
@@ -89,3 +91,23 @@ def test_a_file_whose_names_do_not_fit_is_damaged(latents, tmp_path):
     write(path, checkpoint.tensors, dict(checkpoint.config) | {"samples": [1]})
     with pytest.raises(CheckpointError, match="is damaged: 1 names for 4 latents"):
         load_latents(path)
+
+
+def test_stacked_latents_follow_each_other_under_names_of_their_own(latents, toys):
+    other = toys.latents(toys.generator(), toys.normal(2, 12, seed=5), samples=(0, 3))
+    both = latents.stacked(other)
+    assert both.samples == (7, 2, 5, 0, 8, 11)
+    assert torch.equal(both.values, torch.cat([latents.values, other.values]))
+    assert len(set(both.samples)) == len(both)
+    assert both.interrupted is None
+
+
+def test_latents_of_another_generator_or_chart_are_not_stacked(latents, toys):
+    generator = toys.generator()
+    chart = MixtureOfBasis(generator.source, 2, ("z",))
+    basis = toys.latents(generator, toys.normal(3, chart.source.dim), chart=chart)
+    with pytest.raises(InvalidInput, match=r"identity.*basis of 2.*Stack latents of one chart"):
+        latents.stacked(basis)
+    other = replace(latents, generator="other-id", generator_name="other")
+    with pytest.raises(GeneratorMismatch, match=r"'toy' .*'other'"):
+        latents.stacked(other)

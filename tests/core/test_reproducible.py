@@ -4,8 +4,9 @@ import pytest
 import torch
 from latentsteer.core.architectures import load_generator
 from latentsteer.core.auxiliaries import load_auxiliary
-from latentsteer.core.auxiliary import Classifier
+from latentsteer.core.auxiliary import AttributeJudge, Classifier
 from latentsteer.core.chunks import Chunking
+from latentsteer.core.clip import Clip
 from latentsteer.core.conditions import Condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
@@ -58,10 +59,14 @@ def refined(models, toys, samples, **changes):
 
 
 def test_every_shipped_model_is_there_and_opens():
-    for name in GENERATORS:
-        assert load_generator(embedded(name)).image_size == (28, 28)
-    for name in AUXILIARIES:
-        assert load_auxiliary(embedded(name)).classes == tuple("0123456789")
+    sizes = {name: load_generator(embedded(name)).image_size for name in GENERATORS}
+    assert sizes == {"avatars (embedded)": (64, 64), "digits (embedded)": (28, 28)}
+    opened = {name: load_auxiliary(embedded(name)) for name in AUXILIARIES}
+    digits = {name: model.classes for name, model in opened.items() if "digits" in name}
+    assert set(digits.values()) == {tuple("0123456789")}
+    assert isinstance(opened["avatars CLIP (embedded)"], Clip)
+    assert isinstance(opened["avatars judge (embedded)"], AttributeJudge)
+    assert len(opened) == len(digits) + 2
     with pytest.raises(InvalidInput, match=r"'no such model'.*digits \(embedded\)"):
         embedded("no such model")
 

@@ -183,6 +183,34 @@ def test_the_deterministic_kind_is_the_regression(toys):
     assert torch.equal(rng.state(), SampleRng.of(0, 5).state())
 
 
+def test_noise_on_the_conditions_is_learned_as_part_of_them(toys):
+    """Equation 12: the regression on c + gamma eps is flatter than that on c."""
+    gamma = 1.5
+    translator = Translator(config(kind="deterministic", components=1, embed_dim=2, hidden=32))
+    pairs = linear_pairs(6000, toys, 0)
+    recipe = Training(20, 128, learning_rate=5e-3, condition_noise=gamma)
+    fit_translator(translator, pairs, recipe, seed=0)
+    c = linear_pairs(2000, toys, 20).conditions
+    expected = GAINS / (1 + gamma**2 + GAINS.square()) * c
+    assert (translator.mean(c) - expected).square().mean().sqrt() < 0.1
+    without = GAINS / (1 + GAINS.square()) * c
+    assert (expected - without).square().mean().sqrt() > 0.25
+
+
+def test_noise_on_the_conditions_repeats_and_0_is_none(toys):
+    def trained(gamma, seed=1):
+        translator = Translator(config(embed_dim=2))
+        recipe = Training(1, 64, condition_noise=gamma)
+        return fit_translator(translator, linear_pairs(300, toys, 0), recipe, seed=seed).log_std
+
+    plain = fit_translator(
+        Translator(config(embed_dim=2)), linear_pairs(300, toys, 0), Training(1, 64), seed=1
+    )
+    assert torch.equal(trained(0.0), plain.log_std)
+    assert torch.equal(trained(0.2), trained(0.2))
+    assert not torch.equal(trained(0.2), trained(0.0))
+
+
 def test_training_repeats_and_follows_its_seed(toys):
     def trained(seed):
         translator = Translator(config(embed_dim=2))
@@ -202,7 +230,15 @@ def test_training_stops_when_its_loss_is_not_finite(toys):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"clip": 0.0}]
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"clip": 0.0},
+        {"condition_noise": -0.1},
+        {"condition_noise": math.inf},
+    ],
 )
 def test_recipes_out_of_range_are_refused(wrong):
     with pytest.raises(InvalidInput):

@@ -166,7 +166,8 @@ def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
 
 def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
     """A shipped graph that runs in a second or two, with other values of its widgets."""
-    small = {"pairs": 500, "epochs": 2, "samples_per_class": 1, "steps": 8, "preview_every": 2}
+    small = {"pairs": 500, "epochs": 2, "steps": 8, "preview_every": 2, "candidates": 2}
+    small |= {f"samples_per_{what}": 1 for what in ("class", "prompt", "image")}
     return changed(workflow(name), {**small, **values})
 
 

@@ -417,8 +417,8 @@ def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
         for kind in ("LoadGenerator", "LoadAuxModel", "LoadTranslator")
     }
     assert offered == {
-        "LoadGenerator": ["digits (embedded)", "other.safetensors"],
-        "LoadAuxModel": ["digits classifier (embedded)", JUDGE],
+        "LoadGenerator": [*catalogue.GENERATORS, "other.safetensors"],
+        "LoadAuxModel": list(catalogue.AUXILIARIES),
         "LoadTranslator": ["tiny.safetensors"],
     }
 

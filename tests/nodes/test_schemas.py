@@ -11,7 +11,9 @@ from latentsteer.nodes.cli.schema import io
 PROMISED = """
 Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes, Energy Prior,
 Prior Init, Train Translator, Save Translator, Load Translator, Translator Init, Langevin Refine,
-Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents
+Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents, Text Condition,
+Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy Perceptual,
+Image to Latents, Stack Latents
 """.replace("\n", " ")
 
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
@@ -50,7 +52,7 @@ def test_the_promised_nodes_are_there():
 
 def test_ids_categories_and_descriptions(node, schema):
     assert schema.node_id == f"LatentSteer_{node.__name__}"
-    assert schema.display_name.replace(" ", "") == node.__name__
+    assert schema.display_name.replace(" ", "").lower() == node.__name__.lower()
     assert re.fullmatch(r"LatentSteer(/[a-z]+)+", schema.category)
     assert schema.description.endswith(".")
     assert schema.outputs
@@ -119,14 +121,15 @@ def test_a_node_checks_and_fingerprints_inputs_that_it_has(node, schema):
 
 
 def test_seeds_change_after_each_run_but_for_the_training():
-    """A translator is trained once, and kept while the draws change."""
+    """A translator is trained, an image inverted, seeds ranked once, while the draws change."""
     control = {
         name: widget.control_after_generate
         for name, schema in SCHEMAS.items()
         for widget in schema.inputs
         if widget.id == "seed"
     }
-    assert control.pop("TrainTranslator") is False
+    once = ("TrainTranslator", "ImageToLatents", "BestLatents")
+    assert [control.pop(name) for name in once] == [False] * len(once)
     assert control == dict.fromkeys(
         ("PriorInit", "TranslatorInit", "LangevinRefine", "AdamRefine"), True
     )

@@ -1,0 +1,164 @@
+"""Model folders of the transformers library, read from the disk alone."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoints import fingerprint, read
+from ..errors import CheckpointError
+
+__all__ = ["LOCAL", "Folder", "open_folder"]
+
+UNFIT = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What transformers raises for files that do not fit each other."""
+
+LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""What every `from_pretrained` is told: no network, no code of the folder."""
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "open_clip_model.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "open_clip_pytorch_model.bin",
+)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with a configuration and weights.
+
+    Attributes:
+        path: where it lies.
+        config: of its `config.json`; empty without one.
+        preprocessing: of its `preprocessor_config.json`; empty without one.
+        files: the weights, all parts of them.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    files: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.path.name
+
+    def id(self) -> str:
+        """The sha256 of the weights; of several files, that of their sha256s in order."""
+        parts = [fingerprint(file) for file in self.files]
+        return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All weights, by our own readers.
+
+        Raises:
+            CheckpointError: a damaged file.
+        """
+        return {name: t for file in self.files for name, t in read(file).tensors.items()}
+
+    def model(self, kind: Any) -> Any:  # noqa: ANN401 - transformers' classes are not typed
+        """A frozen model of a class of transformers, in float32.
+
+        Raises:
+            CheckpointError: the weights do not fit the configuration.
+        """
+        tensors = self.tensors()
+        for name, tensor in tensors.items():
+            if not bool(tensor.isfinite().all()):
+                raise CheckpointError(f"{self.name} has values that are not finite in `{name}`.")
+        try:
+            # What its constructors draw is replaced by the weights.
+            with torch.random.fork_rng(devices=[]):
+                config = kind.config_class.from_pretrained(self.path, **LOCAL)
+                model, found = kind.from_pretrained(
+                    None, config=config, state_dict=tensors, output_loading_info=True
+                )
+        except UNFIT as error:
+            raise CheckpointError(
+                f"The weights of {self.name} do not fit its config.json: {error}"
+            ) from error
+        for fault in ("missing_keys", "mismatched_keys"):
+            if names := [str(name) for name in found.get(fault) or ()]:
+                raise CheckpointError(
+                    f"{self.name} has {fault.replace('_keys', '')} weights: "
+                    f"{', '.join(sorted(names)[:4])}. It is not a whole {kind.__name__}."
+                )
+        return model.float().eval().requires_grad_(False)
+
+    def tokenizer(self) -> Any:  # noqa: ANN401
+        """Its tokenizer, or None without its files.
+
+        Raises:
+            CheckpointError: damaged files.
+        """
+        from transformers import AutoTokenizer
+
+        files = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt")
+        if not any((self.path / file).is_file() for file in files):
+            return None
+        try:
+            return AutoTokenizer.from_pretrained(str(self.path), **LOCAL)
+        except UNFIT as error:
+            raise CheckpointError(f"The tokenizer of {self.name} is not whole: {error}") from error
+
+    def colours(
+        self, mean: tuple[float, float, float], std: tuple[float, float, float]
+    ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """Mean and standard deviation of the channels, with what to take where it says nothing."""
+        found = [self.preprocessing.get(key) for key in ("image_mean", "image_std")]
+        a, b = (values if values and len(values) == 3 else None for values in found)
+        first = mean if a is None else (float(a[0]), float(a[1]), float(a[2]))
+        second = std if b is None else (float(b[0]), float(b[1]), float(b[2]))
+        return first, second
+
+
+def open_folder(path: Path) -> Folder:
+    """What a folder holds.
+
+    Raises:
+        CheckpointError: no configuration or no weights.
+    """
+    configs = ("config.json", "open_clip_config.json")
+    if not any((path / file).is_file() for file in configs):
+        raise CheckpointError(f"The folder {path} has neither {' nor '.join(configs)}.")
+    preprocessing = _json(path / "preprocessor_config.json")
+    preprocessing = preprocessing or _json(path / "processor_config.json").get("image_processor")
+    return Folder(path, _json(path / "config.json"), preprocessing or {}, _weights(path))
+
+
+def _weights(path: Path) -> tuple[Path, ...]:
+    file = next((path / name for name in WEIGHTS if (path / name).is_file()), None)
+    if file is None:
+        there = ", ".join(sorted(entry.name for entry in path.iterdir())) or "nothing"
+        raise CheckpointError(
+            f"The folder {path} has no weights; expected one of {', '.join(WEIGHTS)}, found "
+            f"{there}."
+        )
+    if file.suffix != ".json":
+        return (file,)
+    names = sorted({str(name) for name in _json(file).get("weight_map", {}).values()})
+    if outside := [name for name in names if Path(name).name != name]:
+        raise CheckpointError(f"{file} names a file outside of its folder: {outside[0]}.")
+    if missing := [name for name in names if not (path / name).is_file()]:
+        raise CheckpointError(f"{file} names {missing[0]}, which is not there. Fetch it too.")
+    return tuple(path / name for name in names)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no JSON: {error}. Fetch it again.") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} is no JSON object.")
+    return found

@@ -1,0 +1,147 @@
+"""Frozen captioners, and CLIPs that look at images through their captions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .clip import Clip
+from .errors import ConditionMismatch, InvalidInput
+
+__all__ = ["CaptionedClip", "Captioner", "Decoding"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How captions are found; nothing is drawn, so that an image always has the same caption.
+
+    Attributes:
+        prompt: what every caption begins with; it is not part of the caption.
+        max_length: tokens of a caption and its prompt, at least 2.
+        min_length: tokens before which it does not end, the prompt's included.
+        beams: captions followed at a time; 1 takes the likeliest word after word.
+        repetition_penalty: above 1 words do not come again so easily.
+
+    Raises:
+        InvalidInput: a value out of its range.
+    """
+
+    prompt: str = "a picture of "
+    max_length: int = 20
+    min_length: int = 5
+    beams: int = 1
+    repetition_penalty: float = 1.1
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.max_length <= 200 or not 0 <= self.min_length <= self.max_length:
+            raise InvalidInput(
+                f"Captions of {self.min_length} to {self.max_length} tokens asked for; the most "
+                "may be 2 to 200, and the fewest 0 to the most."
+            )
+        if not 1 <= self.beams <= 32 or not 1 <= self.repetition_penalty <= 10:
+            raise InvalidInput(
+                f"{self.beams} beams with a repetition penalty of {self.repetition_penalty}; 1 to "
+                "32 beams and a penalty of 1 to 10 are possible."
+            )
+
+
+@dataclass(frozen=True)
+class Captioner:
+    """A frozen model that says in words what an image shows. Alone it is no condition space.
+
+    Attributes:
+        name: for people.
+        id: the sha256 of its weights.
+        module: the network.
+        image_size: side of the square images that it looks at, in pixels.
+        mean: of the colour channels, for images in [0, 1].
+        std: of the colour channels.
+        write: the module, normalised pixels and how to decode, to a caption per image.
+    """
+
+    name: str
+    id: str
+    module: nn.Module
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    write: Callable[[nn.Module, Tensor, Decoding], list[str]]
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The network."""
+        return (self.module,)
+
+    @torch.no_grad()
+    def captions(self, images: Images4, decoding: Decoding | None = None) -> list[str]:
+        """A caption per image in [0, 1], without its prompt.
+
+        Where the model adds nothing to the prompt, the prompt is the caption.
+        """
+        decoding = decoding or Decoding()
+        size = (self.image_size, self.image_size)
+        if images.shape[2:] != size:
+            images = functional.interpolate(images, size, mode="bicubic", antialias=True)
+        mean, std = images.new_tensor(self.mean), images.new_tensor(self.std)
+        pixels = (images.clamp(0, 1) - mean[:, None, None]) / std[:, None, None]
+        start = decoding.prompt.strip()
+        said = [text.strip() for text in self.write(self.module, pixels, decoding)]
+        return [text.removeprefix(start).strip() or start or "a picture" for text in said]
+
+
+@dataclass(frozen=True)
+class CaptionedClip:
+    """F of TR0N's text experiments: the embedding of an image's caption, f_txt(BLIP(x)).
+
+    It has the id of its CLIP, since its conditions lie in that CLIP's space: a translator trained
+    on it takes text conditions of the CLIP. It has no gradient; energies use the CLIP itself.
+
+    Attributes:
+        captioner: says what an image shows.
+        clip: embeds what it says.
+        decoding: how captions are found.
+
+    Raises:
+        ConditionMismatch: the CLIP has no text encoder.
+    """
+
+    captioner: Captioner
+    clip: Clip
+    decoding: Decoding = Decoding()
+
+    def __post_init__(self) -> None:
+        if self.clip.encode_texts is None:
+            raise ConditionMismatch(
+                f"{self.clip.name!r} has no text encoder, so it cannot read captions. Load a "
+                "whole CLIP."
+            )
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.captioner.name} read by {self.clip.name}"
+
+    @property
+    def id(self) -> str:
+        """That of the CLIP, in whose space the embeddings lie."""
+        return self.clip.id
+
+    @property
+    def embed_dim(self) -> int:
+        """Numbers in one embedding."""
+        return self.clip.embed_dim
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The captioner's network; texts are encoded where the CLIP's text encoder is."""
+        return self.captioner.modules
+
+    def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
+        """The embeddings of the images' captions."""
+        captions = self.captioner.captions(images, self.decoding)
+        return self.clip.texts(captions).embeddings.to(images)

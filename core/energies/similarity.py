@@ -1,0 +1,241 @@
+"""Energy CLIP: how far images are from a text or an image in the eyes of a frozen CLIP."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from ..augmentation import (
+    OPERATIONS,
+    ResizeRatio,
+    ViewParameters,
+    augmented,
+    checked_operations,
+    checked_ratio,
+    draw_views,
+)
+from ..clip import Clip, Precision
+from ..conditions import Condition
+from ..energy import Energy, Measure, Term
+from ..errors import InvalidInput
+from ..rng import SampleRng
+from ..spaces import IMAGES
+from .example import EnergyExample, toy_clip
+
+__all__ = [
+    "EXAMPLE",
+    "VIEWS_EXAMPLE",
+    "automatic_chunk",
+    "automatic_precision",
+    "detached_gradient",
+    "similarity",
+]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+Scores: TypeAlias = Callable[[Images4, int], Float[Tensor, " batch"]]
+
+BIG = 20_000_000
+"""Numbers in a network from which half the bits save more time than the conversions cost."""
+TEN_VIEWS = 10 * 100_000_000 * 224**2
+"""Ten views of a ViT-B/32, counted as numbers in the network times pixels of its images."""
+MOST_AT_ONCE = 64
+
+
+def similarity(
+    clip: Clip,
+    condition: Condition,
+    *,
+    views: int = 0,
+    operations: Sequence[str] = OPERATIONS,
+    resize_ratio: ResizeRatio = "sample",
+    chunk: int = 0,
+    precision: Literal["auto"] | Precision = "auto",
+    device: torch.device | None = None,
+) -> Energy:
+    """E(x) = -cos(f(x), c), TR0N eq. (2) with its section 5.2, on images; in [-1, 1].
+
+    With views it is FuseDream's AugCLIP, eq. (3), negated: the mean over random views of x (see
+    `core.augmentation`), fresh at every evaluation. Where a gradient is wanted, it is accumulated
+    at the images while the views are scored and dropped, a chunk at a time, and what made the
+    images is then differentiated once: memory does not grow with the views.
+
+    Args:
+        clip: f.
+        condition: rows of embeddings, of this CLIP; their norms do not matter.
+        views: 0 for the image itself; else the number of random views, 50 in the papers.
+        operations: that make the views, a subset of OPERATIONS.
+        resize_ratio: `sample` for one ratio for all views of an image at one evaluation, as the
+            released code; `view` for one each.
+        chunk: views that the network sees at a time, whatever image they are of; 0 for as many as
+            need about the memory of ten views of a ViT-B/32.
+        precision: of the CLIP. `auto` is bf16 for networks of 20 million numbers or more where
+            the device computes in it, else fp32. Cosines are taken in fp32 or better always.
+        device: that the energy will be evaluated on, for `auto`; the CLIP's if None.
+
+    Raises:
+        ConditionMismatch: the condition is another auxiliary's.
+        InvalidInput: negative views or chunk; an unknown operation, ratio or precision.
+
+    Departures: the papers' code keeps the CLIP in fp32 on CPUs and in fp16 on GPUs.
+    """
+    condition.check_auxiliary(clip.id, clip.name)
+    if views < 0:
+        raise InvalidInput(f"{views} views of an image; expected 0 (the image itself) or more.")
+    if chunk < 0:
+        raise InvalidInput(f"{chunk} views at a time; expected 0 (automatic) or more.")
+    on = checked_operations(operations)
+    ratio = checked_ratio(resize_ratio)
+    at_once = chunk or automatic_chunk(clip)
+    chosen = automatic_precision(clip, device) if precision == "auto" else precision
+    seeing = clip.in_precision(chosen)
+
+    def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
+        wanted = functional.normalize(condition.at(rng.rows, images), dim=1)
+        if views == 0:
+            return -(_directions(seeing, seeing.pixels(images)) * wanted).sum(dim=1)
+        drawn = draw_views(rng, views, images, operations=on, resize_ratio=ratio)
+        parts = list(_parts(len(images), views, at_once))
+
+        def scores(images: Tensor, number: int) -> Tensor:
+            return -_scores(seeing, images, drawn, wanted, parts[number])
+
+        return detached_gradient(scores, images, len(parts))
+
+    moves = f", {views} views, {'+'.join(on)}, ratio per {ratio}, {at_once} at a time"
+    return Energy.of(
+        Term(
+            label=f"similarity({clip.name}{moves if views else ''}, {chosen})",
+            domain=IMAGES,
+            evaluate=evaluate,
+            modules=seeing.modules,
+            condition=condition,
+            measure=Measure("similarity", lambda values: -values),
+        )
+    )
+
+
+def automatic_precision(clip: Clip, device: torch.device | None = None) -> Precision:
+    """The precision that is fastest without harm: bf16 for big networks where it is native.
+
+    Args:
+        clip: the CLIP.
+        device: where it will be; where it is, if None.
+    """
+    device = device or next(clip.module.parameters()).device
+    if _numbers(clip) < BIG:
+        return "fp32"
+    if device.type == "cuda":
+        # From Ampere on; what is older would emulate it.
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp32"
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bf16" if device.type == "cpu" and native() else "fp32"
+
+
+def automatic_chunk(clip: Clip) -> int:
+    """How many views need about the memory of ten of a ViT-B/32; from 1 to 64."""
+    return max(1, min(MOST_AT_ONCE, round(TEN_VIEWS / (_numbers(clip) * clip.image_size**2))))
+
+
+def _numbers(clip: Clip) -> int:
+    return sum(parameter.numel() for parameter in clip.module.parameters())
+
+
+def _directions(clip: Clip, pixels: Tensor) -> Float[Tensor, "batch embed"]:
+    return functional.normalize(clip.encode_pixels(pixels).to(pixels.dtype), dim=1)
+
+
+_Part: TypeAlias = tuple[range, int, int]
+"""Images, and the first and the last but one of their views."""
+
+
+def _parts(batch: int, views: int, at_once: int) -> Iterator[_Part]:
+    """All views of a few images, or a few views of one: nothing depends on the batch.
+
+    The images are a power of two, which divides the 8 of fixed chunks: parts are alike then. The
+    views of one image are shared out evenly.
+    """
+    if at_once >= 2 * views:
+        several = 1 << ((at_once // views).bit_length() - 1)
+        for first in range(0, batch, several):
+            yield range(first, min(first + several, batch)), 0, views
+        return
+    count = -(-views // at_once)
+    for row in range(batch):
+        for number in range(count):
+            yield range(row, row + 1), number * views // count, (number + 1) * views // count
+
+
+def _scores(
+    clip: Clip, images: Images4, drawn: ViewParameters, wanted: Tensor, part: _Part
+) -> Float[Tensor, " batch"]:
+    """The cosines of a part's views, summed and over the number of all views; else 0."""
+    rows, first, last = part
+    seen = [
+        augmented(
+            images[row], drawn.of(row, first, last), clip.image_size, mean=clip.mean, std=clip.std
+        )
+        for row in rows
+    ]
+    directions = _directions(clip, torch.cat(seen)).unflatten(0, (len(rows), -1))
+    cosines = torch.einsum("rve,re->r", directions, wanted[rows.start : rows.stop])
+    place = torch.arange(rows.start, rows.stop, device=images.device)
+    share = cosines / drawn.ratio.shape[1]
+    return share.new_zeros(len(images)).index_add(0, place, share)
+
+
+def detached_gradient(scores: Scores, images: Images4, parts: int) -> Float[Tensor, " batch"]:
+    """A sum of parts of row-wise scores, each differentiated and dropped before the next.
+
+    Args:
+        scores: images and the number of a part to one number per image; a row must depend on its
+            own image alone.
+        images: that a gradient may be wanted at.
+        parts: how many.
+
+    Returns:
+        The sum. Differentiated, it hands its gradient at the images over, found already.
+    """
+    if not (torch.is_grad_enabled() and images.requires_grad):
+        return torch.stack([scores(images, number) for number in range(parts)]).sum(dim=0)
+    leaf = images.detach().requires_grad_()
+    values, slope = images.new_zeros(len(images)), torch.zeros_like(images)
+    for number in range(parts):
+        found = scores(leaf, number)
+        values += found.detach()
+        slope += torch.autograd.grad(found.sum(), leaf)[0]
+    return _Attached.apply(images, values, slope)  # pyright: ignore[reportReturnType]
+
+
+class _Attached(torch.autograd.Function):
+    """Values whose gradient at the images is known."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, values: Tensor, slope: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(slope)
+        return values.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any,  # noqa: ANN401
+        *grad_outputs: Tensor,
+    ) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return grad_outputs[0][:, None, None, None] * slope, None, None
+
+
+def _example(views: int) -> EnergyExample:
+    clip = toy_clip()
+    points = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    rows = torch.randn(4, clip.embed_dim, generator=torch.Generator().manual_seed(1))
+    condition = Condition(rows, ("a", "b", "c", "d"), clip.id, clip.name)
+    return EnergyExample(similarity(clip, condition, views=views), points)
+
+
+EXAMPLE = partial(_example, 0)
+VIEWS_EXAMPLE = partial(_example, 3)

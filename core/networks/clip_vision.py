@@ -1,0 +1,129 @@
+"""CLIP's vision transformer under the names of transformers, as ComfyUI keeps its weights."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["ACTIVATIONS", "ClipVision"]
+
+ACTIVATIONS = {
+    "gelu": functional.gelu,
+    "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+}
+
+
+class Attention(nn.Module):
+    """Self-attention of `heads` heads."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (
+            projection(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        seen = functional.scaled_dot_product_attention(query, key, value)
+        return self.out_proj(seen.transpose(1, 2).flatten(2))
+
+
+class Perceptron(nn.Module):
+    """Two layers with an activation between them."""
+
+    def __init__(self, width: int, hidden: int, activation: str) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.activation(self.fc1(x)))
+
+
+class Layer(nn.Module):
+    """Attention and perceptron, each after a norm and beside a shortcut."""
+
+    def __init__(self, width: int, heads: int, hidden: int, activation: str) -> None:
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(width)
+        self.self_attn = Attention(width, heads)
+        self.layer_norm2 = nn.LayerNorm(width)
+        self.mlp = Perceptron(width, hidden, activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Not in place: gradients need what went in.
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class Embeddings(nn.Module):
+    """Patches and the class token, each with its place."""
+
+    def __init__(self, width: int, patch: int, places: int) -> None:
+        super().__init__()
+        self.class_embedding = nn.Parameter(torch.zeros(width))
+        self.patch_embedding = nn.Conv2d(3, width, patch, stride=patch, bias=False)
+        self.position_embedding = nn.Embedding(places, width)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        patches = self.patch_embedding(pixels).flatten(2).mT
+        token = self.class_embedding.expand(len(pixels), 1, -1)
+        return torch.cat([token, patches], dim=1) + self.position_embedding.weight
+
+
+class VisionModel(nn.Module):
+    """Pixels to the class token after the last layer."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        patch: int,
+        places: int,
+        layers: int,
+        heads: int,
+        hidden: int,
+        act: str,
+    ) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(width, patch, places)
+        self.pre_layrnorm = nn.LayerNorm(width)
+        self.encoder = nn.ModuleDict(
+            {"layers": nn.ModuleList(Layer(width, heads, hidden, act) for _ in range(layers))}
+        )
+        self.post_layernorm = nn.LayerNorm(width)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = self.pre_layrnorm(self.embeddings(pixels))
+        for layer in self.encoder["layers"]:
+            x = layer(x)
+        return self.post_layernorm(x[:, 0])
+
+
+class ClipVision(nn.Module):
+    """Normalised pixels, (batch, 3, size, size), to embeddings (batch, embed).
+
+    Args:
+        width: of the tokens.
+        patch: side of a patch in pixels.
+        places: patches and the class token.
+        layers: of the transformer.
+        heads: of each attention.
+        hidden: units between the two layers of a perceptron.
+        act: a key of ACTIVATIONS.
+        embed: numbers in an embedding.
+    """
+
+    def __init__(self, *, width: int, embed: int, **sizes) -> None:  # noqa: ANN003
+        super().__init__()
+        self.vision_model = VisionModel(width=width, **sizes)
+        self.visual_projection = nn.Linear(width, embed, bias=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.visual_projection(self.vision_model(pixels))

@@ -1,0 +1,181 @@
+"""How far apart two images look: distances between the features that a frozen network sees."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .checkpoints import Checkpoint, read
+from .clip import Clip
+from .detection import load_network
+from .errors import CheckpointError, ConditionMismatch
+from .images import resized
+from .networks.perceptual import Backbone, alexnet, vgg16
+
+__all__ = ["Features", "clip_features", "feature_distance", "lpips_features", "lpips_heads"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+Maps = tuple[Tensor, ...]
+
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""LPIPS's own normalisation, of images in [-1, 1]."""
+LEAST_SIDE, MOST_SIDE = 64, 256
+"""Pixels: smaller images are enlarged, as the pooling of the backbones needs; larger ones reduced,
+as for LPIPS's own training and in StyleGAN's projector."""
+EPSILON = 1e-10
+SQUARE = 1e-20
+"""Least squared length of a feature: where all channels are 0 the root has no slope."""
+
+BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] = {
+    "vgg16": (vgg16, {"features.0.weight": (64, 3, 3, 3), "features.28.weight": (512, 512, 3, 3)}),
+    "alexnet": (
+        alexnet,
+        {"features.0.weight": (64, 3, 11, 11), "features.10.weight": (256, 256, 3, 3)},
+    ),
+}
+"""How each is made, and tensors by which its file is known."""
+HEADS = {"vgg16": "vgg", "alexnet": "alex"}
+"""Their names in the lpips package."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a distance looks at.
+
+    Attributes:
+        name: for people; labels say it.
+        id: of the weights.
+        modules: the networks.
+        maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
+        heads: a weight of at least 0 per channel of each map, or None for 1 everywhere.
+    """
+
+    name: str
+    id: str
+    modules: tuple[nn.Module, ...]
+    maps: Callable[[Images4], Maps]
+    heads: tuple[Float[Tensor, "1 _ 1 1"], ...] | None = None
+
+
+def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
+    """sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2 on features of unit length over the channels.
+
+    That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
+
+    Args:
+        features: whose maps they are.
+        seen: of the images.
+        wanted: of the references, as many or one for all.
+    """
+    total = seen[0].new_zeros(len(seen[0]))
+    for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
+        squares = (_unit(one) - _unit(two)).square()
+        if features.heads is not None:
+            squares = squares * features.heads[place].to(squares)
+        total = total + squares.sum(dim=1).mean(dim=(1, 2))
+    return total
+
+
+def clip_features(clip: Clip) -> Features:
+    """The stages of a CLIP's image encoder.
+
+    Raises:
+        ConditionMismatch: this CLIP has none.
+    """
+    stages = clip.stages
+    if stages is None:
+        raise ConditionMismatch(
+            f"{clip.name!r} has no feature maps to compare images by. Use pixels, or the weights "
+            "of a VGG16 or an AlexNet."
+        )
+    return Features(
+        name=f"features of {clip.name}",
+        id=clip.id,
+        modules=clip.modules,
+        maps=lambda images: stages(clip.module, clip.pixels(images)),
+    )
+
+
+def lpips_features(
+    checkpoint: Checkpoint, heads: Sequence[Float[Tensor, "1 _ 1 1"]] | None = None
+) -> Features:
+    """LPIPS 0.1 on the weights of torchvision's VGG16 or AlexNet.
+
+    Departure: images below 64 pixels are enlarged first, those above 256 reduced.
+
+    Args:
+        checkpoint: the state dict that torchvision publishes; its classifier is not looked at.
+        heads: of the channels; None reads those of the installed lpips package.
+
+    Raises:
+        CheckpointError: other weights, damaged ones, or no lpips package to read the heads from.
+    """
+    kind = _kind(checkpoint)
+    make, _ = BACKBONES[kind]
+    backbone = load_network(make(), checkpoint, "features.")
+
+    def maps(images: Images4) -> Maps:
+        shift, scale = images.new_tensor(SHIFT), images.new_tensor(SCALE)
+        centred = 2 * _in_reach(images) - 1
+        return backbone((centred - shift[:, None, None]) / scale[:, None, None])
+
+    return Features(
+        name=f"LPIPS of {kind}",
+        id=checkpoint.sha256,
+        modules=(backbone,),
+        maps=maps,
+        heads=tuple(heads) if heads is not None else lpips_heads(kind),
+    )
+
+
+def lpips_heads(kind: str) -> tuple[Float[Tensor, "1 _ 1 1"], ...]:
+    """The weights of the channels that the lpips package carries, read without running it.
+
+    Args:
+        kind: vgg16 or alexnet.
+
+    Raises:
+        CheckpointError: no lpips package, or one without these weights.
+    """
+    spec = find_spec("lpips")
+    if spec is None or spec.origin is None:
+        raise CheckpointError(
+            "LPIPS needs the weights of the lpips package, which is not installed. "
+            "`pip install lpips`, or compare by the features of a CLIP or by pixels."
+        )
+    path = Path(spec.origin).parent / "weights" / "v0.1" / f"{HEADS[kind]}.pth"
+    tensors = read(path).tensors
+    names = [f"lin{number}.model.1.weight" for number in range(5)]
+    if not set(names) <= set(tensors):
+        raise CheckpointError(f"{path} lacks the weights {', '.join(names)}. Install lpips again.")
+    return tuple(tensors[name].float() for name in names)
+
+
+def _kind(checkpoint: Checkpoint) -> str:
+    for kind, (_, known) in BACKBONES.items():
+        held = checkpoint.tensors
+        if all(name in held and held[name].shape == size for name, size in known.items()):
+            return kind
+    raise CheckpointError(
+        f"{checkpoint.path.name} holds neither a VGG16 nor an AlexNet of torchvision "
+        "(`features.0.weight` and on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
+    )
+
+
+def _unit(maps: Tensor) -> Tensor:
+    length = maps.square().sum(dim=1, keepdim=True).clamp_min(SQUARE).sqrt()
+    return maps / (length + EPSILON)
+
+
+def _in_reach(images: Images4) -> Tensor:
+    height, width = images.shape[2:]
+    factor = min(1.0, MOST_SIDE / max(height, width))
+    factor = max(factor, LEAST_SIDE / min(height, width))
+    size = (round(height * factor), round(width * factor))
+    if factor <= 1:
+        return resized(images, size)
+    return functional.interpolate(images, size, mode="bilinear", align_corners=False)

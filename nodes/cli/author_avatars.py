@@ -1,0 +1,250 @@
+"""The shipped workflows on the avatars: TR0N's text, image and interpolation rows."""
+
+from typing import Any
+
+from ...core.zoo.avatar_captions import PROMPTS
+from .author_graph import GraphBuilder, Link, Shipped
+
+__all__ = ["avatars_workflows"]
+
+GENERATOR = "avatars (embedded)"
+CLIP = "avatars CLIP (embedded)"
+JUDGE = "avatars judge (embedded)"
+REFERENCE = "avatars held out (embedded)"
+PER_PROMPT = 4
+STEPS, INVERSE_TEMPERATURE, CANDIDATES = 50, 1000.0, 10
+EVOLUTION = (0, 5, 10, 20, 30, 50)
+FRAMES = 8
+SEEDS = 16
+ABOUT = (
+    "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
+    "processor, most of them the translator's training. The words that the small CLIP knows are "
+    "in the README; man, woman and person are neutral ones. The judge took no part in the "
+    "steering: its figure is the share of what the prompts state that it sees."
+)
+
+
+class _Avatars(GraphBuilder):
+    """A graph with the avatars' models in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = self.add("LoadGenerator", file=GENERATOR)
+        self.clip = self.add("LoadAuxModel", "Load CLIP", file=CLIP)
+
+    def text(self, prompts: str, per_prompt: int) -> Link:
+        """A condition."""
+        return self.add(
+            "TextCondition", auxiliary=self.clip, prompts=prompts, samples_per_prompt=per_prompt
+        )
+
+    def energy(self, condition: Link) -> Link:
+        """What is lowered."""
+        return self.add("EnergyCLIP", auxiliary=self.clip, condition=condition)
+
+    def translator(self) -> Link:
+        """Trained on the spot."""
+        return self.add(
+            "TrainTranslator",
+            generator=self.generator,
+            auxiliary=self.clip,
+            pairs=10_000,
+            epochs=20,
+            hidden=256,
+        )
+
+    def started(self, condition: Link, energy: Link | None, **inputs: object) -> Link:
+        """Drawn by a translator."""
+        chosen = {"energy": energy} if energy is not None else {}
+        return self.add(
+            "TranslatorInit",
+            translator=self.translator(),
+            generator=self.generator,
+            condition=condition,
+            **chosen,
+            **inputs,
+        )
+
+    def refined(self, latents: Link, energy: Link, steps: int = STEPS, title: str = "") -> Link:
+        """By Langevin dynamics."""
+        return self.add(
+            "LangevinRefine",
+            title,
+            generator=self.generator,
+            start=latents,
+            energy=energy,
+            steps=steps,
+            inverse_temperature=INVERSE_TEMPERATURE,
+        )
+
+    def decoded(self, name: str, latents: Link, columns: int) -> Link:
+        """Shown and saved."""
+        images = self.add("Decode", generator=self.generator, latents=latents)
+        self.pictured(name, images, columns)
+        return images
+
+
+def avatars_workflows() -> list[Shipped]:
+    """All of them."""
+    return [
+        _text("tr0n_avatars_text", "TR0N: avatars by text", _WHOLE, start=True, refine=True),
+        _text(
+            "tr0n_avatars_translator_only",
+            "TR0N: avatars by text, translator only",
+            "The ablation *no EC*: the best of ten that the translator draws, not refined.",
+            start=True,
+            refine=False,
+        ),
+        _text(
+            "tr0n_avatars_no_translator",
+            "TR0N: avatars by text without translator",
+            "The ablation *no T*: Langevin dynamics from the best of ten samples of the prior. "
+            "Paper row t22.",
+            start=False,
+            refine=True,
+        ),
+        _image_semantics(),
+        _interpolation(),
+        _evolution(),
+        _best_of_seeds(),
+        _image_to_latents(),
+    ]
+
+
+_WHOLE = (
+    "A VAE that has never seen a caption draws what you write. **Train Translator** learns which "
+    "latents give which CLIP embedding, **Translator Init** draws ten starts for every sample "
+    "and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of *prompts* is a "
+    "row of the picture. Paper rows t19, t29."
+)
+
+
+def _text(name: str, title: str, says: str, *, start: bool, refine: bool) -> Shipped:
+    graph = _Avatars()
+    condition = graph.text("\n".join(PROMPTS), PER_PROMPT)
+    energy = graph.energy(condition)
+    if start:
+        latents = graph.started(condition, energy, candidates=CANDIDATES)
+    else:
+        latents = graph.add(
+            "PriorInit",
+            generator=graph.generator,
+            condition=condition,
+            energy=energy,
+            candidates=CANDIDATES,
+        )
+    if refine:
+        latents = graph.refined(latents, energy)
+        graph.curves(latents)
+    images = graph.decoded(name, latents, PER_PROMPT)
+    graph.judged(images, JUDGE, condition=condition)
+    return _shipped(name, title, says, graph.api, columns=2, shown=3, per_row=PER_PROMPT)
+
+
+def _image_semantics() -> Shipped:
+    name, title = "tr0n_avatars_image_semantics", "TR0N: avatars by an image's meaning"
+    says = (
+        "New avatars that mean to CLIP what a given picture means: c = f(x'). **Reference "
+        "Images** gives four that no model here was trained on; take a **Load Image** for your "
+        "own. The first picture saved is what was given. Paper rows t31, t32."
+    )
+    graph = _Avatars()
+    given = graph.add("ReferenceImages", reference=REFERENCE, count=PER_PROMPT)
+    graph.add("PreviewImage", "What was given", images=given)
+    condition = graph.add(
+        "ImageCondition", auxiliary=graph.clip, images=given, samples_per_image=PER_PROMPT
+    )
+    energy = graph.energy(condition)
+    latents = graph.refined(graph.started(condition, energy), energy)
+    graph.curves(latents)
+    images = graph.decoded(name, latents, PER_PROMPT)
+    graph.judged(images, JUDGE, reference=REFERENCE)
+    return _shipped(name, title, says, graph.api, columns=1, shown=4, per_row=PER_PROMPT)
+
+
+def _interpolation() -> Shipped:
+    name, title = "tr0n_avatars_interpolation", "TR0N: from one meaning to another"
+    says = (
+        f"{FRAMES} steps between two prompts in CLIP's space (slerp), each its own avatar: "
+        "semantic interpolation, from the translator's mode. Paper rows t33, t34."
+    )
+    graph = _Avatars()
+    first = graph.text("smiling, red hat, blue shirt, light skin", 1)
+    second = graph.text("sad, black afro, yellow hoodie, dark skin, glasses", 1)
+    condition = graph.add("InterpolateConditions", first=first, second=second, frames=FRAMES)
+    energy = graph.energy(condition)
+    latents = graph.refined(graph.started(condition, None, mode="mode"), energy)
+    graph.curves(latents)
+    images = graph.decoded(name, latents, FRAMES)
+    graph.judged(images, JUDGE, reference=REFERENCE)
+    return _shipped(name, title, says, graph.api, columns=2, shown=4, per_row=4)
+
+
+def _evolution() -> Shipped:
+    name, title = "tr0n_avatars_evolution", "TR0N: how a sample evolves"
+    says = (
+        "The same samples after 0, 5, 10, 20, 30 and 50 steps, a row each: the runs share their "
+        "random streams, so that each is the beginning of the next. Paper row t35 (figure 9)."
+    )
+    graph = _Avatars()
+    condition = graph.text(PROMPTS[0] + "\n" + PROMPTS[4], 3)
+    energy = graph.energy(condition)
+    start = graph.started(condition, energy)
+    strip = start
+    for steps in EVOLUTION[1:]:
+        later = graph.refined(start, energy, steps, f"{steps} steps")
+        strip = graph.add("StackLatents", first=strip, second=later)
+    images = graph.decoded(name, strip, 6)
+    graph.judged(images, JUDGE, reference=REFERENCE)
+    return _shipped(name, title, says, graph.api, columns=1, shown=6, per_row=6)
+
+
+def _best_of_seeds() -> Shipped:
+    name, title = "tr0n_avatars_best_of_seeds", "TR0N: the best of sixteen seeds"
+    says = (
+        "Sixteen samples of one prompt, refined for a few steps; **Best Latents** keeps the four "
+        "of lowest energy, and those are refined on. Look at the cheap ones, pay for the good "
+        "ones."
+    )
+    graph = _Avatars()
+    condition = graph.text(PROMPTS[2], 1)
+    energy = graph.energy(condition)
+    many = graph.refined(graph.started(condition, energy, samples=SEEDS), energy, 10, "All seeds")
+    best = graph.add("BestLatents", generator=graph.generator, batch=many, energy=energy, keep=4)
+    latents = graph.refined(best, energy, STEPS, "The best ones")
+    graph.curves(latents)
+    images = graph.decoded(name, latents, 4)
+    graph.judged(images, JUDGE, condition=condition)
+    return _shipped(name, title, says, graph.api, columns=2, shown=2, per_row=2)
+
+
+def _image_to_latents() -> Shipped:
+    name, title = "avatars_image_to_latents", "Avatars: latents of a given image"
+    says = (
+        "Which latents draw this picture? **Image to Latents** starts from the generator's "
+        "encoder and refines on pixels and features. The latents can then be edited, "
+        "interpolated, or steered on."
+    )
+    graph = _Avatars()
+    given = graph.add("ReferenceImages", reference=REFERENCE, first=8, count=8)
+    graph.add("PreviewImage", "What was given", images=given)
+    latents = graph.add(
+        "ImageToLatents", generator=graph.generator, images=given, auxiliary=graph.clip
+    )
+    images = graph.decoded(name, latents, 4)
+    graph.judged(images, JUDGE, reference=REFERENCE)
+    return _shipped(name, title, says, graph.api, columns=2, shown=4, per_row=4)
+
+
+def _shipped(
+    name: str,
+    title: str,
+    says: str,
+    api: dict[str, Any],
+    *,
+    columns: int,
+    shown: int,
+    per_row: int,
+) -> Shipped:
+    notes = f"# {title}\n\n{says}{ABOUT}"
+    return Shipped(name, title, notes, api, columns, shown, per_row)

@@ -1,0 +1,120 @@
+"""What the benchmarks share: interleaved timings, peak memory of a fresh process, verdicts."""
+
+import gc
+import multiprocessing
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+__all__ = ["Check", "Prepare", "Step", "allocating", "medians", "peak_memory"]
+
+Step: TypeAlias = Callable[[], None]
+Prepare: TypeAlias = Callable[[], tuple[Step, Step]]
+"""Makes a warm-up and the step to measure; picklable, for it travels to another process."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number that is required of a benchmark.
+
+    Attributes:
+        what: it is, for people.
+        found: the number.
+        bound: what it must not be on the wrong side of.
+        most: whether the bound is from above.
+    """
+
+    what: str
+    found: float
+    bound: float
+    most: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the requirement is met."""
+        return self.found <= self.bound if self.most else self.found >= self.bound
+
+    def __str__(self) -> str:
+        sign = "<=" if self.most else ">="
+        verdict = "ok" if self.holds else "MISSED"
+        return f"{verdict:<7}{self.what}: {self.found:.3f} (required {sign} {self.bound:.2f})"
+
+
+def medians(cases: Mapping[str, Step], repeats: int) -> dict[str, float]:
+    """Seconds of every case, the median of `repeats` rounds of all of them after one unmeasured.
+
+    Rounds rather than cases one after the other: what slows the machine down for a while then
+    slows every case down alike.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for number in range(repeats + 1):
+        for name, step in cases.items():
+            begun = time.perf_counter()
+            step()
+            if number > 0:
+                seconds[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory(prepare: Prepare) -> int:
+    """Bytes that a step adds at its peak to what the process held after its warm-up.
+
+    It is measured in a fresh process with this one's number of threads.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(_peak, prepare, torch.get_num_threads()).result()
+
+
+def allocating(megabytes: int) -> tuple[Step, Step]:
+    """A step that is known to add so much memory: it measures the measuring."""
+
+    def step() -> None:
+        torch.ones(megabytes << 18)
+
+    return (lambda: None), step
+
+
+def _peak(prepare: Prepare, threads: int) -> int:
+    torch.set_num_threads(threads)
+    warm, step = prepare()
+    warm()
+    gc.collect()
+    before = _held()
+    step()
+    step()
+    return max(0, _most_held() - before)
+
+
+def _held() -> int:
+    """Bytes held now; where the system does not say, the most held so far."""
+    return _status("VmRSS") or _most_held()
+
+
+def _most_held() -> int:
+    # getrusage counts, on Linux, what the parent held when it started this process; so it comes
+    # second.
+    if found := _status("VmHWM"):
+        return found
+    if sys.platform == "win32":
+        raise OSError("Peak memory is not measured on Windows.")
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def _status(field: str) -> int | None:
+    path = Path("/proc/self/status")
+    if not path.exists():
+        return None
+    found = re.search(rf"^{field}:\s+(\d+) kB", path.read_text(encoding="ascii"), re.MULTILINE)
+    return 1024 * int(found[1]) if found else None

@@ -1,0 +1,150 @@
+"""The steps that `latentsteer bench clip` measures: ours, the bare CLIP, the plain form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...core.augmentation import draw_views
+from ...core.auxiliaries.clip_building import architectures, build, configuration, image_side
+from ...core.clip import Clip, Precision
+from ...core.conditions import Condition
+from ...core.energies.similarity import similarity
+from ...core.errors import InvalidInput
+from ...core.rng import SampleRng
+from .bench import Step
+from .bench_networks import GrowingNetwork, biggan_512, stylegan2_1024
+from .bench_reference import step_by_step
+
+__all__ = ["GENERATORS", "Case", "Kind", "prepared", "random_clip", "step_of"]
+
+Kind: TypeAlias = Literal["ours", "bare", "straightforward", "generator"]
+Size: TypeAlias = Literal["ViT-B/32", "tiny"]
+
+NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
+# What a generator's images are, by its name.
+GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
+    "BigGAN-512": (512, biggan_512),
+    "StyleGAN2-1024": (1024, stylegan2_1024),
+    "tiny-32": (32, lambda: GrowingNetwork(4, (8, 8, 4, 4)).eval().requires_grad_(False)),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of a table.
+
+    Attributes:
+        kind: `ours`; `bare`, the CLIP forward and backward on ready pixels; `straightforward`,
+            all views at full size in one graph; `generator`, its forward and backward alone.
+        side: of the images.
+        views: of each.
+        precision: of the CLIP.
+        clip: which network.
+        generator: what makes the images, by name; None where they are the leaves.
+    """
+
+    kind: Kind
+    side: int
+    views: int
+    precision: Precision = "fp32"
+    clip: Size = "ViT-B/32"
+    generator: str | None = None
+
+
+@cache
+def random_clip(size: Size) -> Clip:
+    """open_clip's image encoder with random weights.
+
+    Raises:
+        InvalidInput: open_clip is not installed.
+    """
+    if not architectures():
+        raise InvalidInput("The benchmark needs open_clip: pip install open_clip_torch.")
+    config = configuration("ViT-B-32")
+    vision, embed_dim = dict(config["vision_cfg"]), int(config["embed_dim"])
+    if size == "tiny":
+        vision |= {"width": 128, "layers": 1}
+        embed_dim = 16
+    # The image tower as the loader makes it; texts have no part here.
+    parts = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": NO_TEXT}
+    network: Any = build(parts, quick_gelu=False)
+    network = network.visual.eval().requires_grad_(False)
+    return Clip(
+        name=f"{size} of random weights",
+        id="random",
+        module=network,
+        embed_dim=embed_dim,
+        image_size=image_side(network),
+        mean=(0.48145466, 0.4578275, 0.40821073),
+        std=(0.26862954, 0.26130258, 0.27577711),
+        encode=lambda module, pixels: module(pixels),
+    )
+
+
+@cache
+def _generator(name: str) -> nn.Module:
+    return GENERATORS[name][1]()
+
+
+def prepared(case: Case) -> tuple[Step, Step]:
+    """A warm-up with one view of a small image, and the step; the weights are in place then."""
+    tiny = "tiny-32" if case.generator else None
+    if case.generator:
+        _generator(case.generator)
+    warm = Case(case.kind, 32, 1, case.precision, case.clip, tiny)
+    return step_of(warm), step_of(case)
+
+
+def step_of(case: Case) -> Step:
+    """What a case does, from the leaf to the gradient there."""
+    leaf, image_of = _leaf(case)
+    if case.kind == "generator":
+        return lambda: _differentiate(leaf, lambda: image_of(leaf).sum())
+    clip = random_clip(case.clip).in_precision(case.precision)
+    target = torch.randn(1, clip.embed_dim)
+    if case.kind == "bare":
+        pixels = torch.randn(case.views, 3, clip.image_size, clip.image_size).requires_grad_()
+
+        def bare() -> None:
+            if case.generator:
+                _differentiate(leaf, lambda: image_of(leaf).sum())
+            _differentiate(pixels, lambda: _score(clip, pixels, target))
+
+        return bare
+
+    rng = SampleRng.of(0, 1)
+    if case.kind == "ours":
+        condition = Condition(target, ("random",), clip.id, clip.name)
+        energy = similarity(
+            random_clip(case.clip), condition, views=case.views, precision=case.precision
+        )
+        return lambda: _differentiate(leaf, lambda: energy(image_of(leaf), rng).sum())
+
+    def straightforward() -> Tensor:
+        image = image_of(leaf)
+        drawn = draw_views(rng, case.views, image).of(0)
+        seen = step_by_step(image[0], drawn, clip.image_size, mean=clip.mean, std=clip.std)
+        return _score(clip, seen, target)
+
+    return lambda: _differentiate(leaf, straightforward)
+
+
+def _leaf(case: Case) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """What is differentiated by, and how it becomes an image."""
+    if case.generator is None:
+        return torch.rand(1, 3, case.side, case.side).requires_grad_(), lambda leaf: leaf
+    network = _generator(case.generator)
+    return torch.randn(1, int(network.latent)).requires_grad_(), network  # pyright: ignore[reportArgumentType]
+
+
+def _score(clip: Clip, pixels: Tensor, target: Tensor) -> Tensor:
+    return -functional.cosine_similarity(clip.encode_pixels(pixels), target).mean()
+
+
+def _differentiate(leaf: Tensor, value: Callable[[], Tensor]) -> None:
+    torch.autograd.grad(value(), leaf)

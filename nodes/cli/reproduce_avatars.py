@@ -1,0 +1,299 @@
+"""`latentsteer reproduce avatars`: text to image by TR0N on the embedded avatars.
+
+An unconditional VAE follows captions, steered by a CLIP; the ablations stand beside it at equal M.
+The judge took part in nothing: it was trained on avatars that neither of them saw, and the
+captions state drawable values only (`avatars_drawable.json`, measured before anything was tuned).
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...core.architectures import load_generator
+from ...core.auxiliaries import load_auxiliary
+from ...core.auxiliary import AttributeJudge
+from ...core.clip import Clip
+from ...core.conditions import Condition
+from ...core.energies.similarity import similarity
+from ...core.energy import Energy
+from ...core.latents import Latents
+from ...core.prompts import text_condition
+from ...core.refine.rules import adam, langevin
+from ...core.refine.run import Snapshot
+from ...core.training import Training
+from ...core.zoo import catalogue
+from ...core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
+from . import report
+from .steering import Progress, Steering, moved
+
+__all__ = ["ROWS", "AvatarsStudy", "Row", "run", "table"]
+
+PAIRS = 20_000
+TRAINING = Training(epochs=20)
+HIDDEN = 256
+STEPS = 50
+INVERSE_TEMPERATURE = 1000.0
+VIEWS = 2
+CANDIDATES = 10
+CURVE = (0, 5, 10, 20, 30, 40, 50)
+"""Steps at which the curve against steps is read."""
+PER_VALUE, PER_PAIR = 4, 4
+SEEDS = {"ci": (0,), "full": (0, 1, 2)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        start: prior or mixture.
+        candidates: M.
+        refined: whether the energy is lowered.
+        mode: of the translator; `basis` refines its weights and means, eq. (5).
+    """
+
+    start: str
+    candidates: int = 1
+    refined: bool = True
+    mode: str = "sample"
+
+
+ROWS: Mapping[str, Row] = {
+    "prior": Row("prior", refined=False),
+    "prior_m10": Row("prior", CANDIDATES, refined=False),
+    "translator_only_m1": Row("mixture", refined=False),
+    "translator_only_m10": Row("mixture", CANDIDATES, refined=False),
+    "no_translator_m1": Row("prior"),
+    "no_translator_m10": Row("prior", CANDIDATES),
+    "full_m1": Row("mixture"),
+    "full_m10": Row("mixture", CANDIDATES),
+    "full_basis": Row("mixture", mode="basis"),
+}
+
+
+class AvatarsStudy:
+    """The embedded avatars with their judge, and the translator that one seed trains.
+
+    Args:
+        seed: of pairs, training, starts, views and noise.
+        device: where to compute.
+        say: told what is being done.
+    """
+
+    def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
+        path = catalogue.embedded
+        clip = load_auxiliary(path("avatars CLIP (embedded)"))
+        judge = load_auxiliary(path("avatars judge (embedded)"))
+        assert isinstance(clip, Clip)
+        assert isinstance(judge, AttributeJudge)
+        self.clip, self.judge = moved(clip, device), moved(judge, device)
+        self.device, self.say, self.seed = device, say, seed
+        self.steering = Steering(
+            moved(load_generator(path("avatars (embedded)")), device),
+            self.clip,
+            pairs=PAIRS,
+            training=TRAINING,
+            kinds=("mixture",),
+            hidden=HIDDEN,
+            seed=seed,
+            device=device,
+            say=say,
+        )
+
+    def latents(
+        self,
+        row: Row,
+        texts: Sequence[str],
+        *,
+        steps: int = STEPS,
+        **watched: Any,  # noqa: ANN401
+    ) -> Latents:
+        """A latent per text, as the row says."""
+        condition = self.condition(texts)
+        start = self.steering.start(
+            row.start,
+            condition,
+            energy=self.energy(condition, 0),
+            candidates=row.candidates,
+            mode="basis" if row.mode == "basis" else "sample",
+        )
+        if not row.refined:
+            return start
+        return self.steering.refined(
+            start,
+            self.energy(condition, VIEWS),
+            langevin(inverse_temperature=INVERSE_TEMPERATURE),
+            weights=adam(learning_rate=5e-3),
+            steps=steps,
+            **watched,
+        )
+
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """A row per text."""
+        return text_condition(self.clip, "\n".join(texts)).condition
+
+    def energy(self, condition: Condition, views: int) -> Energy:
+        """Energy CLIP; candidates are chosen by the image itself."""
+        return similarity(self.clip, condition, views=views)
+
+    def hits(self, images: Tensor, prompts: Sequence[Prompt]) -> list[dict[str, bool]]:
+        """Which of its constraints every image satisfies, by the judge."""
+        found: list[dict[str, bool]] = []
+        for first in range(0, len(images), 64):
+            part = images[first : first + 64].to(self.device)
+            wanted = [prompt.constraints for prompt in prompts[first : first + 64]]
+            found += self.judge.satisfied(part, wanted)
+        return found
+
+    def rows(
+        self, prompts: Sequence[Prompt], table: Mapping[str, Row] = ROWS
+    ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
+        """Name, figures and images of every row of the table."""
+        texts = [prompt.text for prompt in prompts]
+        condition = self.condition(texts)
+        for name, row in table.items():
+            self.say(f"seed {self.seed}: {name}")
+            begun = time.perf_counter()
+            images = self.steering.images(self.latents(row, texts))
+            seconds = time.perf_counter() - begun
+            seen = self.clip.embed(images.to(self.device)).cpu()
+            near = torch.cosine_similarity(seen, condition.embedding, dim=1)
+            figures = {
+                "satisfied": share(self.hits(images, prompts)),
+                "similarity": float(near.mean()),
+                "seconds": seconds,
+            }
+            yield name, figures, images
+
+    def curve(self, row: Row, prompts: Sequence[Prompt]) -> dict[int, tuple[float, float]]:
+        """Steps to the share satisfied and the seconds since the start."""
+        found: dict[int, tuple[float, float]] = {}
+        spent, texts = 0.0, [prompt.text for prompt in prompts]
+        condition = self.condition(texts)
+        choice = self.energy(condition, 0)
+        begun = time.perf_counter()
+        start = self.steering.start(row.start, condition, energy=choice, candidates=row.candidates)
+
+        def read(values: Tensor) -> float:
+            return share(self.hits(self.steering.decoded(start, values), prompts))
+
+        def on_step(snapshot: Snapshot) -> None:
+            nonlocal spent
+            seconds = time.perf_counter() - begun - spent
+            if snapshot.state.step in CURVE:
+                since = time.perf_counter()
+                found[snapshot.state.step] = (read(snapshot.state.position), seconds)
+                spent += time.perf_counter() - since
+
+        found[0] = (read(start.values), time.perf_counter() - begun)
+        spent = time.perf_counter() - begun - found[0][1]
+        self.steering.refined(
+            start,
+            self.energy(condition, VIEWS),
+            langevin(inverse_temperature=INVERSE_TEMPERATURE),
+            steps=STEPS,
+            on_step=on_step,
+        )
+        return found
+
+
+def share(hits: Sequence[Mapping[str, bool]]) -> float:
+    """Of all constraints, how many are satisfied."""
+    flags = [hit for one in hits for hit in one.values()]
+    return sum(flags) / len(flags)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the tables over the seeds and writes their flat keys."""
+    from .standalone import StandaloneHost
+
+    device = StandaloneHost(device=args.device).device()
+    prompts = captions()[:: 6 if args.budget == "ci" else 1]
+    found: dict[str, list[float]] = {}
+    for seed in SEEDS[args.budget]:
+        study = AvatarsStudy(seed, device, partial(print, flush=True))
+        for key, value in _measured(study, prompts, full=args.budget == "full").items():
+            found.setdefault(key, []).append(value)
+    flat = {key: statistics.fmean(values) for key, values in found.items()}
+    count = len(SEEDS[args.budget])
+    if count > 1:
+        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
+    flat |= {"seeds": count, "captions": len(prompts), "threads": torch.get_num_threads()}
+    print(table(flat, ROWS))
+    if args.budget == "full":
+        _say_rest(flat)
+    if args.json:
+        report.write(args.json, flat)
+        print(f"written to {args.json}")
+    return 0
+
+
+def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for name, figures, images in study.rows(prompts):
+        flat |= {f"{name}_{key}": value for key, value in figures.items()}
+        if name == "full_m10":
+            flat |= _by_attribute(study.hits(images, prompts))
+    if not full:
+        return flat
+    best = ROWS["full_m10"]
+    for name in ("no_translator_m10", "full_m10"):
+        study.say(f"seed {study.seed}: curve of {name}")
+        for step, (satisfied, seconds) in study.curve(ROWS[name], prompts).items():
+            flat[f"curve_{name}_{step}"] = satisfied
+            flat[f"curve_{name}_{step}_seconds"] = seconds
+    study.say(f"seed {study.seed}: single values")
+    singles = [one for one in single_values() for _ in range(PER_VALUE)]
+    images = study.steering.images(study.latents(best, [one.text for one in singles]))
+    hits = study.hits(images, singles)
+    for index, one in enumerate(single_values()):
+        own = hits[index * PER_VALUE : (index + 1) * PER_VALUE]
+        flat[f"single_{one.text.replace(' ', '_')}"] = share(own)
+    flat["single_mean"] = share(hits)
+    study.say(f"seed {study.seed}: pairs of colours")
+    pairs = [one for one in colour_pairs() for _ in range(PER_PAIR)]
+    images = study.steering.images(study.latents(best, [one.text for one in pairs]))
+    both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.hits(images, pairs)]
+    flat["pairs_both_right"] = sum(both) / len(both)
+    return flat
+
+
+def _by_attribute(hits: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+    names = sorted({name for one in hits for name in one})
+    return {
+        f"full_m10_of_{name}": statistics.fmean(one[name] for one in hits if name in one)
+        for name in names
+    }
+
+
+def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
+    """The figures as text."""
+    heads = (("satisfied", "satisfied"), ("similarity", "similarity"), ("seconds", "seconds"))
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{head:>18}" for _, head in heads)]
+    for name in rows:
+        cells: list[str] = []
+        for key, _ in heads:
+            spread = flat.get(f"{name}_{key}_sd")
+            text = f"{flat[f'{name}_{key}']:.3f}"
+            cells.append(f"{text if spread is None else f'{text} +- {spread:.3f}':>18}")
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def _say_rest(flat: Mapping[str, float]) -> None:
+    for name in ("no_translator_m10", "full_m10"):
+        keys = [(step, f"curve_{name}_{step}") for step in CURVE]
+        points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
+        print(f"satisfied after steps, {name}: {', '.join(points)}")
+    kinds = {k: v for k, v in flat.items() if k.startswith("full_m10_of_") and "_sd" not in k}
+    print("by attribute: " + ", ".join(f"{k[12:]} {v:.2f}" for k, v in kinds.items()))
+    print(f"single values, mean: {flat['single_mean']:.3f}")
+    print(f"hat and shirt both right: {flat['pairs_both_right']:.3f}")

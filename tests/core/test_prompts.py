@@ -1,0 +1,124 @@
+"""Prompts: what people write, and the rows that come of it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from latentsteer.core.energies.example import toy_clip
+from latentsteer.core.errors import ConditionMismatch, InvalidInput
+from latentsteer.core.prompts import parse_line, parse_lines, text_condition
+
+
+def unit(v):
+    return v / v.norm()
+
+
+def rows_of(clip, *prompts):
+    return clip.texts(prompts).embeddings
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a red hat", [("a red hat", 1)]),
+        ("a red hat | smile:0.5", [("a red hat", 1), ("smile", 0.5)]),
+        ("glasses:-2", [("glasses", -2)]),
+        ("cat:.5|dog : 1e1|cow:+3.", [("cat", 0.5), ("dog", 10), ("cow", 3)]),
+        ("a:b:c:2", [("a:b:c", 2)]),
+        ("mood: happy", [("mood: happy", 1)]),
+        ("mood:happy:2", [("mood:happy", 2)]),
+        ("a note:", [("a note:", 1)]),
+        ("a clock at 10:30", [("a clock at 10:30", 1)]),
+        ("16:9 :2", [("16:9", 2)]),
+        ("1, 2, 3: go", [("1, 2, 3: go", 1)]),
+        ("cat:0", [("cat", 0)]),
+    ],
+)
+def test_parts_and_weights_of_a_line(line, expected):
+    assert [(part.text, part.weight) for part in parse_line(line)] == expected
+
+
+@pytest.mark.parametrize("line", ["cat:1,5", "cat:1.2.3", "cat:50%", "cat:nan", "cat:-inf"])
+def test_a_weight_that_is_no_number_is_refused(line):
+    with pytest.raises(InvalidInput, match=r"is not a finite number.*'a red hat:1\.5'"):
+        parse_line(line)
+
+
+def test_a_weight_too_large_for_a_number_is_refused():
+    with pytest.raises(InvalidInput, match="not a finite number"):
+        parse_line("cat:1e999")
+
+
+@pytest.mark.parametrize("line", ["a||b", "|a", "a|", ":2", "a | :2", "|"])
+def test_an_empty_part_is_refused(line):
+    with pytest.raises(InvalidInput, match="A prompt is empty in the line"):
+        parse_line(line)
+
+
+def test_blank_lines_are_no_rows():
+    assert len(parse_lines("\n a\n\n  \nb|c\n")) == 2
+
+
+@pytest.mark.parametrize("text", ["", "  \n \n"])
+def test_no_prompt_is_refused(text):
+    with pytest.raises(InvalidInput, match="No prompt"):
+        text_condition(toy_clip(), text)
+
+
+def test_a_plain_prompt_is_its_embedding_with_its_length():
+    clip = toy_clip()
+    found = text_condition(clip, "red\nblue bright")
+    torch.testing.assert_close(found.condition.embedding, rows_of(clip, "red", "blue bright"))
+    assert found.condition.labels == ("red", "blue bright")
+    assert (found.condition.auxiliary, found.condition.auxiliary_name) == ("toy-v", "toy-clip")
+    assert found.notes == ()
+
+
+def test_parts_add_as_directions_at_their_mean_length():
+    clip = toy_clip()
+    row = text_condition(clip, "red red | blue:0.5", negative="dark\ngreen:2").condition
+    one, two, dark, green = rows_of(clip, "red red", "blue", "dark", "green")
+    direction = unit(one) + 0.5 * unit(two) - unit(dark) - 2 * unit(green)
+    lengths = one.norm() + 0.5 * two.norm() + dark.norm() + 2 * green.norm()
+    torch.testing.assert_close(row.embedding[0], unit(direction) * lengths / 4.5)
+    assert row.labels == ("red red | blue:0.5",)
+
+
+def test_the_energy_of_a_row_is_the_weighted_sum_of_its_parts(toys):
+    """But for the factor, the length of the sum of unit vectors."""
+    clip = toy_clip()
+    row = text_condition(clip, "red | blue:0.5", negative="dark").condition.embedding[0]
+    parts = rows_of(clip, "red", "blue", "dark")
+    weights = torch.tensor([1.0, 0.5, -1.0])
+    units = parts / parts.norm(dim=1, keepdim=True)
+    images = toys.normal(7, 6)
+    found = torch.cosine_similarity(images, row[None], dim=1)
+    each = torch.cosine_similarity(images[:, None], parts[None], dim=2) @ weights
+    torch.testing.assert_close(found * (weights @ units).norm(), each)
+
+
+def test_rows_are_repeated_side_by_side():
+    found = text_condition(toy_clip(), "red\nblue", samples_per_prompt=2).condition
+    assert found.labels == ("red", "red", "blue", "blue")
+    assert torch.equal(found.embedding[0], found.embedding[1])
+    with pytest.raises(InvalidInput, match="0 samples of each row"):
+        text_condition(toy_clip(), "red", samples_per_prompt=0)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "negative"),
+    [("red", "red"), ("red:0", ""), ("red | red:-1", ""), ("red", "red:1")],
+)
+def test_weights_that_cancel_are_refused(prompts, negative):
+    with pytest.raises(InvalidInput, match="cancel: nothing is left to steer to"):
+        text_condition(toy_clip(), prompts, negative=negative)
+
+
+def test_what_the_encoder_notes_is_passed_on():
+    found = text_condition(toy_clip(), "red unicorn", negative="blue")
+    assert found.notes == ("Not known: unicorn.",)
+
+
+def test_a_clip_without_text_encoder_is_refused():
+    with pytest.raises(ConditionMismatch, match="'toy-clip' has no text encoder"):
+        text_condition(replace(toy_clip(), encode_texts=None), "red")
