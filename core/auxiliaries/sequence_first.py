@@ -33,7 +33,7 @@ def _turn_transformer(module: Any) -> None:  # noqa: ANN401
     """Of open_clip's transformers, that turn their tokens around once for all blocks."""
     if not (hasattr(module, "resblocks") and getattr(module, "batch_first", False)):
         return
-    attentions = [getattr(block, "attn", None) for block in module.resblocks]
+    attentions: list[Any] = [getattr(block, "attn", None) for block in module.resblocks]
     # open_clip's own Attention knows one layout alone, and copies nothing.
     if all(isinstance(attention, nn.MultiheadAttention) for attention in attentions):
         for turned in (module, *attentions):

@@ -2,9 +2,10 @@
 
     python -m latentsteer.core.zoo.train_avatars_clip --data FOLDER [--minutes 45] [--out DIR]
 
-One thread is used; run it beside train_avatars. Captions state one to all visible attributes;
-every image that satisfies a caption is a positive of it; the hard negatives are siblings of an
-image and near misses of a caption. An interrupted run goes on from FOLDER/unfinished-clip.safetensors.
+Captions state one to all visible attributes; every image that satisfies a caption is a positive
+of it; the hard negatives are siblings of an image and near misses of a caption. Beside that, every
+value is told from the others of its attribute by its name alone. An interrupted run goes on from
+unfinished-clip.safetensors in FOLDER.
 """
 
 import argparse
@@ -35,6 +36,8 @@ NAME = "avatars"
 PAIRS = 64
 RATE = 2e-3
 LARGEST_SCALE = math.log(100)
+NAMING = 6.0
+"""Weight of naming, whose loss is a mean over the attributes."""
 SAYABLE = {
     name: tuple(value for value in values if UNSAID.get(name) != value)
     for name, values in ATTRIBUTES.items()
@@ -51,8 +54,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="go on from the weights of this file")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     clock = Clock(options.data / "unfinished-clip.safetensors", options.minutes * 60)
     model = new_model(Generator().manual_seed(options.seed))
     if options.start is not None:
@@ -124,12 +128,18 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
             said = model.encode_text(torch.cat([texts, names_of(words, tokens_of)]))
         seen, (said, names) = seen.float(), said.float().split([len(texts), NAMES])
         loss, right = contrast(seen, said, model.logit_scale, satisfied(values[pick], stated))
-        loss = loss + naming(seen, names, model.logit_scale, labels[pick])
+        named = naming(seen, names, model.logit_scale, labels[pick])
+        loss = loss + NAMING * named
         descend(optimiser, loss, clip=1.0)
         with torch.no_grad():
             model.logit_scale.clamp_(max=LARGEST_SCALE)
         average.update(model)
-        figures = {"loss": loss.item(), "right": right, "scale": model.logit_scale.exp().item()}
+        figures = {
+            "loss": loss.item(),
+            "naming": named.item(),
+            "right": right,
+            "scale": model.logit_scale.exp().item(),
+        }
         clock.tick(figures, net=model, average=average.net, optimiser=optimiser)
     return average.net.half().float().eval()
 

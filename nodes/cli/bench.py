@@ -6,7 +6,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,19 +48,27 @@ class Check:
         return f"{verdict:<7}{self.what}: {self.found:.3f} (required {sign} {self.bound:.2f})"
 
 
-def medians(cases: Mapping[str, Step], repeats: int) -> dict[str, float]:
-    """Seconds of every case, the median of `repeats` rounds of all of them after one unmeasured.
+def medians(
+    cases: Mapping[str, Step], repeats: int, warm: Collection[str] = ()
+) -> dict[str, float]:
+    """Seconds of every case, the median of `repeats` rounds of all of them.
 
     Rounds rather than cases one after the other: what slows the machine down for a while then
     slows every case down alike.
+
+    Args:
+        cases: to measure, by name.
+        repeats: rounds; of three the median leaves out one that is slow as it is the first.
+        warm: names of cases to run once before, unmeasured.
     """
+    for name in warm:
+        cases[name]()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for number in range(repeats + 1):
+    for _ in range(repeats):
         for name, step in cases.items():
             begun = time.perf_counter()
             step()
-            if number > 0:
-                seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(time.perf_counter() - begun)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
@@ -89,7 +97,6 @@ def _peak(prepare: Prepare, threads: int) -> int:
     warm()
     gc.collect()
     before = _held()
-    step()
     step()
     return max(0, _most_held() - before)
 

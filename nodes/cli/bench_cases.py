@@ -45,7 +45,7 @@ class Case:
         views: of each.
         precision: of the CLIP.
         clip: which network.
-        generator: what makes the images, by name; None where they are the leaves.
+        generator: what makes the images, by name; None where they are the leaves, and for `bare`.
     """
 
     kind: Kind
@@ -109,14 +109,7 @@ def step_of(case: Case) -> Step:
     target = torch.randn(1, clip.embed_dim)
     if case.kind == "bare":
         pixels = torch.randn(case.views, 3, clip.image_size, clip.image_size).requires_grad_()
-
-        def bare() -> None:
-            if case.generator:
-                _differentiate(leaf, lambda: image_of(leaf).sum())
-            _differentiate(pixels, lambda: _score(clip, pixels, target))
-
-        return bare
-
+        return lambda: _differentiate(pixels, lambda: _score(clip, pixels, target))
     rng = SampleRng.of(0, 1)
     if case.kind == "ours":
         condition = Condition(target, ("random",), clip.id, clip.name)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +43,8 @@ VIEWS = 2
 CANDIDATES = 10
 CURVE = (0, 5, 10, 20, 30, 40, 50)
 """Steps at which the curve against steps is read."""
-PER_VALUE, PER_PAIR = 4, 4
+CURVED = ("no_translator_m10", "full_m10")
+PER_VALUE, PER_PAIR = 2, 4
 SEEDS = {"ci": (0,), "full": (0, 1, 2)}
 
 
@@ -107,14 +107,7 @@ class AvatarsStudy:
             say=say,
         )
 
-    def latents(
-        self,
-        row: Row,
-        texts: Sequence[str],
-        *,
-        steps: int = STEPS,
-        **watched: Any,  # noqa: ANN401
-    ) -> Latents:
+    def latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None" = None) -> Latents:
         """A latent per text, as the row says."""
         condition = self.condition(texts)
         start = self.steering.start(
@@ -126,13 +119,20 @@ class AvatarsStudy:
         )
         if not row.refined:
             return start
+
+        def on_step(snapshot: Snapshot) -> None:
+            if watch is not None:
+                watch.read(start, snapshot.state.position, snapshot.state.step)
+
+        if watch is not None:
+            watch.read(start, start.values, 0)
         return self.steering.refined(
             start,
             self.energy(condition, VIEWS),
             langevin(inverse_temperature=INVERSE_TEMPERATURE),
             weights=adam(learning_rate=5e-3),
-            steps=steps,
-            **watched,
+            steps=STEPS,
+            on_step=on_step,
         )
 
     def condition(self, texts: Sequence[str]) -> Condition:
@@ -155,14 +155,16 @@ class AvatarsStudy:
     def rows(
         self, prompts: Sequence[Prompt], table: Mapping[str, Row] = ROWS
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and images of every row of the table."""
+        """Name, figures and images of every row of the table; some with their curves."""
         texts = [prompt.text for prompt in prompts]
         condition = self.condition(texts)
         for name, row in table.items():
             self.say(f"seed {self.seed}: {name}")
+            curve = _Curve(self, prompts) if name in CURVED else None
             begun = time.perf_counter()
-            images = self.steering.images(self.latents(row, texts))
-            seconds = time.perf_counter() - begun
+            latents = self.latents(row, texts, watch=curve)
+            images = self.steering.images(latents)
+            seconds = time.perf_counter() - begun - (curve.spent if curve else 0.0)
             seen = self.clip.embed(images.to(self.device)).cpu()
             near = torch.cosine_similarity(seen, condition.embedding, dim=1)
             figures = {
@@ -170,38 +172,26 @@ class AvatarsStudy:
                 "similarity": float(near.mean()),
                 "seconds": seconds,
             }
-            yield name, figures, images
+            yield name, figures | (curve.figures if curve else {}), images
 
-    def curve(self, row: Row, prompts: Sequence[Prompt]) -> dict[int, tuple[float, float]]:
-        """Steps to the share satisfied and the seconds since the start."""
-        found: dict[int, tuple[float, float]] = {}
-        spent, texts = 0.0, [prompt.text for prompt in prompts]
-        condition = self.condition(texts)
-        choice = self.energy(condition, 0)
-        begun = time.perf_counter()
-        start = self.steering.start(row.start, condition, energy=choice, candidates=row.candidates)
 
-        def read(values: Tensor) -> float:
-            return share(self.hits(self.steering.decoded(start, values), prompts))
+class _Curve:
+    """What the judge says along a refinement, and after how many seconds."""
 
-        def on_step(snapshot: Snapshot) -> None:
-            nonlocal spent
-            seconds = time.perf_counter() - begun - spent
-            if snapshot.state.step in CURVE:
-                since = time.perf_counter()
-                found[snapshot.state.step] = (read(snapshot.state.position), seconds)
-                spent += time.perf_counter() - since
+    def __init__(self, study: AvatarsStudy, prompts: Sequence[Prompt]) -> None:
+        self.study, self.prompts = study, prompts
+        self.figures: dict[str, float] = {}
+        self.begun, self.spent = time.perf_counter(), 0.0
 
-        found[0] = (read(start.values), time.perf_counter() - begun)
-        spent = time.perf_counter() - begun - found[0][1]
-        self.steering.refined(
-            start,
-            self.energy(condition, VIEWS),
-            langevin(inverse_temperature=INVERSE_TEMPERATURE),
-            steps=STEPS,
-            on_step=on_step,
-        )
-        return found
+    def read(self, latents: Latents, values: Tensor, step: int) -> None:
+        """Judges at the steps of the curve; the time that takes does not count."""
+        if step not in CURVE:
+            return
+        since = time.perf_counter()
+        images = self.study.steering.decoded(latents, values)
+        self.figures[f"after_{step}"] = share(self.study.hits(images, self.prompts))
+        self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
+        self.spent += time.perf_counter() - since
 
 
 def share(hits: Sequence[Mapping[str, bool]]) -> float:
@@ -244,11 +234,6 @@ def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> 
     if not full:
         return flat
     best = ROWS["full_m10"]
-    for name in ("no_translator_m10", "full_m10"):
-        study.say(f"seed {study.seed}: curve of {name}")
-        for step, (satisfied, seconds) in study.curve(ROWS[name], prompts).items():
-            flat[f"curve_{name}_{step}"] = satisfied
-            flat[f"curve_{name}_{step}_seconds"] = seconds
     study.say(f"seed {study.seed}: single values")
     singles = [one for one in single_values() for _ in range(PER_VALUE)]
     images = study.steering.images(study.latents(best, [one.text for one in singles]))
@@ -289,8 +274,8 @@ def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
 
 
 def _say_rest(flat: Mapping[str, float]) -> None:
-    for name in ("no_translator_m10", "full_m10"):
-        keys = [(step, f"curve_{name}_{step}") for step in CURVE]
+    for name in CURVED:
+        keys = [(step, f"{name}_after_{step}") for step in CURVE]
         points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
         print(f"satisfied after steps, {name}: {', '.join(points)}")
     kinds = {k: v for k, v in flat.items() if k.startswith("full_m10_of_") and "_sd" not in k}
