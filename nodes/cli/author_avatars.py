@@ -12,14 +12,16 @@ CLIP = "avatars CLIP (embedded)"
 JUDGE = "avatars judge (embedded)"
 REFERENCE = "avatars held out (embedded)"
 PER_PROMPT = 4
-STEPS, INVERSE_TEMPERATURE, CANDIDATES = 50, 1000.0, 10
-EVOLUTION = (0, 5, 10, 20, 30, 50)
+STEPS, INVERSE_TEMPERATURE, CANDIDATES = 100, 1000.0, 100
+NOISE = 0.5
+EVOLUTION = (0, 10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
     "processor, most of them the translator's training. The words that the small CLIP knows are "
-    "in the README; man, woman and person are neutral ones. The judge took no part in the "
+    "in the README; man, woman and person are neutral ones. *views* of **Energy CLIP** is 0: a "
+    "small CLIP of a small world needs none, a big one does. The judge took no part in the "
     "steering: its figure is the share of what the prompts state that it sees."
 )
 
@@ -40,7 +42,7 @@ class _Avatars(GraphBuilder):
 
     def energy(self, condition: Link) -> Link:
         """What is lowered."""
-        return self.add("EnergyCLIP", auxiliary=self.clip, condition=condition)
+        return self.add("EnergyCLIP", auxiliary=self.clip, condition=condition, views=0)
 
     def translator(self) -> Link:
         """Trained on the spot."""
@@ -48,9 +50,10 @@ class _Avatars(GraphBuilder):
             "TrainTranslator",
             generator=self.generator,
             auxiliary=self.clip,
-            pairs=10_000,
+            pairs=12_000,
             epochs=20,
             hidden=256,
+            condition_noise=NOISE,
         )
 
     def started(self, condition: Link, energy: Link | None, **inputs: object) -> Link:
@@ -91,15 +94,15 @@ def avatars_workflows() -> list[Shipped]:
         _text(
             "tr0n_avatars_translator_only",
             "TR0N: avatars by text, translator only",
-            "The ablation *no EC*: the best of ten that the translator draws, not refined.",
+            "The ablation *no EC*: the best of a hundred that the translator draws, not refined.",
             start=True,
             refine=False,
         ),
         _text(
             "tr0n_avatars_no_translator",
             "TR0N: avatars by text without translator",
-            "The ablation *no T*: Langevin dynamics from the best of ten samples of the prior. "
-            "Paper row t22.",
+            "The ablation *no T*: Langevin dynamics from the best of a hundred samples of the "
+            "prior. Paper row t22.",
             start=False,
             refine=True,
         ),
@@ -113,9 +116,9 @@ def avatars_workflows() -> list[Shipped]:
 
 _WHOLE = (
     "A VAE that has never seen a caption draws what you write. **Train Translator** learns which "
-    "latents give which CLIP embedding, **Translator Init** draws ten starts for every sample "
-    "and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of *prompts* is a "
-    "row of the picture. Paper rows t19, t29."
+    "latents give which CLIP embedding, **Translator Init** draws a hundred starts for every "
+    "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of *prompts* "
+    "is a row of the picture. Paper rows t19, t29."
 )
 
 
@@ -183,7 +186,7 @@ def _interpolation() -> Shipped:
 def _evolution() -> Shipped:
     name, title = "tr0n_avatars_evolution", "TR0N: how a sample evolves"
     says = (
-        "The same samples after 0, 5, 10, 20, 30 and 50 steps, a row each: the runs share their "
+        "The same samples after 0, 10, 25, 50, 75 and 100 steps, a row each: the runs share their "
         "random streams, so that each is the beginning of the next. Paper row t35 (figure 9)."
     )
     graph = _Avatars()

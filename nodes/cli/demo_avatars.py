@@ -17,7 +17,7 @@ from .reproduce_avatars import ROWS, AvatarsStudy, table
 __all__ = ["avatars"]
 
 PER_PROMPT = 4
-SHOWN = ("prior", "translator_only_m10", "no_translator_m10", "full_m10")
+SHOWN = ("prior", "translator_only_m100", "no_translator_m100", "full_m100")
 
 
 def avatars(out: Path, device: torch.device) -> None:
@@ -44,7 +44,7 @@ def avatars(out: Path, device: torch.device) -> None:
     print(table(flat, rows))
     print(
         "\nsatisfied: of all that the prompts state, what a judge sees that took no part in the "
-        "steering.\nsimilarity: cosine of the CLIP that steered. M = 10: the best of ten starts."
+        "steering.\nsimilarity: cosine of the CLIP that steered. m100: the best of 100 starts."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'avatars.json'}")
     print(f"Picture, a row per prompt: {picture}")

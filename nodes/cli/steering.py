@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunks import Chunking
+from ...core.chunks import Chunking, ChunkMode
 from ...core.conditions import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -40,6 +40,7 @@ class Steering:
         seed: of pairs, training, starts and noise.
         device: where the models are.
         say: told what is being done.
+        chunk: `fixed` repeats to the bit, `fast` sees as many samples at a time as fit.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Steering:
         seed: int,
         device: torch.device,
         say: Progress,
+        chunk: ChunkMode = "fixed",
     ) -> None:
         self.generator, self.auxiliary = generator, auxiliary
         self.seed, self.device, self.say = seed, device, say
-        self.chunking = Chunking.of("fixed", generator.image_size)
+        self.chunking = Chunking.of(chunk, generator.image_size)
         say(f"seed {seed}: {pairs} pairs, translator {' and '.join(kinds)}")
         drawn = synthetic_pairs(
             generator, auxiliary, pairs, seed=seed, chunking=self.chunking, device=device
