@@ -4,12 +4,14 @@
 
 Captions state one to all visible attributes; every image that satisfies a caption is a positive
 of it; the hard negatives are siblings of an image and near misses of a caption. Beside that, every
-value is told from the others of its attribute by its name alone. An interrupted run goes on from
+value is told from the others of its attribute by its name alone, and captions of two colours from
+themselves with the colours changed about. An interrupted run goes on from
 unfinished-clip.safetensors in FOLDER.
 """
 
 import argparse
 import math
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ from ..auxiliaries.word_clip import new_model as built
 from ..auxiliaries.word_clip import tokenizer as tokenizer_of
 from ..checkpoints import read
 from ..tokens import WordTokenizer
-from .avatar_words import UNSAID, Caption, caption, corrupted, said_alone
-from .avatars import ATTRIBUTES, constraint_matrix
+from .avatar_words import UNSAID, Caption, caption, corrupted, said_alone, worded
+from .avatars import ATTRIBUTES, constraint_matrix, visible
 from .avatars_data import Avatars, origin, split
 from .train_avatars_judge import IGNORED, visible_labels
 from .training_kit import Average, Clock, batches, descend, publish, set_rate
@@ -36,8 +38,16 @@ NAME = "avatars"
 PAIRS = 64
 RATE = 2e-3
 LARGEST_SCALE = math.log(100)
-NAMING = 6.0
-"""Weight of naming, whose loss is a mean over the attributes."""
+NAMING, BINDING = 6.0, 2.0
+"""Weights of naming, whose loss is a mean over the attributes, and of binding."""
+COLOURED = {
+    "hat_colour": ("top",),
+    "hair_colour": ("top",),
+    "clothes_colour": ("clothes",),
+    "facial_hair_colour": ("facial_hair",),
+    "background": (),
+}
+"""Attributes that are colours, and what bears them."""
 SAYABLE = {
     name: tuple(value for value in values if UNSAID.get(name) != value)
     for name, values in ATTRIBUTES.items()
@@ -125,11 +135,14 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
         texts, stated = captions_of(avatars, pick, words, tokens_of)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.encode_image(x.contiguous(memory_format=torch.channels_last))
-            said = model.encode_text(torch.cat([texts, names_of(words, tokens_of)]))
-        seen, (said, names) = seen.float(), said.float().split([len(texts), NAMES])
+            rows, swaps = swaps_of(avatars, pick, words, tokens_of)
+            said = model.encode_text(torch.cat([texts, names_of(words, tokens_of), swaps]))
+        seen = seen.float()
+        said, names, both = said.float().split([len(texts), NAMES, len(swaps)])
         loss, right = contrast(seen, said, model.logit_scale, satisfied(values[pick], stated))
         named = naming(seen, names, model.logit_scale, labels[pick])
-        loss = loss + NAMING * named
+        bound = binding(seen[rows], both, model.logit_scale)
+        loss = loss + NAMING * named + BINDING * bound
         descend(optimiser, loss, clip=1.0)
         with torch.no_grad():
             model.logit_scale.clamp_(max=LARGEST_SCALE)
@@ -137,6 +150,7 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
         figures = {
             "loss": loss.item(),
             "naming": named.item(),
+            "binding": bound.item(),
             "right": right,
             "scale": model.logit_scale.exp().item(),
         }
@@ -179,6 +193,46 @@ def naming(seen: Tensor, names: Tensor, scale: Tensor, labels: Tensor) -> Tensor
         wanted = torch.where(wanted < 0, IGNORED, wanted)
         losses.append(functional.cross_entropy(own, wanted, ignore_index=IGNORED))
     return torch.stack(losses).mean()
+
+
+def swaps_of(
+    avatars: Avatars, pick: Tensor, words: np.random.Generator, tokens_of: WordTokenizer
+) -> tuple[Tensor, Tensor]:
+    """Captions of two colours and their bearers, as they are and changed about.
+
+    Returns:
+        Places in the batch, and two captions' tokens for each: the true ones, then the others.
+    """
+    rows: list[int] = []
+    true: list[str] = []
+    swapped: list[str] = []
+    for row, number in enumerate(pick.tolist()):
+        avatar = avatars.avatar(number)
+        seen = visible(avatar)
+        able = [
+            (one, two)
+            for one, two in combinations([name for name in COLOURED if name in seen], 2)
+            if seen[one] != seen[two]
+            and seen[one] in ATTRIBUTES[two]
+            and seen[two] in ATTRIBUTES[one]
+        ]
+        if not able:
+            continue
+        one, two = able[int(words.integers(len(able)))]
+        bearers = {b: avatar[b] for n in (one, two) for b in COLOURED[n] if words.random() < 0.7}
+        rows.append(row)
+        for told, first, second in ((true, one, two), (swapped, two, one)):
+            stated = {one: avatar[first], two: avatar[second], **bearers}
+            told.append(worded(stated, avatar, words).text)
+    tokens = torch.stack([tokens_of.encode(text).tokens for text in (*true, *swapped)])
+    return torch.tensor(rows), tokens
+
+
+def binding(seen: Tensor, both: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of the true caption against the one whose colours changed places."""
+    true, swapped = functional.normalize(both, dim=1).chunk(2)
+    seen = functional.normalize(seen, dim=1)
+    return functional.softplus(scale.exp() * (seen * (swapped - true)).sum(1)).mean()
 
 
 def satisfied(values: Tensor, stated: Tensor) -> Tensor:

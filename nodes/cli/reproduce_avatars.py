@@ -68,12 +68,8 @@ class Row:
 
 ROWS: Mapping[str, Row] = {
     "prior": Row("prior", refined=False),
-    "prior_m100": Row("prior", CANDIDATES, refined=False),
-    "translator_only_m1": Row("mixture", refined=False),
     "translator_only_m100": Row("mixture", CANDIDATES, refined=False),
-    "no_translator_m1": Row("prior"),
     "no_translator_m100": Row("prior", CANDIDATES),
-    "full_m1": Row("mixture"),
     "full_m100": Row("mixture", CANDIDATES),
     "full_basis": Row("mixture", mode="basis"),
 }
