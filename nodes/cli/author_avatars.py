@@ -197,9 +197,11 @@ def _evolution() -> Shipped:
     for steps in EVOLUTION[1:]:
         later = graph.refined(start, energy, steps, f"{steps} steps")
         strip = graph.add("StackLatents", first=strip, second=later)
+        if steps == EVOLUTION[-1]:
+            graph.curves(later)
     images = graph.decoded(name, strip, 6)
     graph.judged(images, JUDGE, reference=REFERENCE)
-    return _shipped(name, title, says, graph.api, columns=1, shown=6, per_row=6)
+    return _shipped(name, title, says, graph.api, columns=1, shown=4, per_row=6)
 
 
 def _best_of_seeds() -> Shipped:

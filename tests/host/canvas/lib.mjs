@@ -113,8 +113,14 @@ class Canvas {
       .filter({ has: page.getByText(pack, { exact: true }) });
     await old.or(entry).first().click();
     await page.waitForTimeout(1500);
-    return page.locator(`${TEMPLATES} [data-testid^="template-workflow-"]`)
-      .evaluateAll(cards => cards.map(card => card.dataset.testid.slice(18)));
+    const cards = page.locator(`${TEMPLATES} [data-testid^="template-workflow-"]`);
+    // Long lists load more when their end comes into view.
+    for (let count = -1; count !== await cards.count();) {
+      count = await cards.count();
+      await cards.last().scrollIntoViewIfNeeded();
+      await page.waitForTimeout(1500);
+    }
+    return cards.evaluateAll(all => all.map(card => card.dataset.testid.slice(18)));
   }
 
   async load(name) {
