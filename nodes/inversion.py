@@ -112,8 +112,8 @@ class ImageToLatents(io.ComfyNode):
         return backbone == NO_BACKBONE or present(KIND, backbone)
 
     @classmethod
-    def fingerprint_inputs(cls, backbone: str) -> str:
-        """Runs again when the file changes."""
+    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
+        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
         return backbone if backbone == NO_BACKBONE else changed(KIND, backbone)
 
     @classmethod

@@ -92,8 +92,8 @@ class LoadAuxModel(io.ComfyNode):
         return present(KIND, file)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
+    def fingerprint_inputs(cls, file: str, **others: object) -> str:
+        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
         return changed(KIND, file)
 
     @classmethod
