@@ -53,6 +53,9 @@ class AvatarDecoder(nn.Module):
         widths: channels at 4, 8, 16, 32 and 64 pixels, multiples of 4.
     """
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(
         self, latent_dim: int = 64, widths: tuple[int, ...] = (224, 176, 112, 80, 32)
     ) -> None:

@@ -48,7 +48,8 @@ def train(images: Tensor, rng: Generator, clock: Clock) -> tuple[AvatarEncoder, 
     The logarithm is the optimal scale of a Laplace (Gaussian) likelihood, per pixel, so the KL
     term is divided by the number of values in an image.
     """
-    net = torch.nn.ModuleDict({"encoder": AvatarEncoder(), "decoder": AvatarDecoder()})
+    encoder, decoder = AvatarEncoder(), AvatarDecoder()
+    net = torch.nn.ModuleDict({"encoder": encoder, "decoder": decoder})
     initialise(net, rng)
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = Average(net, 0.9985)
@@ -60,12 +61,12 @@ def train(images: Tensor, rng: Generator, clock: Clock) -> tuple[AvatarEncoder, 
         set_rate(optimiser, RATE * clock.rate(warmup=0.02))
         x = images[next(picks)].float().div(255).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            mean, log_variance = net["encoder"](x)
+            mean, log_variance = encoder(x)
         mean, log_variance = mean.float(), log_variance.float().clamp(-12, 4)
         noise = torch.randn(mean.shape, generator=rng)
         latent = mean + (0.5 * log_variance).exp() * noise
         with torch.autocast("cpu", torch.bfloat16):
-            y = net["decoder"].decode(latent)
+            y = decoder.decode(latent)
         loss, figures = objective(x, y.float(), mean, log_variance, weight)
         descend(optimiser, loss, clip=1.0)
         average.update(net)

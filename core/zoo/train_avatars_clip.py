@@ -96,6 +96,12 @@ def new_model(rng: Generator) -> CLIP:
     return model
 
 
+def _side(model: CLIP) -> int:
+    side = model.visual.image_size
+    assert isinstance(side, int)
+    return side
+
+
 def tokenizer() -> WordTokenizer:
     """Of the configuration's words."""
     return tokenizer_of(named_config(NAME))
@@ -131,7 +137,7 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
         set_rate(optimiser, rate * clock.rate(warmup=0.03))
         first = next(picks) * 2
         pick = torch.stack([first, first + 1], 1).flatten()
-        x = augmented(images[pick].float().div(255), rng, model.visual.image_size)
+        x = augmented(images[pick].float().div(255), rng, _side(model))
         texts, stated = captions_of(avatars, pick, words, tokens_of)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.encode_image(x.contiguous(memory_format=torch.channels_last))
@@ -303,7 +309,7 @@ def retrieval(model: CLIP, held: Avatars) -> dict[str, Any]:
     words, tokens_of = np.random.default_rng(0), tokenizer()
     count = 1000
     x = torch.from_numpy(held.images[:count]).permute(0, 3, 1, 2).float().div(255)
-    size = model.visual.image_size
+    size = _side(model)
     x = functional.interpolate(x, size=(size, size), mode="bilinear") * 2 - 1
     seen = torch.cat([model.encode_image(part) for part in x.split(100)])
     full = [caption(held.avatar(i), words, 99) for i in range(count)]

@@ -16,6 +16,7 @@ from ...core.auxiliaries import load_auxiliary
 from ...core.rng import derive_seed
 from ...core.training import Training
 from ..images import grid
+from ..kinds import as_classifier
 from . import report
 from .faces import fetch
 from .steering import moved
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     generator, classifier = fetch(args.base)
     study = Study(
         moved(load_generator(generator), device),
-        moved(load_auxiliary(classifier), device),
+        moved(as_classifier(load_auxiliary(classifier)), device),
         pairs=PAIRS,
         training=Training(epochs=EPOCHS),
         kinds=("mixture",),

@@ -17,6 +17,7 @@ from ...core.auxiliaries import load_auxiliary
 from ...core.evaluation import evaluate
 from ...core.training import Training
 from ...core.zoo import catalogue
+from ..kinds import as_classifier
 from . import report
 from .steering import Progress, moved
 from .study import Setting, Study
@@ -59,8 +60,8 @@ class DigitsStudy:
 
     def __init__(self, seed: int, per_class: int, device: torch.device, say: Progress) -> None:
         path = catalogue.embedded
-        classifier = load_auxiliary(path("digits classifier (embedded)"))
-        self.judge = moved(load_auxiliary(path("digits judge (embedded)")), device)
+        classifier = as_classifier(load_auxiliary(path("digits classifier (embedded)")))
+        self.judge = moved(as_classifier(load_auxiliary(path("digits judge (embedded)"))), device)
         self.study = Study(
             moved(load_generator(path("digits (embedded)")), device),
             moved(classifier, device),
