@@ -180,7 +180,7 @@ def _interpolation() -> Shipped:
     graph.curves(latents)
     images = graph.decoded(name, latents, FRAMES)
     graph.judged(images, JUDGE, reference=REFERENCE)
-    return _shipped(name, title, says, graph.api, columns=2, shown=4, per_row=4)
+    return _shipped(name, title, says, graph.api, columns=1, shown=4, per_row=4)
 
 
 def _evolution() -> Shipped:
@@ -220,7 +220,7 @@ def _best_of_seeds() -> Shipped:
     graph.curves(latents)
     images = graph.decoded(name, latents, 4)
     graph.judged(images, JUDGE, condition=condition)
-    return _shipped(name, title, says, graph.api, columns=2, shown=2, per_row=2)
+    return _shipped(name, title, says, graph.api, columns=1, shown=2, per_row=2)
 
 
 def _image_to_latents() -> Shipped:
@@ -238,7 +238,7 @@ def _image_to_latents() -> Shipped:
     )
     images = graph.decoded(name, latents, 4)
     graph.judged(images, JUDGE, reference=REFERENCE)
-    return _shipped(name, title, says, graph.api, columns=2, shown=4, per_row=4)
+    return _shipped(name, title, says, graph.api, columns=1, shown=4, per_row=4)
 
 
 def _shipped(

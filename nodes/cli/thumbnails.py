@@ -27,7 +27,7 @@ def thumbnail(shipped: Shipped, path: Path) -> int:
     Returns:
         The size of the file in bytes.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     from ..images import from_host, grid
 
@@ -39,7 +39,8 @@ def thumbnail(shipped: Shipped, path: Path) -> int:
     # The first rows in the left column.
     tiles = rows.unflatten(0, (shipped.columns, -1)).movedim(1, 0).flatten(0, 2)
     picture = grid(tiles, shipped.columns * shipped.shown)
-    picture = picture.resize(_SIZE, Image.Resampling.LANCZOS)
+    # Padded, never stretched.
+    picture = ImageOps.pad(picture, _SIZE, Image.Resampling.LANCZOS, color="white")
     grey = "digits" in shipped.name
     quality = _GREY_QUALITY if grey else _COLOUR_QUALITY
     picture.convert("L" if grey else "RGB").save(path, "JPEG", quality=quality, optimize=True)
