@@ -3,20 +3,22 @@
     python -m latentsteer.core.zoo.train_avatars_clip --data FOLDER [--minutes 45] [--out DIR]
 
 Captions state one to all visible attributes; every image that satisfies a caption is a positive
-of it; the hard negatives are siblings of an image and near misses of a caption. Beside that, every
-value is told from the others of its attribute by its name alone, and captions of two colours from
-themselves with the colours changed about. An interrupted run goes on from
-unfinished-clip.safetensors in FOLDER.
+of it; the hard negatives are siblings of an image, neighbours that have two values in common with
+it, and near misses of a caption. Beside that, every value is told from the others of its attribute
+by its name alone, and captions of two colours from themselves with the colours changed about. An
+interrupted run goes on from unfinished-clip.safetensors in FOLDER.
 """
 
 import argparse
 import math
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from open_clip.model import CLIP
 from torch import Generator, Tensor
 from torch.nn import functional
@@ -30,13 +32,17 @@ from .avatar_words import UNSAID, Caption, caption, corrupted, said_alone, worde
 from .avatars import ATTRIBUTES, constraint_matrix, visible
 from .avatars_data import Avatars, origin, split
 from .train_avatars_judge import IGNORED, visible_labels
-from .training_kit import Average, Clock, batches, descend, publish, set_rate
+from .training_kit import Average, Clock, descend, publish, set_rate
 
 HERE = Path(__file__).parent
 NAME = "avatars"
 """Of the configuration in `core/auxiliaries/configs`."""
 PAIRS = 64
 RATE = 2e-3
+GROUPS = 4
+"""Of pairs in a batch that have two values in common."""
+FEW = 5
+"""Most values in half of the captions; the others have any number."""
 LARGEST_SCALE = math.log(100)
 NAMING, BINDING = 6.0, 2.0
 """Weights of naming, whose loss is a mean over the attributes, and of binding."""
@@ -131,7 +137,7 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
     images = torch.from_numpy(avatars.images).permute(0, 3, 1, 2)
     values, labels = torch.from_numpy(avatars.values), visible_labels(avatars)
     tokens_of = tokenizer()
-    picks = batches(len(images) // 2, PAIRS, rng)
+    picks = alike(avatars.values[::2], words)
     clock.resume(net=model, average=average.net, optimiser=optimiser)
     while clock.running():
         set_rate(optimiser, rate * clock.rate(warmup=0.03))
@@ -164,13 +170,40 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
     return average.net.half().float().eval()
 
 
+def alike(values: NDArray[np.int8], words: np.random.Generator) -> Iterator[Tensor]:
+    """Numbers of `PAIRS` pairs for ever, in `GROUPS` whose avatars have two values in common.
+
+    In half of the groups those are the top and its colour. Of avatars drawn at random a caption
+    finds its own by the largest thing that it states; among such neighbours it has to mean the
+    shirt as well as the hat.
+
+    Args:
+        values: (pairs, attributes), of the first of every pair.
+        words: the random stream.
+    """
+    names, size = list(ATTRIBUTES), PAIRS // GROUPS
+    while True:
+        parts: list[NDArray[np.int64]] = []
+        for _ in range(GROUPS):
+            anchor = values[int(words.integers(len(values)))]
+            stated = {n: ATTRIBUTES[n][int(v)] for n, v in zip(names, anchor, strict=True)}
+            seen = list(visible(stated))
+            shared = [n for n in ("top", "hat_colour", "hair_colour") if n in seen]
+            if len(shared) < 2 or words.random() < 0.5:
+                shared = [str(n) for n in words.choice(seen, size=2, replace=False)]
+            columns = [names.index(name) for name in shared]
+            found = np.flatnonzero((values[:, columns] == anchor[columns]).all(axis=1))
+            parts.append(words.choice(found, size=size, replace=len(found) < size))
+        yield torch.from_numpy(np.concatenate(parts))
+
+
 def captions_of(
     avatars: Avatars, pick: Tensor, words: np.random.Generator, tokens_of: WordTokenizer
 ) -> tuple[Tensor, Tensor]:
     """A caption of every avatar, then a near miss of every caption; tokens and constraints."""
     most = len(ATTRIBUTES)
     true = [
-        caption(avatars.avatar(i), words, most if words.random() < 0.5 else 3)
+        caption(avatars.avatar(i), words, most if words.random() < 0.5 else FEW)
         for i in pick.tolist()
     ]
     captions: list[Caption] = [*true, *(corrupted(one, words) for one in true)]
