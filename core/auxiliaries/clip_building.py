@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
+from .class_token import read_class_token_alone
 from .sequence_first import hold_sequence_first
 
 __all__ = ["architectures", "build", "configuration", "image_side", "stages_of"]
@@ -49,7 +50,8 @@ def configuration(name: str) -> Config:
 def build(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module:
     """An untrained model in float32; the global random state is left as it was.
 
-    Its image tower runs places first (see `sequence_first`): the same numbers, sooner.
+    Its image tower runs places first (see `sequence_first`), and its last block at the class token
+    alone (see `class_token`): the same numbers, sooner.
 
     Args:
         config: `embed_dim`, `vision_cfg`, `text_cfg` and what else open_clip's constructors take.
@@ -78,6 +80,7 @@ def build(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module
     with torch.random.fork_rng(devices=[]), torch.device(device):
         model = kind(**parts, quick_gelu=quick_gelu)
     hold_sequence_first(model.visual)
+    read_class_token_alone(model.visual)
     return model
 
 

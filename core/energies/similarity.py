@@ -41,8 +41,8 @@ Scores: TypeAlias = Callable[[Images4, int], Float[Tensor, " batch"]]
 
 BIG = 20_000_000
 """Numbers in a network from which half the bits save more time than the conversions cost."""
-TEN_VIEWS = 10 * 100_000_000 * 224**2
-"""Ten views of a ViT-B/32, counted as numbers in the network times pixels of its images."""
+TEN_VIEWS = 10 * 88_000_000 * 224**2
+"""Ten views of a ViT-B/32 in fp32, counted as numbers in the network times pixels of images."""
 MOST_AT_ONCE = 64
 
 
@@ -72,7 +72,7 @@ def similarity(
         resize_ratio: `sample` for one ratio for all views of an image at one evaluation, as the
             released code; `view` for one each.
         chunk: views that the network sees at a time, whatever image they are of; 0 for as many as
-            need about the memory of ten views of a ViT-B/32.
+            need about the memory of ten views of a ViT-B/32 in fp32.
         precision: of the CLIP. `auto` is bf16 for networks of 20 million numbers or more where
             the device computes in it, else fp32. Cosines are taken in fp32 or better always.
         device: that the energy will be evaluated on, for `auto`; the CLIP's if None.
@@ -90,8 +90,8 @@ def similarity(
         raise InvalidInput(f"{chunk} views at a time; expected 0 (automatic) or more.")
     on = checked_operations(operations)
     ratio = checked_ratio(resize_ratio)
-    at_once = chunk or automatic_chunk(clip)
     chosen = automatic_precision(clip, device) if precision == "auto" else precision
+    at_once = chunk or automatic_chunk(clip, chosen)
     seeing = clip.in_precision(chosen)
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
@@ -136,9 +136,15 @@ def automatic_precision(clip: Clip, device: torch.device | None = None) -> Preci
     return "bf16" if device.type == "cpu" and native() else "fp32"
 
 
-def automatic_chunk(clip: Clip) -> int:
-    """How many views need about the memory of ten of a ViT-B/32; from 1 to 64."""
-    return max(1, min(MOST_AT_ONCE, round(TEN_VIEWS / (_numbers(clip) * clip.image_size**2))))
+def automatic_chunk(clip: Clip, precision: Precision = "fp32") -> int:
+    """How many views need about the memory of ten of a ViT-B/32 in fp32; from 1 to 64.
+
+    Args:
+        clip: the CLIP.
+        precision: that it computes in; numbers of half the bits leave room for twice the views.
+    """
+    room = TEN_VIEWS if precision == "fp32" else 2 * TEN_VIEWS
+    return max(1, min(MOST_AT_ONCE, round(room / (_numbers(clip) * clip.image_size**2))))
 
 
 def _numbers(clip: Clip) -> int:

@@ -14,7 +14,7 @@ ACTIVATIONS = {
 
 
 class Attention(nn.Module):
-    """Self-attention of `heads` heads."""
+    """Self-attention of `heads` heads, to the tokens that ask from all."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -24,10 +24,14 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, asking: Tensor) -> Tensor:
         query, key, value = (
-            projection(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
+            projection(tokens).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for projection, tokens in (
+                (self.q_proj, asking),
+                (self.k_proj, x),
+                (self.v_proj, x),
+            )
         )
         seen = functional.scaled_dot_product_attention(query, key, value)
         return self.out_proj(seen.transpose(1, 2).flatten(2))
@@ -56,9 +60,11 @@ class Layer(nn.Module):
         self.layer_norm2 = nn.LayerNorm(width)
         self.mlp = Perceptron(width, hidden, activation)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, places: int | None = None) -> Tensor:
+        """The tokens of the first places, or of all."""
+        normed = self.layer_norm1(x)
         # Not in place: gradients need what went in.
-        x = x + self.self_attn(self.layer_norm1(x))
+        x = x[:, :places] + self.self_attn(normed, normed[:, :places])
         return x + self.mlp(self.layer_norm2(x))
 
 
@@ -101,8 +107,11 @@ class VisionModel(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.pre_layrnorm(self.embeddings(pixels))
-        for layer in self.encoder["layers"]:
+        *layers, last = self.encoder["layers"]
+        for layer in layers:
             x = layer(x)
+        # Nothing but the class token is read.
+        x = last(x, places=1)
         return self.post_layernorm(x[:, 0])
 
 

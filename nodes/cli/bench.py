@@ -2,12 +2,14 @@
 
 import gc
 import multiprocessing
+import os
 import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -49,7 +51,10 @@ class Check:
 
 
 def medians(
-    cases: Mapping[str, Step], repeats: int, warm: Collection[str] = ()
+    cases: Mapping[str, Step],
+    repeats: int,
+    warm: Collection[str] = (),
+    seldom: Collection[str] = (),
 ) -> dict[str, float]:
     """Seconds of every case, the median of `repeats` rounds of all of them.
 
@@ -60,12 +65,16 @@ def medians(
         cases: to measure, by name.
         repeats: rounds; of three the median leaves out one that is slow as it is the first.
         warm: names of cases to run once before, unmeasured.
+        seldom: names of cases that are in the first round and in every third one after it: those
+            that take long and need not be known so well.
     """
     for name in warm:
         cases[name]()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(repeats):
+    for number in range(repeats):
         for name, step in cases.items():
+            if number % 3 and name in seldom:
+                continue
             begun = time.perf_counter()
             step()
             seconds[name].append(time.perf_counter() - begun)
@@ -75,11 +84,25 @@ def medians(
 def peak_memory(prepare: Prepare) -> int:
     """Bytes that a step adds at its peak to what the process held after its warm-up.
 
-    It is measured in a fresh process with this one's number of threads.
+    It is measured in a fresh process with this one's number of threads. The allocator of glibc
+    hands back there what is freed: what it would keep, a third more and by chance, is not needed.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17))
+    with frugal, ProcessPoolExecutor(1, mp_context=spawn) as pool:
         return pool.submit(_peak, prepare, torch.get_num_threads()).result()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """What processes that are started meanwhile find in their environment."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def allocating(megabytes: int) -> tuple[Step, Step]:

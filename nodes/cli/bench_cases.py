@@ -39,8 +39,9 @@ class Case:
     """One cell of a table.
 
     Attributes:
-        kind: `ours`; `bare`, the CLIP forward and backward on ready pixels; `straightforward`,
-            all views at full size in one graph; `generator`, its forward and backward alone.
+        kind: `ours`; `bare`, open_clip's CLIP forward and backward on ready pixels;
+            `straightforward`, all views at full size in one graph; `generator`, its forward and
+            backward alone.
         side: of the images.
         views: of each.
         precision: of the CLIP.
@@ -57,14 +58,20 @@ class Case:
 
 
 @cache
-def random_clip(size: Size) -> Clip:
-    """open_clip's image encoder with random weights.
+def random_clip(size: Size, *, whole: bool = False) -> Clip:
+    """open_clip's image encoder with random weights, as the loader makes it.
+
+    Args:
+        size: of the network.
+        whole: its last block at every place, as open_clip has it; the loader's at the class token.
 
     Raises:
         InvalidInput: open_clip is not installed.
     """
     if not architectures():
         raise InvalidInput("The benchmark needs open_clip: pip install open_clip_torch.")
+    from open_clip.transformer import ResidualAttentionBlock
+
     config = configuration("ViT-B-32")
     vision, embed_dim = dict(config["vision_cfg"]), int(config["embed_dim"])
     if size == "tiny":
@@ -74,6 +81,8 @@ def random_clip(size: Size) -> Clip:
     parts = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": NO_TEXT}
     network: Any = build(parts, quick_gelu=False)
     network = network.visual.eval().requires_grad_(False)
+    if whole:
+        network.transformer.resblocks[-1].__class__ = ResidualAttentionBlock
     return Clip(
         name=f"{size} of random weights",
         id="random",
@@ -105,7 +114,7 @@ def step_of(case: Case) -> Step:
     leaf, image_of = _leaf(case)
     if case.kind == "generator":
         return lambda: _differentiate(leaf, lambda: image_of(leaf).sum())
-    clip = random_clip(case.clip).in_precision(case.precision)
+    clip = random_clip(case.clip, whole=case.kind != "ours").in_precision(case.precision)
     target = torch.randn(1, clip.embed_dim)
     if case.kind == "bare":
         pixels = torch.randn(case.views, 3, clip.image_size, clip.image_size).requires_grad_()

@@ -32,6 +32,8 @@ FASTER = {
 }
 LESS_MEMORY = {512: 1 / 4, 1024: 1 / 6}
 MORE_VIEWS = 1.1
+STEPS = 3
+"""Repeats of the step table, which has no required lines."""
 MEGABYTE = 1 << 20
 
 
@@ -46,7 +48,7 @@ class Plan:
         few_and_many: numbers of views whose memory is compared, at the first of these sides.
         views: of everything else.
         generators: of the step table; the sides of their images are among those above.
-        repeats: of every timing.
+        repeats: of the timings of the energy table.
     """
 
     clip: Size
@@ -59,7 +61,7 @@ class Plan:
 
 
 FULL = Plan("ViT-B/32", (256, 512, 1024), (512, 1024), (20, 200), 50,
-            ("BigGAN-512", "StyleGAN2-1024"), 3)  # fmt: skip
+            ("BigGAN-512", "StyleGAN2-1024"), 7)  # fmt: skip
 QUICK = Plan("tiny", (32, 64), (64,), None, 6, ("tiny-32",), 1)
 
 _Cases = dict[str, Case]
@@ -82,13 +84,14 @@ def run(args: argparse.Namespace) -> int:
     flat |= _memory(plan)
     for side in plan.sides:
         steps = {k: step_of(c) for k, c in energy_cases(plan, side).items()}
-        # The straightforward form takes long, and its margins are wide: no run to warm up.
-        found = medians(steps, plan.repeats, warm=("ours_fp32", "ours_bf16"))
+        # The straightforward form takes long, and its margins are wide.
+        plain = ("straightforward_fp32",)
+        found = medians(steps, plan.repeats, warm=steps.keys() - plain, seldom=plain)
         flat |= {f"energy_{side}_{name}_seconds": value for name, value in found.items()}
         print(_row(f"{side} px", found), flush=True)
     for name in plan.generators:
         steps = {k: step_of(c) for k, c in _steps(plan, name).items()}
-        found = medians(steps, plan.repeats, warm=("generator_fp32",))
+        found = medians(steps, min(plan.repeats, STEPS), warm=("generator_fp32",))
         for precision in PRECISIONS:
             # One after the other, and the CLIP does not know where its pixels are from.
             clip = flat[f"energy_{GENERATORS[name][0]}_bare_{precision}_seconds"]

@@ -64,6 +64,13 @@ def test_rounds_are_interleaved_after_what_is_warmed_up():
     assert set(found) == {"a", "b"}
 
 
+def test_cases_that_are_seldom_wanted_take_every_third_round():
+    order = []
+    steps = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    medians(steps, 5, seldom=("b",))
+    assert "".join(order) == "abaaaba"
+
+
 def test_peak_memory_is_what_a_step_adds():
     found = peak_memory(partial(allocating, 200)) >> 20
     assert 190 <= found <= 240

@@ -196,7 +196,8 @@ def test_big_networks_are_halved_where_the_processor_can(monkeypatch):
 
 
 def test_bigger_networks_see_fewer_views_at_a_time():
-    assert automatic_chunk(of_size(100_000_000, 224)) == 10
+    assert automatic_chunk(of_size(88_000_000, 224)) == 10
+    assert automatic_chunk(of_size(88_000_000, 224), "bf16") == 20
     assert automatic_chunk(of_size(428_000_000, 336)) == 1
     assert automatic_chunk(of_size(4_000_000_000, 448)) == 1
     assert automatic_chunk(toy_clip()) == 64
