@@ -16,7 +16,14 @@ from .load import changed, find, present
 from .sockets import AUXILIARY
 from .widgets import advanced
 
-__all__ = ["NODES", "NO_BACKBONE", "backbone", "compared_by", "comparer"]
+__all__ = [
+    "NODES",
+    "backbone",
+    "backbone_changed",
+    "backbone_present",
+    "compared_by",
+    "comparer",
+]
 
 NO_BACKBONE = "none"
 KIND = "latentsteer_aux"
@@ -35,6 +42,16 @@ def backbone() -> io.Combo.Input:
             "the CLIP's features, or by pixels.",
         )
     )
+
+
+def backbone_present(name: str) -> bool | str:
+    """Whether the backbone can be loaded, or the sentence that says why not."""
+    return name == NO_BACKBONE or present(KIND, name)
+
+
+def backbone_changed(name: str) -> str:
+    """What changes when the backbone or its file does."""
+    return name if name == NO_BACKBONE else changed(KIND, name)
 
 
 def comparer() -> io.Input:
@@ -98,12 +115,12 @@ class EnergyPerceptual(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
         """Our own message for a missing file, on every host."""
-        return backbone == NO_BACKBONE or present(KIND, backbone)
+        return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
         """Runs again when the file changes. The host gives all inputs; an error counts as new."""
-        return backbone if backbone == NO_BACKBONE else changed(KIND, backbone)
+        return backbone_changed(backbone)
 
     @classmethod
     def execute(

@@ -13,11 +13,16 @@ from ..core.latents import Latents
 from ..core.refine.rules import adam
 from ..core.refine.trace import Trace
 from ..core.rng import SampleRng
-from .energy_perceptual import KIND, NO_BACKBONE, backbone, compared_by, comparer
+from .energy_perceptual import (
+    backbone,
+    backbone_changed,
+    backbone_present,
+    compared_by,
+    comparer,
+)
 from .energy_widgets import weight as weighting
 from .host import autograd, host, io, ordinary, running
 from .images import from_host
-from .load import changed, present
 from .refining import outputs, preview_every, run
 from .sockets import GENERATOR, LATENTS
 from .widgets import advanced, chunk, seed
@@ -109,12 +114,12 @@ class ImageToLatents(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
         """Our own message for a missing file, on every host."""
-        return backbone == NO_BACKBONE or present(KIND, backbone)
+        return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
         """Runs again when the file changes. The host gives all inputs; an error counts as new."""
-        return backbone if backbone == NO_BACKBONE else changed(KIND, backbone)
+        return backbone_changed(backbone)
 
     @classmethod
     def execute(

@@ -118,7 +118,8 @@ _WHOLE = (
     "A VAE that has never seen a caption draws what you write. **Train Translator** learns which "
     "latents give which CLIP embedding, **Translator Init** draws a hundred starts for every "
     "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of *prompts* "
-    "is a row of the picture. Paper rows t19, t29."
+    "is a row of the picture. More *candidates* are surer: the figures in the README are of 400. "
+    "Paper rows t19, t29."
 )
 
 

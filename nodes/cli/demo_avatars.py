@@ -12,12 +12,12 @@ from ...core.zoo.avatar_captions import PROMPTS, Prompt
 from ...core.zoo.avatar_words import stated_in
 from ..images import grid
 from . import report
-from .reproduce_avatars import ROWS, AvatarsStudy, table
+from .reproduce_avatars import CANDIDATES, ROWS, AvatarsStudy, table
 
 __all__ = ["avatars"]
 
 PER_PROMPT = 4
-SHOWN = ("prior", "translator_only_m100", "no_translator_m100", "full_m100")
+SHOWN = ("prior", "translator_only", "no_translator", "full")
 
 
 def avatars(out: Path, device: torch.device) -> None:
@@ -44,7 +44,8 @@ def avatars(out: Path, device: torch.device) -> None:
     print(table(flat, rows))
     print(
         "\nsatisfied: of all that the prompts state, what a judge sees that took no part in the "
-        "steering.\nsimilarity: cosine of the CLIP that steered. m100: the best of 100 starts."
+        "steering.\nsimilarity: cosine of the CLIP that steered. All but the prior: the best of "
+        f"{CANDIDATES} starts."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'avatars.json'}")
     print(f"Picture, a row per prompt: {picture}")

@@ -41,10 +41,13 @@ STEPS = 100
 INVERSE_TEMPERATURE = 1000.0
 VIEWS = 0
 """Of the energy: in this small world the image itself does as well as random views of it."""
-CANDIDATES = 100
+CANDIDATES = 400
+PRIOR_SAMPLES = 20
+"""Of the prior for each caption: one alone leaves its share uncertain by three hundredths."""
 CURVE = (0, 5, 10, 25, 50, 75, 100)
 """Steps at which the curve against steps is read."""
-CURVED = ("no_translator_m100", "full_m100")
+CURVED = ("no_translator", "full")
+BY_ATTRIBUTE = "full_of_"
 PER_VALUE, PER_PAIR = 1, 4
 SEEDS = {"ci": (0,), "full": (0, 1, 2)}
 
@@ -56,21 +59,23 @@ class Row:
     Attributes:
         start: prior or mixture.
         candidates: M.
+        samples: for each caption.
         refined: whether the energy is lowered.
         mode: of the translator; `basis` refines its weights and means, eq. (5).
     """
 
     start: str
     candidates: int = 1
+    samples: int = 1
     refined: bool = True
     mode: str = "sample"
 
 
 ROWS: Mapping[str, Row] = {
-    "prior": Row("prior", refined=False),
-    "translator_only_m100": Row("mixture", CANDIDATES, refined=False),
-    "no_translator_m100": Row("prior", CANDIDATES),
-    "full_m100": Row("mixture", CANDIDATES),
+    "prior": Row("prior", samples=PRIOR_SAMPLES, refined=False),
+    "translator_only": Row("mixture", CANDIDATES, refined=False),
+    "no_translator": Row("prior", CANDIDATES),
+    "full": Row("mixture", CANDIDATES),
     "full_basis": Row("mixture", mode="basis"),
 }
 
@@ -153,12 +158,13 @@ class AvatarsStudy:
     def rows(
         self, prompts: Sequence[Prompt], table: Mapping[str, Row] = ROWS
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and images of every row of the table; some with their curves."""
-        texts = [prompt.text for prompt in prompts]
-        condition = self.condition(texts)
+        """Name, figures and an image per prompt of every row of the table; some with curves."""
         for name, row in table.items():
             self.say(f"seed {self.seed}: {name}")
-            curve = _Curve(self, prompts) if name in CURVED else None
+            asked = [prompt for prompt in prompts for _ in range(row.samples)]
+            texts = [prompt.text for prompt in asked]
+            condition = self.condition(texts)
+            curve = _Curve(self, asked) if name in CURVED else None
             begun = time.perf_counter()
             latents = self.latents(row, texts, watch=curve)
             images = self.steering.images(latents)
@@ -166,11 +172,11 @@ class AvatarsStudy:
             seen = self.clip.embed(images.to(self.device)).cpu()
             near = torch.cosine_similarity(seen, condition.embedding, dim=1)
             figures = {
-                "satisfied": share(self.hits(images, prompts)),
+                "satisfied": share(self.hits(images, asked)),
                 "similarity": float(near.mean()),
-                "seconds": seconds,
+                "seconds": seconds / row.samples,
             }
-            yield name, figures | (curve.figures if curve else {}), images
+            yield name, figures | (curve.figures if curve else {}), images[:: row.samples]
 
 
 class _Curve:
@@ -227,11 +233,11 @@ def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> 
     flat: dict[str, float] = {}
     for name, figures, images in study.rows(prompts):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
-        if name == "full_m100":
+        if name == "full":
             flat |= _by_attribute(study.hits(images, prompts))
     if not full:
         return flat
-    best = ROWS["full_m100"]
+    best = ROWS["full"]
     study.say(f"seed {study.seed}: single values")
     singles = [one for one in single_values() for _ in range(PER_VALUE)]
     images = study.steering.images(study.latents(best, [one.text for one in singles]))
@@ -251,7 +257,7 @@ def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> 
 def _by_attribute(hits: Sequence[Mapping[str, bool]]) -> dict[str, float]:
     names = sorted({name for one in hits for name in one})
     return {
-        f"full_m100_of_{name}": statistics.fmean(one[name] for one in hits if name in one)
+        BY_ATTRIBUTE + name: statistics.fmean(one[name] for one in hits if name in one)
         for name in names
     }
 
@@ -276,7 +282,8 @@ def _say_rest(flat: Mapping[str, float]) -> None:
         keys = [(step, f"{name}_after_{step}") for step in CURVE]
         points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
         print(f"satisfied after steps, {name}: {', '.join(points)}")
-    kinds = {k: v for k, v in flat.items() if k.startswith("full_m100_of_") and "_sd" not in k}
-    print("by attribute: " + ", ".join(f"{k[13:]} {v:.2f}" for k, v in kinds.items()))
+    kinds = {k: v for k, v in flat.items() if k.startswith(BY_ATTRIBUTE) and "_sd" not in k}
+    told = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
+    print("by attribute: " + ", ".join(told))
     print(f"single values, mean: {flat['single_mean']:.3f}")
     print(f"hat and shirt both right: {flat['pairs_both_right']:.3f}")
