@@ -41,8 +41,10 @@ Scores: TypeAlias = Callable[[Images4, int], Float[Tensor, " batch"]]
 
 BIG = 20_000_000
 """Numbers in a network from which half the bits save more time than the conversions cost."""
-TEN_VIEWS = 10 * 88_000_000 * 224**2
-"""Ten views of a ViT-B/32 in fp32, counted as numbers in the network times pixels of images."""
+ROOM = {
+    precision: views * 88_000_000 * 224**2 for precision, views in (("fp32", 13), ("bf16", 20))
+}
+"""Views of a ViT-B/32 at a time, counted as numbers in the network times pixels of images."""
 MOST_AT_ONCE = 64
 
 
@@ -72,7 +74,7 @@ def similarity(
         resize_ratio: `sample` for one ratio for all views of an image at one evaluation, as the
             released code; `view` for one each.
         chunk: views that the network sees at a time, whatever image they are of; 0 for as many as
-            need about the memory of ten views of a ViT-B/32 in fp32.
+            need about the memory of thirteen views of a ViT-B/32 in fp32.
         precision: of the CLIP. `auto` is bf16 for networks of 20 million numbers or more where
             the device computes in it, else fp32. Cosines are taken in fp32 or better always.
         device: that the energy will be evaluated on, for `auto`; the CLIP's if None.
@@ -137,14 +139,14 @@ def automatic_precision(clip: Clip, device: torch.device | None = None) -> Preci
 
 
 def automatic_chunk(clip: Clip, precision: Precision = "fp32") -> int:
-    """How many views need about the memory of ten of a ViT-B/32 in fp32; from 1 to 64.
+    """How many views need the memory of 13 of a ViT-B/32 in fp32, or of 20 in bf16; 1 to 64.
 
     Args:
         clip: the CLIP.
-        precision: that it computes in; numbers of half the bits leave room for twice the views.
+        precision: that it computes in.
     """
-    room = TEN_VIEWS if precision == "fp32" else 2 * TEN_VIEWS
-    return max(1, min(MOST_AT_ONCE, round(room / (_numbers(clip) * clip.image_size**2))))
+    fitting = round(ROOM[precision] / (_numbers(clip) * clip.image_size**2))
+    return max(1, min(MOST_AT_ONCE, fitting))
 
 
 def _numbers(clip: Clip) -> int:
@@ -162,18 +164,17 @@ _Part: TypeAlias = tuple[range, int, int]
 def _parts(batch: int, views: int, at_once: int) -> Iterator[_Part]:
     """All views of a few images, or a few views of one: nothing depends on the batch.
 
-    The images are a power of two, which divides the 8 of fixed chunks: parts are alike then. The
-    views of one image are shared out evenly.
+    The images are a power of two, which divides the 8 of fixed chunks: parts are alike then. Of
+    the parts of one image all but the last are full: the memory does not depend on their number.
     """
     if at_once >= 2 * views:
         several = 1 << ((at_once // views).bit_length() - 1)
         for first in range(0, batch, several):
             yield range(first, min(first + several, batch)), 0, views
         return
-    count = -(-views // at_once)
     for row in range(batch):
-        for number in range(count):
-            yield range(row, row + 1), number * views // count, (number + 1) * views // count
+        for first in range(0, views, at_once):
+            yield range(row, row + 1), first, min(first + at_once, views)
 
 
 def _scores(
