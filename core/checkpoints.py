@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,19 +11,26 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from .errors import CheckpointError
+from .file_kinds import SUFFIXES, Kind, kind_of
 from .files import replacing
-from .torch_zip import is_script, read_tensors
+from .foreign_files import damage, open_foreign
+from .inert_records import Refused
+from .model_folders import read_folder
+from .tensor_views import refuse_unfinite
+from .torch_zip import is_script
 
 __all__ = ["SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
 
 METADATA_KEY = "latentsteer"
-TORCH_SUFFIXES = frozenset({".pth", ".pt", ".bin", ".tar", ".ckpt"})
-"""What torch.save is told to write to."""
-SUFFIXES = TORCH_SUFFIXES | {".safetensors"}
-"""File names that `read` opens. The other pickles of the official releases follow."""
+SUM_KEY = "crc32"
+"""In the configuration: of names, dtypes, shapes, numbers and all else that is configured.
+
+Safetensors itself has no check sum.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,13 @@ class Checkpoint:
     Attributes:
         path: where it was read from.
         tensors: name to tensor, on the CPU, in the dtype of the file.
-        config: the JSON object that rebuilds it, where the file carries one of ours; else empty.
-        sha256: of the file's bytes.
+        config: a JSON object. Of our own files what rebuilds the model. Of others `modules`
+            (class, attributes and constructor arguments of pickled modules, by their paths),
+            `values` (all else that is no tensor, nested as in the file) and, of a folder,
+            `folder` (its config.json); empty where a file has none of them.
+        sha256: of the file's bytes; of a folder, of its weights and its configuration.
         script: whether it is a TorchScript archive, as OpenAI's CLIPs are.
+        options: what the user chose beside the file, by name; only what differs from "auto".
     """
 
     path: Path
@@ -42,32 +54,59 @@ class Checkpoint:
     sha256: str
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     script: bool = False
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def read(path: str | Path) -> Checkpoint:
-    """Opens a model file without running any code of it.
+    """Opens a model file, or a folder of Hugging Face, without running any code of it.
+
+    What the file is, its contents say: its suffix must only be one of a model.
 
     Raises:
-        CheckpointError: there is no such file, it is empty, or it is not what its name says.
+        CheckpointError: there is no such file, it is empty, damaged, or no kind of model file; its
+            weights are not finite; or it asks for more than weights, such as code to be run.
     """
     path = Path(path)
-    if not path.exists():
-        raise CheckpointError(f"There is no model file {path}. Check the name and the folder.")
-    if not path.is_file():
-        raise CheckpointError(f"{path} is a folder; a model file was expected.")
-    _refuse_lookalikes(path)
-    if path.suffix in TORCH_SUFFIXES:
-        return Checkpoint(path, read_tensors(path), fingerprint(path), script=is_script(path))
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is not a readable safetensors file: {error}. "
-            "It may be truncated: fetch or save it again."
-        ) from error
-    return Checkpoint(path, tensors, fingerprint(path), _config(path, metadata))
+    if path.is_dir():
+        return _folder(path)
+    kind = kind_of(path)
+    if kind is Kind.SAFETENSORS:
+        return _safetensors(path)
+    contents = open_foreign(path, kind)
+    script = kind is Kind.ZIP and is_script(path)
+    return Checkpoint(path, contents.tensors, fingerprint(path), contents.config, script)
+
+
+def _safetensors(path: Path) -> Checkpoint:
+    with damage(path):
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                metadata: dict[str, str] = file.metadata() or {}
+                tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError) as error:
+            raise Refused(
+                f"({path.stat().st_size} bytes) is not a readable safetensors file: {error}. "
+                "It may be truncated: fetch or save it again"
+            ) from error
+        for name, tensor in tensors.items():
+            refuse_unfinite(name, tensor)
+        config = _config(path, metadata)
+        if (told := config.pop(SUM_KEY, None)) not in (None, _sum(tensors, config)):
+            raise Refused(
+                f"was changed since it was written: its check sum is not {told!r:.20}. Fetch or "
+                "save it again"
+            )
+    source = config.get("source")
+    script = isinstance(source, dict) and source.get("script") is True
+    return Checkpoint(path, tensors, fingerprint(path), config, script)
+
+
+def _folder(path: Path) -> Checkpoint:
+    config, files = read_folder(path)
+    tensors = {name: tensor for file in files for name, tensor in read(file).tensors.items()}
+    digests = [fingerprint(file) for file in files]
+    digest = hashlib.sha256("".join([*digests, json.dumps(config, sort_keys=True)]).encode())
+    return Checkpoint(path, tensors, digest.hexdigest(), {"folder": config})
 
 
 def write(
@@ -82,7 +121,10 @@ def write(
     """
     # Cloned, since the format refuses tensors that share memory.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    metadata = {METADATA_KEY: json.dumps(dict(config or {}), sort_keys=True)}
+    # What it will be read as, whose keys are texts and sorted as such.
+    told = json.loads(json.dumps(dict(config or {}), sort_keys=True))
+    text = json.dumps(told | {SUM_KEY: _sum(plain, told)}, sort_keys=True)
+    metadata = {METADATA_KEY: text}
     with replacing(path) as temporary:
         safetensors.torch.save_file(plain, temporary, metadata)
 
@@ -103,7 +145,17 @@ def _sha256(path: Path, _size: int, _changed: int) -> str:
     return digest.hexdigest()
 
 
-def _config(path: Path, metadata: Mapping[str, str]) -> Mapping[str, Any]:
+def _sum(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
+    total = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total = zlib.crc32(f"{name}{tensor.dtype}{list(tensor.shape)}".encode(), total)
+        numbers = tensor.contiguous().reshape(-1).view(torch.uint8)
+        total = zlib.crc32(numbers.numpy().data, total)
+    return f"{total:08x}"
+
+
+def _config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     text = metadata.get(METADATA_KEY, "{}")
     try:
         config = json.loads(text)
@@ -112,17 +164,3 @@ def _config(path: Path, metadata: Mapping[str, str]) -> Mapping[str, Any]:
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its metadata is not a JSON object.")
     return config
-
-
-def _refuse_lookalikes(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        known = ", ".join(sorted(SUFFIXES))
-        raise CheckpointError(f"{path} does not end in a known suffix. Known: {known}.")
-    with path.open("rb") as file:
-        head = file.read(64)
-    if not head:
-        raise CheckpointError(f"{path} is empty. Fetch or save it again.")
-    if head.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path} is a Git LFS pointer, not the model. Run 'git lfs pull'.")
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise CheckpointError(f"{path} is a web page, not a model. Download the file itself.")

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoints import Checkpoint
-from .errors import CheckpointError
+from .errors import CheckpointError, InvalidInput
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
@@ -39,6 +39,10 @@ class Architecture(Generic[Loaded]):
         recognises: no false negatives; the first architecture that says yes wins.
         load: builds the model from a checkpoint that it recognises.
         examples: makes the smallest instances, one per hyper-parameter read from the file.
+        options: names of the choices in `Checkpoint.options` that it takes.
+        parity: from a checkpoint and a reference's arrays, its own value of every output array
+            that it recognises by name, in the range of the authors' code; None where it has none.
+        facts: what could not be told from the checkpoint and what was assumed, in words.
     """
 
     id: str
@@ -46,6 +50,9 @@ class Architecture(Generic[Loaded]):
     recognises: Callable[[Checkpoint], bool]
     load: Callable[[Checkpoint], Loaded]
     examples: tuple[Callable[[], Example], ...]
+    options: tuple[str, ...] = ()
+    parity: Callable[[Checkpoint, Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
+    facts: Callable[[Checkpoint], Mapping[str, str]] | None = None
 
 
 def all_of(*keys: str) -> Callable[[Checkpoint], bool]:
@@ -77,16 +84,30 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
 
     Raises:
         CheckpointError: no known architecture, or tensors that do not fit the one it looks like.
+        InvalidInput: options that the architecture does not take.
     """
     architecture = detect(checkpoint, architectures)
+    _refuse_untaken(checkpoint, architecture)
     try:
         return architecture.load(checkpoint)
+    except InvalidInput:
+        raise  # a choice that the file refuses, not a fault of its tensors
     except (LookupError, TypeError, ValueError) as error:
         # Sizes are read off tensors that may be missing or of another rank.
         raise CheckpointError(
             f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "
             f"{error!r}."
         ) from error
+
+
+def _refuse_untaken(checkpoint: Checkpoint, architecture: Architecture[Any]) -> None:
+    untaken = [name for name in checkpoint.options if name not in architecture.options]
+    if untaken:
+        taken = ", ".join(architecture.options) or "none"
+        raise InvalidInput(
+            f"{checkpoint.path.name} is a {architecture.id}, which takes no option "
+            f"{' nor '.join(untaken)}. It takes: {taken}. Leave the others at auto."
+        )
 
 
 Network = TypeVar("Network", bound=nn.Module)

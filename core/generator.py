@@ -42,6 +42,9 @@ class Gaussian:
     dim: int
     std: float = 1.0
 
+    def __str__(self) -> str:
+        return f"z ~ N(0, {self.std**2:g} I)" if self.std != 1 else "z ~ N(0, I)"
+
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
         """One point per row of rng."""
         return self.std * rng.normal(self.dim, like=like)

@@ -1,173 +1,167 @@
-"""Pickles of state dicts, read without running any of them.
+"""Pickles of weights, read without running any of them.
 
-A small machine of our own knows the instructions that a state dict needs and no others. A name in
-the file selects a builder of this module or is refused; nothing is imported.
+A small machine of our own knows the instructions that weights need and no others. A name in the
+file selects a builder of our own or stays an inert name; nothing is imported.
 """
 
+import io
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
-import torch
+from .inert_names import STORAGES, Builder, builder_of, key, known, makes
+from .inert_records import Array, Dtype, Name, Record, Refused, Storage
 
-__all__ = ["Refused", "ScriptObject", "Storage", "View", "storages_of", "unpickle"]
+__all__ = ["Bounded", "storage_of", "unpickle"]
 
-STORAGES = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-    "ComplexFloatStorage": torch.complex64,
-    "ComplexDoubleStorage": torch.complex128,
-}
+MOST_STEPS = 4_000_000
+"""Instructions of a pickle; that of the largest StyleGAN-XL has some hundred thousand."""
+LONGEST_LINE = 1 << 20
+FREE_ITEMS = 64
+"""Arguments of builders that are not counted, being so short."""
 NUMBERS = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
-TEXTS = {
-    "BINUNICODE",
-    "SHORT_BINUNICODE",
-    "BINUNICODE8",
-    "UNICODE",
-    "BINSTRING",
-    "SHORT_BINSTRING",
-}
-BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
-LITERALS = frozenset(NUMBERS | TEXTS | BYTES)
+TEXTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE"}
+OLD_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
+BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+LITERALS = frozenset(NUMBERS | TEXTS | OLD_TEXTS | BYTES)
+Persistent = Callable[[Any], object]
+"""What stands for a reference to something outside of the pickle."""
 
 
-class Refused(Exception):
-    """What is wrong with the file, in words that follow its name."""
-
-
-class _Name(NamedTuple):
-    """A name that the file asks for: inert, whatever it is called."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-class Storage(NamedTuple):
-    """Numbers in the archive, not read yet."""
-
-    dtype: torch.dtype
-    key: str
-    numel: int
-
-
-class View(NamedTuple):
-    """A tensor as the file declares it, not checked yet."""
-
-    storage: Any
-    offset: Any
-    shape: Any
-    stride: Any
-
-
-@dataclass
-class ScriptObject:
-    """A module of a TorchScript archive: its attributes alone, whatever its code would do."""
-
-    attributes: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-SCRIPT = "__torch__"
-"""The module of all classes that a TorchScript archive brings along."""
-BUILDERS: dict[_Name, Callable[..., object]] = {
-    _Name("collections", "OrderedDict"): lambda *pairs: _ordered(*pairs),
-    _Name("torch", "Size"): tuple,
-    _Name("torch", "device"): lambda *where: None,
-    _Name("torch._utils", "_rebuild_tensor"): lambda *args: View(*args[:4]),
-    _Name("torch._utils", "_rebuild_tensor_v2"): lambda *args: View(*args[:4]),
-    _Name("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
-    _Name("torch._utils", "_rebuild_parameter_with_state"): lambda tensor, *_: tensor,
-    _Name("torch.jit._pickle", "build_boollist"): lambda items: items,
-    _Name("torch.jit._pickle", "build_doublelist"): lambda items: items,
-    _Name("torch.jit._pickle", "build_intlist"): lambda items: items,
-    _Name("torch.jit._pickle", "build_tensorlist"): lambda items: items,
-    _Name("torch.jit._pickle", "restore_type_tag"): lambda value, *_: value,
-}
-"""The names that may be called, each with what is called in its place."""
-
-
-def _key(key: object) -> object:
-    # A key of nested tuples could take for ever to hash.
-    if not isinstance(key, str | int | float | None):
-        raise Refused(f"has a {type(key).__name__} as a key")
-    return key
-
-
-def _ordered(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401 - whatever a file says
-    """An ordered dict of a list of pairs, as Python 2 wrote it."""
-    if not isinstance(pairs, list | tuple):
-        raise Refused(f"has an ordered dict of a {type(pairs).__name__}")
-    return {_key(key): value for key, value in pairs}
-
-
-def _known(name: _Name) -> _Name:
-    storage = name.module == "torch" and name.name in STORAGES
-    if storage or name in BUILDERS or _is_script(name):
-        return name
-    raise Refused(
-        f"asks for `{name}`, which no weights need; nothing of it was run. Known are dicts of "
-        "tensors: save `model.state_dict()`, or ask who made the file"
-    )
-
-
-def _is_script(name: _Name) -> bool:
-    return name.module.split(".")[0] == SCRIPT
-
-
-def unpickle(pickle: bytes | BinaryIO) -> object:
-    """What a pickle describes: dicts, lists, tuples, numbers, texts, storages and views.
-
-    Modules of TorchScript archives become ScriptObjects.
+class Bounded:
+    """A file that gives no more than it has, so that no declared length is allocated first.
 
     Args:
-        pickle: the bytes, or a file, which is left where the pickle ends.
+        file: at the start of the pickle.
+        size: how many bytes there are from there on.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, size: int) -> None:
+        self._file, self._left = file, size
+
+    @classmethod
+    def of(cls, content: bytes) -> "Bounded":
+        """A pickle in memory."""
+        return cls(io.BytesIO(content), len(content))
+
+    def read(self, count: int) -> bytes:
+        """As many bytes.
+
+        Raises:
+            Refused: there are fewer.
+        """
+        if not 0 <= count <= self._left:
+            raise Refused(
+                f"ends within a pickle: {count} bytes were to follow, {self._left} do. Fetch or "
+                "save it again"
+            )
+        self._left -= count
+        return self._file.read(count)
+
+    def readline(self) -> bytes:
+        """Bytes up to and with the next line break."""
+        line = self._file.readline(min(self._left, LONGEST_LINE))
+        self._left -= len(line)
+        return line
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self._file.tell()
+
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return self._left
+
+
+def unpickle(
+    file: Bounded,
+    persistent: Persistent | None = None,
+    builders: Mapping[Name, Builder] | None = None,
+) -> object:
+    """What a pickle describes: dicts, lists, tuples, numbers, texts, names, views and records.
+
+    Sets and sizes come as lists, modules and other objects as records.
+
+    Args:
+        file: left where the pickle ends.
+        persistent: what to make of references to something outside; without it they are refused.
+        builders: for names beside those that are always known.
 
     Raises:
         Refused: it asks for anything else.
         LookupError, TypeError, ValueError: it is damaged.
     """
-    return _Machine().run(pickle)
+    return _Machine(file.left, persistent, builders or {}).run(file)
 
 
-def storages_of(pickle: bytes | BinaryIO) -> dict[str, Storage]:
-    """The storages that a pickle refers to, by their keys; otherwise as `unpickle`."""
-    machine = _Machine()
-    machine.run(pickle)
-    return machine.storages
+def storage_of(reference: Any) -> Storage | Name:  # noqa: ANN401 - whatever a file says
+    """('storage', type, key, where it was, count) as a storage; ('module', class, ...) as a name.
+
+    Raises:
+        Refused: anything else.
+    """
+    if type(reference) is not tuple or len(reference) < 2 or type(reference[1]) is not Name:
+        raise Refused("refers to something outside of the pickle; storages alone are known")
+    kind, name, *rest = reference
+    if kind == "module" and len(rest) == 2:
+        return name
+    if kind != "storage" or name.name not in STORAGES or not name.module.startswith("torch"):
+        raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
+    label, _, numel, *view = rest
+    if view not in ([], [None]):
+        raise Refused("has a storage within another, as PyTorch before 0.4 could write")
+    if type(label) is not str or type(numel) is not int:
+        raise Refused("has a storage without a key or a count")
+    return Storage(STORAGES[name.name], label, numel)
 
 
 @dataclass
 class _Machine:
-    """The stack of a pickle that may build dicts, lists, tuples, numbers, text and views."""
+    """The stack of a pickle.
 
+    Attributes:
+        left: how many items may still be copied by builders: arguments can be shared without end.
+        after: how many bytes follow the piece that is being read.
+    """
+
+    left: int
+    persistent: Persistent | None
+    builders: Mapping[Name, Builder]
     stack: list[Any] = field(default_factory=list[Any])
     marks: list[int] = field(default_factory=list[int])
     memo: dict[int, Any] = field(default_factory=dict[int, Any])
-    storages: dict[str, Storage] = field(default_factory=dict[str, Storage])
+    after: int = 2**63
 
-    def run(self, pickle: bytes | BinaryIO) -> object:
+    def run(self, file: Bounded) -> object:
         """What the pickle describes."""
-        for code, argument, _ in pickletools.genops(pickle):
+        for step, (code, argument, _) in enumerate(pickletools.genops(file)):  # pyright: ignore[reportArgumentType]
+            if step > MOST_STEPS:
+                raise Refused(f"has a pickle of more than {MOST_STEPS} instructions")
             if code.name in LITERALS:
                 self.stack.append(argument)
             elif code.name == "STOP":
-                return self.stack.pop()
+                return self.end()
+            elif code.name == "FRAME":
+                self.frame(file, int(argument or 0))
             elif (action := _ACTIONS.get(code.name)) is not None:
                 action(self, argument)
             else:
-                raise Refused(f"has the pickle instruction {code.name}, which no state dict has")
+                raise Refused(f"has the pickle instruction {code.name}, which no weights need")
         raise Refused("has a pickle without an end")
+
+    def frame(self, file: Bounded, length: int) -> None:
+        """The start of a piece that is read at once; the one before it is over."""
+        if file.left > self.after or length > file.left:
+            raise Refused("has pieces that overlap or are longer than it is; it is damaged")
+        self.after = file.left - length
+
+    def end(self) -> object:
+        """The one thing that is left."""
+        if len(self.stack) != 1 or self.marks:
+            raise Refused("has a pickle that ends in the midst of something; it is damaged")
+        return self.stack.pop()
 
     def since_mark(self) -> list[Any]:
         """What was put on the stack after the last mark."""
@@ -184,92 +178,112 @@ class _Machine:
         if type(value) is not kind:
             raise Refused(f"has a {type(value).__name__} where a {kind.__name__} was expected")
 
+    def put(self, place: int) -> None:
+        """Remembers what is on top; picklers use every place once and in turn, from 0 or 1."""
+        if place in self.memo or place > len(self.memo) + 1:
+            raise Refused(f"remembers things out of turn, in place {place}; it is damaged")
+        self.memo[place] = self.stack[-1]
+
     def set_items(self, items: list[Any]) -> None:
         """Pairs into the dict on top."""
-        self.expect(self.stack[-1], dict)
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            self.stack[-1][_key(key)] = value
+        top = self.stack[-1]
+        held = top.items if type(top) is Record else top
+        self.expect(held, dict)
+        for name, value in zip(items[::2], items[1::2], strict=True):
+            plain = key(name)
+            if plain in held:
+                raise Refused(f"has `{plain!s:.80}` twice in one dict; it is damaged")
+            held[plain] = value
+
+    def as_dict(self) -> None:
+        """The pairs since the mark as a new dict."""
+        items = self.since_mark()
+        self.stack.append({})
+        self.set_items(items)
 
     def extend(self, items: list[Any]) -> None:
         """Items onto the list on top."""
-        self.expect(self.stack[-1], list)
-        self.stack[-1].extend(items)
+        top = self.stack[-1]
+        held = top.entries if type(top) is Record else top
+        self.expect(held, list)
+        held.extend(items)
 
     def call(self) -> None:
         """The builder that stands for the name below its arguments."""
         name, arguments = self.last(2)
-        self.expect(name, _Name)
+        self.expect(name, Name)
         self.expect(arguments, tuple)
-        if name not in BUILDERS:
-            raise Refused(f"calls `{name}`, which is not to be called")
-        self.stack.append(BUILDERS[name](*arguments))
+        builder = self.builders.get(name) or builder_of(name)
+        sizes = [len(a) for a in arguments if isinstance(a, bytes | dict | list | str)]
+        self.left -= sum(size for size in sizes if size > FREE_ITEMS)
+        if self.left < 0:
+            raise Refused("uses the same parts over and over; it is damaged or an attack")
+        self.stack.append(builder(*arguments))
 
-    def storage(self) -> None:
-        """('storage', type, key, where it was, count) as a storage."""
-        reference = self.stack.pop()
-        self.expect(reference, tuple)
-        kind, name, key, _, numel, *view = reference
-        self.expect(name, _Name)
-        if view not in ([], [None]):
-            raise Refused("has a storage within another, as PyTorch before 0.4 could write")
-        if kind != "storage" or name.name not in STORAGES:
-            raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
-        self.expect(key, str)
-        self.expect(numel, int)
-        self.storages[key] = Storage(STORAGES[name.name], key, numel)
-        self.stack.append(self.storages[key])
+    def refer(self, reference: object) -> None:
+        """Something outside of the pickle."""
+        if self.persistent is None:
+            raise Refused("refers to something outside of the pickle, which only torch.save does")
+        self.stack.append(self.persistent(reference))
 
     def new_object(self) -> None:
-        """A module of a TorchScript archive; no other class is made."""
+        """An object, as a record."""
         name, arguments = self.last(2)
-        self.expect(name, _Name)
-        if not _is_script(name) or arguments != ():
-            raise Refused(f"makes a `{name}`, which no weights need")
-        self.stack.append(ScriptObject())
+        self.expect(name, Name)
+        self.expect(arguments, tuple)
+        self.stack.append(makes(name, arguments))
 
     def set_state(self) -> None:
-        """Attributes, of a module; those of a dict, such as versions, are of no use here."""
+        """Attributes of a record; those of a dict, such as versions, are of no use here."""
         state = self.stack.pop()
-        if type(self.stack[-1]) is ScriptObject:
-            self.expect(state, dict)
-            self.stack[-1].attributes.update(state)
+        top = self.stack[-1]
+        if type(top) in (Array, Dtype, Record):
+            top.set_state(state)
         else:
-            self.expect(self.stack[-1], dict)
+            self.expect(top, dict)
+            self.expect(state, dict)
 
     def stack_global(self) -> None:
         """The name that lies on the stack."""
         module, name = self.last(2)
         self.expect(module, str)
         self.expect(name, str)
-        self.stack.append(_known(_Name(module, name)))
+        self.stack.append(known(Name(module, name)))
 
 
 _ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
     "PROTO": lambda m, arg: None,
-    "FRAME": lambda m, arg: None,
     "NONE": lambda m, arg: m.stack.append(None),
     "NEWTRUE": lambda m, arg: m.stack.append(True),
     "NEWFALSE": lambda m, arg: m.stack.append(False),
     "EMPTY_DICT": lambda m, arg: m.stack.append({}),
     "EMPTY_LIST": lambda m, arg: m.stack.append([]),
+    "EMPTY_SET": lambda m, arg: m.stack.append([]),
     "EMPTY_TUPLE": lambda m, arg: m.stack.append(()),
     "MARK": lambda m, arg: m.marks.append(len(m.stack)),
+    "LIST": lambda m, arg: m.stack.append(m.since_mark()),
+    "DICT": lambda m, arg: m.as_dict(),
+    "FROZENSET": lambda m, arg: m.stack.append(m.since_mark()),
     "TUPLE": lambda m, arg: m.stack.append(tuple(m.since_mark())),
     "TUPLE1": lambda m, arg: m.stack.append(tuple(m.last(1))),
     "TUPLE2": lambda m, arg: m.stack.append(tuple(m.last(2))),
     "TUPLE3": lambda m, arg: m.stack.append(tuple(m.last(3))),
     "APPEND": lambda m, arg: m.extend([m.stack.pop()]),
     "APPENDS": lambda m, arg: m.extend(m.since_mark()),
+    "ADDITEMS": lambda m, arg: m.extend(m.since_mark()),
     "SETITEM": lambda m, arg: m.set_items(m.last(2)),
     "SETITEMS": lambda m, arg: m.set_items(m.since_mark()),
-    "BINPUT": lambda m, arg: m.memo.update({arg: m.stack[-1]}),
-    "LONG_BINPUT": lambda m, arg: m.memo.update({arg: m.stack[-1]}),
-    "MEMOIZE": lambda m, arg: m.memo.update({len(m.memo): m.stack[-1]}),
+    "PUT": lambda m, arg: m.put(arg),
+    "BINPUT": lambda m, arg: m.put(arg),
+    "LONG_BINPUT": lambda m, arg: m.put(arg),
+    "MEMOIZE": lambda m, arg: m.put(len(m.memo)),
+    "GET": lambda m, arg: m.stack.append(m.memo[arg]),
     "BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
     "LONG_BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
-    "GLOBAL": lambda m, arg: m.stack.append(_known(_Name(*arg.split(" ", 1)))),
+    "GLOBAL": lambda m, arg: m.stack.append(known(Name(*arg.split(" ", 1)))),
     "STACK_GLOBAL": lambda m, arg: m.stack_global(),
-    "BINPERSID": lambda m, arg: m.storage(),
+    "PERSID": lambda m, arg: m.refer(arg),
+    "BINPERSID": lambda m, arg: m.refer(m.stack.pop()),
     "REDUCE": lambda m, arg: m.call(),
     "NEWOBJ": lambda m, arg: m.new_object(),
     "BUILD": lambda m, arg: m.set_state(),

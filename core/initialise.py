@@ -173,13 +173,19 @@ def _check_samples(rng: SampleRng) -> None:
 
 
 def _basis(translator: Translator, chart: MixtureOfBasis, c: Tensor, chunking: Chunking) -> Tensor:
-    block = chart.target.block(chart.over[0])
-    if len(chart.target.blocks) > 1:
-        raise InvalidInput(f"A basis over a latent of several blocks, {chart.target}: not yet.")
+    """Weights and means over the first block; of the others, such as a class, the mean alone."""
+    first = chart.over[0]
 
     def rows(part: Tensor) -> Tensor:
         logits, means = translator.parameters_of(part)
-        basis = means.reshape(*means.shape[:2], *block.shape)
-        return chart.start({block.name: basis}, logits.softmax(dim=1), {})
+        weights = logits.softmax(dim=1)
+        points = chart.target.split(means.flatten(0, 1))
+        parts = {name: part.unflatten(0, weights.shape) for name, part in points.items()}
+        kept = {
+            name: torch.einsum("bk,bk...->b...", weights, part)
+            for name, part in parts.items()
+            if name != first
+        }
+        return chart.start({first: parts[first]}, weights, kept)
 
     return chart.source.clamp(chunking.apply(rows, c))

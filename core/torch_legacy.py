@@ -1,77 +1,98 @@
 """Files of torch.save from before PyTorch 1.6, as an archive like the newer zip files.
 
-Such are torchvision's VGG16 and the heads of LPIPS. The file is a row of pickles (a magic number,
-a protocol, the machine, the content, the storages' keys) and then every storage: an int64 count
-and the numbers.
+Such are torchvision's VGG16 and the heads of LPIPS, and every tensor within a pickle that was not
+written by torch.save. The file is a row of pickles (a magic number, a protocol, the machine, the
+content, the storages' keys) and then every storage: an int64 count and the numbers.
 """
 
+import io
 import struct
-import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from .inert_pickle import Refused, storages_of, unpickle
+from .inert_pickle import Bounded, storage_of, unpickle
+from .inert_records import Name, Refused, Storage
 
 __all__ = ["LegacyArchive", "is_legacy"]
 
-MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-"""The first pickle: PyTorch's magic number."""
+MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
+"""The first pickle but for its protocol: PyTorch's magic number."""
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 COUNT = struct.Struct("<q")
-FOLDER = "archive/"
 
 
 def is_legacy(path: str | Path) -> bool:
     """Whether a file begins as those of torch.save from before PyTorch 1.6."""
     with Path(path).open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+        return begins_legacy(file.read(32))
+
+
+def begins_legacy(head: bytes) -> bool:
+    """Whether these are the first bytes of such a file, in any protocol."""
+    return head[:1] == b"\x80" and MAGIC in (head[2 : 2 + len(MAGIC)], head[11 : 11 + len(MAGIC)])
 
 
 class LegacyArchive:
-    """The parts of an old file under the names that they have in a new one.
+    """An old file: what it describes, and its storages.
 
     Args:
         file: open as long as the archive is used.
         size: of the file, in bytes.
 
+    Attributes:
+        content: the dicts, records and views that the file describes.
+        end: where the file ends by its own account.
+
     Raises:
         Refused: not such a file, of another version, or cut short.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._spans: dict[str, tuple[int, int]] = {}
-        if file.read(len(MAGIC)) != MAGIC or unpickle(file) != PROTOCOL:
+    sealed = False
+    """It has no check sums."""
+
+    def __init__(self, file: io.BufferedIOBase, size: int) -> None:
+        self._file, self._size = file, size
+        self._storages: dict[str, Storage] = {}
+        self._places: dict[str, tuple[int, int]] = {}
+        if self._unpickled() != MAGIC_NUMBER or self._unpickled() != PROTOCOL:
             raise Refused("does not begin as a file of torch.save")
-        machine = unpickle(file)
+        machine: Any = self._unpickled()
         if not isinstance(machine, dict) or machine.get("little_endian") is not True:
             raise Refused("was saved on a big-endian machine; save it on a little-endian one")
-        start = file.tell()
-        storages = storages_of(file)
-        self._spans[f"{FOLDER}data.pkl"] = (start, file.tell() - start)
-        keys = unpickle(file)
-        if type(keys) is not list or set(keys) != set(storages):
+        self.content = unpickle(Bounded(file, size - file.tell()), self._refer)
+        keys: Any = self._unpickled()
+        if type(keys) is not list or any(type(key) is not str for key in keys):
+            raise Refused("lists other storages than its tensors refer to")
+        if set(keys) != set(self._storages) or len(keys) != len(self._storages):
             raise Refused("lists other storages than its tensors refer to")
         for key in keys:
-            (count,) = COUNT.unpack(file.read(COUNT.size))
-            length = storages[key].numel * storages[key].dtype.itemsize
-            if count != storages[key].numel or file.tell() + length > size:
-                raise Refused(f"ends within storage {key}, or has another number of values there")
-            self._spans[f"{FOLDER}data/{key}"] = (file.tell(), length)
-            file.seek(length, 1)
+            self._place(key)
+        self.end = file.tell()
 
-    def infolist(self) -> list[zipfile.ZipInfo]:
-        """The parts, none of them compressed."""
-        return [_entry(name, length) for name, (_, length) in self._spans.items()]
-
-    def read(self, entry: zipfile.ZipInfo) -> bytes:
-        """The bytes of a part."""
-        start, length = self._spans[entry.filename]
+    def fetch(self, storage: Storage) -> bytes:
+        """The bytes of a storage."""
+        start, length = self._places[storage.key]
         self._file.seek(start)
         return self._file.read(length)
 
+    def _unpickled(self) -> object:
+        return unpickle(Bounded(self._file, self._size - self._file.tell()))
 
-def _entry(name: str, length: int) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name)
-    entry.file_size = length
-    return entry
+    def _refer(self, reference: object) -> Storage | Name:
+        found = storage_of(reference)
+        if isinstance(found, Name):
+            return found
+        kept = self._storages.setdefault(found.key, found)
+        if (kept.dtype, kept.numel) != (found.dtype, found.numel):
+            raise Refused(f"describes storage {found.key:.40} in two ways")
+        return kept
+
+    def _place(self, key: str) -> None:
+        storage = self._storages[key]
+        (count,) = COUNT.unpack(self._file.read(COUNT.size))
+        length = storage.numel * storage.dtype.itemsize
+        if count != storage.numel or count < 0 or self._file.tell() + length > self._size:
+            raise Refused(f"ends within storage {key}, or has another number of values there")
+        self._places[key] = (self._file.tell(), length)
+        self._file.seek(length, 1)

@@ -1,28 +1,16 @@
-"""Tensors from files of torch.save and torch.jit.save, running nothing of what is inside."""
+"""Zip files of torch.save and torch.jit.save: what they describe and their storages, checked."""
 
-import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+from .inert_pickle import Bounded, storage_of, unpickle
+from .inert_records import Name, Refused, Storage
 
-from .errors import CheckpointError
-from .inert_pickle import Refused, ScriptObject, Storage, View, unpickle
-from .torch_legacy import LegacyArchive, is_legacy
-
-__all__ = ["is_script", "read_tensors"]
+__all__ = ["ZipArchive", "is_script"]
 
 PICKLE_BYTES = 64 << 20
 """Largest pickle read; that of a state dict of ten thousand tensors has 2 MiB."""
-SPARE_BYTES = 1 << 30
-"""What the tensors may take beyond twice the file, since saved views may share storage."""
-DEEPEST = 32
-"""Levels of dicts and lists in a checkpoint."""
-MOST_ENTRIES = 300_000
-"""Entries visited in search of tensors: shared lists could be visited without end."""
 
 
 def is_script(path: str | Path) -> bool:
@@ -34,139 +22,63 @@ def is_script(path: str | Path) -> bool:
         return False
 
 
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file of torch.save, on the CPU; nested dicts give dotted names.
+class ZipArchive:
+    """A file of torch.save since PyTorch 1.6, or of torch.jit.save, whose code is not looked at.
 
-    Of a TorchScript archive the tensors among the modules' attributes; its code is not looked at.
+    Args:
+        archive: open as long as this is used.
+        size: of the file, in bytes.
 
-    Where they were saved from, such as a GPU, is ignored; all that is no tensor is left out.
+    Attributes:
+        content: the dicts, records and views that the file describes.
 
     Raises:
-        CheckpointError: not a zip of torch.save, damaged, or one that asks for more than tensors.
+        Refused: not such a file, or one that asks for more than weights.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if is_legacy(path):
-            with path.open("rb") as file:
-                return _Reader(LegacyArchive(file, size), size).tensors()
-        with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, size).tensors()
-    except Refused as refusal:
-        raise CheckpointError(f"{path} {refusal}.") from None
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is not a whole zip file, as torch.save writes "
-            f"since PyTorch 1.6, nor an older file of it: {error}. Fetch it again."
-        ) from error
-    except (
-        ArithmeticError,
-        EOFError,
-        LookupError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise CheckpointError(
-            f"{path} is no readable file of torch.save: {error!r:.200}. Fetch or save it again."
-        ) from error
 
+    sealed = True
+    """Every entry has a check sum."""
 
-class _Reader:
-    """An open archive and what it may still use."""
-
-    def __init__(self, archive: zipfile.ZipFile | LegacyArchive, size: int) -> None:
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         entries = archive.infolist()
-        self.archive = archive
-        self.entries = {entry.filename: entry for entry in entries}
-        self.allowance = 2 * size + SPARE_BYTES
-        self.buffers: dict[str, bytearray] = {}
+        self._archive = archive
+        self._entries = {entry.filename: entry for entry in entries}
+        self._storages: dict[str, Storage] = {}
         # The code of TorchScript archives is compressed, and never read.
         read = [entry for entry in entries if entry.filename.split("/")[1:2] != ["code"]]
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in read):
             raise Refused("has compressed entries; torch.save stores them as they are")
-        if sum(entry.file_size for entry in read) > size or len(self.entries) < len(entries):
+        if sum(entry.file_size for entry in read) > size or len(self._entries) < len(entries):
             raise Refused("has entries that share bytes or names; torch.save makes none")
-        found = [name for name in self.entries if name.split("/")[1:] == ["data.pkl"]]
+        found = [name for name in self._entries if name.split("/")[1:] == ["data.pkl"]]
         if len(found) != 1:
             raise Refused(f"has {len(found)} entries `*/data.pkl`; a file of torch.save has one")
-        self.folder = found[0].removesuffix("data.pkl")
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All tensors under their dotted names."""
-        if self.folder + "byteorder" in self.entries and self.read("byteorder", 16) != b"little":
+        self._folder = found[0].removesuffix("data.pkl")
+        if (
+            self._folder + "byteorder" in self._entries
+            and self._read("byteorder", 16) != b"little"
+        ):
             raise Refused("was saved on a big-endian machine; save it on a little-endian one")
-        content = unpickle(self.read("data.pkl", PICKLE_BYTES))
-        found: dict[str, Tensor] = {}
-        for name, view in self.views(content):
-            if name in found:
-                raise Refused(f"has two tensors named `{name}`")
-            found[name] = self.tensor(name, view)
-        return found
+        pickle = self._read("data.pkl", PICKLE_BYTES)
+        self.content = unpickle(Bounded.of(pickle), self._refer)
 
-    def read(self, name: str, most: int) -> bytes:
-        """An entry whose check sum agrees."""
-        entry = self.entries[self.folder + name]
+    def fetch(self, storage: Storage) -> bytes:
+        """The bytes of a storage, whose check sum agrees."""
+        name = f"data/{storage.key}"
+        if self._folder + name not in self._entries:
+            raise Refused(f"has no entry {name:.99} for a storage that it refers to")
+        return self._read(name, self._entries[self._folder + name].file_size)
+
+    def _read(self, name: str, most: int) -> bytes:
+        entry = self._entries[self._folder + name]
         if entry.file_size > most:
             raise Refused(f"has an entry {name} of {entry.file_size} bytes, more than {most}")
-        return self.archive.read(entry)
+        return self._archive.read(entry)
 
-    def views(self, content: object) -> Iterator[tuple[str, View]]:
-        """The views within nested dicts, lists and tuples, with their names."""
-        # A list may hold itself, and lists that share their items could be walked without end.
-        walks = [iter([("", content)])]
-        visits = 0
-        while walks:
-            for name, value in walks[-1]:
-                visits += 1
-                if visits > MOST_ENTRIES:
-                    raise Refused(f"has more than {MOST_ENTRIES} entries")
-                if isinstance(value, View):
-                    yield name, value
-                elif type(value) in (dict, list, tuple, ScriptObject):
-                    walks.append(_named(value, name))
-                    break
-            else:
-                walks.pop()
-            if len(walks) > DEEPEST:
-                raise Refused(f"nests deeper than {DEEPEST} levels")
-
-    def tensor(self, name: str, view: View) -> Tensor:
-        """A view of its storage, checked against it."""
-        storage, offset, shape, stride = view
-        numbers = (offset, *shape, *stride)
-        if type(storage) is not Storage or len(shape) != len(stride):
-            raise Refused(f"declares `{name}` by other than a storage, a shape and strides")
-        if any(type(n) is not int or not 0 <= n < 2**40 for n in numbers):
-            raise Refused(f"declares `{name}` with sizes that are no sizes: {numbers!r:.99}")
-        count, last = 1, offset
-        for size, step in zip(shape, stride, strict=True):
-            count, last = count * size, last + max(size - 1, 0) * step
-        width = storage.dtype.itemsize
-        self.allowance -= count * width
-        if self.allowance < 0 or len(shape) > DEEPEST:
-            raise Refused(f"declares tensors, up to `{name}`, far larger than the file")
-        if count == 0:
-            return torch.empty(shape, dtype=storage.dtype)
-        if storage.key not in self.buffers:
-            size = self.entries[f"{self.folder}data/{storage.key}"].file_size
-            self.buffers[storage.key] = bytearray(self.read(f"data/{storage.key}", size))
-        held = self.buffers[storage.key]
-        if len(held) != storage.numel * width or last >= storage.numel:
-            raise Refused(
-                f"declares `{name}` as {last + 1} numbers or more of a storage of "
-                f"{storage.numel}, for which it has {len(held)} bytes"
-            )
-        flat = torch.frombuffer(held, dtype=storage.dtype)
-        return flat.as_strided(shape, stride, offset).contiguous()
-
-
-def _named(container: object, name: str) -> Iterator[tuple[str, object]]:
-    """What is in a dict, list or tuple, under dotted names."""
-    inside: Any = container.attributes if isinstance(container, ScriptObject) else container
-    pairs = inside.items() if type(inside) is dict else enumerate(inside)
-    return ((f"{name}.{key}" if name else str(key), item) for key, item in pairs)
+    def _refer(self, reference: Any) -> Storage | Name:  # noqa: ANN401 - whatever a file says
+        found = storage_of(reference)
+        if isinstance(found, Name):
+            return found
+        kept = self._storages.setdefault(found.key, found)
+        # Of two accounts the wrong one is refused when its tensor is made.
+        return kept if (kept.dtype, kept.numel) == (found.dtype, found.numel) else found

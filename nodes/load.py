@@ -10,8 +10,9 @@ from ..core.errors import CheckpointError
 from ..core.zoo import catalogue
 from .host import autograd, host, io
 from .sockets import GENERATOR
+from .widgets import advanced
 
-__all__ = ["NODES", "changed", "find", "offered", "present"]
+__all__ = ["NODES", "changed", "chosen_options", "find", "offered", "present"]
 
 CURES = {
     "latentsteer_generators": "Put the file there, or choose an embedded model: "
@@ -22,6 +23,8 @@ CURES = {
     "file there.",
 }
 """Where to get a model."""
+FOLDERED = ("latentsteer_generators", "latentsteer_aux")
+"""The kinds whose models may be folders."""
 
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
@@ -31,7 +34,7 @@ def offered(kind: str, embedded: list[str]) -> list[str]:
 
 def _there(kind: str) -> list[str]:
     """Model folders, then files outside of them."""
-    folders = _model_folders(kind) if kind == "latentsteer_aux" else []
+    folders = _model_folders(kind) if kind in FOLDERED else []
     inside = tuple(f"{folder}/" for folder in folders)
     files = host().list_files(kind, _suffixes(kind))
     return [*folders, *(name for name in files if not name.startswith(inside))]
@@ -79,7 +82,7 @@ def find(kind: str, name: str) -> Path:
 
 
 def _is_model(kind: str, path: Path) -> bool:
-    if kind == "latentsteer_aux" and any((path / mark).is_file() for mark in FOLDER_MARKS):
+    if kind in FOLDERED and any((path / mark).is_file() for mark in FOLDER_MARKS):
         return True
     return path.is_file()
 
@@ -102,6 +105,91 @@ def changed(kind: str, name: str) -> str:
     return " ".join(f"{(s := file.stat()).st_size}-{s.st_mtime_ns}" for file in files)
 
 
+AUTO = "auto"
+
+
+def _choices() -> list[io.Input]:
+    """What files do not tell, or users want otherwise."""
+    return [
+        advanced(
+            io.Combo.Input(
+                "latent",
+                options=[AUTO, "z", "w", "w+"],
+                default=AUTO,
+                optional=True,
+                tooltip="For StyleGANs: the space that is steered. z and w as in the paper, w+ "
+                "with a w for every layer. auto: z.",
+            )
+        ),
+        advanced(
+            io.Float.Input(
+                "truncation",
+                default=0.0,
+                min=0.0,
+                max=1.0,
+                step=0.05,
+                optional=True,
+                tooltip="Psi (0 to 1): less is more typical and less diverse. StyleGANs pull w "
+                "towards its mean; BigGANs scale z, drawn within [-2, 2]. 0: none, psi = 1.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "cutoff",
+                default=0,
+                min=0,
+                max=64,
+                optional=True,
+                tooltip="For StyleGANs: truncation in the first so many layers alone (0 to 64); "
+                "0 for all.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "noise",
+                options=[AUTO, "const", "random", "none"],
+                default=AUTO,
+                optional=True,
+                tooltip="For StyleGAN2: the noise of every layer. const: that of the file; "
+                "random: anew for every image, as in TR0N's code; none. auto: const, so that a "
+                "latent is an image.",
+            )
+        ),
+        advanced(
+            io.Float.Input(
+                "eps",
+                default=0.0,
+                min=0.0,
+                max=0.1,
+                step=1e-6,
+                round=False,
+                optional=True,
+                tooltip="For BigGANs: epsilon of the batch normalisation (0 to 0.1), which no "
+                "file holds. 0: 1e-4 for weights converted from TensorFlow, else 1e-5. FuseDream "
+                "and TR0N ran the converted ones with 1e-5.",
+            )
+        ),
+    ]
+
+
+def chosen_options(
+    latent: str = AUTO, truncation: float = 0, cutoff: int = 0, noise: str = AUTO, eps: float = 0
+) -> dict[str, object]:
+    """What differs from auto, by the names that the core has for it."""
+    chosen: dict[str, object] = {}
+    if latent != AUTO:
+        chosen["latent"] = latent
+    if truncation:
+        chosen["psi"] = truncation
+    if cutoff:
+        chosen["cutoff"] = cutoff
+    if noise != AUTO:
+        chosen["noise"] = noise
+    if eps:
+        chosen["eps"] = eps
+    return chosen
+
+
 class LoadGenerator(io.ComfyNode):
     """Opens a generator."""
 
@@ -117,9 +205,10 @@ class LoadGenerator(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=offered("latentsteer_generators", list(catalogue.GENERATORS)),
-                    tooltip="A model shipped with LatentSteer, or a file in the folder "
-                    "models/latentsteer_generators.",
+                    tooltip="A model shipped with LatentSteer, or a file or a folder with a "
+                    "config.json in models/latentsteer_generators, as its authors published it.",
                 ),
+                *_choices(),
             ],
             outputs=[
                 GENERATOR.Output(
@@ -138,15 +227,24 @@ class LoadGenerator(io.ComfyNode):
         return present("latentsteer_generators", file)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
+    def fingerprint_inputs(cls, file: str, **others: object) -> str:
+        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
         return changed("latentsteer_generators", file)
 
     @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        file: str,
+        latent: str = AUTO,
+        truncation: float = 0.0,
+        cutoff: int = 0,
+        noise: str = AUTO,
+        eps: float = 0.0,
+    ) -> io.NodeOutput:
         """Reads the file."""
+        options = chosen_options(latent, truncation, cutoff, noise, eps)
         with autograd():
-            return io.NodeOutput(load_generator(find("latentsteer_generators", file)))
+            return io.NodeOutput(load_generator(find("latentsteer_generators", file), options))
 
 
 NODES = [LoadGenerator]

@@ -10,6 +10,7 @@ from ..core.auxiliary import Auxiliary
 from ..core.captioner import CaptionedClip, Captioner, Decoding
 from ..core.clip import Clip
 from ..core.zoo import catalogue
+from .classifier_widgets import AUTO, classifier_options, classifier_widgets
 from .host import autograd, host, io
 from .kinds import as_captioner, as_clip
 from .load import changed, find, offered, present
@@ -47,7 +48,9 @@ class LoadAuxModel(io.ComfyNode):
                     "file",
                     options=offered(KIND, list(catalogue.AUXILIARIES)),
                     tooltip="A model shipped with LatentSteer, or a file or a model folder "
-                    "(CLIP, SigLIP, BLIP) in models/latentsteer_aux.",
+                    "(CLIP, SigLIP, BLIP, image classifiers of transformers and timm) in "
+                    "models/latentsteer_aux. Files of torchvision's classifiers are told by their "
+                    "tensors.",
                 ),
                 advanced(
                     io.Combo.Input(
@@ -76,6 +79,7 @@ class LoadAuxModel(io.ComfyNode):
                     "is the same CLIP whole, its text half is kept; any other kind of file is "
                     "ignored.",
                 ),
+                *classifier_widgets(),
             ],
             outputs=[
                 AUXILIARY.Output(
@@ -83,7 +87,16 @@ class LoadAuxModel(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["classifier", "judge", "f", "CLIP", "SigLIP", "BLIP", "captioner"]
+        schema.search_aliases = [
+            "classifier",
+            "judge",
+            "f",
+            "CLIP",
+            "SigLIP",
+            "BLIP",
+            "captioner",
+            "ResNet",
+        ]
         return schema
 
     @classmethod
@@ -92,9 +105,12 @@ class LoadAuxModel(io.ComfyNode):
         return present(KIND, file)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
-        return changed(KIND, file)
+    def fingerprint_inputs(
+        cls, file: str, class_names: str | None = AUTO, **others: object
+    ) -> str:
+        """Runs again when a file changes. The host gives all inputs; an error counts as new."""
+        files = [file] if class_names in (None, AUTO) else [file, class_names]
+        return " ".join(changed(KIND, name) for name in files)
 
     @classmethod
     def execute(
@@ -103,11 +119,21 @@ class LoadAuxModel(io.ComfyNode):
         architecture: str = "auto",
         activation: Activation = "auto",
         clip_vision: object | None = None,
+        class_names: str = AUTO,
+        mean: str = AUTO,
+        std: str = AUTO,
+        max_pool: str = AUTO,
+        image_size: int = 0,
     ) -> io.NodeOutput:
         """Reads the file, and takes the image half of the host's."""
         with autograd():
             path = find(KIND, file)
-            found = open_model(path, architecture=architecture, activation=activation)
+            found = open_model(
+                path,
+                architecture=architecture,
+                activation=activation,
+                options=classifier_options(class_names, mean, std, max_pool, image_size),
+            )
             if clip_vision is None:
                 return io.NodeOutput(found)
             seen = _vision(clip_vision)

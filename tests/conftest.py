@@ -27,6 +27,14 @@ if "latentsteer" not in sys.modules:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Copies of model files go where the tests end, not into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENTSTEER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Toys are too small to share out, and threads that wait for each other cost more."""
     torch.set_num_threads(1)

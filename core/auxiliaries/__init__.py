@@ -1,16 +1,22 @@
 """The auxiliary models that can be opened, in the order in which they are tried."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..auxiliary import Auxiliary
 from ..captioner import Captioner
-from ..checkpoints import Checkpoint, read
+from ..checkpoints import Checkpoint
+from ..conversion import cached
 from ..detection import Architecture, detect, load_detected
 from ..errors import CheckpointError, InvalidInput
 from . import avatars, digits, face_expressions
 from .folders import MARKS, load_folder
 from .openclip import OPEN_CLIP, Activation, load_open_clip
+from .resnet import RESNET
+from .resnet_layout import is_headless
+from .torchvision_classifiers import TORCHVISION
 from .word_clip import WORD_CLIP
 
 __all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
@@ -24,11 +30,17 @@ AUXILIARIES: tuple[Architecture[Any], ...] = (
     face_expressions.CLASSIFIER,
     WORD_CLIP,
     OPEN_CLIP,
+    RESNET,
+    TORCHVISION,
 )
 
 
 def load_auxiliary(
-    path: str | Path, *, architecture: str = "auto", activation: Activation = "auto"
+    path: str | Path,
+    *,
+    architecture: str = "auto",
+    activation: Activation = "auto",
+    options: Mapping[str, object] | None = None,
 ) -> Auxiliary:
     """Opens an auxiliary model; as `open_model`, but for captioners, which have no space.
 
@@ -36,39 +48,51 @@ def load_auxiliary(
         CheckpointError: as there, or a captioner.
         InvalidInput: as there.
     """
-    found = open_model(path, architecture=architecture, activation=activation)
+    found = open_model(path, architecture=architecture, activation=activation, options=options)
     if isinstance(found, Captioner):
         raise CheckpointError(f"{found.name} is a captioner; join it with a CLIP: CaptionedClip.")
     return found
 
 
 def open_model(
-    path: str | Path, *, architecture: str = "auto", activation: Activation = "auto"
+    path: str | Path,
+    *,
+    architecture: str = "auto",
+    activation: Activation = "auto",
+    options: Mapping[str, object] | None = None,
 ) -> Auxiliary | Captioner:
     """Opens an auxiliary model, whatever its architecture; call it outside inference mode.
 
     Args:
-        path: a file, or a model folder of transformers or open_clip.
+        path: a file, or a model folder of transformers, timm or open_clip.
         architecture: for files of open_clip, its name there; "auto" tells it from the tensors.
         activation: for files of open_clip, that of its transformers; "auto" takes QuickGELU for
             OpenAI's archives and for architectures that are named after it.
+        options: for classifiers, by name; what is not there is told from the model, or as usual:
+            `classes` (names, one for each logit), `mean` and `std` (of red, green and blue, for
+            images in [0, 1]), and for files alone `max_pool` (bool, of ResNets) and `image_size`
+            (int, the side of the squares that it looks at).
 
     Raises:
         CheckpointError: no such file, a damaged one, or of no known architecture.
-        InvalidInput: an architecture or an activation that the model does not take.
+        InvalidInput: an architecture, an activation or options that the model does not take.
     """
-    path = Path(path)
+    path, options = Path(path), dict(options or {})
     chosen = (architecture, activation) != ("auto", "auto")
     if path.is_dir():
         if chosen:
             raise _untaken(path)
-        return load_folder(path)
-    checkpoint = read(path)
+        return load_folder(path, options)
+    checkpoint = replace(cached(path), options=options)
     _refuse_halves(checkpoint)
     if not chosen:
         return load_detected(checkpoint, AUXILIARIES)
     if detect(checkpoint, AUXILIARIES) is not OPEN_CLIP:
         raise _untaken(path)
+    if options:
+        raise InvalidInput(
+            f"{path.name} is a CLIP, which takes no option {' nor '.join(options)}."
+        )
     return load_open_clip(checkpoint, architecture=architecture, activation=activation)
 
 
@@ -94,6 +118,11 @@ def _refuse_halves(checkpoint: Checkpoint) -> None:
             "lie in no space with images"
         )
         raise CheckpointError(f"{name} is {why}. Use a whole CLIP.")
+    if is_headless(checkpoint):
+        raise CheckpointError(
+            f"{name} is a ResNet without its last layer, `fc` or `linear`: an encoder alone, "
+            "which knows no classes. Use a whole classifier."
+        )
     if any(key.startswith(("vision_model.", "text_model.")) for key in named):
         raise CheckpointError(
             f"{name} has weights of the transformers library without what describes them. Put "

@@ -1,14 +1,22 @@
 """Model folders: what they hold, told from their configuration."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from ..auxiliary import Classifier
 from ..captioner import Captioner
 from ..checkpoints import read
 from ..clip import Clip
-from ..errors import CheckpointError
+from ..errors import CheckpointError, InvalidInput
 from .blip import CAPTIONERS, load_captioner
 from .openclip import load_configured
+from .timm_folder import is_timm, load_timm
+from .transformers_classifier import (
+    classifier_types,
+    is_classifier,
+    load_transformers_classifier,
+)
 from .transformers_clip import CLIPS, REFUSED, load_transformers_clip
 from .transformers_folder import Folder, open_folder
 
@@ -18,25 +26,66 @@ MARKS = ("config.json", "open_clip_config.json")
 """By which a model folder is known."""
 
 
-def load_folder(path: Path) -> Clip | Captioner:
-    """Opens a model folder of transformers or open_clip.
+OPTIONS = ("classes", "mean", "std")
+"""What folders of classifiers take; all else they say themselves."""
+
+
+def load_folder(
+    path: Path, options: Mapping[str, object] | None = None
+) -> Clip | Captioner | Classifier:
+    """Opens a model folder of transformers, open_clip or timm.
+
+    Args:
+        path: of the folder.
+        options: `classes`, `mean` and `std`, for classifiers.
 
     Raises:
         CheckpointError: no known kind of model, or a damaged one.
+        InvalidInput: options that it does not take, or out of range.
     """
-    folder = open_folder(path)
+    folder, options = open_folder(path), options or {}
+    kind = str(folder.config.get("model_type"))
+    if not (path / MARKS[1]).is_file():
+        if is_timm(folder):
+            _check_taken(folder, options, OPTIONS)
+            return load_timm(folder, options)
+        if is_classifier(folder):
+            _check_taken(folder, options, OPTIONS)
+            return load_transformers_classifier(folder, options)
+    _check_taken(folder, options, ())
     if (path / MARKS[1]).is_file():
         return _open_clip(folder)
-    kind = str(folder.config.get("model_type"))
     if kind in REFUSED:
         raise CheckpointError(f"The folder {folder.name} {REFUSED[kind]}")
     if kind in CLIPS:
         return load_transformers_clip(folder)
     if kind in CAPTIONERS:
         return load_captioner(folder)
+    raise _unknown(folder, kind)
+
+
+def _check_taken(folder: Folder, options: Mapping[str, object], taken: tuple[str, ...]) -> None:
+    untaken = [name for name in options if name not in taken]
+    if untaken:
+        raise InvalidInput(
+            f"The folder {folder.name} takes no option {' nor '.join(untaken)}: it says itself "
+            f"what it is. It takes: {', '.join(taken) or 'none'}. Leave the others at auto."
+        )
+
+
+def _unknown(folder: Folder, kind: str) -> CheckpointError:
+    types = classifier_types()
     known = ", ".join([*CLIPS, *CAPTIONERS])
-    raise CheckpointError(
-        f"The folder {folder.name} holds a model of type {kind!r}. Known types: {known}."
+    if kind in types:
+        named = ", ".join(map(str, folder.config.get("architectures") or ())) or "no class"
+        return CheckpointError(
+            f"The folder {folder.name} holds a {kind} without a head for classes ({named}); "
+            f"expected {' or '.join(types[kind])} in its config.json."
+        )
+    return CheckpointError(
+        f"The folder {folder.name} holds a model of type {kind!r}. Known types: {known}; "
+        f"classifiers of the types {', '.join(types)}; and timm's, whose config.json says "
+        "`architecture`."
     )
 
 

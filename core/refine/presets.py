@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 from ..errors import InvalidInput
-from ..parametrisation import WEIGHTS, MixtureOfBasis
+from ..parametrisation import WEIGHTS
 from ..spaces import Map
 from .kernel import Rule
 from .rules import by_block, chain, clip_norm
@@ -11,6 +11,8 @@ from .rules import by_block, chain, clip_norm
 __all__ = ["Preset", "clip_of", "over_chart"]
 
 Preset: TypeAlias = Literal["custom", "paper", "official code"]
+CLASS_BLOCKS = ("y", "c")
+"""Names of the blocks that say the class: an embedding, or a row of shares of classes."""
 CLIPS = {"paper": 0.0, "official code": 1.0}
 """Where the two differ in a step: TR0N's code shortens gradients to 1, its paper says nothing."""
 
@@ -37,22 +39,28 @@ def clip_of(preset: Preset, custom: float) -> float:
 
 
 def over_chart(chart: Map, rule: Rule, weights: Rule, *, clip: float = 0.0) -> Rule:
-    """A rule for the latents of a chart: one for its points, one for the weights of a basis.
+    """A rule for the latents of a chart: one for its points, one for weights and classes.
 
-    TR0N appendix B.1 moves the means by Langevin dynamics and the weights by Adam.
+    TR0N appendix B.1 moves the means by Langevin dynamics, and by Adam the weights of a basis and
+    the class embedding of a BigGAN.
 
     Args:
         chart: the latents'.
-        rule: for every block but weights.
-        weights: for the weights of a basis.
+        rule: for every block but those.
+        weights: for the weights of a basis and for blocks that say the class (`y`, `c`).
         clip: limit of the gradient's norm per sample and block, 0 for none (the paper; the
             released code clips to 1, the means of a basis and its weights apart).
     """
     if clip > 0:
         rule, weights = chain(clip_norm(clip), rule), chain(clip_norm(clip), weights)
-    if not isinstance(chart, MixtureOfBasis):
+    gentle = {
+        block.name
+        for block in chart.source.blocks
+        if block.name.endswith(WEIGHTS) or block.name in CLASS_BLOCKS
+    }
+    if not gentle:
         return rule
-    blocks = chart.source.blocks
     return by_block(
-        chart.source, {b.name: weights if b.name.endswith(WEIGHTS) else rule for b in blocks}
+        chart.source,
+        {block.name: weights if block.name in gentle else rule for block in chart.source.blocks},
     )

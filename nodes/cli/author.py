@@ -9,9 +9,10 @@ from . import help_pages
 from .author_avatars import avatars_workflows
 from .author_digits import digits_workflows
 from .author_graph import Shipped
+from .author_official import named, official_workflows
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
-from .thumbnails import thumbnail
+from .thumbnails import card, thumbnail
 
 __all__ = ["FOLDER", "Shipped", "graphs", "main"]
 
@@ -20,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "workflows"
 
 def graphs() -> list[Shipped]:
     """All shipped workflows."""
-    return [*digits_workflows(), *avatars_workflows()]
+    return [*digits_workflows(), *avatars_workflows(), *official_workflows()]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
             path.write_text(text, encoding="utf-8", newline="\n")
             print(path)
-        if args.thumbnails:
-            if args.only and args.only not in shipped.name:
-                continue
+        if args.thumbnails and args.only in shipped.name:
             path = FOLDER / f"{shipped.name}.jpg"
-            print(path, thumbnail(shipped, path), "bytes")
+            needs = named(shipped.api)
+            size = card(shipped, needs, path) if needs else thumbnail(shipped, path)
+            print(path, size, "bytes")
 
 
 if __name__ == "__main__":

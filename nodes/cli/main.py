@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 
 # name -> "module:function", the module relative to this package; run(args) -> exit code.
-BENCHES: dict[str, str] = {"clip": ".bench_clip:run"}
+BENCHES: dict[str, str] = {"clip": ".bench_clip:run", "generator": ".bench_generator:run"}
 REPRODUCTIONS: dict[str, str] = {
     "avatars": ".reproduce_avatars:run",
     "digits": ".reproduce_digits:run",
@@ -31,7 +31,7 @@ DEMO_FACES = ".demo_faces:run"
 _EXIT_CODES = """\
 exit codes:
   0    done
-  1    an unexpected error, with its traceback
+  1    an unexpected error, with its traceback; parity: an output differs
   2    the command line, the graph, a value, a file or the server is at fault
   130  interrupted with Ctrl-C
 """
@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--threads", type=_positive, metavar="N", help="threads of PyTorch")
     common.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_run, _add_bench, _add_reproduce, _add_demo):
+    for add in (_add_run, _add_inspect, _add_convert, _add_parity, _add_bench, _add_reproduce,
+                _add_demo):  # fmt: skip
         sub = add(commands, common)
         sub.epilog, sub.formatter_class = _EXIT_CODES, argparse.RawDescriptionHelpFormatter
     return parser
@@ -133,6 +134,37 @@ def _add_run(commands: Commands, common: argparse.ArgumentParser) -> argparse.Ar
     sub.add_argument("--server", metavar="URL", help="run on this ComfyUI rather than here")
     sub.add_argument("--previews", action="store_true", help="write previews to OUT/previews")
     sub.set_defaults(run=_run)
+    return sub
+
+
+def _add_inspect(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser("inspect", parents=[common], help="say what a model file is")
+    sub.add_argument("file", type=Path, metavar="FILE", help="a model file or folder")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the facts here")
+    sub.set_defaults(run=_later(".checkpoint_tools:run_inspect"))
+    return sub
+
+
+def _add_convert(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser(
+        "convert", parents=[common], help="write a model file as safetensors, running none of it"
+    )
+    sub.add_argument("source", type=Path, metavar="IN", help="a model file or folder")
+    sub.add_argument("target", type=Path, metavar="OUT", help="ends in .safetensors")
+    sub.set_defaults(run=_later(".checkpoint_tools:run_convert"))
+    return sub
+
+
+def _add_parity(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    sub = commands.add_parser(
+        "parity",
+        parents=[common],
+        help="compare a checkpoint's outputs with those of its authors' code",
+    )
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("arrays", type=Path, metavar="ARRAYS.npz", help="inputs and outputs, named")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the errors here")
+    sub.set_defaults(run=_later(".checkpoint_tools:run_parity"))
     return sub
 
 
@@ -169,6 +201,11 @@ def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.A
 def _load(target: str) -> Callable[[argparse.Namespace], int]:
     module, _, function = target.partition(":")
     return getattr(importlib.import_module(module, __package__), function)
+
+
+def _later(target: str) -> Callable[[argparse.Namespace], int]:
+    """A command whose module is not imported before it runs."""
+    return lambda args: _load(target)(args)
 
 
 def _named(table: Mapping[str, str], command: str, args: argparse.Namespace) -> int:

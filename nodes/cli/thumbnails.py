@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,11 +11,13 @@ from .executor import execute
 from .standalone import StandaloneHost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from .author_graph import Shipped
 
-__all__ = ["thumbnail"]
+__all__ = ["card", "thumbnail"]
 
 _SIZE = (360, 300)
 _GREY_QUALITY, _COLOUR_QUALITY = 45, 34
@@ -44,4 +47,24 @@ def thumbnail(shipped: Shipped, path: Path) -> int:
     grey = "digits" in shipped.name
     quality = _GREY_QUALITY if grey else _COLOUR_QUALITY
     picture.convert("L" if grey else "RGB").save(path, "JPEG", quality=quality, optimize=True)
+    return path.stat().st_size
+
+
+def card(shipped: Shipped, needs: Sequence[str], path: Path) -> int:
+    """Writes the picture of a graph that cannot run here: its title, and the files it needs.
+
+    Returns:
+        The size of the file in bytes.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGB", _SIZE, "#20242b")
+    draw = ImageDraw.Draw(picture)
+    title = "\n".join(textwrap.wrap(shipped.title, 24))
+    draw.multiline_text((24, 28), title, "white", ImageFont.load_default(24), spacing=8)
+    below = 300 - 34 - 20 * len(needs)
+    draw.text((24, below - 26), "needs", "#8fa3bf", ImageFont.load_default(14))
+    for line, name in enumerate(needs):
+        draw.text((24, below + 20 * line), name, "#d7deea", ImageFont.load_default(14))
+    picture.save(path, "JPEG", quality=80, optimize=True)
     return path.stat().st_size

@@ -109,7 +109,7 @@ def spoilt(path, kind):
     ("kind", "message"),
     [
         ("missing", "There is no model file .* Check the name and the folder"),
-        ("folder", "is a folder; a model file was expected"),
+        ("folder", "is a folder without config.json; a model file was expected"),
         ("empty", "is empty"),
         ("pointer", "Git LFS pointer, not the model. Run 'git lfs pull'"),
         ("web page", "is a web page, not a model"),

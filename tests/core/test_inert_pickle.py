@@ -7,9 +7,9 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from latentsteer.core import checkpoints, torch_zip
+from latentsteer.core import checkpoints, pickled_modules
 from latentsteer.core.errors import CheckpointError
-from latentsteer.core.torch_zip import read_tensors
+from latentsteer.core.foreign_files import read_tensors
 
 TENSOR = torch.arange(6.0)
 
@@ -62,7 +62,6 @@ def hostile(command):
         "getattr chain": b"cbuiltins\ngetattr\n(cos\nU\x06systemtR.",
         "dotted": b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93.",
         "torch.load": b"\x80\x02ctorch\nload\nU\x09other.pth\x85R.",
-        "set": pickle.dumps({1, 2}, 4),
         "buffers": b"\x80\x05\x97.",
     }
 
@@ -103,12 +102,12 @@ def test_an_attack_behind_good_tensors_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("pickled", "message"),
     [
-        (b"", "no readable file"),
-        (b"\x80\x02}", "no readable file|without an end"),
-        (b"\x80\x02.", "no readable file"),
-        (b"\x80\x02N\x85", "no readable file|without an end"),
+        (b"", "ends within a pickle"),
+        (b"\x80\x02}", "ends within a pickle"),
+        (b"\x80\x02.", "in the midst"),
+        (b"\x80\x02N\x85", "ends within a pickle"),
         (b"\x80\x02h\x05.", "no readable file"),
-        (b"\x80\x02X\xff\xff\xff\x7fabc.", "no readable file"),
+        (b"\x80\x02X\xff\xff\xff\x7fabc.", "ends within a pickle: 2147483647 bytes"),
         (b"\x80\x02}(K\x01u.", "no readable file"),
         (b"\x80\x02}K\x01K\x02K\x03e.", "no readable file"),
         (b"\x80\x02}K\x01a.", "dict where a list"),
@@ -124,11 +123,11 @@ def test_a_damaged_pickle_is_refused(pickled, message, tmp_path):
 
 
 def test_lists_that_share_themselves_end_in_bounded_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch_zip, "MOST_ENTRIES", 10_000)
+    monkeypatch.setattr(pickled_modules, "MOST_ENTRIES", 10_000)
     # Each list holds the one before ten times: visiting all would take 10^20 steps.
     layers = b"".join(
         b"](" + b"".join(b"h" + bytes([n]) for _ in range(10)) + b"eq" + bytes([n + 1])
         for n in range(20)
     )
     with pytest.raises(CheckpointError, match="entries"):
-        read_tensors(hand_made(tmp_path, b"\x80\x02]q\x00" + layers + b"."))
+        read_tensors(hand_made(tmp_path, b"\x80\x02(]q\x00" + layers + b"t."))

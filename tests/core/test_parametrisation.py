@@ -130,9 +130,23 @@ def test_the_basis_moves_by_langevin_and_its_weights_by_adam_without_noise(kind,
     assert abs(noise.var() / 0.01 - 1) < 4 * (2 / count) ** 0.5
 
 
-def test_without_a_basis_the_rule_is_the_points_own(toys):
+def test_without_a_basis_or_a_class_the_rule_is_the_points_own(toys):
     rule = langevin(inverse_temperature=1.0)
-    assert over_chart(Identity(SPACE), rule, adam()) is rule
+    assert over_chart(Identity(Space((Block("z", (4,)),))), rule, adam()) is rule
+
+
+def test_a_class_moves_by_adam_without_noise_beside_the_latent(toys):
+    at = SPACE.slices()
+    energy = toys.energy_of(lambda v: (v - 1).square().sum(dim=1), SPACE)
+    rule = over_chart(Identity(SPACE), langevin(inverse_temperature=2.0), adam(learning_rate=0.05))
+    kernel = descend(gradient(energy), rule)
+    start = toys.normal(1, SPACE.dim).expand(50, -1).contiguous()
+    state, _ = kernel.step(kernel.init(start), SampleRng.of(0, 50))
+    moved = state.position - start
+    torch.testing.assert_close(
+        moved[:, at["y"]], -0.05 * (start - 1)[:, at["y"]].sign(), atol=1e-5, rtol=1e-3
+    )
+    assert float(moved[:, at["z"]].std(dim=0).min()) > 1e-4
 
 
 def test_the_gradient_is_clipped_per_block(toys):

@@ -6,8 +6,8 @@ from collections import OrderedDict
 import pytest
 import torch
 from latentsteer.core.errors import CheckpointError
+from latentsteer.core.foreign_files import read_tensors
 from latentsteer.core.torch_legacy import MAGIC, is_legacy
-from latentsteer.core.torch_zip import read_tensors
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from latentsteer.core import checkpoints
 from latentsteer.core.errors import CheckpointError
-from latentsteer.core.torch_zip import read_tensors
+from latentsteer.core.foreign_files import read_tensors
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
 KINDS = (

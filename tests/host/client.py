@@ -159,6 +159,15 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in (ROOT / "workflows" / "api").glob("*.json"))
 
 
+def embedded() -> list[str]:
+    """Those that run on shipped models: the others name files that users have."""
+
+    def files(name: str) -> list[str]:
+        return [str(n["inputs"]["file"]) for n in workflow(name).values() if "file" in n["inputs"]]
+
+    return [name for name in shipped() if all("(embedded)" in file for file in files(name))]
+
+
 def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
     path = ROOT / "workflows" / ("api" if api else ".") / f"{name}.json"
     return json.loads(path.read_text("utf-8"))

@@ -6,7 +6,7 @@ import os
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
 
-from .client import Client, Refused, cheap, downstream, node_of, shipped, workflow
+from .client import Client, Refused, cheap, downstream, embedded, node_of, shipped, workflow
 from .hosts import PACK, Server, make_base
 
 pytestmark = pytest.mark.host
@@ -37,7 +37,7 @@ def _without(outputs, tooltips):
     return [name for name, text in zip(outputs, tooltips, strict=True) if not text]
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", embedded())
 def test_a_shipped_workflow_executes(client, name):
     api = cheap(name)
     run = client.run(api)

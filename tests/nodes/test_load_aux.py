@@ -11,6 +11,7 @@ from latentsteer.core.checkpoints import write
 from latentsteer.core.clip import Clip, Texts
 from latentsteer.core.errors import CheckpointError, ConditionMismatch
 from latentsteer.core.networks.clip_vision import ClipVision
+from latentsteer.core.networks.resnet import ResNet, Stage
 from latentsteer.nodes import load_aux
 from latentsteer.nodes.cli.errors import NodeError, WorkflowError
 from latentsteer.nodes.images import from_host
@@ -156,6 +157,95 @@ def test_kinds():
         as_classifier(clip)
     with pytest.raises(ConditionMismatch, match="is a CLIP, not a captioner"):
         as_captioner(clip)
+
+
+# Classifiers
+
+
+@pytest.fixture
+def narrow():
+    """The weights of a CIFAR ResNet of four classes."""
+    stages = [Stage(1, 6, 6, 1, "none"), Stage(1, 8, 8, 1, "convolved")]
+    parts = {"stem": 6, "kernel": 3, "max_pool": False, "bottleneck": False}
+    with torch.random.fork_rng():
+        return ResNet(**parts, stages=stages, classes=4).eval()
+
+
+def test_a_graph_without_the_inputs_of_classifiers_runs(own, graph, narrow):
+    """Graphs that were made before there were any."""
+    aux, run = own
+    write(aux / "resnet.safetensors", narrow.state_dict())
+    loaded = graph.add("LoadAuxModel", file="resnet.safetensors")
+    for name in ("class_names", "mean", "std", "max_pool", "image_size"):
+        del graph.api["1"]["inputs"][name]
+    assert run(graph)[loaded].classes == ("0", "1", "2", "3")
+
+
+def test_what_is_chosen_reaches_the_classifier(own, graph, narrow):
+    aux, run = own
+    write(aux / "resnet.safetensors", narrow.state_dict())
+    (aux / "names").mkdir()
+    (aux / "names" / "mine.txt").write_text("cat\ndog\nbird\nfish\n", "utf-8")
+    chosen = {"class_names": "names/mine.txt", "mean": "0.5, 0.4 0.3", "std": "(0.2, 0.3, 0.4)"}
+    chosen |= {"max_pool": "on", "image_size": 24}
+    loaded = graph.add("LoadAuxModel", file="resnet.safetensors", **chosen)
+    condition = graph.add("ClassCondition", auxiliary=loaded, classes="dog, fish")
+    generator = graph.add("LoadGenerator", file="digits (embedded)")
+    energy = graph.add("EnergyClassifier", auxiliary=loaded, condition=condition)
+    start = graph.add("PriorInit", generator=generator, condition=condition)
+    refined = graph.add("LangevinRefine", generator=generator, start=start, energy=energy, steps=2)
+    ran = run(graph)
+    classifier = ran[loaded]
+    assert classifier.classes == ("cat", "dog", "bird", "fish")
+    narrow.maxpool = torch.nn.MaxPool2d(3, 2, 1)
+    x = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(c)[:, None, None] for c in ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)))
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.logits(x), narrow((x - mean) / std))
+    assert ran[refined].values.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        ({"mean": "grey"}, "mean 'grey'; expected auto, or three numbers such as"),
+        ({"std": "0.5"}, "has 1 entries; expected 3 numbers"),
+        ({"std": "0.2, 0, 0.2"}, "expected numbers above 0"),
+        ({"class_names": "two.txt"}, "2 class names given; resnet.safetensors has 4 classes"),
+        ({"class_names": "none.txt"}, "has no class names"),
+        ({"image_size": 2}, "expected a whole number from 8 to 4096"),
+    ],
+)
+def test_what_cannot_be_chosen(chosen, says, own, graph, narrow):
+    aux, run = own
+    write(aux / "resnet.safetensors", narrow.state_dict())
+    (aux / "two.txt").write_text("cat\ndog\n", "utf-8")
+    (aux / "none.txt").write_text("\n", "utf-8")
+    graph.add("LoadAuxModel", file="resnet.safetensors", **chosen)
+    with pytest.raises(NodeError, match=says):
+        run(graph)
+
+
+def test_a_digits_classifier_takes_no_such_choice(graph, run):
+    graph.add("LoadAuxModel", file="digits classifier (embedded)", max_pool="on")
+    with pytest.raises(NodeError, match="takes no option max_pool"):
+        run(graph)
+
+
+def test_texts_are_offered_but_for_those_of_model_folders(own, new_host):
+    aux, _ = own
+    for name in ("mine.txt", "deep/er.txt", "clip/merges.txt"):
+        (aux / name).parent.mkdir(exist_ok=True)
+        (aux / name).write_text("cat", "utf-8")
+    (aux / "clip" / "config.json").write_text("{}", "utf-8")
+    with new_host(aux.parent.parent).executing("run", "node"):
+        schema = load_aux.LoadAuxModel.define_schema()
+        (names,) = [i for i in schema.inputs if i.id == "class_names"]
+        assert names.options == ["auto", "deep/er.txt", "mine.txt"]
+        seen = load_aux.LoadAuxModel.fingerprint_inputs(WORDS, class_names="mine.txt")
+        (aux / "mine.txt").write_text("hound", "utf-8")
+        assert load_aux.LoadAuxModel.fingerprint_inputs(WORDS, class_names="mine.txt") != seen
+        assert load_aux.LoadAuxModel.fingerprint_inputs(WORDS, class_names=None)
 
 
 # The host's CLIP Vision

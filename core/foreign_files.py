@@ -1,0 +1,111 @@
+"""Tensors and configuration of files that others wrote, running nothing of what is inside."""
+
+import codecs
+import contextlib
+import zipfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from . import numpy_files
+from .errors import CheckpointError
+from .file_kinds import Kind, kind_of
+from .inert_records import Refused
+from .pickle_files import PickleFile
+from .pickled_modules import Tree
+from .tensor_views import Tensors
+from .torch_legacy import LegacyArchive
+from .torch_zip import ZipArchive
+from .zip_checks import refuse_unlisted
+
+__all__ = ["Contents", "damage", "open_foreign", "read_tensors"]
+
+CODECS = tuple(map(codecs.lookup, ("cp437", "raw_unicode_escape")))
+"""What zip files and old pickles need: here already, so that no file makes Python import it."""
+Archive = ZipArchive | LegacyArchive | PickleFile
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        tensors: by their dotted names.
+        config: its `modules` and `values`, as JSON.
+    """
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors alone; otherwise as `open_foreign`."""
+    path = Path(path)
+    return open_foreign(path, kind_of(path)).tensors
+
+
+def open_foreign(path: Path, kind: Kind) -> Contents:
+    """The tensors of a file, on the CPU, and all else as JSON.
+
+    Where they were saved from, such as a GPU, is ignored. Of a TorchScript archive the tensors
+    among the modules' attributes; its code is not looked at.
+
+    Raises:
+        CheckpointError: the file is damaged, or asks for more than weights.
+    """
+    with damage(path):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if kind is Kind.LEGACY:
+                return _contents(LegacyArchive(file, size), size)
+            if kind is Kind.PICKLE:
+                return _contents(PickleFile(file, size), size)
+            with zipfile.ZipFile(file) as archive:
+                refuse_unlisted(file, archive, size)
+                names = archive.namelist()
+                if names and all(name.endswith(numpy_files.SUFFIX) for name in names):
+                    return _arrays(archive, size)
+                return _contents(ZipArchive(archive, size), size)
+
+
+@contextlib.contextmanager
+def damage(path: Path) -> Generator[None, None, None]:
+    """The one place where whatever goes wrong while a file is read becomes our error.
+
+    Raises:
+        CheckpointError: something did.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except Refused as refusal:
+        raise CheckpointError(f"{path} {refusal}.") from None
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(
+            f"{path} ({path.stat().st_size} bytes) is not a whole zip file, as torch.save writes "
+            f"since PyTorch 1.6, and numpy.savez: {error}. Fetch it again."
+        ) from error
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} is no readable file of torch.save, nor a pickle or an .npz of weights: "
+            f"{error!r:.200}. Fetch or save it again."
+        ) from error
+
+
+def _contents(archive: Archive, size: int) -> Contents:
+    tree = Tree(Tensors(size, archive.fetch, sealed=archive.sealed))
+    config = tree.config(archive.content)
+    if not tree.tensors and not config:
+        raise Refused("holds neither tensors nor values; weights are expected")
+    if not tree.tensors and not isinstance(archive.content, dict | list | tuple):
+        raise Refused(f"holds a {type(archive.content).__name__}; weights are expected")
+    return Contents(tree.tensors, config)
+
+
+def _arrays(archive: zipfile.ZipFile, size: int) -> Contents:
+    make = Tensors(numpy_files.MOST_TIMES * size, lambda _: b"", sealed=True)
+    arrays = numpy_files.read_arrays(archive, size)
+    made = {name: make.of(name, array) for name, array in arrays.items()}
+    return Contents({name: tensor for name, tensor in made.items() if tensor is not None}, {})

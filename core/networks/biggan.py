@@ -1,0 +1,269 @@
+"""BigGAN of Brock et al. (2019) with the state dicts of ajbrock/BigGAN-PyTorch, evaluation only.
+
+The generator keeps the official order of operations: it normalises every weight in every pass.
+`biggan_folded` makes the fast form of it.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .spectral import USUAL, Spectral, SpectralConv2d, SpectralLinear
+
+__all__ = [
+    "Attention",
+    "BigGanGenerator",
+    "ConditionalNorm",
+    "GeneratorLayout",
+    "OutputNorm",
+    "Statistics",
+    "attend",
+]
+
+Statistics = Literal["own", "standing", "synchronised", "none"]
+"""Whose mean and variance a normalisation has: its own, those of a `mybn` or of a cross-replica
+layer below it, or none at all."""
+OUTPUT_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class GeneratorLayout:
+    """What a generator's shapes say.
+
+    Attributes:
+        channels: before the first block, then after each.
+        base: side of the first map.
+        first: numbers of z that the first map is made of.
+        condition: numbers that the normalisations of a block are told.
+        classes: how many there are.
+        embedding: numbers of a class, 0 where every normalisation has a table of its own.
+        attention: the blocks followed by attention, counted from 0.
+        statistics: kind of all normalisations.
+        spectral: kind of all weights.
+        eps: of the normalisations of the blocks.
+    """
+
+    channels: tuple[int, ...]
+    base: int
+    first: int
+    condition: int
+    classes: int
+    embedding: int
+    attention: frozenset[int] = frozenset()
+    statistics: Statistics = "own"
+    spectral: Spectral = USUAL
+    eps: float = 1e-5
+
+    @property
+    def blocks(self) -> int:
+        """How many there are."""
+        return len(self.channels) - 1
+
+    @property
+    def chunk(self) -> int:
+        """Numbers of z that each block gets, 0 where the latent is not hierarchical."""
+        return self.condition - self.embedding if self.embedding else 0
+
+    @property
+    def latent(self) -> int:
+        """Numbers of z."""
+        return self.first + self.chunk * self.blocks
+
+    def conditions(self, z: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What the first map is made of, and what each block is told."""
+        if not self.chunk:
+            return z, [y] * self.blocks
+        first, *rest = z.split([self.first, *[self.chunk] * self.blocks], dim=1)
+        return first, [torch.cat([y, part], dim=1) for part in rest]
+
+
+class StandingMoments(nn.Module):
+    """The statistics of `mybn`; summed up, not averaged, once the counter has counted."""
+
+    stored_mean: Tensor
+    stored_var: Tensor
+    accumulation_counter: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("stored_mean", torch.zeros(channels))
+        self.register_buffer("stored_var", torch.ones(channels))
+        self.register_buffer("accumulation_counter", torch.zeros(1))
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        counted = self.accumulation_counter
+        passes = torch.where(counted > 0, counted, torch.ones_like(counted))
+        return self.stored_mean / passes, self.stored_var / passes
+
+
+class _Norm(nn.Module):
+    """Normalisation by stored statistics; `gained` applies the gain and the bias of a channel."""
+
+    stored_mean: Tensor
+    stored_var: Tensor
+
+    def __init__(self, channels: int, statistics: Statistics, eps: float) -> None:
+        super().__init__()
+        self.channels = channels
+        self.statistics = statistics
+        self.eps = eps
+        if statistics == "synchronised":
+            self.bn = nn.BatchNorm2d(channels, affine=False)
+        elif statistics == "standing":
+            self.bn = StandingMoments(channels)
+        elif statistics == "own":
+            self.register_buffer("stored_mean", torch.zeros(channels))
+            self.register_buffer("stored_var", torch.ones(channels))
+
+    def moments(self) -> tuple[Tensor, Tensor] | None:
+        """Mean and variance per channel; None where nothing is normalised."""
+        if self.statistics == "none":
+            return None
+        if self.statistics == "own":
+            return self.stored_mean, self.stored_var
+        if self.statistics == "standing":
+            return self.bn.moments()
+        return self.bn.running_mean, self.bn.running_var
+
+    def gained(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        moments = self.moments()
+        if moments is None:
+            return x * gain + bias
+        mean, variance = moments
+        if self.statistics == "standing":
+            scale = torch.rsqrt(variance + self.eps)[:, None, None] * gain
+            return x * scale - (mean[:, None, None] * scale - bias)
+        x = F.batch_norm(x, mean, variance, eps=self.eps)
+        # The official evaluation of cross-replica layers adds the gain.
+        return x + gain + bias if self.statistics == "synchronised" else x * gain + bias
+
+
+class _ClassTable(nn.Module):
+    """A row per class, for mixtures of classes: one class is the mixture that has only it."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(classes, channels), std=0.02))
+
+    def forward(self, shares: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch channels"]:
+        return shares @ self.weight
+
+
+class ConditionalNorm(_Norm):
+    """Batch normalisation with a gain, 1 + a linear function of the condition, and a bias."""
+
+    def __init__(self, channels: int, layout: GeneratorLayout) -> None:
+        super().__init__(channels, layout.statistics, layout.eps)
+        if layout.embedding:
+            inputs, spectral = layout.condition, layout.spectral
+            self.gain = SpectralLinear(inputs, channels, bias=False, spectral=spectral)
+            self.bias = SpectralLinear(inputs, channels, bias=False, spectral=spectral)
+        else:
+            self.gain = _ClassTable(layout.classes, channels)
+            self.bias = _ClassTable(layout.classes, channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        gain = 1 + self.gain(condition)[:, :, None, None]
+        return self.gained(x, gain, self.bias(condition)[:, :, None, None])
+
+
+class OutputNorm(_Norm):
+    """Batch normalisation with a learnt gain and bias; its eps is never the others'."""
+
+    def __init__(self, channels: int, statistics: Statistics) -> None:
+        # Without statistics elsewhere, the official output layer still has its own.
+        super().__init__(channels, "own" if statistics == "none" else statistics, OUTPUT_EPS)
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gained(x, self.gain[:, None, None], self.bias[:, None, None])
+
+
+class Attention(nn.Module):
+    """Self-attention of Zhang et al. (2019) with keys and values pooled to half the side."""
+
+    def __init__(self, channels: int, spectral: Spectral) -> None:
+        super().__init__()
+
+        def mix(before: int, after: int) -> SpectralConv2d:
+            return SpectralConv2d(before, after, 1, bias=False, spectral=spectral)
+
+        self.theta = mix(channels, channels // 8)
+        self.phi = mix(channels, channels // 8)
+        self.g = mix(channels, channels // 2)
+        self.o = mix(channels // 2, channels)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gamma * self.o(attend(self.theta(x), self.phi(x), self.g(x))) + x
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Float[Tensor, "batch c height width"]:
+    """The values, pooled, that each pixel's query finds among the pooled keys."""
+    keys, values = (F.max_pool2d(part, 2).flatten(2) for part in (keys, values))
+    found = (queries.flatten(2).mT @ keys).softmax(dim=-1)
+    return (values @ found.mT).unflatten(2, queries.shape[2:])
+
+
+class _GeneratorBlock(nn.Module):
+    """Two convolutions around a shortcut; the first also doubles the side."""
+
+    def __init__(self, before: int, after: int, layout: GeneratorLayout) -> None:
+        super().__init__()
+        spectral = layout.spectral
+        self.conv1 = SpectralConv2d(before, after, spectral=spectral)
+        self.conv2 = SpectralConv2d(after, after, spectral=spectral)
+        self.conv_sc = SpectralConv2d(before, after, 1, spectral=spectral)
+        self.bn1 = ConditionalNorm(before, layout)
+        self.bn2 = ConditionalNorm(after, layout)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = F.interpolate(F.relu(self.bn1(x, condition)), scale_factor=2)
+        h = self.conv1(h)
+        h = self.conv2(F.relu(self.bn2(h, condition)))
+        return h + self.conv_sc(F.interpolate(x, scale_factor=2))
+
+
+class BigGanGenerator(nn.Module):
+    """z and a class to images in [-1, 1].
+
+    Read off a state dict: see `GeneratorLayout`. What a class is depends on the layout: a row of
+    `shared.weight`, or a mixture of such rows; without them, shares of the classes.
+    """
+
+    def __init__(self, layout: GeneratorLayout) -> None:
+        super().__init__()
+        self.layout = layout
+        channels, spectral = layout.channels, layout.spectral
+        if layout.embedding:
+            self.shared = nn.Embedding(layout.classes, layout.embedding)
+        self.linear = SpectralLinear(layout.first, channels[0] * layout.base**2, spectral=spectral)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList([_GeneratorBlock(before, after, layout)])
+            for before, after in pairwise(channels)
+        )
+        for number in layout.attention:
+            self.blocks[number].append(Attention(channels[number + 1], spectral))
+        self.output_layer = nn.Sequential(
+            OutputNorm(channels[-1], layout.statistics),
+            nn.ReLU(),
+            SpectralConv2d(channels[-1], 3, spectral=spectral),
+        )
+
+    def forward(
+        self, z: Float[Tensor, "batch latent"], y: Float[Tensor, "batch class"]
+    ) -> Float[Tensor, "batch 3 size size"]:
+        first, conditions = self.layout.conditions(z, y)
+        x = self.linear(first).unflatten(1, (-1, self.layout.base, self.layout.base))
+        for stage, condition in zip(self.blocks, conditions, strict=True):
+            block, *attention = stage
+            x = block(x, condition)
+            for layer in attention:
+                x = layer(x)
+        return self.output_layer(x).tanh()

@@ -1,0 +1,145 @@
+"""Layers of networks whose normalisations are folded into their weights, but for rounding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "Affine",
+    "Convolution",
+    "Doubling",
+    "Modulation",
+    "activated",
+    "frozen",
+    "normalisation",
+]
+
+FEW_PIXELS = 64
+"""Up to so many, of all images together, a matrix product of patches is the faster convolution:
+reading the weights is what takes time."""
+SMALL_SIDE = 8
+"""Up to so small a map, the same holds of its doubling."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x -> scale * x + shift, channel by channel; both are affine functions of a condition.
+
+    Attributes:
+        scale: of the condition, (channels, condition).
+        scale_base: at the condition 0, (channels).
+        shift: as scale.
+        shift_base: as scale_base.
+    """
+
+    scale: Tensor
+    scale_base: Tensor
+    shift: Tensor
+    shift_base: Tensor
+
+    def after(self, bias: Tensor) -> "Affine":
+        """The same of x + bias."""
+        bias = bias.double()
+        return Affine(
+            self.scale,
+            self.scale_base,
+            self.shift + bias[:, None] * self.scale,
+            self.shift_base + bias * self.scale_base,
+        )
+
+
+def normalisation(
+    moments: tuple[Tensor, Tensor] | None, eps: float, gain: Tensor, bias: Tensor
+) -> Affine:
+    """(x - mean) / deviation * (1 + gain) + bias, gain and bias linear in the condition.
+
+    Args:
+        moments: mean and variance per channel; None for 0 and 1.
+        eps: added to the variance.
+        gain: (channels, condition).
+        bias: (channels, condition).
+    """
+    gain, bias = gain.double(), bias.double()
+    base = gain.new_ones(len(gain))
+    mean = gain.new_zeros(len(gain))
+    if moments is not None:
+        mean, base = moments[0].double(), torch.rsqrt(moments[1].double() + eps)
+    return Affine(base[:, None] * gain, base, bias - (mean * base)[:, None] * gain, -mean * base)
+
+
+def frozen(weight: Tensor) -> nn.Parameter:
+    """A parameter of its own that is not trained."""
+    return nn.Parameter(weight.detach().clone(memory_format=torch.preserve_format), False)
+
+
+class Modulation(nn.Module):
+    """All scales and shifts of a block by one linear map of its condition."""
+
+    def __init__(self, affines: Sequence[Affine]) -> None:
+        super().__init__()
+        parts = [(a.scale, a.shift) for a in affines]
+        bases = [(a.scale_base, a.shift_base) for a in affines]
+        self.widths = [len(part) for pair in parts for part in pair]
+        self.weight = frozen(torch.cat([p for pair in parts for p in pair]).float())
+        self.bias = frozen(torch.cat([p for pair in bases for p in pair]).float())
+
+    def forward(self, condition: Tensor) -> list[tuple[Tensor, Tensor]]:
+        flat = F.linear(condition, self.weight, self.bias)
+        parts = flat[:, :, None, None].split(self.widths, dim=1)
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def activated(x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
+    """The positive part of the map scaled and shifted."""
+    scale, shift = modulation
+    return torch.addcmul(shift, x, scale).relu_()
+
+
+class Convolution(nn.Module):
+    """A convolution that keeps the side."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.weight = frozen(weight.contiguous(memory_format=torch.channels_last))
+        self.bias = None if bias is None else frozen(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = self.weight.shape[-1]
+        if side == 1 or len(x) * x.shape[2] * x.shape[3] > FEW_PIXELS:
+            return F.conv2d(x, self.weight, self.bias, padding=side // 2)
+        patches = F.unfold(x, side, padding=side // 2).unflatten(1, (-1, side * side))
+        columns = patches.permute(2, 1, 0, 3).flatten(0, 1).flatten(1)
+        y = self.weight.permute(0, 2, 3, 1).flatten(1) @ columns
+        if self.bias is not None:
+            y = y + self.bias[:, None]
+        return y.unflatten(1, (len(x), *x.shape[2:])).transpose(0, 1)
+
+
+class Doubling(nn.Module):
+    """A 3 x 3 convolution of what nearest neighbours make of a map at twice its side."""
+
+    def __init__(self, weight: Tensor, side: int) -> None:
+        super().__init__()
+        self.small = side <= SMALL_SIDE
+        flipped = weight.flip(2, 3)
+        if self.small:
+            kernel = flipped.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+        else:
+            # Every pixel of a 2 x 2 square that is alike meets the kernel: their sum.
+            spread = F.pad(weight, (1, 1, 1, 1))
+            kernel = sum(spread[:, :, i : i + 4, j : j + 4] for i in (0, 1) for j in (0, 1))
+            kernel = kernel.flip(2, 3).transpose(0, 1)
+            kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.kernel = frozen(kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.small:
+            return F.conv_transpose2d(x, self.kernel, stride=2, padding=1)
+        count, _, height, width = x.shape
+        columns = x.transpose(0, 1).flatten(1)
+        parts = (self.kernel @ columns).unflatten(1, (count, height, width)).transpose(0, 1)
+        doubled = F.interpolate(parts, scale_factor=2).flatten(2)
+        return F.fold(doubled, (2 * height, 2 * width), 3, padding=1)

@@ -1,0 +1,174 @@
+"""Spectral normalisation as official state dicts hold it, and how to fold it into the weights.
+
+Both forms divide a weight by an estimate of its largest singular value that the stored vectors of
+the power method give: an exact singular value would not reproduce the official images.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "NONE",
+    "USUAL",
+    "Spectral",
+    "SpectralConv2d",
+    "SpectralEmbedding",
+    "SpectralLinear",
+    "StoredConv2d",
+    "StoredLinear",
+    "fold_spectral",
+    "largest_value",
+    "normalised",
+]
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """What ajbrock's layers keep beside a weight.
+
+    Attributes:
+        vectors: buffers u0, u1, ...; 0 where weights are not normalised. Only u0 has an effect.
+        values: whether sv0, sv1, ... are kept too; they were for logging.
+        eps: least length of a vector of the power method.
+    """
+
+    vectors: int = 1
+    values: bool = True
+    eps: float = 1e-6
+
+
+NONE = Spectral(vectors=0, values=False)
+USUAL = Spectral()
+
+
+def largest_value(weight: Tensor, u: Tensor, eps: float) -> Tensor:
+    """One step of the power method from u, (1, rows): the sigma that evaluation divides by."""
+    matrix = weight.flatten(1)
+    v = F.normalize(u @ matrix, eps=eps)
+    u = F.normalize(v @ matrix.mT, eps=eps)
+    return (v @ matrix.mT @ u.mT).squeeze()
+
+
+def _keep_vectors(layer: nn.Module, rows: int, spectral: Spectral) -> None:
+    for number in range(spectral.vectors):
+        layer.register_buffer(f"u{number}", torch.ones(1, rows))
+        if spectral.values:
+            layer.register_buffer(f"sv{number}", torch.ones(1))
+
+
+class SpectralConv2d(nn.Conv2d):
+    """A convolution whose weight is normalised anew in every pass."""
+
+    def __init__(
+        self, before: int, after: int, side: int = 3, *, bias: bool = True, spectral: Spectral
+    ) -> None:
+        super().__init__(before, after, side, padding=side // 2, bias=bias)
+        self.spectral = spectral
+        _keep_vectors(self, after, spectral)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, normalised(self), self.bias)
+
+
+class SpectralLinear(nn.Linear):
+    """A linear map whose weight is normalised anew in every pass."""
+
+    def __init__(self, before: int, after: int, *, bias: bool = True, spectral: Spectral) -> None:
+        super().__init__(before, after, bias=bias)
+        self.spectral = spectral
+        _keep_vectors(self, after, spectral)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, normalised(self), self.bias)
+
+
+class SpectralEmbedding(nn.Embedding):
+    """A table whose rows are normalised together anew in every pass."""
+
+    def __init__(self, rows: int, columns: int, *, spectral: Spectral) -> None:
+        super().__init__(rows, columns)
+        self.spectral = spectral
+        _keep_vectors(self, rows, spectral)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return F.embedding(numbers, normalised(self))
+
+
+class _Stored(nn.Module):
+    """A layer normalised by PyTorch's own `spectral_norm`: sigma = u W v, both vectors kept."""
+
+    weight_u: Tensor
+    weight_v: Tensor
+    bias: nn.Parameter | None
+
+    def __init__(self, *shape: int, bias: bool) -> None:
+        super().__init__()
+        weight = nn.init.kaiming_uniform_(torch.empty(shape))
+        self.weight_orig = nn.Parameter(weight)
+        self.register_buffer("weight_u", F.normalize(torch.ones(shape[0]), dim=0))
+        self.register_buffer("weight_v", F.normalize(self.weight_u @ weight.flatten(1), dim=0))
+        self.register_parameter("bias", nn.Parameter(torch.zeros(shape[0])) if bias else None)
+
+
+class StoredConv2d(_Stored):
+    """A convolution normalised so."""
+
+    def __init__(self, before: int, after: int, side: int, *, bias: bool = True) -> None:
+        super().__init__(after, before, side, side, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = self.weight_orig.shape[-1]
+        return F.conv2d(x, normalised(self), self.bias, padding=side // 2)
+
+
+class StoredLinear(_Stored):
+    """A linear map normalised so."""
+
+    def __init__(self, before: int, after: int, *, bias: bool = True) -> None:
+        super().__init__(after, before, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, normalised(self), self.bias)
+
+
+def normalised(layer: nn.Module) -> Tensor:
+    """The weight that a layer works with: divided by its sigma, where it has one."""
+    if isinstance(layer, _Stored):
+        weight = layer.weight_orig
+        return weight / layer.weight_u.dot(weight.flatten(1).mv(layer.weight_v))
+    weight: Tensor = layer.weight
+    if not hasattr(layer, "u0"):
+        return weight
+    return weight / largest_value(weight, layer.u0, layer.spectral.eps)
+
+
+@torch.no_grad()
+def fold_spectral(module: nn.Module) -> nn.Module:
+    """Replaces every layer below by a plain one that has the normalised weight; in place.
+
+    Returns:
+        The module, frozen.
+    """
+    for name, layer in list(module.named_children()):
+        if isinstance(layer, (SpectralConv2d, SpectralLinear, SpectralEmbedding)):
+            setattr(module, name, _plain(layer))
+        else:
+            fold_spectral(layer)
+    return module.requires_grad_(False)
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    weight = normalised(layer)
+    if isinstance(layer, nn.Embedding):
+        return nn.Embedding.from_pretrained(weight)
+    if isinstance(layer, nn.Linear):
+        plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None)
+    else:
+        after, before, side, _ = weight.shape
+        plain = nn.Conv2d(before, after, side, padding=side // 2, bias=layer.bias is not None)
+    plain.weight = nn.Parameter(weight)
+    plain.bias = layer.bias
+    return plain.eval()

@@ -1,0 +1,103 @@
+"""`latentsteer inspect`, `convert` and `parity` on an official layout that travels with us."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from latentsteer.core.architectures import ARCHITECTURES
+from latentsteer.core.checkpoints import read
+from latentsteer.core.detection import detect
+from latentsteer.core.errors import CheckpointError, InvalidInput
+from latentsteer.core.parity import compared, read_arrays
+from latentsteer.core.zoo import catalogue
+from latentsteer.nodes.cli.main import main
+
+PARITY = Path(__file__).parents[1] / "core" / "parity"
+FILE, ARRAYS = PARITY / "sg3t_32.pkl", PARITY / "sg3t_32.npz"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTSTEER_CACHE", str(tmp_path / "cache"))
+
+
+def changed(tmp_path, **changes):
+    with np.load(ARRAYS) as file:
+        arrays = {name: file[name] for name in file.files} | changes
+    np.savez(tmp_path / "arrays.npz", **arrays)
+    return tmp_path / "arrays.npz"
+
+
+def test_parity_holds_and_inspect_remembers_it(tmp_path, capsys):
+    assert main(["inspect", str(FILE)]) == 0
+    before = capsys.readouterr().out
+    assert "stylegan3" in before
+    assert "unverified: run `latentsteer parity`" in before
+    assert main(["parity", str(FILE), str(ARRAYS), "--json", str(tmp_path / "found.json")]) == 0
+    out = capsys.readouterr().out
+    assert "5 of 5 outputs within 1e-05" in out
+    errors = json.loads((tmp_path / "found.json").read_text())["errors"]
+    assert {"img", "img_psi07", "img_transformed", "ws", "ws_psi07"} == set(errors)
+    assert max(errors.values()) <= 1e-5
+    assert main(["inspect", str(FILE)]) == 0
+    after = capsys.readouterr().out.splitlines()
+    facts = {line[:23].strip(): line[23:].strip() for line in after}
+    assert "  verified: 5 outputs" in "\n".join(after)
+    assert "32 x 32" in facts["image size"]
+
+
+def test_an_output_that_differs_is_1(tmp_path, capsys):
+    image = np.load(ARRAYS)["img"]
+    wrong = image + 1e-3 * np.abs(image).max()
+    assert main(["parity", str(FILE), str(changed(tmp_path, img=wrong))]) == 1
+    assert "MISSED img " in capsys.readouterr().out
+    assert main(["parity", str(FILE), str(changed(tmp_path, img=image[:, :, :-1]))]) == 1
+    assert "inf" in capsys.readouterr().out
+
+
+def test_no_known_output_is_2(tmp_path, capsys):
+    np.savez(tmp_path / "arrays.npz", z=np.zeros((1, 32), np.float32), other=np.zeros(3))
+    assert main(["parity", str(FILE), str(tmp_path / "arrays.npz")]) == 2
+    assert "of z, other no output is known" in capsys.readouterr().out
+
+
+def test_a_conversion_gives_the_same_outputs(tmp_path, capsys):
+    target = tmp_path / "converted.safetensors"
+    assert main(["convert", str(FILE), str(target)]) == 0
+    assert main(["parity", str(target), str(ARRAYS)]) == 0
+    first, second = read(FILE), read(target)
+    arrays = read_arrays(ARRAYS)
+    rows = [compared(c, detect(c, ARCHITECTURES), arrays) for c in (first, second)]
+    assert rows[0] == rows[1]
+    capsys.readouterr()
+    assert main(["convert", str(FILE), str(tmp_path / "converted.pth")]) == 2
+    assert ".safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [*catalogue.GENERATORS, *catalogue.AUXILIARIES])
+def test_shipped_models_can_be_inspected(name, capsys):
+    assert main(["inspect", str(catalogue.embedded(name))]) == 0
+    out = capsys.readouterr().out
+    assert "family" in out
+    assert "kind" in out
+
+
+def test_bad_files_are_told(tmp_path, capsys):
+    for arguments in (
+        ["inspect", str(tmp_path / "none.pkl")],
+        ["parity", str(FILE), str(tmp_path / "none.npz")],
+        ["convert", str(tmp_path / "none.pkl"), str(tmp_path / "x.safetensors")],
+    ):
+        assert main(arguments) == 2
+        assert "There is no" in capsys.readouterr().err
+    np.savez(tmp_path / "objects.npz", img=np.array([{}], dtype=object))
+    with pytest.raises(CheckpointError, match="without objects"):
+        read_arrays(tmp_path / "objects.npz")
+
+
+def test_options_that_a_family_does_not_take_are_refused():
+    from latentsteer.core.architectures import load_generator
+
+    with pytest.raises(InvalidInput, match="takes no option noise"):
+        load_generator(FILE, {"noise": "none"})

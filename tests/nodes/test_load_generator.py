@@ -1,0 +1,73 @@
+"""Load Generator on official layouts: what the widgets choose, and what a file does not take."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from latentsteer.core.rng import SampleRng
+from latentsteer.nodes.cli.errors import NodeError
+from latentsteer.nodes.load import chosen_options
+
+PARITY = Path(__file__).parents[1] / "core" / "parity"
+STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"
+
+
+@pytest.fixture
+def loaded(tmp_path, new_host, run, graph):
+    """Loads a file as the node does; gives the generator."""
+    folder = tmp_path / "own" / "models" / "latentsteer_generators"
+    folder.mkdir(parents=True)
+
+    def load(name, **inputs):
+        shutil.copy(PARITY / name, folder / name)
+        link = graph.add("LoadGenerator", file=name, **inputs)
+        return run(graph, new_host(tmp_path / "own"))[link]
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("latent", "blocks"), [("auto", ["z"]), ("z", ["z"]), ("w", ["w"]), ("w+", ["w"])]
+)
+def test_the_space_that_is_steered_is_chosen(latent, blocks, loaded):
+    generator = loaded(STYLEGAN, latent=latent)
+    assert [block.name for block in generator.source.blocks] == blocks
+    assert (generator.prior.log_density is None) == (latent in ("w", "w+"))
+    assert len(generator.source.blocks[0].shape) == (2 if latent == "w+" else 1)
+
+
+def test_truncation_makes_images_more_alike(loaded):
+    def spread(**inputs):
+        generator = loaded(STYLEGAN, **inputs)
+        rng = SampleRng.of(0, 6)
+        z = generator.prior.sample(rng, next(generator.module.parameters()))
+        return float(generator(z, rng).std(dim=0).mean())
+
+    whole, half = spread(), spread(truncation=0.5)
+    assert half < 0.8 * whole
+    assert spread(truncation=1.0) == whole
+    assert half < spread(truncation=0.5, cutoff=2) < whole
+
+
+def test_eps_changes_what_a_biggan_draws(loaded):
+    def image(**inputs):
+        generator = loaded(BIGGAN, **inputs)
+        rng = SampleRng.of(0, 2)
+        return generator(generator.prior.sample(rng, next(generator.module.parameters())), rng)
+
+    plain = image()
+    assert (image(eps=1e-5) - plain).abs().max() == 0
+    assert (image(eps=0.05) - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value"), [(STYLEGAN, "noise", "random"), (BIGGAN, "latent", "w")]
+)
+def test_what_a_file_does_not_take_is_told(file, name, value, loaded):
+    with pytest.raises(NodeError, match=f"takes no option {name}"):
+        loaded(file, **{name: value})
+
+
+def test_what_is_left_at_auto_is_no_option():
+    assert chosen_options() == {}
+    assert chosen_options(noise="none", truncation=0.7) == {"noise": "none", "psi": 0.7}
