@@ -112,6 +112,9 @@ def _refuse_gaps(entry: InputPlan, layers: Sequence[LayerPlan]) -> None:
         channels, size = plan.channels[1], plan.size(size)
         if not all(0 < side <= LARGEST_SIDE for side in size):
             raise ValueError(f"layer {plan.name} would make maps of {size[0]} x {size[1]} pixels")
+        if [int(part) for part in plan.name.split("_")[1:]] != [size[0], channels]:
+            # A name that was changed in the file is a change that no check sum shows.
+            raise ValueError(f"layer {plan.name} makes {channels} maps of {size[0]} pixels a side")
 
 
 def assumed(module: ModuleView) -> dict[str, str]:
