@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 __all__ = ["read_class_token_alone"]
 
@@ -31,13 +31,20 @@ def read_class_token_alone(visual: Any) -> None:  # noqa: ANN401
 
 
 @cache
-def _last_block() -> type[nn.Module]:
+def _last_block() -> Any:  # noqa: ANN401
     from open_clip.transformer import ResidualAttentionBlock
 
     class ClassTokenBlock(ResidualAttentionBlock):
         """The block, of the first place alone."""
 
-        def forward(self, q_x: Tensor, **nothing: None) -> Tensor:
+        def forward(
+            self,
+            q_x: Tensor,
+            k_x: Tensor | None = None,
+            v_x: Tensor | None = None,
+            attn_mask: Tensor | None = None,
+        ) -> Tensor:
+            """As the block's own; keys and values are its own, and nothing is masked."""
             normed = self.ln_1(q_x)
             x = q_x[:1] + self.ls_1(self.attention(normed[:1], normed, normed))
             return x + self.ls_2(self.mlp(self.ln_2(x)))
