@@ -1,19 +1,16 @@
 """Whether a checkpoint gives here what its authors' code gave: outputs against theirs."""
 
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoints import Checkpoint
+from .checkpoints import Checkpoint, read
 from .detection import Architecture
-from .errors import CheckpointError
 
 __all__ = ["TOLERANCE", "Comparison", "compared", "read_arrays"]
 
@@ -69,22 +66,12 @@ def compared(
 
 
 def read_arrays(path: str | Path) -> dict[str, Tensor]:
-    """The arrays of an `.npz` file, numbers alone.
+    """The arrays of an `.npz` file, by name; numbers alone.
 
     Raises:
-        CheckpointError: no such file, a damaged one, or one with anything but numbers.
+        CheckpointError: no such file, a damaged one, or one with objects.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no file of arrays {path}. Check the name and the folder.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: torch.from_numpy(np.array(file[name])) for name in file.files}
-    except (AttributeError, EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{path} is no readable .npz of plain arrays: {error}. Write it by numpy.savez, "
-            "without objects."
-        ) from error
+    return dict(read(path).tensors)
 
 
 def _error(ours: Tensor, reference: Tensor) -> float:

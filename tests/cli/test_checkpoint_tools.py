@@ -92,7 +92,7 @@ def test_bad_files_are_told(tmp_path, capsys):
         assert main(arguments) == 2
         assert "There is no" in capsys.readouterr().err
     np.savez(tmp_path / "objects.npz", img=np.array([{}], dtype=object))
-    with pytest.raises(CheckpointError, match="without objects"):
+    with pytest.raises(CheckpointError, match="array of Python objects"):
         read_arrays(tmp_path / "objects.npz")
 
 
