@@ -12,13 +12,27 @@ from ..chunks import ALL_AT_ONCE, Chunking
 from ..energy import Energy
 from ..rng import SampleRng
 
-__all__ = ["Field", "Info", "Kernel", "Memory", "Rule", "State", "Step", "descend", "gradient"]
+__all__ = [
+    "Direction",
+    "Field",
+    "Info",
+    "Kernel",
+    "Memory",
+    "Rule",
+    "State",
+    "Step",
+    "descend",
+    "gradient",
+]
 
 Memory: TypeAlias = Mapping[str, Tensor]
 """What a rule remembers: named tensors with a row per sample, so that they save and slice."""
 
 Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor]]
 """A direction to descend along: points to (vectors, energies)."""
+
+Direction: TypeAlias = Callable[[Energy, Chunking], Field]
+"""How an energy on latents becomes a field: `gradient`, or one that weighs it against others."""
 
 
 class Step(NamedTuple):

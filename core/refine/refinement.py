@@ -12,7 +12,7 @@ from ..errors import Diverged, InvalidInput
 from ..generator import Generator
 from ..latents import Interrupted, Latents
 from ..rng import SampleRng
-from .kernel import Rule, State, descend, gradient
+from .kernel import Direction, Rule, State, descend, gradient
 from .run import Best, Snapshot, begin, check_energy, finish, walk
 from .trace import Trace, readings
 
@@ -34,7 +34,8 @@ class Refinement:
         device: where the networks are.
         clamp: whether latents stay within the generator's bounds.
         keep_best: whether each sample ends at the best point that it met, not at its last.
-        settings: what the rule was made from, to tell whether an interrupted run may go on.
+        direction: what the rule follows, from the energy on the latents' chart.
+        settings: what both were made from, to tell whether an interrupted run may go on.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Refinement:
     device: torch.device
     clamp: bool = True
     keep_best: bool = False
+    direction: Direction = gradient
     settings: Mapping[str, object] | None = None
 
     def identity(self) -> dict[str, object]:
@@ -95,7 +97,7 @@ def refine(
     energy = job.energy.pullback(job.generator).pullback(latents.chart)
     energy.check_batch(len(latents))
     project = latents.chart.source.clamp if job.clamp else None
-    kernel = descend(gradient(energy, job.chunking), job.rule, project=project)
+    kernel = descend(job.direction(energy, job.chunking), job.rule, project=project)
     rng = latents.rng(job.seed, "refine")
     if resume and latents.interrupted is not None:
         latents.interrupted.check(job.identity())
