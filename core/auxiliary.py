@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .conditions import Condition
@@ -180,8 +180,13 @@ class Discriminator:
         module: the network.
         logits: images in [0, 1] to one logit each.
         features: images to what the logit is a linear function of.
+        of_classes: images and the numbers of their classes to one logit each, where it knows
+            classes.
+        classes: how many it knows, 0 for none.
     """
 
     module: nn.Module
     logits: Callable[[Images4], Float[Tensor, " batch"]]
     features: Callable[[Images4], Float[Tensor, "batch features"]]
+    of_classes: Callable[[Images4, Int[Tensor, " batch"]], Float[Tensor, " batch"]] | None = None
+    classes: int = 0

@@ -55,6 +55,8 @@ class Clip:
         encode_texts: prompts to embeddings, or None where the file has no text encoder. It raises
             InvalidInput for prompts that say nothing.
         stages: the module and normalised pixels to feature maps, coarse last, where it has any.
+        logit_scale: what cosines were multiplied by in training, about 100 for CLIPs, where the
+            file tells it.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Clip:
     encode: Callable[[nn.Module, Pixels], Float[Tensor, "batch embed"]]
     encode_texts: Callable[[Sequence[str]], Texts] | None = None
     stages: Callable[[nn.Module, Pixels], tuple[Tensor, ...]] | None = None
+    logit_scale: float | None = None
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,9 +15,43 @@ from .errors import DomainMismatch
 from .rng import SampleRng
 from .spaces import Domain, Map, Space
 
-__all__ = ["Energy", "Evaluate", "Measure", "Reading", "Term"]
+__all__ = ["Energy", "Evaluate", "Everywhere", "Measure", "Part", "Reading", "Term"]
 
 Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
+
+Everywhere: TypeAlias = Callable[[Callable[[Tensor, SampleRng], Tensor]], Tensor]
+"""Computes a row-wise function of points and streams at all samples, chunk by chunk."""
+
+
+@runtime_checkable
+class Part(Protocol):
+    """What an energy is a sum of: a term, one seen through a map, terms that share their work."""
+
+    @property
+    def domain(self) -> Domain:
+        """Where its arguments live."""
+        ...
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The networks it calls."""
+        ...
+
+    def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
+        """What its terms say at v."""
+        ...
+
+    def leaves(self) -> Iterator["Term"]:
+        """Its terms proper, in the order in which they are read."""
+        ...
+
+    def at(self, step: int) -> "Part":
+        """As it is at a step of a run."""
+        ...
+
+    def settled(self, everywhere: Everywhere) -> "Part":
+        """With what couples its samples fixed as it is at them, where it can be."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,6 +100,14 @@ class Term:
         """Itself."""
         yield self
 
+    def at(self, step: int) -> "Term":
+        """Itself: it is the same at every step."""
+        return self
+
+    def settled(self, everywhere: Everywhere) -> "Term":
+        """Itself: nothing is known of how it is coupled, where it is."""
+        return self
+
 
 @dataclass(frozen=True)
 class Pullback:
@@ -94,6 +137,18 @@ class Pullback:
         """The inner energy's terms."""
         return self.inner.leaves()
 
+    def at(self, step: int) -> "Pullback":
+        """With the inner energy as it is at a step."""
+        return replace(self, inner=self.inner.at(step))
+
+    def settled(self, everywhere: Everywhere) -> "Pullback":
+        """With the inner energy settled at the map's values."""
+
+        def there(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
+            return everywhere(lambda v, rng: function(self.map(v, rng), rng))
+
+        return replace(self, inner=self.inner.settled(there))
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -112,10 +167,10 @@ class Energy:
     generator, those on images go through it and those on its latents stay.
     """
 
-    terms: tuple[tuple[float, Term | Pullback], ...]
+    terms: tuple[tuple[float, Part], ...]
 
     @classmethod
-    def of(cls, term: Term) -> "Energy":
+    def of(cls, term: Part) -> "Energy":
         """The energy of one term with weight 1."""
         return cls(((1.0, term),))
 
@@ -159,6 +214,55 @@ class Energy:
         """Whether a sample's value depends on the other samples."""
         return any(term.coupled for term in self.leaves())
 
+    def names(self) -> tuple[str, ...]:
+        """A name for each of the terms proper: its label, numbered where two share it."""
+        found: list[str] = []
+        for leaf in self.leaves():
+            number, name = 2, leaf.label
+            while name in found:
+                name = f"{leaf.label} {number}"
+                number += 1
+            found.append(name)
+        return tuple(found)
+
+    def at(self, step: int) -> "Energy":
+        """The energy as it is at a step of a run, for parts that change on the way."""
+        return Energy(tuple((weight, term.at(step)) for weight, term in self.terms))
+
+    def settled(self, everywhere: Everywhere) -> "Energy":
+        """The energy with what couples its samples fixed, where a part can do so.
+
+        Args:
+            everywhere: to look at the samples with.
+        """
+        return Energy(
+            tuple(
+                (weight, term.settled(everywhere) if _coupled(term) else term)
+                for weight, term in self.terms
+            )
+        )
+
+    def settled_at(self, v: Tensor, rng: SampleRng, chunking: Chunking) -> "Energy":
+        """The energy settled at these samples: value and gradient there are the same.
+
+        It sees them once more, without a graph, a chunk at a time. A map that draws from the
+        streams draws there what it draws first in an evaluation.
+
+        Args:
+            v: all samples.
+            rng: their streams, which are left as they are.
+            chunking: how many samples the networks see at a time.
+        """
+        if not self.coupled or len(v) <= chunking.size:
+            return self
+
+        @torch.no_grad()
+        def everywhere(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
+            streams = rng.restored(rng.state())
+            return chunking.apply_random(lambda x, part: (function(x, part),), v, streams)[0]
+
+        return self.settled(everywhere)
+
     def chunking(self, wanted: Chunking) -> Chunking:
         """How many samples may be evaluated at a time: all, where they are coupled."""
         return ALL_AT_ONCE if self.coupled else wanted
@@ -198,7 +302,7 @@ class Energy:
             if term.condition is not None:
                 term.condition.check_batch(batch)
 
-    def _check_domain(self, term: Term | Pullback, v: Tensor) -> None:
+    def _check_domain(self, term: Part, v: Tensor) -> None:
         if isinstance(term.domain, Space):
             fits, form = (
                 v.ndim == 2 and v.shape[1] == term.domain.dim,
@@ -211,3 +315,7 @@ class Energy:
                 f"The term {term} lives on {term.domain}, {form}; got points of shape "
                 f"{tuple(v.shape)}. Pull the energy back along the map that leads there."
             )
+
+
+def _coupled(part: Part) -> bool:
+    return any(leaf.coupled for leaf in part.leaves())

@@ -21,7 +21,7 @@ from .spaces import Map
 
 __all__ = ["Interrupted", "Latents", "load_latents", "save_latents"]
 
-MEMORY, BEFORE = "memory.", "before."
+MEMORY, BEFORE, TERMS = "memory.", "before.", "terms."
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,10 @@ def save_latents(path: str | Path, latents: Latents) -> None:
         }
         tensors |= {f"{MEMORY}{name}": value for name, value in snapshot.state.memory.items()}
         tensors |= {f"{BEFORE}{name}": value for name, value in latents.interrupted.before.items()}
+        tensors |= {
+            f"{TERMS}{name}": torch.stack([step[name] for step in snapshot.terms])
+            for name in (snapshot.terms[0] if snapshot.terms else ())
+        }
     write(path, tensors, config)
 
 
@@ -200,11 +204,13 @@ def load_latents(path: str | Path) -> Latents:
 
 def _interrupted(checkpoint: Checkpoint) -> Interrupted:
     tensors, config = checkpoint.tensors, checkpoint.config
+    terms = _under(tensors, TERMS)
     snapshot = Snapshot(
         State(tensors["values"], _under(tensors, MEMORY), int(config["step"])),
         tensors["rng"],
         tuple(tensors["energies"]),
         Best(tensors["best.position"], tensors["best.energy"]),
+        tuple({name: rows[i] for name, rows in terms.items()} for i in range(int(config["step"]))),
     )
     return Interrupted(snapshot, config["settings"], _under(tensors, BEFORE))
 

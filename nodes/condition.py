@@ -8,7 +8,7 @@ from .host import autograd, io
 from .kinds import as_classifier
 from .sockets import AUXILIARY, CONDITION
 
-__all__ = ["NODES", "parse_classes"]
+__all__ = ["NODES", "RANGE", "parse_classes"]
 
 RANGE = re.compile(r"(\d+)-(\d+)")
 

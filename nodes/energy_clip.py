@@ -97,6 +97,17 @@ class EnergyCLIP(io.ComfyNode):
                         "device computes in it, else fp32.",
                     )
                 ),
+                advanced(
+                    io.Combo.Input(
+                        "scale",
+                        options=["cosine", "logit scale"],
+                        default="cosine",
+                        optional=True,
+                        tooltip="cosine: minus the cosine, as in FuseDream and TR0N. logit scale: "
+                        "times what the CLIP was trained with, about 100: log p(c|x), for KRR "
+                        "Flow Refine.",
+                    )
+                ),
                 chained(),
             ],
             outputs=[summed()],
@@ -118,6 +129,7 @@ class EnergyCLIP(io.ComfyNode):
         resize_ratio: ResizeRatio,
         views_at_once: int,
         precision: Literal["auto"] | Precision,
+        scale: Literal["cosine", "logit scale"] = "cosine",
         energy: Energy | None = None,
     ) -> io.NodeOutput:
         """The weighted term, added to the chain."""
@@ -133,6 +145,7 @@ class EnergyCLIP(io.ComfyNode):
                 chunk=views_at_once,
                 precision=precision,
                 device=device,
+                scaled=scale == "logit scale",
             )
         return io.NodeOutput(added(weight * term, energy))
 

@@ -76,6 +76,10 @@ class Host(Protocol):
         """The files of a kind of model, relative to its folders, with "/"."""
         ...
 
+    def input_directory(self) -> Path:
+        """Where people put what they bring."""
+        ...
+
     def output_directory(self) -> Path:
         """Where results go."""
         ...
@@ -193,6 +197,10 @@ if IN_COMFYUI and not TYPE_CHECKING:
             wanted = tuple(suffixes)
             names = folder_paths.get_filename_list(kind)
             return [n.replace("\\", "/") for n in names if n.lower().endswith(wanted)]
+
+        def input_directory(self) -> Path:
+            """The host's input folder."""
+            return Path(folder_paths.get_input_directory())
 
         def output_directory(self) -> Path:
             """The host's output folder."""

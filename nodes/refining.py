@@ -9,7 +9,7 @@ from ..core.chunks import Chunking, ChunkMode
 from ..core.energy import Energy
 from ..core.generator import Generator
 from ..core.latents import Latents, save_latents
-from ..core.refine.kernel import Rule
+from ..core.refine.kernel import Direction, Rule, gradient
 from ..core.refine.presets import over_chart
 from ..core.refine.refinement import Refinement, refine
 from ..core.refine.run import Snapshot
@@ -98,6 +98,7 @@ def run(
     chunk: ChunkMode,
     preview_every: int,
     resume: bool,
+    direction: Direction = gradient,
 ) -> tuple[Latents, Trace]:
     """Refines with a bar, previews and a file to resume from when stopped.
 
@@ -117,6 +118,7 @@ def run(
         chunk: how many samples the networks see at a time.
         preview_every: steps between previews, 0 for none.
         resume: whether an interrupted run goes on.
+        direction: what the rules follow.
     """
     job = Refinement(
         title=title,
@@ -129,6 +131,7 @@ def run(
         device=host().device(),
         clamp=clamp,
         keep_best=keep_best,
+        direction=direction,
         settings={**settings, "clip_norm": clip_norm},
     )
     devices = host().on_device((*generator.modules, *energy.modules))

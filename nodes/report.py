@@ -2,6 +2,7 @@
 
 import io as streams
 import json
+import textwrap
 
 import numpy as np
 import torch
@@ -27,23 +28,27 @@ NO_REFERENCE = "none"
 
 
 def plot(trace: Trace) -> Image.Image:
-    """The energy of every sample over the steps, and their mean."""
+    """The energy of every sample over the steps, and their mean; below it each term told apart."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
+    panels = [(trace.title, "energy (lower is better)", trace.energies)]
+    if len(trace.terms) > 1:
+        panels += [(name, "without its weight", curve) for name, curve in trace.terms.items()]
+    columns = 1 if len(panels) == 1 else 2
+    rows = -(-len(panels) // columns)
+    size = (8, 5) if len(panels) == 1 else (6 * columns, 3.6 * rows)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    steps = np.arange(len(trace.energies))
-    shown = trace.energies[:, :200].numpy()
-    axes.plot(steps, shown, color="#7a8fa6", alpha=0.35, linewidth=0.8)
-    axes.plot(
-        steps, trace.energies.mean(dim=1).numpy(), color="#b3322b", linewidth=2, label="mean"
-    )
-    axes.set(title=trace.title, xlabel="step", ylabel="energy (lower is better)")
-    axes.set_xlim(0, max(1, len(steps) - 1))
-    axes.grid(alpha=0.25)
-    axes.legend()
+    for number, (title, what, curve) in enumerate(panels):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        steps = np.arange(len(curve))
+        axes.plot(steps, curve[:, :200].numpy(), color="#7a8fa6", alpha=0.35, linewidth=0.8)
+        axes.plot(steps, curve.mean(dim=1).numpy(), color="#b3322b", linewidth=2, label="mean")
+        axes.set(title=textwrap.shorten(title, 60, placeholder=" ..."), xlabel="step", ylabel=what)
+        axes.set_xlim(0, max(1, len(steps) - 1))
+        axes.grid(alpha=0.25)
+        axes.legend()
     png = streams.BytesIO()
     figure.savefig(png, format="png")
     return Image.open(png).convert("RGB")
@@ -66,7 +71,8 @@ class EnergyReport(io.ComfyNode):
                 io.Image.Output(
                     "curves",
                     display_name="curves",
-                    tooltip="Energy over the steps, a line per sample.",
+                    tooltip="Energy over the steps, a line per sample; each term apart below it, "
+                    "where the refiner tells them apart.",
                 ),
                 io.String.Output(
                     "text",

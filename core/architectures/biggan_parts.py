@@ -223,11 +223,13 @@ def generator_of(
 
 
 def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> Discriminator:
-    """The opponent; of an image alone it knows no class: the logit is the part without one."""
+    """The opponent; of an image alone the logit is the part that knows no class."""
     return Discriminator(
         module,
         logits=lambda images: module(images * 2 - 1)[:, 0],
         features=lambda images: module.features(images * 2 - 1),
+        of_classes=lambda images, classes: module(images * 2 - 1, classes)[:, 0],
+        classes=len(module.embed.weight),
     )
 
 

@@ -192,10 +192,17 @@ def finished(
 def judge(network: StyleGan2Discriminator) -> Discriminator:
     """A discriminator of images in [0, 1]; with classes, the mean of its logits over them."""
     channels = network.img_channels
+
+    def of_classes(images: Tensor, classes: Tensor) -> Tensor:
+        rows = nn.functional.one_hot(classes, network.c_dim).to(images)
+        return network(_as_many(images, channels) * 2 - 1, rows)
+
     return Discriminator(
         network,
         logits=lambda images: network(_as_many(images, channels) * 2 - 1),
         features=lambda images: network.features(_as_many(images, channels) * 2 - 1),
+        of_classes=of_classes if network.c_dim else None,
+        classes=network.c_dim,
     )
 
 

@@ -13,7 +13,14 @@ from ..errors import CheckpointError, InvalidInput
 from .class_token import read_class_token_alone
 from .sequence_first import hold_sequence_first
 
-__all__ = ["architectures", "build", "configuration", "image_side", "stages_of"]
+__all__ = [
+    "architectures",
+    "build",
+    "configuration",
+    "image_side",
+    "scale_of",
+    "stages_of",
+]
 
 Config = Mapping[str, Any]
 
@@ -95,6 +102,11 @@ def image_side(visual: nn.Module) -> int:
     if len(sides) != 1:
         raise CheckpointError(f"The image tower takes images of {size}; only squares are known.")
     return sides.pop()
+
+
+def scale_of(logarithm: Tensor | None) -> float | None:
+    """What cosines were multiplied by, of the logarithm that files hold; None without one."""
+    return None if logarithm is None else float(logarithm.detach().float().exp())
 
 
 def stages_of(visual: nn.Module) -> Callable[[nn.Module, Tensor], tuple[Tensor, ...]] | None:

@@ -12,7 +12,15 @@ from ..clip import Clip, Texts
 from ..detection import Architecture, load_network
 from ..errors import CheckpointError, ConditionMismatch, InvalidInput
 from ..text_encoding import bpe_encoder
-from .clip_building import Config, architectures, build, configuration, image_side, stages_of
+from .clip_building import (
+    Config,
+    architectures,
+    build,
+    configuration,
+    image_side,
+    scale_of,
+    stages_of,
+)
 from .clip_matching import candidates, has_text, own_tensors, prefix_of
 
 __all__ = ["OPENAI", "OPEN_CLIP", "Activation", "load_configured", "load_open_clip"]
@@ -126,6 +134,7 @@ def _loaded(
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(checkpoint.path, model, recipe.config) if text else None,
         stages=stages_of(visual),
+        logit_scale=scale_of(tensors.get("logit_scale")),
     )
 
 

@@ -10,6 +10,7 @@ from ..clip import Clip, Texts
 from ..errors import CheckpointError, ConditionMismatch
 from ..networks.towers import ImageTower, PatchedImageTower, TextTower
 from ..text_encoding import bpe_encoder
+from .clip_building import scale_of
 from .openclip import HALVES, OPENAI
 from .sequence_first import hold_sequence_first
 from .transformers_folder import Folder
@@ -77,6 +78,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
         std=std,
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(folder, model, kind) if kind.text else None,
+        logit_scale=scale_of(getattr(model, "logit_scale", None)),
     )
 
 

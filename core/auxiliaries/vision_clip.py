@@ -108,7 +108,7 @@ def with_texts(images: Clip, whole: Clip) -> Clip:
             f"{images.name!r} and {whole.name!r} embed the same image differently: they are no "
             f"halves of one CLIP. {cure}"
         )
-    return replace(images, encode_texts=whole.encode_texts)
+    return replace(images, encode_texts=whole.encode_texts, logit_scale=whole.logit_scale)
 
 
 def _placed(image: Tensor, clip: Clip) -> Tensor:

@@ -18,7 +18,7 @@ from ..detection import Architecture, Example, load_network
 from ..errors import CheckpointError
 from ..text_encoding import word_encoder
 from ..tokens import WordTokenizer
-from .clip_building import build, image_side, stages_of
+from .clip_building import build, image_side, scale_of, stages_of
 
 __all__ = ["WORD_CLIP", "named_config", "new_model", "tokenizer"]
 
@@ -74,6 +74,7 @@ def _load(checkpoint: Checkpoint) -> Clip:
         encode=lambda module, pixels: module(pixels),
         encode_texts=word_encoder(network.encode_text, words),
         stages=stages_of(visual),
+        logit_scale=scale_of(network.logit_scale),
     )
 
 

@@ -1,6 +1,16 @@
 """The energies, each with the example that the contract tests take."""
 
-from . import bayes, classification, perceptual, prior, similarity
+from . import (
+    bayes,
+    classification,
+    direction,
+    discriminator,
+    global_direction,
+    masked,
+    perceptual,
+    prior,
+    similarity,
+)
 from .example import MakeExample
 
 __all__ = ["ENERGIES"]
@@ -14,4 +24,12 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("bayes", bayes.EXAMPLE),
     ("perceptual", perceptual.EXAMPLE),
     ("pixels", perceptual.PIXELS_EXAMPLE),
+    ("discriminator", discriminator.EXAMPLE),
+    ("discriminator of classes", discriminator.CLASSES_EXAMPLE),
+    ("direction", direction.EXAMPLE),
+    ("direction from a source", direction.SOURCE_EXAMPLE),
+    ("direction from a source, of views", direction.SOURCE_VIEWS_EXAMPLE),
+    ("global direction", global_direction.EXAMPLE),
+    ("masked", masked.EXAMPLE),
+    ("masked perceptual", masked.PERCEPTUAL_EXAMPLE),
 )

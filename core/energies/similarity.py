@@ -33,7 +33,9 @@ __all__ = [
     "automatic_chunk",
     "automatic_precision",
     "detached_gradient",
+    "directions",
     "similarity",
+    "view_parts",
 ]
 
 Images4 = Float[Tensor, "batch 3 height width"]
@@ -58,6 +60,7 @@ def similarity(
     chunk: int = 0,
     precision: Literal["auto"] | Precision = "auto",
     device: torch.device | None = None,
+    scaled: bool = False,
 ) -> Energy:
     """E(x) = -cos(f(x), c), TR0N eq. (2) with its section 5.2, on images; in [-1, 1].
 
@@ -78,10 +81,13 @@ def similarity(
         precision: of the CLIP. `auto` is bf16 for networks of 20 million numbers or more where
             the device computes in it, else fp32. Cosines are taken in fp32 or better always.
         device: that the energy will be evaluated on, for `auto`; the CLIP's if None.
+        scaled: times the CLIP's logit scale, about 100: log p(c|x) up to a constant, as the CLIP
+            was trained. KRR flow does not say which of the two it takes.
 
     Raises:
         ConditionMismatch: the condition is another auxiliary's.
-        InvalidInput: negative views or chunk; an unknown operation, ratio or precision.
+        InvalidInput: negative views or chunk; an unknown operation, ratio or precision; a scale
+            asked for that the CLIP's file does not tell.
 
     Departures: the papers' code keeps the CLIP in fp32 on CPUs and in fp16 on GPUs.
     """
@@ -92,6 +98,7 @@ def similarity(
         raise InvalidInput(f"{chunk} views at a time; expected 0 (automatic) or more.")
     on = checked_operations(operations)
     ratio = checked_ratio(resize_ratio)
+    scale = _scale(clip) if scaled else 1.0
     chosen = automatic_precision(clip, device) if precision == "auto" else precision
     at_once = chunk or automatic_chunk(clip, chosen)
     seeing = clip.in_precision(chosen)
@@ -99,26 +106,36 @@ def similarity(
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         wanted = functional.normalize(condition.at(rng.rows, images), dim=1)
         if views == 0:
-            return -(_directions(seeing, seeing.pixels(images)) * wanted).sum(dim=1)
+            return -scale * (directions(seeing, seeing.pixels(images)) * wanted).sum(dim=1)
         drawn = draw_views(rng, views, images, operations=on, resize_ratio=ratio)
-        parts = list(_parts(len(images), views, at_once))
+        parts = list(view_parts(len(images), views, at_once))
 
         def scores(images: Tensor, number: int) -> Tensor:
-            return -_scores(seeing, images, drawn, wanted, parts[number])
+            return -scale * _scores(seeing, images, drawn, wanted, parts[number])
 
         return detached_gradient(scores, images, len(parts))
 
     moves = f", {views} views, {'+'.join(on)}, ratio per {ratio}, {at_once} at a time"
+    times = f", times {scale:g}" if scaled else ""
     return Energy.of(
         Term(
-            label=f"similarity({clip.name}{moves if views else ''}, {chosen})",
+            label=f"similarity({clip.name}{moves if views else ''}, {chosen}{times})",
             domain=IMAGES,
             evaluate=evaluate,
             modules=seeing.modules,
             condition=condition,
-            measure=Measure("similarity", lambda values: -values),
+            measure=Measure("similarity", lambda values: -values / scale),
         )
     )
+
+
+def _scale(clip: Clip) -> float:
+    if clip.logit_scale is None:
+        raise InvalidInput(
+            f"The file of {clip.name!r} tells no logit scale. Take raw cosines, and a weight in "
+            "its place (about 100 for CLIPs)."
+        )
+    return clip.logit_scale
 
 
 def automatic_precision(clip: Clip, device: torch.device | None = None) -> Precision:
@@ -153,15 +170,16 @@ def _numbers(clip: Clip) -> int:
     return sum(parameter.numel() for parameter in clip.module.parameters())
 
 
-def _directions(clip: Clip, pixels: Tensor) -> Float[Tensor, "batch embed"]:
+def directions(clip: Clip, pixels: Tensor) -> Float[Tensor, "batch embed"]:
+    """Embeddings of length 1, of pixels resized and normalised already."""
     return functional.normalize(clip.encode_pixels(pixels).to(pixels.dtype), dim=1)
 
 
-_Part: TypeAlias = tuple[range, int, int]
+ViewPart: TypeAlias = tuple[range, int, int]
 """Images, and the first and the last but one of their views."""
 
 
-def _parts(batch: int, views: int, at_once: int) -> Iterator[_Part]:
+def view_parts(batch: int, views: int, at_once: int) -> Iterator[ViewPart]:
     """All views of a few images, or a few views of one: nothing depends on the batch.
 
     The images are a power of two, which divides the 8 of fixed chunks: parts are alike then. Of
@@ -178,7 +196,7 @@ def _parts(batch: int, views: int, at_once: int) -> Iterator[_Part]:
 
 
 def _scores(
-    clip: Clip, images: Images4, drawn: ViewParameters, wanted: Tensor, part: _Part
+    clip: Clip, images: Images4, drawn: ViewParameters, wanted: Tensor, part: ViewPart
 ) -> Float[Tensor, " batch"]:
     """The cosines of a part's views, summed and over the number of all views; else 0."""
     rows, first, last = part
@@ -188,8 +206,8 @@ def _scores(
         )
         for row in rows
     ]
-    directions = _directions(clip, torch.cat(seen)).unflatten(0, (len(rows), -1))
-    cosines = torch.einsum("rve,re->r", directions, wanted[rows.start : rows.stop])
+    found = directions(clip, torch.cat(seen)).unflatten(0, (len(rows), -1))
+    cosines = torch.einsum("rve,re->r", found, wanted[rows.start : rows.stop])
     place = torch.arange(rows.start, rows.stop, device=images.device)
     share = cosines / drawn.ratio.shape[1]
     return share.new_zeros(len(images)).index_add(0, place, share)

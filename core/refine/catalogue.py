@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from ..spaces import Space
 from .kernel import Rule
-from .rules import adam, by_block, chain, clip_norm, langevin, schedule
+from .rules import adam, by_block, chain, clip_norm, descent, langevin, schedule
 
 __all__ = ["RULES", "MakeRule"]
 
@@ -31,6 +31,10 @@ def _adam(space: Space) -> Rule:
     return adam(learning_rate=0.05, step_schedule=schedule("cosine", 300, 0.01))
 
 
+def _descent(space: Space) -> Rule:
+    return descent(step_size=0.1)
+
+
 def _clipped(space: Space) -> Rule:
     return chain(clip_norm(1), adam(learning_rate=0.05))
 
@@ -46,5 +50,6 @@ RULES: tuple[tuple[str, MakeRule], ...] = (
     ("langevin-scheduled", _scheduled),
     ("adam", _adam),
     ("adam-clipped", _clipped),
+    ("descent", _descent),
     ("by-block", _by_block),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -13,14 +14,17 @@ from ..energy import Energy
 from ..rng import SampleRng
 
 __all__ = [
+    "Annealed",
     "Direction",
     "Field",
     "Info",
     "Kernel",
     "Memory",
     "Rule",
+    "Seen",
     "State",
     "Step",
+    "by_term",
     "descend",
     "gradient",
 ]
@@ -28,10 +32,39 @@ __all__ = [
 Memory: TypeAlias = Mapping[str, Tensor]
 """What a rule remembers: named tensors with a row per sample, so that they save and slice."""
 
-Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor]]
-"""A direction to descend along: points to (vectors, energies)."""
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
-Direction: TypeAlias = Callable[[Energy, Chunking], Field]
+
+class Seen(NamedTuple):
+    """What a field says of points.
+
+    Attributes:
+        vector: to descend along.
+        energy: per sample.
+        terms: the energy's terms apart, per sample and without their weights; may be left out.
+    """
+
+    vector: Tensor
+    energy: Tensor
+    terms: Mapping[str, Tensor] = NOTHING
+
+
+Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor] | Seen]
+"""A direction to descend along: points to (vectors, energies), or with the terms apart."""
+
+
+@dataclass(frozen=True)
+class Annealed:
+    """A field that changes in the course of a run.
+
+    Attributes:
+        at: the number of a step, from 0, to its field.
+    """
+
+    at: Callable[[int], Field]
+
+
+Direction: TypeAlias = Callable[[Energy, Chunking], Field | Annealed]
 """How an energy on latents becomes a field: `gradient`, or one that weighs it against others."""
 
 
@@ -82,10 +115,12 @@ class Info(NamedTuple):
     Attributes:
         energy: per sample, at the position that the step started from.
         gradient_norm: per sample, of the direction there.
+        terms: per sample, the energy's terms apart, where the field tells them.
     """
 
     energy: Tensor
     gradient_norm: Tensor
+    terms: Mapping[str, Tensor] = NOTHING
 
 
 class Kernel(NamedTuple):
@@ -100,31 +135,58 @@ class Kernel(NamedTuple):
     step: Callable[[State, SampleRng], tuple[State, Info]]
 
 
-def gradient(energy: Energy, chunking: Chunking = ALL_AT_ONCE) -> Field:
+def gradient(
+    energy: Energy, chunking: Chunking = ALL_AT_ONCE
+) -> Callable[[Tensor, SampleRng], tuple[Tensor, Tensor]]:
     """The direction of steepest ascent of an energy on a latent space, descended along by rules.
 
     Args:
         energy: on latents.
         chunking: how many samples the networks see at a time.
     """
-    allowed = energy.chunking(chunking)
-
-    def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
-        leaf = v.detach().requires_grad_()
-        with torch.enable_grad():
-            values = energy(leaf, rng)
-            (vector,) = torch.autograd.grad(values.sum(), leaf)
-        return vector, values.detach()
+    whole = by_term(energy, chunking)
 
     def field(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
-        vector, values = allowed.apply_random(rows, v, rng)
-        return vector, values
+        seen = whole(v, rng)
+        return seen.vector, seen.energy
+
+    return field
+
+
+def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng], Seen]:
+    """The gradient of an energy, with the values of its terms.
+
+    Where samples are coupled and the energy can settle (see `Energy.settled_at`), the gradient is
+    exact a chunk at a time all the same.
+
+    Args:
+        energy: on latents.
+        chunking: how many samples the networks see at a time.
+    """
+    names = energy.names()
+
+    def field(v: Tensor, rng: SampleRng) -> Seen:
+        settled = energy.settled_at(v, rng, chunking)
+
+        def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
+            leaf = v.detach().requires_grad_()
+            with torch.enable_grad():
+                readings = list(settled.read(leaf, rng))
+                weighted = [reading.weight * reading.values for reading in readings]
+                # The sum in the order of Energy.__call__.
+                values = sum(weighted[1:], start=weighted[0])
+                (vector,) = torch.autograd.grad(values.sum(), leaf)
+            return vector, values.detach(), *(reading.values.detach() for reading in readings)
+
+        allowed = settled.chunking(chunking)
+        vector, values, *terms = allowed.apply_random(rows, v, rng)
+        return Seen(vector, values, dict(zip(names, terms, strict=True)))
 
     return field
 
 
 def descend(
-    field: Field, rule: Rule, *, project: Callable[[Tensor], Tensor] | None = None
+    field: Field | Annealed, rule: Rule, *, project: Callable[[Tensor], Tensor] | None = None
 ) -> Kernel:
     """The kernel that moves along -field by a rule, then projects (onto the latent's bounds)."""
 
@@ -132,12 +194,15 @@ def descend(
         return State(position, rule.init(position), 0)
 
     def step(state: State, rng: SampleRng) -> tuple[State, Info]:
-        vector, energy = field(state.position, rng)
+        now = field.at(state.step) if isinstance(field, Annealed) else field
+        found = now(state.position, rng)
+        vector, energy, terms = found if isinstance(found, Seen) else Seen(*found)
         at = Step(state.step, state.position, rng)
         displacement, memory = rule.update(vector, state.memory, at)
         position = state.position + displacement
         if project is not None:
             position = project(position)
-        return State(position, memory, state.step + 1), Info(energy, vector.norm(dim=1))
+        info = Info(energy, vector.norm(dim=1), terms)
+        return State(position, memory, state.step + 1), info
 
     return Kernel(init, step)

@@ -14,7 +14,7 @@ from ..latents import Interrupted, Latents
 from ..rng import SampleRng
 from .kernel import Direction, Rule, State, descend, gradient
 from .run import Best, Snapshot, begin, check_energy, finish, walk
-from .trace import Trace, readings
+from .trace import Trace, curves, readings
 
 __all__ = ["Refinement", "refine"]
 
@@ -134,11 +134,11 @@ def _finished(
     after = readings(energy, snapshot.state.position, streams, job.chunking)
     check_energy(after["energy"], snapshot.state.step)
     snapshot = finish(snapshot, after["energy"])
-    position = snapshot.state.position
+    position, terms = snapshot.state.position, curves(snapshot.terms, after)
     if job.keep_best:
         position = snapshot.best.position
         after = readings(energy, position, streams, job.chunking)
-    trace = Trace(job.title, torch.stack(snapshot.energies), before, after)
+    trace = Trace(job.title, torch.stack(snapshot.energies), before, after, terms)
     return latents.moved(position), trace
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "by_block",
     "chain",
     "clip_norm",
+    "descent",
     "langevin",
     "schedule",
 ]
@@ -140,6 +141,25 @@ def adam(
         return -rate * mean / root, {"mean": mean, "square": square}
 
     return Rule(init, update)
+
+
+def descent(*, step_size: float = 0.3, step_schedule: Schedule = lambda step: 1.0) -> Rule:
+    """Plain descent, z <- z - lambda v: the step of KRR flow's eq. (6), without noise.
+
+    Args:
+        step_size: lambda > 0, in latent units; the paper's table 6 is best at 0.3, and says that
+            0.1 to 1 is usual.
+        step_schedule: factor on it.
+
+    Raises:
+        InvalidInput: a number outside its range.
+    """
+    _check("step_size (lambda)", step_size, 0, math.inf)
+
+    def update(vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
+        return -step_size * step_schedule(step.number) * vector, memory
+
+    return Rule(lambda position: {}, update)
 
 
 def clip_norm(limit: float) -> Rule:

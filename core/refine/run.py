@@ -1,6 +1,6 @@
 """The loop: one snapshot per step, from which a run goes on to the same bits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -43,12 +43,14 @@ class Snapshot:
         rng_state: of every sample's stream.
         energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
         best: the best point met, among those whose energy is known.
+        terms: the energy's terms apart, as `energies`, where the direction tells them.
     """
 
     state: State
     rng_state: Tensor
     energies: tuple[Tensor, ...]
     best: Best
+    terms: tuple[Mapping[str, Tensor], ...] = ()
 
 
 def begin(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
@@ -91,6 +93,7 @@ def walk(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterato
             streams.state(),
             (*snapshot.energies, info.energy.detach().float().cpu()),
             snapshot.best.met(before.position, info.energy),
+            (*snapshot.terms, {name: v.detach().float().cpu() for name, v in info.terms.items()}),
         )
         yield snapshot
 

@@ -1,7 +1,7 @@
 """What a refinement did, in numbers: every step's energy, and every term before and after."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from ..chunks import Chunking
 from ..energy import Energy
 from ..rng import SampleRng
 
-__all__ = ["Trace", "readings"]
+__all__ = ["Trace", "curves", "readings"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Trace:
         energies: one row per step and one for the last point.
         before: every term's values, and the readings such as probabilities, at the start.
         after: the same at the end.
+        terms: curves as `energies`, of each term without its weight, where they were told apart.
     """
 
     title: str
     energies: Float[Tensor, "points batch"]
     before: Mapping[str, Float[Tensor, " batch"]]
     after: Mapping[str, Float[Tensor, " batch"]]
+    terms: Mapping[str, Float[Tensor, "points batch"]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
         """Means before and after, for reports."""
@@ -60,6 +62,7 @@ def readings(
     energy: Energy, v: Float[Tensor, "batch dim"], rng: SampleRng, chunking: Chunking
 ) -> dict[str, Float[Tensor, " batch"]]:
     """The energy, every term and every measure at v. The streams of rng are left as they are."""
+    energy = energy.settled_at(v, rng, chunking)
     leaves = list(energy.leaves())
     measures = [leaf.measure for leaf in leaves]
 
@@ -72,8 +75,8 @@ def readings(
     streams = rng.restored(rng.state())
     total, *terms = energy.chunking(chunking).apply_random(evaluate, v, streams)
     found = {"energy": total}
-    for leaf, measure, values in zip(leaves, measures, terms, strict=True):
-        found[_free(leaf.label, found)] = values
+    for name, leaf, measure, values in zip(energy.names(), leaves, measures, terms, strict=True):
+        found[_free(name, found)] = values
         if measure is not None:
             found[_free(f"{measure.name}({leaf.label})", found)] = measure.of(values)
     return {name: values.detach().float().cpu() for name, values in found.items()}
@@ -87,3 +90,20 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
         unique = f"{name} {number}"
         number += 1
     return unique
+
+
+def curves(
+    seen: Sequence[Mapping[str, Tensor]], last: Mapping[str, Tensor]
+) -> dict[str, Float[Tensor, "points batch"]]:
+    """The terms' curves from what each step and the last point say; none, if a step says nothing.
+
+    Args:
+        seen: of each step.
+        last: readings at the last point.
+    """
+    names = set(last).intersection(*seen) if seen else set()
+    return {
+        name: torch.stack([*(step[name] for step in seen), last[name]])
+        for name in last
+        if name in names
+    }

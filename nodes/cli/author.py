@@ -9,6 +9,9 @@ from . import help_pages
 from .author_avatars import avatars_workflows
 from .author_digits import digits_workflows
 from .author_graph import Shipped
+from .author_krr import krr_digits_workflows
+from .author_krr_avatars import krr_avatars_workflows
+from .author_krr_official import krr_official_workflows
 from .author_official import named, official_workflows
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
@@ -21,7 +24,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "workflows"
 
 def graphs() -> list[Shipped]:
     """All shipped workflows."""
-    return [*digits_workflows(), *avatars_workflows(), *official_workflows()]
+    return [
+        *digits_workflows(),
+        *avatars_workflows(),
+        *official_workflows(),
+        *krr_digits_workflows(),
+        *krr_avatars_workflows(),
+        *krr_official_workflows(),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,9 +10,11 @@ __all__ = ["FILES", "named", "official_workflows"]
 BIGGAN, STYLEGAN2, STYLEGAN_XL = "biggan-512.pth", "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
 BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
+CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
 FILES = {
     BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
     STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
+    CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",

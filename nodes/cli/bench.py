@@ -81,8 +81,10 @@ def medians(
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peak_memory(prepare: Prepare) -> int:
+def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
     """Bytes that a step adds at its peak to what the process held after its warm-up.
+
+    With `whole`, bytes that the process held at its peak, libraries and warm-up included.
 
     It is measured in a fresh process with this one's number of threads. The allocator of glibc
     hands back there what is freed: what it would keep, a third more and by chance, is not needed.
@@ -90,7 +92,7 @@ def peak_memory(prepare: Prepare) -> int:
     spawn = multiprocessing.get_context("spawn")
     frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17))
     with frugal, ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_peak, prepare, torch.get_num_threads()).result()
+        return pool.submit(_peak, prepare, torch.get_num_threads(), whole).result()
 
 
 @contextmanager
@@ -114,12 +116,12 @@ def allocating(megabytes: int) -> tuple[Step, Step]:
     return (lambda: None), step
 
 
-def _peak(prepare: Prepare, threads: int) -> int:
+def _peak(prepare: Prepare, threads: int, whole: bool) -> int:
     torch.set_num_threads(threads)
     warm, step = prepare()
     warm()
     gc.collect()
-    before = _held()
+    before = 0 if whole else _held()
     step()
     return max(0, _most_held() - before)
 

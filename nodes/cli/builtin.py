@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from . import images as pictures
 from . import schema_io as io
 from . import schema_ui as ui
+from .builtin_masks import MASK_NODES
 from .errors import WorkflowError
 from .standalone import current
 
@@ -134,4 +135,5 @@ BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
     SaveImage,
     PreviewImage,
     PreviewAny,
+    *MASK_NODES,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .help_krr import KRR_TEXTS
 from .registry import Nodes
 from .schema_node import Schema
 from .values import default_of, widgets
@@ -13,6 +14,7 @@ __all__ = ["FOLDER", "TEXTS", "page", "pages"]
 FOLDER = Path(__file__).resolve().parents[2] / "web" / "docs"
 
 TEXTS: dict[str, tuple[str, str]] = {
+    **KRR_TEXTS,
     "BestLatents": (
         "Samples are cheap to look at and dear to refine: make many, keep the best of every group "
         "(the rows of a prompt, say), and refine those on. Random energies are drawn from each "

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 
 # name -> "module:function", the module relative to this package; run(args) -> exit code.
-BENCHES: dict[str, str] = {"clip": ".bench_clip:run", "generator": ".bench_generator:run"}
+BENCHES: dict[str, str] = {
+    "clip": ".bench_clip:run",
+    "generator": ".bench_generator:run",
+    "krr": ".bench_krr:run",
+}
 REPRODUCTIONS: dict[str, str] = {
     "avatars": ".reproduce_avatars:run",
     "digits": ".reproduce_digits:run",
+    "krr": ".reproduce_krr:run",
 }
 DEMO = ".demo:run"
 DEMO_FACES = ".demo_faces:run"

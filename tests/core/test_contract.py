@@ -489,10 +489,9 @@ def run_of(kernel, position, rng, steps):
 
 
 @pytest.mark.parametrize("make", RULE_EXAMPLES)
-def test_a_rule_remembers_a_row_per_sample(make):
+def test_what_a_rule_remembers_has_a_row_per_sample(make):
     position = torch.ones(5, SPACE.dim)
     memory = make(SPACE).init(position)
-    assert memory
     assert all(len(value) == 5 for value in memory.values())
 
 
@@ -508,7 +507,8 @@ def test_a_step_makes_a_new_state_and_writes_to_none(make, toys):
     assert torch.equal(state.position, position)
     assert all(torch.equal(state.memory[name], kept[name]) for name in kept)
     assert following.memory.keys() == kept.keys()
-    assert any(not torch.equal(following.memory[name], kept[name]) for name in kept)
+    changed = any(not torch.equal(following.memory[name], kept[name]) for name in kept)
+    assert changed or not kept
     assert (state.step, following.step) == (1, 2)
     assert info.energy.shape == info.gradient_norm.shape == (3,)
     torch.testing.assert_close(info.energy, position.square().sum(dim=1) / 2)

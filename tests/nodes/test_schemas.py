@@ -13,7 +13,8 @@ Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes
 Prior Init, Train Translator, Save Translator, Load Translator, Translator Init, Langevin Refine,
 Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents, Text Condition,
 Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy Perceptual,
-Image to Latents, Stack Latents
+Image to Latents, Stack Latents, Energy Discriminator, Energy Direction, Energy Masked,
+Load Image Set, KRR Flow Refine
 """.replace("\n", " ")
 
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
@@ -134,10 +135,10 @@ def test_seeds_change_after_each_run_but_for_the_training():
         for widget in schema.inputs
         if widget.id == "seed"
     }
-    once = ("TrainTranslator", "ImageToLatents", "BestLatents")
+    once = ("TrainTranslator", "ImageToLatents", "BestLatents", "EnergyDirection")
     assert [control.pop(name) for name in once] == [False] * len(once)
     assert control == dict.fromkeys(
-        ("PriorInit", "TranslatorInit", "LangevinRefine", "AdamRefine"), True
+        ("PriorInit", "TranslatorInit", "LangevinRefine", "AdamRefine", "KRRFlowRefine"), True
     )
     assert not [
         i.id for s in SCHEMAS.values() for i in s.inputs if "seed" in i.id and i.id != "seed"

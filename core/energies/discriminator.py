@@ -1,0 +1,148 @@
+"""What a generator's opponent says: how real an image looks, as log p(c|x)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..auxiliary import Discriminator
+from ..conditions import Condition
+from ..energy import Energy, Measure, Term
+from ..errors import InvalidInput
+from ..generator import Generator
+from ..images import resized
+from ..networks.stylegan2_discriminator import MinibatchStd
+from ..rng import SampleRng
+from ..spaces import IMAGES
+from .example import EnergyExample, toy_generator
+
+__all__ = ["CLASSES_EXAMPLE", "EXAMPLE", "Form", "discriminator"]
+
+Form: TypeAlias = Literal["logit", "log-sigmoid"]
+
+
+def discriminator(
+    generator: Generator, *, form: Form = "logit", classes: Sequence[int] = ()
+) -> Energy:
+    """-d(x), on images: p(c|x) proportional to e^d(x) of KRR flow, the energy of DDLS.
+
+    The logit is what the paper takes and has no bound; -log sigmoid(d(x)) is the same where an
+    image looks false, and levels off where it looks real. Images of another size than the
+    generator's are resampled to it. A discriminator that compares the images of a batch sees one
+    at a time, so that a batch equals its members.
+
+    Args:
+        generator: whose opponent d is.
+        form: `logit` or `log-sigmoid`.
+        classes: numbers of classes, one for all samples or one each, that images should be real
+            ones of; none: what d says without a class (BigGAN's unconditional part, StyleGAN2's
+            mean over all classes).
+
+    Raises:
+        InvalidInput: the generator has no discriminator; an unknown form; classes that its
+            discriminator does not know.
+    """
+    opponent = generator.discriminator
+    if opponent is None:
+        raise InvalidInput(
+            f"The file of generator {generator.name!r} holds no discriminator. Load a file that "
+            "does, or steer by a CLIP or a classifier."
+        )
+    if form not in get_args(Form):
+        raise InvalidInput(f"Form {form!r}; there are {', '.join(get_args(Form))}.")
+    condition = _condition(generator, opponent, classes) if classes else None
+    logits = _logits(opponent, condition)
+
+    def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
+        said = logits(resized(images, generator.image_size), rng)
+        return -said if form == "logit" else functional.softplus(-said)
+
+    of = "" if condition is None else f", classes {_shown(classes)}"
+    return Energy.of(
+        Term(
+            label=f"discriminator({generator.name}, {form}{of})",
+            domain=IMAGES,
+            evaluate=evaluate,
+            modules=(opponent.module,),
+            condition=condition,
+            measure=_measure(form),
+        )
+    )
+
+
+def _measure(form: Form) -> Measure:
+    if form == "logit":
+        return Measure("logit", lambda values: -values)
+    return Measure("realness", lambda values: (-values).exp())
+
+
+def _condition(generator: Generator, opponent: Discriminator, classes: Sequence[int]) -> Condition:
+    if opponent.of_classes is None:
+        raise InvalidInput(
+            f"The discriminator of {generator.name!r} knows no classes, but {_shown(classes)} "
+            "was asked for. Leave the classes empty."
+        )
+    unknown = [number for number in classes if not 0 <= number < opponent.classes]
+    if unknown:
+        raise InvalidInput(
+            f"The discriminator of {generator.name!r} has no class {_shown(unknown)}; its "
+            f"{opponent.classes} are numbered from 0."
+        )
+    numbers = torch.tensor(classes).float()[:, None]
+    names = tuple(f"class {number}" for number in classes)
+    return Condition(numbers, names, generator.id, generator.name, called="classes")
+
+
+def _logits(
+    opponent: Discriminator, condition: Condition | None
+) -> Callable[[Tensor, SampleRng], Tensor]:
+    of_classes = opponent.of_classes
+    alone = any(isinstance(part, MinibatchStd) for part in opponent.module.modules())
+
+    def said(images: Tensor, rng: SampleRng) -> Tensor:
+        if condition is None or of_classes is None:
+            return _each(opponent.logits, alone, images)
+        wanted = condition.at(rng.rows, images.float())[:, 0].long()
+        return _each(of_classes, alone, images, wanted)
+
+    return said
+
+
+def _each(function: Callable[..., Tensor], alone: bool, *rows: Tensor) -> Tensor:
+    if not alone:
+        return function(*rows)
+    split = [tensor.split(1) for tensor in rows]
+    return torch.cat([function(*row) for row in zip(*split, strict=True)])
+
+
+def _shown(classes: Sequence[int]) -> str:
+    return ", ".join(map(str, classes[:8])) + (" ..." if len(classes) > 8 else "")
+
+
+def _toy() -> Generator:
+    """The toy generator with a smooth opponent that knows two classes."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(75, 8), nn.Tanh(), nn.Linear(8, 2))
+    stream = torch.Generator().manual_seed(5)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.3, generator=stream)
+    opponent = Discriminator(
+        network.eval().requires_grad_(False),
+        logits=lambda images: network(images).mean(dim=1),
+        features=lambda images: network[:3](images),
+        of_classes=lambda images, classes: network(images)[torch.arange(len(images)), classes],
+        classes=2,
+    )
+    return replace(toy_generator(), discriminator=opponent)
+
+
+def _example(form: Form, classes: Sequence[int] = ()) -> EnergyExample:
+    points = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    return EnergyExample(discriminator(_toy(), form=form, classes=classes), points)
+
+
+EXAMPLE = partial(_example, "logit")
+CLASSES_EXAMPLE = partial(_example, "log-sigmoid", (0, 1, 1, 0))

@@ -1,0 +1,1 @@
+"""KRR flow: densities by kernel ridge regression, and the particle flow along them."""

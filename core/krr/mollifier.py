@@ -1,0 +1,89 @@
+"""The mollifier of the kernel, k_psi = k * psi of KRR flow's eq. (3), and its schedule."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InvalidInput
+from ..refine.rules import ScheduleName, schedule
+from ..rng import derive_seed
+
+__all__ = ["Mollifier", "MollifierKind", "normaliser", "offsets", "widened"]
+
+MollifierKind: TypeAlias = Literal["none", "feature", "image"]
+
+
+@dataclass(frozen=True)
+class Mollifier:
+    """What smooths the kernel: psi = N(0, sigma^2 I).
+
+    In feature space the convolution is closed-form: with s = sigma sqrt(h) it is
+    (1 + 2 sigma^2)^(-D/2) exp(-|u - v|^2 / (h (1 + 2 sigma^2))), a wider kernel times a constant.
+    The constant divides out of weights and logarithm alike, up to eta: (c K + eta I)^-1 1 times c
+    is (K + (eta / c) I)^-1 1. It is dropped, which is to say that eta and xi count in units of it:
+    for D = 512 and sigma = 1 it is 1e-122, and any eta of the paper's form would be infinite.
+
+    In image space it is the mean over samples of k(x, x' - eps), of pixels in [0, 1]: the same
+    eps for all pairs and steps, every one with its opposite so that their mean is 0, and the
+    matrix of the weights symmetrised. The features of every image are then computed `samples`
+    times more.
+
+    Attributes:
+        kind: `none`, `feature` or `image`.
+        sigma: standard deviation at the first step, above 0; of features in units of the kernel's
+            length sqrt(h), of pixels in those of [0, 1]. The paper does not tell its own.
+        samples: m of eq. (3), even; no effect but in image space.
+        final: share of sigma at the last step, at least 0; the paper lets the variance decrease,
+            and with 0 it is the density itself that is followed at the end.
+        schedule: how sigma gets there: constant (`final` has no effect), linear or cosine.
+
+    Raises:
+        InvalidInput: an unknown kind, or a number outside its range.
+    """
+
+    kind: MollifierKind = "none"
+    sigma: float = 0.5
+    samples: int = 8
+    final: float = 1.0
+    schedule: ScheduleName = "linear"
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(MollifierKind):
+            known = ", ".join(get_args(MollifierKind))
+            raise InvalidInput(f"Mollifier {self.kind!r}; there are {known}.")
+        if not 0 < self.sigma < math.inf:
+            raise InvalidInput(f"The mollifier's sigma is {self.sigma}; it must exceed 0.")
+        if self.samples < 2 or self.samples % 2:
+            raise InvalidInput(
+                f"{self.samples} samples of the mollifier; expected an even number of at least 2."
+            )
+        schedule(self.schedule, 1, self.final)
+
+    def sigma_at(self, step: int, steps: int) -> float:
+        """The standard deviation at a step of a run; 0 without a mollifier."""
+        if self.kind == "none":
+            return 0.0
+        return self.sigma * schedule(self.schedule, steps, self.final)(step)
+
+
+def widened(width: float, sigma: float) -> float:
+    """The h of the kernel that a mollifier in feature space makes, sigma in units of sqrt(h)."""
+    return width * (1 + 2 * sigma**2)
+
+
+def normaliser(dim: int, sigma: float) -> float:
+    """The constant that goes with the wider kernel: (1 + 2 sigma^2)^(-D/2)."""
+    return (1 + 2 * sigma**2) ** (-dim / 2)
+
+
+def offsets(
+    samples: int, shape: tuple[int, ...], seed: int, *, like: Tensor
+) -> Float[Tensor, "samples ..."]:
+    """Standard normal eps, each with its opposite: the same on every machine."""
+    stream = torch.Generator().manual_seed(derive_seed(seed, "mollifier"))
+    half = torch.randn(samples // 2, *shape, generator=stream)
+    return torch.cat([half, -half]).to(like)

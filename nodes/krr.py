@@ -1,0 +1,176 @@
+"""KRR Flow Refine: particles that flow towards real images and a condition, and apart."""
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from ..core.auxiliary import AttributeJudge, Auxiliary, Classifier
+from ..core.captioner import Captioner
+from ..core.chunks import Chunking, ChunkMode
+from ..core.clip import Clip
+from ..core.energy import Energy
+from ..core.errors import ConditionMismatch
+from ..core.generator import Generator
+from ..core.krr.divergences import Divergence
+from ..core.krr.features import FeatureMap, feature_map
+from ..core.krr.flow import krr_flow
+from ..core.krr.mollifier import Mollifier, MollifierKind
+from ..core.krr.settings import Estimator, FlowSettings
+from ..core.latents import Latents
+from ..core.refine.rules import ScheduleName, descent
+from ..core.refine.rules import schedule as make_schedule
+from .host import autograd, io, ordinary
+from .images import from_host
+from .krr_widgets import inputs
+from .refining import outputs, run
+
+__all__ = ["NODES"]
+
+AUTO = "auto"
+
+
+def _features(
+    generator: Generator, auxiliary: Auxiliary | Captioner | None, kind: str
+) -> FeatureMap:
+    """What the kernel compares by: the auxiliary, or else the generator's discriminator."""
+    model = generator if auxiliary is None else auxiliary
+    if not isinstance(model, Generator | Clip | Classifier | AttributeJudge):
+        raise ConditionMismatch(
+            f"{model.name!r} has no features to compare images by. Connect a CLIP, a classifier "
+            "or a judge of Load Aux Model, or nothing for the generator's discriminator."
+        )
+    return feature_map(model, "" if kind == AUTO else kind)
+
+
+class KRRFlowRefine(io.ComfyNode):
+    """The Wasserstein gradient flow by particles."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_KRRFlowRefine",
+            display_name="KRR Flow Refine",
+            category="LatentSteer/refine",
+            description="Moves all samples of a batch together: towards real images, towards a "
+            "condition, and apart from each other. KRR flow's algorithm 1, with densities by "
+            "kernel ridge regression.",
+            inputs=inputs(),
+            outputs=outputs(),
+        )
+        schema.search_aliases = [
+            "Wasserstein gradient flow",
+            "particles",
+            "diversity",
+            "SVGD",
+            "kernel",
+            "improve GAN",
+        ]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        start: Latents,
+        seed: int,
+        steps: int,
+        step_size: float,
+        lambda_generated: float,
+        lambda_real: float,
+        lambda_condition: float,
+        feature: str,
+        eta: float,
+        xi: float,
+        bandwidth: Literal["median", "one", "number"],
+        bandwidth_number: float,
+        mollifier: MollifierKind,
+        sigma: float,
+        mollifier_samples: int,
+        sigma_schedule: ScheduleName,
+        sigma_final: float,
+        estimator: Estimator,
+        self_term: bool,
+        divergence: Divergence,
+        step_schedule: ScheduleName,
+        step_final: float,
+        chunk: ChunkMode,
+        auxiliary: Auxiliary | None = None,
+        real: Tensor | None = None,
+        energy: Energy | None = None,
+        **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
+    ) -> io.NodeOutput:
+        """Runs the steps."""
+        settings = FlowSettings(
+            generated=lambda_generated,
+            real=lambda_real,
+            condition=lambda_condition,
+            eta=eta,
+            xi=xi,
+            bandwidth=bandwidth_number if bandwidth == "number" else bandwidth,
+            mollifier=Mollifier(
+                kind=mollifier,
+                sigma=sigma,
+                samples=mollifier_samples,
+                final=sigma_final,
+                schedule=sigma_schedule,
+            ),
+            estimator=estimator,
+            self_term=self_term,
+            divergence=divergence,
+        )
+        rule = descent(
+            step_size=step_size, step_schedule=make_schedule(step_schedule, steps, step_final)
+        )
+        with autograd():
+            flow = krr_flow(
+                settings,
+                _features(generator, auxiliary, feature),
+                steps=steps,
+                image_size=generator.image_size,
+                chunking=Chunking.of(chunk, generator.image_size),
+                condition=energy,
+                real=None if real is None else from_host(ordinary(real)),
+                seed=seed,
+            )
+        refined, trace = run(
+            "KRR Flow Refine",
+            rule,
+            rule,
+            _told(settings, step_size, [step_schedule, step_final]),
+            generator=generator,
+            start=start,
+            energy=flow.energy,
+            direction=flow.direction,
+            seed=seed,
+            steps=steps,
+            keep_best=False,
+            chunk=chunk,
+            **shared,
+        )
+        return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+
+
+def _told(settings: FlowSettings, step_size: float, schedule: list[object]) -> dict[str, object]:
+    """What a run was made from, by the names on the node."""
+    mollifier = settings.mollifier
+    return {
+        "step_size": step_size,
+        "step_schedule": schedule,
+        "lambda_generated": settings.generated,
+        "lambda_real": settings.real,
+        "lambda_condition": settings.condition,
+        "eta": settings.eta,
+        "xi": settings.xi,
+        "bandwidth": settings.bandwidth,
+        "mollifier": mollifier.kind,
+        "sigma": mollifier.sigma,
+        "mollifier_samples": mollifier.samples,
+        "sigma_schedule": [mollifier.schedule, mollifier.final],
+        "estimator": settings.estimator,
+        "self_term": settings.self_term,
+        "divergence": settings.divergence,
+    }
+
+
+NODES = [KRRFlowRefine]
