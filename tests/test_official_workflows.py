@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from latentsteer.nodes.cli.author import FOLDER
+from latentsteer.nodes.cli.author_krr_official import FOLDER as REAL
+from latentsteer.nodes.cli.author_krr_official import krr_official_workflows
 from latentsteer.nodes.cli.author_official import (
     BIGGAN,
     BLIP,
     BLIP2,
+    CIFAR,
     FILES,
     LAION,
     OPENAI,
@@ -26,9 +29,10 @@ from PIL import Image
 
 from .core import tiny_folders
 
-SHIPPED = {shipped.name: shipped for shipped in official_workflows()}
+SHIPPED = {shipped.name: shipped for shipped in (*official_workflows(), *krr_official_workflows())}
 ROWS = ["19", "20", "21", "22", "24", "25", "27", "29", *map(str, range(31, 39))]
 """Of TR0N; t23 and t26 want FuseDream's start and a flow as the translator, t28 is t22."""
+KRR_ROWS = ["02", *(f"{number:02}" for number in range(6, 16)), "18", "28"]
 CHEAP = {
     "pairs": 64,
     "epochs": 1,
@@ -38,10 +42,13 @@ CHEAP = {
     "components": 2,
     "hidden": 8,
     "frames": 2,
+    "samples": 2,
+    "samples_per_prompt": 2,
 }
 PARITY = Path(__file__).parent / "core" / "parity"
 GENERATORS = {
     BIGGAN: "biggan_cifar_ajbrock.pth",
+    CIFAR: "sg2_tf_configf32.pkl",
     STYLEGAN2: "sg2_tf_configf32.pkl",
     STYLEGAN_XL: "sgxl_superres32.pkl",
 }
@@ -65,12 +72,16 @@ def base(tmp_path_factory):
         tiny_folders.saved(model, folder)
     (root / "input").mkdir()
     Image.new("RGB", (20, 20), "red").save(root / "input" / PICTURE)
+    (root / "input" / REAL).mkdir()
+    for colour in ("red", "green", "blue"):
+        Image.new("RGB", (32, 32), colour).save(root / "input" / REAL / f"{colour}.png")
     return root
 
 
 def test_the_rows_of_the_paper_are_there():
     notes = " ".join(shipped.notes for shipped in SHIPPED.values())
     assert [row for row in ROWS if f"Paper row t{row};" not in notes] == []
+    assert [row for row in KRR_ROWS if f"Paper row k{row}." not in notes] == []
     for shipped in SHIPPED.values():
         used = {node["inputs"].get("file") for node in shipped.api.values()} - {None}
         assert used <= set(FILES)

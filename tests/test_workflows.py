@@ -5,6 +5,7 @@ import re
 
 import pytest
 from latentsteer.nodes.cli.author import FOLDER, graphs
+from latentsteer.nodes.cli.author_krr_official import krr_official_workflows
 from latentsteer.nodes.cli.author_official import official_workflows
 from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
 from latentsteer.nodes.cli.graph import validate
@@ -12,7 +13,7 @@ from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.cli.registry import load_nodes, schemas_of
 
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
-OFFICIAL = sorted(shipped.name for shipped in official_workflows())
+OFFICIAL = sorted(shipped.name for shipped in (*official_workflows(), *krr_official_workflows()))
 """Those on files that users have; tests/test_official_workflows.py runs them on tiny ones."""
 NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - set(OFFICIAL))
 ROWS = {
@@ -39,6 +40,22 @@ ROWS = {
         "best_of_seeds",
     )
 }
+KRR_DIGITS = [
+    "flow",
+    "kde",
+    "krr",
+    "kde_smooth",
+    "stein",
+    "only_real",
+    "only_generated",
+    "only_condition",
+    "steps_5",
+    "steps_10",
+    "steps_15",
+]
+"""Rows k02 and k06 to k15 of the KRR flow paper, in this order."""
+ROWS |= {f"krr_digits_{row}" for row in KRR_DIGITS}
+ROWS |= {f"krr_avatars_{row}" for row in ("text", "inpainting", "editing")}
 UNREFINED = ("tr0n_digits_no_error_correction", "tr0n_avatars_translator_only")
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
@@ -51,6 +68,8 @@ CHEAP = {
     "samples_per_image": 1,
     "candidates": 2,
 }
+FEW = {"samples": 4, "count": 4, "samples_per_prompt": 2}
+"""Of a flow, whose particles are several."""
 
 
 @pytest.fixture(params=NAMES)
@@ -170,16 +189,61 @@ def test_the_rows_differ_as_the_paper_says():
         assert widget(row, "LangevinRefine", "inverse_temperature") == 1
 
 
+def test_the_flows_differ_as_the_paper_says():
+    def flow(row):
+        nodes = SHIPPED[f"krr_digits_{row}"].api.values()
+        return [n["inputs"] for n in nodes if n["class_type"] == "LatentSteer_KRRFlowRefine"]
+
+    notes = [SHIPPED[f"krr_digits_{row}"].notes for row in KRR_DIGITS]
+    rows = ["k02", *(f"k{number:02}" for number in range(6, 16))]
+    assert [f"Paper row {row}." in note for row, note in zip(rows, notes, strict=True)] == (
+        [True] * len(rows)
+    )
+    (whole,) = flow("flow")
+    assert whole["mollifier"] == "feature"
+    assert {whole[f"lambda_{term}"] > 0 for term in ("generated", "real", "condition")} == {True}
+    changed = {
+        "kde": {"estimator": "kde", "mollifier": "none"},
+        "krr": {"mollifier": "none"},
+        "kde_smooth": {"estimator": "kde"},
+        "stein": {"estimator": "stein", "eta": 10.0},
+        "only_real": {"lambda_generated": 0.0, "energy": None},
+        "only_generated": {"real": None, "energy": None},
+        "only_condition": {"lambda_generated": 0.0, "real": None, "lambda_condition": 1.0},
+    }
+    for row, settings in changed.items():
+        (found,) = flow(row)
+        keys = (whole.keys() | found.keys()) - {"start", "generator", "auxiliary"}
+        linked = {key for key in ("real", "energy") if (key in whole) != (key in found)}
+        differing = {k for k in keys - {"real", "energy"} if whole.get(k) != found.get(k)}
+        assert differing | linked == set(settings)
+        assert {key: found.get(key) for key in settings} == settings
+    for steps in (5, 10, 15):
+        sweep = flow(f"steps_{steps}")
+        assert [one["step_size"] for one in sweep] == [0.1, 0.2, 0.3, 0.5, 1.0, 2.0]
+        assert {one["steps"] for one in sweep} == {steps}
+
+
+def test_what_is_compared_differs_in_the_density_alone():
+    for row in ("text", "inpainting", "editing"):
+        nodes = SHIPPED[f"krr_avatars_{row}"].api.values()
+        flows = [n["inputs"] for n in nodes if n["class_type"] == "LatentSteer_KRRFlowRefine"]
+        alone, flow = flows
+        assert {key for key in flow if flow[key] != alone[key]} == {"lambda_generated"}
+        assert alone["lambda_generated"] == 0 < flow["lambda_generated"]
+
+
 @pytest.mark.parametrize("file", ["tr0n_digits_class", *(f"api/{name}" for name in NAMES)])
 def test_it_runs_from_one_command(file, tmp_path, capsys):
     """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
     name = file.removeprefix("api/")
     api = SHIPPED[name].api
     path = FOLDER / f"{file}.json"
+    cheap = CHEAP | FEW if name.startswith("krr") else CHEAP
     settings = [
         f"{node_id}.{key}={value}"
         for node_id, raw in api.items()
-        for key, value in CHEAP.items()
+        for key, value in cheap.items()
         if raw["inputs"].get(key, 0) > value
     ]
     assert settings
@@ -194,11 +258,14 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     items = [item for node in report["measures"].values() for item in node["items"]]
     found = {key: value for item in items for key, value in item.items()}
     judged = found["evaluate"]
-    if "digits" in name:
+    if name.startswith("krr_digits"):
+        assert judged["images"] == 4
+        assert judged["frechet_distance"] > 0
+    elif "digits" in name:
         assert judged["images"] == 10
         assert 0 <= judged["probability"] <= 1
     else:
-        assert judged["images"] >= 4
+        assert judged["images"] >= (2 if "krr" in name else 4)
         assert 0 <= judged.get("satisfied", 0) <= 1
         assert ("satisfied" in judged) == ("frechet_distance" not in judged)
     if name in UNREFINED:

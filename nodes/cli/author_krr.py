@@ -84,7 +84,7 @@ ROWS = (
         "stein",
         "Stein's identity for the samples' density",
         "Table 2, *Ours + Stein*: the first term estimated by Stein's identity.",
-        {"estimator": "stein"},
+        {"estimator": "stein", "eta": 10.0},
     ),
     KrrRow(
         "k10",
@@ -108,7 +108,7 @@ ROWS = (
         "only_condition",
         "only the discriminator",
         "Table 7, *only p(c|x)*, which is DDLS without noise.",
-        {"lambda_generated": 0.0},
+        {"lambda_generated": 0.0, "lambda_condition": 1.0},
         real=False,
     ),
 )
