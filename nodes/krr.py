@@ -105,8 +105,8 @@ class KRRFlowRefine(io.ComfyNode):
             generated=lambda_generated,
             real=lambda_real,
             condition=lambda_condition,
-            eta=eta,
-            xi=xi,
+            eta=eta or float(len(start)),
+            xi=xi or float(1 if real is None else max(1, len(real))),
             bandwidth=bandwidth_number if bandwidth == "number" else bandwidth,
             mollifier=Mollifier(
                 kind=mollifier,

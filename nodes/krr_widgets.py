@@ -92,24 +92,24 @@ def _models() -> list[io.Input]:
     ]
 
 
-def _ridge(name: str, what: str) -> io.Float.Input:
+def _ridge(name: str, what: str, many: str) -> io.Float.Input:
     return io.Float.Input(
         name,
-        default=1.0,
-        min=1e-12,
+        default=0.0,
+        min=0.0,
         max=1e9,
         step=0.1,
         round=False,
-        tooltip=f"Ridge of the {what} density (1e-12 to 1e9). Small: the samples' weights may "
-        "become negative, and particles collapse. As many as samples or more: a kernel density "
-        "estimator.",
+        tooltip=f"Ridge of the {what} density (0 to 1e9); 0 for the number of {many}, which is "
+        "close to a kernel density estimator. Far smaller ones, such as 1: weights may become "
+        "negative, and particles collapse.",
     )
 
 
 def _kernel() -> list[io.Input]:
     return [
-        _ridge("eta", "samples'"),
-        _ridge("xi", "real images'"),
+        _ridge("eta", "samples'", "samples"),
+        _ridge("xi", "real images'", "real images"),
         advanced(
             io.Combo.Input(
                 "bandwidth",

@@ -41,10 +41,11 @@ KRR_TEXTS: dict[str, tuple[str, str]] = {
         "The samples of the batch are particles of a distribution. Their own density, estimated "
         "from all of them, drives them apart; the real images' density and -log p(c|x) draw them; "
         "each has its weight, and Energy Report shows the curves of the three apart. Densities "
-        "live in the space of `features`. The paper does not tell its eta and xi: below about the "
-        "number of samples weights of ridge regression may be negative and particles collapse; "
-        "from there on it is a kernel density estimator. The result depends on the whole batch: "
-        "a sample alone does not equal the same sample in a batch.",
+        "live in the space of `features`. The paper does not tell its eta and xi: far below "
+        "the number of samples weights of ridge regression may be negative and particles "
+        "collapse; from there on it is a kernel density estimator, so 0 takes that number. The "
+        "result depends on the whole batch: a sample alone does not equal the same sample in a "
+        "batch.",
         "Prior Init with 64 samples, digits classifier as `features`, Load Image Set of digits "
         "into `real images`, Energy Discriminator into `energy`, `steps` = 15, `step_size` = 0.3.",
     ),

@@ -169,6 +169,17 @@ def test_a_chunk_at_a_time_is_the_same_flow(run, graph):
     torch.testing.assert_close(ran[fixed].values, ran[fast].values, rtol=0, atol=1e-4)
 
 
+def test_without_a_number_the_ridges_are_as_many_as_samples(run, graph):
+    made = graph.models()
+    start, pictures = particles(graph, made, samples=5), real(graph, 7)
+    plain = flow(graph, made, start, real=pictures, eta=0.0, xi=0.0)
+    told = flow(graph, made, start, real=pictures, eta=5.0, xi=7.0)
+    other = flow(graph, made, start, real=pictures, eta=5.0, xi=5.0)
+    ran = run(graph)
+    assert torch.equal(ran[plain].values, ran[told].values)
+    assert not torch.equal(ran[plain].values, ran[other].values)
+
+
 # Bad input to the flow
 
 
