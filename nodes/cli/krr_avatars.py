@@ -34,13 +34,15 @@ __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
 SAMPLES, COMPLETIONS, EDITED = 16, 4, 4
 """Samples of a prompt, completions of a picture, edits of one."""
-NEAR, NEARNESS, NEAR_STEPS = 0.02, 100.0, 10
-"""Step size and inverse temperature of the noisy steps that make several starts of one picture."""
-CANDIDATES = 20
-"""Draws of the prior for every sample of a prompt, of which the likeliest is its start."""
-TEXT = Run(FlowSettings(generated=1.0, condition=1.0, eta=16.0), step_size=0.05, steps=40)
-INPAINTING = Run(FlowSettings(generated=1.0, condition=1.0, eta=4.0), step_size=0.05, steps=60)
-EDITING = Run(FlowSettings(generated=1.0, condition=1.0, eta=4.0), step_size=0.05, steps=40)
+CANDIDATES, FEWER = 400, 20
+"""Draws of the prior, of which the likeliest is a start: where there is one, and of many."""
+SPREAD, SPREAD_STEPS = 0.01, 10
+"""Step size and number of the noisy steps that make several starts of one."""
+PIXELS_NEAR = 100.0
+"""Weight of a picture's pixels in them."""
+TEXT = Run(FlowSettings(generated=6.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
+INPAINTING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=60)
+EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=40)
 PIXELS_KNOWN, PIXELS_KEPT, TURNED = 1000.0, 100.0, 20.0
 """Weights of the known region, of a source's pixels and of the direction."""
 
@@ -110,11 +112,22 @@ class AvatarsFlow:
         self.features = feature_map(self.clip)
         self.pictures, _ = catalogue.reference_images("avatars held out (embedded)")
 
-    def by_text(self, prompt: Prompt) -> dict[str, Latents]:
-        """Samples of one prompt: the starts, with the condition alone, and with the density."""
+    def by_text(self, prompt: Prompt, *, apart: bool = False) -> dict[str, Latents]:
+        """Samples of one prompt: the starts, with the condition alone, and with the density.
+
+        Args:
+            prompt: the text.
+            apart: whether each has a start of its own; else they are variations of one, which the
+                condition has led to a good place.
+        """
         condition = text_condition(self.clip, prompt.text).condition
         energy = similarity(self.clip, condition, scaled=True)
-        start = self.runner.prior(SAMPLES, prompt.text, energy=energy, candidates=CANDIDATES)
+        count, draws = (SAMPLES, FEWER) if apart else (1, CANDIDATES)
+        start = self.runner.prior(count, prompt.text, energy=energy, candidates=draws)
+        if not apart:
+            lone = self._alone(TEXT)
+            led = self.runner.flow(start, lone, self.features, condition=energy)
+            start = self._spread(led.after[lone.steps], SAMPLES, energy)
         return self._both(start, TEXT, energy)
 
     def completed(self, source: Tensor, mask: Tensor) -> dict[str, Latents]:
@@ -129,7 +142,8 @@ class AvatarsFlow:
         texts = [text_condition(self.clip, text).condition for text in (edit.wanted, edit.neutral)]
         turned = away_from(self.clip, text_direction(*texts), source)
         energy = TURNED * turned + PIXELS_KEPT * pixels(source)
-        return self._both(self.near(source), EDITING, energy)
+        start = self._spread(self.encoded(source), EDITED, PIXELS_NEAR * pixels(source))
+        return self._both(start, EDITING, energy)
 
     @torch.no_grad()
     def encoded(self, source: Tensor) -> Latents:
@@ -138,12 +152,11 @@ class AvatarsFlow:
         assert encode is not None
         return self.runner.latents(encode(source.to(self.device)))
 
-    def near(self, source: Tensor) -> Latents:
-        """Samples about the latents of a picture, by noisy steps that stay near its pixels."""
-        centre = self.encoded(source)
-        several = self.runner.latents(centre.values.expand(EDITED, -1).contiguous())
-        rule = langevin(step_size=NEAR, inverse_temperature=NEARNESS, momentum=0.0)
-        return self.runner.moved(several, pixels(source), rule, NEAR_STEPS)
+    def _spread(self, centre: Latents, count: int, energy: Energy) -> Latents:
+        """Samples about one, by noisy steps that heed an energy."""
+        several = self.runner.latents(centre.values.expand(count, -1).contiguous())
+        rule = langevin(step_size=SPREAD, inverse_temperature=1.0, momentum=0.0)
+        return self.runner.moved(several, energy, rule, SPREAD_STEPS)
 
     @torch.no_grad()
     def seen(self, images: Tensor) -> Tensor:
@@ -157,9 +170,11 @@ class AvatarsFlow:
         return fmean(hit for one in hits for hit in one.values())
 
     def _both(self, start: Latents, run: Run, energy: Energy) -> dict[str, Latents]:
-        alone = replace(run, settings=replace(run.settings, generated=0.0))
         found = {"start": start}
-        for name, one in (("alone", alone), ("flow", run)):
+        for name, one in (("alone", self._alone(run)), ("flow", run)):
             flowing = self.runner.flow(start, one, self.features, condition=energy)
             found[name] = flowing.after[one.steps]
         return found
+
+    def _alone(self, run: Run) -> Run:
+        return replace(run, settings=replace(run.settings, generated=0.0))

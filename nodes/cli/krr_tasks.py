@@ -19,26 +19,35 @@ KINDS = ("start", "alone", "flow")
 ALONE, FLOW = KINDS[1:]
 
 
-def diversity(study: AvatarsFlow, prompts: Sequence[Prompt]) -> tuple[dict[str, float], Pictures]:
-    """How far apart the samples of a prompt are to the judge, and what they satisfy."""
+def diversity(
+    study: AvatarsFlow, prompts: Sequence[Prompt], *, apart: bool = False
+) -> tuple[dict[str, float], Pictures]:
+    """How far apart the samples of a prompt are to the judge, and what they satisfy.
+
+    Args:
+        study: the models.
+        prompts: sixteen samples each.
+        apart: whether each sample has a start of its own; else they are variations of one.
+    """
+    task = "apart" if apart else "text"
     apart: dict[str, list[float]] = {kind: [] for kind in KINDS}
     share: dict[str, list[float]] = {kind: [] for kind in KINDS}
     pictures: Pictures = {}
     for number, prompt in enumerate(prompts):
         study.say(f"seed {study.seed}: {prompt.text}")
-        images = _shown(study, study.by_text(prompt))
+        images = _shown(study, study.by_text(prompt, apart=apart))
         for kind, batch in images.items():
             apart[kind].append(pairwise(study.seen(batch)))
             share[kind].append(study.share(batch, prompt))
-        pictures[f"text_{number}"] = torch.cat([images[ALONE], images[FLOW]])
+        pictures[f"{task}_{number}"] = torch.cat([images[ALONE], images[FLOW]])
     ratios = [flow / alone for flow, alone in zip(apart[FLOW], apart[ALONE], strict=True)]
     kept = fmean(share[FLOW]) / fmean(share[ALONE]) if any(share[ALONE]) else 0.0
-    figures = {f"text_{kind}_pairwise": fmean(values) for kind, values in apart.items()}
-    figures |= {f"text_{kind}_satisfied": fmean(values) for kind, values in share.items()}
+    figures = {f"{task}_{kind}_pairwise": fmean(values) for kind, values in apart.items()}
+    figures |= {f"{task}_{kind}_satisfied": fmean(values) for kind, values in share.items()}
     return figures | {
-        "text_pairwise_ratio": fmean(ratios),
-        "text_pairwise_ratio_least": min(ratios),
-        "text_satisfied_ratio": kept,
+        f"{task}_pairwise_ratio": fmean(ratios),
+        f"{task}_pairwise_ratio_least": min(ratios),
+        f"{task}_satisfied_ratio": kept,
     }, pictures
 
 

@@ -48,13 +48,14 @@ class Budget:
 
 
 BUDGETS: Mapping[str, Budget] = {
-    "ci": Budget((0,), 60, ("flow",), (0.3,), 1, (20,)),
+    "ci": Budget((0,), 60, ("flow",), (0.3,), 2, (20,)),
     "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22, 23)),
 }
 SHOWN = 64
 """Digits in a picture."""
 TASKS = {
     "text": ("pairwise", "satisfied"),
+    "apart": ("pairwise", "satisfied"),
     "completion": ("error", "error_most", "pairwise"),
     "edit": ("changed", "kept", "pairwise"),
 }
@@ -96,6 +97,7 @@ def _measured(
     asked = [*_prompts(study), *captions()][: budget.prompts]
     for figures, pictures, columns in (
         (*diversity(study, asked), SAMPLES),
+        (*diversity(study, asked[: budget.prompts // 2], apart=True), SAMPLES),
         (*completions(study, budget.pictures), COMPLETIONS),
         (*edits(study, budget.pictures), COMPLETIONS),
     ):
