@@ -1,6 +1,8 @@
 """All nodes, in the order in which the canvas lists them."""
 
 from . import (
+    basis,
+    compose,
     condition,
     condition_mix,
     condition_text,
@@ -8,15 +10,19 @@ from . import (
     energy,
     energy_clip,
     energy_perceptual,
+    evolve,
     initialise,
     inversion,
+    latent_mix,
     latents,
     load,
     load_aux,
+    pixels,
     ranking,
     reference,
     refine,
     report,
+    score,
     train,
 )
 
@@ -34,10 +40,16 @@ ALL_NODES = [
     *energy_perceptual.NODES,
     *train.NODES,
     *initialise.NODES,
+    *basis.NODES,
     *inversion.NODES,
     *refine.NODES,
+    *evolve.NODES,
+    *compose.NODES,
     *decode.NODES,
     *latents.NODES,
+    *latent_mix.NODES,
     *ranking.NODES,
+    *pixels.NODES,
+    *score.NODES,
     *report.NODES,
 ]

@@ -1,6 +1,6 @@
 """The energies, each with the example that the contract tests take."""
 
-from . import bayes, classification, perceptual, prior, similarity
+from . import bayes, classification, perceptual, prior, regions, similarity
 from .example import MakeExample
 
 __all__ = ["ENERGIES"]
@@ -10,6 +10,7 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("classification of views", classification.VIEWS_EXAMPLE),
     ("similarity", similarity.EXAMPLE),
     ("similarity of views", similarity.VIEWS_EXAMPLE),
+    ("similarity somewhere", regions.EXAMPLE),
     ("prior", prior.EXAMPLE),
     ("bayes", bayes.EXAMPLE),
     ("perceptual", perceptual.EXAMPLE),

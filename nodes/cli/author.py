@@ -8,8 +8,11 @@ from pathlib import Path
 from . import help_pages
 from .author_avatars import avatars_workflows
 from .author_digits import digits_workflows
+from .author_files import named
+from .author_fusedream import fusedream_workflows
+from .author_fusedream_avatars import fusedream_avatars_workflows
 from .author_graph import Shipped
-from .author_official import named, official_workflows
+from .author_official import official_workflows
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
 from .thumbnails import card, thumbnail
@@ -21,7 +24,13 @@ FOLDER = Path(__file__).resolve().parents[2] / "workflows"
 
 def graphs() -> list[Shipped]:
     """All shipped workflows."""
-    return [*digits_workflows(), *avatars_workflows(), *official_workflows()]
+    return [
+        *digits_workflows(),
+        *avatars_workflows(),
+        *official_workflows(),
+        *fusedream_avatars_workflows(),
+        *fusedream_workflows(),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

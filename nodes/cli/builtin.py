@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import builtin_upscale
 from . import images as pictures
 from . import schema_io as io
 from . import schema_ui as ui
@@ -134,4 +135,5 @@ BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
     SaveImage,
     PreviewImage,
     PreviewAny,
+    *builtin_upscale.NODES,
 )

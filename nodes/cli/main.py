@@ -24,6 +24,7 @@ BENCHES: dict[str, str] = {"clip": ".bench_clip:run", "generator": ".bench_gener
 REPRODUCTIONS: dict[str, str] = {
     "avatars": ".reproduce_avatars:run",
     "digits": ".reproduce_digits:run",
+    "fusedream": ".reproduce_fusedream:run",
 }
 DEMO = ".demo:run"
 DEMO_FACES = ".demo_faces:run"
