@@ -3,7 +3,7 @@
 from ...core.zoo.avatar_captions import PROMPTS
 from .author_avatars import JUDGE, REFERENCE
 from .author_fusedream_avatars_cases import cases
-from .author_fusedream_avatars_graph import KEEP, RATE, FuseDreamAvatars, shipped
+from .author_fusedream_avatars_graph import KEEP, FuseDreamAvatars, shipped
 from .author_fusedream_composed import TRACE
 from .author_graph import Link, Shipped
 
