@@ -17,7 +17,7 @@ from .parametrisation import chart_from_config, chart_to_config
 from .refine.kernel import State
 from .refine.run import Best, Snapshot
 from .rng import SampleRng
-from .spaces import Map
+from .spaces import Identity, Map, Space
 
 __all__ = ["Interrupted", "Latents", "load_latents", "save_latents"]
 
@@ -97,6 +97,18 @@ class Latents:
         """The same samples elsewhere, in no unfinished run."""
         return replace(self, values=values.detach().cpu(), interrupted=None)
 
+    def plain(self) -> "Latents":
+        """The same samples written as themselves: what a basis stands for; in no run.
+
+        Raises:
+            InvalidInput: written in a chart that leads to no latent space.
+        """
+        target = self.chart.target
+        if not isinstance(target, Space):
+            raise InvalidInput(f"The chart {self.chart} leads to {target}, not to latents.")
+        values = self.chart(self.values, self.rng(0, "plain")).detach()
+        return replace(self, values=values, chart=Identity(target), interrupted=None)
+
     def picked(self, rows: tuple[int, ...]) -> "Latents":
         """Some of the samples, under their own names.
 
@@ -132,7 +144,7 @@ class Latents:
             raise InvalidInput(
                 f"The first latents are written as {self.chart} of {self.chart.source}, the "
                 f"second as {other.chart} of {other.chart.source}. Stack latents of one chart, or "
-                "decode them apart."
+                "write both plainly first, with Plain Latents."
             )
         following = max(self.samples, default=-1) + 1
         return replace(

@@ -11,9 +11,11 @@ from .energy import Energy
 from .errors import InvalidInput
 from .generator import Generator
 from .latents import Latents
+from .pixels import check_on_images
 from .refine.trace import readings
+from .rng import SampleRng
 
-__all__ = ["Ranking", "ranked"]
+__all__ = ["Ranking", "ranked", "ranked_images"]
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,55 @@ def ranked(
         InvalidInput: groups that do not divide the batch, or fewer samples than are to be kept.
     """
     latents.check_generator(generator)
-    count = len(latents)
+    _check(len(latents), groups, keep)
+    pulled = energy.pullback(generator).pullback(latents.chart)
+    pulled.check_batch(len(latents))
+    rng = latents.rng(seed, "ranking")
+    values = readings(pulled, latents.values.to(device), rng, chunking)["energy"]
+    return _best(values, groups, keep)
+
+
+def ranked_images(
+    images: Float[Tensor, "batch 3 height width"],
+    energy: Energy,
+    *,
+    seed: int,
+    groups: int = 1,
+    keep: int,
+    chunking: Chunking,
+    device: torch.device,
+) -> Ranking:
+    """The images of lowest energy; those of FuseDream's figure 10 are 36 of 50 composed ones.
+
+    Args:
+        images: values in [0, 1].
+        energy: on images.
+        seed: of random energies.
+        groups: equal parts of the batch, side by side; each keeps its own best.
+        keep: images kept of every group.
+        chunking: images at a time.
+        device: where the networks are.
+
+    Raises:
+        DomainMismatch: a term lives on latents.
+        InvalidInput: groups that do not divide the batch, or fewer images than are to be kept.
+    """
+    _check(len(images), groups, keep)
+    check_on_images(energy)
+    energy.check_batch(len(images))
+    rng = SampleRng.of(seed, len(images), "ranking")
+    values = readings(energy, images.to(device), rng, chunking)["energy"]
+    return _best(values, groups, keep)
+
+
+def _check(count: int, groups: int, keep: int) -> None:
     if groups < 1 or count % groups:
         raise InvalidInput(f"{groups} groups of {count} samples: not of equal size.")
     if not 1 <= keep <= count // groups:
         raise InvalidInput(f"Best {keep} of groups of {count // groups} samples; 1 to that many.")
-    pulled = energy.pullback(generator).pullback(latents.chart)
-    pulled.check_batch(count)
-    rng = latents.rng(seed, "ranking")
-    values = readings(pulled, latents.values.to(device), rng, chunking)["energy"]
+
+
+def _best(values: Float[Tensor, " batch"], groups: int, keep: int) -> Ranking:
     grouped = values.nan_to_num(nan=torch.inf).unflatten(0, (groups, -1))
     order = grouped.sort(dim=1, stable=True)
     starts = torch.arange(groups)[:, None] * grouped.shape[1]

@@ -1,6 +1,8 @@
 """All nodes, in the order in which the canvas lists them."""
 
 from . import (
+    basis,
+    compose,
     condition,
     condition_mix,
     condition_text,
@@ -11,17 +13,21 @@ from . import (
     energy_discriminator,
     energy_masked,
     energy_perceptual,
+    evolve,
     image_set,
     initialise,
     inversion,
     krr,
+    latent_mix,
     latents,
     load,
     load_aux,
+    pixels,
     ranking,
     reference,
     refine,
     report,
+    score,
     train,
 )
 
@@ -43,11 +49,17 @@ ALL_NODES = [
     *energy_masked.NODES,
     *train.NODES,
     *initialise.NODES,
+    *basis.NODES,
     *inversion.NODES,
     *refine.NODES,
     *krr.NODES,
+    *evolve.NODES,
+    *compose.NODES,
     *decode.NODES,
     *latents.NODES,
+    *latent_mix.NODES,
     *ranking.NODES,
+    *pixels.NODES,
+    *score.NODES,
     *report.NODES,
 ]

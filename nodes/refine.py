@@ -26,6 +26,33 @@ def _inputs() -> list[io.Input]:
     ]
 
 
+def _released() -> list[io.Input]:
+    """Where FuseDream's released code differs from its paper."""
+    return [
+        advanced(
+            io.Float.Input(
+                "latent_noise",
+                default=0.0,
+                min=0.0,
+                max=10.0,
+                step=0.001,
+                round=False,
+                tooltip="Standard deviation of noise on the latents that are rendered, fresh at "
+                "every step (0 to 10). FuseDream's paper has none, its released code 0.01.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "returned",
+                options=["last", "last but one"],
+                default="last",
+                tooltip="Which latents to end with. last but one: those before the last step, as "
+                "FuseDream's released code does.",
+            )
+        ),
+    ]
+
+
 def _shared() -> list[io.Input]:
     return [
         advanced(
@@ -64,6 +91,7 @@ def _shared() -> list[io.Input]:
                 "result. Off: start a new run from where they are.",
             )
         ),
+        *_released(),
     ]
 
 

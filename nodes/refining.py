@@ -9,9 +9,10 @@ from ..core.chunks import Chunking, ChunkMode
 from ..core.energy import Energy
 from ..core.generator import Generator
 from ..core.latents import Latents, save_latents
+from ..core.refine.evolution import Evolution
 from ..core.refine.kernel import Direction, Rule, gradient
 from ..core.refine.presets import over_chart
-from ..core.refine.refinement import Refinement, refine
+from ..core.refine.refinement import Refinement, Returned, refine
 from ..core.refine.run import Snapshot
 from ..core.refine.trace import Trace
 from .host import Progress, autograd, host, io, running
@@ -19,7 +20,7 @@ from .images import grid
 from .sockets import LATENTS, TRACE
 from .widgets import advanced
 
-__all__ = ["outputs", "preview_every", "run"]
+__all__ = ["keep_unfinished", "outputs", "preview_every", "run"]
 
 PREVIEWED = 16
 """Samples in a preview."""
@@ -52,6 +53,14 @@ def outputs() -> list[io.Output]:
     ]
 
 
+def keep_unfinished(latents: Latents) -> None:
+    """Writes latents of an unfinished run to the output folder, under interrupted."""
+    prompt, node = (name.replace(":", "-") for name in host().run_id())
+    path = host().output_directory() / "interrupted" / f"{prompt}_{node}.safetensors"
+    save_latents(path, latents)
+    host().record_interrupted(path)
+
+
 class _Watch:
     """Shows a refinement's progress and keeps what is needed to resume it."""
 
@@ -66,10 +75,7 @@ class _Watch:
 
     def stopped(self, latents: Latents) -> None:
         """Writes the unfinished run."""
-        prompt, node = (name.replace(":", "-") for name in host().run_id())
-        path = host().output_directory() / "interrupted" / f"{prompt}_{node}.safetensors"
-        save_latents(path, latents)
-        host().record_interrupted(path)
+        keep_unfinished(latents)
 
     def _preview(self, snapshot: Snapshot) -> Callable[[], Image.Image]:
         @torch.no_grad()
@@ -98,6 +104,9 @@ def run(
     chunk: ChunkMode,
     preview_every: int,
     resume: bool,
+    latent_noise: float = 0.0,
+    returned: Returned = "last",
+    evolution: Evolution | None = None,
     direction: Direction = gradient,
 ) -> tuple[Latents, Trace]:
     """Refines with a bar, previews and a file to resume from when stopped.
@@ -118,6 +127,9 @@ def run(
         chunk: how many samples the networks see at a time.
         preview_every: steps between previews, 0 for none.
         resume: whether an interrupted run goes on.
+        latent_noise: standard deviation of noise on what the generator renders.
+        returned: the last latents, or those that the last step starts from.
+        evolution: a search by generations instead of steps of the rule.
         direction: what the rules follow.
     """
     job = Refinement(
@@ -131,6 +143,9 @@ def run(
         device=host().device(),
         clamp=clamp,
         keep_best=keep_best,
+        latent_noise=latent_noise,
+        returned=returned,
+        evolution=evolution,
         direction=direction,
         settings={**settings, "clip_norm": clip_norm},
     )

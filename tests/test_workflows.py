@@ -5,6 +5,7 @@ import re
 
 import pytest
 from latentsteer.nodes.cli.author import FOLDER, graphs
+from latentsteer.nodes.cli.author_fusedream import fusedream_workflows
 from latentsteer.nodes.cli.author_krr_official import krr_official_workflows
 from latentsteer.nodes.cli.author_official import official_workflows
 from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
@@ -14,8 +15,26 @@ from latentsteer.nodes.cli.registry import load_nodes, schemas_of
 
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
 OFFICIAL = sorted(shipped.name for shipped in (*official_workflows(), *krr_official_workflows()))
+OFFICIAL = {shipped.name for shipped in (*official_workflows(), *fusedream_workflows())}
 """Those on files that users have; tests/test_official_workflows.py runs them on tiny ones."""
-NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - set(OFFICIAL))
+NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - OFFICIAL)
+FUSEDREAM = {
+    f"fusedream_avatars_{row}"
+    for row in (
+        "text",
+        "composition",
+        "initialisation",
+        "views",
+        "interpolation",
+        "best_of_seeds",
+        "out_of_domain",
+        "initial_basis",
+        "upscaled",
+        "wrong_start",
+        "attack",
+        "basin_cma",
+    )
+}
 ROWS = {
     f"tr0n_digits_{row}"
     for row in (
@@ -57,6 +76,14 @@ KRR_DIGITS = [
 ROWS |= {f"krr_digits_{row}" for row in KRR_DIGITS}
 ROWS |= {f"krr_avatars_{row}" for row in ("text", "inpainting", "editing")}
 UNREFINED = ("tr0n_digits_no_error_correction", "tr0n_avatars_translator_only")
+UNREFINED = (
+    "tr0n_digits_no_error_correction",
+    "tr0n_avatars_translator_only",
+    "fusedream_avatars_initial_basis",
+    "fusedream_avatars_attack",
+)
+OF_IMAGES = ("fusedream_avatars_composition", "fusedream_avatars_attack")
+"""What they show is made of several latents, or of none: nothing is decoded."""
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
 CHEAP = {
@@ -67,9 +94,14 @@ CHEAP = {
     "samples_per_prompt": 1,
     "samples_per_image": 1,
     "candidates": 2,
+    "population": 4,
+    "inner_steps": 1,
+    "views": 1,
 }
 FEW = {"samples": 4, "count": 4, "samples_per_prompt": 2}
 """Of a flow, whose particles are several."""
+FEW = {"BasisInit": {"keep": 1}, "BestLatents": {"keep": 1}, "ComposeFuse": {"places": "centre"}}
+"""What else FuseDream's need when there are two candidates, and a sample of each prompt."""
 
 
 @pytest.fixture(params=NAMES)
@@ -95,7 +127,7 @@ def schemas():
 def test_both_folders_hold_the_same_workflows_and_the_rows_of_the_paper():
     names = {path.stem for path in FOLDER.glob("*.json")}
     assert names == {path.stem for path in (FOLDER / "api").glob("*.json")} == set(SHIPPED)
-    assert names >= ROWS
+    assert names >= ROWS | FUSEDREAM
     assert [name for name in names if not re.fullmatch("[a-z0-9_]+", name)] == []
 
 
@@ -122,10 +154,11 @@ def test_the_graph_holds_and_every_node_serves_it(api):
         assert widgets <= given, f"{node.called} leaves widgets to their defaults"
 
 
-def test_every_node_says_what_it_is(api):
+def test_every_node_says_what_it_is(name, api):
     assert [n for n, raw in api.items() if not raw["_meta"]["title"]] == []
     kinds = [raw["class_type"] for raw in api.values()]
-    assert {"SaveImage", "LatentSteer_EvaluateImages", "LatentSteer_Decode"} <= set(kinds)
+    assert {"SaveImage", "LatentSteer_EvaluateImages"} <= set(kinds)
+    assert ("LatentSteer_Decode" in kinds) == (name not in OF_IMAGES)
 
 
 def _box(node):
@@ -165,6 +198,33 @@ def test_avatars_follow_texts_and_images():
     assert "InterpolateConditions" in kinds("tr0n_avatars_interpolation")
     assert "StackLatents" in kinds("tr0n_avatars_evolution")
     assert "BestLatents" in kinds("tr0n_avatars_best_of_seeds")
+
+
+def test_fusedreams_avatars_do_what_their_rows_say():
+    def nodes(name, kind):
+        api = SHIPPED[f"fusedream_avatars_{name}"].api
+        return [n["inputs"] for n in api.values() if n["class_type"].endswith(kind)]
+
+    (start,), (refined,) = nodes("text", "BasisInit"), nodes("text", "AdamRefine")
+    assert start["keep"] == 5
+    assert refined["energy"] == start["energy"], "AugCLIP chooses and steers, as in the paper"
+    operations = ("color", "translation", "resize", "cutout")
+    alone = [[n[o] for o in operations] for n in nodes("views", "EnergyCLIP")]
+    assert alone[0] == alone[-1] == [True] * 4
+    assert alone[1:-1] == [[o == only for o in operations] for only in operations]
+    assert [n["views"] for n in nodes("attack", "EnergyCLIP")] == [0, 50]
+    assert {n["views"] > 0 for n in nodes("wrong_start", "EnergyCLIP")} == {False, True}
+    assert nodes("basin_cma", "CMAESRefine")[0]["inner_steps"] > 0
+    assert nodes("composition", "ComposeFuse")[0]["method"] == "bi-level"
+    assert nodes("upscaled", "ImageScaleBy")[0]["scale_by"] == 4
+    assert len(nodes("initialisation", "AdamRefine")) == 4
+    assert nodes("interpolation", "InterpolateLatents")
+    assert nodes("initial_basis", "AdamRefine") == []
+    (best,), (prompts, shown) = (
+        nodes("best_of_seeds", "BestLatents"),
+        nodes("best_of_seeds", "TextCondition"),
+    )
+    assert best["keep"] == shown["samples_per_prompt"] < prompts["samples_per_prompt"]
 
 
 def test_the_rows_differ_as_the_paper_says():
@@ -233,10 +293,22 @@ def test_what_is_compared_differs_in_the_density_alone():
         assert alone["lambda_generated"] == 0 < flow["lambda_generated"]
 
 
+def cheaper(api, *, fusedream):
+    """Settings that make a graph quick."""
+    for node_id, raw in api.items():
+        kind = raw["class_type"].removeprefix("LatentSteer_")
+        few = FEW.get(kind, {}) if fusedream else {}
+        for key, value in {**CHEAP, **few}.items():
+            if key in few or raw["inputs"].get(key, 0) > value:
+                yield f"{node_id}.{key}={value}"
+
+
 @pytest.mark.parametrize("file", ["tr0n_digits_class", *(f"api/{name}" for name in NAMES)])
 def test_it_runs_from_one_command(file, tmp_path, capsys):
     """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
     name = file.removeprefix("api/")
+    if "basin_cma" in name:
+        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
     api = SHIPPED[name].api
     path = FOLDER / f"{file}.json"
     cheap = CHEAP | FEW if name.startswith("krr") else CHEAP
@@ -246,6 +318,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         for key, value in cheap.items()
         if raw["inputs"].get(key, 0) > value
     ]
+    settings = list(cheaper(api, fusedream=name in FUSEDREAM))
     assert settings
     out = tmp_path / "out"
     folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
@@ -266,6 +339,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         assert 0 <= judged["probability"] <= 1
     else:
         assert judged["images"] >= (2 if "krr" in name else 4)
+        assert judged["images"] >= (1 if name in FUSEDREAM else 4)
         assert 0 <= judged.get("satisfied", 0) <= 1
         assert ("satisfied" in judged) == ("frechet_distance" not in judged)
     if name in UNREFINED:

@@ -9,6 +9,7 @@ from . import (
     masked,
     perceptual,
     prior,
+    regions,
     similarity,
 )
 from .example import MakeExample
@@ -20,6 +21,7 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("classification of views", classification.VIEWS_EXAMPLE),
     ("similarity", similarity.EXAMPLE),
     ("similarity of views", similarity.VIEWS_EXAMPLE),
+    ("similarity somewhere", regions.EXAMPLE),
     ("prior", prior.EXAMPLE),
     ("bayes", bayes.EXAMPLE),
     ("perceptual", perceptual.EXAMPLE),

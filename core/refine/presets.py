@@ -8,7 +8,7 @@ from ..spaces import Map
 from .kernel import Rule
 from .rules import by_block, chain, clip_norm
 
-__all__ = ["Preset", "clip_of", "over_chart"]
+__all__ = ["CLASS_BLOCKS", "Preset", "clip_of", "over_chart"]
 
 Preset: TypeAlias = Literal["custom", "paper", "official code"]
 CLASS_BLOCKS = ("y", "c")

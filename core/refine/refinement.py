@@ -1,7 +1,8 @@
 """A refinement from end to end: latents in, latents and their record out, resumable on the way."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,12 +12,17 @@ from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
 from ..latents import Interrupted, Latents
+from ..noise import Noisy
 from ..rng import SampleRng
-from .kernel import Direction, Rule, State, descend, gradient
+from ..spaces import Map
+from .evolution import Evolution, evolve
+from .kernel import Direction, Kernel, Rule, State, descend, gradient
 from .run import Best, Snapshot, begin, check_energy, finish, walk
 from .trace import Trace, curves, readings
 
-__all__ = ["Refinement", "refine"]
+__all__ = ["Refinement", "Returned", "refine"]
+
+Returned: TypeAlias = Literal["last", "last but one"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Refinement:
         title: for people.
         generator: whose latents they are.
         energy: on images or latents of the generator.
-        rule: how they move, on the latents' chart.
+        rule: how they move, on the latents' chart; in an evolution, how its members do.
         steps: T, at least 1.
         seed: of the noise and of random energies.
         chunking: how many samples the networks see at a time.
@@ -35,6 +41,12 @@ class Refinement:
         clamp: whether latents stay within the generator's bounds.
         keep_best: whether each sample ends at the best point that it met, not at its last.
         direction: what the rule follows, from the energy on the latents' chart.
+        latent_noise: standard deviation of noise on the latents that the generator renders, fresh
+            at every step; 0 in FuseDream's paper, 0.01 in its released code. What the terms say
+            before and after is read without it.
+        returned: `last`, or `last but one` for the latents that the last step starts from: the
+            released code renders those and throws its last step away. That step is not made here.
+        evolution: a search by generations instead of one step of the rule, where there is one.
         settings: what both were made from, to tell whether an interrupted run may go on.
     """
 
@@ -49,6 +61,9 @@ class Refinement:
     clamp: bool = True
     keep_best: bool = False
     direction: Direction = gradient
+    latent_noise: float = 0.0
+    returned: Returned = "last"
+    evolution: Evolution | None = None
     settings: Mapping[str, object] | None = None
 
     def identity(self) -> dict[str, object]:
@@ -62,6 +77,9 @@ class Refinement:
             "chunk": [self.chunking.size, self.chunking.padded],
             "clamp": self.clamp,
             "keep_best": self.keep_best,
+            "latent_noise": self.latent_noise,
+            "returned": self.returned,
+            "evolution": self.evolution and asdict(self.evolution),
             **(self.settings or {}),
         }
 
@@ -96,8 +114,8 @@ def refine(
     latents.check_generator(job.generator)
     energy = job.energy.pullback(job.generator).pullback(latents.chart)
     energy.check_batch(len(latents))
-    project = latents.chart.source.clamp if job.clamp else None
-    kernel = descend(job.direction(energy, job.chunking), job.rule, project=project)
+    kernel = _kernel(job, latents.chart)
+    steps = job.steps - (job.returned == "last but one")
     rng = latents.rng(job.seed, "refine")
     if resume and latents.interrupted is not None:
         latents.interrupted.check(job.identity())
@@ -110,7 +128,7 @@ def refine(
 
     confirmed = snapshot
     try:
-        for following in walk(kernel, snapshot, job.steps, rng):
+        for following in walk(kernel, snapshot, steps, rng):
             confirmed, snapshot = snapshot, following
             on_step(snapshot)
         return _finished(job, latents, energy, snapshot, rng, before)
@@ -120,6 +138,17 @@ def refine(
         unfinished = Interrupted(kept, job.identity(), before)
         on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
         raise
+
+
+def _kernel(job: Refinement, chart: Map) -> Kernel:
+    noisy = job.latent_noise > 0
+    seen = Noisy(job.generator, job.latent_noise) if noisy else job.generator
+    energy = job.energy.pullback(seen).pullback(chart)
+    project = chart.source.clamp if job.clamp else None
+    kernel = descend(job.direction(energy, job.chunking), job.rule, project=project)
+    if job.evolution is None:
+        return kernel
+    return evolve(job.evolution, energy, kernel, chunking=job.chunking, project=project)
 
 
 def _finished(

@@ -59,7 +59,7 @@ def _worst(name: str, values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def readings(
-    energy: Energy, v: Float[Tensor, "batch dim"], rng: SampleRng, chunking: Chunking
+    energy: Energy, v: Float[Tensor, "batch ..."], rng: SampleRng, chunking: Chunking
 ) -> dict[str, Float[Tensor, " batch"]]:
     """The energy, every term and every measure at v. The streams of rng are left as they are."""
     energy = energy.settled_at(v, rng, chunking)

@@ -8,11 +8,14 @@ from pathlib import Path
 from . import help_pages
 from .author_avatars import avatars_workflows
 from .author_digits import digits_workflows
+from .author_files import named
+from .author_fusedream import fusedream_workflows
+from .author_fusedream_avatars import fusedream_avatars_workflows
 from .author_graph import Shipped
 from .author_krr import krr_digits_workflows
 from .author_krr_avatars import krr_avatars_workflows
 from .author_krr_official import krr_official_workflows
-from .author_official import named, official_workflows
+from .author_official import official_workflows
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
 from .thumbnails import card, thumbnail
@@ -28,6 +31,8 @@ def graphs() -> list[Shipped]:
         *digits_workflows(),
         *avatars_workflows(),
         *official_workflows(),
+        *fusedream_avatars_workflows(),
+        *fusedream_workflows(),
         *krr_digits_workflows(),
         *krr_avatars_workflows(),
         *krr_official_workflows(),

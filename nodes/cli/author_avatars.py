@@ -5,7 +5,7 @@ from typing import Any
 from ...core.zoo.avatar_captions import PROMPTS
 from .author_graph import GraphBuilder, Link, Shipped
 
-__all__ = ["avatars_workflows"]
+__all__ = ["CLIP", "GENERATOR", "JUDGE", "REFERENCE", "Avatars", "avatars_workflows"]
 
 GENERATOR = "avatars (embedded)"
 CLIP = "avatars CLIP (embedded)"
@@ -26,7 +26,7 @@ ABOUT = (
 )
 
 
-class _Avatars(GraphBuilder):
+class Avatars(GraphBuilder):
     """A graph with the avatars' models in it."""
 
     def __init__(self) -> None:
@@ -34,10 +34,14 @@ class _Avatars(GraphBuilder):
         self.generator = self.add("LoadGenerator", file=GENERATOR)
         self.clip = self.add("LoadAuxModel", "Load CLIP", file=CLIP)
 
-    def text(self, prompts: str, per_prompt: int) -> Link:
+    def text(self, prompts: str, per_prompt: int = 1, title: str = "") -> Link:
         """A condition."""
         return self.add(
-            "TextCondition", auxiliary=self.clip, prompts=prompts, samples_per_prompt=per_prompt
+            "TextCondition",
+            title,
+            auxiliary=self.clip,
+            prompts=prompts,
+            samples_per_prompt=per_prompt,
         )
 
     def energy(self, condition: Link) -> Link:
@@ -124,7 +128,7 @@ _WHOLE = (
 
 
 def _text(name: str, title: str, says: str, *, start: bool, refine: bool) -> Shipped:
-    graph = _Avatars()
+    graph = Avatars()
     condition = graph.text("\n".join(PROMPTS), PER_PROMPT)
     energy = graph.energy(condition)
     if start:
@@ -152,7 +156,7 @@ def _image_semantics() -> Shipped:
         "Images** gives four that no model here was trained on; take a **Load Image** for your "
         "own. The first picture saved is what was given. Paper rows t31, t32."
     )
-    graph = _Avatars()
+    graph = Avatars()
     given = graph.add("ReferenceImages", reference=REFERENCE, count=PER_PROMPT)
     graph.add("PreviewImage", "What was given", images=given)
     condition = graph.add(
@@ -172,7 +176,7 @@ def _interpolation() -> Shipped:
         f"{FRAMES} steps between two prompts in CLIP's space (slerp), each its own avatar: "
         "semantic interpolation, from the translator's mode. Paper rows t33, t34."
     )
-    graph = _Avatars()
+    graph = Avatars()
     first = graph.text("smiling, red hat, blue shirt, light skin", 1)
     second = graph.text("sad, black afro, yellow hoodie, dark skin, glasses", 1)
     condition = graph.add("InterpolateConditions", first=first, second=second, frames=FRAMES)
@@ -190,7 +194,7 @@ def _evolution() -> Shipped:
         "The same samples after 0, 10, 25, 50, 75 and 100 steps, a row each: the runs share their "
         "random streams, so that each is the beginning of the next. Paper row t35 (figure 9)."
     )
-    graph = _Avatars()
+    graph = Avatars()
     condition = graph.text(PROMPTS[0] + "\n" + PROMPTS[4], 3)
     energy = graph.energy(condition)
     start = graph.started(condition, energy)
@@ -212,7 +216,7 @@ def _best_of_seeds() -> Shipped:
         "of lowest energy, and those are refined on. Look at the cheap ones, pay for the good "
         "ones."
     )
-    graph = _Avatars()
+    graph = Avatars()
     condition = graph.text(PROMPTS[2], 1)
     energy = graph.energy(condition)
     many = graph.refined(graph.started(condition, energy, samples=SEEDS), energy, 10, "All seeds")
@@ -231,7 +235,7 @@ def _image_to_latents() -> Shipped:
         "encoder and refines on pixels and features. The latents can then be edited, "
         "interpolated, or steered on."
     )
-    graph = _Avatars()
+    graph = Avatars()
     given = graph.add("ReferenceImages", reference=REFERENCE, first=8, count=8)
     graph.add("PreviewImage", "What was given", images=given)
     latents = graph.add(

@@ -57,9 +57,9 @@ class GraphBuilder:
         """Another output of the same node."""
         return [link[0], number]
 
-    def curves(self, refined: Link) -> None:
-        """Energy curves of a refiner, shown beside it."""
-        report = self.add("EnergyReport", trace=self.output(refined, 1))
+    def curves(self, refined: Link, number: int = 1) -> None:
+        """Energy curves of a refiner, shown beside it; `number` is the trace's output."""
+        report = self.add("EnergyReport", trace=self.output(refined, number))
         self.add("PreviewImage", "Energy curves", images=report)
 
     def pictured(self, name: str, images: Link, columns: int) -> None:

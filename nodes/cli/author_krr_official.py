@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from .author_files import BIGGAN, CIFAR, FILES, OPENAI, PICTURE, STYLEGAN2, named
 from .author_graph import GraphBuilder, Link, Shipped
 from .author_krr import ROWS, SIZES, SWEEPS, KrrRow
 from .author_krr_avatars import spread
-from .author_official import BIGGAN, CIFAR, FILES, OPENAI, PICTURE, STYLEGAN2, named
 
 __all__ = ["FOLDER", "krr_official_workflows"]
 

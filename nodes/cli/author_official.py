@@ -3,25 +3,22 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .author_files import (
+    BIGGAN,
+    BLIP,
+    BLIP2,
+    FILES,
+    LAION,
+    OPENAI,
+    PICTURE,
+    STYLEGAN2,
+    STYLEGAN_XL,
+    named,
+)
 from .author_graph import GraphBuilder, Link, Shipped
 
-__all__ = ["FILES", "named", "official_workflows"]
+__all__ = ["official_workflows"]
 
-BIGGAN, STYLEGAN2, STYLEGAN_XL = "biggan-512.pth", "ffhq.pkl", "imagenet512.pkl"
-OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
-BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
-CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
-FILES = {
-    BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
-    STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
-    CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
-    STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
-    OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
-    LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
-    BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
-    BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
-}
-"""The files that the rows name: generators in latentsteer_generators, the rest in _aux."""
 STEPS, VIEWS = 100, 50
 STRIP = (15, 30, 45, 60, 75, 90, 140, 210, 280, 350, 500)
 BUDGETS = (0, 10, 25, 50, 150, 250)
@@ -35,8 +32,6 @@ FAILING = (
     "a sign that says hello\na crowd of people in a street\na dog on top of a horse\n"
     "a photo of a gren aple\nfive oranges on a table"
 )
-PICTURE = "example.png"
-"""Of ComfyUI's own input folder."""
 
 
 @dataclass(frozen=True)
@@ -330,9 +325,3 @@ def _shipped(row: _Row, graph: _Official) -> Shipped:
         "Translator**. Never run here: no trained weights can be reached from where this was made."
     )
     return Shipped(f"tr0n_{row.name}", f"TR0N: {row.title}", notes, graph.api, 1, 0, 1)
-
-
-def named(api: dict[str, Any]) -> list[str]:
-    """The official files that a graph names."""
-    there = {str(node["inputs"].get("file")) for node in api.values()}
-    return [file for file in FILES if file in there]

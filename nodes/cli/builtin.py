@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import builtin_upscale
 from . import images as pictures
 from . import schema_io as io
 from . import schema_ui as ui
@@ -136,4 +137,5 @@ BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
     PreviewImage,
     PreviewAny,
     *MASK_NODES,
+    *builtin_upscale.NODES,
 )

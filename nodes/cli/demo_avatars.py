@@ -12,12 +12,16 @@ from ...core.zoo.avatar_captions import PROMPTS, Prompt
 from ...core.zoo.avatar_words import stated_in
 from ..images import grid
 from . import report
-from .reproduce_avatars import CANDIDATES, ROWS, AvatarsStudy, table
+from .reproduce_avatars import CANDIDATES, ROWS, AvatarsStudy, Row, table
 
 __all__ = ["avatars"]
 
 PER_PROMPT = 4
-SHOWN = ("prior", "translator_only", "no_translator", "full")
+SHOWN: Mapping[str, Row] = {
+    **{name: ROWS[name] for name in ("prior", "translator_only", "no_translator", "full")},
+    "best_of_4": Row("mixture", CANDIDATES, seeds=4),
+}
+"""The paper's rows, and TR0N with four seeds for every sample, as users choose among seeds."""
 
 
 def avatars(out: Path, device: torch.device) -> None:
@@ -26,10 +30,9 @@ def avatars(out: Path, device: torch.device) -> None:
     print("\nTR0N makes an unconditional VAE of avatars follow plain words.", flush=True)
     study = AvatarsStudy(0, device, lambda text: print(f"  {text}", flush=True))
     prompts = [Prompt(text, dict(stated_in(text))) for text in PROMPTS for _ in range(PER_PROMPT)]
-    rows = {name: ROWS[name] for name in SHOWN}
     flat: dict[str, float] = {}
     pictures: dict[str, Tensor] = {}
-    for name, figures, images in study.rows(prompts, rows):
+    for name, figures, images in study.rows(prompts, SHOWN):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
         pictures[name] = images
     titles = {
@@ -41,11 +44,12 @@ def avatars(out: Path, device: torch.device) -> None:
     flat |= {"samples": len(prompts), "seconds": time.perf_counter() - begun}
     report.write(out / "avatars.json", flat)
     print()
-    print(table(flat, rows))
+    print(table(flat, SHOWN))
     print(
         "\nsatisfied: of all that the prompts state, what a judge sees that took no part in the "
         "steering.\nsimilarity: cosine of the CLIP that steered. All but the prior: the best of "
-        f"{CANDIDATES} starts."
+        f"{CANDIDATES} starts. The last row is TR0N too: of four runs of every sample, the one "
+        "of lowest energy."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'avatars.json'}")
     print(f"Picture, a row per prompt: {picture}")

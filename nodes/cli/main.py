@@ -28,6 +28,7 @@ BENCHES: dict[str, str] = {
 REPRODUCTIONS: dict[str, str] = {
     "avatars": ".reproduce_avatars:run",
     "digits": ".reproduce_digits:run",
+    "fusedream": ".reproduce_fusedream:run",
     "krr": ".reproduce_krr:run",
 }
 DEMO = ".demo:run"

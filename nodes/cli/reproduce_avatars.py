@@ -24,6 +24,7 @@ from ...core.energies.similarity import similarity
 from ...core.energy import Energy
 from ...core.latents import Latents
 from ...core.prompts import text_condition
+from ...core.ranking import ranked
 from ...core.refine.rules import adam, langevin
 from ...core.refine.run import Snapshot
 from ...core.training import Training
@@ -62,6 +63,7 @@ class Row:
         samples: for each caption.
         refined: whether the energy is lowered.
         mode: of the translator; `basis` refines its weights and means, eq. (5).
+        seeds: refined for every sample, each from its own start; the one of lowest energy is kept.
     """
 
     start: str
@@ -69,6 +71,7 @@ class Row:
     samples: int = 1
     refined: bool = True
     mode: str = "sample"
+    seeds: int = 1
 
 
 ROWS: Mapping[str, Row] = {
@@ -112,6 +115,23 @@ class AvatarsStudy:
 
     def latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None" = None) -> Latents:
         """A latent per text, as the row says."""
+        asked = [text for text in texts for _ in range(row.seeds)]
+        refined = self._latents(row, asked, watch)
+        if row.seeds == 1:
+            return refined
+        best = ranked(
+            refined,
+            self.steering.generator,
+            self.energy(self.condition(asked), 0),
+            seed=self.seed,
+            groups=len(texts),
+            keep=1,
+            chunking=self.steering.chunking,
+            device=self.device,
+        )
+        return refined.picked(best.rows)
+
+    def _latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None") -> Latents:
         condition = self.condition(texts)
         start = self.steering.start(
             row.start,

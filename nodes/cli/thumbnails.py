@@ -25,7 +25,7 @@ _GREY_QUALITY, _COLOUR_QUALITY = 45, 34
 
 
 def thumbnail(shipped: Shipped, path: Path) -> int:
-    """Runs a graph here and writes some of what it decodes last, in columns of rows.
+    """Runs a graph here and writes some of what its last grid shows, in columns of rows.
 
     Returns:
         The size of the file in bytes.
@@ -36,8 +36,9 @@ def thumbnail(shipped: Shipped, path: Path) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         result = execute(shipped.api, StandaloneHost(Path(folder)))
-    *_, node = (n for n, raw in shipped.api.items() if raw["class_type"] == "LatentSteer_Decode")
-    (images,) = cast("tuple[torch.Tensor]", result.outputs[node])
+    grids = (raw for raw in shipped.api.values() if raw["class_type"] == "LatentSteer_ImageGrid")
+    node, output = list(grids)[-1]["inputs"]["images"]
+    images = cast("torch.Tensor", result.outputs[node][output])
     rows = from_host(images).unflatten(0, (-1, shipped.per_row))[:, : shipped.shown]
     # The first rows in the left column.
     tiles = rows.unflatten(0, (shipped.columns, -1)).movedim(1, 0).flatten(0, 2)

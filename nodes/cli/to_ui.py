@@ -21,7 +21,10 @@ __all__ = ["CONTROLS", "UPLOAD", "ui_from_api"]
 # What stands behind a seed, and behind a picture to upload, among the values of the widgets.
 CONTROLS = ("fixed", "increment", "decrement", "randomize")
 UPLOAD = "image"
-_CORE_NODES = ("LoadImage", "SaveImage", "PreviewImage", "PreviewAny")
+_CORE_NODES = (
+    *("LoadImage", "SaveImage", "PreviewImage", "PreviewAny"),
+    *("ImageScaleBy", "UpscaleModelLoader", "ImageUpscaleWithModel"),
+)
 _CORE = {"cnr_id": "comfy-core", "ver": "0.3.64"}
 _OPTIONAL_SHAPE = 7
 _SCALE, _MARGIN = 0.6, (140, 220)

@@ -180,6 +180,8 @@ def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
     graph = workflow(name)
     if any(node["inputs"].get("candidates", 1) > 1 for node in graph.values()):
         small["candidates"] = 2
+    if any(node["class_type"].endswith("BasisInit") for node in graph.values()):
+        small |= {"keep": 1, "views": 1, "places": "centre", "population": 4}
     return changed(graph, {**small, **values})
 
 

@@ -4,7 +4,6 @@ inprocess.py CHECKOUT BASE GRAPH.json classic|none|novram
 """
 
 import asyncio
-import gc
 import json
 import sys
 from pathlib import Path
@@ -47,6 +46,15 @@ def main(checkout, base, graph, mode):
     ours = next(m for n, m in sys.modules.items() if n.endswith("latent-steer.nodes.host"))
     (refiner_class,) = [c for n, c in nodes.NODE_CLASS_MAPPINGS.items() if "LangevinR" in n]
 
+    # Held: whatever the host frees between runs is looked at in the end as well.
+    made = {}
+    begin = ours.GradPatcher.__init__
+
+    def held(patcher, model, *rest, **named):
+        made[id(model)] = model
+        begin(patcher, model, *rest, **named)
+
+    ours.GradPatcher.__init__ = held
     seen = []
     original = refiner_class.execute.__func__
 
@@ -66,7 +74,7 @@ def main(checkout, base, graph, mode):
         with torch.inference_mode():
             management.unload_all_models()
             management.soft_empty_cache()
-    modules = [o.model for o in gc.get_objects() if isinstance(o, ours.GradPatcher)]
+    modules = list(made.values())
     weights = [t for m in modules for t in (*m.parameters(), *m.buffers())]
     found["modules"], found["weights"] = len(modules), len(weights)
     found["inference_weights"] = sum(t.is_inference() for t in weights)

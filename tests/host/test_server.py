@@ -38,7 +38,9 @@ def _without(outputs, tooltips):
 
 
 @pytest.mark.parametrize("name", embedded())
-def test_a_shipped_workflow_executes(client, name):
+def test_a_shipped_workflow_executes(client, frozen, name):
+    if "basin_cma" in name and not any(package.startswith("cmaes==") for package in frozen):
+        pytest.skip("the host's Python lacks cmaes, the extra `evolution`")
     api = cheap(name)
     run = client.run(api)
     assert run.outcome == "execution_success"

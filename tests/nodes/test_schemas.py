@@ -13,8 +13,9 @@ Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes
 Prior Init, Train Translator, Save Translator, Load Translator, Translator Init, Langevin Refine,
 Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents, Text Condition,
 Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy Perceptual,
-Image to Latents, Stack Latents, Energy Discriminator, Energy Direction, Energy Masked,
-Load Image Set, KRR Flow Refine
+Image to Latents, Stack Latents, Plain Latents, Interpolate Latents, Image Gradient Step,
+Best Images, Stack Images, Compose Fuse, Basis Init, CMA-ES Refine, CLIP Score,
+Energy Discriminator, Energy Direction, Energy Masked, Load Image Set, KRR Flow Refine
 """.replace("\n", " ")
 
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
@@ -53,7 +54,7 @@ def test_the_promised_nodes_are_there():
 
 def test_ids_categories_and_descriptions(node, schema):
     assert schema.node_id == f"LatentSteer_{node.__name__}"
-    assert schema.display_name.replace(" ", "").lower() == node.__name__.lower()
+    assert re.sub("[ -]", "", schema.display_name).lower() == node.__name__.lower()
     assert re.fullmatch(r"LatentSteer(/[a-z]+)+", schema.category)
     assert schema.description.endswith(".")
     assert schema.outputs
@@ -135,11 +136,19 @@ def test_seeds_change_after_each_run_but_for_the_training():
         for widget in schema.inputs
         if widget.id == "seed"
     }
-    once = ("TrainTranslator", "ImageToLatents", "BestLatents", "EnergyDirection")
-    assert [control.pop(name) for name in once] == [False] * len(once)
-    assert control == dict.fromkeys(
-        ("PriorInit", "TranslatorInit", "LangevinRefine", "AdamRefine", "KRRFlowRefine"), True
+    once = (
+        "TrainTranslator",
+        "ImageToLatents",
+        "BestLatents",
+        "BestImages",
+        "ImageGradientStep",
+        "CLIPScore",
+        "EnergyDirection",
     )
+    assert [control.pop(name) for name in once] == [False] * len(once)
+    again = ("PriorInit", "TranslatorInit", "BasisInit")
+    again += ("LangevinRefine", "AdamRefine", "CMAESRefine", "ComposeFuse", "KRRFlowRefine")
+    assert control == dict.fromkeys(again, True)
     assert not [
         i.id for s in SCHEMAS.values() for i in s.inputs if "seed" in i.id and i.id != "seed"
     ]

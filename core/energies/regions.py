@@ -1,0 +1,86 @@
+"""Energy CLIP of the region of an image that fits best: what is asked for is there, somewhere."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ..clip import Clip
+from ..conditions import Condition
+from ..energy import Energy, Measure, Term
+from ..images import resized
+from ..placement import Box, placements
+from ..rng import SampleRng
+from ..spaces import IMAGES
+from .example import EnergyExample, toy_clip
+
+__all__ = ["EXAMPLE", "somewhere"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+
+
+def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
+    """E(x) = -max_r cos(f(r(x)), c) over the whole image and the boxes, enlarged; in [-1, 1].
+
+    The energies of several texts add up to an image of several things, each of which may be
+    anywhere. Not of the papers: FuseDream scores the whole image with the whole text, which needs
+    a CLIP that has seen several things in one image. The gradient is that of the region that fits
+    best.
+
+    Args:
+        clip: f.
+        condition: rows of embeddings, of this CLIP.
+        boxes: of the images' pixels; those of a foreground's placements, say.
+
+    Raises:
+        ConditionMismatch: the condition is another auxiliary's.
+    """
+    condition.check_auxiliary(clip.id, clip.name)
+
+    def fits(images: Images4, wanted: Tensor) -> Float[Tensor, " batch"]:
+        seen = functional.normalize(clip.embed(images).to(images), dim=1)
+        return (seen * wanted).sum(dim=1)
+
+    def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
+        wanted = functional.normalize(condition.at(rng.rows, images), dim=1)
+        with torch.no_grad():
+            found = torch.stack(
+                [fits(_region(images, boxes, n), wanted) for n in range(len(boxes) + 1)]
+            )
+        best = found.argmax(dim=0).tolist()
+        rows = images.split(1)
+        chosen = [_region(row, boxes, number) for row, number in zip(rows, best, strict=True)]
+        return -fits(torch.cat(chosen), wanted)
+
+    return Energy.of(
+        Term(
+            label=f"somewhere({clip.name}, {len(boxes)} boxes)",
+            domain=IMAGES,
+            evaluate=evaluate,
+            modules=clip.modules,
+            condition=condition,
+            measure=Measure("similarity", lambda values: -values),
+        )
+    )
+
+
+def _region(images: Images4, boxes: Sequence[Box], number: int) -> Images4:
+    """The whole images, number 0, or what lies in a box at the images' own size."""
+    if number == 0:
+        return images
+    box, size = boxes[number - 1], (images.shape[2], images.shape[3])
+    return resized(images[:, :, box.rows, box.columns], size)
+
+
+def _example() -> EnergyExample:
+    clip = toy_clip()
+    points = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    rows = torch.randn(4, clip.embed_dim, generator=torch.Generator().manual_seed(1))
+    condition = Condition(rows, ("a", "b", "c", "d"), clip.id, clip.name)
+    boxes = [place.box((5, 5)) for place in placements((0.6,))[:3]]
+    return EnergyExample(somewhere(clip, condition, boxes), points)
+
+
+EXAMPLE = _example

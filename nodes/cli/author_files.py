@@ -1,0 +1,54 @@
+"""The official files that the shipped workflows name, which users have."""
+
+from typing import Any
+
+__all__ = [
+    "ALEXNET",
+    "BIGGAN",
+    "BIGGAN_256",
+    "BLIP",
+    "BLIP2",
+    "CIFAR",
+    "FILES",
+    "FOLDERS",
+    "LAION",
+    "OPENAI",
+    "PICTURE",
+    "STYLEGAN2",
+    "STYLEGAN_XL",
+    "UPSCALER",
+    "named",
+]
+
+BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
+STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
+OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
+CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
+BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
+ALEXNET, UPSCALER = "alexnet-owt-7be5be79.pth", "RealESRGAN_x4plus.pth"
+FILES = {
+    BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
+    BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
+    STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
+    CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
+    STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
+    OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
+    LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
+    BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
+    BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
+    ALEXNET: "AlexNet of torchvision, for LPIPS; `pip install lpips` brings the rest",
+    UPSCALER: "Real-ESRGAN x4 from xinntao's Real-ESRGAN",
+}
+FOLDERS = {
+    **dict.fromkeys((BIGGAN, BIGGAN_256, CIFAR, STYLEGAN2, STYLEGAN_XL), "latentsteer_generators"),
+    UPSCALER: "upscale_models",
+}
+"""Under models; what is not here lies in latentsteer_aux."""
+PICTURE = "example.png"
+"""Of ComfyUI's own input folder."""
+
+
+def named(api: dict[str, Any]) -> list[str]:
+    """The official files that a graph names."""
+    values = [value for node in api.values() for value in node["inputs"].values()]
+    return [file for file in FILES if file in values]
