@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from .energy import Energy, Pullback, Term
+from .energy import Energy, Part, Pullback, Term
+from .errors import InvalidInput
 from .rng import SampleRng
 
 __all__ = ["spread"]
@@ -18,13 +19,21 @@ def spread(energy: Energy, each: int) -> Energy:
     Args:
         energy: of the samples.
         each: rows of a sample.
+
+    Raises:
+        InvalidInput: a part that compares the samples of a batch with each other.
     """
     return Energy(tuple((weight, _spread(term, each)) for weight, term in energy.terms))
 
 
-def _spread(term: Term | Pullback, each: int) -> Term | Pullback:
+def _spread(term: Part, each: int) -> Part:
     if isinstance(term, Pullback):
         return replace(term, inner=spread(term.inner, each))
+    if not isinstance(term, Term):
+        raise InvalidInput(
+            f"{term} compares the samples of a batch with each other: several runs of a sample "
+            "would be taken for several samples. Use it in KRR Flow Refine."
+        )
 
     def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
         return term.evaluate(v, SampleRng(rng.streams, [row // each for row in rng.rows]))

@@ -14,8 +14,10 @@ from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.cli.registry import load_nodes, schemas_of
 
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
-OFFICIAL = sorted(shipped.name for shipped in (*official_workflows(), *krr_official_workflows()))
-OFFICIAL = {shipped.name for shipped in (*official_workflows(), *fusedream_workflows())}
+OFFICIAL = {
+    shipped.name
+    for shipped in (*official_workflows(), *fusedream_workflows(), *krr_official_workflows())
+}
 """Those on files that users have; tests/test_official_workflows.py runs them on tiny ones."""
 NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - OFFICIAL)
 FUSEDREAM = {
@@ -75,7 +77,6 @@ KRR_DIGITS = [
 """Rows k02 and k06 to k15 of the KRR flow paper, in this order."""
 ROWS |= {f"krr_digits_{row}" for row in KRR_DIGITS}
 ROWS |= {f"krr_avatars_{row}" for row in ("text", "inpainting", "editing")}
-UNREFINED = ("tr0n_digits_no_error_correction", "tr0n_avatars_translator_only")
 UNREFINED = (
     "tr0n_digits_no_error_correction",
     "tr0n_avatars_translator_only",
@@ -98,10 +99,10 @@ CHEAP = {
     "inner_steps": 1,
     "views": 1,
 }
-FEW = {"samples": 4, "count": 4, "samples_per_prompt": 2}
-"""Of a flow, whose particles are several."""
 FEW = {"BasisInit": {"keep": 1}, "BestLatents": {"keep": 1}, "ComposeFuse": {"places": "centre"}}
 """What else FuseDream's need when there are two candidates, and a sample of each prompt."""
+SEVERAL = {"samples": 4, "count": 4, "samples_per_prompt": 2}
+"""Of a flow, whose particles are several."""
 
 
 @pytest.fixture(params=NAMES)
@@ -293,12 +294,13 @@ def test_what_is_compared_differs_in_the_density_alone():
         assert alone["lambda_generated"] == 0 < flow["lambda_generated"]
 
 
-def cheaper(api, *, fusedream):
+def cheaper(api, name):
     """Settings that make a graph quick."""
+    cheap = CHEAP | SEVERAL if name.startswith("krr") else CHEAP
     for node_id, raw in api.items():
         kind = raw["class_type"].removeprefix("LatentSteer_")
-        few = FEW.get(kind, {}) if fusedream else {}
-        for key, value in {**CHEAP, **few}.items():
+        few = FEW.get(kind, {}) if name in FUSEDREAM else {}
+        for key, value in {**cheap, **few}.items():
             if key in few or raw["inputs"].get(key, 0) > value:
                 yield f"{node_id}.{key}={value}"
 
@@ -311,14 +313,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
     api = SHIPPED[name].api
     path = FOLDER / f"{file}.json"
-    cheap = CHEAP | FEW if name.startswith("krr") else CHEAP
-    settings = [
-        f"{node_id}.{key}={value}"
-        for node_id, raw in api.items()
-        for key, value in cheap.items()
-        if raw["inputs"].get(key, 0) > value
-    ]
-    settings = list(cheaper(api, fusedream=name in FUSEDREAM))
+    settings = list(cheaper(api, name))
     assert settings
     out = tmp_path / "out"
     folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
@@ -338,8 +333,8 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         assert judged["images"] == 10
         assert 0 <= judged["probability"] <= 1
     else:
-        assert judged["images"] >= (2 if "krr" in name else 4)
-        assert judged["images"] >= (1 if name in FUSEDREAM else 4)
+        least = 1 if name in FUSEDREAM else 2 if name.startswith("krr") else 4
+        assert judged["images"] >= least
         assert 0 <= judged.get("satisfied", 0) <= 1
         assert ("satisfied" in judged) == ("frechet_distance" not in judged)
     if name in UNREFINED:

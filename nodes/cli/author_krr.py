@@ -191,16 +191,15 @@ def _row(row: KrrRow) -> Shipped:
 def _sweep(row: str, steps: int) -> Shipped:
     graph = _Digits()
     connected = _connected(graph, real=True, condition=True)
-    strip: Link | None = None
+    strip = latents = graph.start
     for size in SIZES:
         latents = graph.flowed(f"Step size {size:g}", size, steps, connected)
         images = graph.add(
             "Decode", f"Decode step size {size:g}", generator=graph.generator, latents=latents
         )
         graph.judged(images, JUDGE, reference=REFERENCE)
-        few = latents if strip is None else graph.add("StackLatents", first=strip, second=latents)
-        strip = few
-    assert strip is not None
+        first = strip is graph.start
+        strip = latents if first else graph.add("StackLatents", first=strip, second=latents)
     graph.curves(latents)
     images = graph.add("Decode", generator=graph.generator, latents=strip)
     graph.pictured(f"krr_digits_steps_{steps}", images, 2 * COLUMNS)

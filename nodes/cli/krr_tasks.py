@@ -30,19 +30,19 @@ def diversity(
         apart: whether each sample has a start of its own; else they are variations of one.
     """
     task = "apart" if apart else "text"
-    apart: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    distance: dict[str, list[float]] = {kind: [] for kind in KINDS}
     share: dict[str, list[float]] = {kind: [] for kind in KINDS}
     pictures: Pictures = {}
     for number, prompt in enumerate(prompts):
         study.say(f"seed {study.seed}: {prompt.text}")
         images = _shown(study, study.by_text(prompt, apart=apart))
         for kind, batch in images.items():
-            apart[kind].append(pairwise(study.seen(batch)))
+            distance[kind].append(pairwise(study.seen(batch)))
             share[kind].append(study.share(batch, prompt))
         pictures[f"{task}_{number}"] = torch.cat([images[ALONE], images[FLOW]])
-    ratios = [flow / alone for flow, alone in zip(apart[FLOW], apart[ALONE], strict=True)]
+    ratios = [flow / alone for flow, alone in zip(distance[FLOW], distance[ALONE], strict=True)]
     kept = fmean(share[FLOW]) / fmean(share[ALONE]) if any(share[ALONE]) else 0.0
-    figures = {f"{task}_{kind}_pairwise": fmean(values) for kind, values in apart.items()}
+    figures = {f"{task}_{kind}_pairwise": fmean(values) for kind, values in distance.items()}
     figures |= {f"{task}_{kind}_satisfied": fmean(values) for kind, values in share.items()}
     return figures | {
         f"{task}_pairwise_ratio": fmean(ratios),
