@@ -12,13 +12,23 @@ from .chunks import Chunking
 from .conditions import Condition
 from .energy import Energy
 from .errors import InvalidInput
-from .generator import Generator
+from .generator import Gaussian, Generator
+from .latents import Latents
 from .parametrisation import MixtureOfBasis, WeightKind
 from .rng import SampleRng
 from .spaces import Identity, Map
 from .translator import Translator
 
-__all__ = ["Draw", "Report", "Start", "StartMode", "best_of", "from_prior", "from_translator"]
+__all__ = [
+    "Draw",
+    "Report",
+    "Start",
+    "StartMode",
+    "around",
+    "best_of",
+    "from_prior",
+    "from_translator",
+]
 
 Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
 """Candidates, one per sample, each from its sample's stream."""
@@ -100,6 +110,60 @@ def from_prior(
 
     def draw(streams: SampleRng) -> Tensor:
         return generator.source.clamp(generator.prior.sample(streams, like))
+
+    return Start(
+        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
+    )
+
+
+@torch.no_grad()
+def around(
+    near: Latents,
+    generator: Generator,
+    rng: SampleRng,
+    *,
+    variation: float,
+    energy: Energy | None = None,
+    candidates: int = 1,
+    chunking: Chunking,
+    device: torch.device,
+    report: Report = lambda done: None,
+) -> Start:
+    """Samples about given ones, each the best of M: edits of an image begin here.
+
+    A normal prior's draws e make sqrt(1 - v^2) z0 + v e, distributed as the prior where z0 is;
+    those of other priors (classes, StyleGAN's W) make (1 - v) z0 + v e.
+
+    Args:
+        near: z0; what a basis stands for, if they are written in one.
+        generator: G.
+        rng: the samples, as many for each of the given ones, side by side.
+        variation: v in (0, 1]; with 1 nothing is left of z0.
+        energy: what the best of M is chosen by.
+        candidates: M.
+        chunking: how many candidates the networks see at a time.
+        device: where the networks are.
+        report: called after every candidate that is judged.
+
+    Raises:
+        GeneratorMismatch: latents of another generator.
+        InvalidInput: a variation outside its range, numbers of samples that do not go together,
+            or candidates without an energy.
+    """
+    near.check_generator(generator)
+    if not 0 < variation <= 1:
+        raise InvalidInput(f"A variation of {variation}; expected a number above 0, at most 1.")
+    _check_samples(rng)
+    if not len(near) or len(rng) % len(near):
+        raise InvalidInput(f"{len(rng)} samples about {len(near)}; expected as many for each.")
+    centre = near.plain().values.to(device).repeat_interleave(len(rng) // len(near), dim=0)
+    normal = isinstance(generator.prior, Gaussian)
+    kept = (1 - variation**2) ** 0.5 if normal else 1 - variation
+    pulled = energy.pullback(generator) if energy is not None else None
+
+    def draw(streams: SampleRng) -> Tensor:
+        drawn = generator.prior.sample(streams, centre)
+        return generator.source.clamp(kept * centre + variation * drawn)
 
     return Start(
         best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)

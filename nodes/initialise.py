@@ -4,7 +4,7 @@ from ..core.chunks import Chunking, ChunkMode
 from ..core.conditions import Condition
 from ..core.energy import Energy
 from ..core.generator import Generator
-from ..core.initialise import Start, StartMode, from_prior, from_translator
+from ..core.initialise import Start, StartMode, around, from_prior, from_translator
 from ..core.latents import Latents
 from ..core.parametrisation import WeightKind
 from ..core.rng import SampleRng
@@ -99,6 +99,83 @@ class PriorInit(io.ComfyNode):
         return _latents(start, generator, count)
 
 
+class VariationInit(io.ComfyNode):
+    """Samples about given ones."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_VariationInit",
+            display_name="Variation Init",
+            category="LatentSteer/initialise",
+            description="Latents about given ones: variations of an image, of which an energy may "
+            "choose those that an edit begins from.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents they are."),
+                LATENTS.Input("near", tooltip="The latents to vary, such as Image to Latents'."),
+                seed("the draws"),
+                io.Int.Input(
+                    "samples_per_latent",
+                    default=4,
+                    min=1,
+                    max=1000,
+                    tooltip="Variations of each of the latents (1 to 1000).",
+                ),
+                io.Float.Input(
+                    "variation",
+                    default=0.6,
+                    min=0.01,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How far from the latents (0.01 to 1); with 1 none of them is left.",
+                ),
+                candidates(),
+                _energy(),
+                chunk(),
+            ],
+            outputs=[
+                LATENTS.Output(
+                    "latents",
+                    display_name="latents",
+                    tooltip="The variations, those of one latent side by side.",
+                )
+            ],
+        )
+        schema.search_aliases = ["edit", "neighbours", "perturb", "seeds"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        near: Latents,
+        seed: int,
+        samples_per_latent: int,
+        variation: float,
+        candidates: int,
+        chunk: ChunkMode,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The best of the candidates."""
+        count = len(near) * samples_per_latent
+        modules = energy.modules if energy is not None else ()
+        devices = host().on_device((*generator.modules, *modules))
+        with autograd(), devices, running(candidates, "Variation Init") as bar:
+            start = around(
+                near,
+                generator,
+                SampleRng.of(seed, count, "variation"),
+                variation=variation,
+                energy=energy,
+                candidates=candidates,
+                chunking=Chunking.of(chunk, generator.image_size),
+                device=host().device(),
+                report=bar.update,
+            )
+        return _latents(start, generator, count)
+
+
 class TranslatorInit(io.ComfyNode):
     """Samples of a translator."""
 
@@ -182,4 +259,4 @@ class TranslatorInit(io.ComfyNode):
         return _latents(start, generator, count)
 
 
-NODES = [PriorInit, TranslatorInit]
+NODES = [PriorInit, VariationInit, TranslatorInit]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from .author_graph import GraphBuilder, Link, Shipped
 
-__all__ = ["krr_avatars_workflows", "spread"]
+__all__ = ["krr_avatars_workflows"]
 
 GENERATOR = "avatars (embedded)"
 CLIP = "avatars CLIP (embedded)"
@@ -12,11 +12,9 @@ JUDGE = "avatars judge (embedded)"
 REFERENCE = "avatars held out (embedded)"
 SIDE = 64
 PROMPT = "a yellow turban, sticking the tongue out, dark skin, purple background"
-SAMPLES, COMPLETIONS, CANDIDATES = 16, 4, 20
-SPREAD, NEARNESS = 0.02, 100.0
-"""Step size and inverse temperature of what makes four samples of one."""
-KNOWN, KEPT, TURNED = 1000.0, 100.0, 20.0
-"""Weights of the known region, of a source's pixels and of a text's direction."""
+SAMPLES, COMPLETIONS, CANDIDATES, PASTED, NEIGHBOURS = 16, 4, 400, 32, 250
+KNOWN, KEPT, TOLD = 1000.0, 5.0, 2.5
+"""Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in one to two minutes on a laptop's "
     "processor. The kernel looks at the CLIP's embeddings, the judge took no part in the steering."
@@ -75,47 +73,50 @@ def krr_avatars_workflows() -> list[Shipped]:
     return [_text(), _inpainting(), _editing()]
 
 
-def spread(graph: GraphBuilder, generator: Link, latents: Link, images: Link) -> Link:
-    """Four samples about one: copies, and a few noisy steps that stay near its picture."""
-    for _ in range(2):
-        latents = graph.add("StackLatents", first=latents, second=latents)
-    near = graph.add("EnergyPerceptual", "Stay near", images=images, weight=0.0, pixels=1.0)
-    return graph.add(
-        "LangevinRefine",
-        "Spread",
-        generator=generator,
-        start=latents,
-        energy=near,
-        steps=10,
-        step_size=SPREAD,
-        inverse_temperature=NEARNESS,
-        momentum=0.0,
-    )
-
-
-TEXT: Mapping[str, object] = {"steps": 40, "step_size": 0.05, "eta": 16.0, "chunk": "fast"}
+TEXT: Mapping[str, object] = {
+    "steps": 40,
+    "step_size": 0.03,
+    "lambda_generated": 3.0,
+    "eta": 16.0,
+    "bandwidth": "number",
+    "bandwidth_number": 0.2,
+    "chunk": "fast",
+}
 INPAINTING: Mapping[str, object] = {"steps": 60, "step_size": 0.05, "eta": 4.0, "chunk": "fast"}
-EDITING: Mapping[str, object] = {"steps": 40, "step_size": 0.05, "eta": 4.0, "chunk": "fast"}
+EDITING: Mapping[str, object] = {"steps": 30, "step_size": 0.03, "eta": 4.0, "chunk": "fast"}
 
 
 def _text() -> Shipped:
     name, title = "krr_avatars_text", "KRR flow: diverse avatars by text"
     says = (
-        "One prompt, sixteen samples. Above, the CLIP's likelihood alone (*lambda_generated* 0): "
-        "samples become alike. Below, the same starts with the samples' own density, which keeps "
-        "them apart. Paper row k18, figure 2."
+        "One prompt, sixteen samples. The best of 400 of the prior follows the prompt, and its "
+        "sixteen variations are the starts. Above, the CLIP's likelihood alone "
+        "(*lambda_generated* 0): samples stay alike. Below, the same starts with the samples' own "
+        "density, which drives them apart. Paper row k18, figure 2."
     )
     graph = _Avatars()
-    condition = graph.text(PROMPT, SAMPLES)
+    condition = graph.text(PROMPT)
     energy = graph.add(
         "EnergyCLIP", auxiliary=graph.clip, condition=condition, views=0, scale="logit scale"
     )
-    start = graph.add(
-        "PriorInit",
+    best = graph.add(
+        "PriorInit", generator=graph.generator, samples=1, energy=energy, candidates=CANDIDATES
+    )
+    led = graph.add(
+        "KRRFlowRefine",
+        "Lead one sample",
+        auxiliary=graph.clip,
         generator=graph.generator,
-        condition=condition,
+        start=best,
         energy=energy,
-        candidates=CANDIDATES,
+        **{**TEXT, "lambda_generated": 0.0},
+    )
+    start = graph.add(
+        "VariationInit",
+        generator=graph.generator,
+        near=led,
+        samples_per_latent=SAMPLES,
+        variation=0.2,
     )
     alone, flowed = graph.both(start, energy, TEXT)
     graph.compared(alone, flowed, condition=condition)
@@ -127,8 +128,9 @@ def _inpainting() -> Shipped:
     name, title = "krr_avatars_inpainting", "KRR flow: avatars completed"
     says = (
         "Four completions of a picture whose left half is known. The starts are the encoder's "
-        "latents of the known half beside halves of random avatars; **Energy Masked** holds what "
-        "is known, the samples' density keeps the completions apart. Above without that density. "
+        "latents of the known half beside halves of random avatars, the best 4 of 32; **Energy "
+        "Masked** holds what is known, the samples' density keeps the completions apart. Above "
+        "without that density. "
         "**ImageCompositeMasked** lays the known half over the result: take its input for what "
         "the generator drew. Any generator will do. Paper rows k21, k22, with the masked energy "
         "in place of Co-Mod-GAN's discriminator."
@@ -146,11 +148,11 @@ def _inpainting() -> Shipped:
         operation="add",
     )
     known = graph.add("InvertMask", mask=hole)
-    prior = graph.add("PriorInit", generator=graph.generator, samples=COMPLETIONS)
+    prior = graph.add("PriorInit", generator=graph.generator, samples=PASTED)
     drawn = graph.add("Decode", "Random avatars", generator=graph.generator, latents=prior)
     begun = _pasted(graph, "Known beside random", drawn, source, known)
     graph.add("PreviewImage", "Starts", images=begun)
-    start = graph.add(
+    encoded = graph.add(
         "ImageToLatents",
         "Encode",
         generator=graph.generator,
@@ -159,6 +161,14 @@ def _inpainting() -> Shipped:
         steps=0,
     )
     energy = graph.add("EnergyMasked", images=source, mask=hole, pixels=KNOWN, weight=0.0)
+    start = graph.add(
+        "BestLatents",
+        generator=graph.generator,
+        batch=encoded,
+        energy=energy,
+        groups=1,
+        keep=COMPLETIONS,
+    )
     alone, flowed = graph.both(start, energy, INPAINTING)
     graph.compared(alone, flowed, reference=REFERENCE)
     strip = graph.add("StackLatents", first=alone, second=flowed)
@@ -183,31 +193,40 @@ def _pasted(graph: GraphBuilder, title: str, images: Link, source: Link, known: 
 def _editing() -> Shipped:
     name, title = "krr_avatars_editing", "KRR flow: an avatar edited by text"
     says = (
-        "A picture becomes latents (**Image to Latents**), four samples near them (**Langevin "
-        "Refine**), and these follow a text's direction: **Energy Direction** is the way from "
-        "*a person* to *a person with sunglasses*, **Energy Perceptual** stays near the source's "
-        "pixels, the samples' density keeps the edits apart. Above without that density. Paper "
-        "row k28, figures 3 and 8."
+        "What a picture means to the CLIP and a text, **averaged**, are what **Energy CLIP** "
+        "asks for, and **Energy Perceptual** stays near the picture's pixels. The picture becomes "
+        "latents (**Image to Latents**); of many variations (**Variation Init**) the best four "
+        "begin, and the samples' density keeps the edits apart. Above without that density. "
+        "Paper row k28, figures 3 and 8; for the paper's own StyleCLIP direction take **Energy "
+        "Direction** in Energy CLIP's place, as *krr_faces_editing* does."
     )
     graph = _Avatars()
-    source = graph.add("ReferenceImages", "Source", reference=REFERENCE, first=5, count=1)
+    source = graph.add("ReferenceImages", "Source", reference=REFERENCE, first=40, count=1)
     graph.add("PreviewImage", "What was given", images=source)
     latents = graph.add(
         "ImageToLatents", generator=graph.generator, images=source, auxiliary=graph.clip
     )
-    start = spread(graph, graph.generator, latents, source)
-    wanted, neutral = graph.text("a person with sunglasses"), graph.text("a person")
+    meant = graph.add("ImageCondition", auxiliary=graph.clip, images=source)
+    wanted = graph.text("beard")
+    both = graph.add(
+        "AverageConditions", first=meant, second=wanted, first_weight=1.0, second_weight=TOLD
+    )
     kept = graph.add("EnergyPerceptual", images=source, weight=0.0, pixels=KEPT)
     energy = graph.add(
-        "EnergyDirection",
+        "EnergyCLIP",
         auxiliary=graph.clip,
-        condition=wanted,
-        neutral=neutral,
-        weight=TURNED,
-        kind="source",
+        condition=both,
         views=0,
-        images=source,
+        scale="logit scale",
         energy=kept,
+    )
+    start = graph.add(
+        "VariationInit",
+        generator=graph.generator,
+        near=latents,
+        samples_per_latent=COMPLETIONS,
+        candidates=NEIGHBOURS,
+        energy=energy,
     )
     alone, flowed = graph.both(start, energy, EDITING)
     graph.compared(alone, flowed, condition=wanted)

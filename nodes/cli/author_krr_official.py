@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from .author_files import BIGGAN, CIFAR, FILES, OPENAI, PICTURE, STYLEGAN2, named
 from .author_graph import GraphBuilder, Link, Shipped
 from .author_krr import ROWS, SIZES, SWEEPS, KrrRow
-from .author_krr_avatars import spread
 
 __all__ = ["FOLDER", "krr_official_workflows"]
 
@@ -149,7 +148,7 @@ def _editing() -> Shipped:
     clip = graph.add("LoadAuxModel", "Load CLIP", file=OPENAI)
     source = graph.add("LoadImage", "What is edited", image=PICTURE)
     latents = graph.add("ImageToLatents", generator=generator, images=source, auxiliary=clip)
-    start = spread(graph, generator, latents, source)
+    start = graph.add("VariationInit", generator=generator, near=latents, variation=0.3)
     wanted, neutral = (
         graph.add("TextCondition", auxiliary=clip, prompts=text)
         for text in ("a smiling face", "a face")

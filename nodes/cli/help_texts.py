@@ -134,6 +134,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Without a condition `samples` says how many.",
         "`candidates` = 5 with an energy: of five draws per sample the best is taken.",
     ),
+    "VariationInit": (
+        "Draws of the prior, mixed with what is given: small variations keep most of an image. "
+        "Many candidates with an energy find those in which a text has come true, where a "
+        "gradient alone stays near the place that it begins in.",
+        "Image to Latents into `near`, an Energy CLIP of an Average Conditions (the image, and "
+        "the text twice) into `energy`, `candidates` = 250; then KRR Flow Refine.",
+    ),
     "ImageToLatents": (
         "Starts from the generator's encoder where it has one, else from the most alike of random "
         "candidates, and lowers a perceptual distance and the difference of pixels by Adam. Each "

@@ -15,7 +15,6 @@ from ...core.architectures import load_generator
 from ...core.auxiliaries import load_auxiliary
 from ...core.auxiliary import AttributeJudge
 from ...core.clip import Clip
-from ...core.energies.direction import away_from, text_direction
 from ...core.energies.masked import masked
 from ...core.energies.perceptual import pixels
 from ...core.energies.similarity import similarity
@@ -23,8 +22,8 @@ from ...core.energy import Energy
 from ...core.krr.features import feature_map
 from ...core.krr.settings import FlowSettings
 from ...core.latents import Latents
+from ...core.mixing import averaged
 from ...core.prompts import text_condition
-from ...core.refine.rules import langevin
 from ...core.zoo import catalogue
 from ...core.zoo.avatar_captions import Prompt
 from .krr_runs import Run, Runner
@@ -34,17 +33,16 @@ __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
 SAMPLES, COMPLETIONS, EDITED = 16, 4, 4
 """Samples of a prompt, completions of a picture, edits of one."""
-CANDIDATES, FEWER = 400, 20
-"""Draws of the prior, of which the likeliest is a start: where there is one, and of many."""
-SPREAD, SPREAD_STEPS = 0.01, 10
-"""Step size and number of the noisy steps that make several starts of one."""
-PIXELS_NEAR = 100.0
-"""Weight of a picture's pixels in them."""
-TEXT = Run(FlowSettings(generated=6.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
+CANDIDATES, FEWER, PASTED, NEIGHBOURS = 400, 20, 32, 250
+"""Draws of which the likeliest is a start: of the prior, where there is one and where there are
+many; parts of random avatars beside what is known; variations of a picture."""
+VARIATION, EDITED_VARIATION = 0.2, 0.6
+"""How far the samples of a text are from the one that they vary, and edits from their picture."""
+TEXT = Run(FlowSettings(generated=3.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
 INPAINTING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=60)
-EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=40)
-PIXELS_KNOWN, PIXELS_KEPT, TURNED = 1000.0, 100.0, 20.0
-"""Weights of the known region, of a source's pixels and of the direction."""
+EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.03, steps=30)
+PIXELS_KNOWN, PIXELS_KEPT, TOLD = 1000.0, 5.0, 2.5
+"""Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +51,20 @@ class Edit:
 
     Attributes:
         wanted: the text that should hold.
-        neutral: the same without what is wanted.
         attribute: that should change.
         value: to this.
     """
 
     wanted: str
-    neutral: str
     attribute: str
     value: str
 
 
 EDITS = (
-    Edit("a person with sunglasses", "a person", "accessory", "sunglasses"),
-    Edit("a person with a beard", "a person", "facial_hair", "beard"),
-    Edit("a person, blue background", "a person", "background", "blue"),
+    Edit("sunglasses", "accessory", "sunglasses"),
+    Edit("beard", "facial_hair", "beard"),
+    Edit("smiling", "mouth", "smile"),
+    Edit("blue background", "background", "blue"),
 )
 HOLES: Mapping[str, tuple[int, int, int, int]] = {
     "top": (0, 26, 0, 64),
@@ -127,22 +124,26 @@ class AvatarsFlow:
         if not apart:
             lone = self._alone(TEXT)
             led = self.runner.flow(start, lone, self.features, condition=energy)
-            start = self._spread(led.after[lone.steps], SAMPLES, energy)
+            start = self.runner.varied(led.after[lone.steps], SAMPLES, VARIATION, energy=energy)
         return self._both(start, TEXT, energy)
 
     def completed(self, source: Tensor, mask: Tensor) -> dict[str, Latents]:
-        """Completions of one picture, from what is known of it beside parts of random ones."""
+        """Completions of one picture, from the best of many: parts of random ones, pasted."""
         energy = masked(source, mask, pixel_weight=PIXELS_KNOWN)
-        drawn = self.runner.images(self.runner.prior(COMPLETIONS, "completion"))
+        drawn = self.runner.images(self.runner.prior(PASTED, "completion"))
         start = self.encoded(source + mask * (drawn - source))
+        start = self.runner.best(start, energy, COMPLETIONS)
         return self._both(start, INPAINTING, energy)
 
     def edited(self, source: Tensor, edit: Edit) -> dict[str, Latents]:
-        """Edits of one picture, from samples near it."""
-        texts = [text_condition(self.clip, text).condition for text in (edit.wanted, edit.neutral)]
-        turned = away_from(self.clip, text_direction(*texts), source)
-        energy = TURNED * turned + PIXELS_KEPT * pixels(source)
-        start = self._spread(self.encoded(source), EDITED, PIXELS_NEAR * pixels(source))
+        """Edits of one picture, from the best of its variations."""
+        meant = self.clip.image_condition(source.to(self.device))
+        text = text_condition(self.clip, edit.wanted).condition
+        both = averaged(meant, text, second_weight=TOLD)
+        energy = similarity(self.clip, both, scaled=True) + PIXELS_KEPT * pixels(source)
+        start = self.runner.varied(
+            self.encoded(source), EDITED, EDITED_VARIATION, energy=energy, candidates=NEIGHBOURS
+        )
         return self._both(start, EDITING, energy)
 
     @torch.no_grad()
@@ -151,12 +152,6 @@ class AvatarsFlow:
         encode = self.runner.generator.encode
         assert encode is not None
         return self.runner.latents(encode(source.to(self.device)))
-
-    def _spread(self, centre: Latents, count: int, energy: Energy) -> Latents:
-        """Samples about one, by noisy steps that heed an energy."""
-        several = self.runner.latents(centre.values.expand(count, -1).contiguous())
-        rule = langevin(step_size=SPREAD, inverse_temperature=1.0, momentum=0.0)
-        return self.runner.moved(several, energy, rule, SPREAD_STEPS)
 
     @torch.no_grad()
     def seen(self, images: Tensor) -> Tensor:

@@ -10,12 +10,12 @@ from torch import Tensor
 from ...core.chunks import Chunking
 from ...core.energy import Energy
 from ...core.generator import Generator
-from ...core.initialise import from_prior
+from ...core.initialise import around, from_prior
 from ...core.krr.features import FeatureMap
 from ...core.krr.flow import krr_flow
 from ...core.krr.settings import FlowSettings
 from ...core.latents import Latents
-from ...core.refine.kernel import Direction, Rule, gradient
+from ...core.ranking import ranked
 from ...core.refine.refinement import Refinement, refine
 from ...core.refine.rules import descent
 from ...core.refine.run import Snapshot
@@ -90,6 +90,35 @@ class Runner:
         )
         return self.latents(start.values)
 
+    def varied(
+        self, centre: Latents, each: int, variation: float, *, energy: Energy, candidates: int = 1
+    ) -> Latents:
+        """Samples about given ones, each the best of several by an energy."""
+        start = around(
+            centre,
+            self.generator,
+            SampleRng.of(self.seed, len(centre) * each, "variation"),
+            variation=variation,
+            energy=energy,
+            candidates=candidates,
+            chunking=self.chunking,
+            device=self.device,
+        )
+        return self.latents(start.values)
+
+    def best(self, latents: Latents, energy: Energy, keep: int) -> Latents:
+        """The samples of lowest energy."""
+        found = ranked(
+            latents,
+            self.generator,
+            energy,
+            seed=self.seed,
+            keep=keep,
+            chunking=self.chunking,
+            device=self.device,
+        )
+        return self.latents(latents.picked(found.rows).values)
+
     def latents(self, values: Tensor) -> Latents:
         """Points of the generator's space as latents."""
         generator = self.generator
@@ -148,8 +177,17 @@ class Runner:
             real=real,
             seed=self.seed,
         )
-        rule = descent(step_size=run.step_size)
-        job = self._job(flow.energy, rule, run.steps, flow.direction)
+        job = Refinement(
+            title="flow",
+            generator=self.generator,
+            energy=flow.energy,
+            rule=descent(step_size=run.step_size),
+            steps=run.steps,
+            seed=self.seed,
+            chunking=self.chunking,
+            device=self.device,
+            direction=flow.direction,
+        )
         kept: dict[int, Tensor] = {}
 
         def on_step(snapshot: Snapshot) -> None:
@@ -158,23 +196,6 @@ class Runner:
 
         last, _ = refine(job, start, on_step=on_step)
         return kept | {run.steps: last.values}
-
-    def moved(self, start: Latents, energy: Energy, rule: Rule, steps: int) -> Latents:
-        """Samples after steps of a rule."""
-        return refine(self._job(energy, rule, steps, gradient), start)[0]
-
-    def _job(self, energy: Energy, rule: Rule, steps: int, direction: Direction) -> Refinement:
-        return Refinement(
-            title="flow",
-            generator=self.generator,
-            energy=energy,
-            rule=rule,
-            steps=steps,
-            seed=self.seed,
-            chunking=self.chunking,
-            device=self.device,
-            direction=direction,
-        )
 
     @torch.no_grad()
     def images(self, latents: Latents) -> Tensor:

@@ -11,7 +11,7 @@ from ...core.latents import Latents
 from ...core.zoo.avatar_captions import Prompt
 from .krr_avatars import EDITS, HOLES, AvatarsFlow, Edit, hole, pairwise
 
-__all__ = ["Pictures", "completions", "diversity", "edits"]
+__all__ = ["Pictures", "completions", "diversity", "edits", "stays"]
 
 Pictures = dict[str, Tensor]
 """A batch per name, for people to look at."""
@@ -96,7 +96,7 @@ def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float],
                 hits = [float(one[edit.attribute] == edit.value) for one in found]
                 changed.setdefault(kind, []).extend(hits)
                 changed.setdefault(f"{kind}_{edit.value}", []).extend(hits)
-                stays = [_stays(study, before, one, edit) for one in found]
+                stays = [stays(study, before, one, edit) for one in found]
                 kept.setdefault(kind, []).extend(stays)
                 kept.setdefault(f"{kind}_{edit.value}", []).extend(stays)
                 apart.setdefault(kind, []).append(pairwise(study.seen(batch)))
@@ -108,7 +108,7 @@ def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float],
     return figures | {f"edit_{name}_pairwise": fmean(v) for name, v in apart.items()}, pictures
 
 
-def _stays(
+def stays(
     study: AvatarsFlow, before: Mapping[str, str], after: Mapping[str, str], edit: Edit
 ) -> float:
     """Of the other attributes that can be seen before and after, the share that is the same."""

@@ -49,7 +49,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = {
     "ci": Budget((0,), 60, ("flow",), (0.3,), 2, (20,)),
-    "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22, 23)),
+    "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22)),
 }
 SHOWN = 64
 """Digits in a picture."""

@@ -15,7 +15,8 @@ Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents,
 Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy Perceptual,
 Image to Latents, Stack Latents, Plain Latents, Interpolate Latents, Image Gradient Step,
 Best Images, Stack Images, Compose Fuse, Basis Init, CMA-ES Refine, CLIP Score,
-Energy Discriminator, Energy Direction, Energy Masked, Load Image Set, KRR Flow Refine
+Energy Discriminator, Energy Direction, Energy Masked, Load Image Set, KRR Flow Refine,
+Variation Init
 """.replace("\n", " ")
 
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
@@ -146,7 +147,7 @@ def test_seeds_change_after_each_run_but_for_the_training():
         "EnergyDirection",
     )
     assert [control.pop(name) for name in once] == [False] * len(once)
-    again = ("PriorInit", "TranslatorInit", "BasisInit")
+    again = ("PriorInit", "TranslatorInit", "BasisInit", "VariationInit")
     again += ("LangevinRefine", "AdamRefine", "CMAESRefine", "ComposeFuse", "KRRFlowRefine")
     assert control == dict.fromkeys(again, True)
     assert not [
