@@ -76,7 +76,7 @@ def krr_avatars_workflows() -> list[Shipped]:
 TEXT: Mapping[str, object] = {
     "steps": 40,
     "step_size": 0.03,
-    "lambda_generated": 3.0,
+    "lambda_generated": 2.0,
     "eta": 16.0,
     "bandwidth": "number",
     "bandwidth_number": 0.2,

@@ -38,7 +38,7 @@ CANDIDATES, FEWER, PASTED, NEIGHBOURS = 400, 20, 32, 250
 many; parts of random avatars beside what is known; variations of a picture."""
 VARIATION, EDITED_VARIATION = 0.2, 0.6
 """How far the samples of a text are from the one that they vary, and edits from their picture."""
-TEXT = Run(FlowSettings(generated=3.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
+TEXT = Run(FlowSettings(generated=2.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
 INPAINTING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=60)
 EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.03, steps=30)
 PIXELS_KNOWN, PIXELS_KEPT, TOLD = 1000.0, 5.0, 2.5
