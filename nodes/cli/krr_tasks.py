@@ -96,9 +96,9 @@ def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float],
                 hits = [float(one[edit.attribute] == edit.value) for one in found]
                 changed.setdefault(kind, []).extend(hits)
                 changed.setdefault(f"{kind}_{edit.value}", []).extend(hits)
-                stays = [stays(study, before, one, edit) for one in found]
-                kept.setdefault(kind, []).extend(stays)
-                kept.setdefault(f"{kind}_{edit.value}", []).extend(stays)
+                same = [stays(study, before, one, edit) for one in found]
+                kept.setdefault(kind, []).extend(same)
+                kept.setdefault(f"{kind}_{edit.value}", []).extend(same)
                 apart.setdefault(kind, []).append(pairwise(study.seen(batch)))
             rows += [source.expand_as(images[FLOW]), images[ALONE], images[FLOW]]
         if rows:
