@@ -6,12 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...core.architectures import load_generator
-from ...core.auxiliaries import load_auxiliary
-from ...core.auxiliary import AttributeJudge
 from ...core.basis import Found, WeightStart, best_candidates, drawing, over_basis
 from ...core.chunks import Chunking
-from ...core.clip import Clip
 from ...core.conditions import Condition
 from ...core.energies.similarity import similarity
 from ...core.energy import Energy
@@ -25,8 +21,8 @@ from ...core.refine.rules import adam
 from ...core.refine.run import Snapshot
 from ...core.rng import SampleRng
 from ...core.spaces import Identity
-from ...core.zoo import catalogue
-from .steering import Progress, moved
+from .avatars_models import avatars_models
+from .steering import Progress
 
 __all__ = ["Basis", "FuseDreamStudy", "Watch"]
 
@@ -62,13 +58,7 @@ class FuseDreamStudy:
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
-        path = catalogue.embedded
-        clip = load_auxiliary(path("avatars CLIP (embedded)"))
-        judge = load_auxiliary(path("avatars judge (embedded)"))
-        assert isinstance(clip, Clip)
-        assert isinstance(judge, AttributeJudge)
-        self.clip, self.judge = moved(clip, device), moved(judge, device)
-        self.generator = moved(load_generator(path("avatars (embedded)")), device)
+        self.generator, self.clip, self.judge = avatars_models(device)
         self.chunking = Chunking.of("fast", self.generator.image_size)
         self.seed, self.device, self._say = seed, device, say
 

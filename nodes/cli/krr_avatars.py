@@ -11,10 +11,6 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from ...core.architectures import load_generator
-from ...core.auxiliaries import load_auxiliary
-from ...core.auxiliary import AttributeJudge
-from ...core.clip import Clip
 from ...core.energies.masked import masked
 from ...core.energies.perceptual import pixels
 from ...core.energies.similarity import similarity
@@ -26,8 +22,9 @@ from ...core.mixing import averaged
 from ...core.prompts import text_condition
 from ...core.zoo import catalogue
 from ...core.zoo.avatar_captions import Prompt
+from .avatars_models import avatars_models
 from .krr_runs import Run, Runner
-from .steering import Progress, moved
+from .steering import Progress
 
 __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
@@ -97,14 +94,8 @@ class AvatarsFlow:
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
-        path = catalogue.embedded
-        clip = load_auxiliary(path("avatars CLIP (embedded)"))
-        judge = load_auxiliary(path("avatars judge (embedded)"))
-        assert isinstance(clip, Clip)
-        assert isinstance(judge, AttributeJudge)
-        self.clip, self.judge = moved(clip, device), moved(judge, device)
+        generator, self.clip, self.judge = avatars_models(device)
         self.seed, self.device, self.say = seed, device, say
-        generator = load_generator(path("avatars (embedded)"))
         self.runner = Runner(generator, seed=seed, device=device, say=say)
         self.features = feature_map(self.clip)
         self.pictures, _ = catalogue.reference_images("avatars held out (embedded)")

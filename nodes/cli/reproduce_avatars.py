@@ -15,10 +15,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...core.architectures import load_generator
-from ...core.auxiliaries import load_auxiliary
-from ...core.auxiliary import AttributeJudge
-from ...core.clip import Clip
 from ...core.conditions import Condition
 from ...core.energies.similarity import similarity
 from ...core.energy import Energy
@@ -28,10 +24,10 @@ from ...core.ranking import ranked
 from ...core.refine.rules import adam, langevin
 from ...core.refine.run import Snapshot
 from ...core.training import Training
-from ...core.zoo import catalogue
 from ...core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
 from . import report
-from .steering import Progress, Steering, moved
+from .avatars_models import avatars_models
+from .steering import Progress, Steering
 
 __all__ = ["ROWS", "AvatarsStudy", "Row", "run", "table"]
 
@@ -93,15 +89,10 @@ class AvatarsStudy:
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
-        path = catalogue.embedded
-        clip = load_auxiliary(path("avatars CLIP (embedded)"))
-        judge = load_auxiliary(path("avatars judge (embedded)"))
-        assert isinstance(clip, Clip)
-        assert isinstance(judge, AttributeJudge)
-        self.clip, self.judge = moved(clip, device), moved(judge, device)
+        generator, self.clip, self.judge = avatars_models(device)
         self.device, self.say, self.seed = device, say, seed
         self.steering = Steering(
-            moved(load_generator(path("avatars (embedded)")), device),
+            generator,
             self.clip,
             pairs=PAIRS,
             training=TRAINING,
