@@ -18,6 +18,7 @@ from latentsteer.core.refine.kernel import by_term
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import descent
 from latentsteer.core.rng import SampleRng
+from latentsteer.core.spreading import spread
 
 COUNT = 10
 SETTINGS = {
@@ -296,3 +297,9 @@ def test_a_flow_of_no_term_is_refused(toys):
 def test_settings_outside_their_range_are_refused(values, told):
     with pytest.raises(InvalidInput, match=told):
         FlowSettings(**values)
+
+
+def test_several_runs_of_a_sample_are_not_taken_for_particles(toys):
+    flow, _ = flow_of(toys)
+    with pytest.raises(InvalidInput, match="several runs of a sample"):
+        spread(flow.energy, 3)
