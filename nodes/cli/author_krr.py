@@ -185,7 +185,8 @@ def _row(row: KrrRow) -> Shipped:
     latents = graph.flowed("", STEP_SIZE, STEPS, {**row.settings, **connected})
     graph.curves(latents)
     graph.shown(f"krr_digits_{row.name}", latents)
-    return _shipped(row.name, row.title, f"{row.says} Paper row {row.row}.", graph)
+    says = f"{row.says} Paper row {row.row}."
+    return _shipped(row.name, row.title, says, graph, shown=10, per_row=SAMPLES // 8)
 
 
 def _sweep(row: str, steps: int) -> Shipped:
@@ -207,10 +208,13 @@ def _sweep(row: str, steps: int) -> Shipped:
         f"Table 6, {steps} steps: step sizes 0.1, 0.2, 0.3, 0.5, 1 and 2 one below the other, "
         f"each with the judge's figures. Paper row {row}."
     )
-    return _shipped(f"steps_{steps}", f"{steps} steps of six sizes", says, graph)
+    title = f"{steps} steps of six sizes"
+    return _shipped(f"steps_{steps}", title, says, graph, shown=8, per_row=SAMPLES)
 
 
-def _shipped(name: str, title: str, says: str, graph: GraphBuilder) -> Shipped:
+def _shipped(
+    name: str, title: str, says: str, graph: GraphBuilder, *, shown: int, per_row: int
+) -> Shipped:
     title = f"KRR flow: digits, {title}"
     notes = f"# {title}\n\n{says}{ABOUT}"
-    return Shipped(f"krr_digits_{name}", title, notes, graph.api, 1, 8, COLUMNS)
+    return Shipped(f"krr_digits_{name}", title, notes, graph.api, 1, shown, per_row)
