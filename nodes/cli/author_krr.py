@@ -186,7 +186,7 @@ def _row(row: KrrRow) -> Shipped:
     graph.curves(latents)
     graph.shown(f"krr_digits_{row.name}", latents)
     says = f"{row.says} Paper row {row.row}."
-    return _shipped(row.name, row.title, says, graph, shown=10, per_row=SAMPLES // 8)
+    return _shipped(row.name, row.title, says, graph, shown=5, per_row=SAMPLES // 4)
 
 
 def _sweep(row: str, steps: int) -> Shipped:
@@ -209,7 +209,7 @@ def _sweep(row: str, steps: int) -> Shipped:
         f"each with the judge's figures. Paper row {row}."
     )
     title = f"{steps} steps of six sizes"
-    return _shipped(f"steps_{steps}", title, says, graph, shown=8, per_row=SAMPLES)
+    return _shipped(f"steps_{steps}", title, says, graph, shown=5, per_row=SAMPLES)
 
 
 def _shipped(
