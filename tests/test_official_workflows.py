@@ -211,7 +211,8 @@ def test_it_runs_on_tiny_models(name, base, tmp_path):
         few = FEW.get(raw["class_type"].removeprefix("LatentSteer_"), {})
         settings += [f"{node}.{key}={value}" for key, value in few.items()]
         if "prompts" in inputs:
-            settings.append(f"{node}.prompts=a red hat")
+            colour = "blue" if any(".prompts=" in one for one in settings) else "red"
+            settings.append(f"{node}.prompts=a {colour} hat")
     flags = [text for setting in settings for text in ("--set", setting)]
     folders = ["--base", str(base), "--out", str(tmp_path), "--device", "cpu"]
     assert main(["run", str(FOLDER / "api" / f"{name}.json"), *folders, *flags]) == 0

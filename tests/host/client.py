@@ -178,8 +178,9 @@ def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
     small: dict[str, object] = {"pairs": 500, "epochs": 2, "steps": 8, "preview_every": 2}
     small |= {f"samples_per_{what}": 1 for what in ("class", "prompt", "image")}
     graph = workflow(name)
-    if any(node["inputs"].get("candidates", 1) > 1 for node in graph.values()):
-        small["candidates"] = 2
+    for node in graph.values():
+        if node["inputs"].get("candidates", 1) > 1:
+            node["inputs"]["candidates"] = 2
     if any(node["class_type"].endswith("BasisInit") for node in graph.values()):
         small |= {"keep": 1, "views": 1, "places": "centre", "population": 4}
     return changed(graph, {**small, **values})
@@ -193,9 +194,14 @@ def changed(api: dict[str, Any], values: dict[str, object]) -> dict[str, Any]:
     return graph
 
 
+def nodes_of(api: dict[str, Any], kind: str) -> list[str]:
+    """The ids of the nodes of a type."""
+    return [n for n, node in api.items() if node["class_type"].endswith(kind)]
+
+
 def node_of(api: dict[str, Any], kind: str) -> str:
     """The id of the one node of a type."""
-    (found,) = [n for n, node in api.items() if node["class_type"].endswith(kind)]
+    (found,) = nodes_of(api, kind)
     return found
 
 
