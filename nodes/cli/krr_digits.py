@@ -77,7 +77,7 @@ ROWS: Mapping[str, Row] = {
     "kde_smooth": Row(width=NARROW, estimator="kde", mollifier=SMOOTH),
     "krr_smooth": Row(width=NARROW, mollifier=SMOOTH),
     "krr_image": Row(mollifier=Mollifier("image", sigma=0.1, samples=4, schedule="constant")),
-    "stein": Row(estimator="stein", ridge_generated=0.1),
+    "stein": Row(estimator="stein", ridge_generated=10.0),
     "only_real": Row(generated=0.0),
     "only_generated": Row(real=0.0),
     "only_condition": Row(generated=0.0, real=0.0, condition=1.0),
