@@ -12,8 +12,7 @@ from .chunks import Chunking
 from .conditions import Condition
 from .energy import Energy
 from .errors import InvalidInput
-from .generator import Gaussian, Generator
-from .latents import Latents
+from .generator import Generator
 from .parametrisation import MixtureOfBasis, WeightKind
 from .rng import SampleRng
 from .spaces import Identity, Map
@@ -24,8 +23,8 @@ __all__ = [
     "Report",
     "Start",
     "StartMode",
-    "around",
     "best_of",
+    "check_samples",
     "from_prior",
     "from_translator",
 ]
@@ -69,7 +68,7 @@ def best_of(
     Raises:
         InvalidInput: no sample, fewer than 1 candidate, or several and no energy to choose by.
     """
-    _check_samples(rng)
+    check_samples(rng)
     if candidates < 1:
         raise InvalidInput(f"Best of {candidates} candidates; at least 1 needed.")
     if candidates == 1:
@@ -117,60 +116,6 @@ def from_prior(
 
 
 @torch.no_grad()
-def around(
-    near: Latents,
-    generator: Generator,
-    rng: SampleRng,
-    *,
-    variation: float,
-    energy: Energy | None = None,
-    candidates: int = 1,
-    chunking: Chunking,
-    device: torch.device,
-    report: Report = lambda done: None,
-) -> Start:
-    """Samples about given ones, each the best of M: edits of an image begin here.
-
-    A normal prior's draws e make sqrt(1 - v^2) z0 + v e, distributed as the prior where z0 is;
-    those of other priors (classes, StyleGAN's W) make (1 - v) z0 + v e.
-
-    Args:
-        near: z0; what a basis stands for, if they are written in one.
-        generator: G.
-        rng: the samples, as many for each of the given ones, side by side.
-        variation: v in (0, 1]; with 1 nothing is left of z0.
-        energy: what the best of M is chosen by.
-        candidates: M.
-        chunking: how many candidates the networks see at a time.
-        device: where the networks are.
-        report: called after every candidate that is judged.
-
-    Raises:
-        GeneratorMismatch: latents of another generator.
-        InvalidInput: a variation outside its range, numbers of samples that do not go together,
-            or candidates without an energy.
-    """
-    near.check_generator(generator)
-    if not 0 < variation <= 1:
-        raise InvalidInput(f"A variation of {variation}; expected a number above 0, at most 1.")
-    _check_samples(rng)
-    if not len(near) or len(rng) % len(near):
-        raise InvalidInput(f"{len(rng)} samples about {len(near)}; expected as many for each.")
-    centre = near.plain().values.to(device).repeat_interleave(len(rng) // len(near), dim=0)
-    normal = isinstance(generator.prior, Gaussian)
-    kept = (1 - variation**2) ** 0.5 if normal else 1 - variation
-    pulled = energy.pullback(generator) if energy is not None else None
-
-    def draw(streams: SampleRng) -> Tensor:
-        drawn = generator.prior.sample(streams, centre)
-        return generator.source.clamp(kept * centre + variation * drawn)
-
-    return Start(
-        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
-    )
-
-
-@torch.no_grad()
 def from_translator(
     translator: Translator,
     generator: Generator,
@@ -204,7 +149,7 @@ def from_translator(
         ConditionMismatch: trained for another auxiliary, or the rows do not match the samples.
         InvalidInput: no sample, or candidates without meaning in this mode.
     """
-    _check_samples(rng)
+    check_samples(rng)
     translator.check(generator, condition)
     condition.check_batch(len(rng))
     if mode != "sample" and candidates != 1:
@@ -231,7 +176,12 @@ def from_translator(
     return Start(space.clamp(points), Identity(space))
 
 
-def _check_samples(rng: SampleRng) -> None:
+def check_samples(rng: SampleRng) -> None:
+    """Refuses to start none.
+
+    Raises:
+        InvalidInput: no sample.
+    """
     if len(rng) == 0:
         raise InvalidInput("No sample to start: ask for at least one.")
 

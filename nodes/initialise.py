@@ -1,14 +1,15 @@
-"""Where refinement starts: Prior Init and Translator Init."""
+"""Where refinement starts: Prior Init, Variation Init and Translator Init."""
 
 from ..core.chunks import Chunking, ChunkMode
 from ..core.conditions import Condition
 from ..core.energy import Energy
 from ..core.generator import Generator
-from ..core.initialise import Start, StartMode, around, from_prior, from_translator
+from ..core.initialise import Start, StartMode, from_prior, from_translator
 from ..core.latents import Latents
 from ..core.parametrisation import WeightKind
 from ..core.rng import SampleRng
 from ..core.translator import Translator
+from ..core.variation import around
 from .host import autograd, host, io, running
 from .sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
 from .widgets import advanced, candidates, chunk, seed
@@ -130,7 +131,22 @@ class VariationInit(io.ComfyNode):
                     step=0.01,
                     tooltip="How far from the latents (0.01 to 1); with 1 none of them is left.",
                 ),
+                io.Float.Input(
+                    "spread",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="By what share of the variation candidates may be nearer (0 to 1): "
+                    "each has its own, between the variation less this share and the whole.",
+                ),
                 candidates(),
+                LATENTS.Input(
+                    "towards",
+                    optional=True,
+                    tooltip="Latents to mix in, such as the prior's best for a text: every second "
+                    "candidate or so goes towards one of them, not towards a draw of the prior.",
+                ),
                 _energy(),
                 chunk(),
             ],
@@ -153,8 +169,10 @@ class VariationInit(io.ComfyNode):
         seed: int,
         samples_per_latent: int,
         variation: float,
+        spread: float,
         candidates: int,
         chunk: ChunkMode,
+        towards: Latents | None = None,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
         """The best of the candidates."""
@@ -167,6 +185,8 @@ class VariationInit(io.ComfyNode):
                 generator,
                 SampleRng.of(seed, count, "variation"),
                 variation=variation,
+                spread=spread,
+                towards=towards,
                 energy=energy,
                 candidates=candidates,
                 chunking=Chunking.of(chunk, generator.image_size),

@@ -84,7 +84,7 @@ ROWS = (
         "stein",
         "Stein's identity for the samples' density",
         "Table 2, *Ours + Stein*: the first term estimated by Stein's identity.",
-        {"estimator": "stein", "eta": 10.0},
+        {"estimator": "stein", "eta": 20.0},
     ),
     KrrRow(
         "k10",

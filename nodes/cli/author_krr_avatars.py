@@ -12,8 +12,9 @@ JUDGE = "avatars judge (embedded)"
 REFERENCE = "avatars held out (embedded)"
 SIDE = 64
 PROMPT = "a yellow turban, sticking the tongue out, dark skin, purple background"
-SAMPLES, COMPLETIONS, CANDIDATES, PASTED, NEIGHBOURS = 16, 4, 400, 32, 250
-KNOWN, KEPT, TOLD = 1000.0, 5.0, 2.5
+SAMPLES, COMPLETIONS, CANDIDATES, PASTED, NEIGHBOURS = 16, 4, 400, 32, 600
+PARTNERS, OF_EACH = 64, 40
+KNOWN, KEPT, TOLD = 1000.0, 20.0, 2.5
 """Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in one to two minutes on a laptop's "
@@ -195,10 +196,11 @@ def _editing() -> Shipped:
     says = (
         "What a picture means to the CLIP and a text, **averaged**, are what **Energy CLIP** "
         "asks for, and **Energy Perceptual** stays near the picture's pixels. The picture becomes "
-        "latents (**Image to Latents**); of many variations (**Variation Init**) the best four "
-        "begin, and the samples' density keeps the edits apart. Above without that density. "
-        "Paper row k28, figures 3 and 8; for the paper's own StyleCLIP direction take **Energy "
-        "Direction** in Energy CLIP's place, as *krr_faces_editing* does."
+        "latents (**Image to Latents**); of many variations (**Variation Init**), half of them "
+        "towards what **Prior Init** finds for the text alone, the best four begin, and the "
+        "samples' density keeps the edits apart. Above without that density. Paper row k28, "
+        "figures 3 and 8; for the paper's own StyleCLIP direction take **Energy Direction** in "
+        "Energy CLIP's place, as *krr_faces_editing* does."
     )
     graph = _Avatars()
     source = graph.add("ReferenceImages", "Source", reference=REFERENCE, first=40, count=1)
@@ -220,12 +222,26 @@ def _editing() -> Shipped:
         scale="logit scale",
         energy=kept,
     )
+    told = graph.add(
+        "EnergyCLIP", "Energy of the text", auxiliary=graph.clip, condition=wanted, views=0
+    )
+    partners = graph.add(
+        "PriorInit",
+        "The text's own",
+        generator=graph.generator,
+        samples=PARTNERS,
+        candidates=OF_EACH,
+        energy=told,
+    )
     start = graph.add(
         "VariationInit",
         generator=graph.generator,
         near=latents,
         samples_per_latent=COMPLETIONS,
+        variation=0.7,
+        spread=0.5,
         candidates=NEIGHBOURS,
+        towards=partners,
         energy=energy,
     )
     alone, flowed = graph.both(start, energy, EDITING)

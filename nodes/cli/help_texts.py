@@ -137,9 +137,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "VariationInit": (
         "Draws of the prior, mixed with what is given: small variations keep most of an image. "
         "Many candidates with an energy find those in which a text has come true, where a "
-        "gradient alone stays near the place that it begins in.",
+        "gradient alone stays near the place that it begins in. What is rare among them comes by "
+        "`towards`: half of the candidates then mix in latents in which it is there already.",
         "Image to Latents into `near`, an Energy CLIP of an Average Conditions (the image, and "
-        "the text twice) into `energy`, `candidates` = 250; then KRR Flow Refine.",
+        "the text twice) into `energy`, a Prior Init with an Energy CLIP of the text alone into "
+        "`towards`, `candidates` = 600; then KRR Flow Refine.",
     ),
     "ImageToLatents": (
         "Starts from the generator's encoder where it has one, else from the most alike of random "

@@ -30,15 +30,18 @@ __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
 SAMPLES, COMPLETIONS, EDITED = 16, 4, 4
 """Samples of a prompt, completions of a picture, edits of one."""
-CANDIDATES, FEWER, PASTED, NEIGHBOURS = 400, 20, 32, 250
+CANDIDATES, FEWER, PASTED, NEIGHBOURS = 400, 20, 32, 600
 """Draws of which the likeliest is a start: of the prior, where there is one and where there are
 many; parts of random avatars beside what is known; variations of a picture."""
-VARIATION, EDITED_VARIATION = 0.2, 0.6
-"""How far the samples of a text are from the one that they vary, and edits from their picture."""
+VARIATION, EDITED_VARIATION, SPREAD = 0.2, 0.7, 0.5
+"""How far the samples of a text are from the one that they vary, and edits from their picture at
+most; by what share nearer those may be."""
+PARTNERS, OF_EACH = 64, 40
+"""Samples of the prior that an edit's candidates go towards, each the text's best of so many."""
 TEXT = Run(FlowSettings(generated=2.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
 INPAINTING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=60)
 EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.03, steps=30)
-PIXELS_KNOWN, PIXELS_KEPT, TOLD = 1000.0, 5.0, 2.5
+PIXELS_KNOWN, PIXELS_KEPT, TOLD = 1000.0, 20.0, 2.5
 """Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
 
 
@@ -99,6 +102,7 @@ class AvatarsFlow:
         self.runner = Runner(generator, seed=seed, device=device, say=say)
         self.features = feature_map(self.clip)
         self.pictures, _ = catalogue.reference_images("avatars held out (embedded)")
+        self._partners: dict[str, Latents] = {}
 
     def by_text(self, prompt: Prompt, *, apart: bool = False) -> dict[str, Latents]:
         """Samples of one prompt: the starts, with the condition alone, and with the density.
@@ -127,13 +131,19 @@ class AvatarsFlow:
         return self._both(start, INPAINTING, energy)
 
     def edited(self, source: Tensor, edit: Edit) -> dict[str, Latents]:
-        """Edits of one picture, from the best of its variations."""
+        """Edits of one picture, from the best of its variations, half of them towards the text."""
         meant = self.clip.image_condition(source.to(self.device))
         text = text_condition(self.clip, edit.wanted).condition
         both = averaged(meant, text, second_weight=TOLD)
         energy = similarity(self.clip, both, scaled=True) + PIXELS_KEPT * pixels(source)
         start = self.runner.varied(
-            self.encoded(source), EDITED, EDITED_VARIATION, energy=energy, candidates=NEIGHBOURS
+            self.encoded(source),
+            EDITED,
+            EDITED_VARIATION,
+            spread=SPREAD,
+            towards=self._best_for(edit.wanted),
+            energy=energy,
+            candidates=NEIGHBOURS,
         )
         return self._both(start, EDITING, energy)
 
@@ -154,6 +164,18 @@ class AvatarsFlow:
         wanted = [prompt.constraints] * len(images)
         hits = self.judge.satisfied(images.to(self.device), wanted)
         return fmean(hit for one in hits for hit in one.values())
+
+    def _best_for(self, text: str) -> Latents:
+        """What of the prior is likeliest to follow a text alone."""
+        if text not in self._partners:
+            condition = text_condition(self.clip, text).condition
+            self._partners[text] = self.runner.prior(
+                PARTNERS,
+                "partners",
+                energy=similarity(self.clip, condition),
+                candidates=OF_EACH,
+            )
+        return self._partners[text]
 
     def _both(self, start: Latents, run: Run, energy: Energy) -> dict[str, Latents]:
         found = {"start": start}

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...core.chunks import Chunking
 from ...core.energy import Energy
 from ...core.generator import Generator
-from ...core.initialise import around, from_prior
+from ...core.initialise import from_prior
 from ...core.krr.features import FeatureMap
 from ...core.krr.flow import krr_flow
 from ...core.krr.settings import FlowSettings
@@ -21,6 +21,7 @@ from ...core.refine.rules import descent
 from ...core.refine.run import Snapshot
 from ...core.rng import SampleRng
 from ...core.spaces import Identity
+from ...core.variation import around
 from .steering import Progress, moved
 
 __all__ = ["Flowing", "Run", "Runner"]
@@ -91,7 +92,15 @@ class Runner:
         return self.latents(start.values)
 
     def varied(
-        self, centre: Latents, each: int, variation: float, *, energy: Energy, candidates: int = 1
+        self,
+        centre: Latents,
+        each: int,
+        variation: float,
+        *,
+        spread: float = 0.0,
+        towards: Latents | None = None,
+        energy: Energy,
+        candidates: int = 1,
     ) -> Latents:
         """Samples about given ones, each the best of several by an energy."""
         start = around(
@@ -99,6 +108,8 @@ class Runner:
             self.generator,
             SampleRng.of(self.seed, len(centre) * each, "variation"),
             variation=variation,
+            spread=spread,
+            towards=towards,
             energy=energy,
             candidates=candidates,
             chunking=self.chunking,

@@ -19,7 +19,7 @@ from ...core.zoo.avatar_captions import PROMPTS, Prompt, captions
 from ..images import grid
 from . import report
 from .krr_avatars import COMPLETIONS, SAMPLES, AvatarsFlow
-from .krr_digits import MARKS, ROWS, STEP_SIZES, DigitsFlow, plain
+from .krr_digits import MARKS, ROWS, STEIN_RIDGES, STEP_SIZES, DigitsFlow, plain
 from .krr_tasks import completions, diversity, edits
 from .steering import Progress
 
@@ -36,7 +36,8 @@ class Budget:
         rows: of the digits' tables.
         sizes: of Table 6.
         prompts: texts, of 16 avatars each.
-        pictures: numbers of the pictures that are completed and edited.
+        completed: numbers of the pictures that are completed.
+        edited: of those that are edited.
     """
 
     seeds: tuple[int, ...]
@@ -44,12 +45,13 @@ class Budget:
     rows: tuple[str, ...]
     sizes: tuple[float, ...]
     prompts: int
-    pictures: tuple[int, ...]
+    completed: tuple[int, ...]
+    edited: tuple[int, ...]
 
 
 BUDGETS: Mapping[str, Budget] = {
-    "ci": Budget((0,), 60, ("flow",), (0.3,), 2, (20,)),
-    "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22)),
+    "ci": Budget((0,), 60, ("flow",), (0.3,), 2, (20,), (20,)),
+    "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22), (*range(20, 26),)),
 }
 SHOWN = 64
 """Digits in a picture."""
@@ -98,8 +100,8 @@ def _measured(
     for figures, pictures, columns in (
         (*diversity(study, asked), SAMPLES),
         (*diversity(study, asked[: budget.prompts // 2], apart=True), SAMPLES),
-        (*completions(study, budget.pictures), COMPLETIONS),
-        (*edits(study, budget.pictures), COMPLETIONS),
+        (*completions(study, budget.completed), COMPLETIONS),
+        (*edits(study, budget.edited), COMPLETIONS),
     ):
         flat |= figures
         if out is not None:
@@ -114,7 +116,7 @@ def _digits(study: DigitsFlow, budget: Budget, out: Path | None) -> dict[str, fl
         if out is not None:
             grid(images[:SHOWN], 16).save(out / f"digits_{name}.png")
     flat["digits_lowered"] = 1 - flat["digits_flow_fd"] / flat["digits_prior_fd"]
-    swept = study.sweep(ROWS["flow"], budget.sizes)
+    swept = study.sweep(ROWS["flow"], budget.sizes) | study.steins()
     return flat | {f"digits_{key}": value for key, value in swept.items()}
 
 
@@ -146,11 +148,16 @@ def _tables(flat: Mapping[str, float], budget: Budget) -> str:
 def _digits_table(flat: Mapping[str, float], budget: Budget) -> str:
     names = ("prior", "real", *budget.rows)
     width = max(map(len, names)) + 2
-    lines = [" " * width + f"{'Frechet':>18}{'score':>18}"]
+    lines = [" " * width + f"{'Frechet':>18}{'score':>18}{'logit':>18}"]
     for name in names:
-        cells = [_cell(flat, f"digits_{name}_{key}") for key in ("fd", "score")]
+        cells = [_cell(flat, f"digits_{name}_{key}") for key in ("fd", "score", "logit")]
         lines.append(f"{name:<{width}}" + "".join(cells))
     lines.append(f"Frechet distance lowered by {flat['digits_lowered']:.0%}")
+    lengths = [
+        f"{_cell(flat, f'digits_stein_length_{plain(ridge)}').strip()} at eta {ridge:g}"
+        for ridge in STEIN_RIDGES
+    ]
+    lines.append(f"Stein's scores of the starts, in lengths of ours: {', '.join(lengths)}")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.chunks import Chunking
 from latentsteer.core.energy import Energy, Term
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
-from latentsteer.core.initialise import around, best_of, from_prior, from_translator
+from latentsteer.core.initialise import best_of, from_prior, from_translator
 from latentsteer.core.parametrisation import MixtureOfBasis
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
@@ -68,55 +68,6 @@ def test_a_start_from_the_prior_is_the_prior_within_the_bounds(toys):
     assert torch.equal(start.values, expected)
     assert start.chart == Identity(generator.source)
     assert float(start.values.abs().max()) == 1
-
-
-def varied(toys, near, generator=None, **changes):
-    generator = generator or toys.generator()
-    settings = {"variation": 0.6, "chunking": CHUNKS, "device": toys.cpu}
-    return around(near, generator, **{"rng": SampleRng.of(0, 6), **settings, **changes})
-
-
-def test_variations_lie_about_their_latents_and_keep_the_priors_law(toys):
-    generator = toys.generator()
-    near = toys.latents(generator, torch.randn(2, 12, generator=torch.Generator().manual_seed(3)))
-    drawn = generator.prior.sample(SampleRng.of(0, 6), LIKE)
-    found = varied(toys, near, generator).values
-    assert torch.allclose(found, 0.8 * near.values.repeat_interleave(3, dim=0) + 0.6 * drawn)
-    assert torch.equal(varied(toys, near, generator, variation=1).values, drawn)
-    # Of latents that follow the prior so do the variations, within four standard errors.
-    rng = SampleRng.of(1, 20000)
-    many = toys.latents(generator, generator.prior.sample(rng, LIKE))
-    values = varied(toys, many, generator, rng=SampleRng.of(2, 20000)).values
-    assert values.mean(dim=0).abs().max() < 4 / 20000**0.5
-    assert (values.var(dim=0) - 1).abs().max() < 4 * (2 / 20000) ** 0.5
-
-
-def test_the_best_of_many_variations_is_lower_and_alone_what_it_is_among_others(toys):
-    generator = toys.generator()
-    near = toys.latents(generator, torch.randn(2, 12, generator=torch.Generator().manual_seed(3)))
-    energy = toys.energy_of(lambda v: v[:, 0], generator.source)
-    one = varied(toys, near, generator).values
-    best = varied(toys, near, generator, energy=energy, candidates=8).values
-    assert bool((best[:, 0] <= one[:, 0]).all())
-    assert bool((best[:, 0] < one[:, 0]).any())
-    alone = varied(toys, near.picked((0,)), generator, rng=SampleRng.of(0, 3)).values
-    assert torch.equal(alone, one[:3])
-
-
-def test_variations_without_sense_are_refused(toys):
-    generator = toys.generator()
-    near = toys.latents(generator, torch.randn(2, 12, generator=torch.Generator().manual_seed(3)))
-    for variation in (0.0, 1.1, float("nan")):
-        with pytest.raises(InvalidInput, match="above 0, at most 1"):
-            varied(toys, near, generator, variation=variation)
-    with pytest.raises(InvalidInput, match="5 samples about 2"):
-        varied(toys, near, generator, rng=SampleRng.of(0, 5))
-    with pytest.raises(InvalidInput, match="needs an energy"):
-        varied(toys, near, generator, candidates=2)
-    other = toys.generator()
-    object.__setattr__(other, "id", "another-id")
-    with pytest.raises(GeneratorMismatch):
-        varied(toys, near, other)
 
 
 def translated(toys, **changes):

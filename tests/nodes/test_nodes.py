@@ -471,12 +471,19 @@ def test_variations_begin_near_and_the_best_of_many_lowers_the_energy(graph, run
     common = {"generator": made.generator, "near": first, "samples_per_latent": 3}
     near, far = (graph.add("VariationInit", **common, variation=v) for v in (0.1, 1.0))
     best = graph.add("VariationInit", **common, variation=1.0, candidates=20, energy=made.energy)
+    partner = graph.add("PriorInit", generator=made.generator, samples=1, seed=7)
+    drawn = graph.add(
+        "VariationInit", **{**common, "samples_per_latent": 20}, variation=1.0, towards=partner
+    )
+    graph.add("Decode", generator=made.generator, latents=drawn)
     refined = [graph.refined(made, start, "AdamRefine", steps=1) for start in (far, best)]
     ran = run(graph)
     centre = ran[first].values.repeat_interleave(3, dim=0)
     away = [(ran[one].values - centre).norm(dim=1) for one in (near, far)]
     assert bool((away[0] < away[1]).all())
     assert ran[near].samples == tuple(range(6))
+    reached = (ran[drawn].values == ran[partner].values).all(dim=1)
+    assert 0 < int(reached.sum()) < 40
     begun = [ran.trace(one).energies[0] for one in refined]
     assert bool((begun[1] <= begun[0]).all())
     assert float(begun[1].mean()) < 0.5 * float(begun[0].mean())
