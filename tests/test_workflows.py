@@ -267,7 +267,7 @@ def test_the_flows_differ_as_the_paper_says():
         "kde": {"estimator": "kde", "mollifier": "none"},
         "krr": {"mollifier": "none"},
         "kde_smooth": {"estimator": "kde"},
-        "stein": {"estimator": "stein", "eta": 10.0},
+        "stein": {"estimator": "stein", "eta": 20.0},
         "only_real": {"lambda_generated": 0.0, "energy": None},
         "only_generated": {"real": None, "energy": None},
         "only_condition": {"lambda_generated": 0.0, "real": None, "lambda_condition": 1.0},

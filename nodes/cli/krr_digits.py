@@ -205,7 +205,9 @@ class DigitsFlow:
             ridges: eta of Stein's.
         """
         with torch.no_grad():
-            images = self.runner.images(self.start.picked(tuple(range(PARTICLES))))
+            images = self.runner.images(
+                self.start.picked(tuple(range(min(PARTICLES, len(self.start)))))
+            )
             seen = self.features["classifier"].of(images.to(self.runner.device))
         width = WIDE * self.medians["classifier"]
         bank = bank_of(seen, seen[:, None], width=width, ridge=RIDGE)
