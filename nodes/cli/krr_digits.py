@@ -29,12 +29,13 @@ from ..kinds import as_classifier
 from .krr_runs import Flowing, Run, Runner
 from .steering import Progress, moved
 
-__all__ = ["MARKS", "ROWS", "STEP_SIZES", "DigitsFlow", "Row", "plain"]
+__all__ = ["MARKS", "ROWS", "STEIN_RIDGES", "STEP_SIZES", "DigitsFlow", "Row", "plain"]
 
 PARTICLES = 250
 """Of one flow; the thousand samples are several."""
 RIDGE = 100.0
 STEIN_RIDGES = (1.0, 10.0, 20.0, 100.0)
+"""At which the length of Stein's scores is told."""
 NARROW, WIDE = 0.1, 0.3
 """Bandwidths, as shares of the median squared distance of real digits: one that is too small, as
 the paper's 1 may be, and the best of those tried."""
@@ -205,9 +206,8 @@ class DigitsFlow:
             ridges: eta of Stein's.
         """
         with torch.no_grad():
-            images = self.runner.images(
-                self.start.picked(tuple(range(min(PARTICLES, len(self.start)))))
-            )
+            first = tuple(range(min(PARTICLES, len(self.start))))
+            images = self.runner.images(self.start.picked(first))
             seen = self.features["classifier"].of(images.to(self.runner.device))
         width = WIDE * self.medians["classifier"]
         bank = bank_of(seen, seen[:, None], width=width, ridge=RIDGE)
