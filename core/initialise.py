@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .chunks import Chunking
 from .conditions import Condition
+from .elite import Elite, check_search, elite_size, generation_size
 from .energy import Energy
 from .errors import InvalidInput
 from .generator import Generator
@@ -54,8 +55,13 @@ def best_of(
     rng: SampleRng,
     chunking: Chunking,
     report: Report = lambda done: None,
+    generations: int = 0,
+    within: Callable[[Tensor], Tensor] = lambda points: points,
 ) -> Float[Tensor, "batch dim"]:
     """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
+
+    Generations go on from there by the cross-entropy method, see `core.elite`: the best of the
+    candidates say where the next are drawn, and so on. The paper has none.
 
     Args:
         draw: the candidates; by the prior or by a translator.
@@ -64,33 +70,40 @@ def best_of(
         rng: the samples.
         chunking: how many candidates the networks see at a time.
         report: called after every candidate that is judged.
+        generations: after the candidates, each a quarter of their number.
+        within: brings the generations' points back to where latents may be.
 
     Raises:
-        InvalidInput: no sample, fewer than 1 candidate, or several and no energy to choose by.
+        InvalidInput: no sample, fewer than 1 candidate, several and no energy to choose by, or too
+            few for generations.
     """
     check_samples(rng)
-    if candidates < 1:
-        raise InvalidInput(f"Best of {candidates} candidates; at least 1 needed.")
+    check_search(candidates, generations)
     if candidates == 1:
         return draw(rng)
     if energy is None:
         raise InvalidInput(f"Best of {candidates} candidates needs an energy to choose by.")
     energy.check_batch(len(rng))
     allowed = energy.chunking(chunking)
+    size = elite_size(candidates) if generations else 1
+    done = 0
 
-    def judged() -> tuple[Tensor, Tensor]:
-        drawn = draw(rng)
+    def joined(elite: Elite | None, drawn: Tensor) -> Elite:
+        nonlocal done
         (values,) = allowed.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
-        return drawn, values.nan_to_num(nan=torch.inf)
+        done += 1
+        report(done)
+        one = Elite.of(drawn, values)
+        return one if elite is None else elite.joined(one, size)
 
-    best, lowest = judged()
-    report(1)
-    for number in range(2, candidates + 1):
-        drawn, values = judged()
-        report(number)
-        best = torch.where((values < lowest)[:, None], drawn, best)
-        lowest = torch.minimum(values, lowest)
-    return best
+    elite = joined(None, draw(rng))
+    for _ in range(candidates - 1):
+        elite = joined(elite, draw(rng))
+    for _ in range(generations):
+        parents = elite
+        for _ in range(generation_size(candidates)):
+            elite = joined(elite, within(parents.draw(rng)))
+    return elite.best
 
 
 def from_prior(
@@ -99,20 +112,21 @@ def from_prior(
     *,
     energy: Energy | None = None,
     candidates: int = 1,
+    generations: int = 0,
     chunking: Chunking,
     device: torch.device,
     report: Report = lambda done: None,
 ) -> Start:
-    """Samples of p(z), each the best of M: the papers' "no translator"."""
+    """Samples of p(z), each the best of M: the papers' "no translator". See `best_of`."""
     like = torch.empty(0, device=device)
     pulled = energy.pullback(generator) if energy is not None else None
 
     def draw(streams: SampleRng) -> Tensor:
         return generator.source.clamp(generator.prior.sample(streams, like))
 
-    return Start(
-        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
-    )
+    space = generator.source
+    best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+    return Start(best, Identity(space))
 
 
 @torch.no_grad()
@@ -125,6 +139,7 @@ def from_translator(
     mode: StartMode = "sample",
     energy: Energy | None = None,
     candidates: int = 1,
+    generations: int = 0,
     weights: WeightKind = "linear",
     chunking: Chunking,
     report: Report = lambda done: None,
@@ -140,6 +155,7 @@ def from_translator(
             component's mean) or `basis` (the mixture's weights and means themselves, eq. 5).
         energy: what the best of M is chosen by.
         candidates: M, for `sample` alone.
+        generations: that go on from the candidates, see `best_of`; for `sample` alone.
         weights: how `basis` reads its weights.
         chunking: rows at a time.
         report: called after every candidate that is judged.
@@ -154,6 +170,8 @@ def from_translator(
     condition.check_batch(len(rng))
     if mode != "sample" and candidates != 1:
         raise InvalidInput(f"Best of {candidates} candidates: mode {mode!r} has only one.")
+    if mode != "sample" and generations:
+        raise InvalidInput(f"{generations} generations: mode {mode!r} has no candidates.")
     space = generator.source
     like = translator.log_std
     c = condition.at(rng.rows, like)
@@ -171,7 +189,8 @@ def from_translator(
 
             return space.clamp(chunking.apply_random(rows, c, streams)[0])
 
-        return Start(best_of(draw, pulled, candidates, rng, chunking, report), Identity(space))
+        best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+        return Start(best, Identity(space))
     points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c)
     return Start(space.clamp(points), Identity(space))
 

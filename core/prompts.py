@@ -1,6 +1,7 @@
 """Prompts as people write them: a line per row, parts with weights, and what is not wanted.
 
-The line "a red hat | a smile:0.5" is one row that asks for both, the smile counting half.
+The line "a red hat | a smile:0.5" is one row that asks for both, the smile counting half. What
+stands between commas are clauses: "a red hat, a smile" has two, which may count beside the whole.
 """
 
 import math
@@ -15,11 +16,13 @@ from .conditions import Condition
 from .errors import InvalidInput
 from .mixing import mixed
 
-__all__ = ["Prompt", "TextCondition", "parse_line", "parse_lines", "text_condition"]
+__all__ = ["Prompt", "TextCondition", "clauses", "parse_line", "parse_lines", "text_condition"]
 
 WEIGHT = re.compile(r"(?P<text>.*?)\s*(?<!\d):\s*(?P<weight>[\w.,%+-]*)")
 """A text and what follows its last colon; between two digits a colon is part of the text."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+COMMA = re.compile(r"[;,](?!\d)")
+"""What parts clauses; not that of 1,000."""
 ALMOST = re.compile(r"[+-]?([\d.,]*\d[\d.,]*%?|nan|inf|infinity)", re.IGNORECASE)
 """What was meant as a weight and is none."""
 
@@ -73,29 +76,46 @@ def parse_lines(text: str) -> tuple[tuple[Prompt, ...], ...]:
     return tuple(parse_line(line) for line in text.splitlines() if line.strip())
 
 
+def clauses(text: str) -> tuple[str, ...]:
+    """What stands between a text's commas; none where there is but one."""
+    found = tuple(part.strip() for part in COMMA.split(text) if part.strip())
+    return found if len(found) > 1 else ()
+
+
 def text_condition(
-    clip: Clip, prompts: str, *, negative: str = "", samples_per_prompt: int = 1
+    clip: Clip,
+    prompts: str,
+    *,
+    negative: str = "",
+    samples_per_prompt: int = 1,
+    clause_weight: float = 0.0,
 ) -> TextCondition:
     """Rows that a CLIP's text encoder makes of prompts, c = f_txt(y) of TR0N section 5.2.
 
-    Several parts and what is not wanted make one direction, see `core.mixing.mixed`.
+    Several parts and what is not wanted make one direction, see `core.mixing.mixed`. So do a text
+    and its clauses, where those count: a CLIP that hardly notices whose colour is whose in a long
+    text does so in a short one. The papers have the whole text alone.
 
     Args:
         clip: with a text encoder.
         prompts: a line per row.
         negative: in the same form; every part of every line is subtracted from every row.
         samples_per_prompt: times that each row is repeated, at least 1.
+        clause_weight: how much each clause of a wanted text counts beside it, 0 or more; times the
+            text's own weight.
 
     Raises:
         InvalidInput: no prompt, a part without text, a bad weight, weights that cancel, or a text
-            that the encoder can make nothing of.
+            or clause that the encoder can make nothing of.
         ConditionMismatch: the CLIP has no text encoder.
     """
     lines = parse_lines(prompts)
     if not lines:
         raise InvalidInput("No prompt. Write what the image should show, a line per row.")
+    if not 0 <= clause_weight < math.inf:
+        raise InvalidInput(f"A clause weight of {clause_weight}; expected 0 or more.")
     unwanted = [Prompt(part.text, -part.weight) for line in parse_lines(negative) for part in line]
-    parts = [[*line, *unwanted] for line in lines]
+    parts = [[*line, *_clauses_of(line, clause_weight), *unwanted] for line in lines]
     said = list(dict.fromkeys(part.text for line in parts for part in line))
     texts = clip.texts(said)
     embeddings = dict(zip(said, texts.embeddings.detach().float().cpu(), strict=True))
@@ -126,6 +146,12 @@ def _prompt(part: str, line: str) -> Prompt:
             "every '|' and before every weight."
         )
     return Prompt(text, weight)
+
+
+def _clauses_of(line: Sequence[Prompt], weight: float) -> list[Prompt]:
+    if weight == 0:
+        return []
+    return [Prompt(clause, weight * p.weight) for p in line for clause in clauses(p.text)]
 
 
 def _label(line: Sequence[Prompt]) -> str:

@@ -11,7 +11,7 @@ from .host import autograd, host, io, ordinary, ui
 from .images import from_host
 from .kinds import as_clip
 from .sockets import AUXILIARY, CONDITION
-from .widgets import chunk
+from .widgets import advanced, chunk
 
 __all__ = ["NODES"]
 
@@ -65,6 +65,19 @@ class TextCondition(io.ComfyNode):
                     "every row. May be empty.",
                 ),
                 _each("prompt"),
+                advanced(
+                    io.Float.Input(
+                        "clause_weight",
+                        default=0.0,
+                        min=0.0,
+                        max=100.0,
+                        step=0.05,
+                        optional=True,
+                        tooltip="How much each clause of a prompt, which is what stands between "
+                        "commas, counts beside the whole (0 to 100). 0 is the papers'. A CLIP "
+                        "that mixes up colours in a long prompt may tell them apart with 1.",
+                    )
+                ),
             ],
             outputs=[_output()],
         )
@@ -73,13 +86,22 @@ class TextCondition(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, auxiliary: Auxiliary, prompts: str, negative: str, samples_per_prompt: int
+        cls,
+        auxiliary: Auxiliary,
+        prompts: str,
+        negative: str,
+        samples_per_prompt: int,
+        clause_weight: float = 0.0,
     ) -> io.NodeOutput:
         """Embeds the prompts and mixes each row's."""
         clip = as_clip(auxiliary)
         with autograd(), host().on_device(clip.modules):
             made = text_condition(
-                clip, prompts, negative=negative, samples_per_prompt=samples_per_prompt
+                clip,
+                prompts,
+                negative=negative,
+                samples_per_prompt=samples_per_prompt,
+                clause_weight=clause_weight,
             )
         for note in made.notes:
             logger.warning("Text Condition: %s", note)

@@ -2,6 +2,7 @@
 
 from ..core.chunks import Chunking, ChunkMode
 from ..core.conditions import Condition
+from ..core.elite import judged_in_all
 from ..core.energy import Energy
 from ..core.generator import Generator
 from ..core.initialise import Start, StartMode, from_prior, from_translator
@@ -12,7 +13,7 @@ from ..core.translator import Translator
 from ..core.variation import around
 from .host import autograd, host, io, running
 from .sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
-from .widgets import advanced, candidates, chunk, seed
+from .widgets import advanced, candidates, chunk, generations, seed
 
 __all__ = ["NODES"]
 
@@ -62,6 +63,7 @@ class PriorInit(io.ComfyNode):
                 ),
                 _energy(),
                 chunk(),
+                generations(),
             ],
             outputs=[
                 LATENTS.Output(
@@ -82,17 +84,20 @@ class PriorInit(io.ComfyNode):
         chunk: ChunkMode,
         condition: Condition | None = None,
         energy: Energy | None = None,
+        generations: int = 0,
     ) -> io.NodeOutput:
         """The best of the candidates."""
         count = len(condition) if condition is not None and len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, *modules))
-        with autograd(), devices, running(candidates, "Prior Init") as bar:
+        judged = judged_in_all(candidates, generations)
+        with autograd(), devices, running(judged, "Prior Init") as bar:
             start = from_prior(
                 generator,
                 SampleRng.of(seed, count, "prior"),
                 energy=energy,
                 candidates=candidates,
+                generations=generations,
                 chunking=Chunking.of(chunk, generator.image_size),
                 device=host().device(),
                 report=bar.update,
@@ -235,6 +240,7 @@ class TranslatorInit(io.ComfyNode):
                 ),
                 _energy(),
                 chunk(),
+                generations(),
             ],
             outputs=[
                 LATENTS.Output(
@@ -258,12 +264,14 @@ class TranslatorInit(io.ComfyNode):
         weights: WeightKind,
         chunk: ChunkMode,
         energy: Energy | None = None,
+        generations: int = 0,
     ) -> io.NodeOutput:
         """The start that the mode names."""
         count = len(condition) if len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, translator, *modules))
-        with autograd(), devices, running(candidates, "Translator Init") as bar:
+        judged = judged_in_all(candidates, generations)
+        with autograd(), devices, running(judged, "Translator Init") as bar:
             start = from_translator(
                 translator,
                 generator,
@@ -272,6 +280,7 @@ class TranslatorInit(io.ComfyNode):
                 mode=mode,
                 energy=energy,
                 candidates=candidates,
+                generations=generations,
                 weights=weights,
                 chunking=Chunking.of(chunk, generator.image_size),
                 report=bar.update,

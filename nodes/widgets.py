@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from .host import io
 
-__all__ = ["advanced", "candidates", "chunk", "schedule", "seed", "steps"]
+__all__ = ["advanced", "candidates", "chunk", "generations", "schedule", "seed", "steps"]
 
 Widget = TypeVar("Widget", bound=io.Input)
 
@@ -54,6 +54,22 @@ def candidates() -> io.Int.Input:
         max=10000,
         tooltip="Candidates per sample, M in the paper (1 to 10000). The one of lowest energy is "
         "kept, so above 1 an energy is needed. More raise the probability and cost diversity.",
+    )
+
+
+def generations() -> io.Int.Input:
+    """Of the search that goes on from the candidates."""
+    return advanced(
+        io.Int.Input(
+            "generations",
+            default=0,
+            min=0,
+            max=1000,
+            optional=True,
+            tooltip="Generations that follow the candidates (0 to 1000), each a quarter of their "
+            "number, drawn where the best so far are: the cross-entropy method. They find what is "
+            "rare among candidates. From 16 candidates on; 0 is the paper's.",
+        )
     )
 
 

@@ -128,7 +128,7 @@ def schemas():
 def test_both_folders_hold_the_same_workflows_and_the_rows_of_the_paper():
     names = {path.stem for path in FOLDER.glob("*.json")}
     assert names == {path.stem for path in (FOLDER / "api").glob("*.json")} == set(SHIPPED)
-    assert names >= ROWS | FUSEDREAM
+    assert names >= ROWS | FUSEDREAM | {"tr0n_avatars_search"}
     assert [name for name in names if not re.fullmatch("[a-z0-9_]+", name)] == []
 
 
@@ -199,6 +199,9 @@ def test_avatars_follow_texts_and_images():
     assert "InterpolateConditions" in kinds("tr0n_avatars_interpolation")
     assert "StackLatents" in kinds("tr0n_avatars_evolution")
     assert "BestLatents" in kinds("tr0n_avatars_best_of_seeds")
+    searched = [n["inputs"] for n in SHIPPED["tr0n_avatars_search"].api.values()]
+    assert [n["generations"] > 0 for n in searched if "generations" in n] == [True]
+    assert [n["clause_weight"] > 0 for n in searched if "clause_weight" in n] == [True]
 
 
 def test_fusedreams_avatars_do_what_their_rows_say():
@@ -300,6 +303,8 @@ def cheaper(api, name):
     for node_id, raw in api.items():
         kind = raw["class_type"].removeprefix("LatentSteer_")
         few = FEW.get(kind, {}) if name in FUSEDREAM else {}
+        if raw["inputs"].get("generations"):
+            few = few | {"candidates": 16, "generations": 1}
         for key, value in {**cheap, **few}.items():
             if key in few or raw["inputs"].get(key, 0) > value:
                 yield f"{node_id}.{key}={value}"

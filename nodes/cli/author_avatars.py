@@ -17,6 +17,7 @@ NOISE = 0.5
 EVOLUTION = (0, 10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16
+SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
     "processor, most of them the translator's training. The words that the small CLIP knows are "
@@ -34,7 +35,9 @@ class Avatars(GraphBuilder):
         self.generator = self.add("LoadGenerator", file=GENERATOR)
         self.clip = self.add("LoadAuxModel", "Load CLIP", file=CLIP)
 
-    def text(self, prompts: str, per_prompt: int = 1, title: str = "") -> Link:
+    def text(
+        self, prompts: str, per_prompt: int = 1, title: str = "", clause_weight: float = 0.0
+    ) -> Link:
         """A condition."""
         return self.add(
             "TextCondition",
@@ -42,6 +45,7 @@ class Avatars(GraphBuilder):
             auxiliary=self.clip,
             prompts=prompts,
             samples_per_prompt=per_prompt,
+            clause_weight=clause_weight,
         )
 
     def energy(self, condition: Link) -> Link:
@@ -114,6 +118,7 @@ def avatars_workflows() -> list[Shipped]:
         _interpolation(),
         _evolution(),
         _best_of_seeds(),
+        _searched(),
         _image_to_latents(),
     ]
 
@@ -226,6 +231,27 @@ def _best_of_seeds() -> Shipped:
     images = graph.decoded(name, latents, 4)
     graph.judged(images, JUDGE, condition=condition)
     return _shipped(name, title, says, graph.api, columns=1, shown=2, per_row=2)
+
+
+def _searched() -> Shipped:
+    name, title = "tr0n_avatars_search", "TR0N: avatars by text, with a search"
+    says = (
+        "For prompts that ask for something rare. **Translator Init** goes on from its candidates "
+        "for a few *generations*, drawn where the best so far are, and in **Text Condition** each "
+        "clause counts beside the whole prompt (*clause_weight*): a yellow turban before a "
+        "purple background stays yellow. The search takes a minute more."
+    )
+    graph = Avatars()
+    prompts = PROMPTS[7] + "\n" + PROMPTS[2]
+    condition = graph.text(prompts, PER_PROMPT, clause_weight=CLAUSE_WEIGHT)
+    energy = graph.energy(condition)
+    search = {"candidates": SEARCHED, "generations": GENERATIONS, "chunk": "fast"}
+    start = graph.started(condition, energy, **search)
+    latents = graph.refined(start, energy)
+    graph.curves(latents)
+    images = graph.decoded(name, latents, PER_PROMPT)
+    graph.judged(images, JUDGE, condition=condition)
+    return _shipped(name, title, says, graph.api, columns=1, shown=4, per_row=PER_PROMPT)
 
 
 def _image_to_latents() -> Shipped:

@@ -3,6 +3,7 @@
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,16 +13,18 @@ from ...core.zoo.avatar_captions import PROMPTS, Prompt
 from ...core.zoo.avatar_words import stated_in
 from ..images import grid
 from . import report
-from .reproduce_avatars import CANDIDATES, ROWS, AvatarsStudy, Row, table
+from .avatars_study import CANDIDATES, GENERATIONS, ROWS, AvatarsStudy, Row
+from .reproduce_avatars import table
 
 __all__ = ["avatars"]
 
 PER_PROMPT = 4
+SPARE = 2
 SHOWN: Mapping[str, Row] = {
     **{name: ROWS[name] for name in ("prior", "translator_only", "no_translator", "full")},
-    "best_of_4": Row("mixture", CANDIDATES, seeds=4),
+    "searched": replace(ROWS["searched"], spare=SPARE),
 }
-"""The paper's rows, and TR0N with four seeds for every sample, as users choose among seeds."""
+"""The paper's rows, and TR0N with a search for its start, the best four of six."""
 
 
 def avatars(out: Path, device: torch.device) -> None:
@@ -48,8 +51,9 @@ def avatars(out: Path, device: torch.device) -> None:
     print(
         "\nsatisfied: of all that the prompts state, what a judge sees that took no part in the "
         "steering.\nsimilarity: cosine of the CLIP that steered. All but the prior: the best of "
-        f"{CANDIDATES} starts. The last row is TR0N too: of four runs of every sample, the one "
-        "of lowest energy."
+        f"{CANDIDATES} starts. The last row is TR0N too: {GENERATIONS} generations go on from "
+        "those, the prompts' clauses count beside the whole, and of "
+        f"{PER_PROMPT + SPARE} samples of a prompt those {PER_PROMPT} of lowest energy are kept."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'avatars.json'}")
     print(f"Picture, a row per prompt: {picture}")

@@ -55,7 +55,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "their directions in the CLIP's space, each at its weight. A weight is a number after the "
         "last colon; a colon in other places, as in 10:30, is text (write `16:9 :2` to weigh it). "
         "What stands in `negative` is subtracted from every row. Words that the text encoder does "
-        "not know, or has no room for, are told on the node and in the log.",
+        "not know, or has no room for, are told on the node and in the log. With `clause_weight` "
+        "what stands between commas counts beside the whole prompt, times the prompt's weight: "
+        "`a red hat, a smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`.",
         "`prompts` = `a red hat | a smile:0.5`, `negative` = `glasses:0.3`, `samples_per_prompt` "
         "= 4: four samples with a red hat and half a smile, away from glasses.",
     ),
@@ -131,7 +133,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "PriorInit": (
         "Latents as the generator was trained on. As a start for refinement it is TR0N's ablation "
         "without translator; alone, with Decode, it shows what the generator makes unsteered. "
-        "Without a condition `samples` says how many.",
+        "Without a condition `samples` says how many. With `generations` the best tenth of the "
+        "candidates says where the next are drawn, and so on.",
         "`candidates` = 5 with an energy: of five draws per sample the best is taken.",
     ),
     "VariationInit": (
@@ -154,7 +157,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "TranslatorInit": (
         "Starts that already resemble what is wanted, so that refinement needs few steps. With "
-        "`mode` = sample and `candidates` above 1, connect the energy that chooses.",
+        "`mode` = sample and `candidates` above 1, connect the energy that chooses. A prompt of "
+        "many statements is rare among candidates: `generations` go on from the best tenth, drawn "
+        "from the normal law of their means and deviations (the cross-entropy method).",
         "`mode` = sample, `candidates` = 5, then 25 steps of Langevin Refine: the paper's best "
         "row for classes.",
     ),

@@ -84,10 +84,13 @@ class Steering:
         energy: Energy | None = None,
         candidates: int = 1,
         mode: StartMode = "sample",
+        generations: int = 0,
     ) -> Latents:
         """A latent per row of the condition, from the prior or from a translator of this kind."""
         rng = SampleRng.of(self.seed, len(condition), kind)
-        return self._latents(self._start(kind, condition, rng, energy, candidates, mode))
+        return self._latents(
+            self._start(kind, condition, rng, energy, candidates, mode, generations)
+        )
 
     def refined(
         self,
@@ -145,6 +148,7 @@ class Steering:
         energy: Energy | None,
         candidates: int,
         mode: StartMode,
+        generations: int,
     ) -> Start:
         if kind == "prior":
             return from_prior(
@@ -152,6 +156,7 @@ class Steering:
                 rng,
                 energy=energy,
                 candidates=candidates,
+                generations=generations,
                 chunking=self.chunking,
                 device=self.device,
             )
@@ -163,6 +168,7 @@ class Steering:
             mode=mode,
             energy=energy,
             candidates=candidates,
+            generations=generations,
             chunking=self.chunking,
         )
 

@@ -127,6 +127,20 @@ def test_the_best_of_a_translators_samples_has_the_lowest_energy_through_the_gen
     assert many.mean() < one.mean()
 
 
+def test_generations_lower_the_energy_of_a_translators_samples(toys):
+    bright = Energy.of(Term("dark", IMAGES, lambda x, rng: -x.mean(dim=(1, 2, 3))))
+    generator = toys.generator()
+    before, after = (
+        bright.pullback(generator)(
+            translated(toys, energy=bright, candidates=16, generations=g).values,
+            SampleRng.of(0, 5),
+        )
+        for g in (0, 3)
+    )
+    assert bool((after <= before + 1e-6).all())
+    assert after.mean() < before.mean()
+
+
 @pytest.mark.parametrize("candidates", [1, 2])
 def test_no_sample_at_all_is_refused(candidates, toys):
     nobody = SampleRng.of(0, 0)
@@ -142,6 +156,8 @@ def test_starts_without_sense_are_refused(toys):
     generator, classifier = toys.generator(), toys.classifier()
     with pytest.raises(InvalidInput, match="mode 'mean' has only one"):
         translated(toys, mode="mean", candidates=2)
+    with pytest.raises(InvalidInput, match="3 generations: mode 'basis' has no candidates"):
+        translated(toys, mode="basis", generations=3)
     with pytest.raises(InvalidInput, match="needs an energy"):
         translated(toys, candidates=2)
     with pytest.raises(ConditionMismatch, match="2 rows and the batch 5"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
-from latentsteer.core.prompts import parse_line, parse_lines, text_condition
+from latentsteer.core.prompts import clauses, parse_line, parse_lines, text_condition
 
 
 def unit(v):
@@ -122,3 +122,42 @@ def test_what_the_encoder_notes_is_passed_on():
 def test_a_clip_without_text_encoder_is_refused():
     with pytest.raises(ConditionMismatch, match="'toy-clip' has no text encoder"):
         text_condition(replace(toy_clip(), encode_texts=None), "red")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a red hat, a smile", ("a red hat", "a smile")),
+        ("red;blue , dark,", ("red", "blue", "dark")),
+        ("a red hat", ()),
+        ("a red hat,", ()),
+        ("1,000 birds", ()),
+        ("1,000 birds, a tree", ("1,000 birds", "a tree")),
+    ],
+)
+def test_clauses_stand_between_commas(text, expected):
+    assert clauses(text) == expected
+
+
+def test_clauses_count_beside_the_whole_at_the_parts_weight():
+    clip = toy_clip()
+    found = text_condition(clip, "red, blue:2 | dark", negative="green, red", clause_weight=0.5)
+    written = text_condition(clip, "red, blue:2 | red:1 | blue:1 | dark", negative="green, red")
+    torch.testing.assert_close(found.condition.embedding, written.condition.embedding)
+    assert found.condition.labels == ("red, blue:2 | dark",)
+
+
+def test_clauses_do_not_count_unless_asked_for():
+    clip = toy_clip()
+    whole = text_condition(clip, "red, blue").condition.embedding
+    assert torch.equal(
+        text_condition(clip, "red, blue", clause_weight=0).condition.embedding, whole
+    )
+    with_clauses = text_condition(clip, "red, blue", clause_weight=1).condition.embedding
+    assert not torch.allclose(with_clauses, whole)
+
+
+@pytest.mark.parametrize("weight", [-0.5, float("nan"), float("inf")])
+def test_a_clause_weight_out_of_range_is_refused(weight):
+    with pytest.raises(InvalidInput, match="clause weight"):
+        text_condition(toy_clip(), "red, blue", clause_weight=weight)

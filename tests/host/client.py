@@ -181,6 +181,8 @@ def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
     for node in graph.values():
         if node["inputs"].get("candidates", 1) > 1:
             node["inputs"]["candidates"] = 2
+        if node["inputs"].get("generations"):
+            node["inputs"] |= {"candidates": 16, "generations": 1}
     if any(node["class_type"].endswith("BasisInit") for node in graph.values()):
         small |= {"keep": 1, "views": 1, "places": "centre", "population": 4}
     return changed(graph, {**small, **values})

@@ -226,6 +226,14 @@ def test_zero_samples_are_refused_before_anything_runs(kind, name, low, refusal,
     assert f"input '{name}': got 0, expected a whole number from {low}" in said
 
 
+def test_generations_from_too_few_candidates(fault, graph):
+    made = graph.steered()
+    graph.from_prior(made, energy=made.energy, candidates=15, generations=2)
+    said = fault(graph, InvalidInput)
+    assert "2 generations that begin from 15 candidates; at least 16 are needed" in said
+    assert "Take more candidates, or 0 generations" in said
+
+
 def test_zero_samples_from_a_saved_file(run, fault, graph, new_graph, out):
     """No node makes an empty batch, but a file may hold one."""
     from latentsteer.core.latents import save_latents

@@ -96,6 +96,28 @@ def test_prompts_become_rows_and_notes_are_shown_and_logged(graph, run, caplog):
     assert [r.message for r in caplog.records] == ["Text Condition: Not known: unicorn."]
 
 
+def test_clauses_count_beside_the_whole_prompt(graph, run):
+    made = text(graph, "red, bright\nblue", clause_weight=0.5)
+    written = "red, bright | red:0.5 | bright:0.5\nblue"
+    parts = graph.add("TextCondition", auxiliary=made.clip, prompts=written)
+    ran = run(graph)
+    torch.testing.assert_close(ran[made.condition].embedding, ran[parts].embedding)
+    assert ran[made.condition].labels == ("red, bright", "blue")
+
+
+def test_a_search_lowers_the_energy_of_a_start(graph, run):
+    made = by_clip(graph, views=0)
+    starts = [
+        graph.from_prior(made, energy=made.energy, candidates=16, generations=number)
+        for number in (0, 4)
+    ]
+    ran = run(graph)
+    energy = ran[made.energy].pullback(ran[made.generator])
+    before, after = (energy(ran[start].values, SampleRng.of(0, 2)) for start in starts)
+    assert bool((after <= before + 1e-6).all())
+    assert after.mean() < before.mean()
+
+
 @pytest.mark.parametrize("views", [0, 3, -1])
 def test_a_texts_energy_is_lowered(views, graph, run):
     made = by_clip(graph, views=views)
