@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
@@ -102,11 +103,11 @@ def text_condition(
         negative: in the same form; every part of every line is subtracted from every row.
         samples_per_prompt: times that each row is repeated, at least 1.
         clause_weight: how much each clause of a wanted text counts beside it, 0 or more; times the
-            text's own weight.
+            text's own weight. A clause that the encoder can make nothing of does not count.
 
     Raises:
         InvalidInput: no prompt, a part without text, a bad weight, weights that cancel, or a text
-            or clause that the encoder can make nothing of.
+            that the encoder can make nothing of.
         ConditionMismatch: the CLIP has no text encoder.
     """
     lines = parse_lines(prompts)
@@ -115,7 +116,13 @@ def text_condition(
     if not 0 <= clause_weight < math.inf:
         raise InvalidInput(f"A clause weight of {clause_weight}; expected 0 or more.")
     unwanted = [Prompt(part.text, -part.weight) for line in parse_lines(negative) for part in line]
-    parts = [[*line, *_clauses_of(line, clause_weight), *unwanted] for line in lines]
+    telling = _telling(clip, [part for line in lines for part in line]) if clause_weight else set()
+
+    def counted(part: Prompt) -> list[Prompt]:
+        weight = clause_weight * part.weight
+        return [Prompt(clause, weight) for clause in clauses(part.text) if clause in telling]
+
+    parts = [[*line, *chain.from_iterable(map(counted, line)), *unwanted] for line in lines]
     said = list(dict.fromkeys(part.text for line in parts for part in line))
     texts = clip.texts(said)
     embeddings = dict(zip(said, texts.embeddings.detach().float().cpu(), strict=True))
@@ -148,10 +155,17 @@ def _prompt(part: str, line: str) -> Prompt:
     return Prompt(text, weight)
 
 
-def _clauses_of(line: Sequence[Prompt], weight: float) -> list[Prompt]:
-    if weight == 0:
-        return []
-    return [Prompt(clause, weight * p.weight) for p in line for clause in clauses(p.text)]
+def _telling(clip: Clip, parts: Sequence[Prompt]) -> set[str]:
+    """The clauses that say something to the encoder; "a person" says nothing to a small one."""
+
+    def tells(clause: str) -> bool:
+        try:
+            clip.texts([clause])
+        except InvalidInput:
+            return False
+        return True
+
+    return {clause for clause in {c for p in parts for c in clauses(p.text)} if tells(clause)}
 
 
 def _label(line: Sequence[Prompt]) -> str:

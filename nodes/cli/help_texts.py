@@ -57,7 +57,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "What stands in `negative` is subtracted from every row. Words that the text encoder does "
         "not know, or has no room for, are told on the node and in the log. With `clause_weight` "
         "what stands between commas counts beside the whole prompt, times the prompt's weight: "
-        "`a red hat, a smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`.",
+        "`a red hat, a smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`. "
+        "A clause without a known word does not count.",
         "`prompts` = `a red hat | a smile:0.5`, `negative` = `glasses:0.3`, `samples_per_prompt` "
         "= 4: four samples with a red hat and half a smile, away from glasses.",
     ),

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.prompts import clauses, parse_line, parse_lines, text_condition
+from latentsteer.core.zoo import catalogue
 
 
 def unit(v):
@@ -155,6 +157,16 @@ def test_clauses_do_not_count_unless_asked_for():
     )
     with_clauses = text_condition(clip, "red, blue", clause_weight=1).condition.embedding
     assert not torch.allclose(with_clauses, whole)
+
+
+def test_a_clause_that_says_nothing_does_not_count():
+    clip = load_auxiliary(catalogue.embedded("avatars CLIP (embedded)"))
+    for empty in ("a person", "unicorn"):
+        found = text_condition(clip, f"{empty}, red hat, smiling", clause_weight=0.5)
+        written = text_condition(clip, f"{empty}, red hat, smiling | red hat:0.5 | smiling:0.5")
+        torch.testing.assert_close(found.condition.embedding, written.condition.embedding)
+    with pytest.raises(InvalidInput, match="No word of 'a person, unicorn' is known"):
+        text_condition(clip, "a person, unicorn", clause_weight=0.5)
 
 
 @pytest.mark.parametrize("weight", [-0.5, float("nan"), float("inf")])
