@@ -20,12 +20,15 @@ from .files import replacing
 from .foreign_files import damage, open_foreign
 from .inert_records import Refused
 from .model_folders import read_folder
-from .tensor_views import refuse_unfinite
+from .tensor_views import unfinite
 from .torch_zip import is_script
+from .weights import Weights, joined
 
-__all__ = ["SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
+__all__ = ["LEFT_OUT_KEY", "SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
 
 METADATA_KEY = "latentsteer"
+LEFT_OUT_KEY = "left_out"
+"""In the configuration of a copy: why tensors and values of its source are not in it, by name."""
 SUM_KEY = "crc32"
 """In the configuration: of names, dtypes, shapes, numbers and all else that is configured.
 
@@ -39,7 +42,8 @@ class Checkpoint:
 
     Attributes:
         path: where it was read from.
-        tensors: name to tensor, on the CPU, in the dtype of the file.
+        tensors: name to tensor, on the CPU, in the dtype of the file. Those that cannot be used,
+            being not finite or made from what is not known, are refused once they are taken.
         config: a JSON object. Of our own files what rebuilds the model. Of others `modules`
             (class, attributes and constructor arguments of pickled modules, by their paths),
             `values` (all else that is no tensor, nested as in the file) and, of a folder,
@@ -63,8 +67,8 @@ def read(path: str | Path) -> Checkpoint:
     What the file is, its contents say: its suffix must only be one of a model.
 
     Raises:
-        CheckpointError: there is no such file, it is empty, damaged, or no kind of model file; its
-            weights are not finite; or it asks for more than weights, such as code to be run.
+        CheckpointError: there is no such file, it is empty, damaged, or no kind of model file; or
+            it asks for what only attacks need, such as code to be run.
     """
     path = Path(path)
     if path.is_dir():
@@ -88,22 +92,26 @@ def _safetensors(path: Path) -> Checkpoint:
                 f"({path.stat().st_size} bytes) is not a readable safetensors file: {error}. "
                 "It may be truncated: fetch or save it again"
             ) from error
-        for name, tensor in tensors.items():
-            refuse_unfinite(name, tensor)
         config = _config(path, metadata)
         if (told := config.pop(SUM_KEY, None)) not in (None, _sum(tensors, config)):
             raise Refused(
                 f"was changed since it was written: its check sum is not {told!r:.20}. Fetch or "
                 "save it again"
             )
+        left_out, unknown = (dict[str, str](told) for told in config.pop(LEFT_OUT_KEY, ({}, {})))
+        left_out |= {n: why for n, tensor in tensors.items() if (why := unfinite(n, tensor))}
+        whole = {name: tensor for name, tensor in tensors.items() if name not in left_out}
+        if not whole and left_out:
+            raise Refused(next(iter(left_out.values())))
     source = config.get("source")
     script = isinstance(source, dict) and source.get("script") is True
-    return Checkpoint(path, tensors, fingerprint(path), config, script)
+    weights = Weights(path, whole, left_out, unknown)
+    return Checkpoint(path, weights, fingerprint(path), config, script)
 
 
 def _folder(path: Path) -> Checkpoint:
     config, files = read_folder(path)
-    tensors = {name: tensor for file in files for name, tensor in read(file).tensors.items()}
+    tensors = joined(path, [read(file).tensors for file in files])
     digests = [fingerprint(file) for file in files]
     digest = hashlib.sha256("".join([*digests, json.dumps(config, sort_keys=True)]).encode())
     return Checkpoint(path, tensors, digest.hexdigest(), {"folder": config})

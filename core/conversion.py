@@ -3,16 +3,16 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import safetensors
 
-from .checkpoints import Checkpoint, fingerprint, read, write
+from .checkpoints import LEFT_OUT_KEY, Checkpoint, fingerprint, read, write
 from .errors import CheckpointError, InvalidInput
 from .file_kinds import Kind, kind_of
+from .weights import Weights
 
 __all__ = ["SUFFIX", "cache_folder", "cached", "convert"]
 
@@ -99,9 +99,14 @@ def _write(checkpoint: Checkpoint, target: Path) -> None:
     source: dict[str, Any] = {"sha256": checkpoint.sha256, "name": checkpoint.path.name}
     if checkpoint.script:
         source["script"] = True
-    config: Mapping[str, Any] = {"source": source} | dict(checkpoint.config)
+    config: dict[str, Any] = {"source": source} | dict(checkpoint.config)
+    tensors = checkpoint.tensors
+    if isinstance(tensors, Weights):
+        if tensors.left_out or tensors.unknown:
+            config[LEFT_OUT_KEY] = [dict(tensors.left_out), dict(tensors.unknown)]
+        tensors = tensors.whole
     try:
-        write(target, checkpoint.tensors, config)
+        write(target, tensors, config)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{checkpoint.path.name} holds what safetensors cannot: {error!r:.200}."

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .checkpoints import Checkpoint
 from .errors import CheckpointError, InvalidInput
+from .weights import below, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
@@ -75,7 +76,7 @@ def detect(
     known = "; ".join(f"{a.id} (needs {a.needs})" for a in architectures)
     raise CheckpointError(
         f"No known architecture recognises {checkpoint.path.name}: {len(checkpoint.tensors)} "
-        f"tensors, the first {keys or 'none'}. Known: {known}."
+        f"tensors, the first {keys or 'none'}. Known: {known}.{why_left_out(checkpoint.tensors)}"
     )
 
 
@@ -96,7 +97,7 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
         # Sizes are read off tensors that may be missing or of another rank.
         raise CheckpointError(
             f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "
-            f"{error!r}."
+            f"{error!r}.{why_left_out(checkpoint.tensors)}"
         ) from error
 
 
@@ -122,15 +123,15 @@ def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> 
         CheckpointError: tensors are missing, left over, of another shape, or not finite.
     """
     own = {
-        name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in below(checkpoint.tensors, prefix).items()
     }
     try:
         network.load_state_dict(own)
     except RuntimeError as error:
         raise CheckpointError(
             f"{checkpoint.path.name} does not fit its network: {error}"
+            f"{why_left_out(checkpoint.tensors)}"
         ) from error
     for name, tensor in own.items():
         if not bool(tensor.isfinite().all()):

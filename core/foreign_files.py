@@ -12,12 +12,13 @@ from torch import Tensor
 from . import numpy_files
 from .errors import CheckpointError
 from .file_kinds import Kind, kind_of
-from .inert_records import Refused
+from .inert_records import LeftOut, Refused
 from .pickle_files import PickleFile
 from .pickled_modules import Tree
 from .tensor_views import Tensors
 from .torch_legacy import LegacyArchive
 from .torch_zip import ZipArchive
+from .weights import Weights
 from .zip_checks import refuse_unlisted
 
 __all__ = ["Contents", "damage", "open_foreign", "read_tensors"]
@@ -35,14 +36,14 @@ class Contents(NamedTuple):
         config: its `modules` and `values`, as JSON.
     """
 
-    tensors: dict[str, Tensor]
+    tensors: Weights
     config: dict[str, Any]
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors alone; otherwise as `open_foreign`."""
+    """The tensors alone, all of which must be of use; otherwise as `open_foreign`."""
     path = Path(path)
-    return open_foreign(path, kind_of(path)).tensors
+    return dict(open_foreign(path, kind_of(path)).tensors)
 
 
 def open_foreign(path: Path, kind: Kind) -> Contents:
@@ -58,15 +59,15 @@ def open_foreign(path: Path, kind: Kind) -> Contents:
         size = path.stat().st_size
         with path.open("rb") as file:
             if kind is Kind.LEGACY:
-                return _contents(LegacyArchive(file, size), size)
+                return _contents(path, LegacyArchive(file, size), size)
             if kind is Kind.PICKLE:
-                return _contents(PickleFile(file, size), size)
+                return _contents(path, PickleFile(file, size), size)
             with zipfile.ZipFile(file) as archive:
                 refuse_unlisted(file, archive, size)
                 names = archive.namelist()
                 if names and all(name.endswith(numpy_files.SUFFIX) for name in names):
-                    return _arrays(archive, size)
-                return _contents(ZipArchive(archive, size), size)
+                    return _arrays(path, archive, size)
+                return _contents(path, ZipArchive(archive, size), size)
 
 
 @contextlib.contextmanager
@@ -94,18 +95,32 @@ def damage(path: Path) -> Generator[None, None, None]:
         ) from error
 
 
-def _contents(archive: Archive, size: int) -> Contents:
+def _contents(path: Path, archive: Archive, size: int) -> Contents:
     tree = Tree(Tensors(size, archive.fetch, sealed=archive.sealed))
     config = tree.config(archive.content)
-    if not tree.tensors and not config:
+    weights = Weights(path, tree.tensors, tree.left_out, tree.unknown)
+    if not weights.whole and (why := [*weights.left_out.values(), *archive.unknown]):
+        raise Refused(why[0])
+    if not weights and (why := list(weights.unknown.values())):
+        raise Refused(why[0])
+    if not weights and not config:
         raise Refused("holds neither tensors nor values; weights are expected")
-    if not tree.tensors and not isinstance(archive.content, dict | list | tuple):
+    if not weights and not isinstance(archive.content, dict | list | tuple):
         raise Refused(f"holds a {type(archive.content).__name__}; weights are expected")
-    return Contents(tree.tensors, config)
+    return Contents(weights, config)
 
 
-def _arrays(archive: zipfile.ZipFile, size: int) -> Contents:
+def _arrays(path: Path, archive: zipfile.ZipFile, size: int) -> Contents:
     make = Tensors(numpy_files.MOST_TIMES * size, lambda _: b"", sealed=True)
-    arrays = numpy_files.read_arrays(archive, size)
-    made = {name: make.of(name, array) for name, array in arrays.items()}
-    return Contents({name: tensor for name, tensor in made.items() if tensor is not None}, {})
+    found: dict[str, Tensor] = {}
+    left_out: dict[str, str] = {}
+    for name, array in numpy_files.read_arrays(archive, size).items():
+        try:
+            tensor = make.of(name, array)
+        except LeftOut as refusal:
+            left_out[name] = str(refusal)
+        else:
+            found |= {} if tensor is None else {name: tensor}
+    if not found and left_out:
+        raise Refused(next(iter(left_out.values())))
+    return Contents(Weights(path, found, left_out), {})

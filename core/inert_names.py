@@ -1,16 +1,25 @@
-"""The names that pickles may use, and what is done in place of each."""
+"""The names that pickles may use, and what is done in place of each; all others are inert."""
 
 import hashlib
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from .hostile_names import as_python_3, refuse_hostile
 from .inert_records import Array, Dtype, Name, Record, Refused, View
 
-__all__ = ["PERSISTENT", "STORAGES", "Builder", "builder_of", "key", "known", "makes"]
+__all__ = [
+    "PERSISTENT",
+    "STORAGES",
+    "Builder",
+    "builder_of",
+    "is_expected",
+    "key",
+    "known",
+    "makes",
+]
 
 Builder = Callable[..., object]
 
@@ -34,8 +43,8 @@ DTYPES = {
     for name in dir(torch)
     if isinstance(dtype := getattr(torch, name), torch.dtype) and not dtype.is_complex
 }
-STANDARD = frozenset(sys.stdlib_module_names) | {"__builtin__", "copy_reg", "commands", "org"}
-"""Modules whose names a file may not even hold, but for those below: attacks start there."""
+STANDARD = frozenset(sys.stdlib_module_names) | {"__builtin__", "copy_reg", "org"}
+"""Modules whose names stay inert, but for those below."""
 BUILTINS = ("builtins", "__builtin__")
 PLAIN_TYPES = frozenset(
     Name(module, name)
@@ -47,75 +56,79 @@ CONTAINERS = frozenset({Name("argparse", "Namespace")})
 PERSISTENT = "_reconstruct_persistent_obj"
 PERSISTED = {"type", "version", "module_src", "class_name", "state"}
 """What NVIDIA's persistence writes of an object."""
-IDENTIFIER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+LONGEST_NAME = 1000
 LARGEST_KEY = 2**32
 LONGEST_KEY = 1000
 
 
 def key(value: object) -> object:
-    """What a dict of a file may have as a key: text, small numbers; others as their text."""
+    """What a dict of a file has as a key: text and small numbers as they are, others as text."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int) and abs(value) < LARGEST_KEY:
-        return value
-    if isinstance(value, str) and len(value) <= LONGEST_KEY:
-        return value
+    if isinstance(value, int):
+        return value if abs(value) < LARGEST_KEY else f"{value:x}"[:LONGEST_KEY]
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_KEY else f"{value[:LONGEST_KEY]}..."
     if isinstance(value, float | Name):
         return str(value)
-    # A key of nested tuples could take for ever to hash.
-    if (
-        type(value) is tuple
-        and 0 < len(value) < 9
-        and all(isinstance(v, int | str) for v in value)
-    ):
-        return key(",".join(map(str, value)))
-    raise Refused(f"has a {type(value).__name__} as a key")
+    # A key of nested tuples could take for ever to write.
+    if type(value) is tuple and 0 < len(value) < 9:
+        return ",".join(_brief(part) for part in value)
+    return _brief(value)
+
+
+def _brief(value: object) -> str:
+    """A short text of a value."""
+    if isinstance(value, str | int | float | Name):
+        return str(key(value))
+    if isinstance(value, bytes):
+        return repr(value[:LONGEST_KEY])
+    if isinstance(value, Record):
+        told = [str(part) for part in value.arguments[:4] if isinstance(part, str | int)]
+        return f"{value.kind}({','.join(told)})"[:LONGEST_KEY]
+    return f"a {type(value).__name__}"
 
 
 def known(name: Name) -> Name:
-    """The name, where a file of weights may hold it.
+    """The name, which stays inert.
 
     Raises:
-        Refused: of Python's own modules and no plain data, or no name at all.
+        Hostile: no weights need it, and attacks do.
+        Refused: no name at all.
     """
-    if not IDENTIFIER.fullmatch(name.module) or not IDENTIFIER.fullmatch(name.name):
-        raise Refused(f"asks for `{str(name)!r:.80}`, which is no name")
-    inside = name.module.split(".")[0]
-    if inside in STANDARD and name not in FROM_STANDARD:
-        raise Refused(
-            f"asks for `{name}`, which no weights need; nothing of it was run. Known are "
-            "tensors, arrays, modules and plain values: save `model.state_dict()`, or ask who "
-            "made the file"
-        )
+    for part in name:
+        if len(part) > LONGEST_NAME or not all(map(_is_word, part.split("."))):
+            raise Refused(f"asks for `{str(name)!r:.80}`, which is no name; it is damaged")
+    refuse_hostile(name)
     return name
 
 
-def builder_of(name: Name) -> Builder:
-    """What is called in place of a name.
+def _is_word(part: str) -> bool:
+    """Whether it can stand between the dots of a name; that of torch.package has brackets."""
+    return part.isidentifier() or (part[:1] + part[-1:] == "<>" and part[1:-1].isidentifier())
 
-    Raises:
-        Refused: the name is not to be called.
-    """
-    found = BUILDERS.get(name)
-    if found is None and name.name == PERSISTENT and name.module.split(".")[-1] == "persistence":
-        found = _persistent
-    if found is None:
-        raise Refused(f"calls `{name}`, which is not to be called; nothing of it was run")
-    return found
+
+def is_expected(name: Name) -> bool:
+    """Whether files of weights have such names; of Python's own modules few are."""
+    return name.module.split(".")[0] not in STANDARD or not FROM_STANDARD.isdisjoint(
+        (name, as_python_3(name))
+    )
+
+
+def builder_of(name: Name) -> Builder | None:
+    """What is called in place of a name; None where nothing is."""
+    if name.name == PERSISTENT and name.module.split(".")[-1] == "persistence":
+        return _persistent
+    return BUILDERS.get(name) or BUILDERS.get(as_python_3(name))
 
 
 def makes(name: Name, arguments: tuple[Any, ...]) -> Record:
-    """An object of a class, as a record.
-
-    Raises:
-        Refused: the name stands for no class of objects.
-    """
-    inside = name.module.split(".")[0]
-    if name in BUILDERS or (name.module == "torch" and name.name in STORAGES):
-        raise Refused(f"makes a `{name}`, which no weights need")
-    if inside in STANDARD and name not in CONTAINERS:
-        raise Refused(f"makes a `{name}`, which no weights need")
-    return Record(name, arguments)
+    """An object of a class, as a record."""
+    record = Record(name, arguments)
+    is_storage = name.module == "torch" and name.name in STORAGES
+    if builder_of(name) is not None or is_storage or not is_expected(name):
+        record.why = f"makes a `{name}`, which no weights need; nothing of it was run"
+    return record
 
 
 def _ordered(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401 - whatever a file says
@@ -138,6 +151,10 @@ def _list(items: Any = (), *_: object) -> list[object]:  # noqa: ANN401
     if not isinstance(items, list | tuple):
         raise Refused(f"has a collection of a {type(items).__name__}")
     return list(items)
+
+
+def _dict(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401
+    return dict(pairs) if type(pairs) is dict else _ordered(pairs)
 
 
 def _encoded(text: Any, coding: Any = "latin1") -> bytes:  # noqa: ANN401
@@ -172,7 +189,7 @@ def _reconstructed(kind: Any, base: Any, state: Any) -> Record:  # noqa: ANN401
     record = makes(kind, ())
     if type(state) is dict:
         record.items.update(state)
-    elif type(state) is list:
+    elif type(state) in (list, tuple):
         record.entries.extend(state)
     return record
 
@@ -197,7 +214,7 @@ def _persistent(meta: Any) -> Record:  # noqa: ANN401
     if type(held) is not dict or held.get("type") != "class" or held.keys() != PERSISTED:
         raise Refused("has a persistent object of an unknown kind")
     source, name = held.get("module_src", ""), held.get("class_name")
-    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name) or not isinstance(source, str):
+    if not isinstance(name, str) or not name.isidentifier() or not isinstance(source, str):
         raise Refused("has a persistent object without a class or a source")
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return Record(Name("", name), state=held.get("state"), source=digest, built=True)
@@ -251,16 +268,21 @@ BUILDERS: dict[Name, Builder] = {
     **{
         Name(module, name): _list
         for module in BUILTINS
-        for name in ("set", "frozenset", "slice", "range")
+        for name in ("set", "frozenset", "list", "tuple")
     },
+    **{Name(module, "dict"): _dict for module in BUILTINS},
     **{
         name: _recorded(name)
         for name in (
+            Name("builtins", "range"),
+            Name("builtins", "slice"),
             Name("functools", "partial"),
             Name("types", "SimpleNamespace"),
-            Name("pathlib", "PosixPath"),
-            Name("pathlib", "WindowsPath"),
-            Name("pathlib", "PurePosixPath"),
+            *(
+                Name(module, kind)
+                for module in ("pathlib", "pathlib._local")
+                for kind in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+            ),
             Name("datetime", "datetime"),
             Name("datetime", "timedelta"),
             Name("decimal", "Decimal"),

@@ -1,25 +1,37 @@
 """Pickles of weights, read without running any of them.
 
-A small machine of our own knows the instructions that weights need and no others. A name in the
-file selects a builder of our own or stays an inert name; nothing is imported.
+A small machine of our own follows the instructions. A name in the file selects a builder of our
+own or stays inert; nothing is imported. What an unknown call would give becomes an inert record,
+which has no attributes, is never called, and makes no tensor.
 """
 
-import io
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from .inert_names import STORAGES, Builder, builder_of, key, known, makes
-from .inert_records import Array, Dtype, Name, Record, Refused, Storage
+from .bounded_files import Bounded
+from .hostile_names import refuse_hostile, refuse_reaching
+from .inert_names import (
+    Builder,
+    builder_of,
+    is_expected,
+    key,
+    known,
+    makes,
+)
+from .inert_records import Array, Dtype, Hostile, Name, Record, Refused
 
-__all__ = ["Bounded", "storage_of", "unpickle"]
+__all__ = ["Unpickled", "unpickle"]
 
 MOST_STEPS = 4_000_000
 """Instructions of a pickle; that of the largest StyleGAN-XL has some hundred thousand."""
-LONGEST_LINE = 1 << 20
 FREE_ITEMS = 64
 """Arguments of builders that are not counted, being so short."""
+MOST_UNKNOWN = 16
+"""Unknown names and calls that are remembered for messages."""
+REACHING = {"getattr", "_getattr", "_get_attr", "_getattribute", "attrgetter"}
+"""Functions that take an attribute of what they are given."""
 NUMBERS = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
 TEXTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE"}
 OLD_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
@@ -29,92 +41,41 @@ Persistent = Callable[[Any], object]
 """What stands for a reference to something outside of the pickle."""
 
 
-class Bounded:
-    """A file that gives no more than it has, so that no declared length is allocated first.
+class Unpickled(NamedTuple):
+    """What a pickle describes.
 
-    Args:
-        file: at the start of the pickle.
-        size: how many bytes there are from there on.
+    Attributes:
+        content: dicts, lists, tuples, numbers, texts, names, views and records.
+        unknown: the first names and calls in it that are not known, in words that follow the
+            file's name.
     """
 
-    def __init__(self, file: io.BufferedIOBase, size: int) -> None:
-        self._file, self._left = file, size
-
-    @classmethod
-    def of(cls, content: bytes) -> "Bounded":
-        """A pickle in memory."""
-        return cls(io.BytesIO(content), len(content))
-
-    def read(self, count: int) -> bytes:
-        """As many bytes.
-
-        Raises:
-            Refused: there are fewer.
-        """
-        if not 0 <= count <= self._left:
-            raise Refused(
-                f"ends within a pickle: {count} bytes were to follow, {self._left} do. Fetch or "
-                "save it again"
-            )
-        self._left -= count
-        return self._file.read(count)
-
-    def readline(self) -> bytes:
-        """Bytes up to and with the next line break."""
-        line = self._file.readline(min(self._left, LONGEST_LINE))
-        self._left -= len(line)
-        return line
-
-    def tell(self) -> int:
-        """The place in the file."""
-        return self._file.tell()
-
-    @property
-    def left(self) -> int:
-        """How many bytes are left."""
-        return self._left
+    content: object
+    unknown: tuple[str, ...]
 
 
 def unpickle(
     file: Bounded,
     persistent: Persistent | None = None,
     builders: Mapping[Name, Builder] | None = None,
-) -> object:
-    """What a pickle describes: dicts, lists, tuples, numbers, texts, names, views and records.
+) -> Unpickled:
+    """What a pickle describes.
 
-    Sets and sizes come as lists, modules and other objects as records.
+    Sets and sizes come as lists, modules, other objects and the results of unknown calls as
+    records.
 
     Args:
         file: left where the pickle ends.
-        persistent: what to make of references to something outside; without it they are refused.
+        persistent: what to make of references to something outside; without it they are unknown.
         builders: for names beside those that are always known.
 
     Raises:
-        Refused: it asks for anything else.
+        Hostile: it asks for what only attacks need.
+        Refused: it is no pickle of values, or too large.
         LookupError, TypeError, ValueError: it is damaged.
     """
-    return _Machine(file.left, persistent, builders or {}).run(file)
-
-
-def storage_of(reference: Any) -> Storage | Name:  # noqa: ANN401 - whatever a file says
-    """('storage', type, key, where it was, count) as a storage; ('module', class, ...) as a name.
-
-    Raises:
-        Refused: anything else.
-    """
-    if type(reference) is not tuple or len(reference) < 2 or type(reference[1]) is not Name:
-        raise Refused("refers to something outside of the pickle; storages alone are known")
-    kind, name, *rest = reference
-    if kind == "module" and len(rest) == 2:
-        return name
-    if kind != "storage" or name.name not in STORAGES or not name.module.startswith("torch"):
-        raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
-    label, _, numel, *view = rest
-    if view not in ([], [None]):
-        raise Refused("has a storage within another, as PyTorch before 0.4 could write")
-    if type(label) is not str or type(numel) is not int:
-        raise Refused("has a storage without a key or a count")
-    return Storage(STORAGES[name.name], label, numel)
+    machine = _Machine(file.left, persistent, builders or {})
+    return Unpickled(machine.run(file), tuple(machine.unknown))
 
 
 @dataclass
@@ -124,6 +85,7 @@ class _Machine:
     Attributes:
         left: how many items may still be copied by builders: arguments can be shared without end.
         after: how many bytes follow the piece that is being read.
+        unknown: the first names and calls that are not known.
     """
 
     left: int
@@ -133,6 +95,7 @@ class _Machine:
     marks: list[int] = field(default_factory=list[int])
     memo: dict[int, Any] = field(default_factory=dict[int, Any])
     after: int = 2**63
+    unknown: list[str] = field(default_factory=list[str])
 
     def run(self, file: Bounded) -> object:
         """What the pickle describes."""
@@ -191,8 +154,12 @@ class _Machine:
         self.expect(held, dict)
         for name, value in zip(items[::2], items[1::2], strict=True):
             plain = key(name)
-            if plain in held:
+            if plain is name and plain in held:
                 raise Refused(f"has `{plain!s:.80}` twice in one dict; it is damaged")
+            if type(name) is tuple and not name:
+                self.note("has an empty tuple as a key")
+            while plain in held:
+                plain = f"{plain} again"
             held[plain] = value
 
     def as_dict(self) -> None:
@@ -208,47 +175,119 @@ class _Machine:
         self.expect(held, list)
         held.extend(items)
 
+    def note(self, why: str) -> str:
+        """Remembers that something is not known."""
+        if len(self.unknown) < MOST_UNKNOWN:
+            self.unknown.append(why)
+        return why
+
+    def name(self, module: str, name: str) -> Name:
+        """A name, which stays inert."""
+        found = known(Name(module, name))
+        if not is_expected(found):
+            self.note(f"asks for `{found}`, which no weights need; nothing of it was run")
+        return found
+
     def call(self) -> None:
-        """The builder that stands for the name below its arguments."""
-        name, arguments = self.last(2)
-        self.expect(name, Name)
+        """What the builder makes that stands for the name below its arguments, or a record."""
+        callee, arguments = self.last(2)
         self.expect(arguments, tuple)
-        builder = self.builders.get(name) or builder_of(name)
+        if type(callee) is not Record:
+            self.expect(callee, Name)
+        self.stack.append(self.made(callee, arguments))
+
+    def made(self, callee: Name | Record, arguments: tuple[Any, ...]) -> object:
+        """What a call gives: nothing that the file brings is called."""
+        name = callee if isinstance(callee, Name) else callee.kind
+        refuse_hostile(name, called=True)
+        if name.name.rpartition(".")[2] in REACHING:
+            for argument in arguments:
+                refuse_reaching(argument)
+        builder = None
+        if isinstance(callee, Name):
+            builder = self.builders.get(name) or builder_of(name)
+        why = f"calls `{name}`, which is not known; nothing of it was run"
+        if builder is not None:
+            self.count(arguments)
+            try:
+                return builder(*arguments)
+            except Hostile:
+                raise
+            except (LookupError, Refused, TypeError, ValueError) as error:
+                why = str(error) if isinstance(error, Refused) else f"calls `{name}` wrongly"
+        return Record(name, arguments, why=self.note(why))
+
+    def count(self, arguments: tuple[Any, ...]) -> None:
+        """Counts what a builder may copy."""
         sizes = [len(a) for a in arguments if isinstance(a, bytes | dict | list | str)]
         self.left -= sum(size for size in sizes if size > FREE_ITEMS)
         if self.left < 0:
             raise Refused("uses the same parts over and over; it is damaged or an attack")
-        self.stack.append(builder(*arguments))
 
     def refer(self, reference: object) -> None:
         """Something outside of the pickle."""
-        if self.persistent is None:
-            raise Refused("refers to something outside of the pickle, which only torch.save does")
-        self.stack.append(self.persistent(reference))
+        try:
+            if self.persistent is None:
+                raise Refused("refers to something outside of it, which only torch.save does")
+            self.stack.append(self.persistent(reference))
+        except Hostile:
+            raise
+        except Refused as refusal:
+            self.outside(str(refusal))
 
-    def new_object(self) -> None:
+    def outside(self, why: str) -> None:
+        """Something that is not in the file, as a record."""
+        self.stack.append(Record(Name("", "reference"), why=self.note(why)))
+
+    def new_object(self, options: object = None) -> None:
         """An object, as a record."""
         name, arguments = self.last(2)
-        self.expect(name, Name)
         self.expect(arguments, tuple)
-        self.stack.append(makes(name, arguments))
+        if type(name) is Record:
+            self.stack.append(self.made(name, arguments))
+            return
+        self.expect(name, Name)
+        record = makes(name, arguments)
+        if options is not None and record.why is None:
+            record.why = f"makes a `{name}` by names, which no weights need"
+        if record.why is not None:
+            self.note(record.why)
+        self.stack.append(record)
+
+    def old_object(self, name: object, arguments: list[Any]) -> None:
+        """An object as Python 2 wrote those of its old classes."""
+        if type(name) is not Record:
+            self.expect(name, Name)
+        self.stack.append(self.made(name, tuple(arguments)))  # pyright: ignore[reportArgumentType]
 
     def set_state(self) -> None:
         """Attributes of a record; those of a dict, such as versions, are of no use here."""
         state = self.stack.pop()
         top = self.stack[-1]
-        if type(top) in (Array, Dtype, Record):
+        if type(top) is Record:
             top.set_state(state)
+        elif type(top) in (Array, Dtype):
+            try:
+                top.set_state(state)
+            except Refused as refusal:
+                top.why = self.note(str(refusal))
         else:
             self.expect(top, dict)
             self.expect(state, dict)
+
+    def drop(self) -> None:
+        """Forgets what is on top, or the mark there."""
+        if self.marks and self.marks[-1] == len(self.stack):
+            self.marks.pop()
+        else:
+            self.stack.pop()
 
     def stack_global(self) -> None:
         """The name that lies on the stack."""
         module, name = self.last(2)
         self.expect(module, str)
         self.expect(name, str)
-        self.stack.append(known(Name(module, name)))
+        self.stack.append(self.name(module, name))
 
 
 _ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
@@ -280,11 +319,18 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
     "GET": lambda m, arg: m.stack.append(m.memo[arg]),
     "BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
     "LONG_BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
-    "GLOBAL": lambda m, arg: m.stack.append(known(Name(*arg.split(" ", 1)))),
+    "GLOBAL": lambda m, arg: m.stack.append(m.name(*arg.split(" ", 1))),
     "STACK_GLOBAL": lambda m, arg: m.stack_global(),
     "PERSID": lambda m, arg: m.refer(arg),
     "BINPERSID": lambda m, arg: m.refer(m.stack.pop()),
     "REDUCE": lambda m, arg: m.call(),
     "NEWOBJ": lambda m, arg: m.new_object(),
+    "NEWOBJ_EX": lambda m, arg: m.new_object(m.stack.pop()),
+    "INST": lambda m, arg: m.old_object(m.name(*arg.split(" ", 1)), m.since_mark()),
+    "OBJ": lambda m, arg: (lambda found: m.old_object(found[0], found[1:]))(m.since_mark()),
+    "NEXT_BUFFER": lambda m, arg: m.outside("has a buffer that lies in no file"),
+    "READONLY_BUFFER": lambda m, arg: None,
+    "POP": lambda m, arg: m.drop(),
+    "POP_MARK": lambda m, arg: m.since_mark(),
     "BUILD": lambda m, arg: m.set_state(),
 }

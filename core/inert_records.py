@@ -5,7 +5,17 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Array", "Dtype", "Name", "Record", "Refused", "Storage", "View"]
+__all__ = [
+    "Array",
+    "Dtype",
+    "Hostile",
+    "LeftOut",
+    "Name",
+    "Record",
+    "Refused",
+    "Storage",
+    "View",
+]
 
 NUMBERS = {
     "f2": torch.float16,
@@ -28,6 +38,14 @@ NUMBERS = {
 
 class Refused(Exception):
     """What is wrong with the file, in words that follow its name."""
+
+
+class Hostile(Refused):
+    """The file asks for what only attacks need: refused whatever else lies in it."""
+
+
+class LeftOut(Refused):
+    """What is wrong with a single tensor: the file is refused once that tensor is taken."""
 
 
 class Name(NamedTuple):
@@ -74,11 +92,13 @@ class Dtype:
     Attributes:
         number: that of tensors; None for text and dates, which are left out.
         width: bytes of one.
+        why: why arrays of this kind are not read, in words that follow the file's name.
     """
 
     number: torch.dtype | None
     width: int
     built: bool = False
+    why: str | None = None
 
     @classmethod
     def of(cls, code: object) -> "Dtype":
@@ -119,6 +139,7 @@ class Array:
     content: Any = b""
     fortran: bool = False
     built: bool = False
+    why: str | None = None
 
     def set_state(self, state: object) -> None:
         """Version, shape, kind, order and bytes, once."""
@@ -139,6 +160,8 @@ class Record:
         items: what it holds as a dict of its own kind, such as an EasyDict.
         entries: what it holds as a list of its own kind.
         source: sha256 of the source text that came with it and was dropped.
+        why: of what stands for the result of a call: why that is not known, in words that follow
+            the file's name.
     """
 
     kind: Name
@@ -148,6 +171,7 @@ class Record:
     entries: list[Any] = field(default_factory=list[Any])
     source: str | None = None
     built: bool = False
+    why: str | None = None
 
     @property
     def attributes(self) -> dict[Any, Any]:

@@ -5,7 +5,8 @@ Every tensor in them is a file of torch.save of its own, in the format before Py
 
 import io
 
-from .inert_pickle import Bounded, unpickle
+from .bounded_files import Bounded
+from .inert_pickle import unpickle
 from .inert_records import Name, Refused, Storage
 from .torch_legacy import LegacyArchive
 
@@ -21,6 +22,7 @@ class PickleFile:
 
     Attributes:
         content: the dicts, records and views that it describes.
+        unknown: the first names and calls in it that are not known.
 
     Raises:
         Refused: it asks for more than weights, or does not end where the file does.
@@ -32,7 +34,7 @@ class PickleFile:
     def __init__(self, file: io.BufferedIOBase, size: int) -> None:
         bounded = Bounded(file, size)
         builders = {Name("torch.storage", "_load_from_bytes"): _nested_storage}
-        self.content = unpickle(bounded, builders=builders)
+        self.content, self.unknown = unpickle(bounded, builders=builders)
         if bounded.left:
             raise Refused(f"goes on for {bounded.left} bytes after its end; it is damaged")
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from .inert_records import Array, Dtype, Name, Record, Refused, View
-from .tensor_views import Tensors, plain_name
+from .inert_records import Array, Dtype, LeftOut, Name, Record, Refused, View
+from .tensor_views import Tensors, plain_name, rebuilt
 
 __all__ = ["Tree"]
 
@@ -21,7 +21,13 @@ MOST_ENTRIES = 300_000
 """Entries visited in search of tensors: shared lists could be visited without end."""
 MOST_TEXT = 1 << 28
 """Characters of names and texts in all."""
+MOST_UNKNOWN = 10_000
+LONGEST = 100_000
+"""Entries of one list of numbers or dict of values that is walked."""
 LARGEST_INT = 2**63
+DEEP = f"nests deeper than {DEEPEST} levels, or holds itself"
+TENSOR_MAKERS = ("_rebuild", "rebuild_")
+"""What the names of PyTorch's functions begin with that make tensors of what a file holds."""
 PARTS = ("_parameters", "_buffers", "_modules")
 """What every module has among its attributes."""
 NAMED = (
@@ -56,6 +62,8 @@ class Tree:
     Attributes:
         tensors: by their dotted names.
         modules: class, attributes and arguments of every module, by its path.
+        left_out: why tensors are not read, by their names.
+        unknown: why values are not known that may stand for tensors, by their names.
     """
 
     def __init__(self, make: Tensors) -> None:
@@ -64,6 +72,8 @@ class Tree:
         self._walked: list[int] = []
         self.tensors: dict[str, Tensor] = {}
         self.modules: dict[str, dict[str, Any]] = {}
+        self.left_out: dict[str, str] = {}
+        self.unknown: dict[str, str] = {}
 
     def config(self, content: object) -> dict[str, Any]:
         """Walks the content; gives all but the tensors, as `modules` and `values`.
@@ -72,7 +82,6 @@ class Tree:
             Refused: tensors that lie, nesting without end.
         """
         values = self._of("", content)
-        self._make.close()
         found = {"modules": self.modules, "values": values}
         return {key: value for key, value in found.items() if value and value is not LEFT_OUT}
 
@@ -98,14 +107,20 @@ class Tree:
 
     def _within(self, walk: "_Walk", name: str, value: object, plain: bool) -> Any:  # noqa: ANN401
         """A walk one level deeper."""
-        if type(value) is Record and id(value) in self._walked:
-            return LEFT_OUT
+        if id(value) in self._walked:
+            return LEFT_OUT if type(value) is Record else self._drop(name, DEEP)
         if len(self._walked) >= DEEPEST:
-            raise Refused(f"nests deeper than {DEEPEST} levels")
+            return self._drop(name, DEEP)
         self._walked.append(id(value))
         found = walk(self, name, value, plain)
         self._walked.pop()
         return found
+
+    def _drop(self, name: str, why: str) -> _LeftOut:
+        """Leaves out what may have been a tensor, or have held some."""
+        if len(self.unknown) < MOST_UNKNOWN:
+            self.unknown.setdefault(name, why)
+        return LEFT_OUT
 
     def _count(self, text: int) -> None:
         self._visits += 1
@@ -114,23 +129,33 @@ class Tree:
             raise Refused(f"has more than {MOST_ENTRIES} entries, or names without end")
 
     def _tensor(self, name: str, value: View | Array) -> _LeftOut:
-        if type(value) is Array and isinstance(value.dtype, Dtype) and value.dtype.number is None:
+        if _is_text(value):
             return LEFT_OUT
-        if name in self.tensors:
-            raise Refused(f"has two tensors named `{name}`")
-        tensor = self._make.of(name, value)
-        if tensor is not None:
+        try:
+            tensor = self._make.of(name, value)
+            if name in self.tensors:
+                raise LeftOut(f"has two tensors named `{name}`")
+        except LeftOut as refusal:
+            self.left_out[name] = str(refusal)
+            self.tensors.pop(name, None)
+            return LEFT_OUT
+        if tensor is not None and name not in self.left_out:
             self.tensors[name] = tensor
         return LEFT_OUT
 
     def _number(self, name: str, value: Array) -> Any:  # noqa: ANN401
-        if isinstance(value.dtype, Dtype) and value.dtype.number is None:
+        if _is_text(value):
             return LEFT_OUT
-        return self._of(name, self._make.number(name, value))
+        try:
+            return self._of(name, self._make.number(name, value))
+        except LeftOut as refusal:
+            return self._drop(name, str(refusal))
 
     def _dict(self, name: str, value: dict[Any, Any], plain: bool) -> Any:  # noqa: ANN401
         if value.keys() == OPTIMISER:
             return self._optimiser(name, value)
+        if len(value) > LONGEST:
+            return self._drop(name, f"has a dict `{name}` of more than {LONGEST} entries")
         items = {str(k): self._of(plain_name(name, k), v, plain=plain) for k, v in value.items()}
         kept = {k: v for k, v in items.items() if v is not LEFT_OUT}
         return kept if kept or not items else LEFT_OUT
@@ -142,6 +167,8 @@ class Tree:
         return {k: v for k, v in items.items() if v is not LEFT_OUT} or LEFT_OUT
 
     def _list(self, name: str, value: Sequence[Any], plain: bool) -> Any:  # noqa: ANN401
+        if len(value) > LONGEST:
+            return self._drop(name, f"has a list `{name}` of more than {LONGEST} entries")
         if set(map(type, value)) == {int} and max(map(abs, value)) < LARGEST_INT:
             self._count(len(value))
             return list(value)
@@ -159,11 +186,21 @@ class Tree:
             return LEFT_OUT if plain else self._module(name, record)
         if sum(part in state for part in NAMED) > 2:
             return LEFT_OUT if plain else self._network(name, name, record)
-        if record.kind.module == "pathlib":
+        if record.kind.module.startswith("pathlib"):
             return "/".join(part for part in record.arguments if isinstance(part, str))
+        if record.why is not None and not plain:
+            self._unknown(name, record)
         if record.entries:
             return self._list(name, record.entries, plain)
         return self._dict(name, state | record.items, plain)
+
+    def _unknown(self, name: str, record: Record) -> None:
+        """The result of a call that is not known; it stands for a tensor where its name says so."""
+        why = rebuilt(name, record)
+        if record.kind.name.startswith(TENSOR_MAKERS) and record.kind.module.startswith("torch"):
+            self.left_out[name] = why
+        else:
+            self._drop(name, why)
 
     def _module(self, name: str, record: Record) -> _LeftOut:
         state = record.attributes
@@ -193,6 +230,9 @@ class Tree:
         """A parameter or a buffer."""
         if value is None:
             return
+        if type(value) is Record:
+            self.left_out[name] = rebuilt(name, value)
+            return
         if type(value) is not View:
             raise Refused(f"has a {type(value).__name__} as `{name}`, where a tensor was expected")
         self._count(len(name))
@@ -213,6 +253,10 @@ class Tree:
             raise Refused(f"has a network `{path}` whose variables are no list; it is damaged")
         for variable in variables:
             label, value = variable
+            if type(label) is str and type(value) is Record:
+                named = plain_name(root, within + label)
+                self.left_out[named] = rebuilt(named, value)
+                continue
             if type(label) is not str or type(value) is not Array:
                 raise Refused(f"has a variable `{label!s:.99}` that is no array")
             self._count(len(label))
@@ -240,6 +284,13 @@ class Tree:
                 False,
             )
         return LEFT_OUT
+
+
+def _is_text(value: View | Array) -> bool:
+    """Whether it is an array of texts or dates, which no network has."""
+    if type(value) is View or type(value.dtype) is not Dtype:
+        return False
+    return value.dtype.number is None and value.dtype.why is None
 
 
 _Walk = Callable[[Tree, str, Any, bool], Any]

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .inert_records import Array, Dtype, Refused, Storage, View
+from .inert_records import Array, Dtype, LeftOut, Record, Refused, Storage, View
 
-__all__ = ["SPARE_BYTES", "Tensors", "plain_name", "refuse_unfinite"]
+__all__ = ["SPARE_BYTES", "Tensors", "plain_name", "unfinite"]
 
 SPARE_BYTES = 64 << 20
 """What the tensors may take beyond twice the file, since saved views may share storage."""
@@ -27,8 +27,8 @@ class Tensors:
     Args:
         size: of the file, in bytes.
         fetch: the bytes of a storage.
-        sealed: whether check sums cover the file. Without them the tensors must show every number
-            of the storages, so that a damaged shape is seen.
+        sealed: whether check sums cover the file. Without them names and strides must be such as
+            people and PyTorch make, so that most damage is seen.
 
     Attributes:
         forgiving: whether a tensor that is not finite is left out instead of refused.
@@ -39,23 +39,24 @@ class Tensors:
         self._allowance = 2 * size + SPARE_BYTES
         self._fetch, self._sealed = fetch, sealed
         self._buffers: dict[int, tuple[Storage, bytearray]] = {}
-        self._shown: dict[int, dict[tuple[Any, ...], str]] = {}
 
     def of(self, name: str, declared: View | Array) -> Tensor | None:
         """The tensor that the file declares under a name; None where one is left out.
 
         Raises:
-            Refused: it does not fit its bytes, is far too large, or is not finite.
+            LeftOut: it depends on what is not known, is not finite, or has no name of a weight.
+            Refused: it does not fit its bytes, or is far too large.
         """
         if not self._sealed and not NAME.fullmatch(name):
-            raise Refused(f"has a tensor named {name!r:.99}, which no network has; it is damaged")
+            raise LeftOut(f"has a tensor named {name!r:.99}, which no network has; it is damaged")
         if isinstance(declared, View):
             tensor = self._view(name, declared)
         else:
             tensor = self._array(name, declared)
         if self.forgiving and not is_finite(tensor):
             return None
-        refuse_unfinite(name, tensor)
+        if why := unfinite(name, tensor):
+            raise LeftOut(why)
         return tensor
 
     def number(self, name: str, array: Array) -> bool | int | float | None:
@@ -67,25 +68,6 @@ class Tensors:
         tensor = self._array(name, array)
         return None if tensor.is_complex() else tensor.item()
 
-    def close(self) -> None:
-        """Looks back, once all tensors are made.
-
-        Raises:
-            Refused: numbers of a storage that no tensor shows, in a file without check sums.
-        """
-        if self._sealed:
-            return
-        for place, views in self._shown.items():
-            storage, _ = self._buffers[place]
-            (first, *more), name = views, next(iter(views.values()))
-            whole = _covers(first, storage.numel) if not more else _count(views) >= storage.numel
-            if not whole:
-                raise Refused(
-                    f"shows, up to `{name}`, not every number of a storage. A file without check "
-                    "sums that does so cannot be told from a damaged one: save clones of the "
-                    "tensors by torch.save"
-                )
-
     def _charge(self, name: str, numbers: int, width: int) -> None:
         self._allowance -= numbers * width
         if self._allowance < 0:
@@ -93,6 +75,9 @@ class Tensors:
 
     def _view(self, name: str, view: View) -> Tensor:
         storage, offset, shape, stride, kind = view
+        for part in (storage, offset, shape, stride):
+            if type(part) is Record:
+                raise LeftOut(rebuilt(name, part))
         shape, stride = _sizes(shape), _sizes(stride)
         if type(storage) is not Storage or shape is None or stride is None:
             raise Refused(f"declares `{name}` by other than a storage, a shape and strides")
@@ -107,8 +92,6 @@ class Tensors:
         count = math.prod(shape)
         self._charge(name, count, dtype.itemsize)
         held = self._bytes(storage)
-        if not kind:
-            self._shown.setdefault(id(storage), {})[(offset, shape, stride)] = name
         if count == 0:
             return torch.empty(shape, dtype=dtype)
         last = offset + sum(max(s - 1, 0) * step for s, step in zip(shape, stride, strict=True))
@@ -118,6 +101,12 @@ class Tensors:
             raise Refused(
                 f"declares `{name}` as {last + 1} numbers or more of a storage of "
                 f"{storage.numel}, for which it has {len(held)} bytes"
+            )
+        if not self._sealed and _overlaps(shape, stride):
+            raise Refused(
+                f"declares `{name}` with strides {list(stride)} for the shape {list(shape)}, so "
+                "that its numbers overlap. A file without check sums that does so cannot be told "
+                "from a damaged one: save clones of the tensors by torch.save"
             )
         if len(held) % dtype.itemsize:
             raise Refused(f"declares `{name}` of a storage that holds no such numbers")
@@ -132,6 +121,8 @@ class Tensors:
         return self._buffers[id(storage)][1]
 
     def _array(self, name: str, array: Array) -> Tensor:
+        if why := self._unread(name, array):
+            raise LeftOut(why)
         shape, content = _sizes(array.shape), array.content
         if type(array.dtype) is not Dtype or array.dtype.number is None or shape is None:
             raise Refused(f"declares `{name}` as an array of no numbers")
@@ -152,6 +143,24 @@ class Tensors:
         return flat.reshape(shape)
 
 
+    def _unread(self, name: str, array: Array) -> str | None:
+        """Why an array is not read, where it is made of what is not known."""
+        for part in (array.dtype, array.shape, array.content):
+            if type(part) is Record:
+                return rebuilt(name, part)
+        why = array.why or (array.dtype.why if type(array.dtype) is Dtype else None)
+        return f"has an array `{name}` that is not read: it {why}" if why else None
+
+
+def rebuilt(name: str, record: Record) -> str:
+    """That a tensor depends on a record, in words that follow the file's name."""
+    why = f": the file {record.why}" if record.why else ""
+    return (
+        f"has a tensor `{name}` that is made from `{record.kind}`, of which nothing is run or "
+        f"read{why}. Save the `state_dict` of the network by torch.save, as plain dense tensors"
+    )
+
+
 def plain_name(prefix: str, key: object) -> str:
     """The dotted name of what lies under a key."""
     return f"{prefix}.{key}" if prefix else str(key)
@@ -170,36 +179,25 @@ def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
     return bool(low.isfinite()) and bool(high.isfinite())
 
 
-def refuse_unfinite(name: str, tensor: Tensor) -> None:
-    """Refuses weights with NaN or infinite numbers; masks may hold infinite ones.
-
-    Raises:
-        Refused: there are such.
-    """
-    if not is_finite(tensor, or_infinite="mask" in name):
-        raise Refused(
-            f"has values that are not finite in `{name}`. Weights are finite: fetch or save it "
-            "again"
-        )
+def unfinite(name: str, tensor: Tensor) -> str | None:
+    """Why weights with NaN or infinite numbers are not taken; masks may hold infinite ones."""
+    if is_finite(tensor, or_infinite="mask" in name):
+        return None
+    return (
+        f"has values that are not finite in `{name}`. Weights are finite: fetch or save it again"
+    )
 
 
 def _sizes(shape: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - whatever a file says
     return tuple(shape) if type(shape) in (tuple, list) else None
 
 
-def _count(views: dict[tuple[Any, ...], str]) -> int:
-    return sum(math.prod(shape) for _, shape, _ in views)
-
-
-def _covers(view: tuple[Any, ...], numel: int) -> bool:
-    """Whether a view shows every number of its storage once, in any order of its dimensions."""
-    offset, shape, stride = view
-    if 0 in shape:
-        return numel == 0
+def _overlaps(shape: tuple[Any, ...], stride: tuple[Any, ...]) -> bool:
+    """Whether a view shows a number twice, but for being expanded, as no slice of a tensor does."""
     steps = sorted((d, n) for n, d in zip(shape, stride, strict=True) if n > 1 and d > 0)
-    expected = 1
+    reach = 0
     for step, size in steps:
-        if step != expected:
-            return False
-        expected *= size
-    return offset == 0 and expected == numel
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False

@@ -10,13 +10,17 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from .inert_pickle import Bounded, storage_of, unpickle
+from .bounded_files import Bounded
+from .inert_pickle import unpickle
 from .inert_records import Name, Refused, Storage
+from .storages import Part, reference_of
 
 __all__ = ["LegacyArchive", "is_legacy"]
 
 MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
 """The first pickle but for its protocol: PyTorch's magic number."""
+OLDEST = b"L119547037146038801333356L\n."
+"""The same in the protocols 0 and 1."""
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 COUNT = struct.Struct("<q")
@@ -30,6 +34,8 @@ def is_legacy(path: str | Path) -> bool:
 
 def begins_legacy(head: bytes) -> bool:
     """Whether these are the first bytes of such a file, in any protocol."""
+    if head.startswith(OLDEST):
+        return True
     return head[:1] == b"\x80" and MAGIC in (head[2 : 2 + len(MAGIC)], head[11 : 11 + len(MAGIC)])
 
 
@@ -42,6 +48,7 @@ class LegacyArchive:
 
     Attributes:
         content: the dicts, records and views that the file describes.
+        unknown: the first names and calls in it that are not known.
         end: where the file ends by its own account.
 
     Raises:
@@ -54,13 +61,15 @@ class LegacyArchive:
     def __init__(self, file: io.BufferedIOBase, size: int) -> None:
         self._file, self._size = file, size
         self._storages: dict[str, Storage] = {}
+        self._pieces: dict[str, Storage] = {}
+        self._parts: dict[str, tuple[Storage, Part]] = {}
         self._places: dict[str, tuple[int, int]] = {}
         if self._unpickled() != MAGIC_NUMBER or self._unpickled() != PROTOCOL:
             raise Refused("does not begin as a file of torch.save")
         machine: Any = self._unpickled()
         if not isinstance(machine, dict) or machine.get("little_endian") is not True:
             raise Refused("was saved on a big-endian machine; save it on a little-endian one")
-        self.content = unpickle(Bounded(file, size - file.tell()), self._refer)
+        self.content, self.unknown = unpickle(Bounded(file, size - file.tell()), self._refer)
         keys: Any = self._unpickled()
         if type(keys) is not list or any(type(key) is not str for key in keys):
             raise Refused("lists other storages than its tensors refer to")
@@ -68,6 +77,8 @@ class LegacyArchive:
             raise Refused("lists other storages than its tensors refer to")
         for key in keys:
             self._place(key)
+        for whole, part in self._parts.values():
+            self._place_part(whole, part)
         self.end = file.tell()
 
     def fetch(self, storage: Storage) -> bytes:
@@ -77,15 +88,25 @@ class LegacyArchive:
         return self._file.read(length)
 
     def _unpickled(self) -> object:
-        return unpickle(Bounded(self._file, self._size - self._file.tell()))
+        return unpickle(Bounded(self._file, self._size - self._file.tell())).content
 
     def _refer(self, reference: object) -> Storage | Name:
-        found = storage_of(reference)
+        found = reference_of(reference)
         if isinstance(found, Name):
             return found
-        kept = self._storages.setdefault(found.key, found)
-        if (kept.dtype, kept.numel) != (found.dtype, found.numel):
-            raise Refused(f"describes storage {found.key:.40} in two ways")
+        whole, part, why = found
+        kept = self._kept(self._storages, whole)
+        if why:
+            raise Refused(why)
+        if part is None:
+            return kept
+        self._parts[part.key] = (kept, part)
+        return self._kept(self._pieces, Storage(whole.dtype, part.key, part.numel))
+
+    def _kept(self, storages: dict[str, Storage], storage: Storage) -> Storage:
+        kept = storages.setdefault(storage.key, storage)
+        if (kept.dtype, kept.numel) != (storage.dtype, storage.numel):
+            raise Refused(f"describes storage {storage.key:.40} in two ways")
         return kept
 
     def _place(self, key: str) -> None:
@@ -96,3 +117,8 @@ class LegacyArchive:
             raise Refused(f"ends within storage {key}, or has another number of values there")
         self._places[key] = (self._file.tell(), length)
         self._file.seek(length, 1)
+
+    def _place_part(self, whole: Storage, part: Part) -> None:
+        start, _ = self._places[whole.key]
+        width = whole.dtype.itemsize
+        self._places.setdefault(part.key, (start + part.start * width, part.numel * width))

@@ -2,10 +2,11 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
-from .inert_pickle import Bounded, storage_of, unpickle
+from .bounded_files import Bounded
+from .inert_pickle import unpickle
 from .inert_records import Name, Refused, Storage
+from .storages import reference_of
 
 __all__ = ["ZipArchive", "is_script"]
 
@@ -31,6 +32,7 @@ class ZipArchive:
 
     Attributes:
         content: the dicts, records and views that the file describes.
+        unknown: the first names and calls in it that are not known.
 
     Raises:
         Refused: not such a file, or one that asks for more than weights.
@@ -60,7 +62,7 @@ class ZipArchive:
         ):
             raise Refused("was saved on a big-endian machine; save it on a little-endian one")
         pickle = self._read("data.pkl", PICKLE_BYTES)
-        self.content = unpickle(Bounded.of(pickle), self._refer)
+        self.content, self.unknown = unpickle(Bounded.of(pickle), self._refer)
 
     def fetch(self, storage: Storage) -> bytes:
         """The bytes of a storage, whose check sum agrees."""
@@ -75,10 +77,13 @@ class ZipArchive:
             raise Refused(f"has an entry {name} of {entry.file_size} bytes, more than {most}")
         return self._archive.read(entry)
 
-    def _refer(self, reference: Any) -> Storage | Name:  # noqa: ANN401 - whatever a file says
-        found = storage_of(reference)
+    def _refer(self, reference: object) -> Storage | Name:
+        found = reference_of(reference)
         if isinstance(found, Name):
             return found
-        kept = self._storages.setdefault(found.key, found)
+        if found.why or found.part:
+            raise Refused(found.why or "has a storage within another")
+        kept = self._storages.setdefault(found.storage.key, found.storage)
         # Of two accounts the wrong one is refused when its tensor is made.
-        return kept if (kept.dtype, kept.numel) == (found.dtype, found.numel) else found
+        same = (kept.dtype, kept.numel) == (found.storage.dtype, found.storage.numel)
+        return kept if same else found.storage
