@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .checkpoints import Checkpoint
 from .errors import CheckpointError, InvalidInput
-from .weights import below, why_left_out
+from .weights import Unusable, below, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
@@ -93,6 +93,11 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
         return architecture.load(checkpoint)
     except InvalidInput:
         raise  # a choice that the file refuses, not a fault of its tensors
+    except Unusable:
+        raise
+    except CheckpointError as error:
+        told = why_left_out(checkpoint.tensors)
+        raise error if told in str(error) else CheckpointError(f"{error}{told}") from error
     except (LookupError, TypeError, ValueError) as error:
         # Sizes are read off tensors that may be missing or of another rank.
         raise CheckpointError(

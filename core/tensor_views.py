@@ -103,7 +103,7 @@ class Tensors:
                 f"{storage.numel}, for which it has {len(held)} bytes"
             )
         if not self._sealed and _overlaps(shape, stride):
-            raise Refused(
+            raise LeftOut(
                 f"declares `{name}` with strides {list(stride)} for the shape {list(shape)}, so "
                 "that its numbers overlap. A file without check sums that does so cannot be told "
                 "from a damaged one: save clones of the tensors by torch.save"

@@ -1,16 +1,18 @@
 """The tensors of a file, of which only those are checked that something takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from torch import Tensor
 
 from .errors import CheckpointError
 
-__all__ = ["Unusable", "Weights", "below", "joined", "why_left_out"]
+__all__ = ["Unusable", "Weights", "below", "if_usable", "joined", "why_left_out"]
 
 SHOWN = 3
+Loaded = TypeVar("Loaded")
 
 
 class Unusable(CheckpointError):
@@ -72,6 +74,17 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)
     }
+
+
+def if_usable(load: Callable[[], Loaded]) -> Loaded | None:
+    """What is loaded beside a model, such as its opponent; None where its tensors are of no use.
+
+    Training that diverged leaves such opponents: the generator is opened without.
+    """
+    try:
+        return load()
+    except Unusable:
+        return None
 
 
 def why_left_out(tensors: Mapping[str, Tensor]) -> str:

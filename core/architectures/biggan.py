@@ -18,6 +18,7 @@ from ..networks.biggan import BigGanGenerator, GeneratorLayout
 from ..networks.biggan_discriminators import BigGanDiscriminator
 from ..networks.biggan_folded import folded
 from ..networks.spectral import Spectral, fold_spectral
+from ..weights import if_usable
 from . import biggan_parts as parts
 from .biggan_latents import Classes, TruncatedWithClass
 
@@ -92,7 +93,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     prior = TruncatedWithClass(layout.latent, Classes(layout.classes, table), psi)
     opponent = None
     if _discriminator_prefix(checkpoint) is not None:
-        opponent = _load_discriminator(checkpoint)
+        opponent = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.base * 2**layout.blocks
     return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, opponent)

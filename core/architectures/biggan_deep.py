@@ -18,6 +18,7 @@ from ..networks.biggan_deep import BigGanDeepGenerator, Bottleneck, DeepLayout
 from ..networks.biggan_discriminators import BigGanDeepDiscriminator
 from ..networks.biggan_folded import folded
 from ..networks.spectral import fold_spectral
+from ..weights import if_usable
 from . import biggan_parts as parts
 from .biggan_latents import Classes, TruncatedWithClass
 
@@ -106,7 +107,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     prior = TruncatedWithClass(layout.latent, classes, psi)
     opponent = None
     if _discriminator_prefix(checkpoint) is not None:
-        opponent = _load_discriminator(checkpoint)
+        opponent = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.common.base * 2 ** sum(block.doubles for block in layout.blocks)
     return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, opponent)

@@ -72,8 +72,8 @@ def prefix_of(
 def part_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:
     """The checkpoint of what stands under a prefix, without it; what is under `other` is not."""
     tensors = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
+        name.removeprefix(prefix): checkpoint.tensors[name]
+        for name in checkpoint.tensors
         if name.startswith(prefix) and not (other and name.startswith(other))
     }
     return replace(checkpoint, tensors=tensors)

@@ -19,6 +19,7 @@ from ..networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from ..networks.stylegan2_discriminator import StyleGan2Discriminator
 from ..networks.stylegan2_layers import SynthesisLayer, ToRgb
 from ..networks.stylegan_mapping import MappingNetwork
+from ..weights import below, if_usable
 from . import stylegan2_building as building
 from .stylegan_arrays import of_latents
 
@@ -62,11 +63,7 @@ def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
 
 def part_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
     """The tensors under a prefix, by their names after it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
-    }
+    return below(checkpoint.tensors, prefix)
 
 
 def _networks(
@@ -88,8 +85,10 @@ def opponent_of(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator |
         prefix: of the generator's tensors.
     """
     beside = _opponent_prefix(checkpoint, prefix)
-    if beside is None:
-        return None
+    return None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
+
+
+def _opponent(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
     tensors = part_of(checkpoint, beside)
     opponent = building.discriminator_parts(tensors, StyleGan2Discriminator)
     building.adopt(opponent, tensors, building.attributes_of(checkpoint, beside))

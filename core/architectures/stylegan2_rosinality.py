@@ -29,6 +29,7 @@ from ..networks.stylegan2_foreign import (
 )
 from ..networks.stylegan2_layers import SynthesisLayer
 from ..networks.stylegan_mapping import MappingNetwork
+from ..weights import if_usable
 from . import stylegan2_building as building
 from .stylegan2 import NOISE_FACT, arrays_of
 
@@ -64,8 +65,8 @@ def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
 
 def _part(checkpoint: Checkpoint, prefix: str) -> Checkpoint:
     tensors = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
+        name.removeprefix(prefix): checkpoint.tensors[name]
+        for name in checkpoint.tensors
         if name.startswith(prefix) and name != _mean_name(prefix)
     }
     return replace(checkpoint, tensors=tensors)
@@ -140,7 +141,7 @@ def _networks(
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
     prefix = _prefix(checkpoint) or ""
     beside = _opponent_prefix(checkpoint, prefix)
-    opponent = None if beside is None else _opponent(checkpoint, beside)
+    opponent = None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
     return _generator(checkpoint, prefix), opponent
 
 

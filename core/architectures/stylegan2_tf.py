@@ -26,6 +26,7 @@ from ..networks.stylegan2_foreign import (
 )
 from ..networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
 from ..networks.stylegan_mapping import FullyConnected, MappingNetwork
+from ..weights import if_usable
 from . import stylegan2_building as building
 from .stylegan2 import NOISE_FACT, arrays_of
 
@@ -62,8 +63,8 @@ def _opponent_root(checkpoint: Checkpoint) -> str | None:
 def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
     """The network under a root, whose components are called `mapping` and `synthesis`."""
     tensors = {
-        name.removeprefix(root): tensor
-        for name, tensor in checkpoint.tensors.items()
+        name.removeprefix(root): checkpoint.tensors[name]
+        for name in checkpoint.tensors
         if name.startswith(root) and not IGNORED.fullmatch(name.removeprefix(root))
     }
     names = {
@@ -163,7 +164,7 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
     beside = _opponent_root(checkpoint)
-    opponent = None if beside is None else _opponent(checkpoint, beside)
+    opponent = None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
     return _generator(checkpoint, _root(checkpoint) or ""), opponent
 
 

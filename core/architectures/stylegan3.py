@@ -94,9 +94,9 @@ def network_of(
     network = StyleGan3Generator(mapping(view, synthesis.w_dim), synthesis)
     building.adopt(network, view.tensors, view.attributes)
     weights = {
-        name: tensor
-        for name, tensor in checkpoint.tensors.items()
-        if not name.endswith(ARRAY_ATTRIBUTES)
+        name: checkpoint.tensors[name]
+        for name in checkpoint.tensors
+        if name.startswith(prefix) and not name.endswith(ARRAY_ATTRIBUTES)
     }
     return load_network(network, replace(checkpoint, tensors=weights), prefix)
 

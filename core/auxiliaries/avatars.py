@@ -20,8 +20,8 @@ def _load(checkpoint: Checkpoint) -> AttributeJudge:
     named: dict[str, list[str]] = dict(checkpoint.config.get("attributes", {}))
     prefix, ending = "heads.", ".weight"
     counts = {
-        name.removeprefix(prefix).removesuffix(ending): tensor.shape[0]
-        for name, tensor in checkpoint.tensors.items()
+        name.removeprefix(prefix).removesuffix(ending): checkpoint.tensors[name].shape[0]
+        for name in checkpoint.tensors
         if name.startswith(prefix) and name.endswith(ending)
     }
     found = {name: len(named.get(name, ())) for name in counts}

@@ -16,6 +16,9 @@ __all__ = ["candidates", "has_text", "own_tensors", "prefix_of"]
 BEFORE_VISUAL = re.compile(r"((?:\w+\.)*?)visual\.")
 SCALES = ("logit_scale", "logit_bias")
 """Of the training's loss; embeddings do without."""
+CONSTANTS = ("input_resolution", "context_length", "vocab_size")
+"""Sizes that OpenAI's archives hold as tensors of one number."""
+LEFT_OUT = frozenset((*SCALES, *CONSTANTS))
 SHOWN = 12
 
 
@@ -40,12 +43,11 @@ def prefix_of(checkpoint: Checkpoint) -> str | None:
 
 def own_tensors(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
     """The model's tensors without their prefix and without the loss's."""
-    found = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
+    return {
+        name.removeprefix(prefix): checkpoint.tensors[name]
+        for name in checkpoint.tensors
+        if name.startswith(prefix) and name.removeprefix(prefix) not in LEFT_OUT
     }
-    return {name: tensor for name, tensor in found.items() if name not in SCALES}
 
 
 def has_text(tensors: Mapping[str, Tensor]) -> bool:

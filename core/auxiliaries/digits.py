@@ -22,9 +22,9 @@ def _loader(
     build: Callable[[int, int, int], Network], widest: str
 ) -> Callable[[Checkpoint], Classifier]:
     def load(checkpoint: Checkpoint) -> Classifier:
-        shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
-        classes, features = shapes["logits.weight"]
-        network = load_network(build(shapes[widest][0], features, classes), checkpoint)
+        classes, features = checkpoint.tensors["logits.weight"].shape
+        width = checkpoint.tensors[widest].shape[0]
+        network = load_network(build(width, features, classes), checkpoint)
         names = tuple(str(name) for name in checkpoint.config.get("classes", range(classes)))
         if len(names) != classes:
             raise CheckpointError(

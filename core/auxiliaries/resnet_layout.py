@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..checkpoints import Checkpoint
 from ..errors import CheckpointError, InvalidInput
+from ..weights import below
 from .classifying import IMAGENET, Colours, outputs
 
 if TYPE_CHECKING:
@@ -124,11 +125,7 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
         LookupError, ValueError: tensors are missing, or of another rank.
     """
     prefix = _prefix(checkpoint.tensors) or ""
-    own = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
-    }
+    own = below(checkpoint.tensors, prefix)
     tensors = _renamed(own)
     modules: Mapping[str, Any] = checkpoint.config.get("modules", {})
     stem, _, kernel, _ = tensors["conv1.weight"].shape

@@ -12,6 +12,7 @@ from ..auxiliary import Classifier
 from ..checkpoints import Checkpoint
 from ..detection import Architecture, load_network
 from ..errors import CheckpointError, InvalidInput
+from ..weights import below
 from .class_names import class_names, imagenet_names, saved_names
 from .classifying import (
     Preparation,
@@ -111,9 +112,8 @@ def _own(checkpoint: Checkpoint) -> tuple[Family, dict[str, Tensor]]:
         raise CheckpointError(f"{checkpoint.path.name} is no known classifier of torchvision.")
     family, prefix = found
     return family, {
-        OLD_DENSENET.sub(r"\1\2.", name.removeprefix(prefix)): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
+        OLD_DENSENET.sub(r"\1\2.", name): tensor
+        for name, tensor in below(checkpoint.tensors, prefix).items()
     }
 
 
