@@ -228,10 +228,26 @@ def _nothing(*_: object) -> None:
     return None
 
 
+def _attribute(of: Any, name: Any) -> Name:  # noqa: ANN401
+    """The name that a module's attribute has, as dill writes it; those of other things are inert."""
+    module = of.arguments[0] if isinstance(of, Record) and of.kind in IMPORTED else None
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise Refused(f"takes the attribute `{name!s:.80}` of something; nothing of it was run")
+    return known(Name(module, name))
+
+
 def _recorded(name: Name) -> Builder:
     return lambda *arguments: Record(name, arguments)
 
 
+IMPORTED = frozenset(
+    {
+        Name("dill._dill", "_import_module"),
+        Name("cloudpickle.cloudpickle", "subimport"),
+        Name("cloudpickle", "subimport"),
+    }
+)
+"""Functions that would import a module by its name."""
 TENSORS: dict[Name, Builder] = {
     Name("torch._utils", "_rebuild_tensor"): _view,
     Name("torch._utils", "_rebuild_tensor_v2"): _view,
@@ -255,10 +271,14 @@ BUILDERS: dict[Name, Builder] = {
     Name("collections", "deque"): _list,
     Name("_codecs", "encode"): _encoded,
     Name("numpy", "dtype"): _dtype,
+    Name("builtins", "getattr"): _attribute,
+    Name("dill._dill", "_get_attr"): _attribute,
     **{
         Name(f"numpy.{core}.{module}", name): builder
         for core in ("core", "_core")
         for module, name, builder in (
+            ("_multiarray_umath", "scalar", _scalar),
+            ("_multiarray_umath", "_reconstruct", lambda *_: Array()),
             ("multiarray", "_reconstruct", lambda *_: Array()),
             ("multiarray", "scalar", _scalar),
             ("numeric", "_frombuffer", _array_in_band),
@@ -274,6 +294,7 @@ BUILDERS: dict[Name, Builder] = {
     **{
         name: _recorded(name)
         for name in (
+            *IMPORTED,
             Name("builtins", "range"),
             Name("builtins", "slice"),
             Name("functools", "partial"),

@@ -60,6 +60,14 @@ class Weights(Mapping[str, Tensor]):
         yield from self.whole
         yield from self.left_out
 
+    def below(self, prefix: str) -> "Weights":
+        """Those under a prefix, by their names after it."""
+        parts = (
+            {name.removeprefix(prefix): held for name, held in all_of.items() if name.startswith(prefix)}
+            for all_of in (self.whole, self.left_out, self.unknown)
+        )
+        return Weights(self.path, *parts)  # pyright: ignore[reportArgumentType]
+
     def __len__(self) -> int:
         """How many there are, of use or not."""
         return len(self.whole) + len(self.left_out)

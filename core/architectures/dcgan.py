@@ -24,13 +24,13 @@ __all__ = ["GENERATOR"]
 def _prefix(checkpoint: Checkpoint) -> str | None:
     """What stands before the numbers of the layers, or None where there is no such generator."""
     tensors = checkpoint.tensors
-    for key, first in tensors.items():
+    for key in tensors:
         prefix = key.removesuffix("0.weight")
         if prefix + "0.weight" != key or (prefix and not prefix.endswith(".")):
             continue
         # A discriminator's first convolution has no normalisation.
         needed = (prefix + "1.running_mean", prefix + "3.weight")
-        if first.shape[2:] == (4, 4) and all(name in tensors for name in needed):
+        if all(name in tensors for name in needed) and tensors[key].shape[2:] == (4, 4):
             return prefix
     return None
 

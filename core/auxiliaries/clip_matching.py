@@ -11,13 +11,15 @@ from ..checkpoints import Checkpoint
 from ..errors import CheckpointError
 from .clip_building import Config, build, configuration
 
-__all__ = ["candidates", "has_text", "own_tensors", "prefix_of"]
+__all__ = ["candidates", "has_text", "is_openai", "own_tensors", "prefix_of"]
 
 BEFORE_VISUAL = re.compile(r"((?:\w+\.)*?)visual\.")
 SCALES = ("logit_scale", "logit_bias")
 """Of the training's loss; embeddings do without."""
 CONSTANTS = ("input_resolution", "context_length", "vocab_size")
 """Sizes that OpenAI's archives hold as tensors of one number."""
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of a part."""
 LEFT_OUT = frozenset((*SCALES, *CONSTANTS))
 SHOWN = 12
 
@@ -43,11 +45,18 @@ def prefix_of(checkpoint: Checkpoint) -> str | None:
 
 def own_tensors(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
     """The model's tensors without their prefix and without the loss's."""
-    return {
-        name.removeprefix(prefix): checkpoint.tensors[name]
+    names = {
+        name.removeprefix(prefix).replace(COMPILED, ""): name
         for name in checkpoint.tensors
-        if name.startswith(prefix) and name.removeprefix(prefix) not in LEFT_OUT
+        if name.startswith(prefix)
     }
+    return {own: checkpoint.tensors[name] for own, name in names.items() if own not in LEFT_OUT}
+
+
+def is_openai(checkpoint: Checkpoint) -> bool:
+    """Whether a state dict is that of one of OpenAI's archives, which alone hold these sizes."""
+    prefix = prefix_of(checkpoint)
+    return all(f"{prefix}{name}" in checkpoint.tensors for name in CONSTANTS)
 
 
 def has_text(tensors: Mapping[str, Tensor]) -> bool:

@@ -21,7 +21,7 @@ from .clip_building import (
     scale_of,
     stages_of,
 )
-from .clip_matching import candidates, has_text, own_tensors, prefix_of
+from .clip_matching import candidates, has_text, is_openai, own_tensors, prefix_of
 
 __all__ = ["OPENAI", "OPEN_CLIP", "Activation", "load_configured", "load_open_clip"]
 
@@ -58,8 +58,8 @@ def load_open_clip(
     Args:
         checkpoint: a whole model, or its image tower alone under `visual.`.
         architecture: a name of open_clip, or "auto" to tell it from the tensors.
-        activation: "auto" takes QuickGELU for TorchScript archives, which OpenAI's are, and for
-            architectures whose name ends in quickgelu.
+        activation: "auto" takes QuickGELU for TorchScript archives, which OpenAI's are, for their
+            state dicts, and for architectures whose name ends in quickgelu.
 
     Raises:
         CheckpointError: no architecture fits, several do, or the towers' widths differ.
@@ -69,6 +69,7 @@ def load_open_clip(
         raise InvalidInput(f"Activation {activation!r}; there are auto, quickgelu and gelu.")
     tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
     _check_widths(checkpoint, tensors)
+    openai = checkpoint.script or is_openai(checkpoint)
     names = [architecture]
     try:
         if architecture == "auto":
@@ -77,7 +78,7 @@ def load_open_clip(
         quick = {
             "quickgelu": True,
             "gelu": False,
-            "auto": checkpoint.script or all(config.get("quick_gelu") for config in configs),
+            "auto": openai or all(config.get("quick_gelu") for config in configs),
         }[activation]
         recipe = Recipe(configs[0], quick, _colours(names))
         # The same weights with another activation are another model.
@@ -134,7 +135,7 @@ def _loaded(
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(checkpoint.path, model, recipe.config) if text else None,
         stages=stages_of(visual),
-        logit_scale=scale_of(tensors.get("logit_scale")),
+        logit_scale=scale_of(checkpoint.tensors.get(f"{prefix_of(checkpoint)}logit_scale")),
     )
 
 

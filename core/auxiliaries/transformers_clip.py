@@ -78,7 +78,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
         std=std,
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(folder, model, kind) if kind.text else None,
-        logit_scale=scale_of(getattr(model, "logit_scale", None)),
+        logit_scale=scale_of(folder.tensors().get("logit_scale")),
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..checkpoints import fingerprint, read
 from ..errors import CheckpointError
+from ..weights import Unusable, Weights, joined
 
 __all__ = ["LOCAL", "Folder", "open_folder"]
 
@@ -20,6 +21,20 @@ UNFIT = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueErr
 
 LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 """What every `from_pretrained` is told: no network, no code of the folder."""
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
+SCALES = ("logit_scale", "logit_bias")
+"""Of the training's loss; embeddings do without, and transformers fills them in."""
+WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.", "clip.", "siglip.")
+"""What training scripts put before all names."""
+TOWERS = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", *SCALES)
 WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -56,13 +71,16 @@ class Folder:
         parts = [fingerprint(file) for file in self.files]
         return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All weights, by our own readers.
+    def tensors(self) -> Weights:
+        """All weights, by our own readers, without what training wraps them in.
 
         Raises:
             CheckpointError: a damaged file.
         """
-        return {name: t for file in self.files for name, t in read(file).tensors.items()}
+        found = joined(self.path, [read(file).tensors for file in self.files])
+        while (wrapper := _wrapper(found)) is not None:
+            found = found.below(wrapper)
+        return found
 
     def model(self, kind: Any) -> Any:  # noqa: ANN401 - transformers' classes are not typed
         """A frozen model of a class of transformers, in float32.
@@ -71,22 +89,23 @@ class Folder:
             CheckpointError: the weights do not fit the configuration.
         """
         tensors = self.tensors()
-        for name, tensor in tensors.items():
-            if not bool(tensor.isfinite().all()):
-                raise CheckpointError(f"{self.name} has values that are not finite in `{name}`.")
         try:
             # What its constructors draw is replaced by the weights.
             with torch.random.fork_rng(devices=[]):
                 config = kind.config_class.from_pretrained(self.path, **LOCAL)
                 model, found = kind.from_pretrained(
-                    None, config=config, state_dict=tensors, output_loading_info=True
+                    None, config=config, state_dict=dict(tensors.whole), output_loading_info=True
                 )
         except UNFIT as error:
             raise CheckpointError(
                 f"The weights of {self.name} do not fit its config.json: {error}"
             ) from error
         for fault in ("missing_keys", "mismatched_keys"):
-            if names := [str(name) for name in found.get(fault) or ()]:
+            names = [str(name) for name in found.get(fault) or () if name not in SCALES]
+            for name in names:
+                if name in tensors.left_out:
+                    raise Unusable(f"{self.path} {tensors.left_out[name]}.")
+            if names:
                 raise CheckpointError(
                     f"{self.name} has {fault.replace('_keys', '')} weights: "
                     f"{', '.join(sorted(names)[:4])}. It is not a whole {kind.__name__}."
@@ -99,15 +118,31 @@ class Folder:
         Raises:
             CheckpointError: damaged files.
         """
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-        files = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt")
-        if not any((self.path / file).is_file() for file in files):
+        if not any((self.path / file).is_file() for file in TOKENIZERS):
             return None
         try:
             return AutoTokenizer.from_pretrained(str(self.path), **LOCAL)
+        except ImportError as error:
+            # Its own class needs a package; what is written out in tokenizer.json needs none.
+            if not (self.path / TOKENIZERS[0]).is_file():
+                raise self._unreadable(error) from error
         except UNFIT as error:
             raise CheckpointError(f"The tokenizer of {self.name} is not whole: {error}") from error
+        try:
+            return PreTrainedTokenizerFast.from_pretrained(str(self.path), **LOCAL)
+        except (ImportError, *UNFIT) as error:
+            raise CheckpointError(f"The tokenizer of {self.name} is not whole: {error}") from error
+
+    def _unreadable(self, error: ImportError) -> CheckpointError:
+        """A tokenizer whose own package is not installed."""
+        package = "sentencepiece" if "sentencepiece" in str(error).lower() else "another package"
+        there = ", ".join(sorted(f.name for f in self.path.iterdir() if f.name in TOKENIZERS))
+        return CheckpointError(
+            f"The tokenizer of {self.name} ({there}) needs {package}, which is not installed. Put "
+            f"its tokenizer.json into the folder too, or install {package}."
+        )
 
     def colours(
         self, mean: tuple[float, float, float], std: tuple[float, float, float]
@@ -118,6 +153,16 @@ class Folder:
         first = mean if a is None else (float(a[0]), float(a[1]), float(a[2]))
         second = std if b is None else (float(b[0]), float(b[1]), float(b[2]))
         return first, second
+
+
+def _wrapper(tensors: Mapping[str, Tensor]) -> str | None:
+    """What stands before all names of a CLIP; None where there is nothing."""
+    for wrapper in WRAPPERS:
+        if all(name.startswith(wrapper) for name in tensors) and any(
+            name.removeprefix(wrapper).startswith((*WRAPPERS, *TOWERS)) for name in tensors
+        ):
+            return wrapper
+    return None
 
 
 def open_folder(path: Path) -> Folder:
