@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..checkpoints import Checkpoint
 from ..detection import Architecture, Example, load_network
+from ..errors import CheckpointError
 from ..generator import Generator
 from ..networks.stylegan2 import StyleGan2Synthesis
 from ..networks.stylegan2_discriminator import StyleGan2Discriminator
@@ -31,11 +32,14 @@ from ..networks.stylegan2_layers import SynthesisLayer
 from ..networks.stylegan_mapping import MappingNetwork
 from ..weights import if_usable
 from . import stylegan2_building as building
+from .biggan_parts import shape_of
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
 
 INPUT: Final = "input.input"
+FIRST: Final = "style.1.weight"
+MEAN: Final = "latent_avg"
 STYLES: Final = "conv1.conv.modulation.weight"
 LICENCE: Final = "of whoever trained the weights (the code is MIT; NVIDIA's are non-commercial)"
 USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
@@ -67,15 +71,27 @@ def _part(checkpoint: Checkpoint, prefix: str) -> Checkpoint:
     tensors = {
         name.removeprefix(prefix): checkpoint.tensors[name]
         for name in checkpoint.tensors
-        if name.startswith(prefix) and name != _mean_name(prefix)
+        if name.startswith(prefix) and name not in _mean_names(prefix)
     }
     return replace(checkpoint, tensors=tensors)
 
 
-def _mean_name(prefix: str) -> str:
-    """Where the mean of w stands: beside the generator."""
-    *parents, _ = ("x." + prefix).removesuffix(".").split(".") if prefix else ["x", ""]
-    return ".".join([*parents, "latent_avg"]).removeprefix("x.")
+def _mean_names(prefix: str) -> list[str]:
+    """Where the mean of w may stand: within the generator, beside it, or beside what holds it."""
+    parents = prefix.removesuffix(".").split(".") if prefix else []
+    above = [".".join([*parents[:depth], MEAN]) for depth in range(len(parents), -1, -1)]
+    return list(dict.fromkeys(above))
+
+
+def _mean(checkpoint: Checkpoint, prefix: str) -> Tensor | None:
+    """The file's mean of w: one row, or one per layer, which are alike; None without."""
+    name = next((n for n in _mean_names(prefix) if n in checkpoint.tensors), None)
+    if name is None:
+        return None
+    rows = checkpoint.tensors[name].float()
+    rows = rows.reshape(-1, rows.shape[-1])
+    # Encoders keep a row per layer; where those differ there is no one mean.
+    return rows[0] if torch.equal(rows, rows[:1].expand_as(rows)) else None
 
 
 def _fitted(
@@ -98,17 +114,30 @@ def _generator(checkpoint: Checkpoint, prefix: str) -> TranslatedGenerator:
     if not _has_noise(part.tensors):
         table = tuple(rule for rule in table if not rule.own.endswith(".noise_const"))
     own = from_foreign(part.tensors, table)
+    _check_first(checkpoint, prefix)
     mapping, synthesis = building.generator_parts(own, {"mapping": {"w_avg_beta": None}})
     network = TranslatedGenerator(mapping, synthesis)
     _fitted(network, table, own)
     if not _has_noise(part.tensors):
         _draw_noise(network)
     load_network(network, part)
-    mean = checkpoint.tensors.get(_mean_name(prefix))
+    mean = _mean(checkpoint, prefix)
     if mean is not None:
-        mean = mean.float().reshape(mapping.w_dim)
+        mean = mean.reshape(mapping.w_dim)
         mapping.register_buffer("w_avg", mean.clone(), persistent=False)
     return network
+
+
+def _check_first(checkpoint: Checkpoint, prefix: str) -> None:
+    """Refuses a mapping that takes more than z, which is as long as w in this repository."""
+    width, taken = shape_of(checkpoint, f"{prefix}{FIRST}", 2)
+    if width != taken:
+        raise CheckpointError(
+            f"{checkpoint.path.name}: the first layer of the mapping, `{prefix}{FIRST}`, takes "
+            f"{taken} numbers and gives {width}; in this repository both are the length of z. It "
+            "may be a conversion of a network with classes, whose embedding of them is not in the "
+            "file: open the file that it was made from."
+        )
 
 
 def _has_noise(tensors: Mapping[str, Tensor]) -> bool:
@@ -177,8 +206,10 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     }
     if not _has_noise(checkpoint.tensors):
         facts["noise"] = "not in the file: constant noise of a fixed seed"
-    if _mean_name(_prefix(checkpoint) or "") not in checkpoint.tensors:
-        facts["mean of w"] = f"not in the file: the mean over {MEAN_OF} draws of a fixed seed"
+    if _mean(checkpoint, _prefix(checkpoint) or "") is None:
+        there = any(name in checkpoint.tensors for name in _mean_names(_prefix(checkpoint) or ""))
+        why = f"`{MEAN}` has rows that differ" if there else "not in the file"
+        facts["mean of w"] = f"{why}: the mean over {MEAN_OF} draws of a fixed seed"
     if _opponent_prefix(checkpoint, _prefix(checkpoint) or "") is not None:
         facts["discriminator"] = "groups of 4 images: logits depend on the batch"
     return facts

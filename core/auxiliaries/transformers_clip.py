@@ -59,7 +59,8 @@ def load_transformers_clip(folder: Folder) -> Clip:
     import transformers
 
     kind = CLIPS[folder.config["model_type"]]
-    _check_widths(folder, kind)
+    tensors = folder.tensors()
+    _check_widths(folder, tensors, kind)
     model = folder.model(getattr(transformers, kind.model))
     vision = model.config.vision_config if kind.text else model.config
     side = _side(vision, kind)
@@ -78,7 +79,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
         std=std,
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(folder, model, kind) if kind.text else None,
-        logit_scale=scale_of(folder.tensors().get("logit_scale")),
+        logit_scale=scale_of(tensors.get("logit_scale")),
     )
 
 
@@ -89,10 +90,9 @@ def _side(vision: Any, kind: Kind) -> int:  # noqa: ANN401
     return int(vision.num_patches**0.5) * int(vision.patch_size)
 
 
-def _check_widths(folder: Folder, kind: Kind) -> None:
+def _check_widths(folder: Folder, tensors: Mapping[str, Tensor], kind: Kind) -> None:
     if not kind.text:
         return
-    tensors = folder.tensors()
     heads = (
         ("vision_model.post_layernorm.weight", "text_model.head.weight")
         if kind.siglip
