@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from .errors import InvalidInput
 from .images import resized
+from .picture_files import levels, turned
 
 __all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image_set"]
 
@@ -91,6 +91,8 @@ def read_image_set(
 ) -> ImageSet:
     """The pictures of a folder, sorted by name, turned as their EXIF says, in colour.
 
+    Pictures of 16 bits and of floats are scaled, see `core.picture_files.levels`.
+
     Labels are read from captions.txt, a caption per line, either of the pictures in their order or
     after the file's name and a tab, a `|` or a colon; or from labels.csv, a row per picture with
     its name and its label, under a heading or not.
@@ -144,11 +146,10 @@ def _pixels(image: Tensor) -> str:
 def _opened(path: Path) -> Float[Tensor, "1 3 height width"]:
     try:
         with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGB")
+            rgb = levels(turned(file)).rgb
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InvalidInput(f"The picture {path} cannot be read: {error}. Take it out.") from error
-    pixels = torch.from_numpy(np.array(picture, dtype=np.float32)).div(255)
-    return pixels.movedim(2, 0)[None].contiguous()
+    return torch.from_numpy(rgb.copy()).movedim(2, 0)[None].contiguous()
 
 
 def _brought(image: Tensor, size: tuple[int, int] | None, fit: Fit) -> Tensor:

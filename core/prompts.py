@@ -24,6 +24,11 @@ WEIGHT = re.compile(r"(?P<text>.*?)\s*(?<!\d):\s*(?P<weight>[\w.,%+-]*)")
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 COMMA = re.compile(r"[;,](?!\d)")
 """What parts clauses; not that of 1,000."""
+HOST_SYNTAX = re.compile(
+    r"(?<!\\)\([^()]*:\s*[+-]?[\d.]+\s*\)|\(\([^()]+\)\)|\[[^\[\]]*:[^\[\]]*\]"
+    r"|<(?:lora|lyco|hypernet):[^<>]*>|\bembedding:[\w./-]+|\{[^{}]*\|[^{}]*\}"
+)
+"""What ComfyUI's own text nodes, and those that it took after, read as instructions."""
 ALMOST = re.compile(r"[+-]?([\d.,]*\d[\d.,]*%?|nan|inf|infinity)", re.IGNORECASE)
 """What was meant as a weight and is none."""
 
@@ -50,7 +55,7 @@ class TextCondition:
 
     Attributes:
         condition: a row per line, or several.
-        notes: sentences for people: words that were cut or are not known.
+        notes: sentences for people: what was cut, is not known or is read as text alone.
     """
 
     condition: Condition
@@ -132,7 +137,8 @@ def text_condition(
     ]
     labels = tuple(_label(line) for line in lines)
     condition = Condition(torch.stack(rows), labels, clip.id, clip.name)
-    return TextCondition(condition.repeated(samples_per_prompt), tuple(dict.fromkeys(texts.notes)))
+    notes = (*_host_notes(f"{prompts}\n{negative}"), *texts.notes)
+    return TextCondition(condition.repeated(samples_per_prompt), tuple(dict.fromkeys(notes)))
 
 
 def _prompt(part: str, line: str) -> Prompt:
@@ -153,6 +159,16 @@ def _prompt(part: str, line: str) -> Prompt:
             "every '|' and before every weight."
         )
     return Prompt(text, weight)
+
+
+def _host_notes(text: str) -> list[str]:
+    """That what other text nodes take for instructions is text here."""
+    found = dict.fromkeys(match[0] for line in text.splitlines() for match in HOST_SYNTAX.finditer(line))
+    return [
+        f"{form!r} is read as text: weights, networks and choices within a text are not known here. "
+        "A part of a line may have a weight, as in 'a red hat:1.5 | a blue shirt'."
+        for form in found
+    ]
 
 
 def _telling(clip: Clip, parts: Sequence[Prompt]) -> set[str]:

@@ -2,7 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+import string
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +17,7 @@ __all__ = ["Tokenised", "WordTokenizer"]
 
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 CLOSEST = 3
+PUNCTUATION = string.punctuation
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,33 @@ class Tokenised:
 
     Attributes:
         tokens: (context,), 0 after the end.
-        unknown: the words that were left out because the vocabulary lacks them.
+        unknown: what was left out because the vocabulary lacks it: words, numbers, emoji, words
+            of other scripts.
         cut: the words beyond the context, left out too.
     """
 
     tokens: Int[Tensor, " context"]
     unknown: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
+
+
+def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
+    """What a text says beyond the known words, in its order; punctuation says nothing."""
+    for piece in text.split():
+        rest = WORD.sub(" ", piece.lower())
+        if any(map(_says, rest)):
+            bare = piece.strip(PUNCTUATION)
+            # Of "2red" the word is known; what cannot be read is named, else the whole piece.
+            words = WORD.findall(piece.lower())
+            kept = bool(words) and all(word in known for word in words)
+            yield "".join(filter(_says, rest)) if kept else bare
+        else:
+            yield from (word for word in WORD.findall(piece.lower()) if word not in known)
+
+
+def _says(character: str) -> bool:
+    """Whether a character is part of what is said: a letter, a digit, a symbol such as an emoji."""
+    return character not in PUNCTUATION and unicodedata.category(character)[0] in "LNS"
 
 
 @dataclass(frozen=True)
@@ -60,7 +83,7 @@ class WordTokenizer:
         number = {word: place + 1 for place, word in enumerate(self.words)}
         said = WORD.findall(text.lower())
         known = [word for word in said if word in number]
-        unknown = tuple(dict.fromkeys(word for word in said if word not in number))
+        unknown = tuple(dict.fromkeys(_unknown(text, number)))
         if all(word in self.neutral for word in known):
             raise InvalidInput(f"No word of {text!r} is known. {self._offer(unknown)}")
         most = self.context - 1

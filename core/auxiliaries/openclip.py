@@ -11,7 +11,7 @@ from ..checkpoints import Checkpoint
 from ..clip import Clip, Texts
 from ..detection import Architecture, load_network
 from ..errors import CheckpointError, ConditionMismatch, InvalidInput
-from ..text_encoding import bpe_encoder
+from ..text_encoding import bpe_encoder, knows
 from .clip_building import (
     Config,
     architectures,
@@ -213,6 +213,7 @@ def _hub_texts(
         lambda prompts: model.encode_text(tokenizer(prompts)),
         lambda text: len(tokenizer.tokenizer(tokenizer.clean_fn(text)).input_ids),
         context,
+        lambda word: knows(tokenizer.tokenizer, tokenizer.clean_fn(word)),
     )
 
 

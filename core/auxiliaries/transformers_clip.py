@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..clip import Clip, Texts
 from ..errors import CheckpointError, ConditionMismatch
 from ..networks.towers import ImageTower, PatchedImageTower, TextTower
-from ..text_encoding import bpe_encoder
+from ..text_encoding import bpe_encoder, knows
 from .clip_building import scale_of
 from .openclip import HALVES, OPENAI
 from .sequence_first import hold_sequence_first
@@ -138,4 +138,9 @@ def _texts(folder: Folder, model: Any, kind: Kind) -> Callable[[Sequence[str]], 
         taken = ("input_ids",) if kind.siglip else ("input_ids", "attention_mask")
         return tower(**{name: tokens[name] for name in taken})
 
-    return bpe_encoder(embed, lambda text: len(tokenizer(text, verbose=False).input_ids), context)
+    return bpe_encoder(
+        embed,
+        lambda text: len(tokenizer(text, verbose=False).input_ids),
+        context,
+        lambda word: knows(tokenizer, word),
+    )

@@ -41,20 +41,25 @@ def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     Returns:
         The image "1 height width 3" in [0, 1], and the mask "1 height width": 1 where the picture
         is transparent, "1 64 64" of zeros where it has no transparency (as the host gives).
-    """
-    import numpy as np
-    import torch
-    from PIL import Image, ImageOps
 
-    with Image.open(path) as file:
-        picture = ImageOps.exif_transpose(file)
-        transparent = "A" in picture.getbands() or "transparency" in picture.info
-        rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255.0
-        rgb = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255.0
+    Raises:
+        WorkflowError: the picture cannot be read, or its black and white are not known.
+    """
+    import torch
+    from PIL import Image
+
+    from ...core.errors import InvalidInput
+    from ...core.picture_files import levels, turned
+
+    try:
+        with Image.open(path) as file:
+            rgb, alpha = levels(turned(file))
+    except (InvalidInput, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise WorkflowError(f"the picture {path.name} cannot be read: {error}") from error
     image = torch.from_numpy(rgb.copy())[None]
-    if not transparent:
+    if alpha is None:
         return image, torch.zeros(1, 64, 64)
-    return image, 1.0 - torch.from_numpy(rgba[..., 3].copy())[None]
+    return image, 1.0 - torch.from_numpy(alpha.copy())[None]
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
