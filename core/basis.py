@@ -14,8 +14,9 @@ from .generator import Generator
 from .initialise import Draw, Report, Start
 from .parametrisation import BASIS, WEIGHTS, MixtureOfBasis, WeightKind
 from .refine.presets import CLASS_BLOCKS
-from .rng import SampleRng, derive_seed
+from .rng import SampleRng
 from .spaces import Block, Space
+from .streams import stream_of
 
 __all__ = [
     "Classes",
@@ -287,7 +288,5 @@ def _check(samples: int, candidates: int, keep: int) -> None:
 def _streams(rng: SampleRng, sample: int, numbers: range) -> SampleRng:
     """A stream for each candidate of a sample."""
     own = rng.streams[sample].initial_seed()
-    streams = [
-        torch.Generator().manual_seed(derive_seed(own, "candidate", number)) for number in numbers
-    ]
+    streams = [stream_of(own, "candidate", number) for number in numbers]
     return SampleRng(streams, [rng.rows[sample]] * len(streams))

@@ -19,6 +19,7 @@ from .energy import Energy
 from .errors import GeneratorMismatch, InvalidInput
 from .fusing import Fuser
 from .generator import Gaussian, Generator
+from .identity import ModelId, options_of
 from .latents import Latents
 from .parametrisation import chart_to_config
 from .poisson import poisson_blend
@@ -66,6 +67,7 @@ class Composer:
         charts = [chart_to_config(half.chart) for half in self.scenes.halves]
         said = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
         identity = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        options = options_of(self.job.generator.id)
         space = self.scenes.source
 
         def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
@@ -74,7 +76,7 @@ class Composer:
         return replace(
             self.job.generator,
             name=f"composition of {self.job.generator.name}",
-            id=identity,
+            id=identity if options is None else ModelId(identity, options),
             source=space,
             prior=Gaussian(space.dim),
             render=render,
@@ -100,6 +102,11 @@ class Composer:
             generator=self.generator.id,
             generator_name=self.generator.name,
             samples=names,
+            history=tuple(
+                max(pair)
+                for pair in zip(self._front.history, self._back.history, strict=True)
+                for _ in self.job.placements
+            ),
         )
 
     def run(
@@ -187,18 +194,19 @@ class Composer:
     def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> Composition:
         fused, behind = self.images(refined.values)
         images = self.blended(fused, behind)
-        energies = self._judged(images, refined.values)
+        energies = self._judged(images, refined)
         best = lowest(energies)
         each = len(self.job.placements)
         rows = torch.arange(len(best)) * each + best
         numbers = [int(number) for number in best]
         front, back = (refined.values[rows, half.part] for half in self.scenes.halves)
+        history = tuple(refined.history[int(row)] for row in rows)
         return Composition(
             images=images[rows],
             masks=self.fuser.masks()[numbers],
             placements=tuple(self.job.placements[number] for number in numbers),
-            foreground=self._front.moved(front),
-            background=self._back.moved(back),
+            foreground=replace(self._front.moved(front), history=history),
+            background=replace(self._back.moved(back), history=history),
             energies=energies,
             all_images=images,
             trace=trace,
@@ -216,14 +224,14 @@ class Composer:
             images[own] = poisson_blend(fused[own], behind[own], box.interior(self.fuser.size))
         return images.clamp(0, 1)
 
-    def _judged(self, images: Tensor, values: Tensor) -> Float[Tensor, "samples placements"]:
+    def _judged(self, images: Tensor, refined: Latents) -> Float[Tensor, "samples placements"]:
         """The primary of every run's image; the placements of a sample see the same draws."""
         job, each = self.job, len(self.job.placements)
         names = [name for name in self._front.samples for _ in range(each)]
-        total = torch.zeros(len(values))
-        for energy, points in ((self._on_images, images), (self._on_latents, values)):
+        total = torch.zeros(len(refined))
+        for energy, points in ((self._on_images, images), (self._on_latents, refined.values)):
             if energy.terms:
-                streams = SampleRng.of(job.seed, names, "choice")
+                streams = SampleRng.of(job.seed, names, "choice").after(refined.history)
                 found = readings(energy, points.to(job.device), streams, job.chunking)
                 total = total + found["energy"]
         return total.reshape(-1, each)
@@ -248,6 +256,7 @@ class Composer:
                 f"({back.generator[:12]}), whose images may differ in size and kind. Make both "
                 "latents by one generator."
             )
+        back.check_generator(self.job.generator)
         if len(front) != len(back):
             raise InvalidInput(
                 f"{len(front)} foregrounds and {len(back)} backgrounds; expected as many of each, "

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .errors import ConditionMismatch, InvalidInput
+from .identity import chosen_differently, same_auxiliary
 
 __all__ = ["Condition"]
 
@@ -56,11 +57,17 @@ class Condition:
 
     def check_auxiliary(self, auxiliary: str, name: str) -> None:
         """Refuses an auxiliary other than the one that made the condition."""
-        if auxiliary != self.auxiliary:
+        if same_auxiliary(self.auxiliary, auxiliary):
+            return
+        if other := chosen_differently(self.auxiliary, auxiliary):
             raise ConditionMismatch(
-                f"The condition was made by {self.auxiliary_name!r}, but {name!r} was given. "
-                f"Make the condition with {name!r}, or load {self.auxiliary_name!r}."
+                f"The condition was made by {self.auxiliary_name!r} used otherwise than the one "
+                f"given ({other}). Connect one Load Aux Model to both, or set these alike."
             )
+        raise ConditionMismatch(
+            f"The condition was made by {self.auxiliary_name!r}, but {name!r} was given. "
+            f"Make the condition with {name!r}, or load {self.auxiliary_name!r}."
+        )
 
     def repeated(self, each: int) -> "Condition":
         """Every row so many times, side by side.

@@ -66,7 +66,8 @@ class Generator:
 
     Attributes:
         name: for people.
-        id: the sha256 of its weights; latents and translators remember it.
+        id: the sha256 of its weights, with the options that its map depends on (`ModelId`) where
+            its architecture takes some; latents and translators remember it.
         architecture: the id of the architecture that loaded it.
         module: the network.
         source: the latent space.

@@ -41,10 +41,17 @@ StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
 
 @dataclass(frozen=True)
 class Start:
-    """Points and the chart that they are written in."""
+    """Points and the chart that they are written in.
+
+    Attributes:
+        values: the points.
+        chart: from them to latents.
+        history: of each, see `core.latents.Latents`; empty where all are new.
+    """
 
     values: Float[Tensor, "batch parameters"]
     chart: Map
+    history: tuple[int, ...] = ()
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from .errors import GeneratorMismatch, InvalidInput
-from .latents import Latents
+from .latents import Latents, together
 
 __all__ = ["between"]
 
@@ -31,6 +31,7 @@ def between(first: Latents, second: Latents, at: Sequence[float]) -> Latents:
             f"({first.generator[:12]}), the second of {second.generator_name!r} "
             f"({second.generator[:12]}). Latents of one generator alone can be interpolated."
         )
+    generator = together(first, second, "interpolated")
     if not at:
         raise InvalidInput("No place on the way between latents given; at least 1 needed.")
     count = max(len(first), len(second))
@@ -43,10 +44,16 @@ def between(first: Latents, second: Latents, at: Sequence[float]) -> Latents:
     ends = end.values.to(start.values).expand(count, -1)
     places = torch.tensor(at, dtype=start.values.dtype)[None, :, None]
     values = torch.lerp(start.values.expand(count, -1)[:, None], ends[:, None], places)
+    before, after = (
+        one.history if len(one) == count else one.history * count for one in (first, second)
+    )
+    # A frame draws afresh of what either of its ends has drawn.
+    longest = [max(pair) for pair in zip(before, after, strict=True)]
     return Latents(
         values.flatten(0, 1),
         start.chart,
-        first.generator,
+        generator,
         first.generator_name,
         tuple(range(count * len(at))),
+        history=tuple(runs for runs in longest for _ in at),
     )

@@ -1,6 +1,5 @@
 """Latents between nodes and on disk, with all that an interrupted run needs to go on."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,50 +10,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .checkpoints import Checkpoint, read, write
-from .errors import CheckpointError, GeneratorMismatch, InvalidInput, ResumeMismatch
+from .errors import CheckpointError, GeneratorMismatch, InvalidInput
 from .generator import Generator
+from .identity import check_options, options_of, told_options
+from .interrupted import Interrupted
 from .parametrisation import chart_from_config, chart_to_config
 from .refine.kernel import State
 from .refine.run import Best, Snapshot
 from .rng import SampleRng
-from .spaces import Identity, Map, Space
+from .spaces import Domain, Identity, Map, Space
 
-__all__ = ["Interrupted", "Latents", "load_latents", "save_latents"]
+__all__ = ["Interrupted", "Latents", "load_latents", "save_latents", "together"]
 
 MEMORY, BEFORE, TERMS = "memory.", "before.", "terms."
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """A refinement that stopped on its way.
-
-    Attributes:
-        snapshot: where it stood.
-        settings: all that its result depends on; it goes on with the same alone.
-        before: what its terms said at the start.
-    """
-
-    snapshot: Snapshot
-    settings: Mapping[str, object]
-    before: Mapping[str, Tensor]
-
-    def check(self, settings: Mapping[str, object]) -> None:
-        """Refuses to go on with other settings.
-
-        Raises:
-            ResumeMismatch: naming each setting that differs.
-        """
-        own, new = _plain(self.settings), _plain(settings)
-        differing = sorted(
-            name for name in own.keys() | new.keys() if own.get(name) != new.get(name)
-        )
-        if differing:
-            shown = "; ".join(f"{n}: {own.get(n)!r} then, {new.get(n)!r} now" for n in differing)
-            raise ResumeMismatch(
-                f"These latents were interrupted at step {self.snapshot.state.step} of a run with "
-                f"other settings ({shown}). Set them back, or switch `resume` off to start a new "
-                "run from where the latents are."
-            )
+OPTIONS = "generator_options"
+LOOKS = ("decode", "plain")
+"""Purposes of streams that no run draws from."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +39,8 @@ class Latents:
         generator_name: for messages.
         samples: the number that names each sample; its random streams follow it.
         interrupted: the unfinished run that they come from, if any.
+        history: how many runs each sample has been through, the unfinished one among them; its
+            random streams follow that too. Left empty, none.
     """
 
     values: Float[Tensor, "batch parameters"]
@@ -76,26 +49,62 @@ class Latents:
     generator_name: str
     samples: tuple[int, ...]
     interrupted: Interrupted | None = None
+    history: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.samples) != len(self.values):
             raise InvalidInput(f"{len(self.samples)} names for {len(self.values)} latents.")
+        if not self.history:
+            object.__setattr__(self, "history", (0,) * len(self.values))
+        if len(self.history) != len(self.values) or min(self.history, default=0) < 0:
+            raise InvalidInput(
+                f"Histories {self.history} of {len(self.values)} latents; expected how many runs "
+                "each has been through."
+            )
 
     def __len__(self) -> int:
         return len(self.values)
 
     def check_generator(self, generator: Generator) -> None:
-        """Refuses another generator than the latents' own."""
+        """Refuses another generator than the latents' own, or one loaded with other options.
+
+        Latents that do not know these, since they were written before, are let through with a
+        note in the log where they are points of the generator's space.
+
+        Raises:
+            GeneratorMismatch: of another generator, with other options, or of another space.
+        """
         if generator.id != self.generator:
             raise GeneratorMismatch(
                 f"The latents are of generator {self.generator_name!r} ({self.generator[:12]}); "
                 f"got {generator.name!r} ({generator.id[:12]}). Load {self.generator_name!r}, or "
                 "initialise new latents."
             )
+        cure = "initialise new latents"
+        check_options("The latents", self.generator, generator.id, generator.name, cure)
+        if not _alike(self.chart.target, generator.source):
+            raise GeneratorMismatch(
+                f"The latents are points of {self.chart.target}; {generator.name!r}, as it is loaded, takes "
+                f"those of {generator.source}. Load it with their latent space, or {cure}."
+            )
+
+    def of_generator(self, generator: Generator) -> "Latents":
+        """The same ones, checked, that know all options of their generator from now on.
+
+        Raises:
+            GeneratorMismatch: as `check_generator`.
+        """
+        self.check_generator(generator)
+        known = options_of(generator.id) is not None
+        return replace(self, generator=generator.id) if known else self
 
     def moved(self, values: Tensor) -> "Latents":
         """The same samples elsewhere, in no unfinished run."""
         return replace(self, values=values.detach().cpu(), interrupted=None)
+
+    def drawn_for(self) -> "Latents":
+        """The same samples with one more run in their history, so that the next draws afresh."""
+        return replace(self, history=tuple(runs + 1 for runs in self.history))
 
     def plain(self) -> "Latents":
         """The same samples written as themselves: what a basis stands for; in no run.
@@ -125,6 +134,7 @@ class Latents:
             values=self.values[list(rows)],
             samples=tuple(self.samples[row] for row in rows),
             interrupted=None,
+            history=tuple(self.history[row] for row in rows),
         )
 
     def stacked(self, other: "Latents") -> "Latents":
@@ -140,6 +150,7 @@ class Latents:
                 f"({self.generator[:12]}), the second of {other.generator_name!r} "
                 f"({other.generator[:12]}). Latents of one generator alone can be stacked."
             )
+        own = together(self, other, "stacked")
         if other.chart != self.chart:
             raise InvalidInput(
                 f"The first latents are written as {self.chart} of {self.chart.source}, the "
@@ -150,13 +161,55 @@ class Latents:
         return replace(
             self,
             values=torch.cat([self.values, other.values.to(self.values)]),
+            generator=own,
             samples=(*self.samples, *(following + name for name in other.samples)),
             interrupted=None,
+            history=(*self.history, *other.history),
         )
 
     def rng(self, seed: int, purpose: str) -> SampleRng:
-        """The samples' streams for a run."""
-        return SampleRng.of(seed, self.samples, purpose)
+        """The samples' streams for a run, fresh for each run that they have been through.
+
+        What is only looked at draws the same whenever it is: previews and the last image of a
+        generator with random noise are alike.
+        """
+        streams = SampleRng.of(seed, self.samples, purpose)
+        return streams if purpose in LOOKS else streams.after(self.history)
+
+
+def together(first: Latents, second: Latents, done: str) -> str:
+    """The generator of two batches of the same weights: that of the one that knows its options.
+
+    Args:
+        first: of a generator.
+        second: of the same weights.
+        done: what they shall be, for messages: "stacked".
+
+    Raises:
+        GeneratorMismatch: their generators were loaded with other options.
+    """
+    known = [latents for latents in (first, second) if options_of(latents.generator) is not None]
+    given = known[0] if known else first
+    check_options(
+        "The second latents" if given is first else "The first latents",
+        (second if given is first else first).generator,
+        given.generator,
+        given.generator_name,
+        f"make both by one Load Generator; latents of one map alone can be {done}",
+        against="the others are of",
+    )
+    spaces = first.chart.target, second.chart.target
+    if not _alike(*spaces):
+        raise GeneratorMismatch(
+            f"The first latents are points of {spaces[0]}, the second of {spaces[1]}. Latents of "
+            f"one space alone can be {done}."
+        )
+    return given.generator
+
+
+def _alike(one: Domain, other: Domain) -> bool:
+    """Whether both are latent spaces of one kind, or either is none."""
+    return not isinstance(one, Space) or not isinstance(other, Space) or one.alike(other)
 
 
 def save_latents(path: str | Path, latents: Latents) -> None:
@@ -168,7 +221,10 @@ def save_latents(path: str | Path, latents: Latents) -> None:
         "generator": latents.generator,
         "generator_name": latents.generator_name,
         "samples": list(latents.samples),
+        "history": list(latents.history),
     }
+    if (options := options_of(latents.generator)) is not None:
+        config[OPTIONS] = dict(options)
     if latents.interrupted is not None:
         snapshot = latents.interrupted.snapshot
         config["step"] = snapshot.state.step
@@ -205,10 +261,11 @@ def load_latents(path: str | Path) -> Latents:
         return Latents(
             values=checkpoint.tensors["values"],
             chart=chart_from_config(config["chart"]),
-            generator=str(config["generator"]),
+            generator=told_options(str(config["generator"]), config.get(OPTIONS)),
             generator_name=str(config["generator_name"]),
             samples=tuple(int(n) for n in config["samples"]),
             interrupted=_interrupted(checkpoint) if "step" in config else None,
+            history=_history(config),
         )
     except (KeyError, TypeError, InvalidInput) as error:
         raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
@@ -227,10 +284,11 @@ def _interrupted(checkpoint: Checkpoint) -> Interrupted:
     return Interrupted(snapshot, config["settings"], _under(tensors, BEFORE))
 
 
+def _history(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Of files written before there was one, the unfinished run alone."""
+    before = [int("step" in config)] * len(config["samples"])
+    return tuple(int(runs) for runs in config.get("history", before))
+
+
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _plain(settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings as they come back from a file."""
-    return json.loads(json.dumps(dict(settings)))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .errors import InvalidInput
+from .streams import stream
 
 __all__ = ["Interval", "bootstrap", "diversity", "frechet_distance", "within_class_diversity"]
 
@@ -90,9 +91,9 @@ def bootstrap(
     rows = torch.as_tensor(samples)
     if len(rows) < 1 or rounds < 1 or not 0 < level < 1:
         raise InvalidInput(f"Bootstrap of {len(rows)} samples, {rounds} rounds, level {level}.")
-    stream = torch.Generator().manual_seed(seed)
+    draws = stream(seed)
     drawn = [
-        statistic(rows[torch.randint(len(rows), (len(rows),), generator=stream)])
+        statistic(rows[torch.randint(len(rows), (len(rows),), generator=draws)])
         for _ in range(rounds)
     ]
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .conditions import Condition
 from .errors import ConditionMismatch, InvalidInput
+from .identity import chosen_differently, same_auxiliary
 
 __all__ = ["Way", "averaged", "fractions", "interpolated", "mixed"]
 
@@ -153,11 +154,13 @@ def _between(one: Tensor, two: Tensor, t: float, way: Way) -> Tensor:
 
 
 def _paired(first: Condition, second: Condition) -> list[tuple[Tensor, Tensor, str, str]]:
-    if first.auxiliary != second.auxiliary:
+    if not same_auxiliary(first.auxiliary, second.auxiliary):
+        other = chosen_differently(first.auxiliary, second.auxiliary)
+        used = f", the same weights used otherwise ({other})" if other else ""
         raise ConditionMismatch(
             f"The first condition was made by {first.auxiliary_name!r}, the second by "
-            f"{second.auxiliary_name!r}: their numbers mean different things. Make both with one "
-            "auxiliary model."
+            f"{second.auxiliary_name!r}{used}: their numbers mean different things. "
+            "Make both with one auxiliary model."
         )
     count = max(len(first), len(second))
     if not {len(first), len(second)} <= {1, count} or min(len(first), len(second)) < 1:

@@ -1,6 +1,5 @@
 """Randomness as an argument: one CPU stream per sample, so that a batch equals its members."""
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -8,14 +7,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from .errors import InvalidInput
+from .streams import digest_of, stream_of
 
 __all__ = ["SampleRng", "derive_seed"]
 
 
 def derive_seed(*parts: object) -> int:
     """A 63-bit seed that depends on all the parts, the same on every machine and version."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return digest_of(*parts) >> 1
 
 
 class SampleRng:
@@ -45,8 +44,19 @@ class SampleRng:
             purpose: keeps apart runs that share a seed ("prior", "langevin" ...).
         """
         names = range(samples) if isinstance(samples, int) else samples
-        streams = [torch.Generator().manual_seed(derive_seed(seed, n, purpose)) for n in names]
+        streams = [stream_of(seed, n, purpose) for n in names]
         return cls(streams, range(len(streams)))
+
+    def after(self, history: Sequence[int]) -> "SampleRng":
+        """The same rows with fresh streams for those that work has drawn for before.
+
+        Args:
+            history: how often, a number per row; a row with 0 keeps its stream. A stream follows
+                from its row's and the number alone, whatever was drawn from either.
+        """
+        pairs = zip(self.streams, history, strict=True)
+        streams = [stream_of(s.initial_seed(), "after", n) if n else s for s, n in pairs]
+        return SampleRng(streams, self.rows)
 
     def __len__(self) -> int:
         return len(self.streams)

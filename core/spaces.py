@@ -69,6 +69,12 @@ class Space:
                 return block
         raise InvalidInput(f"No block {name!r} in this space. There are: {self}.")
 
+    def alike(self, other: "Space") -> bool:
+        """Whether both have blocks of the same names and shapes, whatever their bounds."""
+        return [(b.name, b.shape) for b in self.blocks] == [
+            (b.name, b.shape) for b in other.blocks
+        ]
+
     def slices(self) -> dict[str, slice]:
         """Where each block lies in the flat vector."""
         found: dict[str, slice] = {}

@@ -11,9 +11,11 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from .auxiliary import Auxiliary
 from .chunks import Chunking
-from .errors import Diverged, InvalidInput
+from .errors import ConditionMismatch, Diverged, GeneratorMismatch, InvalidInput
 from .generator import Generator
+from .identity import check_options, same_auxiliary
 from .rng import SampleRng, derive_seed
+from .streams import stream_of
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
 __all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]
@@ -29,10 +31,39 @@ class Pairs:
     Attributes:
         latents: (pairs, dim).
         conditions: (pairs, embed).
+        generator: id of the generator, with its options; empty: not known, and not checked.
+        auxiliary: id of f; likewise.
     """
 
     latents: Float[Tensor, "pairs dim"]
     conditions: Float[Tensor, "pairs embed"]
+    generator: str = ""
+    auxiliary: str = ""
+
+    def check(self, config: TranslatorConfig) -> None:
+        """Refuses a translator of another generator, or of another f.
+
+        Raises:
+            GeneratorMismatch: other weights, or other options.
+            ConditionMismatch: another auxiliary.
+        """
+        cure = "make pairs with the generator as the translator is for it"
+        if self.generator and self.generator != config.generator:
+            raise GeneratorMismatch(
+                f"The pairs are of another generator ({self.generator[:12]}) than the "
+                f"translator, {config.generator_name!r} ({config.generator[:12]}). Make pairs "
+                "with that."
+            )
+        if self.generator:
+            name, against = config.generator_name, "the translator is for"
+            check_options(
+                "The pairs", self.generator, config.generator, name, cure, against=against
+            )
+        if self.auxiliary and not same_auxiliary(self.auxiliary, config.auxiliary):
+            raise ConditionMismatch(
+                f"The pairs' conditions are of another auxiliary than the translator's, "
+                f"{config.auxiliary_name!r}. Make pairs with that."
+            )
 
 
 @dataclass(frozen=True)
@@ -106,7 +137,7 @@ def synthetic_pairs(
         latents.append(z.cpu())
         conditions.append(auxiliary.embed(generator(z, rng)).cpu())
         report(last, float("nan"))
-    return Pairs(torch.cat(latents), torch.cat(conditions))
+    return Pairs(torch.cat(latents), torch.cat(conditions), generator.id, auxiliary.id)
 
 
 def new_translator(
@@ -156,12 +187,15 @@ def fit_translator(
         report: called after every batch with the batches done and the loss.
 
     Raises:
+        GeneratorMismatch: pairs of another generator, or of one with other options.
+        ConditionMismatch: pairs of another auxiliary.
         Diverged: the loss stopped being finite.
     """
+    pairs.check(translator.config)
     device = translator.log_std.device
     z, c = pairs.latents.to(device), pairs.conditions.to(device)
-    order = torch.Generator().manual_seed(derive_seed(seed, "order"))
-    noise = torch.Generator().manual_seed(derive_seed(seed, "condition noise"))
+    order = stream_of(seed, "order")
+    noise = stream_of(seed, "condition noise")
     translator.train().requires_grad_(True)
     optimiser = torch.optim.Adam(translator.parameters(), lr=training.learning_rate)
     batches = -(-len(z) // training.batch_size) * training.epochs

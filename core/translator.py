@@ -13,11 +13,21 @@ from .checkpoints import Checkpoint
 from .conditions import Condition
 from .errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from .generator import Generator
+from .identity import (
+    check_options,
+    chosen_differently,
+    options_of,
+    same_auxiliary,
+    told_options,
+)
 from .rng import SampleRng
+from .streams import stream as seeded
 
 __all__ = ["Translator", "TranslatorConfig", "TranslatorKind"]
 
 TranslatorKind: TypeAlias = Literal["mixture", "deterministic"]
+OPTIONS = "generator_options"
+"""Where a file keeps what its generator's map depends on beside weights."""
 LEAST_STD = 1e-6
 """Added to exp(nu): keeps the likelihood bounded, appendix B.1."""
 
@@ -34,7 +44,7 @@ class TranslatorConfig:
         hidden: H; the paper uses 100 for class labels and 2048 for text and images.
         initial_std: sigma before training. The paper starts at 0.01 and trains on a million pairs;
             short training never recovers from that, hence 1 here.
-        generator: id of the generator whose latents it gives.
+        generator: id of the generator whose latents it gives, with its options.
         generator_name: for messages.
         auxiliary: id of the auxiliary whose conditions it takes.
         auxiliary_name: for messages.
@@ -81,7 +91,7 @@ class Translator(nn.Module):
         super().__init__()
         self.config = config
         k, dim, hidden = config.components, config.latent_dim, config.hidden
-        stream = torch.Generator().manual_seed(seed)
+        stream = seeded(seed)
         self.first = _linear(config.embed_dim, hidden, stream)
         self.second = _linear(hidden, hidden, stream)
         self.means = _linear(hidden, k * dim, stream)
@@ -136,15 +146,28 @@ class Translator(nn.Module):
                 f"({config.generator[:12]}); got {generator.name!r} ({generator.id[:12]}). Train "
                 "one for this generator."
             )
-        if condition.auxiliary != config.auxiliary:
+        check_options(
+            "The translator's latents",
+            config.generator,
+            generator.id,
+            generator.name,
+            "train one for the generator as it is loaded now",
+        )
+        if not same_auxiliary(config.auxiliary, condition.auxiliary):
+            other = chosen_differently(config.auxiliary, condition.auxiliary)
+            used = f", the same weights used otherwise ({other})" if other else ""
+            cure = "Set that back, or train" if other else "Train"
             raise ConditionMismatch(
                 f"The translator takes conditions of {config.auxiliary_name!r}; got one of "
-                f"{condition.auxiliary_name!r}. Train one for {condition.auxiliary_name!r}."
+                f"{condition.auxiliary_name!r}{used}. {cure} one for "
+                f"{condition.auxiliary_name!r}."
             )
 
     def to_config(self) -> dict[str, object]:
         """What rides in the checkpoint's metadata."""
-        return {"what": "translator", **asdict(self.config)}
+        options = options_of(self.config.generator)
+        told = {} if options is None else {OPTIONS: dict(options)}
+        return {"what": "translator", **asdict(self.config), **told}
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "Translator":
@@ -161,10 +184,11 @@ class Translator(nn.Module):
                 "Translator."
             )
         try:
-            fields = {name: value for name, value in config.items() if name != "what"}
+            fields = {name: v for name, v in config.items() if name not in ("what", OPTIONS)}
+            fields["generator"] = told_options(fields["generator"], config.get(OPTIONS))
             translator = cls(TranslatorConfig(**fields))
             translator.load_state_dict(dict(checkpoint.tensors))
-        except (TypeError, RuntimeError, InvalidInput) as error:
+        except (KeyError, TypeError, RuntimeError, InvalidInput) as error:
             raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
         return translator.eval().requires_grad_(False)
 

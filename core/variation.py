@@ -38,7 +38,8 @@ def around(
     Args:
         near: z0; what a basis stands for, if they are written in one.
         generator: G.
-        rng: the samples, as many for each of the given ones, side by side.
+        rng: the samples, as many for each of the given ones, side by side. Given ones that have
+            been through a run, or are variations themselves, are varied by fresh draws.
         variation: the largest v, in (0, 1]; with 1 nothing is left of z0.
         spread: s in [0, 1]: every candidate's own v is uniform between (1 - s) times that and it.
         towards: latents that take the place of e in every second candidate or so, one at random:
@@ -64,6 +65,7 @@ def around(
         raise InvalidInput(f"{len(rng)} samples about {len(near)}; expected as many for each.")
     centre = near.plain().values.to(device).repeat_interleave(len(rng) // len(near), dim=0)
     partners = _partners(towards, generator, centre)
+    history = _history(near, len(rng) // len(near), towards)
     normal = isinstance(generator.prior, Gaussian)
     pulled = energy.pullback(generator) if energy is not None else None
 
@@ -79,9 +81,14 @@ def around(
         kept = (1 - v.square()).sqrt() if normal else 1 - v
         return generator.source.clamp(kept * centre + v * drawn)
 
-    return Start(
-        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
-    )
+    best = best_of(draw, pulled, candidates, rng.after(history), chunking, report)
+    return Start(best, Identity(generator.source), tuple(runs + 1 for runs in history))
+
+
+def _history(near: Latents, each: int, towards: Latents | None) -> tuple[int, ...]:
+    """The longest history of what each variation is made of."""
+    least = max(towards.history, default=0) if towards is not None else 0
+    return tuple(max(runs, least) for runs in near.history for _ in range(each))
 
 
 def _partners(towards: Latents | None, generator: Generator, like: Tensor) -> Tensor | None:

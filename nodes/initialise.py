@@ -39,7 +39,8 @@ def _energy() -> io.Input:
 def _latents(start: Start, generator: Generator, count: int) -> io.NodeOutput:
     values = start.values.cpu()
     names = tuple(range(count))
-    return io.NodeOutput(Latents(values, start.chart, generator.id, generator.name, names))
+    made = (generator.id, generator.name)
+    return io.NodeOutput(Latents(values, start.chart, *made, names, history=start.history))
 
 
 class PriorInit(io.ComfyNode):

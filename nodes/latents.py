@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..core.errors import CheckpointError, InvalidInput
+from ..core.identity import belonging
 from ..core.latents import Latents, load_latents, save_latents
 from .host import autograd, host, io, ui
 from .sockets import LATENTS
@@ -107,7 +108,9 @@ class LoadLatents(io.ComfyNode):
     def execute(cls, file: str) -> io.NodeOutput:
         """Reads the file."""
         with autograd():
-            return io.NodeOutput(load_latents(_find(file)))
+            found = load_latents(_find(file))
+        whose = belonging(found.generator, found.generator_name)
+        return io.NodeOutput(found, ui=ui.PreviewText(f"{len(found)} latents of {whose}"))
 
 
 class SelectLatents(io.ComfyNode):

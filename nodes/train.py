@@ -7,6 +7,7 @@ from ..core.checkpoints import read, write
 from ..core.chunks import Chunking, ChunkMode
 from ..core.errors import InvalidInput
 from ..core.generator import Generator
+from ..core.identity import belonging
 from ..core.training import (
     Training,
     batches_of,
@@ -285,7 +286,13 @@ class LoadTranslator(io.ComfyNode):
     def execute(cls, file: str) -> io.NodeOutput:
         """Reads the file."""
         with autograd():
-            return io.NodeOutput(Translator.from_checkpoint(read(find(KIND, file))))
+            found = Translator.from_checkpoint(read(find(KIND, file)))
+        config = found.config
+        text = (
+            f"to latents of {belonging(config.generator, config.generator_name)}, from conditions "
+            f"of {config.auxiliary_name}"
+        )
+        return io.NodeOutput(found, ui=ui.PreviewText(text))
 
 
 NODES = [TrainTranslator, SaveTranslator, LoadTranslator]

@@ -96,7 +96,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         opponent = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.base * 2**layout.blocks
-    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, opponent)
+    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps, opponent)
 
 
 def _opponent(checkpoint: Checkpoint) -> BigGanDiscriminator:

@@ -110,7 +110,9 @@ def _load(checkpoint: Checkpoint) -> Generator:
         opponent = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.common.base * 2 ** sum(block.doubles for block in layout.blocks)
-    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, opponent)
+    return parts.generator_of(
+        checkpoint, GENERATOR.id, module, prior, side, layout.common.eps, opponent
+    )
 
 
 def _opponent(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:

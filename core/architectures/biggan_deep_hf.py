@@ -105,7 +105,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     prior = TruncatedWithClass(layout.latent, classes, psi)
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = 4 * 2 ** sum(block.doubles for block in layout.blocks)
-    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side)
+    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

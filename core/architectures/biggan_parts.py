@@ -10,6 +10,7 @@ from ..auxiliary import Discriminator
 from ..checkpoints import Checkpoint
 from ..errors import CheckpointError, InvalidInput
 from ..generator import Generator
+from ..identity import ModelId
 from ..networks.biggan import GeneratorLayout, Statistics
 from ..networks.biggan_discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from ..networks.spectral import NONE, Spectral
@@ -200,9 +201,20 @@ def generator_of(
     module: nn.Module,
     prior: TruncatedWithClass,
     side: int,
+    eps: float,
     discriminator: Discriminator | None = None,
 ) -> Generator:
-    """The generator of a network from z and a class to images in [-1, 1]."""
+    """The generator of a network from z and a class to images in [-1, 1].
+
+    Args:
+        checkpoint: where it is from.
+        architecture: the id.
+        module: the network.
+        prior: of its latents.
+        side: of its images, in pixels.
+        eps: of its normalisations; with the prior's psi what its map depends on beside weights.
+        discriminator: its opponent.
+    """
     classes = prior.classes.block()
 
     def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
@@ -210,7 +222,7 @@ def generator_of(
 
     return Generator(
         name=checkpoint.path.stem,
-        id=checkpoint.sha256,
+        id=ModelId(checkpoint.sha256, {"psi": prior.psi, "eps": eps}),
         architecture=architecture,
         module=module,
         source=Space((Block("z", (prior.latent,), -LIMIT, LIMIT), classes)),

@@ -11,9 +11,10 @@ from ..auxiliary import Discriminator
 from ..checkpoints import Checkpoint
 from ..errors import CheckpointError
 from ..generator import Generator
+from ..identity import ModelId
 from ..networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from ..networks.stylegan2_discriminator import StyleGan2Discriminator
-from ..networks.stylegan2_layers import Resampling
+from ..networks.stylegan2_layers import Resampling, SynthesisLayer
 from ..networks.stylegan_mapping import MappingNetwork
 from ..networks.stylegan_ops import ACTIVATIONS
 from ..rng import SampleRng
@@ -169,6 +170,8 @@ def finished(
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     noise = chosen_text(checkpoint, "noise", NOISES)
+    noisy = any(isinstance(m, SynthesisLayer) and m.use_noise for m in network.modules())
+    used = noise if noisy else "none"
     side = network.synthesis.img_resolution
 
     def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
@@ -177,7 +180,7 @@ def finished(
 
     return Generator(
         name=checkpoint.path.stem,
-        id=checkpoint.sha256,
+        id=ModelId(checkpoint.sha256, {**latents.options, "noise": used}),
         architecture=architecture,
         module=network,
         source=latents.source,

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..checkpoints import Checkpoint
 from ..detection import Architecture, Example, load_network
 from ..generator import Generator
+from ..identity import ModelId
 from ..networks.stylegan2_discriminator import StyleGan2Discriminator
 from ..networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from ..networks.stylegan3_layers import InputPlan, LayerPlan, centred
@@ -123,7 +124,7 @@ def finished(
 
     return Generator(
         name=checkpoint.path.stem,
-        id=checkpoint.sha256,
+        id=ModelId(checkpoint.sha256, latents.options),
         architecture=architecture,
         module=network,
         source=latents.source,

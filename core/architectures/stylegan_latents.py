@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..checkpoints import Checkpoint
 from ..errors import InvalidInput
 from ..generator import Gaussian, Prior
+from ..identity import Option
 from ..networks.stylegan_mapping import truncated
 from ..rng import SampleRng
 from ..spaces import Block, Space
@@ -156,6 +157,13 @@ class StyleLatents:
     num_ws: int
     mapping: StyleMapping
     network: nn.Module
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """What the map depends on: a cutoff counts where it leaves layers that psi would pull."""
+        truncates = self.psi != 1 and self.cutoff < self.num_ws
+        cutoff = self.cutoff if truncates else 0
+        return {"latent": self.latent, "psi": self.psi, "cutoff": cutoff}
 
     @property
     def source(self) -> Space:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
+from ..identity import ModelId, written
 from ..images import resized
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "chosen_side",
     "model_id",
     "outputs",
+    "usual",
     "without",
 ]
 
@@ -123,13 +125,32 @@ def chosen_side(options: Mapping[str, object]) -> int | None:
     return side
 
 
-def model_id(sha256: str, options: Mapping[str, object]) -> str:
+def model_id(sha256: str, options: Mapping[str, object], own: Mapping[str, object]) -> ModelId:
     """The sha256 of the weights, and what was chosen: weights used otherwise are another model.
 
-    Names of classes change nothing that it computes.
+    Names of classes change nothing that it computes, nor does the choice of what a model has by
+    itself.
+
+    Args:
+        sha256: of the weights.
+        options: chosen.
+        own: what options without a choice come to.
     """
-    chosen = [f"-{name}={options[name]}" for name in sorted(options) if name != "classes"]
-    return sha256 + "".join(chosen)
+    chosen = {name: value for name, value in options.items() if name != "classes"}
+    resolved = {name: written(value) for name, value in {**own, **chosen}.items()}
+    differing = [n for n in sorted(chosen) if resolved[n] != written(own.get(n))]
+    ending = "".join(f"-{name}={options[name]}" for name in differing)
+    return ModelId(sha256 + ending, resolved)
+
+
+def usual(prepared: Preparation) -> dict[str, object]:
+    """The options that a preparation comes from, as its model has them by itself.
+
+    A side alone is resized to and nothing is cut, so a preparation that cuts comes from none.
+    """
+    high, wide = prepared.size
+    side = high if high == wide and prepared.scaled == high else None
+    return {"mean": prepared.mean, "std": prepared.std, "image_size": side}
 
 
 def outputs(model: str, count: int) -> int:

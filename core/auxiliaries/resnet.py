@@ -15,7 +15,7 @@ from ..auxiliary import Classifier
 from ..checkpoints import Checkpoint
 from ..detection import Architecture, Example, load_network
 from .class_names import class_names, imagenet_names, saved_names
-from .classifying import Preparation, chosen_colours, chosen_side, model_id
+from .classifying import Preparation, chosen_colours, chosen_side, model_id, usual
 from .resnet_layout import Layout, is_resnet, read_layout
 
 __all__ = ["RESNET"]
@@ -54,9 +54,10 @@ def _load(checkpoint: Checkpoint) -> Classifier:
         )
     load_network(network, replace(checkpoint, tensors=layout.tensors))
     prepared = Preparation(edge, (crop, crop), mean, std)
+    own = usual(Preparation(side[0], (side[1], side[1]), *layout.colours()))
     return Classifier(
         name=checkpoint.path.stem,
-        id=model_id(checkpoint.sha256, options),
+        id=model_id(checkpoint.sha256, options, own | {"max_pool": layout.pooled({})}),
         module=network,
         classes=names,
         logits=lambda images: network(prepared(images)),

@@ -20,6 +20,7 @@ from .classifying import (
     chosen_colours,
     model_id,
     outputs,
+    usual,
 )
 from .transformers_folder import Folder
 
@@ -69,7 +70,7 @@ def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
     network = _filled(folder, _built(folder, config, classes))
     return Classifier(
         name=folder.name,
-        id=model_id(folder.id(), options),
+        id=model_id(folder.id(), options, usual(_preparation(folder, cfg, {}))),
         module=network,
         classes=names,
         logits=lambda images: network(prepared(images)),

@@ -20,6 +20,7 @@ from .classifying import (
     chosen_side,
     model_id,
     outputs,
+    usual,
     without,
 )
 
@@ -179,11 +180,12 @@ def _load(checkpoint: Checkpoint) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         network: Any = _built(member, classes, tensors)
     prepared = _preparation(checkpoint, member, network)
+    own = usual(_preparation(replace(checkpoint, options={}), member, network))
     load_network(network, replace(checkpoint, tensors=tensors))
     body = without(network, family.head)
     return Classifier(
         name=checkpoint.path.stem,
-        id=model_id(checkpoint.sha256, checkpoint.options),
+        id=model_id(checkpoint.sha256, checkpoint.options, own),
         module=network,
         classes=names,
         logits=lambda images: network(prepared(images)),

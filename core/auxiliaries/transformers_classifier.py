@@ -15,6 +15,7 @@ from .classifying import (
     chosen_colours,
     model_id,
     outputs,
+    usual,
     without,
 )
 from .transformers_folder import Folder
@@ -76,7 +77,7 @@ def load_transformers_classifier(folder: Folder, options: Mapping[str, object]) 
 
     return Classifier(
         name=folder.name,
-        id=model_id(folder.id(), options),
+        id=model_id(folder.id(), options, usual(_preparation(folder, {}))),
         module=model,
         classes=names,
         logits=logits,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..refine.rules import ScheduleName, schedule
-from ..rng import derive_seed
+from ..streams import stream_of
 
 __all__ = ["Mollifier", "MollifierKind", "normaliser", "offsets", "widened"]
 
@@ -84,6 +84,6 @@ def offsets(
     samples: int, shape: tuple[int, ...], seed: int, *, like: Tensor
 ) -> Float[Tensor, "samples ..."]:
     """Standard normal eps, each with its opposite: the same on every machine."""
-    stream = torch.Generator().manual_seed(derive_seed(seed, "mollifier"))
+    stream = stream_of(seed, "mollifier")
     half = torch.randn(samples // 2, *shape, generator=stream)
     return torch.cat([half, -half]).to(like)

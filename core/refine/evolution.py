@@ -13,7 +13,8 @@ from torch import Tensor
 from ..chunks import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
-from ..rng import SampleRng, derive_seed
+from ..rng import SampleRng
+from ..streams import stream_of
 from .kernel import Info, Kernel, Memory, State
 
 __all__ = ["LARGEST_FULL", "Evolution", "evolve"]
@@ -177,18 +178,15 @@ def _optimiser(
     return kind(
         mean.copy(),
         settings.sigma,
-        seed=seed % 2**32,
+        # NumPy takes 32 bits of a number, but all of several.
+        seed=np.array([seed % 2**32, seed >> 32]),
         population_size=settings.population or None,
     )
 
 
 def _looks(rng: SampleRng, seeds: Sequence[int], purpose: str, members: int) -> SampleRng:
     """A stream for each member; those of one sample say the same."""
-    streams = [
-        torch.Generator().manual_seed(derive_seed(seed, purpose))
-        for seed in seeds
-        for _ in range(members)
-    ]
+    streams = [stream_of(seed, purpose) for seed in seeds for _ in range(members)]
     return SampleRng(streams, [row for row in rng.rows for _ in range(members)])
 
 

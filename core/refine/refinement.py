@@ -11,7 +11,9 @@ from ..chunks import Chunking
 from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
-from ..latents import Interrupted, Latents
+from ..identity import options_of
+from ..interrupted import MAP, Interrupted
+from ..latents import Latents
 from ..noise import Noisy
 from ..rng import SampleRng
 from ..spaces import Map
@@ -35,7 +37,8 @@ class Refinement:
         energy: on images or latents of the generator.
         rule: how they move, on the latents' chart; in an evolution, how its members do.
         steps: T, at least 1.
-        seed: of the noise and of random energies.
+        seed: of the noise and of random energies; latents that have been through a run draw
+            afresh, whatever its seed was.
         chunking: how many samples the networks see at a time.
         device: where the networks are.
         clamp: whether latents stay within the generator's bounds.
@@ -68,9 +71,11 @@ class Refinement:
 
     def identity(self) -> dict[str, object]:
         """All that the result depends on, but for the latents and the versions."""
+        options = options_of(self.generator.id)
         return {
             "title": self.title,
-            "generator": self.generator.id,
+            "generator": str(self.generator.id),
+            **{f"{MAP}{name}": value for name, value in (options or {}).items()},
             "energy": self.energy.signature(),
             "steps": self.steps,
             "seed": self.seed,
@@ -97,7 +102,8 @@ def refine(
     Args:
         job: what to do.
         latents: of the job's generator.
-        resume: whether to go on with the run that the latents come from, when there is one.
+        resume: whether to go on with the run that the latents come from, when there is one, to
+            the bits of the undisturbed run. Else a new one begins, whose draws are fresh.
         on_step: called after every step; may raise to stop.
         on_stop: called with latents to resume from when the run ends before its time, whatever
             ended it; after a divergence they are the last ones whose energies are finite.
@@ -111,17 +117,19 @@ def refine(
     """
     if job.steps < 1:
         raise InvalidInput(f"{job.steps} steps of refinement; at least 1 needed.")
-    latents.check_generator(job.generator)
+    latents = latents.of_generator(job.generator)
     energy = job.energy.pullback(job.generator).pullback(latents.chart)
     energy.check_batch(len(latents))
     kernel = _kernel(job, latents.chart)
     steps = job.steps - (job.returned == "last but one")
     rng = latents.rng(job.seed, "refine")
     if resume and latents.interrupted is not None:
+        # The unfinished run is in their history already.
         latents.interrupted.check(job.identity())
         snapshot = _moved(latents.interrupted.snapshot, job.device)
         before = latents.interrupted.before
     else:
+        latents = latents.drawn_for()
         position = latents.values.to(job.device)
         snapshot = begin(kernel, position, rng)
         before = readings(energy, position, rng, job.chunking)
