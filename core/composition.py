@@ -34,6 +34,9 @@ from .spreading import spread
 __all__ = ["Blend", "Composer", "Composing", "Composition"]
 
 TITLE = "Compose Fuse"
+SPACING = 19
+"""Between the runs of two samples at one placement. Odd, so that runs of a single placement fill a
+chunk; above 18, so that the paper's placements keep apart."""
 
 
 class Composer:
@@ -102,6 +105,18 @@ class Composer:
             samples=names,
         )
 
+    @cached_property
+    def _names(self) -> tuple[int, ...]:
+        """What the runs go by in chunks, by what they are too.
+
+        The runs' own names are as good as random, and would leave places of many chunks empty.
+        """
+        return tuple(
+            SPACING * name + placement.number
+            for name in self._front.samples
+            for placement in self.job.placements
+        )
+
     def run(
         self,
         interrupted: Latents | None = None,
@@ -140,6 +155,7 @@ class Composer:
             chunking=job.chunking,
             device=job.device,
             direction=barrier(self.secondary, job.weighing, watch=watch),
+            names=self._names,
             settings={
                 "method": job.weighing.method,
                 "beta": job.weighing.beta,
@@ -180,7 +196,7 @@ class Composer:
             return self.fuser.fused(front, back, rng), back
 
         fused, behind = self.job.chunking.apply_random(
-            pictures, values.to(self.job.device), self.start.rng(0, "decode")
+            pictures, values.to(self.job.device), self.start.rng(0, "decode").named(self._names)
         )
         return fused.cpu(), behind.cpu()
 
@@ -223,7 +239,7 @@ class Composer:
         total = torch.zeros(len(values))
         for energy, points in ((self._on_images, images), (self._on_latents, values)):
             if energy.terms:
-                streams = SampleRng.of(job.seed, names, "choice")
+                streams = SampleRng.of(job.seed, names, "choice").named(self._names)
                 found = readings(energy, points.to(job.device), streams, job.chunking)
                 total = total + found["energy"]
         return total.reshape(-1, each)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .checkpoints import Checkpoint, read, write
+from .chunks import ONE_BY_ONE
 from .errors import CheckpointError, GeneratorMismatch, InvalidInput, ResumeMismatch
 from .generator import Generator
 from .parametrisation import chart_from_config, chart_to_config
@@ -106,7 +107,9 @@ class Latents:
         target = self.chart.target
         if not isinstance(target, Space):
             raise InvalidInput(f"The chart {self.chart} leads to {target}, not to latents.")
-        values = self.chart(self.values, self.rng(0, "plain")).detach()
+        (values,) = ONE_BY_ONE.apply_random(
+            lambda v, rng: (self.chart(v, rng).detach(),), self.values, self.rng(0, "plain")
+        )
         return replace(self, values=values, chart=Identity(target), interrupted=None)
 
     def picked(self, rows: tuple[int, ...]) -> "Latents":

@@ -100,11 +100,15 @@ def synthetic_pairs(
     like = torch.empty(0, device=device)
     latents: list[Tensor] = []
     conditions: list[Tensor] = []
+
+    def seen(z: Tensor, rng: SampleRng) -> tuple[Tensor]:
+        return (auxiliary.embed(generator(z, rng)),)
+
     for first, last in chunking.spans(count):
         rng = SampleRng.of(seed, range(first, last), "pairs")
         z = generator.prior.sample(rng, like)
         latents.append(z.cpu())
-        conditions.append(auxiliary.embed(generator(z, rng)).cpu())
+        conditions.append(chunking.apply_random(seen, z, rng)[0].cpu())
         report(last, float("nan"))
     return Pairs(torch.cat(latents), torch.cat(conditions))
 

@@ -189,7 +189,9 @@ def _looks(rng: SampleRng, seeds: Sequence[int], purpose: str, members: int) -> 
         for seed in seeds
         for _ in range(members)
     ]
-    return SampleRng(streams, [row for row in rng.rows for _ in range(members)])
+    rows = [row for row in rng.rows for _ in range(members)]
+    names = [name * members + member for name in rng.names for member in range(members)]
+    return SampleRng(streams, rows, names)
 
 
 def _rows(values: Tensor) -> np.ndarray:

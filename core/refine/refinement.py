@@ -1,6 +1,6 @@
 """A refinement from end to end: latents in, latents and their record out, resumable on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -48,6 +48,7 @@ class Refinement:
             released code renders those and throws its last step away. That step is not made here.
         evolution: a search by generations instead of one step of the rule, where there is one.
         settings: what both were made from, to tell whether an interrupted run may go on.
+        names: that decide the samples' places in chunks, one each; the latents' own if None.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Refinement:
     returned: Returned = "last"
     evolution: Evolution | None = None
     settings: Mapping[str, object] | None = None
+    names: Sequence[int] | None = None
 
     def identity(self) -> dict[str, object]:
         """All that the result depends on, but for the latents and the versions."""
@@ -117,6 +119,8 @@ def refine(
     kernel = _kernel(job, latents.chart)
     steps = job.steps - (job.returned == "last but one")
     rng = latents.rng(job.seed, "refine")
+    if job.names is not None:
+        rng = rng.named(job.names)
     if resume and latents.interrupted is not None:
         latents.interrupted.check(job.identity())
         snapshot = _moved(latents.interrupted.snapshot, job.device)
