@@ -16,6 +16,7 @@ from .parametrisation import BASIS, WEIGHTS, MixtureOfBasis, WeightKind
 from .refine.presets import CLASS_BLOCKS
 from .rng import SampleRng, derive_seed
 from .spaces import Block, Space
+from .threads import threads_of
 
 __all__ = [
     "Classes",
@@ -231,7 +232,8 @@ def from_basis(
     pulled = energy.pullback(generator)
     many = 1 if device.type == "cpu" else WITHOUT_GRAPH
     batches = Chunking(many * chunking.size, chunking.padded)
-    found = best_candidates(draw, pulled, candidates, keep, rng, batches, report)
+    with threads_of(generator, pulled, chunking, device):
+        found = best_candidates(draw, pulled, candidates, keep, rng, batches, report)
     start = over_basis(space, found.points, rng, over=over, weights=weights, start=weights_start)
     return start, found
 

@@ -30,6 +30,7 @@ from .rng import SampleRng, derive_seed
 from .scenes import FUSED, Half, Picture, Scenes, agreement
 from .spaces import IMAGES, Identity
 from .spreading import spread
+from .threads import threads_of
 
 __all__ = ["Blend", "Composer", "Composing", "Composition"]
 
@@ -141,7 +142,8 @@ class Composer:
         begun = self.start if interrupted is None else self._resumed(interrupted)
         job = self._refinement(lambda values: seen.append(values.float().cpu()))
         refined, trace = refine(job, begun, on_step=on_step, on_stop=on_stop)
-        return self._chosen(refined, trace, torch.stack([*seen, torch.empty(len(begun))])[:-1])
+        with threads_of(job.generator, job.energy, job.chunking, job.device):
+            return self._chosen(refined, trace, torch.stack([*seen, torch.empty(len(begun))])[:-1])
 
     def _refinement(self, watch: Callable[[Tensor], None]) -> Refinement:
         job = self.job

@@ -12,6 +12,7 @@ from .chunks import Chunking
 from .conditions import Condition
 from .errors import ConditionMismatch, InvalidInput
 from .metrics import Interval, bootstrap, diversity, frechet_distance, within_class_diversity
+from .threads import threads_for
 
 __all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]
 
@@ -94,7 +95,9 @@ def judged(
     def seen(function: Callable[[Tensor], Tensor]) -> Tensor:
         return chunking.apply(lambda part: function(part.to(device)).cpu(), images)
 
-    return Judged(seen(classifier.embed), seen(classifier.features))
+    size = (images.shape[2], images.shape[3])
+    with threads_for(classifier.modules, rows=chunking.size, device=device, image_size=size):
+        return Judged(seen(classifier.embed), seen(classifier.features))
 
 
 def wanted_classes(

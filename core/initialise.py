@@ -17,6 +17,7 @@ from .generator import Generator
 from .parametrisation import MixtureOfBasis, WeightKind
 from .rng import SampleRng
 from .spaces import Identity, Map
+from .threads import threads_of
 from .translator import Translator
 
 __all__ = [
@@ -125,7 +126,8 @@ def from_prior(
         return generator.source.clamp(generator.prior.sample(streams, like))
 
     space = generator.source
-    best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+    with threads_of(generator, pulled, chunking, device):
+        best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
     return Start(best, Identity(space))
 
 
@@ -189,7 +191,9 @@ def from_translator(
 
             return space.clamp(chunking.apply_random(rows, c, streams)[0])
 
-        best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+        search = (candidates, rng, chunking, report, generations, space.clamp)
+        with threads_of(generator, pulled, chunking, like.device):
+            best = best_of(draw, pulled, *search)
         return Start(best, Identity(space))
     points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c, rng.names)
     return Start(space.clamp(points), Identity(space))

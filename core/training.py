@@ -14,6 +14,7 @@ from .chunks import Chunking
 from .errors import Diverged, InvalidInput
 from .generator import Generator
 from .rng import SampleRng, derive_seed
+from .threads import threads_for
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
 __all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]
@@ -104,12 +105,15 @@ def synthetic_pairs(
     def seen(z: Tensor, rng: SampleRng) -> tuple[Tensor]:
         return (auxiliary.embed(generator(z, rng)),)
 
-    for first, last in chunking.spans(count):
-        rng = SampleRng.of(seed, range(first, last), "pairs")
-        z = generator.prior.sample(rng, like)
-        latents.append(z.cpu())
-        conditions.append(chunking.apply_random(seen, z, rng)[0].cpu())
-        report(last, float("nan"))
+    networks = (*generator.modules, *auxiliary.modules)
+    size = generator.image_size
+    with threads_for(networks, rows=chunking.size, device=device, image_size=size):
+        for first, last in chunking.spans(count):
+            rng = SampleRng.of(seed, range(first, last), "pairs")
+            z = generator.prior.sample(rng, like)
+            latents.append(z.cpu())
+            conditions.append(chunking.apply_random(seen, z, rng)[0].cpu())
+            report(last, float("nan"))
     return Pairs(torch.cat(latents), torch.cat(conditions))
 
 
@@ -163,6 +167,15 @@ def fit_translator(
         Diverged: the loss stopped being finite.
     """
     device = translator.log_std.device
+    with threads_for((translator,), rows=training.batch_size, device=device):
+        _fit(translator, pairs, training, seed, report)
+    return translator.eval().requires_grad_(False)
+
+
+def _fit(
+    translator: Translator, pairs: Pairs, training: Training, seed: int, report: Report
+) -> None:
+    device = translator.log_std.device
     z, c = pairs.latents.to(device), pairs.conditions.to(device)
     order = torch.Generator().manual_seed(derive_seed(seed, "order"))
     noise = torch.Generator().manual_seed(derive_seed(seed, "condition noise"))
@@ -191,7 +204,6 @@ def fit_translator(
             anneal.step()
             done += 1
             report(done, float(loss.detach()))
-    return translator.eval().requires_grad_(False)
 
 
 def batches_of(pairs: int, training: Training) -> int:

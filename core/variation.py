@@ -11,6 +11,7 @@ from .initialise import Report, Start, best_of, check_samples
 from .latents import Latents
 from .rng import SampleRng
 from .spaces import Identity
+from .threads import threads_of
 
 __all__ = ["around"]
 
@@ -79,9 +80,9 @@ def around(
         kept = (1 - v.square()).sqrt() if normal else 1 - v
         return generator.source.clamp(kept * centre + v * drawn)
 
-    return Start(
-        best_of(draw, pulled, candidates, rng, chunking, report), Identity(generator.source)
-    )
+    with threads_of(generator, pulled, chunking, device):
+        best = best_of(draw, pulled, candidates, rng, chunking, report)
+    return Start(best, Identity(generator.source))
 
 
 def _partners(towards: Latents | None, generator: Generator, like: Tensor) -> Tensor | None:

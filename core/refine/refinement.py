@@ -15,6 +15,7 @@ from ..latents import Interrupted, Latents
 from ..noise import Noisy
 from ..rng import SampleRng
 from ..spaces import Map
+from ..threads import threads_of
 from .evolution import Evolution, evolve
 from .kernel import Direction, Kernel, Rule, State, descend, gradient
 from .run import Best, Snapshot, begin, check_energy, finish, walk
@@ -121,6 +122,21 @@ def refine(
     rng = latents.rng(job.seed, "refine")
     if job.names is not None:
         rng = rng.named(job.names)
+    with threads_of(job.generator, energy, job.chunking, job.device):
+        return _refined(job, latents, energy, kernel, rng, steps, resume, on_step, on_stop)
+
+
+def _refined(
+    job: Refinement,
+    latents: Latents,
+    energy: Energy,
+    kernel: Kernel,
+    rng: SampleRng,
+    steps: int,
+    resume: bool,
+    on_step: Callable[[Snapshot], None],
+    on_stop: Callable[[Latents], None],
+) -> tuple[Latents, Trace]:
     if resume and latents.interrupted is not None:
         latents.interrupted.check(job.identity())
         snapshot = _moved(latents.interrupted.snapshot, job.device)
