@@ -123,5 +123,4 @@ def _satisfied(hits: Sequence[Mapping[str, bool]], seed: int) -> Interval | None
 def _features(
     judge: AttributeJudge, images: Tensor, chunking: Chunking, device: torch.device
 ) -> Tensor:
-    spans = chunking.spans(len(images))
-    return torch.cat([judge.features(images[i:j].to(device)).cpu() for i, j in spans])
+    return chunking.apply(lambda part: judge.features(part.to(device)).cpu(), images)

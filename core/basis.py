@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .chunks import Chunking
+from .chunks import ONE_BY_ONE, Chunking
 from .energy import Energy
 from .errors import InvalidInput
 from .generator import Generator
@@ -17,6 +17,7 @@ from .refine.presets import CLASS_BLOCKS
 from .rng import SampleRng
 from .spaces import Block, Space
 from .streams import stream_of
+from .threads import threads_of
 
 __all__ = [
     "Classes",
@@ -156,19 +157,22 @@ def over_basis(
             "Random weights are logits, N(0, 1) per coordinate, so they need weights 'softmax'; "
             f"got {weights!r}. Take softmax, or start from equal weights."
         )
-    samples, k, _ = points.shape
+    k = points.shape[1]
     chart = MixtureOfBasis(space, k, over, weights)
-    blocks = space.split(points.flatten(0, 1))
-    basis = {name: part.unflatten(0, (samples, k)) for name, part in blocks.items()}
-    kept = {name: part.mean(dim=1) for name, part in basis.items() if name not in over}
-    if start == "equal":
-        law = points.new_full((samples, k), 1 / k)
-        return Start(chart.start(basis, law, kept), chart)
-    parts = dict(kept)
-    for name in over:
-        parts[name + BASIS] = basis[name]
-        parts[name + WEIGHTS] = rng.normal(*basis[name].shape[1:], like=points)
-    return Start(chart.source.join(parts), chart)
+
+    def begun(own: Tensor, stream: SampleRng) -> tuple[Tensor]:
+        blocks = space.split(own.flatten(0, 1))
+        basis = {name: part.unflatten(0, (-1, k)) for name, part in blocks.items()}
+        kept = {name: part.mean(dim=1) for name, part in basis.items() if name not in over}
+        if start == "equal":
+            return (chart.start(basis, own.new_full((len(own), k), 1 / k), kept),)
+        parts = dict(kept)
+        for name in over:
+            parts[name + BASIS] = basis[name]
+            parts[name + WEIGHTS] = stream.normal(*basis[name].shape[1:], like=own)
+        return (chart.source.join(parts),)
+
+    return Start(ONE_BY_ONE.apply_random(begun, points, rng)[0], chart)
 
 
 def from_basis(
@@ -229,7 +233,8 @@ def from_basis(
     pulled = energy.pullback(generator)
     many = 1 if device.type == "cpu" else WITHOUT_GRAPH
     batches = Chunking(many * chunking.size, chunking.padded)
-    found = best_candidates(draw, pulled, candidates, keep, rng, batches, report)
+    with threads_of(generator, pulled, chunking, device):
+        found = best_candidates(draw, pulled, candidates, keep, rng, batches, report)
     start = over_basis(space, found.points, rng, over=over, weights=weights, start=weights_start)
     return start, found
 
@@ -289,4 +294,4 @@ def _streams(rng: SampleRng, sample: int, numbers: range) -> SampleRng:
     """A stream for each candidate of a sample."""
     own = rng.streams[sample].initial_seed()
     streams = [stream_of(own, "candidate", number) for number in numbers]
-    return SampleRng(streams, [rng.rows[sample]] * len(streams))
+    return SampleRng(streams, [rng.rows[sample]] * len(streams), numbers)

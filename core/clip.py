@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .chunks import ALL_AT_ONCE, Chunking
+from .chunks import ALL_AT_ONCE, ONE_BY_ONE, Chunking
 from .conditions import Condition
 from .errors import ConditionMismatch, InvalidInput
 
@@ -140,12 +140,16 @@ class Clip:
     ) -> Condition:
         """A row per image, c = f(x') of TR0N section 5.3.
 
+        With chunks of a fixed size images go one by one: they have no name that would give each
+        its place, and a row should be the same whatever other images stand beside it.
+
         Raises:
             InvalidInput: no image.
         """
         if len(images) == 0:
             raise InvalidInput("No image to make a condition of: the batch is empty.")
         with torch.no_grad():
-            embeddings = chunking.apply(self.embed, images).cpu()
+            alone = ONE_BY_ONE if chunking.padded else chunking
+            embeddings = alone.apply(self.embed, images).cpu()
         names = tuple(labels) if labels else tuple(f"image {i}" for i in range(len(images)))
         return Condition(embeddings, names, self.id, self.name)

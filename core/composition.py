@@ -31,10 +31,14 @@ from .rng import SampleRng, derive_seed
 from .scenes import FUSED, Half, Picture, Scenes, agreement
 from .spaces import IMAGES, Identity
 from .spreading import spread
+from .threads import threads_of
 
 __all__ = ["Blend", "Composer", "Composing", "Composition"]
 
 TITLE = "Compose Fuse"
+SPACING = 19
+"""Between the runs of two samples at one placement. Odd, so that runs of a single placement fill a
+chunk; above 18, so that the paper's placements keep apart."""
 
 
 class Composer:
@@ -109,6 +113,18 @@ class Composer:
             ),
         )
 
+    @cached_property
+    def _names(self) -> tuple[int, ...]:
+        """What the runs go by in chunks, by what they are too.
+
+        The runs' own names are as good as random, and would leave places of many chunks empty.
+        """
+        return tuple(
+            SPACING * name + placement.number
+            for name in self._front.samples
+            for placement in self.job.placements
+        )
+
     def run(
         self,
         interrupted: Latents | None = None,
@@ -133,7 +149,8 @@ class Composer:
         begun = self.start if interrupted is None else self._resumed(interrupted)
         job = self._refinement(lambda values: seen.append(values.float().cpu()))
         refined, trace = refine(job, begun, on_step=on_step, on_stop=on_stop)
-        return self._chosen(refined, trace, torch.stack([*seen, torch.empty(len(begun))])[:-1])
+        with threads_of(job.generator, job.energy, job.chunking, job.device):
+            return self._chosen(refined, trace, torch.stack([*seen, torch.empty(len(begun))])[:-1])
 
     def _refinement(self, watch: Callable[[Tensor], None]) -> Refinement:
         job = self.job
@@ -147,6 +164,7 @@ class Composer:
             chunking=job.chunking,
             device=job.device,
             direction=barrier(self.secondary, job.weighing, watch=watch),
+            names=self._names,
             settings={
                 "method": job.weighing.method,
                 "beta": job.weighing.beta,
@@ -187,7 +205,7 @@ class Composer:
             return self.fuser.fused(front, back, rng), back
 
         fused, behind = self.job.chunking.apply_random(
-            pictures, values.to(self.job.device), self.start.rng(0, "decode")
+            pictures, values.to(self.job.device), self.start.rng(0, "decode").named(self._names)
         )
         return fused.cpu(), behind.cpu()
 
@@ -232,6 +250,7 @@ class Composer:
         for energy, points in ((self._on_images, images), (self._on_latents, refined.values)):
             if energy.terms:
                 streams = SampleRng.of(job.seed, names, "choice").after(refined.history)
+                streams = streams.named(self._names)
                 found = readings(energy, points.to(job.device), streams, job.chunking)
                 total = total + found["energy"]
         return total.reshape(-1, each)

@@ -90,5 +90,7 @@ class Elite:
 
         Each number of a point has its own; the samples know nothing of each other.
         """
-        deviations, means = torch.std_mean(self.points, dim=1)
+        # Row by row: a sum over a batch may depend, in its last bits, on how many rows there are.
+        laws = [torch.std_mean(points, dim=0) for points in self.points]
+        deviations, means = (torch.stack(parts) for parts in zip(*laws, strict=True))
         return means + deviations * rng.normal(self.points.shape[2], like=means)

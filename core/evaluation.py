@@ -1,6 +1,6 @@
 """Judging images: by a classifier's probabilities and by distances in its features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from .chunks import Chunking
 from .conditions import Condition
 from .errors import ConditionMismatch, InvalidInput
 from .metrics import Interval, bootstrap, diversity, frechet_distance, within_class_diversity
+from .threads import threads_for
 
 __all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]
 
@@ -90,13 +91,13 @@ def judged(
     """
     if len(images) == 0:
         raise InvalidInput("No image to evaluate.")
-    probabilities: list[Tensor] = []
-    features: list[Tensor] = []
-    for first, last in chunking.spans(len(images)):
-        part = images[first:last].to(device)
-        probabilities.append(classifier.embed(part).cpu())
-        features.append(classifier.features(part).cpu())
-    return Judged(torch.cat(probabilities), torch.cat(features))
+
+    def seen(function: Callable[[Tensor], Tensor]) -> Tensor:
+        return chunking.apply(lambda part: function(part.to(device)).cpu(), images)
+
+    size = (images.shape[2], images.shape[3])
+    with threads_for(classifier.modules, rows=chunking.size, device=device, image_size=size):
+        return Judged(seen(classifier.embed), seen(classifier.features))
 
 
 def wanted_classes(

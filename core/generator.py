@@ -21,7 +21,7 @@ class Prior(Protocol):
     """p(z): what latents are drawn from."""
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng, each from that row's stream."""
+        """One point per row of rng, each from that row's stream and the same in any batch."""
         ...
 
     @property

@@ -1,6 +1,6 @@
 """Choosing where refinement starts: draw, then choose by energy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from .generator import Generator
 from .parametrisation import MixtureOfBasis, WeightKind
 from .rng import SampleRng
 from .spaces import Identity, Map
+from .threads import threads_of
 from .translator import Translator
 
 __all__ = [
@@ -132,7 +133,8 @@ def from_prior(
         return generator.source.clamp(generator.prior.sample(streams, like))
 
     space = generator.source
-    best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+    with threads_of(generator, pulled, chunking, device):
+        best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
     return Start(best, Identity(space))
 
 
@@ -186,7 +188,7 @@ def from_translator(
         chart = MixtureOfBasis(
             space, translator.config.components, (space.blocks[0].name,), weights
         )
-        return Start(_basis(translator, chart, c, chunking), chart)
+        return Start(_basis(translator, chart, c, rng.names, chunking), chart)
     if mode == "sample":
         pulled = energy.pullback(generator) if energy is not None else None
 
@@ -196,9 +198,11 @@ def from_translator(
 
             return space.clamp(chunking.apply_random(rows, c, streams)[0])
 
-        best = best_of(draw, pulled, candidates, rng, chunking, report, generations, space.clamp)
+        search = (candidates, rng, chunking, report, generations, space.clamp)
+        with threads_of(generator, pulled, chunking, like.device):
+            best = best_of(draw, pulled, *search)
         return Start(best, Identity(space))
-    points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c)
+    points = chunking.apply(translator.mean if mode == "mean" else translator.mode, c, rng.names)
     return Start(space.clamp(points), Identity(space))
 
 
@@ -212,7 +216,13 @@ def check_samples(rng: SampleRng) -> None:
         raise InvalidInput("No sample to start: ask for at least one.")
 
 
-def _basis(translator: Translator, chart: MixtureOfBasis, c: Tensor, chunking: Chunking) -> Tensor:
+def _basis(
+    translator: Translator,
+    chart: MixtureOfBasis,
+    c: Tensor,
+    names: Sequence[int],
+    chunking: Chunking,
+) -> Tensor:
     """Weights and means over the first block; of the others, such as a class, the mean alone."""
     first = chart.over[0]
 
@@ -228,4 +238,4 @@ def _basis(translator: Translator, chart: MixtureOfBasis, c: Tensor, chunking: C
         }
         return chart.start({first: parts[first]}, weights, kept)
 
-    return chart.source.clamp(chunking.apply(rows, c))
+    return chart.source.clamp(chunking.apply(rows, c, names))

@@ -42,8 +42,10 @@ def between(first: Latents, second: Latents, at: Sequence[float]) -> Latents:
         )
     start, end = first.plain(), second.plain()
     ends = end.values.to(start.values).expand(count, -1)
-    places = torch.tensor(at, dtype=start.values.dtype)[None, :, None]
-    values = torch.lerp(start.values.expand(count, -1)[:, None], ends[:, None], places)
+    places = torch.tensor(at, dtype=start.values.dtype)[:, None]
+    pairs = zip(start.values.expand(count, -1), ends, strict=True)
+    # Pair by pair, so that a way is the same whatever others stand beside it.
+    values = torch.stack([torch.lerp(one, two, places) for one, two in pairs])
     before, after = (
         one.history if len(one) == count else one.history * count for one in (first, second)
     )

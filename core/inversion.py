@@ -71,7 +71,7 @@ def start_near(
             report=report,
         )
     if how == "encoder":
-        values = _encoded(generator, images, chunking, device)
+        values = _encoded(generator, images, rng, chunking, device)
     elif how == "mean":
         like = torch.empty(0, device=device)
         drawn = generator.prior.sample(SampleRng.of(0, MEAN_OF, "mean"), like)
@@ -84,14 +84,19 @@ def start_near(
 
 
 def _encoded(
-    generator: Generator, images: Tensor, chunking: Chunking, device: torch.device
+    generator: Generator,
+    images: Tensor,
+    rng: SampleRng,
+    chunking: Chunking,
+    device: torch.device,
 ) -> Tensor:
     if generator.encode is None:
         raise InvalidInput(
             f"Generator {generator.name!r} has no encoder. Start from candidates or the mean of "
             "the prior, and take more steps."
         )
-    return chunking.apply(generator.encode, resized(images, generator.image_size).to(device))
+    whole = resized(images, generator.image_size).to(device)
+    return chunking.apply(generator.encode, whole, rng.names)
 
 
 def appraised(

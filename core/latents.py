@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .checkpoints import Checkpoint, read, write
+from .chunks import ONE_BY_ONE
 from .errors import CheckpointError, GeneratorMismatch, InvalidInput
 from .generator import Generator
 from .identity import check_options, options_of, told_options
@@ -115,7 +116,9 @@ class Latents:
         target = self.chart.target
         if not isinstance(target, Space):
             raise InvalidInput(f"The chart {self.chart} leads to {target}, not to latents.")
-        values = self.chart(self.values, self.rng(0, "plain")).detach()
+        (values,) = ONE_BY_ONE.apply_random(
+            lambda v, rng: (self.chart(v, rng).detach(),), self.values, self.rng(0, "plain")
+        )
         return replace(self, values=values, chart=Identity(target), interrupted=None)
 
     def picked(self, rows: tuple[int, ...]) -> "Latents":

@@ -11,6 +11,7 @@ from .energy import Energy
 from .errors import DomainMismatch, InvalidInput
 from .rng import SampleRng
 from .spaces import IMAGES
+from .threads import threads_for
 
 __all__ = ["check_on_images", "moved_pixels"]
 
@@ -75,6 +76,10 @@ def moved_pixels(
             points = (points - epsilon / steps * slope.sign()).clamp(0, 1)
         return (points.detach(),)
 
-    with torch.enable_grad():
+    size = (images.shape[2], images.shape[3])
+    threads = threads_for(
+        energy.modules, rows=chunking.size, device=images.device, image_size=size
+    )
+    with torch.enable_grad(), threads:
         (moved,) = energy.chunking(chunking).apply_random(move, images, rng, report)
     return moved

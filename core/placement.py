@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from .errors import InvalidInput
+from .rng import derive_seed
 
 __all__ = ["ALL_PLACES", "PLACES", "SCALES", "Box", "Column", "Placement", "Row", "placements"]
 
@@ -105,6 +106,15 @@ class Placement:
 
     def __str__(self) -> str:
         return f"{self.scale:g} {self.place}"
+
+    @property
+    def number(self) -> int:
+        """Which it is, whatever others are tried: from 0 to 17 those of the paper's scales."""
+        if self.scale in SCALES:
+            scale = SCALES.index(self.scale)
+        else:
+            scale = derive_seed("scale", self.scale)
+        return len(PLACES) * scale + PLACES.index(self.place)
 
     @property
     def place(self) -> str:

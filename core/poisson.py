@@ -26,7 +26,7 @@ def poisson_blend(
     beyond it and none is summed over, so that nothing is asked of the slope there (Neumann, as the
     source has it): a mask may touch up to four sides.
 
-    Solved directly, in float64 on the CPU, once for all images and channels; there is no gradient.
+    Solved directly, in float64 on the CPU, the matrix factorised once; there is no gradient.
     Nothing is clamped: values may leave [0, 1], and whoever shows them clamps.
 
     Args:
@@ -54,16 +54,21 @@ def poisson_blend(
     laplacian = _laplacian(*inside.shape)
     known = laplacian[inside.ravel()]
     own, around = known[:, inside.ravel()], known[:, ~inside.ravel()]
-    pixels = _columns(target)
-    asked = known @ _columns(source) - around @ pixels[~inside.ravel()]
-    pixels[inside.ravel()] = splu(own.tocsc()).solve(asked)
-    blended = torch.from_numpy(pixels.T.reshape(target.shape))
-    return blended.to(target)
+    solve = splu(own.tocsc()).solve
+
+    def blended(image: Tensor, behind: Tensor) -> Tensor:
+        pixels = _columns(behind)
+        asked = known @ _columns(image) - around @ pixels[~inside.ravel()]
+        pixels[inside.ravel()] = solve(asked)
+        return torch.from_numpy(pixels.T.reshape(behind.shape))
+
+    # One by one: with more columns the solver may add in another order.
+    return torch.stack([blended(*pair) for pair in zip(source, target, strict=True)]).to(target)
 
 
-def _columns(images: Tensor) -> NDArray[np.float64]:
-    """A row per pixel, a column per channel of every image."""
-    flat = images.detach().cpu().double().flatten(2).flatten(0, 1)
+def _columns(image: Float[Tensor, "3 _ _"]) -> NDArray[np.float64]:
+    """A row per pixel, a column per channel."""
+    flat = image.detach().cpu().double().flatten(1)
     return np.ascontiguousarray(flat.numpy().T)
 
 

@@ -129,15 +129,22 @@ def text_condition(
 
     parts = [[*line, *chain.from_iterable(map(counted, line)), *unwanted] for line in lines]
     said = list(dict.fromkeys(part.text for line in parts for part in line))
-    texts = clip.texts(said)
-    embeddings = dict(zip(said, texts.embeddings.detach().float().cpu(), strict=True))
+    # One by one, so that a row is the same whatever other prompts stand beside it.
+    texts = [clip.texts([text]) for text in said]
+    embeddings = {
+        text: found.embeddings[0].detach().float().cpu()
+        for text, found in zip(said, texts, strict=True)
+    }
     rows = [
         mixed(torch.stack([embeddings[p.text] for p in line]), [p.weight for p in line])
         for line in parts
     ]
     labels = tuple(_label(line) for line in lines)
     condition = Condition(torch.stack(rows), labels, clip.id, clip.name)
-    notes = (*_host_notes(f"{prompts}\n{negative}"), *texts.notes)
+    notes = (
+        *_host_notes(f"{prompts}\n{negative}"),
+        *(note for found in texts for note in found.notes),
+    )
     return TextCondition(condition.repeated(samples_per_prompt), tuple(dict.fromkeys(notes)))
 
 

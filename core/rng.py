@@ -18,7 +18,7 @@ def derive_seed(*parts: object) -> int:
 
 
 class SampleRng:
-    """Who the samples of a batch are: their rows in the whole batch, and their random streams.
+    """Who the samples of a batch are: rows in the whole batch, random streams, and names.
 
     Streams live on the CPU whatever the device, so that the draws do not depend on it. Row i draws
     from its own stream only: what a sample gets depends neither on the others nor on its place.
@@ -26,13 +26,24 @@ class SampleRng:
     Args:
         streams: one generator per row.
         rows: each row's place in the whole batch; a condition with a row per sample is read by it.
+        names: the number that each row goes by wherever it stands, which decides its place in a
+            chunk (see `core.chunks`): of a sample that which names it, of one among several runs
+            of a sample what follows from the sample's name and the run's; the rows if None.
     """
 
-    def __init__(self, streams: Sequence[torch.Generator], rows: Sequence[int]) -> None:
+    def __init__(
+        self,
+        streams: Sequence[torch.Generator],
+        rows: Sequence[int],
+        names: Sequence[int] | None = None,
+    ) -> None:
         if len(streams) != len(rows):
             raise InvalidInput(f"{len(streams)} random streams for {len(rows)} rows.")
         self.streams = tuple(streams)
         self.rows = tuple(rows)
+        self.names = self.rows if names is None else tuple(names)
+        if len(self.names) != len(self.rows):
+            raise InvalidInput(f"{len(self.names)} names for {len(self.rows)} rows.")
 
     @classmethod
     def of(cls, seed: int, samples: int | Sequence[int], purpose: str = "") -> "SampleRng":
@@ -45,7 +56,7 @@ class SampleRng:
         """
         names = range(samples) if isinstance(samples, int) else samples
         streams = [stream_of(seed, n, purpose) for n in names]
-        return cls(streams, range(len(streams)))
+        return cls(streams, range(len(streams)), names)
 
     def after(self, history: Sequence[int]) -> "SampleRng":
         """The same rows with fresh streams for those that work has drawn for before.
@@ -56,18 +67,31 @@ class SampleRng:
         """
         pairs = zip(self.streams, history, strict=True)
         streams = [stream_of(s.initial_seed(), "after", n) if n else s for s, n in pairs]
-        return SampleRng(streams, self.rows)
+        return SampleRng(streams, self.rows, self.names)
 
     def __len__(self) -> int:
         return len(self.streams)
 
     def part(self, first: int, last: int, size: int | None = None) -> "SampleRng":
-        """The rows first to last; padded to `size` with throw-away streams of the last row."""
-        streams, rows = list(self.streams[first:last]), list(self.rows[first:last])
-        for pad in range((size or 0) - len(rows)):
-            streams.append(torch.Generator().manual_seed(pad))
-            rows.append(rows[-1])
-        return SampleRng(streams, rows)
+        """The rows first to last; padded to `size` as `taken`."""
+        own = range(len(self))[first:last]
+        return self.taken([*own, *[None] * ((size or 0) - len(own))])
+
+    def taken(self, rows: Sequence[int | None]) -> "SampleRng":
+        """Some rows, by where they stand here; None is a copy of the last with another stream."""
+        own = [row for row in rows if row is not None]
+        found = [own[-1] if row is None else row for row in rows]
+        streams = [
+            torch.Generator().manual_seed(place) if row is None else self.streams[row]
+            for place, row in enumerate(rows)
+        ]
+        return SampleRng(
+            streams, [self.rows[row] for row in found], [self.names[row] for row in found]
+        )
+
+    def named(self, names: Sequence[int]) -> "SampleRng":
+        """The same rows and streams under other names."""
+        return SampleRng(self.streams, self.rows, names)
 
     def normal(self, *shape: int, like: Tensor) -> Float[Tensor, "batch ..."]:
         """Standard normal draws, one tensor of `shape` per row, placed and typed like `like`."""
@@ -91,7 +115,7 @@ class SampleRng:
         streams = [torch.Generator() for _ in state]
         for stream, row in zip(streams, state, strict=True):
             stream.set_state(row.clone())
-        return SampleRng(streams, self.rows)
+        return SampleRng(streams, self.rows, self.names)
 
 
 def _stack(drawn: list[Tensor], shape: tuple[int, ...]) -> Tensor:

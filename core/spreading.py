@@ -36,7 +36,8 @@ def _spread(term: Part, each: int) -> Part:
         )
 
     def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
-        return term.evaluate(v, SampleRng(rng.streams, [row // each for row in rng.rows]))
+        rows = [row // each for row in rng.rows]
+        return term.evaluate(v, SampleRng(rng.streams, rows, rng.names))
 
     condition = term.condition
     if condition is not None and len(condition) > 1:

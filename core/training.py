@@ -16,6 +16,7 @@ from .generator import Generator
 from .identity import check_options, same_auxiliary
 from .rng import SampleRng, derive_seed
 from .streams import stream_of
+from .threads import threads_for
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
 __all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]
@@ -131,12 +132,19 @@ def synthetic_pairs(
     like = torch.empty(0, device=device)
     latents: list[Tensor] = []
     conditions: list[Tensor] = []
-    for first, last in chunking.spans(count):
-        rng = SampleRng.of(seed, range(first, last), "pairs")
-        z = generator.prior.sample(rng, like)
-        latents.append(z.cpu())
-        conditions.append(auxiliary.embed(generator(z, rng)).cpu())
-        report(last, float("nan"))
+
+    def seen(z: Tensor, rng: SampleRng) -> tuple[Tensor]:
+        return (auxiliary.embed(generator(z, rng)),)
+
+    networks = (*generator.modules, *auxiliary.modules)
+    size = generator.image_size
+    with threads_for(networks, rows=chunking.size, device=device, image_size=size):
+        for first, last in chunking.spans(count):
+            rng = SampleRng.of(seed, range(first, last), "pairs")
+            z = generator.prior.sample(rng, like)
+            latents.append(z.cpu())
+            conditions.append(chunking.apply_random(seen, z, rng)[0].cpu())
+            report(last, float("nan"))
     return Pairs(torch.cat(latents), torch.cat(conditions), generator.id, auxiliary.id)
 
 
@@ -193,6 +201,15 @@ def fit_translator(
     """
     pairs.check(translator.config)
     device = translator.log_std.device
+    with threads_for((translator,), rows=training.batch_size, device=device):
+        _fit(translator, pairs, training, seed, report)
+    return translator.eval().requires_grad_(False)
+
+
+def _fit(
+    translator: Translator, pairs: Pairs, training: Training, seed: int, report: Report
+) -> None:
+    device = translator.log_std.device
     z, c = pairs.latents.to(device), pairs.conditions.to(device)
     order = stream_of(seed, "order")
     noise = stream_of(seed, "condition noise")
@@ -221,7 +238,6 @@ def fit_translator(
             anneal.step()
             done += 1
             report(done, float(loss.detach()))
-    return translator.eval().requires_grad_(False)
 
 
 def batches_of(pairs: int, training: Training) -> int:

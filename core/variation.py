@@ -11,6 +11,7 @@ from .initialise import Report, Start, best_of, check_samples
 from .latents import Latents
 from .rng import SampleRng
 from .spaces import Identity
+from .threads import threads_of
 
 __all__ = ["around"]
 
@@ -81,7 +82,8 @@ def around(
         kept = (1 - v.square()).sqrt() if normal else 1 - v
         return generator.source.clamp(kept * centre + v * drawn)
 
-    best = best_of(draw, pulled, candidates, rng.after(history), chunking, report)
+    with threads_of(generator, pulled, chunking, device):
+        best = best_of(draw, pulled, candidates, rng.after(history), chunking, report)
     return Start(best, Identity(generator.source), tuple(runs + 1 for runs in history))
 
 

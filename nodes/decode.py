@@ -7,6 +7,7 @@ from torch import Tensor
 from ..core.chunks import Chunking, ChunkMode
 from ..core.generator import Generator
 from ..core.latents import Latents
+from ..core.threads import threads_of
 from .host import autograd, host, io, ordinary, running
 from .images import from_host, grid, to_host
 from .sockets import GENERATOR, LATENTS
@@ -47,7 +48,8 @@ class Decode(io.ComfyNode):
         rng = latents.rng(0, "decode")
         chunking = Chunking.of(chunk, generator.image_size)
         devices = host().on_device(generator.modules)
-        with autograd(), torch.no_grad(), devices, running(len(latents), "Decode") as bar:
+        threads = threads_of(generator, None, chunking, host().device())
+        with autograd(), torch.no_grad(), devices, threads, running(len(latents), "Decode") as bar:
             (images,) = chunking.apply_random(
                 lambda v, part: (generator(latents.chart(v, part), part),),
                 latents.values.to(host().device()),

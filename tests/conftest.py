@@ -1,6 +1,7 @@
 """Loads the checkout as the package `latentsteer`, whatever its folder is called."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -36,5 +37,9 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Toys are too small to share out, and threads that wait for each other cost more."""
-    torch.set_num_threads(1)
+    """Toys are too small to share out, and threads that wait for each other cost more.
+
+    Whoever names a number of threads gets it.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..checkpoints import Checkpoint
+from ..chunks import ONE_BY_ONE
 from ..errors import InvalidInput
 from ..generator import Gaussian, Prior
 from ..identity import Option
@@ -109,8 +110,13 @@ class MappedPrior:
         """One point per row of rng, computed where the network is."""
         at = next(self.network.parameters(), torch.empty(0))
         drawn = self.origin.sample(rng, at)
-        z, c = drawn.split([self.mapping.z_dim, self.mapping.c_dim], dim=1)
-        w = self.mapping(z, c if self.mapping.c_dim else None)
+
+        def mapped(rows: Tensor) -> Tensor:
+            z, c = rows.split([self.mapping.z_dim, self.mapping.c_dim], dim=1)
+            return self.mapping(z, c if self.mapping.c_dim else None)
+
+        # A product with several rows depends on how many there are.
+        w = ONE_BY_ONE.apply(mapped, drawn, rng.names)
         return w.repeat(1, self.copies).to(like)
 
     @property

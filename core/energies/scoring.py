@@ -12,6 +12,7 @@ from ..clip import Clip
 from ..conditions import Condition
 from ..errors import InvalidInput
 from ..rng import SampleRng
+from ..threads import threads_for
 from .similarity import similarity
 
 __all__ = ["VIEWS", "VIEWS_OF_A_ROUND", "Scores", "clip_scores"]
@@ -89,11 +90,13 @@ def clip_scores(
     sizes = [min(VIEWS_OF_A_ROUND, views - n) for n in range(0, views, VIEWS_OF_A_ROUND)]
     found: list[Tensor] = []
     points = images.to(device)
-    for number, size in enumerate(sizes or [views]):
-        energy = similarity(clip, condition, views=size, device=device)
-        (values,) = chunking.apply_random(lambda x, part, e=energy: (e(x, part),), points, rng)
-        found.append(-values.double().cpu())
-        report(number + 1)
+    pixels = (images.shape[2], images.shape[3])
+    with threads_for(clip.modules, rows=chunking.size, device=device, image_size=pixels):
+        for number, size in enumerate(sizes or [views]):
+            energy = similarity(clip, condition, views=size, device=device)
+            (values,) = chunking.apply_random(lambda x, part, e=energy: (e(x, part),), points, rng)
+            found.append(-values.double().cpu())
+            report(number + 1)
     rounds, weights = torch.stack(found), torch.tensor(sizes or [1]).double()
     labels = condition.labels if len(condition) > 1 else condition.labels * len(images)
     return Scores((weights @ rounds) / weights.sum(), _errors(rounds), labels, views)

@@ -187,7 +187,9 @@ def _optimiser(
 def _looks(rng: SampleRng, seeds: Sequence[int], purpose: str, members: int) -> SampleRng:
     """A stream for each member; those of one sample say the same."""
     streams = [stream_of(seed, purpose) for seed in seeds for _ in range(members)]
-    return SampleRng(streams, [row for row in rng.rows for _ in range(members)])
+    rows = [row for row in rng.rows for _ in range(members)]
+    names = [name * members + member for name in rng.names for member in range(members)]
+    return SampleRng(streams, rows, names)
 
 
 def _rows(values: Tensor) -> np.ndarray:

@@ -27,6 +27,7 @@ __all__ = [
     "by_term",
     "descend",
     "gradient",
+    "row_norms",
 ]
 
 Memory: TypeAlias = Mapping[str, Tensor]
@@ -185,6 +186,11 @@ def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng],
     return field
 
 
+def row_norms(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+    """The length of every row, by itself: the same whatever other rows stand beside it."""
+    return torch.stack([row.norm() for row in vectors])
+
+
 def descend(
     field: Field | Annealed, rule: Rule, *, project: Callable[[Tensor], Tensor] | None = None
 ) -> Kernel:
@@ -202,7 +208,7 @@ def descend(
         position = state.position + displacement
         if project is not None:
             position = project(position)
-        info = Info(energy, vector.norm(dim=1), terms)
+        info = Info(energy, row_norms(vector), terms)
         return State(position, memory, state.step + 1), info
 
     return Kernel(init, step)

@@ -1,6 +1,6 @@
 """A refinement from end to end: latents in, latents and their record out, resumable on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from ..latents import Latents
 from ..noise import Noisy
 from ..rng import SampleRng
 from ..spaces import Map
+from ..threads import threads_of
 from .evolution import Evolution, evolve
 from .kernel import Direction, Kernel, Rule, State, descend, gradient
 from .run import Best, Snapshot, begin, check_energy, finish, walk
@@ -51,6 +52,7 @@ class Refinement:
             released code renders those and throws its last step away. That step is not made here.
         evolution: a search by generations instead of one step of the rule, where there is one.
         settings: what both were made from, to tell whether an interrupted run may go on.
+        names: that decide the samples' places in chunks, one each; the latents' own if None.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Refinement:
     returned: Returned = "last"
     evolution: Evolution | None = None
     settings: Mapping[str, object] | None = None
+    names: Sequence[int] | None = None
 
     def identity(self) -> dict[str, object]:
         """All that the result depends on, but for the latents and the versions."""
@@ -123,6 +126,23 @@ def refine(
     kernel = _kernel(job, latents.chart)
     steps = job.steps - (job.returned == "last but one")
     rng = latents.rng(job.seed, "refine")
+    if job.names is not None:
+        rng = rng.named(job.names)
+    with threads_of(job.generator, energy, job.chunking, job.device):
+        return _refined(job, latents, energy, kernel, rng, steps, resume, on_step, on_stop)
+
+
+def _refined(
+    job: Refinement,
+    latents: Latents,
+    energy: Energy,
+    kernel: Kernel,
+    rng: SampleRng,
+    steps: int,
+    resume: bool,
+    on_step: Callable[[Snapshot], None],
+    on_stop: Callable[[Latents], None],
+) -> tuple[Latents, Trace]:
     if resume and latents.interrupted is not None:
         # The unfinished run is in their history already.
         latents.interrupted.check(job.identity())

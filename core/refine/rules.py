@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..spaces import Space
-from .kernel import Memory, Rule, Step
+from .kernel import Memory, Rule, Step, row_norms
 
 __all__ = [
     "Schedule",
@@ -172,7 +172,7 @@ def clip_norm(limit: float) -> Rule:
     def update(
         vector: Float[Tensor, "batch dim"], memory: Memory, step: Step
     ) -> tuple[Tensor, Memory]:
-        norm = vector.norm(dim=1, keepdim=True)
+        norm = row_norms(vector)[:, None]
         return vector * (limit / norm.clamp_min(limit)), memory
 
     return Rule(lambda position: {}, update)

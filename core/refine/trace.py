@@ -70,15 +70,21 @@ def readings(
         values = [(reading.weight, reading.values) for reading in energy.read(points, part)]
         # The sum in the order of Energy.__call__: the curve's last point is this very number.
         total = sum((w * x for w, x in values[1:]), start=values[0][0] * values[0][1])
-        return (total, *(x for _, x in values))
+        measured = [
+            measure.of(x)
+            for measure, (_, x) in zip(measures, values, strict=True)
+            if measure is not None
+        ]
+        return (total, *(x for _, x in values), *measured)
 
     streams = rng.restored(rng.state())
-    total, *terms = energy.chunking(chunking).apply_random(evaluate, v, streams)
+    total, *found_in_order = energy.chunking(chunking).apply_random(evaluate, v, streams)
+    terms, measured = found_in_order[: len(leaves)], iter(found_in_order[len(leaves) :])
     found = {"energy": total}
     for name, leaf, measure, values in zip(energy.names(), leaves, measures, terms, strict=True):
         found[_free(name, found)] = values
         if measure is not None:
-            found[_free(f"{measure.name}({leaf.label})", found)] = measure.of(values)
+            found[_free(f"{measure.name}({leaf.label})", found)] = next(measured)
     return {name: values.detach().float().cpu() for name, values in found.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ BENCHES: dict[str, str] = {
     "clip": ".bench_clip:run",
     "generator": ".bench_generator:run",
     "krr": ".bench_krr:run",
+    "threads": ".bench_threads:run",
 }
 REPRODUCTIONS: dict[str, str] = {
     "avatars": ".reproduce_avatars:run",
@@ -52,12 +54,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _wait_passively()
     args = _parser().parse_args(argv)
     try:
         return _guarded(args)
     except KeyboardInterrupt:
         print("aborted", file=sys.stderr)
         return 130
+
+
+def _wait_passively() -> None:
+    """Lets OpenMP's threads sleep while they wait for each other, if nobody said otherwise.
+
+    They spin by default, which in loops of small operations on a busy machine takes many times as
+    long as the work (see `core.threads`). The runtime reads the environment as PyTorch loads it.
+    """
+    said = any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))
+    if not said and "torch" not in sys.modules:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ["GOMP_SPINCOUNT"] = "0"
 
 
 def _guarded(args: argparse.Namespace) -> int:

@@ -186,6 +186,7 @@ def test_operations_that_are_off_do_nothing_and_leave_the_others_draws(operation
                 assert bool((found == value).all())
 
 
+@pytest.mark.bits
 def test_a_batch_equals_its_members_and_parts_the_whole():
     images = pictures(3, 24, 24)
     together = draw_views(SampleRng.of(2, 3), 5, images)

@@ -42,6 +42,7 @@ def best(energy, candidates, keep, rng=None, chunks=CHUNKS, **options):
     return best_candidates(draw, energy, candidates, keep, rng, chunks, **options)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("chunks", [Chunking(4, True), Chunking(7, False), Chunking(99, False)])
 @pytest.mark.parametrize("energy", [height, noisy])
 def test_the_best_are_those_of_a_full_sort(energy, chunks, toys):
@@ -54,6 +55,7 @@ def test_the_best_are_those_of_a_full_sort(energy, chunks, toys):
         assert torch.equal(getattr(few, name), getattr(everything, name)[:, :5]), name
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("energy", [height, noisy])
 def test_a_candidate_depends_neither_on_their_number_nor_on_the_batch(energy, toys):
     few, many = (best(energy(toys), m, m) for m in (9, 23))
@@ -69,6 +71,7 @@ def test_a_candidate_depends_neither_on_their_number_nor_on_the_batch(energy, to
         assert torch.equal(by_number[2][0], by_number[1][2]), name
 
 
+@pytest.mark.bits
 def test_the_samples_own_streams_are_left_as_they_are(toys):
     rng = SampleRng.of(0, 3, "basis")
     before = rng.state()
@@ -152,6 +155,7 @@ def test_equal_weights_start_at_the_mean_of_the_basis(weights, over, toys):
         assert torch.equal(parts["z.basis"], basis[:, :, :3])
 
 
+@pytest.mark.bits
 def test_random_weights_are_normal_logits_for_every_coordinate_from_the_samples_streams(toys):
     basis = toys.normal(2 * 4, 5).clamp(-2, 2).unflatten(0, (2, 4))
     options = {"over": ("z", "y"), "weights": "softmax", "start": "random"}

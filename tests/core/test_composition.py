@@ -101,6 +101,7 @@ def test_runs_of_a_sample_share_their_start_and_have_their_own_streams(given):
     assert torch.equal(start.values.unflatten(0, (2, 9)), both[:, None].expand(2, 9, -1))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("what", [{}, {"energy": noise()}])
 def test_a_batch_equals_its_members(what, given):
     """To the bit, and whatever other placements are tried."""
@@ -130,6 +131,7 @@ def whole_of(job, row):
     return Energy(((weight, replace(term, condition=condition, evaluate=seen)),))
 
 
+@pytest.mark.bits
 def test_the_placements_of_a_sample_are_judged_by_the_same_draws(composed):
     energies = composed(energy=noise()).energies
     assert torch.equal(energies, energies[:, :1].expand_as(energies))
@@ -235,6 +237,7 @@ def test_bases_go_in_and_come_out(given, toys):
     assert found.background.chart == back.chart
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("stop", [1, STEPS])
 def test_an_interrupted_composition_goes_on_to_the_same_bits(stop, given, tmp_path):
     job, front, back = given(energy=noise() + given()[0].energy)

@@ -529,6 +529,7 @@ def test_a_rule_lowers_a_quadratic(make, toys):
     assert after.mean() < 0.05
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("make", RULE_EXAMPLES)
 def test_a_batch_under_a_rule_equals_its_members(make, toys):
     start = toys.normal(5, SPACE.dim)
@@ -553,6 +554,7 @@ def test_a_rules_positions_stay_within_the_projection(make, toys):
         assert snapshot.state.position.min() >= -2.5
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("make", RULE_EXAMPLES)
 def test_a_rules_state_goes_through_a_file(make, toys, tmp_path):
     kernel = kernel_of(make, toys)

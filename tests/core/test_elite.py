@@ -46,6 +46,7 @@ def test_more_generations_are_never_worse(toys):
         before = after
 
 
+@pytest.mark.bits
 def test_a_sample_alone_is_searched_as_in_a_batch(toys):
     batch = found(toys, 16, 3, samples=6)
     for number in (0, 5):

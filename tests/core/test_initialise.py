@@ -25,6 +25,7 @@ def height(toys, dim=2):
     return toys.energy_of(lambda v: v[:, 0], toys.vectors(dim))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("candidates", [1, 2, 5])
 def test_each_sample_gets_its_own_best_candidate(candidates, toys):
     found = best_of(drawing(2), height(toys), candidates, SampleRng.of(0, 6), CHUNKS)
@@ -61,6 +62,7 @@ def test_candidates_without_sense_are_refused(toys):
         best_of(drawing(2), None, 2, SampleRng.of(0, 2), CHUNKS)
 
 
+@pytest.mark.bits
 def test_a_start_from_the_prior_is_the_prior_within_the_bounds(toys):
     generator = toys.generator(bound=1.0)
     start = from_prior(generator, SampleRng.of(0, 5), chunking=CHUNKS, device=toys.cpu)

@@ -166,6 +166,7 @@ def test_real_images_are_seen_once_and_particles_once_more_than_differentiated(t
     assert sorted(seen) == [7, 10, 10, 10]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("name", ["krr", "feature", "image", "Jensen-Shannon"])
 def test_a_run_that_stopped_goes_on_to_the_same_bits(name, toys, tmp_path):
     flow, generator = flow_of(toys, SETTINGS[name], dtype=torch.float32)

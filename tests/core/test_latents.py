@@ -15,6 +15,7 @@ def latents(toys):
     return toys.latents(toys.generator(), toys.normal(4, 12), samples=(7, 2, 5, 0))
 
 
+@pytest.mark.bits
 def test_latents_go_through_a_file(latents, toys, tmp_path):
     path = tmp_path / "l.safetensors"
     save_latents(path, latents)
@@ -37,6 +38,7 @@ def test_latents_over_a_basis_go_through_a_file(toys, tmp_path):
     assert load_latents(tmp_path / "l.safetensors").chart == chart
 
 
+@pytest.mark.bits
 def test_picked_samples_keep_their_names_and_streams(latents):
     picked = latents.picked((2, 0))
     assert picked.samples == (5, 7)

@@ -48,6 +48,7 @@ def on_basis(toys, **changes):
     return job, toys.latents(generator, values, chart=chart), seen
 
 
+@pytest.mark.bits
 def test_noise_lies_on_the_combined_latent_at_each_step_and_on_no_reading(toys):
     job, latents, seen = on_basis(toys, latent_noise=0.01)
     refined, _ = refine(job, latents)
@@ -62,6 +63,7 @@ def test_noise_lies_on_the_combined_latent_at_each_step_and_on_no_reading(toys):
     torch.testing.assert_close(first, combined + 0.01 * streams.normal(12, like=combined))
 
 
+@pytest.mark.bits
 def test_the_last_but_one_is_what_one_step_less_gives(toys):
     job, latents, _ = on_basis(toys, returned="last but one")
     found, trace = refine(job, latents)
@@ -73,6 +75,7 @@ def test_the_last_but_one_is_what_one_step_less_gives(toys):
     assert torch.equal(only.values, latents.values)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("changes", [{"latent_noise": 0.02}, {"returned": "last but one"}])
 def test_an_interrupted_run_goes_on_with_the_same_settings_alone(changes, toys):
     job, latents, _ = on_basis(toys, steps=6)

@@ -80,6 +80,7 @@ def test_several_steps_stay_in_the_ball_and_go_lower(clip_energy):
     assert (moved(images, energy, steps=8) - images).abs().max() <= 0.1 + 1e-6
 
 
+@pytest.mark.bits
 def test_views_are_drawn_from_each_images_own_stream(clip_energy):
     images, energy = pictures(5), clip_energy(4)
     batch = moved(images, energy, steps=3)

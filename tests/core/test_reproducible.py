@@ -19,6 +19,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.training import new_translator
 from latentsteer.core.zoo.catalogue import AUXILIARIES, GENERATORS, embedded
 
+pytestmark = pytest.mark.bits
 BATCH = 11
 """Not a multiple of the chunk, so that the last chunk is padded."""
 

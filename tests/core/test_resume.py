@@ -103,6 +103,7 @@ def interrupted(job, latents, step, path):
     return load_latents(path)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("step", [1, 4, STEPS])
 @pytest.mark.parametrize("name", RUNS)
 def test_an_interrupted_run_goes_on_to_the_same_bits(name, step, toys, tmp_path):
@@ -122,6 +123,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(name, step, toys, tmp_path)
         assert all(torch.equal(told[key], expected[key]) for key in told)
 
 
+@pytest.mark.bits
 def test_a_run_may_be_interrupted_twice(toys, tmp_path):
     job, latents = langevin_run(toys)
     whole, _ = refine(job, latents)
@@ -147,6 +149,7 @@ def test_an_interrupt_within_a_step_loses_that_step_alone(toys):
     assert stopped[0].interrupted.snapshot.state.step == 3
 
 
+@pytest.mark.bits
 def test_the_latents_of_an_interrupted_run_are_where_it_stood(toys, tmp_path):
     job, latents = langevin_run(toys)
     positions = []
@@ -160,6 +163,7 @@ def test_the_latents_of_an_interrupted_run_are_where_it_stood(toys, tmp_path):
     assert torch.equal(load_latents(tmp_path / "i.safetensors").values, positions[3])
 
 
+@pytest.mark.bits
 def test_without_resume_a_new_run_starts_from_where_the_latents_are(toys, tmp_path):
     job, latents = langevin_run(toys)
     unfinished = interrupted(job, latents, 4, tmp_path / "i.safetensors")
@@ -268,6 +272,7 @@ def test_the_latents_left_by_a_divergence_can_be_refined_again(toys, tmp_path):
     assert bool(latents.values.isfinite().all())
 
 
+@pytest.mark.bits
 def test_keep_best_ends_each_sample_at_the_best_point_it_met(toys):
     job, latents = keep_best_run(toys)
     positions = [latents.values]
@@ -280,6 +285,7 @@ def test_keep_best_ends_each_sample_at_the_best_point_it_met(toys):
     torch.testing.assert_close(trace.after["energy"], trace.energies.amin(dim=0))
 
 
+@pytest.mark.bits
 def test_the_curve_starts_and_ends_with_the_readings(toys):
     job, latents = langevin_run(toys)
     _, trace = refine(job, latents)

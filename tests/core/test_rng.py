@@ -10,6 +10,7 @@ SEED = 4861167067270750669
 """The 63 leading bits of blake2b-64 of "0", "3" and "prior", joined by the unit separator."""
 
 
+@pytest.mark.bits
 def test_a_sample_draws_the_same_alone_moved_or_in_a_batch():
     together = SampleRng.of(5, 6, "x").normal(7, like=LIKE)
     moved = SampleRng.of(5, [4, 1], "x").normal(7, like=LIKE)
@@ -48,6 +49,7 @@ def test_draws_have_the_moments_of_their_laws():
     assert uniform.max() < 1
 
 
+@pytest.mark.bits
 def test_a_part_draws_from_the_streams_of_its_rows():
     whole = SampleRng.of(3, 5).normal(4, like=LIKE)
     rng = SampleRng.of(3, 5)
@@ -57,6 +59,7 @@ def test_a_part_draws_from_the_streams_of_its_rows():
     assert torch.equal(drawn, whole)
 
 
+@pytest.mark.bits
 def test_padding_repeats_the_last_row_and_leaves_the_streams_alone():
     rng = SampleRng.of(3, 5)
     padded = rng.part(3, 5, 8)
@@ -68,6 +71,7 @@ def test_padding_repeats_the_last_row_and_leaves_the_streams_alone():
     assert torch.equal(rng.state(), fresh.state())
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("samples", [1, 2, 3, 9])
 def test_restored_streams_go_on_where_they_were(samples):
     rng = SampleRng.of(3, samples)

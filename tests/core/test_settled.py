@@ -51,6 +51,7 @@ def pulled(toys, kind):
     return found
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("chunking", CHUNKS)
 @pytest.mark.parametrize("kind", ["plain", "stochastic", "basis"])
 def test_settled_energies_are_exact_along_all_maps(kind, chunking, toys):

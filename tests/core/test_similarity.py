@@ -132,6 +132,7 @@ def test_the_network_sees_no_more_views_than_a_chunk_and_the_generator_one_pass(
     assert passes == ["forward", "backward"]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("chunk", [0, 2, 5])
 def test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks(toys, chunk):
     clip, generator = clip_in(torch.float32), toys.generator()

@@ -126,6 +126,7 @@ def test_a_mode_decides_how_many_samples_go_at_a_time(mode, size, expected):
     assert Chunking.of(mode, size) == expected
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("rows", [1, 3, 8, 9, 17])
 @pytest.mark.parametrize("padded", [True, False])
 def test_chunks_cover_the_rows_once_and_in_order(rows, padded, toys):
@@ -141,6 +142,7 @@ def test_chunks_cover_the_rows_once_and_in_order(rows, padded, toys):
     assert set(seen) == ({4} if padded else {min(4, rows)} | ({rows % 4} - {0}))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("padded", [True, False])
 def test_random_chunks_draw_from_each_rows_stream(padded, toys):
     v = toys.normal(7, 2)

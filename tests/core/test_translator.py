@@ -171,6 +171,7 @@ def test_training_recovers_a_linear_gaussian_law(toys):
     assert true.mean() - translator(held.conditions.roll(1, 0)).log_prob(held.latents).mean() > 0.5
 
 
+@pytest.mark.bits
 def test_the_deterministic_kind_is_the_regression(toys):
     translator = fitted("deterministic", toys)
     c = linear_pairs(2000, toys, 20).conditions
@@ -197,6 +198,7 @@ def test_noise_on_the_conditions_is_learned_as_part_of_them(toys):
     assert (expected - without).square().mean().sqrt() > 0.25
 
 
+@pytest.mark.bits
 def test_noise_on_the_conditions_repeats_and_0_is_none(toys):
     def trained(gamma, seed=1):
         translator = Translator(config(embed_dim=2))
@@ -211,6 +213,7 @@ def test_noise_on_the_conditions_repeats_and_0_is_none(toys):
     assert not torch.equal(trained(0.2), trained(0.0))
 
 
+@pytest.mark.bits
 def test_training_repeats_and_follows_its_seed(toys):
     def trained(seed):
         translator = Translator(config(embed_dim=2))
@@ -245,6 +248,7 @@ def test_recipes_out_of_range_are_refused(wrong):
         Training(**wrong)
 
 
+@pytest.mark.bits
 def test_synthetic_pairs_are_latents_of_the_prior_and_the_conditions_of_their_images(toys):
     generator, classifier = toys.generator(), toys.classifier()
     calls = []
@@ -279,6 +283,7 @@ def test_a_new_translator_fits_its_generator_and_auxiliary(kind, components, toy
 # Files and origins
 
 
+@pytest.mark.bits
 def test_a_translator_goes_through_a_file(tmp_path, toys):
     translator = apart(torch.float32)
     path = tmp_path / "t.safetensors"

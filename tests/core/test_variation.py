@@ -32,6 +32,7 @@ def test_variations_lie_about_their_latents_and_keep_the_priors_law(toys):
     assert (values.var(dim=0) - 1).abs().max() < 4 * (2 / 20000) ** 0.5
 
 
+@pytest.mark.bits
 def test_the_best_of_many_variations_is_lower_and_alone_what_it_is_among_others(toys):
     generator = toys.generator()
     near = toys.latents(generator, torch.randn(2, 12, generator=torch.Generator().manual_seed(3)))
@@ -57,6 +58,7 @@ def test_a_spread_draws_how_near_each_candidate_is(toys):
     assert abs(float(own.mean()) - 0.45) < 4 * 0.3 / 12**0.5 / 20000**0.5
 
 
+@pytest.mark.bits
 def test_half_of_the_candidates_go_towards_what_is_given(toys):
     generator = toys.generator()
     near = toys.latents(generator, torch.zeros(1, 12))

@@ -151,6 +151,7 @@ def test_an_evolution_lowers_every_samples_energy(inner_steps, graph, run):
     assert bool((trace.after["energy"] < trace.before["energy"]).all())
 
 
+@pytest.mark.bits
 def test_an_evolution_that_is_stopped_goes_on_to_the_same_bits(
     at_step, run, new_graph, new_host, out
 ):

@@ -106,6 +106,7 @@ def test_previews_are_no_setting_and_a_seed_is(run, new_graph):
     assert not torch.equal(base, energies(seed=1))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("step", [1, STEPS])
 def test_a_stopped_composition_goes_on_to_the_same_bits(
     step, run, new_graph, new_host, at_step, out

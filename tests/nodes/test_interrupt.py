@@ -81,6 +81,7 @@ def test_choosing_candidates_and_decoding_stop_when_asked(
     assert seen[-1] == ("start", decoded[0] if label == "Decode" else latents[0])
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("step", [1, STOP, STEPS])
 @pytest.mark.parametrize(
     ("refiner", "start"), [("langevin", "points"), ("adam", "points"), ("langevin", "basis")]
@@ -216,6 +217,7 @@ def test_without_resume_a_new_run_starts_where_the_latents_are(stopped, resumed,
     assert not torch.equal(going_on.values, latents.values)
 
 
+@pytest.mark.bits
 def test_a_second_interrupt_on_the_way_resumes_too(stopped, run, resumed, at_step, new_graph, out):
     graph = new_graph()
     refined = job(graph, "langevin", STARTS["points"])

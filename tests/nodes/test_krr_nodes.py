@@ -284,6 +284,7 @@ def resuming(graph, file, **inputs):
     return flow(graph, made, start, real=real(graph), energy=energy, **inputs)
 
 
+@pytest.mark.bits
 def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, out):
     graph = new_graph()
     made = whole(graph, mollifier="feature", sigma_schedule="linear", steps=4)

@@ -15,6 +15,7 @@ from latentsteer.nodes.cli.graph import validate
 JUDGE = "digits judge (embedded)"
 
 
+@pytest.mark.bits
 def test_a_kept_translator_draws_as_the_trained_one(new_graph, run, new_host, tiny, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
@@ -49,6 +50,7 @@ def test_a_kept_translator_draws_as_the_trained_one(new_graph, run, new_host, ti
     assert sizes["basis"] == (5, 3 * dim + 3 * dim)
 
 
+@pytest.mark.bits
 def test_training_again_gives_the_same_translator_and_another_seed_another(graph, run, tiny):
     made = graph.models()
     models = {"generator": made.generator, "auxiliary": made.classifier}
@@ -108,6 +110,7 @@ def test_load_latents_offers_the_newest_first(new_graph, run, new_host, out):
     assert widget.options == ["latents/newer_00001.safetensors", "latents/older_00001.safetensors"]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("kind", ["LangevinRefine", "AdamRefine"])
 def test_a_sample_alone_is_refined_as_in_its_batch(kind, graph, run):
     """Ten samples are two chunks, of which the second is padded."""
@@ -131,6 +134,7 @@ def test_a_sample_alone_is_refined_as_in_its_batch(kind, graph, run):
         assert torch.equal(curve, ran.trace(together).energies[:, row])
 
 
+@pytest.mark.bits
 def test_samples_in_another_order_keep_their_streams(graph, run):
     made = graph.steered("4")
     batch = graph.add("PriorInit", generator=made.generator, samples=3)
@@ -325,6 +329,7 @@ def test_a_grid_has_a_row_per_class(graph, run):
     torch.testing.assert_close(seen, ran[images][4], rtol=0, atol=1 / 255)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("kind", ["LangevinRefine", "AdamRefine"])
 def test_the_same_graph_gives_the_same_images_and_another_seed_others(kind, run, new_graph):
     def pictures(start_seed, seed):

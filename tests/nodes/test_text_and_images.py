@@ -301,6 +301,7 @@ def test_no_step_gives_the_start_and_says_how_alike_it_is(graph, run):
     assert torch.equal(trace.before["energy"], trace.after["energy"])
 
 
+@pytest.mark.bits
 def test_an_interrupted_inversion_goes_on_to_the_same_bits(
     at_step, new_graph, new_host, run, out, graph
 ):
