@@ -79,9 +79,16 @@ class ClassPrior:
         return torch.cat([z, nn.functional.one_hot(number, self.c_dim).to(z)], dim=1)
 
     @property
-    def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """None: classes are points, between which there is no density."""
-        return None
+    def log_density(self) -> Callable[[Tensor], Tensor]:
+        """Log p(z) per row; the class counts log(1 / classes) anywhere."""
+        normal = Gaussian(self.z_dim).log_density
+        return lambda v: normal(v[:, : self.z_dim]) - math.log(self.c_dim)
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """|z|^2 / 2 of z alone, in units of `scale`."""
+        return Gaussian(self.z_dim).potential(z[:, : self.z_dim], scale)
 
     def __str__(self) -> str:
         return f"z ~ N(0, I); one of {self.c_dim} classes, all alike"
@@ -166,7 +173,8 @@ class StyleLatents:
         if self.latent == "w+":
             return Space((Block("w", (self.num_ws, mapping.w_dim)),))
         z = Block("z", (mapping.z_dim,))
-        return Space((z, Block("c", (mapping.c_dim,), 0.0, 1.0)) if mapping.c_dim else (z,))
+        c = Block("c", (mapping.c_dim,), 0.0, 1.0, shares=True) if mapping.c_dim else None
+        return Space((z,) if c is None else (z, c))
 
     @property
     def prior(self) -> Prior:

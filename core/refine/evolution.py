@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..choosing import comparable
 from ..chunks import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
@@ -118,7 +119,7 @@ def evolve(
     def judged(v: Tensor, streams: SampleRng) -> Tensor:
         with torch.no_grad():
             (values,) = chunking.apply_random(lambda z, part: (energy(z, part),), v, streams)
-        return values.nan_to_num(nan=torch.inf)
+        return comparable(values)
 
     def descended(v: Tensor, streams: SampleRng) -> Tensor:
         state = inner.init(v)

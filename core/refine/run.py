@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..choosing import comparable
 from ..errors import Diverged, InvalidInput
 from ..rng import SampleRng
 from .kernel import Info, Kernel, State
@@ -26,8 +27,8 @@ class Best:
     energy: Tensor
 
     def met(self, position: Tensor, energy: Tensor) -> "Best":
-        """The better of this and another point, sample by sample."""
-        better = energy < self.energy
+        """The better of this and another point, sample by sample; see `core.choosing`."""
+        better = comparable(energy) < self.energy
         return Best(
             torch.where(better[:, None], position, self.position),
             torch.where(better, energy, self.energy),
