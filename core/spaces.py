@@ -25,7 +25,7 @@ class Block:
         shape: of one sample.
         low: least value that the generator accepts, in latent units.
         high: greatest value that the generator accepts.
-        shares: whether the numbers along the last axis are shares of a whole: at least 0, of sum 1.
+        shares: whether the numbers along the last axis are shares of a whole: from 0, of sum 1.
 
     Raises:
         InvalidInput: bounds in the wrong order, or shares whose bounds are not 0 and 1.

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from ..devices import placed
 from ..rng import SampleRng
 from ..spaces import Block
 
@@ -63,7 +64,7 @@ class TruncatedWithClass:
         tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
         z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
         numbers = (uniform[:, -1] * self.classes.count).long().clamp(max=self.classes.count - 1)
-        return torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1).to(like)
+        return placed(torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1), like)
 
     @property
     def limit(self) -> float:
@@ -72,7 +73,7 @@ class TruncatedWithClass:
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor]:
-        """Log p(z) per row: -inf where z is cut off; the class counts log(1 / classes) anywhere."""
+        """Log p(z) per row: -inf beyond the cut-off; a class counts log(1 / classes) anywhere."""
 
         def evaluate(v: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
             each = math.log(self.psi * math.sqrt(2 * math.pi) * math.erf(LIMIT / math.sqrt(2)))

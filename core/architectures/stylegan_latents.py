@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..checkpoints import Checkpoint
+from ..devices import placed
 from ..errors import InvalidInput
 from ..generator import Gaussian, Prior
 from ..networks.stylegan_mapping import truncated
@@ -76,7 +77,7 @@ class ClassPrior:
         z = rng.normal(self.z_dim, like=like)
         drawn = rng.uniform(1, like=torch.empty(0))[:, 0]
         number = (drawn * self.c_dim).long().clamp(max=self.c_dim - 1)
-        return torch.cat([z, nn.functional.one_hot(number, self.c_dim).to(z)], dim=1)
+        return torch.cat([z, placed(nn.functional.one_hot(number, self.c_dim), z)], dim=1)
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor]:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator, NormalPrior, Prior
@@ -57,10 +58,9 @@ def prior_energy(
         no_density: `refuse`, or `fitted Gaussian` to put that Gaussian in the density's place.
 
     Raises:
-        InvalidInput: std is not a positive number, an unknown choice, or a prior without a
-            density.
+        InvalidInput: std is not a positive number, or a prior without a density.
     """
-    _check(std, no_density)
+    _check(std)
     prior = generator.prior
     if needs_fit(generator, no_density):
         label, evaluate = _fit(prior, std)
@@ -89,27 +89,22 @@ def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
     Raises:
         InvalidInput: std is not a positive number.
     """
-    _check(std, "refuse")
+    _check(std)
     classes = {name: at for name, at in space.slices().items() if name in CLASS_BLOCKS}
     free = torch.ones(space.dim)
     for at in classes.values():
         free[at] = 0.0
 
     def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
-        own = z * free.to(z) if classes else z
+        own = z * placed(free, z) if classes else z
         return Gaussian(space.dim).potential(own, std)
 
     return Energy.of(Term(label=_label(std, bool(classes)), domain=space, evaluate=evaluate))
 
 
-def _check(std: float, no_density: str) -> None:
+def _check(std: float) -> None:
     if not 0 < std < math.inf:
         raise InvalidInput(f"The prior's standard deviation nu is {std}; it must exceed 0.")
-    if no_density not in get_args(NoDensity):
-        raise InvalidInput(
-            f"{no_density!r} where a prior has no density; there are "
-            f"{', '.join(get_args(NoDensity))}."
-        )
 
 
 def _label(nu: float, classes: bool) -> str:
@@ -145,7 +140,7 @@ def _fit(prior: Prior, std: float) -> tuple[str, Evaluate]:
     mean, spread = _moments(prior)
 
     def evaluate(z: Tensor) -> Tensor:
-        return ((z - mean.to(z)) / spread.to(z)).square().sum(dim=1) / (2 * std**2)
+        return ((z - placed(mean, z)) / placed(spread, z)).square().sum(dim=1) / (2 * std**2)
 
     scaled = "" if std == 1 else f", nu={std}"
     return f"prior(Gaussian fitted to {FITTED} draws, seed {FIT_SEED}{scaled})", evaluate

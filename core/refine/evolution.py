@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..choosing import comparable
 from ..chunks import Chunking
+from ..devices import numbers_on, placed
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng, derive_seed
@@ -138,7 +139,7 @@ def evolve(
             before = judged(state.position, _looks(rng, seeds, "judge", 1))
         laws = _read(library, settings, state, seeds)
         members = [np.stack([law.ask() for _ in range(law.population_size)]) for law in laws]
-        drawn = torch.from_numpy(np.concatenate(members)).to(state.position)
+        drawn = placed(torch.from_numpy(np.concatenate(members)), state.position)
         drawn = drawn if project is None else project(drawn)
         many = laws[0].population_size
         moved = descended(drawn, _looks(rng, seeds, "descend", many))
@@ -202,7 +203,8 @@ def _written(laws: Sequence[Optimiser], energies: Tensor) -> Memory:
     memory: dict[str, Tensor] = {ENERGY: energies}
     for name in PARTS:
         parts = [np.asarray(vars(law)[name], dtype=np.float64) for law in laws]
-        memory[name.strip("_")] = torch.from_numpy(np.stack(parts)).view(torch.int64)
+        bits = torch.from_numpy(np.stack(parts)).view(torch.int64)
+        memory[name.strip("_")] = numbers_on(bits, energies.device)
     return memory
 
 
