@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .devices import placed
 from .errors import InvalidInput
 from .rng import SampleRng
 from .separable import Maps, Taps, maps_of, taps
@@ -208,11 +209,11 @@ def augmented(
     offset = gain * (1 - 2 * torch.tensor(mean, dtype=torch.float64))
     plan = _Plan(
         maps=maps_of(down, right, image),
-        light=light.to(image),
-        mixing=(2 * gain[:, None] * mixing).to(image),
-        added=(gain * (parameters.brightness - parameters.contrast)[:, None]).to(image),
-        share=(gain * (1 - parameters.contrast)[:, None]).to(image),
-        offset=offset.to(image),
+        light=placed(light, image),
+        mixing=placed(2 * gain[:, None] * mixing, image),
+        added=placed(gain * (parameters.brightness - parameters.contrast)[:, None], image),
+        share=placed(gain * (1 - parameters.contrast)[:, None], image),
+        offset=placed(offset, image),
     )
     return _Augmented.apply(image, plan)  # pyright: ignore[reportReturnType]
 

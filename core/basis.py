@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .choosing import comparable
 from .chunks import ONE_BY_ONE, Chunking
 from .energy import Energy
 from .errors import InvalidInput
@@ -41,7 +42,7 @@ class Found:
 
     Attributes:
         points: the candidates.
-        energies: what they were chosen by; a candidate without one (NaN) comes last.
+        energies: what they were chosen by; one whose energy is not finite comes last.
         numbers: which of the candidates drawn they are, from 0.
     """
 
@@ -116,8 +117,7 @@ def best_candidates(
             found = judged(first, last)
             if best:
                 found = tuple(torch.cat(pair) for pair in zip(best, found, strict=True))
-            # NaN sorts behind all numbers.
-            order = found[1].sort(stable=True).indices[:keep]
+            order = comparable(found[1]).sort(stable=True).indices[:keep]
             best = tuple(part[order] for part in found)
         return best
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .clip import Clip
+from .devices import constants
 from .errors import ConditionMismatch, InvalidInput
 
 __all__ = ["CaptionedClip", "Captioner", "Decoding"]
@@ -87,7 +88,7 @@ class Captioner:
         size = (self.image_size, self.image_size)
         if images.shape[2:] != size:
             images = functional.interpolate(images, size, mode="bicubic", antialias=True)
-        mean, std = images.new_tensor(self.mean), images.new_tensor(self.std)
+        mean, std = (constants(x, images) for x in (self.mean, self.std))
         pixels = (images.clamp(0, 1) - mean[:, None, None]) / std[:, None, None]
         start = decoding.prompt.strip()
         said = [text.strip() for text in self.write(self.module, pixels, decoding)]

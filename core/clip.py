@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from .chunks import ALL_AT_ONCE, ONE_BY_ONE, Chunking
 from .conditions import Condition
+from .devices import constants
 from .errors import ConditionMismatch, InvalidInput
 
 __all__ = ["Clip", "Precision", "Texts"]
@@ -84,7 +85,7 @@ class Clip:
 
     def normalised(self, images: Images4) -> Images4:
         """Images in [0, 1] by the channels' mean and standard deviation."""
-        mean, std = images.new_tensor(self.mean), images.new_tensor(self.std)
+        mean, std = (constants(x, images) for x in (self.mean, self.std))
         return (images - mean[:, None, None]) / std[:, None, None]
 
     def pixels(self, images: Images4) -> Pixels:

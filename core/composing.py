@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from .choosing import comparable
 from .chunks import Chunking
 from .energy import Energy
 from .generator import Generator
@@ -101,5 +102,5 @@ class Composition:
 
 
 def lowest(energies: Float[Tensor, "samples placements"]) -> Int[Tensor, " samples"]:
-    """The number of the placement of lowest energy; what is not a number is never chosen."""
-    return energies.nan_to_num(nan=torch.inf).argmin(dim=1)
+    """The number of the placement of lowest energy; what is not finite comes last."""
+    return comparable(energies).argmin(dim=1)

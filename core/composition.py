@@ -145,12 +145,13 @@ class Composer:
             ResumeMismatch: it is of other settings.
             Diverged: an energy or a position stopped being finite.
         """
-        seen: list[Tensor] = []
+        seen: list[Tensor] = []  # left where they are: reading would wait at every step
         begun = self.start if interrupted is None else self._resumed(interrupted)
-        job = self._refinement(lambda values: seen.append(values.float().cpu()))
+        job = self._refinement(lambda values: seen.append(values.float()))
         refined, trace = refine(job, begun, on_step=on_step, on_stop=on_stop)
+        secondary = torch.stack(seen).cpu() if seen else torch.empty(0, len(begun))
         with threads_of(job.generator, job.energy, job.chunking, job.device):
-            return self._chosen(refined, trace, torch.stack([*seen, torch.empty(len(begun))])[:-1])
+            return self._chosen(refined, trace, secondary)
 
     def _refinement(self, watch: Callable[[Tensor], None]) -> Refinement:
         job = self.job

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .devices import numbers_on, placed
 from .errors import ConditionMismatch, InvalidInput
 from .identity import chosen_differently, same_auxiliary
 
@@ -42,10 +42,10 @@ class Condition:
 
     def at(self, rows: Sequence[int], like: Tensor) -> Float[Tensor, "batch embed"]:
         """The condition of these samples, placed and typed like `like`."""
-        embedding = self.embedding.to(like)
         if len(self) == 1:
-            return embedding.expand(len(rows), -1)
-        return embedding[torch.as_tensor(rows, device=like.device)]
+            return placed(self.embedding, like).expand(len(rows), -1)
+        # Picked where they are, so that only what is asked for travels.
+        return placed(self.embedding[numbers_on(rows, self.embedding.device)], like)
 
     def check_batch(self, batch: int) -> None:
         """Refuses a batch that has neither one row for all nor a row each."""

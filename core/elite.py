@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .choosing import comparable
 from .errors import InvalidInput
 from .rng import SampleRng
 
@@ -58,7 +59,7 @@ class Elite:
 
     Attributes:
         points: (batch, elite, dim), the best first.
-        energies: theirs; nan counts as infinite.
+        energies: theirs; what is not finite counts as +inf.
     """
 
     points: Float[Tensor, "batch elite dim"]
@@ -67,7 +68,7 @@ class Elite:
     @classmethod
     def of(cls, points: Float[Tensor, "batch dim"], energies: Float[Tensor, " batch"]) -> "Elite":
         """One point a sample."""
-        return cls(points[:, None], energies.nan_to_num(nan=torch.inf)[:, None])
+        return cls(points[:, None], comparable(energies)[:, None])
 
     def joined(self, other: "Elite", size: int) -> "Elite":
         """The best of both, as many as `size`; of equals those that were met before."""

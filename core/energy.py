@@ -79,6 +79,8 @@ class Term:
         condition: what it steers towards, where it has one.
         coupled: whether a sample's value depends on the other samples.
         measure: a reading for people, such as a probability.
+        within: the nearest point where its value holds, of points of its domain, for a density
+            that ends somewhere; refiners keep latents there.
     """
 
     label: str
@@ -88,6 +90,7 @@ class Term:
     condition: Condition | None = None
     coupled: bool = False
     measure: Measure | None = None
+    within: Callable[[Tensor], Tensor] | None = None
 
     def __str__(self) -> str:
         return self.label

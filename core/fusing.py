@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .devices import placed
 from .errors import DomainMismatch, InvalidInput
 from .images import resized
 from .placement import Box, Placement
@@ -96,7 +97,7 @@ class Fuser:
         return torch.stack(down), torch.stack(right)
 
     def _picked(self, part: Tensor, rng: SampleRng, like: Tensor) -> Tensor:
-        return part[self.numbers(rng)].to(like)
+        return placed(part[self.numbers(rng)], like)
 
     def _check(self, foreground: Tensor, background: Tensor) -> None:
         for name, images in (("foreground", foreground), ("background", background)):

@@ -13,7 +13,7 @@ from .errors import DomainMismatch
 from .rng import SampleRng
 from .spaces import IMAGES, Images, Space
 
-__all__ = ["Gaussian", "Generator", "Prior"]
+__all__ = ["Gaussian", "Generator", "NormalPrior", "Prior"]
 
 
 @runtime_checkable
@@ -26,7 +26,27 @@ class Prior(Protocol):
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """Log p(z) per row, or None where the density cannot be evaluated (StyleGAN's W)."""
+        """Log p(z) per row, block by block, or None where it cannot be evaluated (StyleGAN's W).
+
+        Classes are drawn from a few points, all alike: what says the class counts log(1 / classes)
+        wherever it lies, so that nothing draws it anywhere.
+        """
+        ...
+
+
+@runtime_checkable
+class NormalPrior(Prior, Protocol):
+    """A prior whose numbers are normal, but for those that say the class."""
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """-log p(z) per row, less what it is at the centre; without the cut-off, where one is.
+
+        Args:
+            z: points.
+            scale: factor on the standard deviations.
+        """
         ...
 
 
@@ -55,9 +75,15 @@ class Gaussian:
 
         def evaluate(z: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
             constant = self.dim * (math.log(self.std) + 0.5 * math.log(2 * math.pi))
-            return -z.square().sum(dim=1) / (2 * self.std**2) - constant
+            return -self.potential(z) - constant
 
         return evaluate
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """|z|^2 / (2 std^2), the std times `scale`."""
+        return z.square().sum(dim=1) / (2 * (scale * self.std) ** 2)
 
 
 @dataclass(frozen=True)

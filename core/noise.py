@@ -26,7 +26,8 @@ class Noisy:
     Raises:
         InvalidInput: a negative standard deviation.
 
-    Departures: the noise does not heed the bounds of the arguments, in the released code neither.
+    Departures: the noise does not heed the bounds of the arguments, in the released code neither;
+    shares of classes are brought back to sum 1.
     """
 
     map: Map
@@ -58,4 +59,5 @@ class Noisy:
         """The map's values near the points v."""
         if self.std == 0:
             return self.map(v, rng)
-        return self.map(v + self.std * rng.normal(v.shape[1], like=v), rng)
+        seen = v + self.std * rng.normal(v.shape[1], like=v)
+        return self.map(self.source.share(seen), rng)

@@ -1,7 +1,7 @@
 """Charts: how a latent is written while it is refined."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
 from jaxtyping import Float
@@ -23,6 +23,9 @@ __all__ = [
 BASIS = ".basis"
 WEIGHTS = ".weights"
 """Endings of the two blocks that stand for an over-parametrised one."""
+
+SHARES = "shares"
+"""What a saved block says beside its bounds where its numbers are shares of a whole."""
 
 SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
@@ -63,7 +66,7 @@ class MixtureOfBasis:
         for block in self.target.blocks:
             if block.name in self.over:
                 shape = (self.k, *block.shape)
-                blocks.append(Block(block.name + BASIS, shape, block.low, block.high))
+                blocks.append(replace(block, name=block.name + BASIS, shape=shape))
                 blocks.append(Block(block.name + WEIGHTS, shape))
             else:
                 blocks.append(block)
@@ -80,7 +83,7 @@ class MixtureOfBasis:
     def __call__(
         self, v: Float[Tensor, "batch parameters"], rng: SampleRng
     ) -> Float[Tensor, "batch dim"]:
-        """The latents that the points v stand for."""
+        """The latents that the points v stand for; shares of classes are brought to sum 1."""
         parts = self.source.split(v)
         latent = {name: part for name, part in parts.items() if name in self._kept()}
         for name in self.over:
@@ -88,7 +91,8 @@ class MixtureOfBasis:
             if self.weights == "softmax":
                 weights = weights.softmax(dim=1)
             latent[name] = (weights * parts[name + BASIS]).sum(dim=1)
-        return self.target.join(latent)
+        # What weights that are any numbers make of shares need not add up to 1.
+        return self.target.share(self.target.join(latent))
 
     def start(
         self,
@@ -144,14 +148,20 @@ def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis
 
 
 def _space_to_config(space: Space) -> list[list[object]]:
-    return [[b.name, list(b.shape), repr(b.low), repr(b.high)] for b in space.blocks]
+    return [
+        [b.name, list(b.shape), repr(b.low), repr(b.high), *([SHARES] if b.shares else [])]
+        for b in space.blocks
+    ]
 
 
 def _space_from_config(config: object) -> Space:
     blocks: list[Block] = []
     try:
-        for name, shape, low, high in cast("list[Any]", config):
-            blocks.append(Block(str(name), tuple(int(n) for n in shape), float(low), float(high)))
+        for name, shape, low, high, *kind in cast("list[Any]", config):
+            bounds = (float(low), float(high))
+            # Files did not say it before; there was one such block.
+            shares = kind == [SHARES] or (not kind and name == "c" and bounds == (0, 1))
+            blocks.append(Block(str(name), tuple(int(n) for n in shape), *bounds, shares=shares))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"A latent space cannot be read from {config!r}.") from error
     return Space(tuple(blocks))

@@ -12,6 +12,7 @@ from torch.nn import functional
 from .checkpoints import Checkpoint, read
 from .clip import Clip
 from .detection import load_network
+from .devices import constants, placed
 from .errors import CheckpointError, ConditionMismatch
 from .images import resized
 from .networks.perceptual import Backbone, alexnet, vgg16
@@ -75,7 +76,7 @@ def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tens
     for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
         squares = (_unit(one) - _unit(two)).square()
         if features.heads is not None:
-            squares = squares * features.heads[place].to(squares)
+            squares = squares * placed(features.heads[place], squares)
         total = total + squares.sum(dim=1).mean(dim=(1, 2))
     return total
 
@@ -119,7 +120,7 @@ def lpips_features(
     backbone = load_network(make(), checkpoint, "features.")
 
     def maps(images: Images4) -> Maps:
-        shift, scale = images.new_tensor(SHIFT), images.new_tensor(SCALE)
+        shift, scale = (constants(x, images) for x in (SHIFT, SCALE))
         centred = 2 * _in_reach(images) - 1
         return backbone((centred - shift[:, None, None]) / scale[:, None, None])
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .choosing import comparable
 from .chunks import Chunking
 from .energy import Energy
 from .errors import InvalidInput
@@ -108,7 +109,7 @@ def _check(count: int, groups: int, keep: int) -> None:
 
 
 def _best(values: Float[Tensor, " batch"], groups: int, keep: int) -> Ranking:
-    grouped = values.nan_to_num(nan=torch.inf).unflatten(0, (groups, -1))
+    grouped = comparable(values).unflatten(0, (groups, -1))
     order = grouped.sort(dim=1, stable=True)
     starts = torch.arange(groups)[:, None] * grouped.shape[1]
     rows = (order.indices[:, :keep] + starts).flatten()

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from .devices import placed
 from .errors import InvalidInput
 from .streams import digest_of, stream_of
 
@@ -97,12 +98,12 @@ class SampleRng:
         """Standard normal draws, one tensor of `shape` per row, placed and typed like `like`."""
         # Drawn in float32 always: a float64 run then sees the same noise.
         drawn = [torch.randn(shape, generator=stream) for stream in self.streams]
-        return _stack(drawn, shape).to(like)
+        return placed(_stack(drawn, shape), like)
 
     def uniform(self, *shape: int, like: Tensor) -> Float[Tensor, "batch ..."]:
         """Draws from [0, 1), one tensor of `shape` per row."""
         drawn = [torch.rand(shape, generator=stream) for stream in self.streams]
-        return _stack(drawn, shape).to(like)
+        return placed(_stack(drawn, shape), like)
 
     def state(self) -> UInt8[Tensor, "batch bytes"]:
         """The state of every stream, to resume from."""

@@ -1,6 +1,6 @@
 """A foreground's and a background's latents as one point, and what is seen of both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -36,7 +36,7 @@ def joint_space(foreground: Space, background: Space) -> Space:
     """The points of both, their blocks named after what they make."""
     return Space(
         tuple(
-            Block(prefix + block.name, block.shape, block.low, block.high)
+            replace(block, name=prefix + block.name)
             for prefix, space in ((FRONT, foreground), (BACK, background))
             for block in space.blocks
         )

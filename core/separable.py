@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from .devices import numbers_on, placed
+
 __all__ = ["DenseMaps", "Maps", "SparseMaps", "Taps", "maps_of", "taps"]
 
 PerView = Float[Tensor, " views"]
@@ -37,8 +39,8 @@ class Taps:
 
     def to(self, like: Tensor) -> "Taps":
         """Placed and typed like a tensor."""
-        source = self.source.to(like.device)
-        return Taps(self.side, source, self.whole.to(like), self.hidden.to(like))
+        source = numbers_on(self.source, like.device)
+        return Taps(self.side, source, placed(self.whole, like), placed(self.hidden, like))
 
 
 def taps(

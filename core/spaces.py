@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .errors import DomainMismatch, InvalidInput
 from .rng import SampleRng
+from .simplex import nearest_shares
 
 __all__ = ["IMAGES", "Block", "Domain", "Identity", "Images", "Map", "Space"]
 
@@ -24,17 +25,27 @@ class Block:
         shape: of one sample.
         low: least value that the generator accepts, in latent units.
         high: greatest value that the generator accepts.
+        shares: whether the numbers along the last axis are shares of a whole: from 0, of sum 1.
+
+    Raises:
+        InvalidInput: bounds in the wrong order, or shares whose bounds are not 0 and 1.
     """
 
     name: str
     shape: tuple[int, ...]
     low: float = -math.inf
     high: float = math.inf
+    shares: bool = False
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise InvalidInput(
                 f"Block {self.name!r}: low {self.low} is not below high {self.high}."
+            )
+        if self.shares and (self.low, self.high) != (0, 1):
+            raise InvalidInput(
+                f"Block {self.name!r} holds shares, whose bounds are 0 and 1; got {self.low} and "
+                f"{self.high}."
             )
 
     @property
@@ -97,11 +108,19 @@ class Space:
         return torch.cat([parts[b.name].reshape(-1, b.size) for b in self.blocks], dim=1)
 
     def clamp(self, v: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """The nearest point within the bounds of every block."""
+        """The nearest point within the bounds of every block, and with shares of sum 1."""
         if all(math.isinf(b.low) and math.isinf(b.high) for b in self.blocks):
             return v
         parts = self.split(v)
-        return self.join({b.name: parts[b.name].clamp(b.low, b.high) for b in self.blocks})
+        return self.join({b.name: _within(b, parts[b.name]) for b in self.blocks})
+
+    def share(self, v: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """The nearest point whose shares add up to 1; all other blocks stay as they are."""
+        if not any(b.shares for b in self.blocks):
+            return v
+        parts = self.split(v)
+        shared = {b.name: nearest_shares(parts[b.name]) for b in self.blocks if b.shares}
+        return self.join(parts | shared)
 
     def check(self, v: Tensor) -> None:
         """Refuses points of another shape."""
@@ -109,6 +128,10 @@ class Space:
             raise DomainMismatch(
                 f"Points of shape {tuple(v.shape)} given; expected (batch, {self.dim}) for {self}."
             )
+
+
+def _within(block: Block, part: Tensor) -> Tensor:
+    return nearest_shares(part) if block.shares else part.clamp(block.low, block.high)
 
 
 @dataclass(frozen=True)

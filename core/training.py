@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from .auxiliary import Auxiliary
 from .chunks import Chunking
+from .devices import numbers_on, placed
 from .errors import ConditionMismatch, Diverged, GeneratorMismatch, InvalidInput
 from .generator import Generator
 from .identity import check_options, same_auxiliary
@@ -219,13 +220,15 @@ def _fit(
     anneal = CosineAnnealingLR(optimiser, batches)
     done = 0
     for _ in range(training.epochs):
-        for rows in torch.randperm(len(z), generator=order).split(training.batch_size):
+        for batch in torch.randperm(len(z), generator=order).split(training.batch_size):
+            rows = numbers_on(batch, device)
             given = c[rows]
             if training.condition_noise > 0:
                 drawn = torch.randn(given.shape, generator=noise)
-                given = given + training.condition_noise * drawn.to(given)
+                given = given + training.condition_noise * placed(drawn, given)
             loss = _loss(translator, z[rows], given)
-            if not bool(loss.isfinite()):
+            told = float(loss.detach())
+            if not math.isfinite(told):
                 raise Diverged(
                     f"The translator's loss stopped being finite at batch {done}. Lower the "
                     "learning rate.",
@@ -237,7 +240,7 @@ def _fit(
             optimiser.step()
             anneal.step()
             done += 1
-            report(done, float(loss.detach()))
+            report(done, told)
 
 
 def batches_of(pairs: int, training: Training) -> int:

@@ -11,6 +11,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 from .checkpoints import Checkpoint
 from .conditions import Condition
+from .devices import exact
 from .errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from .generator import Generator
 from .identity import (
@@ -122,9 +123,10 @@ class Translator(nn.Module):
         logits, means = self.parameters_of(condition)
         if self.config.kind == "deterministic":
             return means[:, 0]
-        cumulative = logits.double().softmax(dim=1).cumsum(dim=1)
+        cumulative = exact(logits).softmax(dim=1).cumsum(dim=1)
         chosen = (rng.uniform(1, like=cumulative) > cumulative).sum(dim=1)
-        mean = means[torch.arange(len(means)), chosen.clamp_max(self.config.components - 1)]
+        rows = torch.arange(len(means), device=means.device)
+        mean = means[rows, chosen.clamp_max(self.config.components - 1)]
         return mean + (self.log_std.exp() + LEAST_STD) * rng.normal(mean.shape[1], like=mean)
 
     def mean(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
@@ -135,7 +137,7 @@ class Translator(nn.Module):
     def mode(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
         """The mean of the heaviest component, which the paper calls the mode."""
         logits, means = self.parameters_of(condition)
-        return means[torch.arange(len(means)), logits.argmax(dim=1)]
+        return means[torch.arange(len(means), device=means.device), logits.argmax(dim=1)]
 
     def check(self, generator: Generator, condition: Condition) -> None:
         """Refuses another generator or a condition of another auxiliary."""

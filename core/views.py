@@ -66,10 +66,10 @@ def random_views(
         raise InvalidInput(f"{count} views of an image asked for; at least 1 needed.")
     drawn = rng.uniform(count, 5, like=images).flatten(0, 1)
     height, width = images.shape[2:]
-    most = SHIFT * drawn.new_tensor([height, width])
+    moves = 2 * drawn[:, :2] - 1
     views = viewed(
         images.repeat_interleave(count, dim=0),
-        shift=(2 * drawn[:, :2] - 1) * most,
+        shift=torch.stack([moves[:, 0] * (SHIFT * height), moves[:, 1] * (SHIFT * width)], dim=1),
         blur=SHARPEST + drawn[:, 2] * (softest(min(height, width)) - SHARPEST),
         share=GREY_SHARE * drawn[:, 3],
         grey=drawn[:, 4],

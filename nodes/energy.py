@@ -1,15 +1,19 @@
 """The energies. They add by chaining: each takes an optional energy and returns the sum."""
 
+import contextlib
+from collections.abc import Generator as Iterating
+from typing import get_args
+
 from ..core.auxiliary import Auxiliary
 from ..core.conditions import Condition
 from ..core.energies.bayes import bayes
 from ..core.energies.classification import classification
-from ..core.energies.prior import gaussian_prior
+from ..core.energies.prior import NoDensity, needs_fit, prior_energy
 from ..core.energy import Energy
 from ..core.generator import Generator
 from .energy_widgets import added, chained, summed
 from .energy_widgets import weight as weighting
-from .host import io
+from .host import autograd, host, io
 from .kinds import as_classifier
 from .sockets import AUXILIARY, CONDITION, GENERATOR
 from .widgets import advanced
@@ -25,10 +29,32 @@ def _std() -> io.Float.Input:
             min=1e-3,
             max=1e3,
             step=0.01,
-            tooltip="Standard deviation of the prior, nu in the paper: 1 for most GANs, 0.7 for "
-            "the paper's NVAE (0.001 to 1000).",
+            tooltip="Factor on the standard deviations of the generator's own prior (0.001 to "
+            "1000): 1 is that prior; where it is N(0, 1), this is nu of the paper, 0.7 for its "
+            "NVAE. Classes have no part in it.",
         )
     )
+
+
+def _no_density() -> io.Combo.Input:
+    return advanced(
+        io.Combo.Input(
+            "no_density",
+            options=list(get_args(NoDensity)),
+            default="refuse",
+            tooltip="Where the prior has no density (latents w and w+ of a StyleGAN). refuse: say "
+            "so. fitted Gaussian: pull towards a Gaussian with the means and deviations of 4096 "
+            "mapped draws.",
+        )
+    )
+
+
+@contextlib.contextmanager
+def _building(generator: Generator, no_density: NoDensity) -> Iterating[None, None, None]:
+    """Where a prior's energy is built: with the networks at hand, if draws are needed."""
+    modules = generator.modules if needs_fit(generator, no_density) else ()
+    with autograd(), host().on_device(modules) if modules else contextlib.nullcontext():
+        yield
 
 
 class EnergyClassifier(io.ComfyNode):
@@ -91,7 +117,8 @@ class EnergyBayes(io.ComfyNode):
             display_name="Energy Bayes",
             category="LatentSteer/energy",
             description="-beta1 log p(z) - beta2 log p(c given G(z)): TR0N equation 7. Refine it "
-            "with inverse temperature 1. (1, 1) is the exact posterior.",
+            "with inverse temperature 1. (1, 1) is the exact posterior, for every generator whose "
+            "prior has a density.",
             inputs=[
                 GENERATOR.Input("generator", tooltip="Whose latents z are."),
                 AUXILIARY.Input("auxiliary", tooltip="The classifier p(c given x)."),
@@ -115,6 +142,7 @@ class EnergyBayes(io.ComfyNode):
                 ),
                 _std(),
                 chained(),
+                _no_density(),
             ],
             outputs=[summed()],
         )
@@ -131,21 +159,24 @@ class EnergyBayes(io.ComfyNode):
         beta2: float,
         std: float,
         energy: Energy | None = None,
+        no_density: NoDensity = "refuse",
     ) -> io.NodeOutput:
         """Both terms, added to the chain."""
-        both = bayes(
-            generator,
-            as_classifier(auxiliary),
-            condition,
-            prior_weight=beta1,
-            likelihood_weight=beta2,
-            std=std,
-        )
+        with _building(generator, no_density if beta1 > 0 else "refuse"):
+            both = bayes(
+                generator,
+                as_classifier(auxiliary),
+                condition,
+                prior_weight=beta1,
+                likelihood_weight=beta2,
+                std=std,
+                no_density=no_density,
+            )
         return io.NodeOutput(added(both, energy))
 
 
 class EnergyPrior(io.ComfyNode):
-    """Distance from the prior's centre."""
+    """The prior's own pull."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -154,12 +185,14 @@ class EnergyPrior(io.ComfyNode):
             node_id="LatentSteer_EnergyPrior",
             display_name="Energy Prior",
             category="LatentSteer/energy",
-            description="|z|^2 / (2 nu^2): keeps latents where the generator was trained.",
+            description="-log p(z) of the generator's own prior, |z|^2 / (2 nu^2) where it is "
+            "normal: keeps latents where the generator was trained.",
             inputs=[
                 GENERATOR.Input("generator", tooltip="Whose latents z are."),
                 weighting("the prior"),
                 _std(),
                 chained(),
+                _no_density(),
             ],
             outputs=[summed()],
         )
@@ -168,10 +201,16 @@ class EnergyPrior(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, generator: Generator, weight: float, std: float, energy: Energy | None = None
+        cls,
+        generator: Generator,
+        weight: float,
+        std: float,
+        energy: Energy | None = None,
+        no_density: NoDensity = "refuse",
     ) -> io.NodeOutput:
         """The weighted term, added to the chain."""
-        term = weight * gaussian_prior(generator.source, std=std)
+        with _building(generator, no_density):
+            term = weight * prior_energy(generator, std=std, no_density=no_density)
         return io.NodeOutput(added(term, energy))
 
 

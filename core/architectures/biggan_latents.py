@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from ..devices import placed
 from ..rng import SampleRng
 from ..spaces import Block
 
@@ -33,7 +34,7 @@ class Classes:
     def block(self) -> Block:
         """The latent's block: an embedding, or shares that add up to 1."""
         if self.table is None:
-            return Block("c", (self.count,), 0.0, 1.0)
+            return Block("c", (self.count,), 0.0, 1.0, shares=True)
         return Block("y", (self.table.shape[1],))
 
     def vectors(self, y: Tensor) -> Float[Tensor, "batch class"]:
@@ -63,12 +64,32 @@ class TruncatedWithClass:
         tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
         z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
         numbers = (uniform[:, -1] * self.classes.count).long().clamp(max=self.classes.count - 1)
-        return torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1).to(like)
+        return placed(torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1), like)
 
     @property
-    def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """None: classes are points, between which there is no density."""
-        return None
+    def limit(self) -> float:
+        """Where the law of z ends, on either side."""
+        return LIMIT * self.psi
+
+    @property
+    def log_density(self) -> Callable[[Tensor], Tensor]:
+        """Log p(z) per row: -inf beyond the cut-off; a class counts log(1 / classes) anywhere."""
+
+        def evaluate(v: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+            each = math.log(self.psi * math.sqrt(2 * math.pi) * math.erf(LIMIT / math.sqrt(2)))
+            found = -self.potential(v) - self.latent * each - math.log(self.classes.count)
+            # A point on the border is inside, whatever psi is rounded to.
+            most = self.limit * (1 + 1e-6)
+            inside = (v[:, : self.latent].abs() <= most).all(dim=1)
+            return torch.where(inside, found, -torch.inf)
+
+        return evaluate
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """|z|^2 / (2 psi^2) of z alone, psi times `scale`."""
+        return z[:, : self.latent].square().sum(dim=1) / (2 * (scale * self.psi) ** 2)
 
     def __str__(self) -> str:
         truncated = f"{self.psi:g} x truncnorm[-{LIMIT:g}, {LIMIT:g}]"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..checkpoints import Checkpoint
 from ..chunks import ONE_BY_ONE
+from ..devices import placed
 from ..errors import InvalidInput
 from ..generator import Gaussian, Prior
 from ..identity import Option
@@ -78,12 +79,19 @@ class ClassPrior:
         z = rng.normal(self.z_dim, like=like)
         drawn = rng.uniform(1, like=torch.empty(0))[:, 0]
         number = (drawn * self.c_dim).long().clamp(max=self.c_dim - 1)
-        return torch.cat([z, nn.functional.one_hot(number, self.c_dim).to(z)], dim=1)
+        return torch.cat([z, placed(nn.functional.one_hot(number, self.c_dim), z)], dim=1)
 
     @property
-    def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """None: classes are points, between which there is no density."""
-        return None
+    def log_density(self) -> Callable[[Tensor], Tensor]:
+        """Log p(z) per row; the class counts log(1 / classes) anywhere."""
+        normal = Gaussian(self.z_dim).log_density
+        return lambda v: normal(v[:, : self.z_dim]) - math.log(self.c_dim)
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """|z|^2 / 2 of z alone, in units of `scale`."""
+        return Gaussian(self.z_dim).potential(z[:, : self.z_dim], scale)
 
     def __str__(self) -> str:
         return f"z ~ N(0, I); one of {self.c_dim} classes, all alike"
@@ -180,7 +188,8 @@ class StyleLatents:
         if self.latent == "w+":
             return Space((Block("w", (self.num_ws, mapping.w_dim)),))
         z = Block("z", (mapping.z_dim,))
-        return Space((z, Block("c", (mapping.c_dim,), 0.0, 1.0)) if mapping.c_dim else (z,))
+        c = Block("c", (mapping.c_dim,), 0.0, 1.0, shares=True) if mapping.c_dim else None
+        return Space((z,) if c is None else (z, c))
 
     @property
     def prior(self) -> Prior:

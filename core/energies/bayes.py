@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..generator import Generator
 from .classification import classification
 from .example import EnergyExample, toy_classifier, toy_generator
-from .prior import gaussian_prior
+from .prior import NoDensity, prior_energy
 
 __all__ = ["EXAMPLE", "bayes"]
 
@@ -24,11 +24,13 @@ def bayes(
     prior_weight: float = 1.0,
     likelihood_weight: float = 1.0,
     std: float = 1.0,
+    no_density: NoDensity = "refuse",
 ) -> Energy:
     """E'_Bayes = -beta1 log p(z) - beta2 log p(c given G(z)), TR0N eq. (7).
 
     The temperature is in the weights: refine it with inverse temperature 1. Weights (1, 1) give
-    the posterior, eq. (6), up to a constant; (0, 20) gives eq. (2) at inverse temperature 20.
+    the posterior, eq. (6), up to a constant, where std is 1 and the prior has a density (see
+    `core.energies.prior`); (0, 20) gives eq. (2) at inverse temperature 20, whatever the prior.
 
     Args:
         generator: whose latents z are.
@@ -36,10 +38,11 @@ def bayes(
         condition: the wanted classes.
         prior_weight: beta1, at least 0.
         likelihood_weight: beta2, at least 0.
-        std: nu > 0, of the prior N(0, nu^2 I).
+        std: nu > 0, factor on the standard deviations of the generator's own prior.
+        no_density: what to do where the prior has no density and beta1 is above 0.
 
     Raises:
-        InvalidInput: a number outside its range, or both weights 0.
+        InvalidInput: a number outside its range, both weights 0, or a prior without a density.
         ConditionMismatch: the condition is another auxiliary's.
     """
     for name, value in (("beta1", prior_weight), ("beta2", likelihood_weight)):
@@ -47,12 +50,13 @@ def bayes(
             raise InvalidInput(f"{name} is {value}; expected a number of at least 0.")
     if prior_weight == likelihood_weight == 0:
         raise InvalidInput("beta1 and beta2 are both 0: there is nothing to descend.")
-    terms = (
-        prior_weight * gaussian_prior(generator.source, std=std),
-        likelihood_weight * classification(classifier, condition),
-    )
     # A term of weight 0 would cost a forward pass of G and f for nothing.
-    return Energy(tuple(t for energy in terms for t in energy.terms if t[0] > 0))
+    energy = Energy(())
+    if prior_weight > 0:
+        energy = prior_weight * prior_energy(generator, std=std, no_density=no_density)
+    if likelihood_weight > 0:
+        energy = energy + likelihood_weight * classification(classifier, condition)
+    return energy
 
 
 def _example() -> EnergyExample:

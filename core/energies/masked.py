@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..conditions import Condition
+from ..devices import placed
 from ..energy import Energy, Measure, Term
 from ..errors import DomainMismatch, InvalidInput
 from ..images import resized
@@ -102,6 +103,7 @@ class _Task:
         most = max(len(sources), len(masks))
         self.sources = sources.detach()
         self.known = (1 - masks.detach().float())[:, None]
+        self._sizes: set[tuple[int, int]] = set()
         inside = (self.known >= KNOWN).flatten(1)
         flat = torch.cat(
             [
@@ -119,16 +121,22 @@ class _Task:
         """The sources of these samples and 1 where they are known, at the images' size."""
         size = (images.shape[2], images.shape[3])
         source, known = (
-            resized((own if len(own) == 1 else own[list(rows)]).to(images), size)
+            resized(placed(own if len(own) == 1 else own[list(rows)], images), size)
             for own in (self.sources, self.known)
         )
-        inside = (known >= KNOWN).to(images)
-        if not bool(inside.flatten(1).any(dim=1).all()):
+        self._check_size(size)
+        return source, (known >= KNOWN).to(images)
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        """Refuses images so small that nothing is known; looks once per size, at the masks."""
+        if size in self._sizes:
+            return
+        if not bool((resized(self.known, size) >= KNOWN).flatten(1).any(dim=1).all()):
             raise InvalidInput(
                 f"At {size[1]} x {size[0]} pixels, the size of the generator's images, nothing of "
                 "a source is known any more. Take a mask with larger known parts (black)."
             )
-        return source, inside
+        self._sizes.add(size)
 
 
 def _check(sources: Tensor, masks: Tensor) -> None:

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..conditions import Condition
+from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput
 from ..images import resized
@@ -40,7 +41,7 @@ def perceptual(features: Features, references: Images4) -> Energy:
         if key in held:
             return held[key]
         # Resized as the images were that the generator makes, so that equals have distance 0.
-        maps = features.maps(resized(references[row : row + 1].to(like), _size(like)))
+        maps = features.maps(resized(placed(references[row : row + 1], like), _size(like)))
         if len(references) <= HELD:
             held[key] = maps
         return maps
@@ -77,7 +78,7 @@ def pixels(references: Images4) -> Energy:
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         own = references if len(references) == 1 else references[list(rng.rows)]
-        wanted = resized(own.to(images), _size(images))
+        wanted = resized(placed(own, images), _size(images))
         return (images - wanted).square().mean(dim=(1, 2, 3))
 
     return Energy.of(Term(label="pixels", domain=IMAGES, evaluate=evaluate, condition=condition))

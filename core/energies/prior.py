@@ -1,43 +1,177 @@
 """The prior as an energy: how far latents lie from where the generator was trained."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput
+from ..generator import Gaussian, Generator, NormalPrior, Prior
+from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng
 from ..spaces import Space
 from .example import EnergyExample, toy_generator
 
-__all__ = ["EXAMPLE", "gaussian_prior"]
+__all__ = [
+    "EXAMPLE",
+    "FITTED",
+    "NoDensity",
+    "gaussian_prior",
+    "needs_fit",
+    "prior_energy",
+]
+
+NoDensity: TypeAlias = Literal["refuse", "fitted Gaussian"]
+"""What to do where the prior's density cannot be evaluated."""
+FITTED: Final = 4096
+"""Draws of the prior that a Gaussian is fitted to."""
+FIT_SEED: Final = 0
+LEAST_SPREAD = 1e-3
+"""Least standard deviation of a fit's number, by their root mean square: some w never change."""
+PIECE = 256
+Evaluate: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def prior_energy(
+    generator: Generator, *, std: float = 1.0, no_density: NoDensity = "refuse"
+) -> Energy:
+    """-log p(z) of a generator's own prior up to a constant, block by block; TR0N appendix A.
+
+    A normal block gives |z|^2 / (2 nu^2), a normal law that is cut off the same within its
+    support, where refiners then keep it. What says the class is constant: classes are drawn from
+    a few points, all alike, so an embedding `y` is free and shares `c` are uniform on the simplex.
+
+    The law of StyleGAN's w is a pushforward whose density cannot be evaluated (appendix B). Its
+    stand-in is a Gaussian with the means and standard deviations of mapped draws of the prior,
+    number by number. Correlations are left out: with them the narrow directions of W would ask for
+    tiny steps, and W+, whose layers are drawn alike, would have no density.
+
+    Args:
+        generator: whose prior, and whose latents.
+        std: nu > 0, factor on the prior's standard deviations; 1 is the prior itself.
+        no_density: `refuse`, or `fitted Gaussian` to put that Gaussian in the density's place.
+
+    Raises:
+        InvalidInput: std is not a positive number, or a prior without a density.
+    """
+    _check(std)
+    prior = generator.prior
+    if needs_fit(generator, no_density):
+        label, evaluate = _fit(prior, std)
+    elif isinstance(prior, NormalPrior):
+        label, evaluate = _own(generator.source, prior, std)
+    else:
+        label, evaluate = _told(generator, std)
+    term = Term(label=label, domain=generator.source, evaluate=lambda z, rng: evaluate(z))
+    return Energy.of(replace(term, within=_support(generator)))
+
+
+def needs_fit(generator: Generator, no_density: NoDensity) -> bool:
+    """Whether its energy is that of a Gaussian fitted to draws, which calls the networks."""
+    return no_density == "fitted Gaussian" and generator.prior.log_density is None
 
 
 def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
-    """|z|^2 / (2 nu^2), which is -log p(z) of N(0, nu^2 I) up to a constant; TR0N appendix A.
+    """|z|^2 / (2 nu^2) over the blocks of a space that do not say the class.
+
+    A Gaussian pull towards 0 whatever the prior; `prior_energy` is the prior's own.
 
     Args:
-        space: the generator's latent space.
-        std: nu > 0; the paper uses 1 for AutoGAN and 0.7 for the NVAE.
+        space: a latent space.
+        std: nu > 0.
 
     Raises:
         InvalidInput: std is not a positive number.
     """
+    _check(std)
+    classes = {name: at for name, at in space.slices().items() if name in CLASS_BLOCKS}
+    free = torch.ones(space.dim)
+    for at in classes.values():
+        free[at] = 0.0
+
+    def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
+        own = z * placed(free, z) if classes else z
+        return Gaussian(space.dim).potential(own, std)
+
+    return Energy.of(Term(label=_label(std, bool(classes)), domain=space, evaluate=evaluate))
+
+
+def _check(std: float) -> None:
     if not 0 < std < math.inf:
         raise InvalidInput(f"The prior's standard deviation nu is {std}; it must exceed 0.")
 
-    def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
-        return z.square().sum(dim=1) / (2 * std**2)
 
-    # An interrupted run tells energies by their labels.
-    label = "prior" if std == 1 else f"prior(nu={std})"
-    return Energy.of(Term(label=label, domain=space, evaluate=evaluate))
+def _label(nu: float, classes: bool) -> str:
+    """An interrupted run tells energies by their labels."""
+    what = "prior of z" if classes else "prior"
+    return what if nu == 1 else f"{what}(nu={nu})"
+
+
+def _own(space: Space, prior: NormalPrior, std: float) -> tuple[str, Evaluate]:
+    own = prior.std if isinstance(prior, Gaussian) else 1.0
+    classes = any(block.name in CLASS_BLOCKS for block in space.blocks)
+    return _label(own * std, classes), lambda z: prior.potential(z, std)
+
+
+def _told(generator: Generator, std: float) -> tuple[str, Evaluate]:
+    density = generator.prior.log_density
+    if density is None:
+        raise InvalidInput(
+            f"The prior of {generator.name!r}, latents {generator.source}, has no density that "
+            f"can be evaluated: it is {generator.prior}. Load the generator with latent z, whose "
+            "prior is known, or choose 'fitted Gaussian' (no_density) to pull towards a Gaussian "
+            "fitted to mapped draws in its place."
+        )
+    if std != 1:
+        raise InvalidInput(
+            f"nu is {std}, but the prior of {generator.name!r} ({generator.prior}) is no normal "
+            "law that it could scale. Leave nu at 1."
+        )
+    return f"prior({generator.prior})", lambda z: -density(z)
+
+
+def _fit(prior: Prior, std: float) -> tuple[str, Evaluate]:
+    mean, spread = _moments(prior)
+
+    def evaluate(z: Tensor) -> Tensor:
+        return ((z - placed(mean, z)) / placed(spread, z)).square().sum(dim=1) / (2 * std**2)
+
+    scaled = "" if std == 1 else f", nu={std}"
+    return f"prior(Gaussian fitted to {FITTED} draws, seed {FIT_SEED}{scaled})", evaluate
+
+
+@torch.no_grad()
+def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
+    """Means and standard deviations of draws, the same on every device up to its rounding."""
+    pieces = [
+        prior.sample(SampleRng.of(FIT_SEED, range(n, n + PIECE), "prior fit"), torch.empty(0))
+        for n in range(0, FITTED, PIECE)
+    ]
+    drawn = torch.cat(pieces).cpu().double()
+    spread, mean = torch.std_mean(drawn, dim=0)
+    least = LEAST_SPREAD * spread.square().mean().sqrt()
+    return mean.float(), spread.clamp_min(least).float()
+
+
+def _support(generator: Generator) -> Callable[[Tensor], Tensor] | None:
+    """Where the density is above 0, if the generator's bounds do not say it already."""
+    limit = getattr(generator.prior, "limit", None)
+    first = generator.source.blocks[0]
+    if limit is None or limit >= first.high:
+        return None
+    tighter = replace(first, low=-limit, high=limit)
+    return Space((tighter, *generator.source.blocks[1:])).clamp
 
 
 def _example() -> EnergyExample:
     points = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    return EnergyExample(gaussian_prior(toy_generator().source, std=0.7), points)
+    return EnergyExample(prior_energy(toy_generator(), std=0.7), points)
 
 
 EXAMPLE = _example

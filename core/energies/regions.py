@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from ..choosing import comparable
 from ..clip import Clip
 from ..conditions import Condition
 from ..energy import Energy, Measure, Term
@@ -46,13 +47,10 @@ def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         wanted = functional.normalize(condition.at(rng.rows, images), dim=1)
         with torch.no_grad():
-            found = torch.stack(
-                [fits(_region(images, boxes, n), wanted) for n in range(len(boxes) + 1)]
-            )
-        best = found.argmax(dim=0).tolist()
-        rows = images.split(1)
-        chosen = [_region(row, boxes, number) for row, number in zip(rows, best, strict=True)]
-        return -fits(torch.cat(chosen), wanted)
+            found = torch.stack([fits(region, wanted) for region in _regions(images, boxes)])
+        best = comparable(-found).argmin(dim=0)
+        rows = torch.arange(len(images), device=images.device)
+        return -fits(torch.stack(_regions(images, boxes))[best, rows], wanted)
 
     return Energy.of(
         Term(
@@ -66,12 +64,10 @@ def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
     )
 
 
-def _region(images: Images4, boxes: Sequence[Box], number: int) -> Images4:
-    """The whole images, number 0, or what lies in a box at the images' own size."""
-    if number == 0:
-        return images
-    box, size = boxes[number - 1], (images.shape[2], images.shape[3])
-    return resized(images[:, :, box.rows, box.columns], size)
+def _regions(images: Images4, boxes: Sequence[Box]) -> list[Images4]:
+    """The whole images, and what lies in each box at the images' own size."""
+    size = (images.shape[2], images.shape[3])
+    return [images, *(resized(images[:, :, box.rows, box.columns], size) for box in boxes)]
 
 
 def _example() -> EnergyExample:

@@ -95,9 +95,7 @@ def log_density(
         raise InvalidInput(f"The floor of a density is {floor}; expected a number in (0, 1).")
     logs = _log_kernel(exact(features), bank.points, bank.width)
     if without is not None:
-        own = torch.zeros_like(logs, dtype=torch.bool)
-        own[torch.arange(len(logs), device=logs.device), without] = True
-        logs = logs.masked_fill(own, -torch.inf)
+        logs = logs.scatter(1, without[:, None], -torch.inf)
     alpha = bank.weights.to(logs)
     top = logs.detach().amax(dim=1, keepdim=True)
     kernels = (logs - top).exp()

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..chunks import Chunking
+from ..devices import numbers_on
 from ..energy import Energy, Everywhere, Reading, Term
 from ..errors import Diverged, InvalidInput
 from ..refine.kernel import Annealed, Direction, Field, Seen, by_term
@@ -136,7 +137,7 @@ class Densities:
         return -log_density(features, bank, floor=self.settings.floor)
 
     def _log_q(self, images: Tensor, features: Tensor, rng: SampleRng) -> Float[Tensor, " batch"]:
-        particles, own = self.particles, torch.as_tensor(rng.rows, device=features.device)
+        particles, own = self.particles, numbers_on(rng.rows, features.device)
         if particles is None:
             seen = self._seen(images.detach(), features.detach())
             particles, own = self._particles(seen), torch.arange(len(features), device=own.device)

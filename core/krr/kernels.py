@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..devices import exact
 from ..errors import InvalidInput
 
 __all__ = [
@@ -21,11 +22,6 @@ __all__ = [
 
 Bandwidth: TypeAlias = Literal["one", "median"] | float
 """h: 1 (the paper), the median of the squared distances of features, or any number above 0."""
-
-
-def exact(x: Tensor) -> Tensor:
-    """In float64, where the device has it: squared distances of near features cancel."""
-    return x if x.device.type == "mps" else x.double()
 
 
 def squared_distances(

@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..choosing import comparable
 from ..chunks import Chunking
+from ..devices import numbers_on, placed
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
@@ -119,7 +121,7 @@ def evolve(
     def judged(v: Tensor, streams: SampleRng) -> Tensor:
         with torch.no_grad():
             (values,) = chunking.apply_random(lambda z, part: (energy(z, part),), v, streams)
-        return values.nan_to_num(nan=torch.inf)
+        return comparable(values)
 
     def descended(v: Tensor, streams: SampleRng) -> Tensor:
         state = inner.init(v)
@@ -138,7 +140,7 @@ def evolve(
             before = judged(state.position, _looks(rng, seeds, "judge", 1))
         laws = _read(library, settings, state, seeds)
         members = [np.stack([law.ask() for _ in range(law.population_size)]) for law in laws]
-        drawn = torch.from_numpy(np.concatenate(members)).to(state.position)
+        drawn = placed(torch.from_numpy(np.concatenate(members)), state.position)
         drawn = drawn if project is None else project(drawn)
         many = laws[0].population_size
         moved = descended(drawn, _looks(rng, seeds, "descend", many))
@@ -201,7 +203,8 @@ def _written(laws: Sequence[Optimiser], energies: Tensor) -> Memory:
     memory: dict[str, Tensor] = {ENERGY: energies}
     for name in PARTS:
         parts = [np.asarray(vars(law)[name], dtype=np.float64) for law in laws]
-        memory[name.strip("_")] = torch.from_numpy(np.stack(parts)).view(torch.int64)
+        bits = torch.from_numpy(np.stack(parts)).view(torch.int64)
+        memory[name.strip("_")] = numbers_on(bits, energies.device)
     return memory
 
 

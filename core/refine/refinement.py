@@ -42,7 +42,8 @@ class Refinement:
             afresh, whatever its seed was.
         chunking: how many samples the networks see at a time.
         device: where the networks are.
-        clamp: whether latents stay within the generator's bounds.
+        clamp: whether latents stay within the generator's bounds. Shares of classes stay shares,
+            of sum 1, either way.
         keep_best: whether each sample ends at the best point that it met, not at its last.
         direction: what the rule follows, from the energy on the latents' chart.
         latent_noise: standard deviation of noise on the latents that the generator renders, fresh
@@ -150,7 +151,7 @@ def _refined(
         before = latents.interrupted.before
     else:
         latents = latents.drawn_for()
-        position = latents.values.to(job.device)
+        position = latents.chart.source.share(latents.values.to(job.device))
         snapshot = begin(kernel, position, rng)
         before = readings(energy, position, rng, job.chunking)
 
@@ -172,11 +173,29 @@ def _kernel(job: Refinement, chart: Map) -> Kernel:
     noisy = job.latent_noise > 0
     seen = Noisy(job.generator, job.latent_noise) if noisy else job.generator
     energy = job.energy.pullback(seen).pullback(chart)
-    project = chart.source.clamp if job.clamp else None
+    project = _projection(job, chart)
     kernel = descend(job.direction(energy, job.chunking), job.rule, project=project)
     if job.evolution is None:
         return kernel
     return evolve(job.evolution, energy, kernel, chunking=job.chunking, project=project)
+
+
+def _projection(job: Refinement, chart: Map) -> Callable[[Tensor], Tensor]:
+    """Onto the latents' bounds and where densities of theirs end, or onto shares alone."""
+    if not job.clamp:
+        return chart.source.share
+    within = [
+        leaf.within
+        for leaf in job.energy.leaves()
+        if leaf.within is not None and leaf.domain == chart.source
+    ]
+
+    def project(v: Tensor) -> Tensor:
+        for function in (chart.source.clamp, *within):
+            v = function(v)
+        return v
+
+    return project
 
 
 def _finished(

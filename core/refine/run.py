@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..choosing import comparable
 from ..errors import Diverged, InvalidInput
 from ..rng import SampleRng
 from .kernel import Info, Kernel, State
@@ -26,8 +27,8 @@ class Best:
     energy: Tensor
 
     def met(self, position: Tensor, energy: Tensor) -> "Best":
-        """The better of this and another point, sample by sample."""
-        better = energy < self.energy
+        """The better of this and another point, sample by sample; see `core.choosing`."""
+        better = comparable(energy) < self.energy
         return Best(
             torch.where(better[:, None], position, self.position),
             torch.where(better, energy, self.energy),
@@ -87,13 +88,13 @@ def walk(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterato
     while snapshot.state.step < steps:
         before = snapshot.state
         state, info = kernel.step(before, streams)
-        _check_finite(before, state, info)
+        energy, terms = _read(before, state, info)
         snapshot = Snapshot(
             state,
             streams.state(),
-            (*snapshot.energies, info.energy.detach().float().cpu()),
+            (*snapshot.energies, energy),
             snapshot.best.met(before.position, info.energy),
-            (*snapshot.terms, {name: v.detach().float().cpu() for name, v in info.terms.items()}),
+            (*snapshot.terms, terms),
         )
         yield snapshot
 
@@ -117,10 +118,23 @@ def check_energy(energy: Tensor, step: int) -> None:
         _diverged("energy", step, energy[:, None])
 
 
-def _check_finite(before: State, after: State, info: Info) -> None:
-    check_energy(info.energy, before.step)
-    if not bool(after.position.isfinite().all()):
-        _diverged("position", before.step, after.position)
+def _read(before: State, after: State, info: Info) -> tuple[Tensor, dict[str, Tensor]]:
+    """The energy and its terms on the CPU, in float32: the one time that a step waits for them.
+
+    Raises:
+        Diverged: an energy, or the position after the step, is not finite.
+    """
+    energy = info.energy.detach()
+    finite = [energy.isfinite(), after.position.isfinite().all(dim=1)]
+    kept = (energy, *(v.detach() for v in info.terms.values()), *finite)
+    read = torch.stack([v.float() for v in kept]).cpu()
+    values, *terms, sound, placed = read.unbind()
+    for what, flags in (("energy", sound), ("position", placed)):
+        if not bool(flags.all()):
+            _diverged(what, before.step, torch.where(flags > 0, 0.0, torch.nan)[:, None])
+    # Copies, so that what is kept of a step is not what else was read with it.
+    named = zip(info.terms, terms, strict=True)
+    return values.clone(), {name: value.clone() for name, value in named}
 
 
 def _diverged(what: str, step: int, values: Tensor) -> None:

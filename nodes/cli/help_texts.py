@@ -103,15 +103,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the prompt there.",
     ),
     "EnergyBayes": (
-        "E(z, c) = beta1 |z|^2 / (2 std^2) - beta2 log f_c(G(z)). With `inverse_temperature` = 1 "
-        "in Langevin Refine and (1, 1) here, samples follow the posterior of latents given the "
+        "E(z, c) = -beta1 log p(z) - beta2 log f_c(G(z)), with the generator's own prior; see "
+        "Energy Prior for what that is. With `inverse_temperature` = 1 and `momentum` = 0 in "
+        "Langevin Refine and (1, 1) here, samples follow the posterior of latents given the "
         "class: diverse, and less sure. (1, 20) is surer; (0, 20) equals Energy Classifier with "
-        "`inverse_temperature` = 20.",
+        "`inverse_temperature` = 20. Latents w and w+ have no prior density: there (1, 1) is "
+        "refused, or with a fitted Gaussian an approximation, and (0, 20) works.",
         "The template *tr0n_digits_bayes_1_20*.",
     ),
     "EnergyPrior": (
         "Draws latents back to where the generator was trained. Add it to another energy when "
-        "refined images lose quality.",
+        "refined images lose quality. The density is taken block by block: a normal z gives "
+        "|z|^2 / (2 nu^2), BigGAN's truncated z the same with nu = psi, cut off at 2 psi; what "
+        "says the class (`y`, `c`) is not drawn anywhere, since all classes are alike. `std` "
+        "multiplies the prior's own standard deviations: below 1 it pulls harder than the prior "
+        "does. StyleGAN's w and w+ have no density that can be evaluated: steer z, or choose "
+        "*fitted Gaussian*, which pulls every number of w towards the mean of 4096 mapped draws, "
+        "by its standard deviation among them. The draws are the same every time.",
         "Energy Prior with `weight` = 0.05 into the `energy` input of Energy Classifier.",
     ),
     "TrainTranslator": (

@@ -18,6 +18,8 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Domain, Identity, Space
 from torch import Tensor, nn
 
+from . import accelerators
+
 CPU = torch.device("cpu")
 
 
@@ -107,6 +109,13 @@ def _job(**changes) -> Refinement:
         "device": CPU,
     }
     return Refinement(**settings | changes)
+
+
+@pytest.fixture(params=accelerators.KINDS)
+def there(request):
+    """A device that is not the CPU: a pretend one, CUDA's, Metal's."""
+    with accelerators.opened(request.param) as device:
+        yield device
 
 
 @pytest.fixture(scope="session")

@@ -18,60 +18,21 @@ from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Block, Identity, Space
 from torch import nn
-from torch.nn import functional
 
-FILES = [
-    pytest.param(architecture, make, id=f"{architecture.id}-{number}")
-    for architecture in (*ARCHITECTURES, *AUXILIARIES)
-    for number, make in enumerate(architecture.examples)
-]
-GENERATOR_FILES = [param for param in FILES if param.values[0] in ARCHITECTURES]
-AUXILIARY_FILES = [param for param in FILES if param.values[0] in AUXILIARIES]
+from .example_files import (
+    AUXILIARY_FILES,
+    FILES,
+    GENERATOR_FILES,
+    drawn,
+    loaded_generator,
+    opened,
+    randomised,
+    tensors_of,
+    written,
+)
+
 ENERGY_EXAMPLES = [pytest.param(make, id=name) for name, make in ENERGIES]
 RULE_EXAMPLES = [pytest.param(make, id=name) for name, make in RULES]
-
-
-def randomised(example):
-    """The example with weights, and statistics of normalisations, of its own."""
-    stream = torch.Generator().manual_seed(5)
-    for network in example.networks.values():
-        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-            if not tensor.is_floating_point() or name.endswith(("up_filter", "down_filter")):
-                continue  # low-pass filters, which are of sum one
-            noise = torch.randn(tensor.shape, generator=stream)
-            if name.endswith(("running_var", "stored_var", "running_vars", "magnitude_ema")):
-                tensor.data = 1.0 + 0.1 * noise
-            elif name.endswith("accumulation_counter"):
-                tensor.data = torch.full_like(tensor, 2)
-            elif tensor.ndim > 1:
-                tensor.data = noise * 1.2 * (tensor.numel() / tensor.shape[0]) ** -0.5
-            else:  # a scale or a variance about 1, a shift or a mean about 0
-                centre = 1.0 if name.endswith(("weight", "output_layer.0.gain")) else 0.0
-                tensor.data = centre + 0.1 * noise
-        for module in network.modules():
-            if hasattr(module, "weight_v"):  # the power method's vectors are of their weight
-                weight = module.weight_orig.data.flatten(1)
-                module.weight_u = functional.normalize(module.weight_u, dim=0)
-                module.weight_v = functional.normalize(module.weight_u @ weight, dim=0)
-        network.eval()
-    return example
-
-
-def tensors_of(example):
-    return {
-        prefix + name: tensor
-        for prefix, network in example.networks.items()
-        for name, tensor in network.state_dict().items()
-    }
-
-
-def written(example, path):
-    checkpoints.write(path, tensors_of(example), example.config)
-    return path
-
-
-def opened(architecture, path):
-    return (load_generator if architecture in ARCHITECTURES else load_auxiliary)(path)
 
 
 def opened_as_written(architecture, path):
@@ -194,15 +155,6 @@ def test_a_file_of_no_known_architecture_lists_what_it_has_and_what_is_known(tmp
 
 
 # Generators
-
-
-def loaded_generator(architecture, make, tmp_path):
-    example = randomised(make())
-    return example, opened(architecture, written(example, tmp_path / "model.safetensors"))
-
-
-def drawn(generator, count):
-    return generator.prior.sample(SampleRng.of(0, count), torch.empty(0))
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)

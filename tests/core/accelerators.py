@@ -1,0 +1,101 @@
+"""The devices that the device tests run on: a pretend one always, CUDA and Metal where they are.
+
+What is promised: draws are the CPU's; results agree within `Device.tolerance`; a run repeats, and
+goes on, to the bit on its own device; no step of a loop waits for the device but to report.
+"""
+
+import contextlib
+
+import pytest
+import torch
+
+from . import stand_in
+
+gpu = pytest.mark.gpu
+KINDS = ["stand-in", pytest.param("cuda", marks=gpu), pytest.param("mps", marks=gpu)]
+TOLERANCE = {
+    "stand-in": {"rtol": 1e-4, "atol": 1e-5},
+    "cuda": {"rtol": 2e-3, "atol": 2e-4},
+    "mps": {"rtol": 5e-3, "atol": 5e-4},
+}
+"""Of float32, over a few steps: kernels add up in other orders."""
+
+
+class Device:
+    """A device under test.
+
+    Attributes:
+        name: its kind.
+        device: as PyTorch has it.
+        tolerance: within which it agrees with the CPU, for `assert_close`.
+    """
+
+    def __init__(self, name, device, pretended=None):
+        self.name, self.device = name, device
+        self.tolerance = TOLERANCE[name]
+        self._pretended = pretended
+
+    def __call__(self, what):
+        """A tensor or a network, moved there."""
+        return what.to(self.device)
+
+    def model(self, model):
+        """A generator, classifier or the like whose networks are moved there."""
+        for module in model.modules:
+            module.to(self.device)
+        opponent = getattr(model, "discriminator", None)
+        if opponent is not None:
+            opponent.module.to(self.device)
+        return model
+
+    @contextlib.contextmanager
+    def without_waiting(self, reads=0):
+        """Within it the host waits for the device at most so often.
+
+        CUDA raises at the first time, so there `reads` of 0 alone is checked; Metal does not tell.
+        """
+        if self._pretended is not None:
+            self._pretended.forget()
+            yield
+            assert self._pretended.waits.total() <= reads, self._pretended.waits
+        elif self.name == "cuda" and reads == 0:
+            torch.cuda.synchronize()
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                yield
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        else:
+            yield
+
+    def close(self, found, expected, **tolerance):
+        """That a result from there agrees with the CPU's."""
+        assert expected.device.type == "cpu"
+        torch.testing.assert_close(found.cpu(), expected, **(tolerance or self.tolerance))
+
+
+@contextlib.contextmanager
+def exact_products():
+    """Matrix products and convolutions in float32 proper, not TF32, and the same every time."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    kept = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32 = matmul.allow_tf32 = False
+    cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = kept
+
+
+@contextlib.contextmanager
+def opened(name):
+    """The device of a kind, or a skip with the reason."""
+    if name == "stand-in":
+        with stand_in.Accelerator() as pretended:
+            yield Device(name, stand_in.DEVICE, pretended)
+        return
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[name]
+    if not there():
+        pytest.skip(f"no {name} device here")
+    with exact_products():
+        yield Device(name, torch.device(name))

@@ -1,0 +1,204 @@
+"""A pretend accelerator: tensors that say another device and compute on the CPU.
+
+Within `Accelerator()` whatever is moved to `DEVICE`, or made there, says that it is there. As
+real hardware does, an operation refuses tensors of two devices (but for single numbers, and
+indices on the CPU), a CPU generator cannot draw there, and NumPy cannot look in. What makes a host
+wait for an accelerator is counted: `reads` are values that come back, `writes` are copies there
+that were not asked to be non-blocking.
+"""
+
+from collections import Counter
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+DEVICE = torch.device("meta")
+"""Every build of PyTorch knows it, gradients on it need no hardware, no loop of ours uses it."""
+CPU = torch.device("cpu")
+aten = torch.ops.aten
+DATA_DEPENDENT = {
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten.equal.default,
+    aten.is_nonzero.default,
+    aten.repeat_interleave.Tensor,
+    aten._unique2.default,
+    aten.unique_dim.default,
+    aten.bincount.default,
+}
+"""What the host must wait for, to learn how large the result is."""
+INDEXING = {
+    aten.index.Tensor,
+    aten.index_put.default,
+    aten.index_put_.default,
+    aten._index_put_impl_.default,
+    aten._unsafe_index.Tensor,
+}
+"""What takes indices on the CPU too, and copies them."""
+
+
+class MixedDevices(RuntimeError):
+    """Tensors of two devices met."""
+
+
+class There(Tensor):
+    """A tensor on the pretend accelerator."""
+
+    inner: Tensor
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> "There":
+        made = Tensor._make_wrapper_subclass(
+            cls,
+            inner.size(),
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            layout=inner.layout,
+            device=DEVICE,
+        )
+        made.inner = inner
+        return made
+
+    def __repr__(self, *, tensor_contents=None) -> str:
+        return f"There({self.inner!r})"
+
+    def tolist(self):
+        return self.cpu().tolist()
+
+    def numpy(self, *, force=False):
+        raise TypeError("can't convert an accelerator's tensor to numpy; use Tensor.cpu() first")
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        raise MixedDevices(f"{func} of a tensor that is on the accelerator, outside of it")
+
+
+class Accelerator(TorchDispatchMode):
+    """Within it there is one; see the module.
+
+    Attributes:
+        reads: values that came back, by operation.
+        writes: copies there that the host waits for, by operation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: Counter[str] = Counter()
+        self.writes: Counter[str] = Counter()
+        self._made_from_lists = _Lists()
+
+    def __enter__(self):
+        self._made_from_lists.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        return self._made_from_lists.__exit__(*error)
+
+    @property
+    def waits(self) -> Counter[str]:
+        """Everything that the host waited for."""
+        return self.reads + self.writes
+
+    def forget(self) -> None:
+        """Counts from 0 again."""
+        self.reads.clear()
+        self.writes.clear()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        flat = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+        there = [x for x in flat if isinstance(x, There)]
+        name = str(func)
+        if func in (aten._to_copy.default, aten.copy_.default):
+            return self._copied(func, args, kwargs)
+        if func is aten._local_scalar_dense.default:
+            self.reads[name] += bool(there)
+        elif there and (func in DATA_DEPENDENT or _by_mask(func, args)):
+            self.reads[name] += 1
+        to = kwargs.get("device")
+        to = torch.device(to) if to is not None else (DEVICE if there else CPU)
+        if to.type == DEVICE.type and kwargs.get("generator") is not None:
+            raise MixedDevices(f"{name}: a CPU generator cannot draw on the accelerator")
+        self._check(func, args, flat, there)
+        if kwargs.get("device") is not None:
+            kwargs["device"] = CPU
+        found = func(*_inner(args), **_inner(kwargs))
+        if _in_place(func):
+            return args[0]
+        return _wrapped(found) if to.type == DEVICE.type else found
+
+    def _copied(self, func, args, kwargs):
+        if func is aten.copy_.default:
+            into, source, waits = args[0], args[1], not (args[2] if len(args) > 2 else False)
+            target = DEVICE if isinstance(into, There) else CPU
+        else:
+            source, waits = args[0], not kwargs.get("non_blocking", False)
+            to = kwargs.pop("device", None)
+            target = source.device if to is None else torch.device(to)
+        if isinstance(source, There) and target.type != DEVICE.type:
+            self.reads[str(func)] += 1
+        if not isinstance(source, There) and target.type == DEVICE.type and waits:
+            self.writes[str(func)] += source.ndim > 0 or func is not aten.copy_.default
+        found = func(*_inner(args), **_inner(kwargs))
+        if func is aten.copy_.default:
+            return into
+        return _wrapped(found) if target.type == DEVICE.type else found
+
+    def _check(self, func, args, flat, there) -> None:
+        if not there or len(there) == len(flat):
+            return
+        here = [x for x in flat if not isinstance(x, There) and x.ndim > 0]
+        if not here:
+            return
+        if func in INDEXING and isinstance(args[0], There):
+            values = args[2:3] if len(args) > 2 else ()
+            if all(isinstance(x, There) or x.ndim == 0 for x in values):
+                self.writes[str(func)] += 1
+                return
+        shapes = ", ".join(
+            f"{'there' if isinstance(x, There) else 'CPU'} {tuple(x.shape)}" for x in flat
+        )
+        raise MixedDevices(f"{func}: tensors of two devices: {shapes}")
+
+
+class _Lists(TorchFunctionMode):
+    """Tensors made there of lists and numbers come from the CPU: PyTorch leaves `meta` empty."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func in (torch.tensor, torch.as_tensor):
+            to = kwargs.pop("device", None)
+            made = func(*args, **kwargs)
+            return made if to is None else made.to(to)
+        if func is Tensor.new_tensor and isinstance(args[0], There):
+            kwargs.setdefault("dtype", args[0].dtype)
+            return torch.tensor(*args[1:], **kwargs).to(args[0].device)
+        return func(*args, **kwargs)
+
+
+def _inner(what):
+    return tree_map(lambda x: x.inner if isinstance(x, There) else x, what)
+
+
+def _wrapped(what):
+    return tree_map(lambda x: There(x) if isinstance(x, Tensor) else x, what)
+
+
+def _in_place(func) -> bool:
+    arguments = func._schema.arguments
+    return (
+        bool(arguments)
+        and arguments[0].alias_info is not None
+        and (arguments[0].alias_info.is_write and len(func._schema.returns) == 1)
+    )
+
+
+def _by_mask(func, args) -> bool:
+    if func not in INDEXING:
+        return False
+    return any(x is not None and x.dtype in (torch.bool, torch.uint8) for x in args[1])

@@ -1,0 +1,246 @@
+"""Energy Prior and Energy Bayes: the prior's own log density, block by block, or a refusal."""
+
+import math
+
+import pytest
+import torch
+from latentsteer.core.architectures import load_generator
+from latentsteer.core.architectures.biggan_latents import Classes, TruncatedWithClass
+from latentsteer.core.architectures.stylegan_latents import ClassPrior
+from latentsteer.core.auxiliary import Classifier
+from latentsteer.core.energies.bayes import bayes
+from latentsteer.core.energies.prior import FITTED, gaussian_prior, prior_energy
+from latentsteer.core.errors import InvalidInput
+from latentsteer.core.generator import Gaussian, Generator
+from latentsteer.core.refine.refinement import refine
+from latentsteer.core.refine.rules import langevin
+from latentsteer.core.rng import SampleRng
+from latentsteer.core.spaces import Block, Space
+from torch import nn
+from torch.distributions import Normal
+
+from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator
+
+DOUBLE = torch.float64
+Z_FILES = [(p, {}) for p in GENERATOR_FILES]
+PSI_FILES = [(p, {"psi": 0.5}) for p in GENERATOR_FILES if "biggan" in p.values[0].id]
+STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].options]
+
+
+def case(param, options, name=None):
+    return pytest.param(*param.values, options, id=f"{name or param.id}-{options or 'plain'}")
+
+
+def law_of_z(generator):
+    """The dimension of z, its standard deviation and its cut-off, as each architecture has it."""
+    dim = generator.source.block("z").size
+    if "biggan" not in generator.architecture:
+        return dim, 1.0, math.inf
+    return dim, generator.prior.psi, 2 * generator.prior.psi
+
+
+def log_prior(generator, v):
+    """The textbook's log p, with a class as likely as any other, in float64."""
+    dim, std, limit = law_of_z(generator)
+    z = v[:, :dim].double()
+    inside = 1.0 if limit == math.inf else math.erf(limit / std / math.sqrt(2))
+    each = Normal(0.0, std).log_prob(z) - math.log(inside)
+    found = torch.where(z.abs() <= limit * (1 + 1e-6), each, -torch.inf).sum(dim=1)
+    known = getattr(generator.prior, "c_dim", None)
+    classes = known or (generator.prior.classes.count if limit < math.inf else 1)
+    return found - math.log(classes)
+
+
+def classifier_of(side):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, 3))
+    stream = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.1, generator=stream)
+    network = network.eval().requires_grad_(False)
+    return Classifier("f", "f-id", network, ("a", "b", "c"), network, network)
+
+
+def opened_with(architecture, make, options, tmp_path):
+    _, generator = loaded_generator(architecture, make, tmp_path)
+    return load_generator(tmp_path / "model.safetensors", options) if options else generator
+
+
+@pytest.mark.parametrize(
+    ("architecture", "make", "options"), [case(p, o) for p, o in (*Z_FILES, *PSI_FILES)]
+)
+def test_weights_of_one_and_one_are_the_posterior(architecture, make, options, tmp_path):
+    generator = opened_with(architecture, make, options, tmp_path)
+    classifier = classifier_of(generator.image_size[0])
+    energy = bayes(generator, classifier, classifier.condition([1])).pullback(generator)
+    v = drawn(generator, 5)
+    images = generator(v, SampleRng.of(3, 5))
+    expected = -log_prior(generator, v) - classifier.embed(images)[:, 1].double().log()
+    found = energy(v, SampleRng.of(3, 5)).double()
+    torch.testing.assert_close(found - found[0], expected - expected[0], rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        generator.prior.log_density(v).double(), log_prior(generator, v), rtol=1e-5, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "make", "options"), [case(p, o) for p, o in (*Z_FILES, *PSI_FILES)]
+)
+def test_what_says_the_class_is_not_drawn_anywhere(architecture, make, options, tmp_path):
+    generator = opened_with(architecture, make, options, tmp_path)
+    v = drawn(generator, 3).requires_grad_()
+    energy = prior_energy(generator)
+    (slope,) = torch.autograd.grad(energy(v, SampleRng.of(0, 3)).sum(), v)
+    parts, points = generator.source.split(slope), generator.source.split(v.detach())
+    _, std, _ = law_of_z(generator)
+    torch.testing.assert_close(parts["z"], points["z"] / std**2)
+    for name in parts.keys() - {"z"}:
+        assert torch.equal(parts[name], torch.zeros_like(parts[name])), name
+    plain = gaussian_prior(generator.source)
+    (slope,) = torch.autograd.grad(plain(v, SampleRng.of(0, 3)).sum(), v)
+    for name, part in generator.source.split(slope).items():
+        assert torch.equal(part, points[name] if name == "z" else torch.zeros_like(part)), name
+
+
+def test_there_is_a_case_with_each_way_to_say_a_class(tmp_path):
+    found = set()
+    for number, param in enumerate(GENERATOR_FILES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _, generator = loaded_generator(*param.values, folder)
+        found |= {block.name for block in generator.source.blocks}
+    assert found == {"z", "y", "c"}
+
+
+@pytest.mark.parametrize("latent", ["w", "w+"])
+@pytest.mark.parametrize(("architecture", "make"), STYLE_FILES)
+def test_a_prior_without_density_is_refused_with_what_to_choose(
+    architecture, make, latent, tmp_path
+):
+    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+    classifier = classifier_of(generator.image_size[0])
+    condition = classifier.condition([1])
+    cures = "no density.*latent z.*fitted Gaussian"
+    with pytest.raises(InvalidInput, match=cures):
+        prior_energy(generator)
+    with pytest.raises(InvalidInput, match=cures):
+        prior_energy(generator, std=0.7)
+    with pytest.raises(InvalidInput, match=cures):
+        bayes(generator, classifier, condition)
+    # Without the prior's term nothing of it is needed.
+    alone = bayes(generator, classifier, condition, prior_weight=0, likelihood_weight=20)
+    assert len(alone.terms) == 1
+    both = bayes(generator, classifier, condition, no_density="fitted Gaussian")
+    assert next(both.leaves()).domain == generator.source
+
+
+@pytest.mark.parametrize("latent", ["w", "w+"])
+@pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:1] + STYLE_FILES[-1:])
+def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, latent, tmp_path):
+    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+    energy = prior_energy(generator, no_density="fitted Gaussian")
+    fresh = generator.prior.sample(SampleRng.of(9, 2048, "others"), torch.empty(0))
+    spread, mean = torch.std_mean(fresh.double(), dim=0)
+    spread = spread.clamp_min(1e-3 * spread.square().mean().sqrt())
+    # The least is at the mean, and one standard deviation along any number away it is 1/2 more.
+    at = torch.stack([mean, mean + spread, *(mean + torch.diag(spread)[:3])])
+    values = energy(at.float(), SampleRng.of(0, 5))
+    dim = generator.source.dim
+    error = 6 * math.sqrt(dim / 2048 + dim / FITTED)
+    assert float(values[0]) < error
+    assert float(values[1]) == pytest.approx(dim / 2, rel=0.2)
+    torch.testing.assert_close(values[2:] - values[0], torch.full((3,), 0.5), rtol=0, atol=0.25)
+    again = prior_energy(generator, no_density="fitted Gaussian")
+    assert torch.equal(again(at.float(), SampleRng.of(1, 5)), values)
+    half = prior_energy(generator, std=0.5, no_density="fitted Gaussian")
+    torch.testing.assert_close(half(at.float(), SampleRng.of(0, 5)), 4 * values)
+    assert str(FITTED) in str(energy)
+    assert energy.signature() not in (
+        half.signature(),
+        gaussian_prior(generator.source).signature(),
+    )
+
+
+def test_every_architecture_that_steers_w_is_covered():
+    names = {param.values[0].id for param in STYLE_FILES}
+    assert names == {a.id for a in ARCHITECTURES if "stylegan" in a.id}
+
+
+@pytest.mark.parametrize("psi", [1.0, 0.5])
+def test_the_cut_off_density_integrates_to_the_share_of_a_class(psi):
+    prior = TruncatedWithClass(1, Classes(4, None), psi)
+    grid = torch.linspace(-2.5, 2.5, 20001, dtype=DOUBLE)[:, None]
+    shares = torch.full((len(grid), 4), 0.25, dtype=DOUBLE)
+    density = prior.log_density(torch.cat([grid, shares], dim=1)).exp()
+    mass = torch.trapezoid(density, grid[:, 0])
+    assert float(mass) == pytest.approx(0.25, rel=1e-3)
+    assert bool((density[grid[:, 0].abs() > 2.001 * psi] == 0).all())
+
+
+def test_std_multiplies_the_deviations_of_what_is_normal():
+    z = torch.linspace(-1, 1, 8, dtype=DOUBLE).reshape(2, 4)
+    for prior, own, many in (
+        (Gaussian(4, 0.7), 0.7, 4),
+        (ClassPrior(3, 1), 1.0, 3),
+        (TruncatedWithClass(2, Classes(2, None), 0.5), 0.5, 2),
+    ):
+        expected = z[:, :many].square().sum(dim=1) / (2 * (0.3 * own) ** 2)
+        torch.testing.assert_close(prior.potential(z, 0.3), expected)
+
+
+def test_a_generators_own_deviation_is_the_default(toys):
+    base = toys.generator()
+    generator = Generator(
+        **{name: getattr(base, name) for name in base.__dataclass_fields__}
+        | {"prior": Gaussian(12, 0.7)}
+    )
+    z = toys.normal(3, 12)
+    found = prior_energy(generator)(z, SampleRng.of(0, 3))
+    torch.testing.assert_close(found, z.square().sum(dim=1) / (2 * 0.49))
+    assert prior_energy(generator).signature() == gaussian_prior(base.source, std=0.7).signature()
+
+
+class Told:
+    """A prior that says its log density and no more."""
+
+    log_density = staticmethod(lambda z: -z.abs().sum(dim=1))
+
+    def sample(self, rng, like):
+        return rng.normal(12, like=like)
+
+    def __str__(self):
+        return "Laplace"
+
+
+def test_a_prior_of_another_kind_says_its_own_density(toys):
+    base = toys.generator()
+    fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
+    generator = Generator(**fields | {"prior": Told()})
+    z = toys.normal(3, 12)
+    found = prior_energy(generator)(z, SampleRng.of(0, 3))
+    torch.testing.assert_close(found, z.abs().sum(dim=1))
+    with pytest.raises(InvalidInput, match=r"Laplace.*Leave nu at 1"):
+        prior_energy(generator, std=0.7)
+
+
+@pytest.mark.parametrize("psi", [1.0, 0.5])
+def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
+    """Without a classifier's pull (1, 1) leaves the prior: its variance and its cut-off."""
+    prior = TruncatedWithClass(1, Classes(2, torch.tensor([[5.0], [-3.0]])), psi)
+    space = Space((Block("z", (1,), -2.0, 2.0), Block("y", (1,))))
+    base = toys.generator()
+    fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
+    generator = Generator(**fields | {"prior": prior, "source": space})
+    rule = langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
+    job = toys.job(generator=generator, energy=prior_energy(generator), rule=rule, steps=200)
+    count = 400
+    refined, _ = refine(job, toys.latents(generator, torch.full((count, 2), 0.5)))
+    z = refined.values[:, 0].double()
+    assert float(z.abs().max()) <= 2 * psi
+    unit = Normal(0.0, 1.0)
+    cut = 1 - 2 * 2 * math.exp(float(unit.log_prob(torch.tensor(2.0)))) / math.erf(2**0.5)
+    # Four standard errors of a variance, and the bias of steps of finite size.
+    assert float(z.var()) == pytest.approx(psi**2 * cut, rel=4 * (2 / count) ** 0.5 + 0.03)
+    # The class, at 0.5, only diffused: N(0.5, steps x step_size).
+    y = refined.values[:, 1].double()
+    assert float(y.mean()) == pytest.approx(0.5, abs=4 * (200 * 0.02 * psi**2 / count) ** 0.5)
+    assert float(y.var()) == pytest.approx(200 * 0.02 * psi**2, rel=4 * (2 / count) ** 0.5)
