@@ -1,6 +1,7 @@
 """The weights of the samples in a density: kernel ridge regression, and its limit, KDE."""
 
 import math
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -9,18 +10,27 @@ from torch import Tensor
 from ..errors import InvalidInput
 from .kernels import exact
 
-__all__ = ["checked_ridge", "kde_weights", "krr_weights"]
+__all__ = ["COUNT", "Ridge", "checked_ridge", "kde_weights", "krr_weights", "ridge_of"]
+
+COUNT = "count"
+Ridge: TypeAlias = float | Literal["count"]
+"""eta or xi: a number above 0, or the number of samples that the density is made of."""
 
 
-def checked_ridge(name: str, ridge: float) -> float:
-    """Refuses an eta or xi that is not a finite number above 0.
+def ridge_of(ridge: Ridge, samples: int) -> float:
+    """The number that a ridge is for a density of so many samples."""
+    return float(samples) if isinstance(ridge, str) else ridge
+
+
+def checked_ridge(name: str, ridge: Ridge) -> Ridge:
+    """Refuses an eta or xi that is neither `count` nor a finite number above 0.
 
     Raises:
-        InvalidInput: such a number.
+        InvalidInput: anything else.
     """
-    if not 0 < ridge < math.inf:
-        raise InvalidInput(f"{name} is {ridge}; expected a number above 0.")
-    return ridge
+    if ridge == COUNT or (not isinstance(ridge, str) and 0 < ridge < math.inf):
+        return ridge
+    raise InvalidInput(f"{name} is {ridge}; expected a number above 0, or {COUNT!r}.")
 
 
 def krr_weights(
