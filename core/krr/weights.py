@@ -10,7 +10,15 @@ from torch import Tensor
 from ..errors import InvalidInput
 from .kernels import exact
 
-__all__ = ["COUNT", "Ridge", "checked_ridge", "kde_weights", "krr_weights", "ridge_of"]
+__all__ = [
+    "COUNT",
+    "Ridge",
+    "check_condition",
+    "checked_ridge",
+    "kde_weights",
+    "krr_weights",
+    "ridge_of",
+]
 
 COUNT = "count"
 Ridge: TypeAlias = float | Literal["count"]
@@ -34,7 +42,11 @@ def checked_ridge(name: str, ridge: Ridge) -> Ridge:
 
 
 def krr_weights(
-    kernel: Float[Tensor, "n n"], ridge: float, *, name: str = "eta"
+    kernel: Float[Tensor, "n n"],
+    ridge: float,
+    *,
+    name: str = "eta",
+    dtype: torch.dtype = torch.float64,
 ) -> Float[Tensor, " n"]:
     """The alpha = (K + eta I)^-1 1, the weights of eq. (4) and (5), by Cholesky in float64.
 
@@ -45,12 +57,14 @@ def krr_weights(
         kernel: K, symmetric.
         ridge: eta or xi, above 0.
         name: of the ridge, for messages.
+        dtype: of the features that K was made of: no digit of the weights may rest on one that
+            the features do not have.
 
     Raises:
-        InvalidInput: a ridge of 0 or less; K + eta I is singular to rounding.
+        InvalidInput: a ridge of 0 or less; K + eta I is singular to the rounding of the features.
     """
-    checked_ridge(name, ridge)
     matrix = exact(kernel)
+    check_condition(matrix, ridge, name=name, dtype=dtype)
     eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     root, failed = torch.linalg.cholesky_ex(matrix + ridge * eye)
     weights = torch.cholesky_solve(torch.ones_like(matrix[:, :1]), root)[:, 0]
@@ -61,10 +75,38 @@ def krr_weights(
     if not sound:
         raise InvalidInput(
             f"The kernel matrix of {len(matrix)} samples plus {name} = {ridge:g} is singular to "
-            f"rounding{_alike(matrix)}. Raise {name} (1e-10 is enough for equal samples, 1 is "
-            "usual), or start from samples that differ."
+            f"rounding{_alike(matrix)}. Raise {name} (the number of samples is usual), or start "
+            "from samples that differ."
         )
     return weights
+
+
+def check_condition(
+    kernel: Float[Tensor, "n n"], ridge: float, *, name: str, dtype: torch.dtype
+) -> None:
+    """Refuses a ridge that is too small for the digits of the features.
+
+    The condition number of K + eta I must not exceed the inverse of the rounding of `dtype`, 8e6
+    in float32. Only a ridge below n roundings can do so: eigenvalues are computed for those alone.
+
+    Raises:
+        InvalidInput: a ridge of 0 or less, or too small a one.
+    """
+    checked_ridge(name, ridge)
+    digits = torch.finfo(dtype).eps
+    if ridge >= digits * float(kernel.abs().sum(dim=1).max()):
+        return
+    values = torch.linalg.eigvalsh(exact(kernel))
+    most = float(values[-1]) + ridge
+    if float(values[0]) + ridge > digits * most:
+        return
+    size = str(dtype).removeprefix("torch.")
+    raise InvalidInput(
+        f"The kernel matrix of {len(kernel)} samples plus {name} = {ridge:g} is singular to "
+        f"rounding of {size}, in which the features are{_alike(kernel)}. Raise {name} to "
+        f"{2 * digits * most:.1g} or more (a tenth of the number of samples is small), or start "
+        "from samples that differ."
+    )
 
 
 def kde_weights(kernel: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
