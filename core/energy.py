@@ -249,14 +249,15 @@ class Energy:
         """The energy settled at these samples: value and gradient there are the same.
 
         It sees them once more, without a graph, a chunk at a time. A map that draws from the
-        streams draws there what it draws first in an evaluation.
+        streams draws there what it draws first in an evaluation. With padded chunks it does so
+        whatever the number of samples, so that the networks always see as many rows.
 
         Args:
             v: all samples.
             rng: their streams, which are left as they are.
             chunking: how many samples the networks see at a time.
         """
-        if not self.coupled or len(v) <= chunking.size:
+        if not self.coupled or (len(v) <= chunking.size and not chunking.padded):
             return self
 
         @torch.no_grad()

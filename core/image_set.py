@@ -14,6 +14,7 @@ from torch import Tensor
 from .errors import InvalidInput
 from .images import resized
 from .picture_files import levels, turned
+from .subsets import Order, Part, chosen, portion
 
 __all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image_set"]
 
@@ -87,6 +88,9 @@ def read_image_set(
     first: int = 0,
     limit: int = 0,
     labels: str = "auto",
+    order: Order = "as filed",
+    seed: int = 0,
+    part: Part = "all",
     report: Callable[[int], None] = lambda done: None,
 ) -> ImageSet:
     """The pictures of a folder, sorted by name, turned as their EXIF says, in colour.
@@ -102,14 +106,18 @@ def read_image_set(
         size: (height, width) to bring them to, antialiased; None: as they are, all alike.
         fit: `crop` keeps the shape and cuts off what is beyond it on both sides alike; `stretch`
             does not.
-        first: how many to skip, at least 0.
+        first: how many of the part to skip, at least 0.
         limit: how many to read at most; 0 for all.
         labels: as of `labels_file`.
+        order: as of `core.subsets.portion`; `as filed` is by name, `balanced` over the labels.
+        seed: of the order.
+        part: of that order: all, or a half.
         report: called after each picture with the number read; may raise to stop.
 
     Raises:
         InvalidInput: no picture, or one that cannot be read; pictures of several sizes and none
-            asked for; labels that do not go with the pictures; a number outside its range.
+            asked for; labels that do not go with the pictures, or none where the order is
+            balanced over them; a number outside its range.
     """
     if fit not in get_args(Fit):
         raise InvalidInput(f"Fit {fit!r}; there are {', '.join(get_args(Fit))}.")
@@ -122,20 +130,22 @@ def read_image_set(
         raise InvalidInput(
             f"There is no picture in {folder}. It should hold files of {', '.join(SUFFIXES)}."
         )
-    chosen = every[first : first + limit if limit else None]
-    if not chosen:
-        raise InvalidInput(f"{folder} has {len(every)} pictures; {first} skipped leave none.")
-    known = _labels(labels_file(folder, labels), every)
+    file = labels_file(folder, labels)
+    known = _labels(file, every)
+    own = () if file is None else [known[path.name] for path in every]
+    numbers = portion(len(every), order=order, seed=seed, part=part, labels=own)
+    what = str(folder) if part == "all" else f"The {part} of {folder}"
+    taken = [every[number] for number in chosen(numbers, first, limit, what)]
     images: list[Tensor] = []
-    for number, path in enumerate(chosen):
+    for number, path in enumerate(taken):
         images.append(_brought(_opened(path), size, fit))
         if images[-1].shape != images[0].shape:
             raise InvalidInput(
-                f"{path.name} is {_pixels(images[-1])} pixels and {chosen[0].name} "
+                f"{path.name} is {_pixels(images[-1])} pixels and {taken[0].name} "
                 f"{_pixels(images[0])}. Give a size to bring all to, such as the generator's."
             )
         report(number + 1)
-    names = tuple(path.name for path in chosen)
+    names = tuple(path.name for path in taken)
     return ImageSet(torch.cat(images), names, tuple(known[name] for name in names))
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from ..core.errors import InvalidInput
 from ..core.image_set import Fit, labels_file, pictures, read_image_set
+from ..core.subsets import Order, Part
 from .host import autograd, host, io, running, ui
 from .images import to_host
-from .widgets import advanced
+from .widgets import advanced, portion
 
 __all__ = ["NODES"]
 
@@ -95,7 +96,7 @@ class LoadImageSet(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1000000,
-                    tooltip="How many pictures at most (0 to 1000000); 0 for all.",
+                    tooltip="How many pictures at most (0 to 1000000); 0 for all of the part.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -103,7 +104,7 @@ class LoadImageSet(io.ComfyNode):
                         default=0,
                         min=0,
                         max=1000000,
-                        tooltip="How many to skip, in the order of their names (0 to 1000000).",
+                        tooltip="How many to skip of the part, in its order (0 to 1000000).",
                     )
                 ),
                 advanced(
@@ -115,6 +116,7 @@ class LoadImageSet(io.ComfyNode):
                         "picture, in the order of the names or after its name.",
                     )
                 ),
+                *portion("the pictures"),
             ],
             outputs=[
                 io.Image.Output("images", display_name="images", tooltip="The pictures."),
@@ -160,6 +162,9 @@ class LoadImageSet(io.ComfyNode):
         limit: int,
         first: int,
         labels_file: str,
+        order: Order = "as filed",
+        order_seed: int = 0,
+        part: Part = "all",
     ) -> io.NodeOutput:
         """Reads them."""
         place = _find(folder)
@@ -174,6 +179,9 @@ class LoadImageSet(io.ComfyNode):
                 first=first,
                 limit=limit,
                 labels=labels_file,
+                order=order,
+                seed=order_seed,
+                part=part,
                 report=bar.update,
             )
             images = to_host(found.images)

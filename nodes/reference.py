@@ -1,9 +1,11 @@
 """Reference Images: real pictures that are shipped."""
 
 from ..core.errors import InvalidInput
+from ..core.subsets import Order, Part
 from ..core.zoo import catalogue
 from .host import autograd, io
 from .images import to_host
+from .widgets import portion
 
 __all__ = ["NODES"]
 
@@ -32,11 +34,12 @@ class ReferenceImages(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Number of the first (0 to 100000).",
+                    tooltip="Number of the first (0 to 100000), in the order and the part below.",
                 ),
                 io.Int.Input(
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."
                 ),
+                *portion("the pictures"),
             ],
             outputs=[io.Image.Output("images", display_name="images", tooltip="The pictures.")],
         )
@@ -44,14 +47,25 @@ class ReferenceImages(io.ComfyNode):
         return schema
 
     @classmethod
-    def execute(cls, reference: str, first: int, count: int) -> io.NodeOutput:
+    def execute(
+        cls,
+        reference: str,
+        first: int,
+        count: int,
+        order: Order = "as filed",
+        order_seed: int = 0,
+        part: Part = "all",
+    ) -> io.NodeOutput:
         """Reads them."""
         with autograd():
-            images, _ = catalogue.reference_images(reference)
+            images = catalogue.reference_portion(
+                reference, order=order, seed=order_seed, part=part
+            )
             if first + count > len(images):
+                of = "" if part == "all" else f" in its {part}"
                 raise InvalidInput(
                     f"Pictures {first} to {first + count - 1} asked for; {reference!r} has "
-                    f"{len(images)}, counted from 0."
+                    f"{len(images)}{of}, counted from 0."
                 )
             return io.NodeOutput(to_host(images[first : first + count]))
 

@@ -13,14 +13,16 @@ from ..core.attributes import AttributeEvaluation, evaluate_attributes
 from ..core.auxiliary import AttributeJudge, Auxiliary, Classifier
 from ..core.chunks import Chunking, ChunkMode
 from ..core.conditions import Condition
+from ..core.errors import InvalidInput
 from ..core.evaluation import Evaluation, evaluate, judged, wanted_classes
 from ..core.refine.trace import Trace
+from ..core.subsets import Order, Part
 from ..core.zoo import catalogue
 from .host import autograd, host, io, ordinary
 from .images import from_host
 from .kinds import as_judge
 from .sockets import AUXILIARY, CONDITION, TRACE
-from .widgets import chunk
+from .widgets import chunk, portion
 
 __all__ = ["NODES", "plot"]
 
@@ -124,6 +126,14 @@ class EvaluateImages(io.ComfyNode):
                     "prompts, whose words a judge of attributes reads.",
                 ),
                 chunk(),
+                *portion("the reference", "reference_"),
+                io.Image.Input(
+                    "real",
+                    display_name="real images",
+                    optional=True,
+                    tooltip="Real images of your own for the Frechet distance, in place of a "
+                    "reference: Load Image Set with the part that nothing was steered by.",
+                ),
             ],
             outputs=[
                 io.String.Output("text", display_name="text", tooltip="The figures."),
@@ -147,19 +157,33 @@ class EvaluateImages(io.ComfyNode):
         reference: str,
         chunk: ChunkMode,
         condition: Condition | None = None,
+        reference_order: Order = "as filed",
+        reference_order_seed: int = 0,
+        reference_part: Part = "all",
+        real: Tensor | None = None,
     ) -> io.NodeOutput:
         """Asks the judge."""
         judge = as_judge(auxiliary)
+        if real is not None and reference != NO_REFERENCE:
+            raise InvalidInput(
+                f"Real images are connected, and the reference is {reference!r}. Take one of the "
+                f"two: disconnect the images, or set the reference to {NO_REFERENCE!r}."
+            )
         with autograd(), host().on_device(judge.modules):
             pictures = from_host(ordinary(images))
-            real = None
+            held = None if real is None else from_host(ordinary(real))
             if reference != NO_REFERENCE:
-                real, _ = catalogue.reference_images(reference)
+                held = catalogue.reference_portion(
+                    reference,
+                    order=reference_order,
+                    seed=reference_order_seed,
+                    part=reference_part,
+                )
             chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
             if isinstance(judge, Classifier):
-                found = _by_classes(judge, pictures, condition, real, chunking)
+                found = _by_classes(judge, pictures, condition, held, chunking)
             else:
-                found = _by_attributes(judge, pictures, condition, real, chunking)
+                found = _by_attributes(judge, pictures, condition, held, chunking)
         figures = {"judge": judge.name, **found.numbers()}
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
         return io.NodeOutput(

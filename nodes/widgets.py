@@ -2,9 +2,19 @@
 
 from typing import TypeVar
 
+from ..core.subsets import ORDERS, PARTS
 from .host import io
 
-__all__ = ["advanced", "candidates", "chunk", "generations", "schedule", "seed", "steps"]
+__all__ = [
+    "advanced",
+    "candidates",
+    "chunk",
+    "generations",
+    "portion",
+    "schedule",
+    "seed",
+    "steps",
+]
 
 Widget = TypeVar("Widget", bound=io.Input)
 
@@ -103,6 +113,45 @@ def schedule(name: str, what: str) -> list[io.Input]:
                 max=100.0,
                 step=0.01,
                 tooltip=f"Factor on {what} at the last step (0 to 100); no effect when constant.",
+            )
+        ),
+    ]
+
+
+def portion(what: str, prefix: str = "") -> list[io.Input]:
+    """Of a set of pictures, in which order, and which part of it."""
+    return [
+        advanced(
+            io.Combo.Input(
+                f"{prefix}order",
+                options=list(ORDERS),
+                default=ORDERS[0],
+                optional=True,
+                tooltip=f"Order of {what}: as filed; shuffled; or balanced, which spreads every "
+                "label evenly over the order, so that both halves hold the labels in the same "
+                "shares.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                f"{prefix}order_seed",
+                default=0,
+                min=0,
+                max=0xFFFFFFFFFFFFFFFF,
+                optional=True,
+                control_after_generate=False,
+                tooltip="Seed of that order (0 to 2^64 - 1); no effect as filed. Nodes with the "
+                "same order and seed divide the pictures in the same way.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                f"{prefix}part",
+                options=list(PARTS),
+                default=PARTS[0],
+                optional=True,
+                tooltip=f"Which of {what}: all, or a half of that order. The halves share no "
+                "picture: give KRR Flow Refine the first and measure on the second.",
             )
         ),
     ]

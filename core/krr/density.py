@@ -55,7 +55,8 @@ def bank_of(
         name: of the ridge, for messages.
 
     Raises:
-        InvalidInput: a kernel matrix that is singular to rounding; features that are not finite.
+        InvalidInput: a kernel matrix that is singular to the rounding of the features; features
+            that are not finite.
     """
     for found in (features, points.flatten(1)):
         bad = (~found.isfinite().all(dim=1)).nonzero()[:, 0].tolist()
@@ -64,7 +65,10 @@ def bank_of(
             raise InvalidInput(f"The features of samples {shown} are not finite.")
     features, points = features.detach(), points.detach()
     matrix = kernel_matrix(features, points, width)
-    weights = kde_weights(matrix) if ridge is None else krr_weights(matrix, ridge, name=name)
+    if ridge is None:
+        weights = kde_weights(matrix)
+    else:
+        weights = krr_weights(matrix, ridge, name=name, dtype=features.dtype)
     return Bank(exact(points), weights, width)
 
 

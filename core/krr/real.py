@@ -1,4 +1,4 @@
-"""Real images as a density: their features and weights, computed once."""
+"""Real images as a density: their features, computed once, and their weights."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,17 +9,22 @@ from torch import Tensor
 
 from ..chunks import Chunking
 from ..errors import DomainMismatch, InvalidInput
+from ..rng import derive_seed
 from .density import Bank, bank_of
 from .features import FeatureMap
 from .kernels import width_of
 from .mollifier import offsets, widened
 from .settings import FlowSettings
+from .weights import ridge_of
 
 __all__ = ["RealImages", "noised"]
 
 
 class RealImages:
-    """The images {x'_i} of eq. (5). Features and weights are kept; they change with sigma alone.
+    """The images {x'_i} of eq. (5): all of them, or some that are drawn, for the run or a step.
+
+    Features are kept, and weights until sigma or the draw changes. The width of the kernel is that
+    of all images.
 
     Args:
         images: (n, 3, height, width) in [0, 1].
@@ -27,11 +32,12 @@ class RealImages:
         settings: of the flow.
         image_size: (height, width) that the generator makes.
         chunking: how many images d sees at a time.
-        seed: of the mollifier's samples.
+        seed: of the mollifier's samples and of the draws.
 
     Raises:
         DomainMismatch: images of another size or number of channels.
-        InvalidInput: fewer than two images, or values that are not finite.
+        InvalidInput: fewer than two images, or fewer than are to be drawn; values that are not
+            finite.
     """
 
     def __init__(
@@ -52,6 +58,11 @@ class RealImages:
             )
         if len(images) < 2:
             raise InvalidInput(f"{len(images)} real images; a density needs at least 2.")
+        if len(images) < settings.real_samples:
+            raise InvalidInput(
+                f"{settings.real_samples} real images of a step asked for; {len(images)} are "
+                "there. Give more, or draw fewer (0 for all)."
+            )
         if not bool(images.isfinite().all()):
             raise InvalidInput("Real images hold values that are not finite.")
         self.images, self.features, self.settings = images, features, settings
@@ -59,53 +70,87 @@ class RealImages:
         content = images.detach().cpu().float().contiguous().numpy().tobytes()
         self.digest = hashlib.sha256(content).hexdigest()[:16]
         self._clean: Tensor | None = None
-        self._banks: tuple[float, Bank] | None = None
+        self._width: float | None = None
+        self._banks: tuple[tuple[float, int], Bank] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def width(self, like: Tensor) -> float:
         """The h of the kernel, without the mollifier's share."""
-        return width_of(self.settings.bandwidth, self._features(like))
+        if self._width is None:
+            self._width = width_of(self.settings.bandwidth, self._features(like))
+        return self._width
 
-    def bank(self, sigma: float, like: Tensor) -> Bank:
-        """The density at a mollifier's sigma.
+    def __str__(self) -> str:
+        own = f"{len(self)} of {self.digest}"
+        if not self._drawing:
+            return own
+        when = "at each step" if self.settings.real_fresh else "once"
+        return f"{self.settings.real_samples} drawn {when} from {own}"
+
+    @property
+    def _drawing(self) -> bool:
+        return 0 < self.settings.real_samples < len(self)
+
+    def drawn(self, step: int) -> tuple[int, ...]:
+        """The numbers of a step's images.
+
+        They depend on the seed and the step alone, so that a run that goes on draws the same.
+        """
+        if not self._drawing:
+            return tuple(range(len(self)))
+        when = step if self.settings.real_fresh else 0
+        stream = torch.Generator().manual_seed(derive_seed(self.seed, "real images", when))
+        order = torch.randperm(len(self), generator=stream)
+        return tuple(order[: self.settings.real_samples].tolist())
+
+    def bank(self, sigma: float, like: Tensor, step: int = 0) -> Bank:
+        """The density at a step.
 
         Args:
-            sigma: its standard deviation.
+            sigma: standard deviation of the mollifier.
             like: images on the device where the networks are.
+            step: of the run.
         """
-        if self._banks is None or self._banks[0] != sigma:
-            self._banks = (sigma, self._made(sigma, like))
+        fresh = self._drawing and self.settings.real_fresh
+        key = (sigma, step if fresh else 0)
+        if self._banks is None or self._banks[0] != key:
+            self._banks = (key, self._made(sigma, like, step))
         return self._banks[1]
 
-    def _made(self, sigma: float, like: Tensor) -> Bank:
-        settings, clean = self.settings, self._features(like)
-        width, points = width_of(settings.bandwidth, clean), clean[:, None]
+    def _made(self, sigma: float, like: Tensor, step: int) -> Bank:
+        settings, every = self.settings, self._features(like)
+        width, chosen = self.width(like), list(self.drawn(step))
+        clean = every[chosen] if self._drawing else every
+        points = clean[:, None]
         if settings.mollifier.kind == "feature":
             width = widened(width, sigma)
         elif sigma > 0:
             count, shape = settings.mollifier.samples, tuple(self.images.shape[1:])
             eps = sigma * offsets(count, shape, self.seed, like=like)
-            points = self._mapped(lambda part: noised(self.features, part, eps), like)
-        ridge = None if settings.estimator == "kde" else settings.xi
+            images = self.images[chosen] if self._drawing else self.images
+            points = self._mapped(lambda part: noised(self.features, part, eps), images, like)
+        ridge = None if settings.estimator == "kde" else ridge_of(settings.xi, len(clean))
         return bank_of(clean, points, width=width, ridge=ridge, name="xi")
 
     def _features(self, like: Tensor) -> Float[Tensor, "n features"]:
         if self._clean is None or self._clean.device != like.device:
-            clean = self._mapped(self.features.of, like)
+            clean = self._mapped(self.features.of, self.images, like)
             bad = (~clean.isfinite().all(dim=1)).nonzero()[:, 0].tolist()
             if bad:
                 raise InvalidInput(
                     f"The features {self.features} of real images {bad[:8]} are not finite. Take "
                     "these images out, or take other features."
                 )
-            self._clean, self._banks = clean, None
+            self._clean, self._banks, self._width = clean, None, None
         return self._clean
 
     @torch.no_grad()
-    def _mapped(self, function: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
-        return self.chunking.apply(lambda part: function(part.to(like)), self.images)
+    def _mapped(
+        self, function: Callable[[Tensor], Tensor], images: Tensor, like: Tensor
+    ) -> Tensor:
+        return self.chunking.apply(lambda part: function(part.to(like)), images)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from ..errors import InvalidInput
 from .divergences import DIVERGENCES, Divergence
 from .kernels import Bandwidth, checked_bandwidth
 from .mollifier import Mollifier
-from .weights import checked_ridge
+from .weights import Ridge, checked_ridge
 
 __all__ = ["Estimator", "FlowSettings"]
 
@@ -23,10 +23,9 @@ class FlowSettings:
         generated: lambda_1 >= 0, of the particles' own log density, which spreads them.
         real: lambda_2 >= 0, of the real images' log density; no effect without real images.
         condition: lambda_3 >= 0, of log p(c|x); no effect without a condition.
-        eta: > 0, ridge of the particles' weights; the paper does not tell its own. Small ones let
-            particles collapse (weights become negative); large ones are the kernel density
-            estimator, which is reached at about the number of particles.
-        xi: the same for the real images' weights.
+        eta: > 0, ridge of the particles' weights, or `count` for the number of particles of a
+            density; the paper does not tell its own. ETADOC
+        xi: the same for the real images' weights; `count` is the number of real images of a step.
         bandwidth: h of the kernel: `one` (the paper), `median`, or a number. The median is of the
             real images' features where there are any, else of the particles' at each step.
         mollifier: of the kernel.
@@ -34,8 +33,14 @@ class FlowSettings:
             the particles' score by Stein's identity with ridge eta, the real images' by `krr`. The
             curve of its first term is then that of `kde`.
         self_term: whether a particle is in its own density, as in the paper.
-        divergence: that the flow lowers.
+        divergence: that the flow lowers; see `core.krr.divergences` for what r is.
         floor: guard of the logarithms, see `core.krr.density.log_density`.
+        pooled: whether particles of several conditions share one density, log q(x); else each
+            condition has its own, log q(x|c), as in algorithm 1, which has one c.
+        real_samples: how many of the real images a density is made of, drawn without
+            replacement; 0 for all of them. Algorithm 1 draws as many as there are particles.
+        real_fresh: whether they are drawn anew at each step; else once for the run, as in
+            algorithm 1. No effect where all are taken.
 
     Raises:
         InvalidInput: a value outside its range.
@@ -44,14 +49,18 @@ class FlowSettings:
     generated: float = 1.0
     real: float = 1.0
     condition: float = 1.0
-    eta: float = 1.0
-    xi: float = 1.0
+    eta: Ridge = 1.0
+    xi: Ridge = 1.0
     bandwidth: Bandwidth = "median"
     mollifier: Mollifier = field(default_factory=Mollifier)
     estimator: Estimator = "krr"
     self_term: bool = True
     divergence: Divergence = "KL"
     floor: float = 1e-2
+    # Interrupted runs are told by the text of this: these are named where they have an effect.
+    pooled: bool = field(default=False, repr=False)
+    real_samples: int = field(default=0, repr=False)
+    real_fresh: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -72,3 +81,8 @@ class FlowSettings:
             raise InvalidInput(f"Divergence {self.divergence!r}; there are {known}.")
         if not 0 < self.floor < 1:
             raise InvalidInput(f"The floor is {self.floor}; expected a number in (0, 1).")
+        if self.real_samples < 0 or self.real_samples == 1:
+            raise InvalidInput(
+                f"{self.real_samples} real images of a step; a density needs at least 2. Take 0 "
+                "for all of them."
+            )

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .kernels import exact, gram
-from .weights import checked_ridge
+from .weights import check_condition
 
 __all__ = ["stein_score"]
 
@@ -24,11 +24,11 @@ def stein_score(
         ridge: eta > 0.
 
     Raises:
-        InvalidInput: a ridge of 0 or less.
+        InvalidInput: a ridge of 0 or less, or one too small for the digits of the features.
     """
-    checked_ridge("eta", ridge)
     x = exact(points.detach())
     kernel = gram(x, x, width)
+    check_condition(kernel, ridge, name="eta", dtype=points.dtype)
     # sum_j grad_{x_j} k(x_i, x_j)
     slopes = (2 / width) * (kernel.sum(dim=1, keepdim=True) * x - kernel @ x)
     eye = torch.eye(len(x), dtype=x.dtype, device=x.device)

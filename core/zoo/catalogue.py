@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InvalidInput
+from ..subsets import Order, Part, portion
 
 __all__ = [
     "AUXILIARIES",
@@ -18,6 +19,7 @@ __all__ = [
     "embedded",
     "is_embedded",
     "reference_images",
+    "reference_portion",
 ]
 
 HERE = Path(__file__).parent
@@ -75,6 +77,27 @@ def reference_images(
     with np.load(path, allow_pickle=False) as held:
         images = torch.from_numpy(held["images"]).float().div(255)
         return images[:, None].expand(-1, 3, -1, -1), torch.from_numpy(held["labels"]).long()
+
+
+def reference_portion(
+    name: str, *, order: Order = "as filed", seed: int = 0, part: Part = "all"
+) -> Float[Tensor, "batch 3 height width"]:
+    """Real images of a part of an order.
+
+    Args:
+        name: of the reference.
+        order: as of `core.subsets.portion`, `balanced` over classes, or over all attributes
+            taken together.
+        seed: of the order.
+        part: all of them, or a half.
+
+    Raises:
+        InvalidInput: no reference of that name; an unknown order or part.
+    """
+    images, labels = reference_images(name)
+    rows = [tuple(row) for row in labels.reshape(len(labels), -1).tolist()]
+    numbers = portion(len(images), order=order, seed=seed, part=part, labels=rows)
+    return images if numbers == list(range(len(images))) else images[numbers]
 
 
 def _tiles(path: Path) -> Tensor:

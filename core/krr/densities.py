@@ -1,0 +1,247 @@
+"""The two densities of KRR flow as a part of an energy: lambda_1 A - lambda_2 B."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..devices import numbers_on
+from ..energy import Everywhere, Reading, Term
+from ..errors import Diverged, InvalidInput
+from ..rng import SampleRng
+from ..spaces import IMAGES, Images
+from .density import Bank, bank_of, log_density
+from .features import FeatureMap
+from .groups import Groups
+from .kernels import width_of
+from .mollifier import offsets, widened
+from .real import RealImages, noised
+from .settings import FlowSettings
+from .stein import stein_score
+from .weights import ridge_of
+
+__all__ = ["GENERATED", "REAL", "Densities"]
+
+GENERATED = "log q(x)"
+"""Label of A, eq. (4)."""
+REAL = "-log p(x)"
+"""Label of -B, eq. (5)."""
+
+
+@dataclass(frozen=True)
+class Particles:
+    """The particles as they are before a step, detached.
+
+    Attributes:
+        banks: their density, or one for each condition.
+        of: for each particle the number of its own density.
+        places: for each particle its place among those of its density.
+        scores: of the density at the particles by Stein's identity, if that is asked for.
+    """
+
+    banks: tuple[Bank, ...]
+    of: tuple[int, ...]
+    places: tuple[int, ...]
+    scores: Tensor | None
+
+
+@dataclass(frozen=True)
+class Densities:
+    """lambda_1 A - lambda_2 B of images, eq. (4) to (6): one feature pass serves both terms.
+
+    A couples the samples by what they are compared with; settled, that is fixed, and each row
+    depends on its own image alone. Either way no gradient goes through the particles compared
+    with.
+
+    Attributes:
+        settings: of the flow.
+        features: d.
+        real: the real images, or None: B = 0.
+        steps: of the run, for the mollifier's schedule.
+        step: where on it.
+        seed: of the mollifier's samples.
+        groups: of the samples by their conditions, each with a density of its own; None for one.
+        particles: what A compares with; None for the very samples that are asked about.
+    """
+
+    settings: FlowSettings
+    features: FeatureMap
+    real: RealImages | None
+    steps: int
+    step: int
+    seed: int = 0
+    groups: Groups | None = None
+    particles: Particles | None = None
+
+    @property
+    def domain(self) -> Images:
+        """Images."""
+        return IMAGES
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The feature network."""
+        return self.features.modules
+
+    def __str__(self) -> str:
+        real = "none" if self.real is None else str(self.real)
+        return (
+            f"densities({self.features.id}, {self.settings}, real {real}, "
+            f"{self.steps} steps, seed {self.seed})"
+        )
+
+    def at(self, step: int) -> "Densities":
+        """With the mollifier's sigma of a step."""
+        return replace(self, step=step)
+
+    def settled(self, everywhere: Everywhere) -> "Densities":
+        """With the particles fixed."""
+        seen = everywhere(lambda images, rng: self._seen(images, self.features.of(images)))
+        return replace(self, particles=self._particles(seen, range(len(seen))))
+
+    def leaves(self) -> Iterator[Term]:
+        """The terms that have a weight."""
+        if self.settings.generated > 0:
+            yield Term(
+                GENERATED,
+                IMAGES,
+                self._generated,
+                self.modules,
+                condition=None if self.groups is None else self.groups.condition(),
+                coupled=self.particles is None,
+            )
+        if self._has_real:
+            yield Term(REAL, IMAGES, self._real, self.modules)
+
+    def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
+        """A and -B of images v."""
+        features = self.features.of(v)
+        for leaf in self.leaves():
+            if leaf.label == GENERATED:
+                values = self._log_q(v, features, rng)
+                yield Reading(leaf, self.settings.generated, values)
+            else:
+                yield Reading(leaf, self.settings.real, self._minus_log_p(v, features))
+
+    @property
+    def _has_real(self) -> bool:
+        return self.real is not None and self.settings.real > 0
+
+    @property
+    def _sigma(self) -> float:
+        return self.settings.mollifier.sigma_at(self.step, self.steps)
+
+    def _generated(self, images: Tensor, rng: SampleRng) -> Tensor:
+        return self._log_q(images, self.features.of(images), rng)
+
+    def _real(self, images: Tensor, rng: SampleRng) -> Tensor:
+        return self._minus_log_p(images, self.features.of(images))
+
+    def _minus_log_p(self, images: Tensor, features: Tensor) -> Float[Tensor, " batch"]:
+        if self.real is None:
+            return features.new_zeros(len(features))
+        bank = self.real.bank(self._sigma, images.detach(), self.step)
+        return -log_density(features, bank, floor=self.settings.floor)
+
+    def _log_q(self, images: Tensor, features: Tensor, rng: SampleRng) -> Float[Tensor, " batch"]:
+        particles, own = self.particles, rng.rows
+        if particles is None:
+            seen = self._seen(images.detach(), features.detach())
+            particles, own = self._particles(seen, rng.rows), range(len(features))
+        asked = features if particles.scores is None else features.detach()
+        values = self._logs(asked, particles, own)
+        if particles.scores is None:
+            return values
+        slope = particles.scores[numbers_on(own, features.device)].to(features)
+        return values + (slope * (features - features.detach())).sum(dim=1)
+
+    def _logs(
+        self, features: Tensor, particles: Particles, own: Sequence[int]
+    ) -> Float[Tensor, " batch"]:
+        """Of each row by its own density.
+
+        All rows are asked of each density, of which those of others are dropped: a product has as
+        many rows whatever the conditions of the batch, so that its last bits are the same.
+        """
+        numbers = [particles.of[row] for row in own]
+        values = features.new_zeros(len(features))
+        for number in sorted(set(numbers)):
+            without = None
+            if not self.settings.self_term:
+                places = [particles.places[row] for row in own]
+                most = len(particles.banks[number].points) - 1
+                without = numbers_on([min(p, most) for p in places], features.device)
+            found = log_density(
+                features, particles.banks[number], floor=self.settings.floor, without=without
+            )
+            mine = numbers_on([n == number for n in numbers], features.device).bool()
+            values = torch.where(mine, found, values)
+        return values
+
+    def _seen(self, images: Tensor, features: Tensor) -> Float[Tensor, "batch copies features"]:
+        """The features of particles, and after them those of their noised copies."""
+        sigma, mollifier = self._sigma, self.settings.mollifier
+        seen = features.detach()[:, None]
+        if mollifier.kind != "image" or sigma == 0:
+            return seen
+        shape = tuple(images.shape[1:])
+        eps = sigma * offsets(mollifier.samples, shape, self.seed, like=images)
+        return torch.cat([seen, noised(self.features, images.detach(), eps)], dim=1)
+
+    def _particles(
+        self, seen: Float[Tensor, "n copies features"], rows: Sequence[int]
+    ) -> Particles:
+        if len(seen) < 2:
+            raise InvalidInput(
+                f"{len(seen)} particle; the density of the generated images is made of several. "
+                "Start from at least 2 samples, or set the weight of that term to 0."
+            )
+        bad = (~seen.flatten(1).isfinite().all(dim=1)).nonzero()[:, 0].tolist()
+        if bad:
+            raise Diverged(
+                f"The features {self.features} of samples {', '.join(map(str, bad[:8]))} are not "
+                f"finite at step {self.step} (counted from 0). Lower the step size, or take other "
+                "features.",
+                step=self.step,
+                samples=tuple(bad),
+                at_start=True,
+            )
+        if self.groups is None:
+            bank, scores = self._density(seen)
+            return Particles((bank,), (0,) * len(seen), tuple(range(len(seen))), scores)
+        members = self.groups.places(rows)
+        banks: dict[int, Bank] = {}
+        of, places = [0] * len(seen), [0] * len(seen)
+        scores = None
+        for number, found in enumerate(members):
+            if len(found) == 0:
+                continue
+            own = numbers_on(found, seen.device)
+            bank, score = self._density(seen[own])
+            if score is not None:
+                empty = score.new_zeros(len(seen), score.shape[1])
+                scores = (empty if scores is None else scores).index_copy(0, own, score)
+            for place, row in enumerate(found):
+                of[row], places[row] = len(banks), place
+            banks[number] = bank
+        return Particles(tuple(banks.values()), tuple(of), tuple(places), scores)
+
+    def _density(self, seen: Float[Tensor, "n copies features"]) -> tuple[Bank, Tensor | None]:
+        """The density of the particles of one condition, and its scores at them if asked for."""
+        settings, features = self.settings, seen[:, 0]
+        if self.real is not None and settings.bandwidth == "median":
+            width = self.real.width(seen)
+        else:
+            width = width_of(settings.bandwidth, features)
+        if settings.mollifier.kind == "feature":
+            width = widened(width, self._sigma)
+        points = seen[:, 1:] if seen.shape[1] > 1 else seen
+        eta = ridge_of(settings.eta, len(seen))
+        bank = bank_of(
+            features, points, width=width, ridge=eta if settings.estimator == "krr" else None
+        )
+        if settings.estimator != "stein":
+            return bank, None
+        return bank, stein_score(features, width, eta)
