@@ -84,7 +84,8 @@ def within_class_diversity(
     several = names[counts > 1]
     if len(several) == 0:
         raise InvalidInput(
-            f"Diversity within {len(names)} classes of one sample each: at least one class needs 2."
+            f"Diversity within {len(names)} classes of one sample each: at least one class needs "
+            "2 samples."
         )
     return sum(diversity(features[classes == name]) for name in several) / len(several)
 
