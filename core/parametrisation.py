@@ -174,8 +174,7 @@ def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis
                 raise InvalidInput(
                     f"Weights {weights!r} of a basis; known are {', '.join(WEIGHT_KINDS)}."
                 )
-            kind = cast("WeightKind", weights)
-            return MixtureOfBasis(_space_from_config(space), k, names, kind)
+            return MixtureOfBasis(_space_from_config(space), k, names, weights)
         case _:
             raise InvalidInput(f"Unknown chart {dict(config)}; known are identity and basis.")
 
