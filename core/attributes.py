@@ -10,7 +10,7 @@ from torch import Tensor
 from .auxiliary import AttributeJudge
 from .chunks import Chunking
 from .errors import InvalidInput
-from .metrics import Interval, bootstrap, diversity, frechet_distance
+from .metrics import Interval, bootstrap, frechet_distance, spread_of, told_spread
 
 __all__ = ["AttributeEvaluation", "evaluate_attributes"]
 
@@ -25,13 +25,13 @@ class AttributeEvaluation:
             the images; None where none is stated.
         by_attribute: the share of each attribute's constraints.
         frechet: Frechet distance to the reference images.
-        spread: root mean square distance of the features to their mean.
+        spread: diversity of the features; None for a single image.
     """
 
     images: int
     satisfied: Interval | None
     frechet: float | None
-    spread: float
+    spread: float | None
     by_attribute: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
@@ -41,7 +41,9 @@ class AttributeEvaluation:
 
     def numbers(self) -> dict[str, float]:
         """The figures under flat names."""
-        found: dict[str, float] = {"images": self.images, "diversity": self.spread}
+        found: dict[str, float] = {"images": self.images}
+        if self.spread is not None:
+            found["diversity"] = self.spread
         if self.satisfied is not None:
             found["satisfied"] = self.satisfied.value
             found["satisfied_low"] = self.satisfied.low
@@ -52,7 +54,7 @@ class AttributeEvaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", f"diversity {self.spread:.3f}"]
+        lines = [f"{self.images} images", told_spread(self.spread)]
         if self.satisfied is not None:
             lines.append(f"satisfied constraints {self.satisfied}")
             lines += [f"  {name}: {share:.2f}" for name, share in self.by_attribute.items()]
@@ -109,7 +111,7 @@ def evaluate_attributes(
         if (flags := [one[name] for one in hits if name in one])
     }
     return AttributeEvaluation(
-        len(images), _satisfied(hits, seed), frechet, diversity(features), by_attribute
+        len(images), _satisfied(hits, seed), frechet, spread_of(features), by_attribute
     )
 
 

@@ -131,7 +131,7 @@ def over_basis(
     rng: SampleRng,
     *,
     over: tuple[str, ...],
-    weights: WeightKind = "linear",
+    weights: WeightKind = "scalar",
     start: WeightStart = "equal",
 ) -> Start:
     """Samples written over a basis each: FuseDream eq. (4).
@@ -141,7 +141,9 @@ def over_basis(
         points: the basis of every sample.
         rng: the samples; random weights draw from their streams.
         over: the blocks that are over-parametrised; of the others a sample gets the points' mean.
-        weights: `linear` (the paper) or `softmax` of logits (the released code).
+        weights: `scalar`, one number per point of the basis (the paper); `linear`, a number per
+            point and coordinate; or `softmax`, logits per point and coordinate (the released
+            code).
         start: `equal` for 1/k each (the paper), or `random` for logits from N(0, 1), one per
             point and coordinate (the released code).
 
@@ -150,7 +152,7 @@ def over_basis(
 
     Departures: both the paper and the code leave no block without a basis. The bounds of a block
     hold for the points of its basis, as in the released code, and not for what they add up to:
-    with softmax weights a sum cannot leave them, with linear ones it can.
+    with softmax weights a sum cannot leave them, with scalar and linear ones it can.
     """
     if start == "random" and weights != "softmax":
         raise InvalidInput(
@@ -182,7 +184,7 @@ def from_basis(
     energy: Energy,
     candidates: int = 10000,
     keep: int = 5,
-    weights: WeightKind = "linear",
+    weights: WeightKind = "scalar",
     weights_start: WeightStart = "equal",
     classes: Classes = "prior",
     over_classes: bool = True,
@@ -199,7 +201,7 @@ def from_basis(
             the plain score that the released code chooses by.
         candidates: M.
         keep: k.
-        weights: `linear` (the paper) or `softmax` (the released code).
+        weights: `scalar` (the paper), `linear` or `softmax` (the released code); see `over_basis`.
         weights_start: `equal` (the paper) or `random` (the released code; softmax alone).
         classes: `prior`, one of the generator's classes, or `gaussian`, y ~ N(0, I): figure 12.
         over_classes: whether the class has a basis too, as in the paper and the code; else a

@@ -11,7 +11,7 @@ from .auxiliary import Classifier
 from .chunks import Chunking
 from .conditions import Condition
 from .errors import ConditionMismatch, InvalidInput
-from .metrics import Interval, bootstrap, diversity, frechet_distance, within_class_diversity
+from .metrics import Interval, bootstrap, frechet_distance, spread_of, told_spread
 from .threads import threads_for
 
 __all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]
@@ -39,15 +39,15 @@ class Evaluation:
         probability: mean probability of the wanted class, with its bootstrap interval.
         agreement: share of images whose likeliest class is the wanted one.
         frechet: Frechet distance to the reference images.
-        spread: root mean square distance of the features to their mean, within classes when there
-            are wanted ones.
+        spread: diversity of the features, within classes when there are wanted ones; None where
+            there are no two images to compare.
     """
 
     images: int
     probability: Interval | None
     agreement: float | None
     frechet: float | None
-    spread: float
+    spread: float | None
 
     @property
     def headline(self) -> float:
@@ -56,7 +56,9 @@ class Evaluation:
 
     def numbers(self) -> dict[str, float]:
         """The figures under flat names."""
-        found: dict[str, float] = {"images": self.images, "diversity": self.spread}
+        found: dict[str, float] = {"images": self.images}
+        if self.spread is not None:
+            found["diversity"] = self.spread
         if self.probability is not None:
             found["probability"] = self.probability.value
             found["probability_low"] = self.probability.low
@@ -68,7 +70,7 @@ class Evaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", f"diversity {self.spread:.3f}"]
+        lines = [f"{self.images} images", told_spread(self.spread)]
         if self.probability is not None:
             lines.append(f"probability of the wanted class {self.probability}")
             lines.append(f"agreement {self.agreement:.3f}")
@@ -143,13 +145,11 @@ def evaluate(
     if wanted is not None and len(wanted) != count:
         raise InvalidInput(f"{len(wanted)} wanted classes for {count} images.")
     probability = agreement = None
-    spread = diversity(seen.features)
     if wanted is not None:
         chosen = seen.probabilities[torch.arange(count), wanted]
         probability = bootstrap(lambda rows: float(rows.mean()), chosen, seed=seed)
         agreement = float((seen.probabilities.argmax(dim=1) == wanted).double().mean())
-        spread = within_class_diversity(seen.features, wanted)
     frechet = None
     if reference is not None and count > 1:
         frechet = frechet_distance(seen.features, reference)
-    return Evaluation(count, probability, agreement, frechet, spread)
+    return Evaluation(count, probability, agreement, frechet, spread_of(seen.features, wanted))

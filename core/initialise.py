@@ -165,7 +165,9 @@ def from_translator(
         energy: what the best of M is chosen by.
         candidates: M, for `sample` alone.
         generations: that go on from the candidates, see `best_of`; for `sample` alone.
-        weights: how `basis` reads its weights.
+        weights: of `basis`: `linear`, per coordinate (the paper, appendix B.1), `softmax`, logits
+            per coordinate (the released code), or `scalar`, one number per mean (eq. 5 without
+            that appendix).
         chunking: rows at a time.
         report: called after every candidate that is judged.
 

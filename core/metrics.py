@@ -10,7 +10,15 @@ from torch import Tensor
 from .errors import InvalidInput
 from .streams import stream
 
-__all__ = ["Interval", "bootstrap", "diversity", "frechet_distance", "within_class_diversity"]
+__all__ = [
+    "Interval",
+    "bootstrap",
+    "diversity",
+    "frechet_distance",
+    "spread_of",
+    "told_spread",
+    "within_class_diversity",
+]
 
 
 def frechet_distance(
@@ -47,16 +55,59 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def diversity(features: Float[Tensor, "batch features"]) -> float:
-    """The root mean square distance of features to their mean: 0 when all samples are alike."""
-    return float((features - features.mean(dim=0)).square().sum(dim=1).mean().sqrt())
+    """The root mean square distance of two samples over sqrt(2); 0 when all are alike.
+
+    It is sqrt(sum_i |f_i - m|^2 / (n - 1)), m the mean: its square is the trace of the unbiased
+    covariance, and the mean of |f_i - f_j|^2 / 2 over pairs of different samples, so that it
+    does not depend on how many samples there are.
+
+    Raises:
+        InvalidInput: fewer than two samples, which have no distance.
+    """
+    if len(features) < 2:
+        raise InvalidInput(
+            f"Diversity of {len(features)} samples: it is a distance between samples, and needs "
+            "at least 2."
+        )
+    rows = features.double()
+    return float(((rows - rows.mean(dim=0)).square().sum() / (len(rows) - 1)).sqrt())
 
 
 def within_class_diversity(
     features: Float[Tensor, "batch features"], classes: Int[Tensor, " batch"]
 ) -> float:
-    """The mean over classes of `diversity` within each."""
-    names = classes.unique()
-    return sum(diversity(features[classes == name]) for name in names) / len(names)
+    """The mean of `diversity` within each class, over the classes with at least two samples.
+
+    Raises:
+        InvalidInput: no class has two samples.
+    """
+    names, counts = classes.unique(return_counts=True)
+    several = names[counts > 1]
+    if len(several) == 0:
+        raise InvalidInput(
+            f"Diversity within {len(names)} classes of one sample each: at least one class needs "
+            "2 samples."
+        )
+    return sum(diversity(features[classes == name]) for name in several) / len(several)
+
+
+def spread_of(
+    features: Float[Tensor, "batch features"], classes: Int[Tensor, " batch"] | None = None
+) -> float | None:
+    """The diversity, within classes where there are some; None where no two samples compare."""
+    counts = torch.tensor([len(features)]) if classes is None else classes.bincount()
+    if int(counts.max()) < 2:
+        return None
+    return diversity(features) if classes is None else within_class_diversity(features, classes)
+
+
+def told_spread(spread: float | None) -> str:
+    """A diversity for people."""
+    if spread is None:
+        return (
+            "diversity: none, for it compares at least 2 images, of one class where there are some"
+        )
+    return f"diversity {spread:.3f}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -30,22 +30,34 @@ SHARES = "shares"
 SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
 
-WeightKind: TypeAlias = Literal["linear", "softmax"]
+WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
+WEIGHT_KINDS: tuple[WeightKind, ...] = get_args(WeightKind)
 
 
 @dataclass(frozen=True)
 class MixtureOfBasis:
-    """z = sum_k w_k mu_k, each coordinate with weights of its own.
+    """z = sum_k w_k mu_k: FuseDream eq. (4) and TR0N eq. (5).
 
-    TR0N eq. (5), as expanded in its appendix B.1, over the mixture's means; FuseDream eq. (4) over
-    the best candidates of the prior. Both released codes pass the weights through a softmax;
-    both papers let them be any numbers.
+    FuseDream's basis is the best candidates of the prior, TR0N's the means of its mixture. The
+    weights take one of three forms:
+
+    * `scalar`: one number w_k per basis point, shared by all coordinates of all over-parametrised
+      blocks; any real number. FuseDream eq. (4), and TR0N eq. (5) as it is written.
+    * `linear`: a number per basis point and coordinate, w_k of the shape of mu_k; any real number.
+      TR0N eq. (5) as its appendix B.1 expands it.
+    * `softmax`: a logit per basis point and coordinate; the weights of a coordinate are positive
+      and sum to 1. The released code of both papers.
+
+    While only scalar weights move, z stays in the span of the basis.
 
     Attributes:
         target: the latent space.
         k: number of basis points.
         over: the blocks that are over-parametrised; the others stay as they are.
-        weights: `linear` (the papers) or `softmax` of logits (the released codes).
+        weights: the form of the weights.
+
+    Raises:
+        InvalidInput: no basis point, or an unknown block.
     """
 
     target: Space
@@ -61,15 +73,23 @@ class MixtureOfBasis:
 
     @property
     def source(self) -> Space:
-        """A basis and a weights block, each (k, *shape), for each over-parametrised one."""
+        """The blocks that are refined.
+
+        Each over-parametrised block becomes a basis (k, *shape), followed by its weights (k,
+        *shape) where these are per coordinate. Scalar weights are one block (k,) at the end, named
+        after all over-parametrised blocks, such as `z+y.weights`.
+        """
         blocks: list[Block] = []
         for block in self.target.blocks:
             if block.name in self.over:
                 shape = (self.k, *block.shape)
                 blocks.append(replace(block, name=block.name + BASIS, shape=shape))
-                blocks.append(Block(block.name + WEIGHTS, shape))
+                if self.weights != "scalar":
+                    blocks.append(Block(block.name + WEIGHTS, shape))
             else:
                 blocks.append(block)
+        if self.weights == "scalar":
+            blocks.append(Block(self._shared, (self.k,)))
         return Space(tuple(blocks))
 
     @property
@@ -87,10 +107,14 @@ class MixtureOfBasis:
         parts = self.source.split(v)
         latent = {name: part for name, part in parts.items() if name in self._kept()}
         for name in self.over:
-            weights = parts[name + WEIGHTS]
+            basis = parts[name + BASIS]
+            if self.weights == "scalar":
+                weights = _spread(parts[self._shared], basis)
+            else:
+                weights = parts[name + WEIGHTS]
             if self.weights == "softmax":
                 weights = weights.softmax(dim=1)
-            latent[name] = (weights * parts[name + BASIS]).sum(dim=1)
+            latent[name] = (weights * basis).sum(dim=1)
         # What weights that are any numbers make of shares need not add up to 1.
         return self.target.share(self.target.join(latent))
 
@@ -102,17 +126,26 @@ class MixtureOfBasis:
     ) -> Float[Tensor, "batch parameters"]:
         """The point with this basis (batch, k, *shape) and these positive weights of sum 1."""
         parts = dict(kept)
+        own = weights.clamp_min(SMALLEST_WEIGHT).log() if self.weights == "softmax" else weights
         for name in self.over:
-            own = (
-                weights.clamp_min(SMALLEST_WEIGHT).log() if self.weights == "softmax" else weights
-            )
             parts[name + BASIS] = basis[name]
-            spread = own.reshape(*own.shape, *[1] * (basis[name].ndim - 2))
-            parts[name + WEIGHTS] = spread.expand_as(basis[name])
+            if self.weights != "scalar":
+                parts[name + WEIGHTS] = _spread(own, basis[name]).expand_as(basis[name])
+        if self.weights == "scalar":
+            parts[self._shared] = own
         return self.source.join(parts)
+
+    @property
+    def _shared(self) -> str:
+        return "+".join(self.over) + WEIGHTS
 
     def _kept(self) -> set[str]:
         return {block.name for block in self.target.blocks} - set(self.over)
+
+
+def _spread(weights: Tensor, basis: Tensor) -> Tensor:
+    """A number per basis point, (batch, k), in a shape that broadcasts over its coordinates."""
+    return weights.reshape(*weights.shape, *[1] * (basis.ndim - 2))
 
 
 def chart_to_config(chart: Map) -> dict[str, object]:
@@ -134,15 +167,18 @@ def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis
     """The chart that `chart_to_config` described.
 
     Raises:
-        InvalidInput: an unknown kind, or a part is missing.
+        InvalidInput: an unknown kind of chart or of weights, or a part is missing.
     """
     match config:
         case {"kind": "identity", "space": space}:
             return Identity(_space_from_config(space))
         case {"kind": "basis", "space": space, "k": int(k), "over": over, "weights": weights}:
             names = tuple(str(name) for name in cast("list[str]", over))
-            kind: WeightKind = "softmax" if weights == "softmax" else "linear"
-            return MixtureOfBasis(_space_from_config(space), k, names, kind)
+            if weights not in WEIGHT_KINDS:
+                raise InvalidInput(
+                    f"Weights {weights!r} of a basis; known are {', '.join(WEIGHT_KINDS)}."
+                )
+            return MixtureOfBasis(_space_from_config(space), k, names, weights)
         case _:
             raise InvalidInput(f"Unknown chart {dict(config)}; known are identity and basis.")
 

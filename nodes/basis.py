@@ -48,10 +48,11 @@ def _weights() -> list[io.Input]:
     return [
         io.Combo.Input(
             "weights",
-            options=["linear", "softmax"],
-            default="linear",
-            tooltip="How the basis is weighted: linear, any numbers, as in the paper; softmax of "
-            "logits, as in the released code.",
+            options=["scalar", "linear", "softmax"],
+            default="scalar",
+            tooltip="The weights of the basis. scalar: one number per vector, as in the paper "
+            "(equation 4). linear: one per vector and coordinate. softmax: logits per vector and "
+            "coordinate, as in the released code.",
         ),
         io.Combo.Input(
             "weights_start",

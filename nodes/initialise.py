@@ -233,10 +233,12 @@ class TranslatorInit(io.ComfyNode):
                 advanced(
                     io.Combo.Input(
                         "weights",
-                        options=["linear", "softmax"],
+                        options=["linear", "softmax", "scalar"],
                         default="linear",
-                        tooltip="How a basis is weighted: linear, any numbers that begin as the "
-                        "mixture's, as in the paper; softmax of logits, as in the released code.",
+                        tooltip="The weights of a basis, which begin as the mixture's. linear: a "
+                        "number per mean and coordinate, as in the paper (appendix B.1). softmax: "
+                        "logits per mean and coordinate, as in the released code. scalar: a "
+                        "number per mean.",
                     )
                 ),
                 _energy(),

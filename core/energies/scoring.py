@@ -28,8 +28,8 @@ class Scores:
 
     Attributes:
         values: a cosine per image, in [-1, 1]; higher is better.
-        errors: standard errors of the values, from how rounds of views differ; 0 where there are
-            not two rounds.
+        errors: standard errors of the values, from how rounds of views differ, each counted as
+            the views that it has; 0 where there are not two rounds.
         labels: what each image was wanted to be.
         views: of every image; 0 is the image itself.
     """
@@ -68,7 +68,9 @@ def clip_scores(
 ) -> Scores:
     """The cosine between images and what they should be: FuseDream eq. (3), or (1) without views.
 
-    Views come in rounds of 50, each with a resize ratio of its own, as in the released code.
+    Views come in rounds of 50, each with a resize ratio of its own, as in the released code; the
+    last round takes the rest. From 51 to 99 views there are two rounds of about half each, for a
+    standard error needs two rounds alike.
 
     Args:
         clip: that looks.
@@ -87,7 +89,7 @@ def clip_scores(
     if len(images) == 0:
         raise InvalidInput("No image to score: the batch is empty.")
     condition.check_batch(len(images))
-    sizes = [min(VIEWS_OF_A_ROUND, views - n) for n in range(0, views, VIEWS_OF_A_ROUND)]
+    sizes = _sizes(views)
     found: list[Tensor] = []
     points = images.to(device)
     pixels = (images.shape[2], images.shape[3])
@@ -99,9 +101,27 @@ def clip_scores(
             report(number + 1)
     rounds, weights = torch.stack(found), torch.tensor(sizes or [1]).double()
     labels = condition.labels if len(condition) > 1 else condition.labels * len(images)
-    return Scores((weights @ rounds) / weights.sum(), _errors(rounds), labels, views)
+    weights = weights / weights.sum()
+    return Scores(weights @ rounds, _errors(rounds, weights), labels, views)
 
 
-def _errors(rounds: Float[Tensor, "rounds batch"]) -> Float[Tensor, " batch"]:
-    count = len(rounds)
-    return rounds.std(dim=0) / count**0.5 if count > 1 else torch.zeros_like(rounds[0])
+def _sizes(views: int) -> list[int]:
+    if VIEWS_OF_A_ROUND < views < 2 * VIEWS_OF_A_ROUND:
+        return [views - views // 2, views // 2]
+    return [min(VIEWS_OF_A_ROUND, views - n) for n in range(0, views, VIEWS_OF_A_ROUND)]
+
+
+def _errors(
+    rounds: Float[Tensor, "rounds batch"], weights: Float[Tensor, " rounds"]
+) -> Float[Tensor, " batch"]:
+    """Standard errors of the mean of rounds under weights that sum to 1.
+
+    The error squared is sum_r w_r^2 (m_r - m)^2 / (1 - w_r), where m = sum_r w_r m_r: with equal
+    rounds the usual variance over their number, and unbiased with a short last round where the
+    variance of a round is the inverse of its size.
+    """
+    if len(rounds) == 1:
+        return torch.zeros_like(rounds[0])
+    own = weights[:, None]
+    deviations = rounds - (own * rounds).sum(dim=0)
+    return (own.square() / (1 - own) * deviations.square()).sum(dim=0).sqrt()

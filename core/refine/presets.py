@@ -21,8 +21,8 @@ def clip_of(preset: Preset, custom: float) -> float:
     """The limit of a sample's gradient that a preset stands for, 0 for none.
 
     All else is alike in both: heavy-ball momentum without dampening, noise outside of it, weights
-    by Adam without noise. A basis' weights are linear in the paper and a softmax in the code: that
-    is chosen where the basis is made.
+    by Adam without noise. The weights of a basis are any numbers in the paper and a softmax in the
+    code: that is chosen where the basis is made.
 
     Args:
         preset: `custom` leaves the limit to the caller.

@@ -16,6 +16,7 @@ from .author_krr import krr_digits_workflows
 from .author_krr_avatars import krr_avatars_workflows
 from .author_krr_official import krr_official_workflows
 from .author_official import official_workflows
+from .author_paper import with_paper
 from .convert import ui_from_api
 from .registry import load_nodes, schemas_of
 from .thumbnails import card, thumbnail
@@ -26,8 +27,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "workflows"
 
 
 def graphs() -> list[Shipped]:
-    """All shipped workflows."""
-    return [
+    """All shipped workflows, whose notes compare them with the papers' numbers."""
+    written = [
         *digits_workflows(),
         *avatars_workflows(),
         *official_workflows(),
@@ -37,6 +38,7 @@ def graphs() -> list[Shipped]:
         *krr_avatars_workflows(),
         *krr_official_workflows(),
     ]
+    return [with_paper(shipped) for shipped in written]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

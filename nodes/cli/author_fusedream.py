@@ -5,6 +5,7 @@ from .author_fusedream_ablations import ablations
 from .author_fusedream_composed import compositions
 from .author_fusedream_graph import DOGS, FuseDream, Row, shipped
 from .author_graph import Link, Shipped
+from .paper_rows import inputs_of
 
 __all__ = ["fusedream_workflows"]
 
@@ -52,7 +53,6 @@ MAIN = (
         "biggan_256_k10",
         "BigGAN-256 by text, a basis of 10",
         "Table 1: IS 34.67, FID 21.89.",
-        keep=10,
     ),
     Row(
         "f03",
@@ -67,7 +67,6 @@ MAIN = (
         "BigGAN-512 by text, a basis of 10",
         "Table 1: IS 32.88, FID 25.24.",
         generator=BIGGAN,
-        keep=10,
     ),
     Row(
         "f19",
@@ -193,8 +192,7 @@ def _released() -> Shipped:
     condition = graph.text()
     plain = graph.energy(condition, "Plain CLIP", views=0)
     energy = graph.energy(condition)
-    start = graph.started(condition, plain, weights="softmax", weights_start="random")
-    latents = graph.refined(start, energy, latent_noise=0.01, returned="last but one")
+    latents = graph.refined(graph.started(condition, plain), energy)
     graph.curves(latents)
     graph.finished(latents, condition, row.count)
     return shipped(row, graph)
@@ -205,26 +203,24 @@ def _langevin() -> Shipped:
         "t23",
         "biggan_fusedream_start",
         "BigGAN by text, from FuseDream's start",
-        "FuseDream in table 2: the best five of a thousand as a basis with random weights, "
-        "then Langevin dynamics in the place of Adam: FID 16.3, with Adam 21.9. The paper says "
-        "neither the inverse temperature nor the number of steps: those of its other rows.",
+        "FuseDream in table 2: the best ten of a thousand by E_CLIP as a basis with random "
+        "weights, then Langevin dynamics in the place of Adam: FID 16.3, with Adam 21.9. The "
+        "paper says neither the inverse temperature nor the number of steps: those of its other "
+        "rows. Nor does it give the law of the weights: a softmax of N(0, 1) logits, as in "
+        "FuseDream's code.",
         generator=BIGGAN,
         paper="TR0N",
     )
     graph = FuseDream(row)
     condition = graph.text()
-    plain = graph.energy(condition, "Plain CLIP", views=0)
     energy = graph.energy(condition)
-    start = graph.started(
-        condition, plain, candidates=1000, weights="softmax", weights_start="random"
-    )
+    usual = inputs_of("t20", "LangevinRefine")
     latents = graph.add(
         "LangevinRefine",
         generator=graph.generator,
-        start=start,
+        start=graph.started(condition, energy, weights="softmax"),
         energy=energy,
-        steps=100,
-        inverse_temperature=1e5,
+        **{**usual, **inputs_of(row.row, "LangevinRefine")},
     )
     graph.curves(latents)
     graph.finished(latents, condition, row.count)

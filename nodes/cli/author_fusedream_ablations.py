@@ -1,11 +1,10 @@
 """FuseDream's case studies, baselines and ablations on official BigGANs: rows f05 to f11."""
 
-from typing import Any
-
 from ...core.augmentation import OPERATIONS
 from .author_files import BIGGAN, PICTURE
 from .author_fusedream_graph import CANDIDATES, DOGS, FuseDream, Row, shipped
 from .author_graph import Shipped
+from .paper_rows import inputs_of
 
 __all__ = ["ablations"]
 
@@ -94,7 +93,7 @@ def _gaussian_classes() -> Shipped:
     graph = FuseDream(row)
     condition = graph.text()
     energy = graph.energy(condition)
-    latents = graph.refined(graph.started(condition, energy, classes="gaussian"), energy)
+    latents = graph.refined(graph.started(condition, energy), energy)
     graph.curves(latents)
     graph.finished(latents, condition, row.count)
     return shipped(row, graph)
@@ -114,8 +113,7 @@ def _views(operation: str) -> Shipped:
     )
     graph = FuseDream(row)
     condition = graph.text()
-    on: dict[str, Any] = {name: operation in (name, "") for name in OPERATIONS}
-    energy = graph.energy(condition, **on)
+    energy = graph.energy(condition, **inputs_of(row.row, "EnergyCLIP"))
     latents = graph.refined(graph.started(condition, energy), energy)
     graph.curves(latents)
     graph.finished(latents, condition, row.count)

@@ -10,10 +10,8 @@ RATE = 0.05
 PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor. "
-    "The paper takes ten thousand candidates, fifty views and a thousand steps of a tenth of the "
-    "length: here *candidates*, *views* and *steps* are what a processor can bear. The words "
-    "that the small CLIP knows are in the README. The judge took no part in the steering: its "
-    "figure is the share of what the prompts state that it sees."
+    "The words that the small CLIP knows are in the README. The judge took no part in the "
+    "steering: its figure is the share of what the prompts state that it sees."
 )
 
 

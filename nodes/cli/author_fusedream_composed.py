@@ -1,15 +1,15 @@
 """FuseDream's composed images on official BigGANs: rows f12 to f16."""
 
 from .author_files import ALEXNET
-from .author_fusedream_graph import STEPS, FuseDream, Row, shipped
+from .author_fusedream_graph import FuseDream, Row, shipped
 from .author_graph import Link, Shipped
+from .paper_rows import inputs_of, sweep
 
 __all__ = ["TRACE", "compositions"]
 
 PAIRS = "A dog near a boat\nA butterfly near a boat\nAn elephant on top of a roof"
 ROBOT = "A colorful robot walks on an iced lake under moonlight"
-LAMBDAS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
-SEEDS, BEST = 50, 36
+(SEEDS,) = sweep("f16", "TextCondition", "samples_per_prompt")
 TRACE = 5
 """The number of Compose Fuse's output for the curves."""
 
@@ -19,11 +19,6 @@ def compositions() -> list[Shipped]:
     return [*map(_composed, ROWS), _linear(), _seeds()]
 
 
-_BY_METHOD = {
-    "f12": "bi-level",
-    "f13": "primary only",
-    "f15": "inverse bi-level",
-}
 ROWS = (
     Row(
         "f12",
@@ -32,7 +27,8 @@ ROWS = (
         "Figures 5 and 9: a foreground and a background, each of a basis, are refined together "
         "for each of two sizes and nine places; AugCLIP of the whole comes first, LPIPS between "
         "the foreground and what it covers second, by the dynamic barrier; the best of the "
-        "eighteen is blended.",
+        "eighteen is blended. The paper gives neither the steps of a composition nor LPIPS' "
+        "backbone: those of a single image, and AlexNet.",
         prompts=PAIRS,
     ),
     Row(
@@ -69,8 +65,7 @@ def _fused(
         background=both[1],
         energy=energy,
         backbone=ALEXNET,
-        steps=STEPS,
-        **inputs,
+        **{**inputs_of(graph.row.row, "ComposeFuse"), **inputs},
     )
 
 
@@ -79,7 +74,7 @@ def _composed(row: Row) -> Shipped:
     condition = graph.text()
     energy = graph.energy(condition)
     both = _started(graph, condition, energy)
-    fused = _fused(graph, both, energy, method=_BY_METHOD[row.row])
+    fused = _fused(graph, both, energy)
     graph.curves(fused, TRACE)
     graph.pictured(row.file, fused, row.count)
     graph.scored(fused, condition)
@@ -100,8 +95,8 @@ def _linear() -> Shipped:
     energy = graph.energy(condition)
     both = _started(graph, condition, energy)
     fused = [
-        _fused(graph, both, energy, f"lambda = {weight}", method="linear", linear_weight=weight)
-        for weight in LAMBDAS
+        _fused(graph, both, energy, f"lambda = {weight}", linear_weight=weight)
+        for weight in sweep(row.row, "ComposeFuse", "linear_weight")
     ]
     strip = fused[0]
     for images in fused[1:]:
@@ -126,7 +121,7 @@ def _seeds() -> Shipped:
     energy = graph.energy(condition)
     fused = _fused(graph, _started(graph, condition, energy), energy)
     graph.curves(fused, TRACE)
-    best = graph.add("BestImages", images=fused, energy=energy, keep=BEST)
+    best = graph.add("BestImages", images=fused, energy=energy, **inputs_of(row.row, "BestImages"))
     graph.pictured(row.file, best, 6)
     graph.scored(best, graph.text(each=1, title="What is shown"))
     return shipped(row, graph)

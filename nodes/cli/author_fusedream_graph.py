@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 from .author_files import BIGGAN_256, FILES, FOLDERS, OPENAI, named
 from .author_graph import GraphBuilder, Link, Shipped
+from .paper_fusedream import ADAM, AUGCLIP, BASIS
+from .paper_rows import ROWS
 
-__all__ = ["CANDIDATES", "DOGS", "STEPS", "FuseDream", "Row", "shipped"]
+__all__ = ["CANDIDATES", "DOGS", "FuseDream", "Row", "shipped"]
 
-CANDIDATES, KEEP, STEPS, VIEWS = 10_000, 5, 1000, 50
-"""M, k, T and the number of views, FuseDream section 3.2; the views are the released code's."""
+CANDIDATES = BASIS["candidates"]
+"""M."""
+KEEP = 5
+"""k where a figure does not give it: that of table 1's first row."""
 COCO = (
     "The traffic and people on a commercial street corner at night\n"
     "A red double-decker bus driving down a street\nA bowl of fruit on a wooden table\n"
@@ -78,12 +82,13 @@ class FuseDream(GraphBuilder):
 
     def energy(self, condition: Link, title: str = "AugCLIP", **inputs: object) -> Link:
         """AugCLIP, with the released code's number of views."""
-        inputs = {"views": VIEWS, **inputs}
+        inputs = {**AUGCLIP, **inputs}
         return self.add("EnergyCLIP", title, auxiliary=self.clip, condition=condition, **inputs)
 
     def started(self, condition: Link, energy: Link, **inputs: object) -> Link:
-        """A basis of the best of ten thousand."""
-        inputs = {"candidates": CANDIDATES, "keep": self.row.keep, **inputs}
+        """A basis of the best of ten thousand, or what the row says."""
+        said = ROWS[self.row.row].nodes.get("BasisInit", {})
+        inputs = {**BASIS, "keep": self.row.keep, **said, **inputs}
         return self.add(
             "BasisInit", generator=self.generator, energy=energy, condition=condition, **inputs
         )
@@ -93,8 +98,9 @@ class FuseDream(GraphBuilder):
         return self.add("PriorInit", generator=self.generator, condition=condition, **inputs)
 
     def refined(self, start: Link, energy: Link, title: str = "", **inputs: object) -> Link:
-        """By Adam at the paper's rate."""
-        inputs = {"steps": STEPS, "preview_every": 20, **inputs}
+        """By Adam at the paper's rate, or as the row says."""
+        said = ROWS[self.row.row].nodes.get("AdamRefine", {})
+        inputs = {**ADAM, **said, "preview_every": 20, **inputs}
         return self.add(
             "AdamRefine", title, generator=self.generator, start=start, energy=energy, **inputs
         )
@@ -140,8 +146,12 @@ def shipped(row: Row, graph: GraphBuilder) -> Shipped:
     }
     tries = ", ".join(text for kind, text in cheaper.items() if kind in kinds)
     dear = f" These numbers take minutes a prompt on a GPU: try {tries} first." if tries else ""
+    counted = any(node["inputs"].get("views") == AUGCLIP["views"] for node in graph.api.values())
+    views = ""
+    if counted and row.paper == "FuseDream":
+        views = " The paper gives no number of views: this is the released code's."
     notes = (
-        f"# {title}\n\n{row.says} Paper row {row.row}; settings as in the paper.{dear}\n\n"
+        f"# {title}\n\n{row.says} Paper row {row.row}.{views}{dear}\n\n"
         f"**Needs files that you have**:{needs}\n\nNever run here: no trained weights can be "
         "reached from where this was made."
     )

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .author_graph import GraphBuilder, Link, Shipped
+from .paper_krr import SIZES
+from .paper_rows import inputs_of
 
-__all__ = ["ROWS", "SIZES", "KrrRow", "krr_digits_workflows"]
+__all__ = ["ROWS", "SWEEPS", "KrrRow", "krr_digits_workflows"]
 
 GENERATOR = "digits (embedded)"
 CLASSIFIER = "digits classifier (embedded)"
@@ -13,8 +15,6 @@ JUDGE = "digits judge (embedded)"
 REFERENCE = "digits held out (embedded)"
 SAMPLES, REAL = 256, 500
 STEP_SIZE, STEPS = 0.3, 10
-SIZES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
-"""Of Table 6."""
 NARROW, RIDGE = 41.0, 100.0
 """A bandwidth of 0.1 times the median squared distance of real digits' features."""
 COLUMNS = 16
@@ -112,7 +112,7 @@ ROWS = (
         real=False,
     ),
 )
-SWEEPS = (("k13", 5), ("k14", 10), ("k15", 15))
+SWEEPS = tuple((row, inputs_of(row, "KRRFlowRefine")["steps"]) for row in ("k13", "k14", "k15"))
 KERNEL: Mapping[str, object] = {
     "bandwidth": "number",
     "bandwidth_number": NARROW,

@@ -4,20 +4,21 @@ from collections.abc import Mapping
 
 from .author_files import BIGGAN, CIFAR, FILES, OPENAI, PICTURE, STYLEGAN2, named
 from .author_graph import GraphBuilder, Link, Shipped
-from .author_krr import ROWS, SIZES, SWEEPS, KrrRow
+from .author_krr import ROWS, SWEEPS, KrrRow
+from .paper_krr import SIZES
+from .paper_rows import inputs_of
 
 __all__ = ["FOLDER", "krr_official_workflows"]
 
 FOLDER = "cifar10"
 """Of real images, in the input folder."""
 SAMPLES, REAL, SIDE = 64, 1000, 32
-STEP_SIZE, STEPS = 0.3, 15
-TERM = 10
-"""Steps of the rows with a single term."""
+WHOLE, TERM = "k02", "k10"
+"""Rows whose step size and steps the others have: those of three terms, and of a single one."""
 NEAREST = (
     " The paper's generator is SN-GAN, which does not open here: this is the official file "
-    "nearest to it, unconditional, of CIFAR-10 and with its discriminator (the paper's own row "
-    "k05)."
+    "nearest to it, unconditional, of CIFAR-10 and with its discriminator (the paper's own, in "
+    "the last row of its table 1)."
 )
 UNKNOWN = (
     "\n\nThe paper does not tell its eta, xi, mollifier or numbers of samples: those here are "
@@ -37,7 +38,7 @@ def krr_official_workflows() -> list[Shipped]:
     """All of them."""
     single = ("k10", "k11", "k12")
     return [
-        *(_row(row, TERM if row.row in single else STEPS) for row in ROWS),
+        *(_row(row, TERM if row.row in single else WHOLE) for row in ROWS),
         *(_sweep(row, steps) for row, steps in SWEEPS),
         _text(),
         _editing(),
@@ -78,14 +79,16 @@ class _Cifar(GraphBuilder):
         )
 
 
-def _row(row: KrrRow, steps: int) -> Shipped:
+def _row(row: KrrRow, like: str) -> Shipped:
     graph = _Cifar()
     connected = graph.connected(real=row.real, condition=row.condition)
-    latents = graph.flowed("", STEP_SIZE, steps, {**row.settings, **connected})
+    said = inputs_of(like, "KRRFlowRefine")
+    size, steps = said["step_size"], said["steps"]
+    latents = graph.flowed("", size, steps, {**row.settings, **connected})
     graph.curves(latents)
     images = graph.add("Decode", generator=graph.generator, latents=latents)
     graph.pictured(f"krr_cifar_{row.name}", images, 8)
-    says = f"{row.says} Step size 0.3, {steps} steps.{NEAREST}"
+    says = f"{row.says} Step size {size}, {steps} steps.{NEAREST}"
     return _shipped(f"cifar_{row.name}", f"CIFAR-10, {row.title}", says, row.row, graph)
 
 

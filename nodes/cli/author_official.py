@@ -1,27 +1,22 @@
 """The shipped workflows on official files, which users have: TR0N's text, image and other rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .author_files import (
-    BIGGAN,
     BLIP,
     BLIP2,
     FILES,
     LAION,
     OPENAI,
     PICTURE,
-    STYLEGAN2,
-    STYLEGAN_XL,
     named,
 )
 from .author_graph import GraphBuilder, Link, Shipped
+from .paper_rows import ROWS, inputs_of, sweep
 
 __all__ = ["official_workflows"]
 
-STEPS, VIEWS = 100, 50
-STRIP = (15, 30, 45, 60, 75, 90, 140, 210, 280, 350, 500)
-BUDGETS = (0, 10, 25, 50, 150, 250)
 SCENES = "a photo of a mountain lake at dawn\na red double-decker bus\na bowl of ramen\na corgi"
 FACES = "a smiling old man with glasses\na woman with curly red hair\na child with freckles"
 STRANGE = (
@@ -34,66 +29,57 @@ FAILING = (
 )
 
 
+CHEAPER = (
+    "A million pairs take hours on a GPU: try *pairs* 20,000 first, with *epochs* 15, "
+    "*batch_size* 256, *learning_rate* 0.001 and *initial_std* 1, and keep the translator with "
+    "**Save Translator**. "
+)
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row of TR0N's text and image experiments, section 5.2, 5.3 and appendix B.
 
     Attributes:
-        row: its number in the paper's list of setups.
+        row: its number in the table of the papers' numbers, which it takes them from.
         name: of the files, after `tr0n_`.
         title: of the note.
         says: what it shows.
-        generator: its file.
         prompts: a line per picture.
-        beta: inverse temperature.
-        latent: the space that is steered.
         clip: its file.
         captioner: its file, where f is the embedding of a caption; else f is the CLIP's.
-        noise: gamma, of the image embeddings that the translator is trained on.
-        kind: of the translator; None for starts from the prior.
-        mode: of Translator Init.
-        steps: T.
+        named: how the note names the row.
+        start: of Translator Init, where it is not the row's.
     """
 
     row: str
     name: str
     title: str
     says: str
-    generator: str = BIGGAN
     prompts: str = SCENES
-    beta: float = 1e5
-    latent: str = "auto"
     clip: str = OPENAI
     captioner: str | None = BLIP
-    noise: float = 0.0
-    kind: str | None = "mixture"
-    mode: str = "basis"
-    steps: int = STEPS
+    named: str = ""
+    start: dict[str, str] | None = None
 
 
-_FACES: dict[str, Any] = {
-    "generator": STYLEGAN2,
-    "prompts": FACES,
-    "beta": 2000.0,
-    "latent": "w",
-    "captioner": None,
-}
-_XL: dict[str, Any] = {
-    "generator": STYLEGAN_XL,
-    "beta": 2000.0,
-    "latent": "w",
-    "clip": LAION,
-    "captioner": BLIP2,
-}
+_FACES: dict[str, Any] = {"prompts": FACES, "captioner": None}
+_XL: dict[str, Any] = {"clip": LAION, "captioner": BLIP2}
 TEXTS = (
-    _Row("t19", "biggan_text", "BigGAN by text", "f is the CLIP embedding of BLIP's caption."),
+    _Row(
+        "t19",
+        "biggan_text",
+        "BigGAN by text",
+        "f is the CLIP embedding of BLIP's caption; the mixture's means and weights are refined "
+        "together, from its mean (equation 5). Figure 8's *GMM* is this one.",
+        named="Paper rows t19 and t25.",
+    ),
     _Row(
         "t20",
         "biggan_text_image",
         "BigGAN by text, f the image's embedding",
         "The translator is trained on image embeddings with noise (gamma 0.2) to bridge to texts.",
         captioner=None,
-        noise=0.2,
     ),
     _Row(
         "t21",
@@ -106,30 +92,30 @@ TEXTS = (
         "t22",
         "biggan_text_no_translator",
         "BigGAN by text without translator",
-        "The ablation *no T*: Langevin dynamics from the prior.",
-        kind=None,
+        "The ablation *no T*: Langevin dynamics from the prior, in figures 5 and 8.",
+        named="Paper rows t22 and t28.",
     ),
     _Row(
-        "t25",
+        "t19",
         "biggan_text_mixture",
         "BigGAN by text, a sample of the mixture",
-        "The translator's samples where t19 refines its means and weights (figure 8: GMM).",
-        mode="sample",
+        "Algorithm 2 with M = 1: a sample of the translator is refined by itself, where the paper "
+        "refines the mixture's means and weights (the workflow *tr0n_biggan_text*). No setup of "
+        "the paper; all else is.",
+        named="Compare paper row t19.",
+        start={"mode": "sample"},
     ),
     _Row(
         "t27",
         "biggan_text_deterministic",
         "BigGAN by text, deterministic translator",
         "The ablation *DT* of figure 8: one start per prompt.",
-        kind="deterministic",
-        mode="mean",
     ),
     _Row(
         "t29",
         "faces_text",
         "StyleGAN2 faces by text",
         "In W; the translator is trained on image embeddings with noise (gamma 0.2).",
-        noise=0.2,
         **_FACES,
     ),
     _Row(
@@ -155,7 +141,6 @@ TEXTS = (
         "As in the released scripts: image embeddings with noise (gamma 0.5).",
         clip=LAION,
         captioner=None,
-        noise=0.5,
     ),
 )
 
@@ -166,18 +151,20 @@ class _Official(GraphBuilder):
     def __init__(self, row: _Row) -> None:
         super().__init__()
         self.row = row
-        self.generator = self.add("LoadGenerator", file=row.generator, latent=row.latent)
+        self.generator = self.add("LoadGenerator", **inputs_of(row.row, "LoadGenerator"))
         self.clip = self.add("LoadAuxModel", "Load CLIP", file=row.clip)
 
     def energy(self, condition: Link) -> Link:
         """AugCLIP, with the papers' views."""
-        return self.add("EnergyCLIP", auxiliary=self.clip, condition=condition, views=VIEWS)
+        said = inputs_of(self.row.row, "EnergyCLIP")
+        return self.add("EnergyCLIP", auxiliary=self.clip, condition=condition, **said)
 
     def started(self, condition: Link) -> Link:
         """By a translator that is trained on the spot, or from the prior."""
         row = self.row
-        if row.kind is None:
-            return self.add("PriorInit", generator=self.generator, condition=condition)
+        if "PriorInit" in ROWS[row.row].nodes:
+            said = inputs_of(row.row, "PriorInit")
+            return self.add("PriorInit", generator=self.generator, condition=condition, **said)
         auxiliary = self.clip
         if row.captioner is not None:
             captioner = self.add("LoadAuxModel", "Load captioner", file=row.captioner)
@@ -186,30 +173,27 @@ class _Official(GraphBuilder):
             "TrainTranslator",
             generator=self.generator,
             auxiliary=auxiliary,
-            pairs=1_000_000,
-            epochs=10,
-            batch_size=16,
-            kind=row.kind,
-            condition_noise=row.noise,
+            **inputs_of(row.row, "TrainTranslator"),
         )
+        start = inputs_of(row.row, "TranslatorInit") if row.start is None else row.start
         return self.add(
             "TranslatorInit",
             translator=translator,
             generator=self.generator,
             condition=condition,
-            mode=row.mode,
+            **start,
         )
 
-    def refined(self, start: Link, energy: Link, steps: int) -> Link:
+    def refined(self, start: Link, energy: Link, **steps: int) -> Link:
         """By Langevin dynamics; Adam on the weights of a basis."""
+        said = inputs_of(self.row.row, "LangevinRefine") | steps
         return self.add(
             "LangevinRefine",
-            f"{steps} steps",
+            f"{said['steps']} steps",
             generator=self.generator,
             start=start,
             energy=energy,
-            steps=steps,
-            inverse_temperature=self.row.beta,
+            **said,
         )
 
     def finished(self, latents: Link, columns: int) -> None:
@@ -227,7 +211,7 @@ def _text(row: _Row) -> Shipped:
     graph = _Official(row)
     condition = graph.add("TextCondition", auxiliary=graph.clip, prompts=row.prompts)
     energy = graph.energy(condition)
-    latents = graph.refined(graph.started(condition), energy, row.steps)
+    latents = graph.refined(graph.started(condition), energy)
     graph.curves(latents)
     graph.finished(latents, row.prompts.count("\n") + 1)
     return _shipped(row, graph)
@@ -247,8 +231,7 @@ def _by_image() -> list[Shipped]:
             "ImageCondition", auxiliary=graph.clip, images=given, samples_per_image=4
         )
         energy = graph.energy(condition)
-        graph.row = _changed(row, mode="sample")
-        latents = graph.refined(graph.started(condition), energy, row.steps)
+        latents = graph.refined(graph.started(condition), energy)
         graph.curves(latents)
         graph.finished(latents, 4)
         made.append(_shipped(row, graph))
@@ -256,21 +239,34 @@ def _by_image() -> list[Shipped]:
 
 
 def _interpolations() -> list[Shipped]:
-    says = "Eight steps from one meaning to another in CLIP's space (slerp), from the mode."
+    says = (
+        "Eight steps from one picture's meaning to another's in CLIP's space (slerp), from the "
+        "mode. Choose two pictures; a **Text Condition** in the place of either serves as well."
+    )
     rows = (
-        _Row("t33", "faces_interpolation", "StyleGAN2 faces between two texts", says, **_FACES),
-        _Row("t34", "biggan_interpolation", "BigGAN between two texts", says, captioner=None),
+        _Row("t33", "faces_interpolation", "StyleGAN2 faces between two meanings", says, **_FACES),
+        _Row("t34", "biggan_interpolation", "BigGAN between two meanings", says, captioner=None),
     )
     made: list[Shipped] = []
     for row in rows:
-        graph = _Official(_changed(row, mode="mode"))
+        graph = _Official(row)
         ends = [
-            graph.add("TextCondition", auxiliary=graph.clip, prompts=text)
-            for text in row.prompts.split("\n")[:2]
+            graph.add(
+                "ImageCondition",
+                auxiliary=graph.clip,
+                images=graph.add("LoadImage", title, image=PICTURE),
+            )
+            for title in ("The first picture", "The second picture")
         ]
-        condition = graph.add("InterpolateConditions", first=ends[0], second=ends[1], frames=8)
+        condition = graph.add(
+            "InterpolateConditions",
+            first=ends[0],
+            second=ends[1],
+            frames=8,
+            **inputs_of(row.row, "InterpolateConditions"),
+        )
         energy = graph.energy(condition)
-        latents = graph.refined(graph.started(condition), energy, row.steps)
+        latents = graph.refined(graph.started(condition), energy)
         graph.curves(latents)
         graph.finished(latents, 8)
         made.append(_shipped(row, graph))
@@ -284,7 +280,7 @@ def _evolution() -> Shipped:
         "BigGAN: how a sample evolves",
         "Figure 9: the same samples after 0 to 500 steps, a row each.",
     )
-    return _stacked(row, STRIP)
+    return _stacked(row)
 
 
 def _budgets() -> Shipped:
@@ -292,36 +288,33 @@ def _budgets() -> Shipped:
         "t24",
         "biggan_budget",
         "BigGAN by text: the budget",
-        "Figure 5's sweep of the number of steps T; its times were taken on a TITAN RTX.",
+        "Figure 5's sweep of the number of steps T, from 0 to 500, a row each, with f of a "
+        "caption (figure 5 has f of the image as well); its times were taken on a TITAN RTX.",
     )
-    return _stacked(row, BUDGETS[1:])
+    return _stacked(row)
 
 
-def _stacked(row: _Row, sweep: tuple[int, ...]) -> Shipped:
+def _stacked(row: _Row) -> Shipped:
     graph = _Official(row)
     condition = graph.add("TextCondition", auxiliary=graph.clip, prompts=row.prompts)
     energy = graph.energy(condition)
     start = graph.started(condition)
     later = strip = start
-    for steps in sweep:
-        later = graph.refined(start, energy, steps)
+    for steps in sweep(row.row, "LangevinRefine", "steps"):
+        later = graph.refined(start, energy, steps=steps)
         strip = graph.add("StackLatents", first=strip, second=later)
     graph.curves(later)
     graph.finished(strip, row.prompts.count("\n") + 1)
     return _shipped(row, graph)
 
 
-def _changed(row: _Row, **changes: object) -> _Row:
-    return replace(row, **changes)  # pyright: ignore[reportArgumentType]
-
-
 def _shipped(row: _Row, graph: _Official) -> Shipped:
     needs = "".join(f"\n* `{file}`: {FILES[file]}" for file in named(graph.api))
+    trained = "TrainTranslator" in ROWS[row.row].nodes
     notes = (
-        f"# TR0N: {row.title}\n\n{row.says} Paper row {row.row}; settings as in the paper.\n\n"
+        f"# TR0N: {row.title}\n\n{row.says} {row.named or f'Paper row {row.row}.'}\n\n"
         "**Needs files that you have**, generators in `models/latentsteer_generators`, the others "
-        f"in `models/latentsteer_aux`:{needs}\n\nA million pairs is the paper's number and takes "
-        "hours on a GPU: try *pairs* 20,000 first, and keep the translator with **Save "
-        "Translator**. Never run here: no trained weights can be reached from where this was made."
+        f"in `models/latentsteer_aux`:{needs}\n\n{CHEAPER if trained else ''}Never run here: no "
+        "trained weights can be reached from where this was made."
     )
     return Shipped(f"tr0n_{row.name}", f"TR0N: {row.title}", notes, graph.api, 1, 0, 1)

@@ -39,12 +39,12 @@ class Basis:
 
     Attributes:
         keep: k; 1 is the best candidate itself, without over-parametrisation.
-        weights: linear (the paper) or softmax (the released code).
+        weights: scalar (the paper), linear (per coordinate) or softmax (the released code).
         start: of the weights: equal (the paper) or random (the released code).
     """
 
     keep: int
-    weights: WeightKind = "linear"
+    weights: WeightKind = "scalar"
     start: WeightStart = "equal"
 
 

@@ -65,6 +65,7 @@ def ablations(
         "search_only": replace(alone, steps=0, curved=False),
         "no_basis": alone,
         "full": best,
+        "linear": replace(plain, basis=Basis(k, "linear")),
         "softmax": replace(plain, basis=Basis(k, "softmax")),
         "official_code": replace(plain, basis=Basis(k, "softmax", "random"), noise=0.01),
         "augclip_refined": replace(plain, views=views),

@@ -188,10 +188,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "BasisInit": (
         "Many candidates of the prior, the `keep` best of which become a basis: a sample is their "
-        "sum with weights of its own for every coordinate, and Adam Refine moves points and "
-        "weights together. Candidates cost an image each and no gradient; with Energy CLIP, "
-        "views multiply that. The text on the node tells which were kept. With several prompts "
-        "give the condition too: one sample for each of its rows.",
+        "weighted sum, and Adam Refine moves points and weights together. `weights` scalar is the "
+        "paper's: a number per vector, which moves the sample through the span of the basis as a "
+        "whole; linear and softmax weigh every coordinate for itself. Candidates cost an image "
+        "each and no gradient; with Energy CLIP, views multiply that. The text on the node tells "
+        "which were kept. With several prompts give the condition too: one sample for each of its "
+        "rows.",
         "`candidates` = 10000, `keep` = 5, Energy CLIP with 50 views, then Adam Refine with 1000 "
         "steps: FuseDream. As its code does it: 0 views here, `weights` softmax, "
         "`weights_start` random, and in Adam Refine `latent_noise` 0.01 and `returned` last but "
@@ -285,7 +287,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "EvaluateImages": (
         "Mean probability of the wanted class, Frechet distance to real images, and diversity, "
-        "by a judge. Use a judge that did not steer.",
+        "by a judge. Use a judge that did not steer. Diversity is the root mean square distance "
+        "of two images' features over the root of 2, within classes where some are wanted; it "
+        "needs two images to compare.",
         "`digits judge (embedded)` with the condition of the run: above 0.9 is good. Choose "
         "`digits held out (embedded)` for the distance when there are hundreds of images.",
     ),

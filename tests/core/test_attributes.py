@@ -75,6 +75,10 @@ def test_a_text_for_each_image_and_none(judge):
     none = evaluate_attributes(judge, IMAGES, chunking=CHUNKING, device=CPU)
     assert none.satisfied is None
     assert none.spread > 0
+    one = evaluate_attributes(judge, IMAGES[:1], chunking=CHUNKING, device=CPU)
+    assert one.spread is None
+    assert set(one.numbers()) == {"images"}
+    assert "diversity: none" in str(one)
     silent = evaluate_attributes(judge, IMAGES, texts=["a man"], chunking=CHUNKING, device=CPU)
     assert silent.satisfied is None
 

@@ -142,15 +142,17 @@ def points(toys):
 
 
 @pytest.mark.parametrize("over", [("z", "y"), ("z",)])
-@pytest.mark.parametrize("weights", ["linear", "softmax"])
+@pytest.mark.parametrize("weights", ["scalar", "linear", "softmax"])
 def test_equal_weights_start_at_the_mean_of_the_basis(weights, over, toys):
     basis = points(toys)
     start = over_basis(SPACE, basis, SampleRng.of(0, 2), over=over, weights=weights)
     assert start.chart == MixtureOfBasis(SPACE, 4, over, weights)
     combined = start.chart(start.values, SampleRng.of(0, 2))
     torch.testing.assert_close(combined, basis.mean(dim=1))
+    parts = start.chart.source.split(start.values)
+    if weights == "scalar":
+        assert parts["+".join(over) + ".weights"].tolist() == [[0.25] * 4] * 2
     if weights == "linear":
-        parts = start.chart.source.split(start.values)
         assert parts["z.weights"].unique().tolist() == [0.25]
         assert torch.equal(parts["z.basis"], basis[:, :, :3])
 
@@ -171,9 +173,11 @@ def test_random_weights_are_normal_logits_for_every_coordinate_from_the_samples_
     assert torch.equal(alone.values[0], start.values[1])
 
 
-def test_random_weights_that_are_no_logits_are_refused(toys):
-    with pytest.raises(InvalidInput, match=r"need weights 'softmax'; got 'linear'"):
-        over_basis(SPACE, points(toys), SampleRng.of(0, 2), over=("z",), start="random")
+@pytest.mark.parametrize("weights", ["scalar", "linear"])
+def test_random_weights_that_are_no_logits_are_refused(weights, toys):
+    options = {"over": ("z",), "weights": weights, "start": "random"}
+    with pytest.raises(InvalidInput, match=rf"need weights 'softmax'; got '{weights}'"):
+        over_basis(SPACE, points(toys), SampleRng.of(0, 2), **options)
 
 
 # From a generator
@@ -207,7 +211,7 @@ def biggan(tmp_path):
 
 def test_a_biggans_basis_is_of_its_latents_and_its_classes(biggan):
     start, found = made(biggan)
-    assert start.chart == MixtureOfBasis(biggan.source, 3, ("z", "y"), "linear")
+    assert start.chart == MixtureOfBasis(biggan.source, 3, ("z", "y"), "scalar")
     assert float(start.chart.source.split(start.values)["z.basis"].abs().max()) <= 2
     table = biggan.module.get_parameter("shared.weight")
     y = biggan.source.split(found.points.flatten(0, 1))["y"]
@@ -219,7 +223,7 @@ def test_a_biggans_basis_is_of_its_latents_and_its_classes(biggan):
 
 def test_a_class_without_a_basis_is_the_mean_of_its_candidates(biggan):
     start, found = made(biggan, over_classes=False)
-    assert start.chart == MixtureOfBasis(biggan.source, 3, ("z",), "linear")
+    assert start.chart == MixtureOfBasis(biggan.source, 3, ("z",), "scalar")
     y = biggan.source.split(found.points.flatten(0, 1))["y"].unflatten(0, (2, 3)).mean(dim=1)
     torch.testing.assert_close(start.chart.source.split(start.values)["y"], y)
 

@@ -31,7 +31,7 @@ def job_on(toys, weights, views, clip=0.0, **changes):
 
 
 @pytest.mark.parametrize("views", [0, 4])
-@pytest.mark.parametrize("weights", ["linear", "softmax"])
+@pytest.mark.parametrize("weights", ["scalar", "linear", "softmax"])
 def test_means_move_by_langevin_and_weights_by_adam(weights, views, toys):
     """One step: the released code's numbers, by hand."""
     job, latents = job_on(toys, weights, views, steps=1)

@@ -223,9 +223,10 @@ def test_poisson_blending_keeps_the_background_around_and_is_what_is_judged(give
     assert float(found.all_images.max()) <= 1
 
 
-def test_bases_go_in_and_come_out(given, toys):
+@pytest.mark.parametrize("weights", ["scalar", "linear"])
+def test_bases_go_in_and_come_out(weights, given, toys):
     job, front, back = given()
-    chart = MixtureOfBasis(job.generator.source, 3, ("z",))
+    chart = MixtureOfBasis(job.generator.source, 3, ("z",), weights)
     basis = {"z": toys.normal(2, 3, 12)}
     values = chart.start(basis, torch.full((2, 3), 1 / 3), {})
     over = replace(front, values=values, chart=chart)

@@ -95,7 +95,7 @@ def test_mean_and_mode_start_every_sample_at_the_translators_own(toys):
         assert isinstance(start.chart, Identity)
 
 
-@pytest.mark.parametrize("weights", ["linear", "softmax"])
+@pytest.mark.parametrize("weights", ["scalar", "linear", "softmax"])
 def test_a_basis_starts_at_the_translators_mean(weights, toys):
     start = translated(toys, mode="basis", weights=weights)
     assert start.chart == MixtureOfBasis(toys.generator().source, 3, ("z",), weights)

@@ -12,6 +12,7 @@ from latentsteer.core.metrics import (
     bootstrap,
     diversity,
     frechet_distance,
+    spread_of,
     within_class_diversity,
 )
 from latentsteer.core.zoo.catalogue import REFERENCES, reference_images
@@ -84,17 +85,48 @@ def test_bad_sets_have_no_frechet_distance(toys):
         frechet_distance(good, good * torch.inf)
 
 
-def test_diversity_is_the_root_mean_square_distance_to_the_mean():
+def test_diversity_is_the_root_mean_square_distance_of_pairs_over_the_root_of_two(toys):
     square = torch.tensor([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
-    assert diversity(square) == pytest.approx(2**0.5)
-    assert diversity(square + 5) == pytest.approx(2**0.5)
+    # Four of the six pairs are 2 apart, two are sqrt(8) apart: (4 * 4 + 2 * 8) / 6 / 2.
+    assert diversity(square) == pytest.approx((8 / 3) ** 0.5)
+    assert diversity(square + 5) == pytest.approx((8 / 3) ** 0.5)
     assert diversity(square[:1].expand(4, -1)) == 0
+    features = toys.normal(7, 5)
+    pairs = torch.pdist(features).square().mean() / 2
+    assert diversity(features) == pytest.approx(float(pairs.sqrt()), rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_diversity_squared_is_unbiased_at_every_number_of_samples(count, toys):
+    sets = toys.normal(4000, count, 3)
+    squares = torch.tensor([diversity(one) ** 2 for one in sets], dtype=torch.float64)
+    # The mean of chi-squares of 3 (n - 1) degrees over n - 1: 3, with variance 6 / (n - 1).
+    assert abs(squares.mean() - 3) < 4 * (6 / (count - 1) / 4000) ** 0.5
 
 
 def test_diversity_within_classes_does_not_see_what_lies_between_them():
     features = torch.tensor([[0.0], [2.0], [100.0], [106.0]])
-    assert within_class_diversity(features, torch.tensor([0, 0, 4, 4])) == pytest.approx(2.0)
+    # 2 / sqrt(2) and 6 / sqrt(2).
+    within = within_class_diversity(features, torch.tensor([0, 0, 4, 4]))
+    assert within == pytest.approx(2 * 2**0.5)
     assert within_class_diversity(features, torch.tensor([1, 1, 1, 1])) == diversity(features)
+    # A class of one has no diversity and does not count as one of 0.
+    single = within_class_diversity(features, torch.tensor([0, 0, 4, 5]))
+    assert single == pytest.approx(2**0.5)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_samples_have_no_diversity(count):
+    with pytest.raises(InvalidInput, match=f"Diversity of {count} samples.* at least 2"):
+        diversity(torch.ones(count, 3))
+    assert spread_of(torch.ones(count, 3)) is None
+
+
+def test_classes_of_one_sample_each_have_no_diversity():
+    classes = torch.tensor([4, 0, 7])
+    with pytest.raises(InvalidInput, match="within 3 classes of one sample each"):
+        within_class_diversity(torch.ones(3, 2), classes)
+    assert spread_of(torch.ones(3, 2), classes) is None
 
 
 def test_bootstrap_intervals_cover_the_mean_as_often_as_they_say(toys):
@@ -178,6 +210,16 @@ def test_without_wanted_classes_or_reference_there_is_the_diversity_alone(toys):
     found = evaluate(Judged(torch.full((5, 3), 1 / 3), features))
     assert found.numbers() == {"images": 5, "diversity": diversity(features)}
     assert str(found).splitlines()[0] == "5 images"
+
+
+@pytest.mark.parametrize("wanted", [None, [0, 1, 2]])
+def test_an_evaluation_that_compares_no_two_images_says_so(wanted, toys):
+    count = 1 if wanted is None else 3
+    seen = Judged(torch.full((count, 3), 1 / 3), toys.normal(count, 4))
+    found = evaluate(seen, wanted=None if wanted is None else torch.tensor(wanted))
+    assert found.spread is None
+    assert "diversity" not in found.numbers()
+    assert "diversity: none, for it compares at least 2 images" in str(found)
 
 
 def test_evaluations_without_sense_are_refused(toys):

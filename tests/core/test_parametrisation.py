@@ -10,9 +10,9 @@ from latentsteer.core.parametrisation import (
     chart_from_config,
     chart_to_config,
 )
-from latentsteer.core.refine.kernel import descend, gradient
+from latentsteer.core.refine.kernel import Rule, descend, gradient
 from latentsteer.core.refine.presets import over_chart
-from latentsteer.core.refine.rules import adam, langevin
+from latentsteer.core.refine.rules import adam, by_block, langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 
@@ -45,7 +45,68 @@ def test_a_point_stands_for_its_weighted_basis(weights, toys):
                 assert float(latent["z"][row, i, j]) == pytest.approx(by_hand, abs=1e-6)
 
 
-@pytest.mark.parametrize("weights", ["linear", "softmax"])
+@pytest.mark.parametrize("over", [("z",), ("y",), ("z", "y"), ("y", "z")])
+def test_scalar_weights_are_one_number_per_basis_vector_for_all_blocks(over, toys):
+    own = chart("scalar", over)
+    shared = "+".join(over) + ".weights"
+    blocks = {block.name: block.shape for block in own.source.blocks}
+    assert blocks[shared] == (K,)
+    assert sum(name.endswith(".weights") for name in blocks) == 1
+    assert own.source.dim == SPACE.dim + (K - 1) * sum(SPACE.block(n).size for n in over) + K
+    point = toys.normal(2, own.source.dim)
+    parts = own.source.split(point)
+    latent = SPACE.split(own(point, SampleRng.of(0, 2)))
+    for name in ("z", "y"):
+        if name in over:
+            w = parts[shared]
+            by_hand = sum(
+                w[:, k].reshape(2, *[1] * (parts[name + ".basis"].ndim - 2))
+                * parts[name + ".basis"][:, k]
+                for k in range(K)
+            )
+            torch.testing.assert_close(latent[name], by_hand)
+        else:
+            assert torch.equal(latent[name], parts[name])
+
+
+def test_scalar_weights_that_move_alone_keep_the_latent_in_the_span_of_its_basis(toys):
+    """FuseDream section 3.2, against Adam on the k weights of eq. (4) by hand."""
+    own = MixtureOfBasis(Space((Block("z", (6,)), Block("y", (2,)))), K, ("z", "y"), "scalar")
+    energy = toys.energy_of(lambda v: (v - 1).pow(4).sum(dim=1), own.target)
+    vectors = toys.normal(1, K, 8)
+    basis = {"z": vectors[..., :6], "y": vectors[..., 6:]}
+    start = own.start(basis, torch.full((1, K), 1 / K), {})
+    still = Rule(lambda p: {}, lambda slope, memory, step: (torch.zeros_like(slope), memory))
+    blocks = dict.fromkeys(("z.basis", "y.basis"), still) | {
+        "z+y.weights": adam(learning_rate=0.01)
+    }
+    kernel = descend(gradient(energy.pullback(own)), by_block(own.source, blocks))
+    rng = SampleRng.of(0, 1)
+    state = kernel.init(start)
+    weights = torch.full((K,), 1 / K, requires_grad=True)
+    by_hand = torch.optim.Adam([weights], lr=0.01)
+    for _ in range(50):
+        state, _ = kernel.step(state, rng)
+        by_hand.zero_grad()
+        energy((weights @ vectors[0])[None], rng).sum().backward()
+        by_hand.step()
+    moved = own(state.position, rng)
+    torch.testing.assert_close(moved[0], weights.detach() @ vectors[0], rtol=1e-4, atol=1e-5)
+    assert float((moved - own(start, rng)).norm()) > 0.1
+    spanned = torch.linalg.lstsq(vectors[0].T, moved.T).solution
+    torch.testing.assert_close(vectors[0].T @ spanned, moved.T, rtol=1e-4, atol=1e-4)
+    # A weight per coordinate leaves it at once.
+    free = MixtureOfBasis(own.target, K, ("z", "y"), "linear")
+    blocks = {block.name: still for block in free.source.blocks}
+    blocks |= dict.fromkeys(("z.weights", "y.weights"), adam(learning_rate=0.01))
+    kernel = descend(gradient(energy.pullback(free)), by_block(free.source, blocks))
+    state, _ = kernel.step(kernel.init(free.start(basis, torch.full((1, K), 1 / K), {})), rng)
+    moved = free(state.position, rng)
+    spanned = torch.linalg.lstsq(vectors[0].T, moved.T).solution
+    assert float((vectors[0].T @ spanned - moved.T).norm()) > 1e-3
+
+
+@pytest.mark.parametrize("weights", ["scalar", "linear", "softmax"])
 def test_the_start_is_the_mean_of_its_basis_under_its_weights(weights, toys):
     own = chart(weights, ("z", "y"))
     basis = {"z": toys.normal(4, K, 2, 2), "y": toys.normal(4, K, 3)}
@@ -75,16 +136,26 @@ def test_the_basis_keeps_the_bounds_of_its_block_and_the_weights_have_none():
 
 @pytest.mark.parametrize(
     "original",
-    [chart(), chart("softmax", ("z", "y")), Identity(SPACE)],
-    ids=["linear", "softmax", "identity"],
+    [chart(), chart("softmax", ("z", "y")), chart("scalar", ("y", "z")), Identity(SPACE)],
+    ids=["linear", "softmax", "scalar", "identity"],
 )
 def test_a_chart_goes_through_json(original):
     assert chart_from_config(json.loads(json.dumps(chart_to_config(original)))) == original
 
 
+@pytest.mark.parametrize("weights", ["linear", "softmax"])
+def test_saved_charts_keep_a_weight_per_coordinate(weights):
+    """As files of every version before hold them."""
+    space = [["z", [2, 2], "-2.0", "2.0"], ["y", [3], "-inf", "inf"]]
+    config = {"kind": "basis", "space": space, "k": K, "over": ["z"], "weights": weights}
+    blocks = {block.name: block.shape for block in chart_from_config(config).source.blocks}
+    assert blocks == {"z.basis": (K, 2, 2), "z.weights": (K, 2, 2), "y": (3,)}
+
+
 @pytest.mark.parametrize(
     "config",
     [
+        {"kind": "basis", "space": [["z", [2], "0", "1"]], "k": 3, "over": ["z"], "weights": "hm"},
         {},
         {"kind": "spiral", "space": []},
         {"kind": "identity", "space": 3},
@@ -108,7 +179,7 @@ def test_bad_charts_are_refused(toys):
         chart_to_config(lift)
 
 
-@pytest.mark.parametrize("kind", ["linear", "softmax"])
+@pytest.mark.parametrize("kind", ["scalar", "linear", "softmax"])
 def test_the_basis_moves_by_langevin_and_its_weights_by_adam_without_noise(kind, toys):
     own = MixtureOfBasis(Space((Block("z", (4,)),)), K, ("z",), kind)
     at = own.source.slices()

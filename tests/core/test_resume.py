@@ -88,6 +88,7 @@ RUNS = {
     "keep best": keep_best_run,
     "basis": basis_run,
     "softmax basis": lambda toys: basis_run(toys, "softmax"),
+    "scalar basis": lambda toys: basis_run(toys, "scalar"),
 }
 
 

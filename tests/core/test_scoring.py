@@ -3,6 +3,7 @@
 import pytest
 import torch
 from latentsteer.core.chunks import Chunking
+from latentsteer.core.energies import scoring
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.scoring import clip_scores
 from latentsteer.core.energies.similarity import similarity
@@ -10,13 +11,15 @@ from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.prompts import text_condition
 from latentsteer.core.rng import SampleRng
 
+SAMPLES = 3000
 CHUNKS = Chunking(2, padded=True)
 
 
 def scored(views, prompts="red\nblue\ndark", images=3, rng=None, **options):
     clip = toy_clip()
     pictures = torch.rand(images, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    settings = {"chunking": CHUNKS, "device": torch.device("cpu"), **options}
+    chunks = Chunking(images, padded=False) if images == SAMPLES else CHUNKS
+    settings = {"chunking": chunks, "device": torch.device("cpu"), **options}
     condition = text_condition(clip, prompts).condition
     rng = SampleRng.of(0, images, "score") if rng is None else rng
     return clip_scores(clip, condition, pictures, rng, views=views, **settings), pictures
@@ -39,11 +42,46 @@ def test_views_are_averaged_over_rounds_each_as_long_as_it_counts():
     rounds = [-similarity(clip, condition, views=n)(pictures, rng) for n in (50, 50, 20)]
     expected = (50 * rounds[0] + 50 * rounds[1] + 20 * rounds[2]) / 120
     torch.testing.assert_close(found.values.float(), expected)
-    torch.testing.assert_close(found.errors.float(), torch.stack(rounds).std(dim=0) / 3**0.5)
+    # sum_r w_r^2 (m_r - m)^2 / (1 - w_r), w = 5/12, 5/12, 2/12.
+    parts = [
+        (n / 120) ** 2 / (1 - n / 120) * (one - expected).square()
+        for n, one in zip((50, 50, 20), rounds, strict=True)
+    ]
+    torch.testing.assert_close(found.errors.float(), sum(parts).sqrt())
     text = str(found)
     assert text.startswith("AugCLIP of 120 views: mean ")
     assert "±" in text
     assert "blue" in text
+
+
+def test_equal_rounds_have_the_usual_standard_error():
+    found, pictures = scored(150)
+    clip, rng = toy_clip(), SampleRng.of(0, 3, "score")
+    condition = text_condition(clip, "red\nblue\ndark").condition
+    rounds = torch.stack([-similarity(clip, condition, views=50)(pictures, rng) for _ in range(3)])
+    torch.testing.assert_close(found.errors.float(), rounds.std(dim=0) / 3**0.5)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.2])
+@pytest.mark.parametrize("views", [51, 60, 75, 99, 100, 101, 110, 149, 151, 220])
+def test_the_error_is_the_spread_of_the_score_however_short_the_last_round(
+    views, shared, monkeypatch
+):
+    """Views of standard deviation 1, and a draw that the views of a round share."""
+
+    def drawn(clip, condition, *, views, device):
+        def energy(x, rng):
+            own = rng.normal(views, like=x.float()).mean(dim=1)
+            return own + shared * rng.normal(1, like=x.float())[:, 0]
+
+        return energy
+
+    monkeypatch.setattr(scoring, "similarity", drawn)
+    found, _ = scored(views, "red", images=SAMPLES)
+    true, stated = found.values.std(), found.errors.square().mean().sqrt()
+    # Each of the two has a relative error of at most 1 / sqrt(SAMPLES); four of both together, and
+    # three percent for what a draw shared by a short round and a long one leaves out.
+    assert abs(stated / true - 1) < 4 * (2 / SAMPLES) ** 0.5 + 0.03
 
 
 def test_an_image_alone_scores_as_in_its_batch_and_one_row_serves_all():

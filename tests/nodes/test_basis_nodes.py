@@ -57,7 +57,9 @@ def basis(graph, made, **inputs):
 # Basis Init
 
 
-@pytest.mark.parametrize(("weights", "start"), [("linear", "equal"), ("softmax", "random")])
+@pytest.mark.parametrize(
+    ("weights", "start"), [("scalar", "equal"), ("linear", "equal"), ("softmax", "random")]
+)
 def test_a_basis_is_made_refined_and_decoded(weights, start, graph, run):
     made = graph.steered("3, 5", each=1)
     first = basis(graph, made, condition=made.condition, weights=weights, weights_start=start)
@@ -70,6 +72,16 @@ def test_a_basis_is_made_refined_and_decoded(weights, start, graph, run):
     after = ran.trace(refined)
     assert bool((after.energies[-1] < after.energies[0]).all())
     assert ran[images].shape == (2, 28, 28, 3)
+
+
+def test_the_papers_weights_are_the_defaults_of_each_start(graph, run):
+    """FuseDream: a number per vector. TR0N, appendix B.1: a number per mean and coordinate."""
+    made = graph.steered("7", each=1)
+    first = basis(graph, made, condition=made.condition)
+    from_means = graph.from_translator(made, mode="basis")
+    ran = run(graph)
+    kinds = [ran[start].chart.weights for start in (first, from_means)]
+    assert kinds == ["scalar", "linear"]
 
 
 def test_the_basis_comes_out_as_latents_of_its_own_the_best_first(graph, run):
@@ -101,7 +113,8 @@ def test_the_released_codes_options_go_through(graph, run):
     ("inputs", "said"),
     [
         ({"candidates": 4, "keep": 5}, "The best 5 of 4 candidates asked for. Keep from 1 to 4"),
-        ({"weights_start": "random"}, "need weights 'softmax'; got 'linear'"),
+        ({"weights_start": "random"}, "need weights 'softmax'; got 'scalar'"),
+        ({"weights_start": "random", "weights": "linear"}, "need weights 'softmax'; got 'linear'"),
         ({"classes": "gaussian"}, "takes none: its latents are z"),
     ],
 )
