@@ -30,6 +30,8 @@ class RunResult:
     Attributes:
         prompt_id: the id of the run.
         api: the graph as run.
+        values: the widgets of each node that was to run, with the defaults of those left out;
+            empty for a run on a server, which does not tell.
         outputs: the values of each executed node.
         ui: what each node showed, where it showed something.
         seconds: the time of each executed node, in the order of execution.
@@ -39,6 +41,7 @@ class RunResult:
 
     prompt_id: str
     api: dict[str, dict[str, Any]]
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
     outputs: dict[str, tuple[object, ...]] = field(default_factory=dict)
     ui: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -73,6 +76,7 @@ def execute(
     with use(host):
         graph = validate(api, known)
     result = RunResult(str(uuid.uuid4()), copy.deepcopy(dict(api)))
+    result.values = {node_id: dict(graph.nodes[node_id].values) for node_id in graph.order}
     before = len(host.files)
     notify = on_event or (lambda event, data: None)
     for index, node_id in enumerate(graph.order):

@@ -84,8 +84,7 @@ class NodeParser:
         own = _validator_inputs(self.node, self.sockets)
         for name, value in self.raw.get("inputs", {}).items():
             self._input(name, value, own)
-        if required:
-            self._missing()
+        self._missing(required=required)
         if own and not self.problems:
             self._validate_inputs(own)
         return Node(self.id, self.called, self.node, self.schema, self.values, self.links)
@@ -153,11 +152,16 @@ class NodeParser:
             return
         self.links[socket.id] = link
 
-    def _missing(self) -> None:
+    def _missing(self, *, required: bool) -> None:
+        """Fill defaults in, and name what is left out and needed."""
         given = self.raw.get("inputs", {})
         for name, socket in self.sockets.items():
-            if name not in given and not socket.optional:
-                default = getattr(socket, "default", None)
+            default = getattr(socket, "default", None)
+            if name in given:
+                continue
+            if socket.optional and default is not None:
+                self.values[name] = default
+            elif required and not socket.optional:
                 cure = (
                     f"link an output of type {socket.get_io_type()} to it"
                     if default is None
