@@ -62,8 +62,9 @@ def execute(
     Args:
         api: the workflow in API format.
         host: the services of the nodes.
-        on_event: called with ("start", {node_id, called, index, count}) before and
-            ("done", {node_id, called, seconds}) after each node.
+        on_event: called with ("note", {text}) for what is left out of the graph, then with
+            ("start", {node_id, called, index, count}) before and ("done", {node_id, called,
+            seconds}) after each node.
         nodes: the nodes that may occur; ours and ComfyUI's few if None.
         extra_pnginfo: texts for the PNG files beside the graph.
 
@@ -79,6 +80,8 @@ def execute(
     result.values = {node_id: dict(graph.nodes[node_id].values) for node_id in graph.order}
     before = len(host.files)
     notify = on_event or (lambda event, data: None)
+    for text in graph.notes:
+        notify("note", {"text": text})
     for index, node_id in enumerate(graph.order):
         host.raise_if_interrupted()
         node = graph.nodes[node_id]

@@ -16,6 +16,15 @@ from .values import checked, coerced, fits, listed
 
 __all__ = ["Link", "Node", "NodeParser", "as_link", "called"]
 
+_FRONTENDS = (
+    "upload",
+    "choose file to upload",
+    "preview_markdown",
+    "preview_text",
+    "preview_mode",
+)
+"""Inputs that canvases send for buttons and previews of their own."""
+
 
 class Link(NamedTuple):
     """The output of another node, as the value of an input."""
@@ -72,11 +81,12 @@ class NodeParser:
         self.called = called(node_id, self.raw)
         self.sockets = {socket.id: socket for socket in self.schema.inputs or ()}
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.values: dict[str, object] = {}
         self.links: dict[str, Link] = {}
 
     def parse(self, *, required: bool) -> Node:
-        """The node; what is wrong with it is in `problems`.
+        """The node; what is wrong with it is in `problems`, what was left out in `notes`.
 
         Args:
             required: whether inputs that the node needs must be there.
@@ -97,7 +107,10 @@ class NodeParser:
             there = f"it has {', '.join(self.sockets) or 'no inputs'}"
             close = get_close_matches(name, self.sockets, n=1)
             hint = f"{there}; did you mean {close[0]!r}?" if close else there
-            self._problem(name, f"the node has no such input; {hint}")
+            if name not in _FRONTENDS:
+                self.notes.append(
+                    f"{self.called} has no input {name!r}, so it is left out; {hint}"
+                )
             return
         socket = self.sockets[name]
         if isinstance(value, list):
