@@ -30,10 +30,11 @@ from . import (
     score,
     train,
 )
+from .defaults import with_defaults
 
 __all__ = ["ALL_NODES"]
 
-ALL_NODES = [
+_NODES = [
     *load.NODES,
     *load_aux.NODES,
     *reference.NODES,
@@ -63,3 +64,5 @@ ALL_NODES = [
     *score.NODES,
     *report.NODES,
 ]
+
+ALL_NODES = [with_defaults(node) for node in _NODES]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...core.errors import SteerError
 from . import builtin_upscale
 from . import images as pictures
 from . import schema_io as io
 from . import schema_ui as ui
 from .builtin_masks import MASK_NODES
-from .errors import WorkflowError
+from .builtin_primitives import PRIMITIVE_NODES
+from .input_pictures import located, opened
 from .standalone import current
 
 if TYPE_CHECKING:
@@ -46,22 +48,17 @@ class LoadImage(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, image: str) -> bool | str:
-        """Whether the file is there."""
-        folder = current().input_directory()
+        """Whether the file is there and can be read, so that no work is done before."""
         try:
-            path = pictures.inside(folder, image, "the picture")
-        except WorkflowError as error:
+            opened(located(current(), image))
+        except SteerError as error:
             return str(error)
-        if path.is_file():
-            return True
-        there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-        return f"there is no picture {image!r} in {folder}; it holds: {', '.join(there) or '-'}"
+        return True
 
     @classmethod
     def execute(cls, image: str) -> io.NodeOutput:
         """Read the file."""
-        folder = current().input_directory()
-        return io.NodeOutput(*pictures.load(pictures.inside(folder, image, "the picture")))
+        return io.NodeOutput(*opened(located(current(), image)))
 
 
 class SaveImage(io.ComfyNode):
@@ -81,6 +78,17 @@ class SaveImage(io.ComfyNode):
             outputs=[],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
+        """Whether files can be called so; None where a link gives the name."""
+        if filename_prefix is None:
+            return True
+        try:
+            pictures.stem_of(current().output_directory(), filename_prefix)
+        except SteerError as error:
+            return str(error)
+        return True
 
     @classmethod
     def execute(cls, images: torch.Tensor, filename_prefix: str) -> io.NodeOutput:
@@ -137,5 +145,6 @@ BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
     PreviewImage,
     PreviewAny,
     *MASK_NODES,
+    *PRIMITIVE_NODES,
     *builtin_upscale.NODES,
 )

@@ -45,8 +45,10 @@ class Interrupted(BaseException):
 
     Attributes:
         files: what the nodes wrote before they stopped.
+        terminated: whether SIGTERM asked, not Ctrl-C.
     """
 
     def __init__(self, message: str = "interrupted", files: Sequence[Path] = ()) -> None:
         super().__init__(message)
         self.files = tuple(files)
+        self.terminated = False

@@ -30,6 +30,8 @@ class RunResult:
     Attributes:
         prompt_id: the id of the run.
         api: the graph as run.
+        values: the widgets of each node that was to run, with the defaults of those left out;
+            empty for a run on a server, which does not tell.
         outputs: the values of each executed node.
         ui: what each node showed, where it showed something.
         seconds: the time of each executed node, in the order of execution.
@@ -39,6 +41,7 @@ class RunResult:
 
     prompt_id: str
     api: dict[str, dict[str, Any]]
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
     outputs: dict[str, tuple[object, ...]] = field(default_factory=dict)
     ui: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -59,8 +62,9 @@ def execute(
     Args:
         api: the workflow in API format.
         host: the services of the nodes.
-        on_event: called with ("start", {node_id, called, index, count}) before and
-            ("done", {node_id, called, seconds}) after each node.
+        on_event: called with ("note", {text}) for what is left out of the graph, then with
+            ("start", {node_id, called, index, count}) before and ("done", {node_id, called,
+            seconds}) after each node.
         nodes: the nodes that may occur; ours and ComfyUI's few if None.
         extra_pnginfo: texts for the PNG files beside the graph.
 
@@ -73,8 +77,11 @@ def execute(
     with use(host):
         graph = validate(api, known)
     result = RunResult(str(uuid.uuid4()), copy.deepcopy(dict(api)))
+    result.values = {node_id: dict(graph.nodes[node_id].values) for node_id in graph.order}
     before = len(host.files)
     notify = on_event or (lambda event, data: None)
+    for text in graph.notes:
+        notify("note", {"text": text})
     for index, node_id in enumerate(graph.order):
         host.raise_if_interrupted()
         node = graph.nodes[node_id]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import graphlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from .errors import WorkflowError
 from .graph_node import Link, Node, NodeParser, as_link, called
 from .registry import Nodes, Schemas, schemas_of
 from .values import listed
+from .workflow_file import is_ui, read
 
 __all__ = [
     "Api",
@@ -38,42 +37,21 @@ class Graph:
     Attributes:
         nodes: all nodes by id, in the order of the file.
         order: the ids of those that an output node needs, each after what it needs.
+        notes: what was left out, a sentence each.
     """
 
     nodes: dict[str, Node]
     order: tuple[str, ...]
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The JSON object in a workflow file.
-
-    Raises:
-        WorkflowError: no such file, no JSON, or no object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise WorkflowError(f"cannot read the workflow {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise WorkflowError(f"the workflow {path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise WorkflowError(
-            f"the workflow {path} holds a {type(content).__name__}, not an object; save it from "
-            "ComfyUI with File > Save or File > Export (API)"
-        )
-    return content
-
-
-def is_ui(workflow: Mapping[str, Any]) -> bool:
-    """Whether a workflow is in the canvas' format rather than in API format."""
-    return isinstance(workflow.get("nodes"), list)
+    notes: tuple[str, ...] = ()
 
 
 def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
     """Check a whole graph, and put it in order.
 
     A node that no output node needs may lack inputs, as in the host; all else is checked for it
-    too. A node's own `validate_inputs` decides alone on the inputs that it names.
+    too. Inputs that a node does not have are noted and left out, as the host leaves them out:
+    frontends send some of their own. A node's own `validate_inputs` decides alone on the inputs
+    that it names.
 
     Args:
         api: the workflow in API format; not changed.
@@ -86,14 +64,17 @@ def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
     check_shape(api)
     _check_known(api, schemas)
     order = _order(api, schemas)
-    needed, problems, found = set(order), [], {}
+    needed, found = set(order), dict[str, Node]()
+    problems: list[str] = []
+    notes: list[str] = []
     for node_id, raw in api.items():
         parser = NodeParser(node_id, api, nodes[raw["class_type"]], schemas)
         found[node_id] = parser.parse(required=node_id in needed)
         problems += parser.problems
+        notes += parser.notes
     if problems:
         raise WorkflowError(problems)
-    return Graph(found, order)
+    return Graph(found, order, tuple(notes))
 
 
 def check_shape(api: Mapping[str, Any]) -> None:

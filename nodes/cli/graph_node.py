@@ -16,6 +16,15 @@ from .values import checked, coerced, fits, listed
 
 __all__ = ["Link", "Node", "NodeParser", "as_link", "called"]
 
+_FRONTENDS = (
+    "upload",
+    "choose file to upload",
+    "preview_markdown",
+    "preview_text",
+    "preview_mode",
+)
+"""Inputs that canvases send for buttons and previews of their own."""
+
 
 class Link(NamedTuple):
     """The output of another node, as the value of an input."""
@@ -72,11 +81,12 @@ class NodeParser:
         self.called = called(node_id, self.raw)
         self.sockets = {socket.id: socket for socket in self.schema.inputs or ()}
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.values: dict[str, object] = {}
         self.links: dict[str, Link] = {}
 
     def parse(self, *, required: bool) -> Node:
-        """The node; what is wrong with it is in `problems`.
+        """The node; what is wrong with it is in `problems`, what was left out in `notes`.
 
         Args:
             required: whether inputs that the node needs must be there.
@@ -84,8 +94,7 @@ class NodeParser:
         own = _validator_inputs(self.node, self.sockets)
         for name, value in self.raw.get("inputs", {}).items():
             self._input(name, value, own)
-        if required:
-            self._missing()
+        self._missing(required=required)
         if own and not self.problems:
             self._validate_inputs(own)
         return Node(self.id, self.called, self.node, self.schema, self.values, self.links)
@@ -98,7 +107,10 @@ class NodeParser:
             there = f"it has {', '.join(self.sockets) or 'no inputs'}"
             close = get_close_matches(name, self.sockets, n=1)
             hint = f"{there}; did you mean {close[0]!r}?" if close else there
-            self._problem(name, f"the node has no such input; {hint}")
+            if name not in _FRONTENDS:
+                self.notes.append(
+                    f"{self.called} has no input {name!r}, so it is left out; {hint}"
+                )
             return
         socket = self.sockets[name]
         if isinstance(value, list):
@@ -153,11 +165,16 @@ class NodeParser:
             return
         self.links[socket.id] = link
 
-    def _missing(self) -> None:
+    def _missing(self, *, required: bool) -> None:
+        """Fill defaults in, and name what is left out and needed."""
         given = self.raw.get("inputs", {})
         for name, socket in self.sockets.items():
-            if name not in given and not socket.optional:
-                default = getattr(socket, "default", None)
+            default = getattr(socket, "default", None)
+            if name in given:
+                continue
+            if socket.optional and default is not None:
+                self.values[name] = default
+            elif required and not socket.optional:
                 cure = (
                     f"link an output of type {socket.get_io_type()} to it"
                     if default is None

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.files import creating
 from .errors import WorkflowError
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-__all__ = ["inside", "load", "save", "to_pil"]
+__all__ = ["inside", "load", "save", "stem_of", "to_pil"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # No file of Windows may be called so; a graph made elsewhere must still run there.
@@ -101,9 +102,7 @@ def save(
         raise ValueError(
             f"expected images of shape (batch, height, width, 3), got {tuple(images.shape)}"
         )
-    stem = inside(folder, _FORBIDDEN.sub("_", prefix), "the file name prefix")
-    if stem == folder.resolve():
-        raise WorkflowError(f"the file name prefix {prefix!r} names no file; give a name")
+    stem = stem_of(folder, prefix)
     stem.parent.mkdir(parents=True, exist_ok=True)
     info = PngInfo()
     for key, value in texts.items():
@@ -115,13 +114,31 @@ def save(
             counter += 1
             path = stem.parent / f"{stem.name}_{counter:05}_.png"
             try:
-                with path.open("xb") as file:
+                with creating(path) as file:
                     picture.save(file, format="PNG", pnginfo=info, compress_level=4)
             except FileExistsError:
                 continue
             paths.append(path)
             break
     return paths
+
+
+def stem_of(folder: Path, prefix: str) -> Path:
+    """The path that the names of saved files begin with.
+
+    Raises:
+        WorkflowError: the prefix leads out of the folder, is none, or is too long for the system.
+    """
+    try:
+        stem = inside(folder, _FORBIDDEN.sub("_", prefix), "the file name prefix")
+        if stem == folder.resolve():
+            raise WorkflowError(f"the file name prefix {prefix!r} names no file; give a name")
+        (stem.parent / f"{stem.name}_00001_.png").exists()
+    except OSError as error:
+        raise WorkflowError(
+            f"files cannot be called by the prefix {prefix!r}: {error.strerror or error}"
+        ) from error
+    return stem
 
 
 def _highest(stem: Path) -> int:

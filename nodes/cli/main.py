@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import console, os_errors
 from .version import version
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ _EXIT_CODES = """\
 exit codes:
   0    done
   1    an unexpected error, with its traceback; parity: an output differs
-  2    the command line, the graph, a value, a file or the server is at fault
-  130  interrupted with Ctrl-C
+  2    the command line, the graph, a value, a file, the server or the system is at fault
+  130  interrupted with Ctrl-C; 143 with SIGTERM
+  141  nobody reads the output any more
 """
 
 
@@ -55,12 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     _wait_passively()
-    args = _parser().parse_args(argv)
+    console.writable()
     try:
-        return _guarded(args)
-    except KeyboardInterrupt:
-        print("aborted", file=sys.stderr)
-        return 130
+        with console.stoppable():
+            code = _guarded(_parser().parse_args(argv))
+    except BrokenPipeError:
+        code = console.CLOSED_PIPE
+    except KeyboardInterrupt as error:
+        with contextlib.suppress(OSError):
+            print("aborted", file=sys.stderr)
+        code = console.TERMINATED if isinstance(error, console.Stopped) else console.INTERRUPTED
+    finally:
+        read = console.flushed()  # argparse leaves by SystemExit
+    return code if read else console.CLOSED_PIPE
 
 
 def _wait_passively() -> None:
@@ -80,6 +90,7 @@ def _guarded(args: argparse.Namespace) -> int:
     from .errors import Interrupted, NodeError
 
     try:
+        _check_outputs(args)
         if args.threads is not None:
             import torch
 
@@ -89,20 +100,43 @@ def _guarded(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         for path in error.files:
             print(f"kept so far: {path}", file=sys.stderr)
-        return 130
-    except SteerError as error:
-        return _fail(error, show_traceback=args.traceback)
+        return console.TERMINATED if error.terminated else console.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (SteerError, OSError) as error:
+        return _fail(error, error, show_traceback=args.traceback)
     except NodeError as error:
-        if not isinstance(error.__cause__, SteerError):
-            traceback.print_exc()
-            return 1
-        return _fail(error, show_traceback=args.traceback)
+        return _fail(error, error.__cause__, show_traceback=args.traceback)
 
 
-def _fail(error: BaseException, *, show_traceback: bool) -> int:
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what the results cannot be written to, before any work."""
+    if args.out is not None or getattr(args, "writes", False):
+        folder = args.base / "out" if args.out is None else args.out
+        os_errors.check_folder(folder, "--out")
+    if getattr(args, "json", None) is not None:
+        os_errors.check_file(args.json, "--json")
+    if getattr(args, "target", None) is not None:
+        os_errors.check_file(args.target, "OUT")
+
+
+def _fail(error: Exception, cause: BaseException | None, *, show_traceback: bool) -> int:
+    """Say what went wrong, in a sentence where it is no fault of ours; the exit code."""
+    from ...core.errors import SteerError
+    from .errors import NodeError
+
+    if isinstance(cause, BrokenPipeError):
+        raise cause
+    if not isinstance(cause, SteerError | OSError):
+        traceback.print_exception(type(error), error, error.__traceback__)
+        return 1
     if show_traceback:
         traceback.print_exception(type(error), error, error.__traceback__)
-    print(f"latentsteer: {error}", file=sys.stderr)
+    text = str(error)
+    if isinstance(cause, OSError):
+        text = os_errors.sentence(cause)
+        text = f"{error.title}: {text}" if isinstance(error, NodeError) else text
+    print(f"latentsteer: {text}", file=sys.stderr)
     return 2
 
 
@@ -154,7 +188,7 @@ def _add_run(commands: Commands, common: argparse.ArgumentParser) -> argparse.Ar
     )
     sub.add_argument("--server", metavar="URL", help="run on this ComfyUI rather than here")
     sub.add_argument("--previews", action="store_true", help="write previews to OUT/previews")
-    sub.set_defaults(run=_run)
+    sub.set_defaults(run=_run, writes=True)
     return sub
 
 
@@ -215,7 +249,7 @@ def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.A
         help="faces instead of digits: prints the terms of two third parties' models and "
         "downloads them (26 MB, by pip and npm)",
     )
-    sub.set_defaults(run=lambda args: _load(DEMO_FACES if args.faces else DEMO)(args))
+    sub.set_defaults(run=lambda args: _load(DEMO_FACES if args.faces else DEMO)(args), writes=True)
     return sub
 
 

@@ -43,8 +43,8 @@ def build(
         "server": server,
         "device": device,
         "threads": torch.get_num_threads(),
-        "chunks": _settings(result.api, lambda name: "chunk" in name),
-        "seeds": _settings(result.api, lambda name: name.split("_")[-1] == "seed"),
+        "chunks": _settings(result, lambda name: "chunk" in name),
+        "seeds": _settings(result, lambda name: name.split("_")[-1] == "seed"),
         "seconds": {"total": result.total, "nodes": result.seconds},
         "outputs": [str(path) for path in result.files],
         "measures": measures(result.api, result.ui),
@@ -73,11 +73,12 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _settings(api: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, object]:
+def _settings(result: RunResult, wanted: Callable[[str], bool]) -> dict[str, object]:
+    """Widgets by node and name, those that the graph leaves to their default too."""
     return {
         f"{node_id}.{name}": value
-        for node_id, raw in api.items()
-        for name, value in raw.get("inputs", {}).items()
+        for node_id, raw in result.api.items()
+        for name, value in {**raw.get("inputs", {}), **result.values.get(node_id, {})}.items()
         if wanted(name) and as_link(value) is None
     }
 

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
     content = read(args.workflow)
     with use(host):
         schemas = schemas_of(known)
-        api = api_from_ui(content, schemas) if is_ui(content) else content
+        api = api_from_ui(content, schemas, _note) if is_ui(content) else content
         check_shape(api)
         api = apply_settings(api, args.settings, schemas)
     canvas = content if is_ui(content) else None
@@ -58,7 +58,13 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
     return 0
 
 
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
 def _say(event: str, data: dict[str, Any]) -> None:
+    if event == "note":
+        _note(data["text"])
     if event == "done":
         print(f"{data['seconds']:8.2f} s  {data['called']}", file=sys.stderr)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ...core.files import creating
 from .errors import Interrupted, ServerError
 from .executor import RunResult
 from .graph_node import called
@@ -275,12 +276,12 @@ def _keep(out: Path, entry: Mapping[str, str], content: bytes) -> Path:
     clean = [_FORBIDDEN.sub("_", part).strip(". ") or "_" for part in parts]
     folder = out / "temp" if entry["type"] == "temp" else out
     wanted = folder.joinpath(*clean)
-    wanted.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         path = (
             wanted if number == 1 else wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
         )
-        with contextlib.suppress(FileExistsError), path.open("xb") as file:
-            file.write(content)
+        with contextlib.suppress(FileExistsError):
+            with creating(path) as temporary:
+                temporary.write_bytes(content)
             return path
     raise AssertionError("numbers do not end")

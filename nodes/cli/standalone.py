@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
+from .console import SIGNALS, Stopped
 from .errors import Interrupted, WorkflowError
 
 if TYPE_CHECKING:
@@ -219,21 +220,35 @@ class StandaloneHost:
 
     @contextlib.contextmanager
     def catching_sigint(self) -> Generator[None, None, None]:
-        """While inside: the first Ctrl-C asks the node to stop, the second aborts at once."""
+        """While inside: the first Ctrl-C asks the node to stop, the second aborts at once.
+
+        SIGTERM, which services and schedulers send, asks as Ctrl-C does.
+        """
+        asked: list[int] = []
 
         def stop(signum: int, frame: FrameType | None) -> None:
             if self._stop.is_set():
-                signal.signal(signal.SIGINT, before)
-                raise KeyboardInterrupt
+                restore()
+                raise Stopped if signum == signal.SIGTERM else KeyboardInterrupt
+            asked.append(signum)
             self.request_interrupt()
-            print("\nstopping at the next step; Ctrl-C again aborts at once", file=sys.stderr)
+            with contextlib.suppress(OSError):  # a closed pipe must not cost what is kept
+                print("\nstopping at the next step; Ctrl-C again aborts at once", file=sys.stderr)
 
-        before = signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, stop)
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        for number in SIGNALS:
+            signal.signal(number, stop)
         try:
             yield
+        except Interrupted as error:
+            error.terminated = signal.SIGTERM in asked
+            raise
         finally:
-            signal.signal(signal.SIGINT, before)
+            restore()
             self._stop.clear()
 
 

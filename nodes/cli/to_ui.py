@@ -15,12 +15,10 @@ from .registry import Schemas
 from .schema_node import Schema
 from .values import default_of, has_control, has_upload, listed, widgets
 from .version import version
+from .widget_values import UPLOAD
 
-__all__ = ["CONTROLS", "UPLOAD", "ui_from_api"]
+__all__ = ["ui_from_api"]
 
-# What stands behind a seed, and behind a picture to upload, among the values of the widgets.
-CONTROLS = ("fixed", "increment", "decrement", "randomize")
-UPLOAD = "image"
 _CORE_NODES = (
     *("LoadImage", "SaveImage", "PreviewImage", "PreviewAny"),
     *("ImageScaleBy", "UpscaleModelLoader", "ImageUpscaleWithModel"),

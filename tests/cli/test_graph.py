@@ -33,8 +33,6 @@ def test_a_good_graph_is_ordered_and_coerced(api, nodes):
 @pytest.mark.parametrize(
     ("node", "name", "value", "says"),
     [
-        ("1", "sede", 1, "no such input; it has seed, size, chunk"),
-        ("1", "sede", 1, "did you mean 'seed'?"),
         ("1", "size", 1, "node 1 (ToyMake, 'First'), input 'size': got 1, expected a whole numb"),
         ("1", "size", 65, "from 2 to 64"),
         ("1", "size", "many", "got 'many', expected a whole number from 2 to 64"),
@@ -67,6 +65,18 @@ def test_a_good_graph_is_ordered_and_coerced(api, nodes):
 def test_bad_inputs(api, nodes, node, name, value, says):
     api[node]["inputs"][name] = value
     assert says in refusal(api, nodes)
+
+
+def test_unknown_inputs_are_noted_and_left_out(api, nodes):
+    api["1"]["inputs"]["sede"] = 1
+    api["3"]["inputs"]["gone"] = ["9", 0]
+    graph = validate(api, nodes)
+    assert "sede" not in graph.nodes["1"].values
+    assert "gone" not in graph.nodes["3"].links
+    one, other = graph.notes
+    assert one.startswith("node 1 (ToyMake, 'First') has no input 'sede', so it is left out;")
+    assert "it has seed, size, chunk, scale, grey, text; did you mean 'seed'?" in one
+    assert "node 3 (ToyDecode) has no input 'gone'" in other
 
 
 def test_all_problems_are_told_at_once(api, nodes):

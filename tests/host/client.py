@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from latentsteer.nodes.catalogue import ALL_NODES
+from latentsteer.nodes.defaults import defaults_of
 from PIL import Image
 
 from .hosts import ROOT
@@ -186,6 +188,20 @@ def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
     if any(node["class_type"].endswith("BasisInit") for node in graph.values()):
         small |= {"keep": 1, "views": 1, "places": "centre", "population": 4}
     return changed(graph, {**small, **values})
+
+
+def minimal(api: dict[str, Any]) -> dict[str, Any]:
+    """A graph without the values that our nodes have by default."""
+    usual = {schema.node_id: defaults_of(schema) for schema in (n.schema() for n in ALL_NODES)}
+    small = copy.deepcopy(api)
+    for node in small.values():
+        default = usual.get(node["class_type"], {})
+        node["inputs"] = {
+            name: value
+            for name, value in node["inputs"].items()
+            if name not in default or default[name] != value
+        }
+    return small
 
 
 def changed(api: dict[str, Any], values: dict[str, object]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import os
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
+from latentsteer.nodes.cli.values import widgets
+from latentsteer.nodes.defaults import defaults_of
 
 from .client import (
     Client,
@@ -12,6 +14,7 @@ from .client import (
     cheap,
     downstream,
     embedded,
+    minimal,
     node_of,
     nodes_of,
     shipped,
@@ -63,6 +66,36 @@ def test_a_shipped_workflow_executes(client, frozen, name):
     figures = ("probability", "satisfied", "Frechet")
     assert judged
     assert all(any(figure in said for figure in figures) for said in judged)
+
+
+@pytest.mark.parametrize(
+    "name", ["tr0n_digits_class", "krr_digits_flow", "fusedream_avatars_text"]
+)
+def test_a_minimal_graph_runs_as_the_whole_one(client, name):
+    """What a program leaves out has its default, on hosts that hand no optional input over."""
+    api = cheap(name, seed=5)
+    small = minimal(api)
+    assert sum(len(n["inputs"]) for n in small.values()) < sum(
+        len(n["inputs"]) for n in api.values()
+    )
+    pictures = []
+    for graph in (small, api):
+        run = client.run(graph)
+        assert run.outcome == "execution_success"
+        (sheet,) = run.images[node_of(graph, "SaveImage")]
+        pictures.append(sheet.tobytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_the_order_of_widgets_is_that_of_saved_canvases(client):
+    info = client.get("/object_info")
+    for node in ALL_NODES:
+        schema = node.schema()
+        given = info[schema.node_id]["input_order"]
+        order = [*given.get("required", ()), *given.get("optional", ())]
+        ours = [widget.id for widget in widgets(schema)]
+        assert [name for name in order if name in ours] == ours
+        assert not set(given.get("required", ())) & set(defaults_of(schema))
 
 
 def test_previews_are_binary_jpegs_during_refinement(client, record_property):

@@ -1,0 +1,76 @@
+"""The process around a command: its streams, and the signals that stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+from types import FrameType
+from typing import TextIO
+
+__all__ = [
+    "CLOSED_PIPE",
+    "INTERRUPTED",
+    "TERMINATED",
+    "Stopped",
+    "flushed",
+    "stoppable",
+    "writable",
+]
+
+INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+"""Exit codes as shells give them: 128 and the number of the signal."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal other than Ctrl-C's asked the process to stop."""
+
+
+def writable() -> None:
+    """Let the output take any text, whatever its encoding: what it lacks is written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def flushed() -> bool:
+    """Write what is pending; false where nobody reads any more, of which Python is not told."""
+    return all([_flushed(stream) for stream in (sys.stdout, sys.stderr)])
+
+
+def _flushed(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):
+            # Python flushes once more at its end.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+        return False
+    except (AttributeError, OSError, ValueError):
+        pass  # there is no such stream, or it was closed
+    return True
+
+
+@contextlib.contextmanager
+def stoppable() -> Generator[None, None, None]:
+    """While inside: SIGTERM ends the process as Ctrl-C does, so that nothing is left half done."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped(signal.Signals(signum).name)
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: its owner decides
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
