@@ -85,8 +85,8 @@ class Latents:
         check_options("The latents", self.generator, generator.id, generator.name, cure)
         if not _alike(self.chart.target, generator.source):
             raise GeneratorMismatch(
-                f"The latents are points of {self.chart.target}; {generator.name!r}, as it is loaded, takes "
-                f"those of {generator.source}. Load it with their latent space, or {cure}."
+                f"The latents are points of {self.chart.target}; {generator.name!r}, as loaded, "
+                f"takes those of {generator.source}. Load it with their space, or {cure}."
             )
 
     def of_generator(self, generator: Generator) -> "Latents":
@@ -270,7 +270,7 @@ def load_latents(path: str | Path) -> Latents:
             interrupted=_interrupted(checkpoint) if "step" in config else None,
             history=_history(config),
         )
-    except (KeyError, TypeError, InvalidInput) as error:
+    except (KeyError, TypeError, ValueError, InvalidInput) as error:
         raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
 
 

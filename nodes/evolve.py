@@ -100,7 +100,8 @@ class CMAESRefine(io.ComfyNode):
                         "resume",
                         default=True,
                         tooltip="Go on with the interrupted run that the latents come from, to "
-                        "the same result. Off: start a new run from where they are.",
+                        "the same result. Off: start a new run from where they are, by fresh "
+                        "draws.",
                     )
                 ),
             ],

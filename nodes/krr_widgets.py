@@ -227,7 +227,7 @@ def _run() -> list[io.Input]:
                 "resume",
                 default=True,
                 tooltip="Go on with the interrupted run that the latents come from, to the same "
-                "result. Off: start a new run from where they are.",
+                "result. Off: start a new run from where they are, by fresh draws.",
             )
         ),
     ]

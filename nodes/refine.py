@@ -88,7 +88,7 @@ def _shared() -> list[io.Input]:
                 "resume",
                 default=True,
                 tooltip="Go on with the interrupted run that the latents come from, to the same "
-                "result. Off: start a new run from where they are.",
+                "result. Off: start a new run from where they are, by fresh draws.",
             )
         ),
         *_released(),

@@ -22,7 +22,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "LoadGenerator": (
         "Files lie in `models/latentsteer_generators`, or where `extra_model_paths.yaml` says for "
-        "the key `latentsteer_generators`. A file that changes is read again.",
+        "the key `latentsteer_generators`. A file that changes is read again. The options make "
+        "another map of the same weights: latents and translators belong to the generator as it "
+        "was loaded, and refuse it with other options.",
         "Take `digits (embedded)`, connect Prior Init and Decode, and see what the generator "
         "makes by itself.",
     ),
@@ -136,7 +138,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "canvas to refresh lists).",
     ),
     "LoadTranslator": (
-        "Files lie in `models/latentsteer_translators`. A file that changes is read again.",
+        "Files lie in `models/latentsteer_translators`. A file that changes is read again. The "
+        "text on the node tells which generator and which auxiliary it is for.",
         "Put it in the place of Train Translator: nothing is trained any more.",
     ),
     "PriorInit": (
@@ -176,7 +179,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Every step goes down the energy's gradient and adds noise, so that results are samples "
         "and stay diverse. Previews show the first 16 samples. Cancel stops within a step and "
         "keeps the unfinished run in `output/interrupted`: Load Latents with the same settings "
-        "goes on from there to the same images.",
+        "goes on from there to the same images. Refiners in a row draw fresh noise, also with one "
+        "seed.",
         "25 steps, `step_size` = 0.0001, `inverse_temperature` = 20, as in the paper. Too weak: "
         "raise `inverse_temperature` or `steps`. Images break: lower `step_size`.",
     ),
@@ -239,7 +243,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "LoadLatents": (
         "Offers what Save Latents wrote, and what cancelled refiners left in "
         "`output/interrupted`. To go on with the latter connect it to `latents` of the same "
-        "refiner with the same settings; other settings are refused, unless `resume` is off.",
+        "refiner with the same settings; other settings are refused, unless `resume` is off. The "
+        "text on the node tells whose latents they are; files of before that hold no "
+        "options are known by the generator's weights alone.",
         "Cancel at step 300 of 1000, press R, choose the newest file here, connect it, queue: "
         "the bar starts at 300.",
     ),

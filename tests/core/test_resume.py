@@ -1,5 +1,7 @@
 """Runs that stop on their way, and go on to the same bits."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.energies.classification import classification
@@ -170,8 +172,11 @@ def test_without_resume_a_new_run_starts_from_where_the_latents_are(toys, tmp_pa
     unfinished = interrupted(job, latents, 4, tmp_path / "i.safetensors")
     fresh, trace = refine(job, unfinished, resume=False)
     assert len(trace.energies) == STEPS + 1
-    expected, _ = refine(job, toys.latents(job.generator, unfinished.values))
+    there = toys.latents(job.generator, unfinished.values)
+    expected, _ = refine(job, replace(there, history=(1,) * len(there)))
     assert torch.equal(fresh.values, expected.values)
+    # The steps that were made have drawn what new latents would draw.
+    assert not torch.equal(refine(job, there)[0].values, fresh.values)
 
 
 @pytest.mark.parametrize(
