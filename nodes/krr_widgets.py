@@ -104,7 +104,7 @@ def _ridge(name: str, what: str, many: str) -> io.Float.Input:
         round=False,
         tooltip=f"Ridge of the {what} density (0 to 1e9); 0 for the number of {many}, n, where "
         "the step is within some 10 % of that of kernel density estimation. n/10 is kernel ridge "
-        "regression proper: on the digits the step differs by 13 to 40 %, and the flow is as "
+        "regression proper: on the digits the step differs by 23 to 48 %, and the flow is as "
         "stable. At n/100 and below, such as 1, weights become negative, and particles may "
         "collapse; what is too small for float32 is refused.",
     )

@@ -96,9 +96,10 @@ ROWS = (
         "only_real",
         "only real images",
         "Table 7, *only p(x)*: samples run to where real images are dense, and nothing keeps them "
-        "apart. A narrow kernel and small steps stop on the way, before they collapse.",
+        "apart. A small *xi*, ridge regression proper, keeps p(x) flat among the real images: "
+        "samples come in from outside and do not collapse onto its modes.",
         {"lambda_generated": 0.0},
-        {"mollifier": "none", "step_size": 0.03},
+        {"xi": 0.5, "step_size": 0.05},
         condition=False,
     ),
     KrrRow(
@@ -116,7 +117,7 @@ ROWS = (
         "only the discriminator",
         "Table 7, *only p(c|x)*, which is DDLS without noise.",
         {"lambda_generated": 0.0, "lambda_condition": 1.0},
-        {"step_size": 0.1},
+        {"step_size": 0.05},
         real=False,
     ),
 )
