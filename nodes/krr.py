@@ -14,8 +14,10 @@ from ..core.generator import Generator
 from ..core.krr.divergences import Divergence
 from ..core.krr.features import FeatureMap, feature_map
 from ..core.krr.flow import krr_flow
+from ..core.krr.groups import groups_of
 from ..core.krr.mollifier import Mollifier, MollifierKind
 from ..core.krr.settings import Estimator, FlowSettings
+from ..core.krr.weights import COUNT
 from ..core.latents import Latents
 from ..core.refine.rules import ScheduleName, descent
 from ..core.refine.rules import schedule as make_schedule
@@ -98,15 +100,19 @@ class KRRFlowRefine(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         real: Tensor | None = None,
         energy: Energy | None = None,
+        pooled: bool = False,
+        real_samples: int = 0,
+        real_draw: Literal["each step", "once"] = "each step",
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         """Runs the steps."""
+        apart = not pooled and groups_of(energy) is not None
         settings = FlowSettings(
             generated=lambda_generated,
             real=lambda_real,
             condition=lambda_condition,
-            eta=eta or float(len(start)),
-            xi=xi or float(1 if real is None else max(1, len(real))),
+            eta=eta or (COUNT if apart else float(len(start))),
+            xi=xi or _count(real, real_samples),
             bandwidth=bandwidth_number if bandwidth == "number" else bandwidth,
             mollifier=Mollifier(
                 kind=mollifier,
@@ -118,6 +124,9 @@ class KRRFlowRefine(io.ComfyNode):
             estimator=estimator,
             self_term=self_term,
             divergence=divergence,
+            pooled=pooled,
+            real_samples=real_samples,
+            real_fresh=real_draw == "each step",
         )
         rule = descent(
             step_size=step_size, step_schedule=make_schedule(step_schedule, steps, step_final)
@@ -137,7 +146,7 @@ class KRRFlowRefine(io.ComfyNode):
             "KRR Flow Refine",
             rule,
             rule,
-            _told(settings, step_size, [step_schedule, step_final]),
+            _told(settings, step_size, [step_schedule, step_final], apart=apart),
             generator=generator,
             start=start,
             energy=flow.energy,
@@ -151,9 +160,21 @@ class KRRFlowRefine(io.ComfyNode):
         return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 
 
-def _told(settings: FlowSettings, step_size: float, schedule: list[object]) -> dict[str, object]:
-    """What a run was made from, by the names on the node."""
+def _count(real: Tensor | None, drawn: int) -> float:
+    """How many real images make a density."""
+    there = 1 if real is None else max(1, len(real))
+    return float(min(drawn, there) if drawn else there)
+
+
+def _told(
+    settings: FlowSettings, step_size: float, schedule: list[object], *, apart: bool
+) -> dict[str, object]:
+    """What a run was made from, by the names on the node: newer ones where they have an effect."""
     mollifier = settings.mollifier
+    newer: dict[str, object] = {"pooled": False} if apart else {}
+    if settings.real_samples:
+        draw = "each step" if settings.real_fresh else "once"
+        newer |= {"real_samples": settings.real_samples, "real_draw": draw}
     return {
         "step_size": step_size,
         "step_schedule": schedule,
@@ -170,6 +191,7 @@ def _told(settings: FlowSettings, step_size: float, schedule: list[object]) -> d
         "estimator": settings.estimator,
         "self_term": settings.self_term,
         "divergence": settings.divergence,
+        **newer,
     }
 
 

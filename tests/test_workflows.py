@@ -272,9 +272,14 @@ def test_the_flows_differ_as_the_paper_says():
         "krr": {"mollifier": "none"},
         "kde_smooth": {"estimator": "kde"},
         "stein": {"estimator": "stein", "eta": 20.0},
-        "only_real": {"lambda_generated": 0.0, "energy": None},
-        "only_generated": {"real": None, "energy": None},
-        "only_condition": {"lambda_generated": 0.0, "real": None, "lambda_condition": 1.0},
+        "only_real": {"lambda_generated": 0.0, "energy": None, "xi": 0.5, "step_size": 0.05},
+        "only_generated": {"real": None, "energy": None, "step_size": 0.1},
+        "only_condition": {
+            "lambda_generated": 0.0,
+            "real": None,
+            "lambda_condition": 1.0,
+            "step_size": 0.05,
+        },
     }
     for row, settings in changed.items():
         (found,) = flow(row)
@@ -283,6 +288,17 @@ def test_the_flows_differ_as_the_paper_says():
         differing = {k for k in keys - {"real", "energy"} if whole.get(k) != found.get(k)}
         assert differing | linked == set(settings)
         assert {key: found.get(key) for key in settings} == settings
+    for row in KRR_DIGITS:
+        nodes = [n["inputs"] for n in SHIPPED[f"krr_digits_{row}"].api.values()]
+        (seen, *none), measured = (
+            [n for n in nodes if "count" in n] or [None],
+            [n for n in nodes if "reference_part" in n],
+        )
+        assert none == []
+        halves = {(n["reference_order"], n["reference_part"]) for n in measured}
+        assert halves == {("balanced", "second half")}
+        assert seen is None or (seen["order"], seen["part"]) == ("balanced", "first half")
+        assert len({n["reference_order_seed"] for n in measured}) == 1
     for steps in (5, 10, 15):
         sweep = flow(f"steps_{steps}")
         assert [one["step_size"] for one in sweep] == [0.1, 0.2, 0.3, 0.5, 1.0, 2.0]

@@ -18,12 +18,15 @@ STEP_SIZE, STEPS = 0.3, 10
 NARROW, RIDGE = 41.0, 100.0
 """A bandwidth of 0.1 times the median squared distance of real digits' features."""
 COLUMNS = 16
+HALVES: Mapping[str, object] = {"order": "balanced", "order_seed": 0}
+"""Of the thousand real digits: the flow sees the first, the judge measures on the second."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's processor. "
-    "The kernel looks at a classifier's features. **Reference Images** gives 500 digits that no "
-    "model was trained on; the distance that the judge tells is to those and 500 more, so compare "
-    "it between workflows, and see `latentsteer reproduce krr` for figures with the two kept "
-    "apart. For your own generator, take a folder of its training images by **Load Image Set**."
+    "The kernel looks at a classifier's features. Of a thousand digits that no model was trained "
+    "on, **Reference Images** gives a half, balanced over the classes, and the judge measures the "
+    "distance of the start and of the result to the other half, which the flow did not see. "
+    "For your own generator, take the halves of a folder of its training images by two **Load "
+    "Image Set**."
 )
 
 
@@ -37,6 +40,7 @@ class KrrRow:
         title: of the note.
         says: what it shows.
         settings: of KRR Flow Refine, where they are not the usual ones.
+        digits: of it on the digits, besides.
         real: whether real images are connected.
         condition: whether the discriminator is.
     """
@@ -46,6 +50,7 @@ class KrrRow:
     title: str
     says: str
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    digits: Mapping[str, object] = field(default_factory=dict[str, object])
     real: bool = True
     condition: bool = True
 
@@ -91,8 +96,10 @@ ROWS = (
         "only_real",
         "only real images",
         "Table 7, *only p(x)*: samples run to where real images are dense, and nothing keeps them "
-        "apart.",
+        "apart. A small *xi*, ridge regression proper, keeps p(x) flat among the real images: "
+        "samples come in from outside and do not collapse onto its modes.",
         {"lambda_generated": 0.0},
+        {"xi": 0.5, "step_size": 0.05},
         condition=False,
     ),
     KrrRow(
@@ -100,6 +107,7 @@ ROWS = (
         "only_generated",
         "only the samples' own density",
         "Table 7, *only q(x|c)*: samples drive each other apart.",
+        digits={"step_size": 0.1},
         real=False,
         condition=False,
     ),
@@ -109,6 +117,7 @@ ROWS = (
         "only the discriminator",
         "Table 7, *only p(c|x)*, which is DDLS without noise.",
         {"lambda_generated": 0.0, "lambda_condition": 1.0},
+        {"step_size": 0.05},
         real=False,
     ),
 )
@@ -151,9 +160,7 @@ class _Digits(GraphBuilder):
             generator=self.generator,
             start=self.start,
             auxiliary=self.classifier,
-            steps=steps,
-            step_size=step_size,
-            **{**KERNEL, **settings},
+            **{**KERNEL, "steps": steps, "step_size": step_size, **settings},
         )
 
     def shown(self, name: str, latents: Link) -> Link:
@@ -161,18 +168,29 @@ class _Digits(GraphBuilder):
         before = self.add(
             "Decode", "Decode the start", generator=self.generator, latents=self.start
         )
-        self.judged(before, JUDGE, reference=REFERENCE)
+        self.measured(before)
         images = self.add("Decode", generator=self.generator, latents=latents)
         self.pictured(name, images, COLUMNS)
-        self.judged(images, JUDGE, reference=REFERENCE)
+        self.measured(images)
         return images
+
+    def measured(self, images: Link) -> None:
+        """The judge's figures, beside the real digits that the flow does not see."""
+        half = {f"reference_{name}": value for name, value in HALVES.items()}
+        self.judged(images, JUDGE, reference=REFERENCE, reference_part="second half", **half)
 
 
 def _connected(graph: _Digits, *, real: bool, condition: bool) -> dict[str, object]:
     found: dict[str, object] = {}
     if real:
         found["real"] = graph.add(
-            "ReferenceImages", "Real digits", reference=REFERENCE, first=0, count=REAL
+            "ReferenceImages",
+            "Real digits",
+            reference=REFERENCE,
+            first=0,
+            count=REAL,
+            part="first half",
+            **HALVES,
         )
     if condition:
         found["energy"] = graph.add("EnergyDiscriminator", generator=graph.generator)
@@ -182,7 +200,8 @@ def _connected(graph: _Digits, *, real: bool, condition: bool) -> dict[str, obje
 def _row(row: KrrRow) -> Shipped:
     graph = _Digits()
     connected = _connected(graph, real=row.real, condition=row.condition)
-    latents = graph.flowed("", STEP_SIZE, STEPS, {**row.settings, **connected})
+    settings = {**row.settings, **row.digits, **connected}
+    latents = graph.flowed("", STEP_SIZE, STEPS, settings)
     graph.curves(latents)
     graph.shown(f"krr_digits_{row.name}", latents)
     says = f"{row.says} Paper row {row.row}."
@@ -192,13 +211,16 @@ def _row(row: KrrRow) -> Shipped:
 def _sweep(row: str, steps: int) -> Shipped:
     graph = _Digits()
     connected = _connected(graph, real=True, condition=True)
+    graph.measured(
+        graph.add("Decode", "Decode the start", generator=graph.generator, latents=graph.start)
+    )
     strip = latents = graph.start
     for size in SIZES:
         latents = graph.flowed(f"Step size {size:g}", size, steps, connected)
         images = graph.add(
             "Decode", f"Decode step size {size:g}", generator=graph.generator, latents=latents
         )
-        graph.judged(images, JUDGE, reference=REFERENCE)
+        graph.measured(images)
         first = strip is graph.start
         strip = latents if first else graph.add("StackLatents", first=strip, second=latents)
     graph.curves(latents)

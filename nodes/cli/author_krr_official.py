@@ -58,7 +58,13 @@ class _Cifar(GraphBuilder):
         found: dict[str, object] = {}
         if real:
             found["real"] = self.add(
-                "LoadImageSet", folder=FOLDER, width=SIDE, height=SIDE, limit=REAL
+                "LoadImageSet",
+                folder=FOLDER,
+                width=SIDE,
+                height=SIDE,
+                limit=REAL,
+                order="shuffled",
+                part="first half",
             )
         if condition:
             found["energy"] = self.add("EnergyDiscriminator", generator=self.generator)

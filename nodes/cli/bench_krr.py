@@ -2,7 +2,8 @@
 
 Parts: the features of n images of 64 pixels (as n), the kernel of n particles (n^2), the weights
 by Cholesky (n^3). Memory: a refinement of 512 particles by one step, of the embedded avatars with
-the kernel on their judge's features, in both kinds of chunks; of a process of its own.
+the kernel on their judge's features, in both kinds of chunks; of a process of its own. And how far
+a step is from that of kernel density estimation, by eta and xi.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from ...core.spaces import Identity
 from ...core.zoo import catalogue
 from . import report
 from .bench import Check, Step, medians, peak_memory
+from .bench_ridge import differences
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "growth", "run"]
 
@@ -55,6 +57,7 @@ class Plan:
         width: numbers in a feature of the last two.
         particles: of the step whose memory is measured.
         repeats: of the timings.
+        compared: particles of the steps that are compared with kernel density estimation's.
     """
 
     images: tuple[int, ...]
@@ -63,10 +66,11 @@ class Plan:
     width: int
     particles: int
     repeats: int
+    compared: int
 
 
-FULL = Plan((64, 128, 256, 512), (2048, 3072, 4096, 6144), (1024, 2048, 4096), 128, 512, 5)
-QUICK = Plan((2, 4), (32, 64), (32, 64), 8, 4, 1)
+FULL = Plan((64, 128, 256, 512), (2048, 3072, 4096, 6144), (1024, 2048, 4096), 128, 512, 5, 128)
+QUICK = Plan((2, 4), (32, 64), (32, 64), 8, 4, 1, 8)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,6 +96,9 @@ def run(args: argparse.Namespace) -> int:
         flat |= {f"{name}_{count}_seconds": seconds for count, seconds in found.items()}
         flat[f"{name}_growth"] = growth(counts, [found[str(count)] for count in counts])
         print(_row(name, found, flat[f"{name}_growth"]), flush=True)
+    for share, (least, most) in differences(plan.compared).items():
+        flat |= {f"ridge_{share:g}_least": least, f"ridge_{share:g}_most": most}
+        print(f"eta = xi = {share:g} n: step {least:.1%} to {most:.1%} from that of KDE")
     checks = [] if args.quick else list(checks_of(flat))
     flat["checks"] = {
         check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}

@@ -17,7 +17,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "ReferenceImages": (
         "They are shipped, so that a workflow with pictures runs at once. No embedded model was "
-        "trained on them, so they also serve as what a judge compares with.",
+        "trained on them, so they also serve as what a judge compares with. Digits are filed by "
+        "class: take `order` = balanced for some of all classes, and `part` to keep a half for "
+        "the judge (Evaluate Images has the same inputs).",
         "`avatars held out (embedded)` into Image Condition: new avatars like the first eight.",
     ),
     "LoadGenerator": (
@@ -293,9 +295,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "EvaluateImages": (
         "Mean probability of the wanted class, Frechet distance to real images, and diversity, "
-        "by a judge. Use a judge that did not steer. Diversity is the root mean square distance "
-        "of two images' features over the root of 2, within classes where some are wanted; it "
-        "needs two images to compare.",
+        "by a judge. Use a judge that did not steer, and real images that nothing was steered "
+        "by: `reference_part` takes a half of the reference where KRR Flow Refine had the other, "
+        "`real images` your own. Diversity is the root mean square distance of two images' "
+        "features over the root of 2, within classes where some are wanted; it needs two images "
+        "to compare.",
         "`digits judge (embedded)` with the condition of the run: above 0.9 is good. Choose "
         "`digits held out (embedded)` for the distance when there are hundreds of images.",
     ),

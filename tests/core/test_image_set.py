@@ -84,3 +84,35 @@ def test_options_out_of_range_are_refused(options, said, tmp_path):
     written(tmp_path / "a.png", np.zeros((2, 2, 3)))
     with pytest.raises(InvalidInput, match=said):
         read_image_set(tmp_path, **options)
+
+
+@pytest.mark.parametrize("order", ["shuffled", "balanced"])
+def test_halves_of_a_folder_share_no_picture_and_keep_their_labels(order, tmp_path):
+    names = [f"{letter}{number}" for letter in "abcd" for number in range(6)]
+    for level, name in enumerate(names):
+        written(tmp_path / f"{name}.png", np.full((2, 2, 3), level))
+    lines = "".join(f"{name}.png: {name[0]}\n" for name in names)
+    (tmp_path / "captions.txt").write_text(lines)
+    options = {"order": order, "seed": 4}
+    first, second = (
+        read_image_set(tmp_path, part=part, **options) for part in ("first half", "second half")
+    )
+    assert sorted(first.names + second.names) == [f"{name}.png" for name in names]
+    for half in (first, second):
+        assert list(half.labels) == [name[0] for name in half.names]
+        levels = (half.images[:, 0, 0, 0] * 255).round().int().tolist()
+        assert [f"{names[level]}.png" for level in levels] == list(half.names)
+        if order == "balanced":
+            assert sorted(half.labels) == sorted("abcd" * 3)
+    some = read_image_set(tmp_path, part="second half", first=2, limit=3, **options)
+    assert some.names == second.names[2:5]
+    with pytest.raises(InvalidInput, match=r"The second half of .* has 12 pictures; 12 skipped"):
+        read_image_set(tmp_path, part="second half", first=12, **options)
+
+
+def test_a_balanced_order_needs_labels(tmp_path):
+    for name in "abc":
+        written(tmp_path / f"{name}.png", np.zeros((2, 2, 3)))
+    with pytest.raises(InvalidInput, match="needs a label of each picture"):
+        read_image_set(tmp_path, order="balanced")
+    assert len(read_image_set(tmp_path, order="shuffled").names) == 3

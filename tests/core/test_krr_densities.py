@@ -207,6 +207,53 @@ def test_speeds_are_bounded():
     assert float(speeds("Pearson", torch.tensor([0.0, 1e4])).max()) == 20.0
 
 
+def test_each_density_has_its_own_mean_of_log_r():
+    log_ratio = torch.tensor([-1.0, 5.0, 0.3, 1.0, 7.5], dtype=torch.float64)
+    groups = [[0, 2, 3], [1, 4], []]
+    found = speeds("reverse KL", log_ratio, groups)
+    for places in groups[:2]:
+        assert torch.equal(found[places], speeds("reverse KL", log_ratio[places]))
+    assert not torch.allclose(found, speeds("reverse KL", log_ratio))
+
+
+def clustered(dtype):
+    """Points of one dimension, rounded: far more of them than the kernel's eigenvalues tell."""
+    points = torch.linspace(-1, 1, 64, dtype=torch.float64)[:, None]
+    return points.to(dtype), gram(points, points, 1.0)
+
+
+@pytest.mark.parametrize("ridge", [1e-12, 1e-9, 1e-7])
+@pytest.mark.parametrize("name", ["eta", "xi"])
+def test_a_ridge_below_the_digits_of_the_features_is_refused(ridge, name):
+    """K has eigenvalues of 0 to rounding, so that eta alone makes the condition number."""
+    points, _ = clustered(torch.float32)
+    options = {"width": 1.0, "name": name}
+    with pytest.raises(InvalidInput, match=f"rounding of float32.*Raise {name} to 1e-05"):
+        bank_of(points, points[:, None], ridge=ridge, **options)
+    assert bool(bank_of(points, points[:, None], ridge=1e-4, **options).weights.isfinite().all())
+    if name == "eta":
+        with pytest.raises(InvalidInput, match="rounding of float32"):
+            stein_score(points, 1.0, ridge)
+
+
+@pytest.mark.parametrize("ridge", [1e-4, 1e-2, 1.0])
+def test_where_a_ridge_is_taken_float32_features_give_the_step_of_float64(ridge):
+    steps = []
+    for dtype in (torch.float32, torch.float64):
+        points, _ = clustered(dtype)
+        leaf = clustered(torch.float64)[0].requires_grad_()
+        made = bank_of(points, points[:, None], width=1.0, ridge=ridge)
+        steps.append(torch.autograd.grad(log_density(leaf, made).sum(), leaf)[0])
+    assert float((steps[0] - steps[1]).norm() / steps[1].norm()) < 1e-3
+
+
+def test_a_tiny_ridge_is_taken_where_samples_are_far_apart(toys):
+    points = 10 * toys.normal(24, 5)
+    found = bank_of(points, points[:, None], width=1.0, ridge=1e-12).weights
+    dense = torch.linalg.inv(gram(points.double(), points.double(), 1.0)).sum(dim=1)
+    assert torch.allclose(found, dense, rtol=1e-6)
+
+
 def test_equal_samples_with_a_tiny_ridge_are_named(points):
     points[7] = points[3]
     with pytest.raises(InvalidInput, match="samples 3 and 7") as caught:

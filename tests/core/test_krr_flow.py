@@ -29,6 +29,7 @@ SETTINGS = {
     "image": FlowSettings(mollifier=Mollifier("image", 0.2, samples=2, final=0.1), eta=5, xi=5),
     "one": FlowSettings(bandwidth="one", real=0.0),
     "Jensen-Shannon": FlowSettings(divergence="Jensen-Shannon"),
+    "drawn": FlowSettings(real_samples=4),
 }
 """In the toy images' features distances are of order 1."""
 CHUNKS = [ALL_AT_ONCE, Chunking(3, padded=True), Chunking(4, padded=False)]
@@ -167,7 +168,7 @@ def test_real_images_are_seen_once_and_particles_once_more_than_differentiated(t
 
 
 @pytest.mark.bits
-@pytest.mark.parametrize("name", ["krr", "feature", "image", "Jensen-Shannon"])
+@pytest.mark.parametrize("name", ["krr", "feature", "image", "Jensen-Shannon", "drawn"])
 def test_a_run_that_stopped_goes_on_to_the_same_bits(name, toys, tmp_path):
     flow, generator = flow_of(toys, SETTINGS[name], dtype=torch.float32)
     latents = toys.latents(generator, start(toys, dtype=torch.float32))
@@ -304,3 +305,96 @@ def test_several_runs_of_a_sample_are_not_taken_for_particles(toys):
     flow, _ = flow_of(toys)
     with pytest.raises(InvalidInput, match="several runs of a sample"):
         spread(flow.energy, 3)
+
+
+def log_ratio(toys, z, rng, settings):
+    """-log q + log p + log p(c|x), each with weight 1, and the step without a speed."""
+    vector, _, a, b = by_hand(toys, settings, z, rng)
+    _, energies, _, _ = by_hand(toys, replace(settings, generated=1, real=1, condition=1), z, rng)
+    return vector, -energies, a, b
+
+
+@pytest.mark.parametrize("chart", [False, True])
+def test_the_speed_of_a_divergence_goes_by_r_without_the_lambdas(chart, toys):
+    settings = FlowSettings(generated=0.2, condition=0.5, divergence="reverse KL")
+    flow, generator = flow_of(toys, settings)
+    z, rng = start(toys), SampleRng.of(0, COUNT)
+    vector, ratio, _, _ = log_ratio(toys, z, rng, settings)
+    energy = flow.energy.pullback(generator)
+    if chart:
+        space = generator.source
+        energy = energy.pullback(toys.lift(toys.vectors(12), space, lambda v: v))
+    found = flow.direction(energy, ALL_AT_ONCE).at(0)(z, rng).vector
+    speed = (ratio - ratio.mean()).exp().clamp_max(20)
+    assert torch.allclose(found, vector * speed[:, None], atol=1e-6)
+
+
+def test_a_sum_of_conditions_counts_in_r_with_its_own_weights(toys):
+    settings = FlowSettings(condition=0.5, generated=0.3, divergence="Hellinger")
+    classifier = toys.classifier(torch.float64)
+    one = classification(classifier, classifier.condition(["b"]))
+    two, _ = flow_of(toys, settings, condition=0.25 * one + 0.75 * one)
+    flow, generator = flow_of(toys, settings)
+    z, rng = start(toys), SampleRng.of(0, COUNT)
+    found, wanted = (field_of(each, generator, ALL_AT_ONCE)(z, rng).vector for each in (two, flow))
+    assert torch.allclose(found, wanted, atol=1e-8)
+
+
+@pytest.mark.parametrize("divergence", ["reverse KL", "Pearson", "Jensen-Shannon"])
+def test_without_the_samples_density_a_sample_alone_equals_itself_in_a_batch(divergence, toys):
+    """There is no r then: all divergences move samples as KL does."""
+    settings = FlowSettings(generated=0.0, divergence=divergence)
+    flow, generator = flow_of(toys, settings, dtype=torch.float32)
+    z = start(toys, dtype=torch.float32)
+    job = job_of(toys, flow, generator)
+    batch, _ = refine(job, toys.latents(generator, z))
+    alone, _ = refine(job, toys.latents(generator, z[:2]))
+    assert torch.equal(batch.values[:2], alone.values)
+    kl, _ = flow_of(toys, FlowSettings(generated=0.0), dtype=torch.float32)
+    plain, _ = refine(job_of(toys, kl, generator), toys.latents(generator, z))
+    assert torch.equal(plain.values, batch.values)
+
+
+# Real images that are drawn
+
+
+def bank_at(flow, step):
+    densities = flow.energy.terms[0][1]
+    return densities.real.bank(0.0, torch.zeros(1, dtype=torch.float64), step)
+
+
+def test_real_images_are_drawn_anew_at_each_step_or_once(toys):
+    fresh, once = (
+        flow_of(toys, FlowSettings(real_samples=3, real_fresh=f, xi="count"))[0]
+        for f in (True, False)
+    )
+    drawn = [fresh.energy.terms[0][1].real.drawn(step) for step in range(20)]
+    assert all(len(set(numbers)) == 3 for numbers in drawn)
+    assert len(set(drawn)) > 10
+    assert {number for numbers in drawn for number in numbers} == set(range(7))
+    assert len({once.energy.terms[0][1].real.drawn(step) for step in range(20)}) == 1
+    features = feature_map(toys.classifier(torch.float64)).of(real_images(toys))
+    for step in (0, 5, 0):
+        found = bank_at(fresh, step)
+        assert torch.allclose(found.points[:, 0], features[list(drawn[step])], atol=1e-12)
+        assert found.width == pytest.approx(median_bandwidth(features))
+    other = flow_of(toys, FlowSettings(real_samples=3), seed=1)[0]
+    assert [other.energy.terms[0][1].real.drawn(step) for step in range(20)] != drawn
+
+
+def test_all_real_images_drawn_are_the_flow_of_before(toys):
+    whole, _ = flow_of(toys)
+    for settings in (FlowSettings(real_samples=7), FlowSettings(real_fresh=False)):
+        flow, _ = flow_of(toys, settings)
+        assert flow.energy.signature() == whole.energy.signature()
+        assert torch.equal(bank_at(flow, 3).points, bank_at(whole, 0).points)
+    some = {flow_of(toys, FlowSettings(real_samples=n, real_fresh=f))[0].energy.signature()
+            for n in (3, 4) for f in (True, False)}  # fmt: skip
+    assert len(some | {whole.energy.signature()}) == 5
+
+
+def test_more_real_images_than_there_are_cannot_be_drawn(toys):
+    with pytest.raises(InvalidInput, match="8 real images of a step asked for; 7 are there"):
+        flow_of(toys, FlowSettings(real_samples=8))
+    with pytest.raises(InvalidInput, match="needs at least 2"):
+        FlowSettings(real_samples=1)

@@ -180,6 +180,61 @@ def test_without_a_number_the_ridges_are_as_many_as_samples(run, graph):
     assert not torch.equal(ran[plain].values, ran[other].values)
 
 
+def by_class(graph, made, classes, start, **inputs):
+    """A flow towards classes, a row per sample."""
+    condition = graph.add("ClassCondition", auxiliary=made.classifier, classes=classes)
+    energy = graph.add("EnergyClassifier", auxiliary=made.classifier, condition=condition)
+    return flow(graph, made, start, energy=energy, **inputs)
+
+
+def test_each_condition_of_a_batch_flows_as_it_does_alone(run, graph):
+    made = graph.models()
+    batch = particles(graph, made, samples=6)
+    first = graph.add("SelectLatents", batch=batch, rows="0, 1, 2")
+    settings = {"real": real(graph), "eta": 0.0, "divergence": "Jensen-Shannon"}
+    both = by_class(graph, made, "3, 3, 3, 5, 5, 5", batch, **settings)
+    pooled = by_class(graph, made, "3, 3, 3, 5, 5, 5", batch, **settings, pooled=True)
+    alone = by_class(graph, made, "3", first, **settings)
+    ran = run(graph)
+    assert torch.equal(ran[both].values[:3], ran[alone].values)
+    assert not torch.allclose(ran[pooled].values[:3], ran[alone].values, atol=1e-3)
+
+
+def test_one_sample_of_a_class_is_refused_by_its_name(graph, fault):
+    made = graph.models()
+    by_class(graph, made, "3, 3, 5", particles(graph, made, samples=3))
+    assert "condition '5'" in fault(graph, InvalidInput)
+
+
+def test_real_images_may_be_drawn(run, graph):
+    made = graph.models()
+    start, pictures = particles(graph, made), real(graph, 20)
+    plain = flow(graph, made, start, real=pictures)
+    every = flow(graph, made, start, real=pictures, real_samples=20)
+    drawn, once, other = (
+        flow(graph, made, start, real=pictures, real_samples=5, **changed)
+        for changed in ({}, {"real_draw": "once"}, {"seed": 9})
+    )
+    ran = run(graph)
+    assert torch.equal(ran[every].values, ran[plain].values)
+    found = [ran[link].values for link in (plain, drawn, once, other)]
+    assert all(not torch.equal(a, b) for i, a in enumerate(found) for b in found[:i])
+
+
+def test_more_real_images_than_are_connected_cannot_be_drawn(graph, fault):
+    made = graph.models()
+    flow(graph, made, particles(graph, made), real=real(graph, 5), real_samples=6)
+    assert "6 real images of a step asked for; 5 are there" in fault(graph, InvalidInput)
+
+
+def test_a_ridge_below_the_digits_of_float32_is_refused(graph, fault):
+    made = graph.models()
+    batch = particles(graph, made, samples=3)
+    twice = graph.add("StackLatents", first=batch, second=batch)
+    flow(graph, made, twice, eta=1e-9)
+    assert "rounding of float32" in fault(graph, InvalidInput)
+
+
 # Bad input to the flow
 
 
@@ -276,6 +331,20 @@ def whole_and(graph, **inputs):
     return graph
 
 
+@pytest.mark.parametrize("draw", ["each step", "once"])
+def test_a_flow_with_drawn_real_images_goes_on_to_the_same_bits(
+    draw, run, new_graph, at_step, out
+):
+    settings = {"real_samples": 5, "real_draw": draw}
+    graph = new_graph()
+    made = whole(graph, mollifier="feature", sigma_schedule="linear", steps=4, **settings)
+    ran = run(graph)
+    path = stopped(new_graph(), run, at_step, out, **settings)
+    graph = new_graph()
+    again = resuming(graph, path.relative_to(out).as_posix(), **settings)
+    assert torch.equal(run(graph)[again].values, ran[made.refined].values)
+
+
 def resuming(graph, file, **inputs):
     made = graph.models()
     start = graph.add("LoadLatents", file=file)
@@ -308,6 +377,7 @@ def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, o
         ({"step_size": 0.4}, "step_size: 0.3 then, 0.4 now"),
         ({"lambda_real": 2.0}, "lambda_real: 1.0 then, 2.0 now"),
         ({"sigma_final": 0.3}, "sigma_schedule: "),
+        ({"real_samples": 5}, "real_samples: None then, 5 now"),
     ],
 )
 def test_other_settings_are_refused_by_name(changes, named, run, new_graph, at_step, out):
