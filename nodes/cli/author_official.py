@@ -100,8 +100,8 @@ TEXTS = (
         "biggan_text_mixture",
         "BigGAN by text, a sample of the mixture",
         "Algorithm 2 with M = 1: a sample of the translator is refined by itself, where the paper "
-        "refines the mixture's means and weights (the workflow *tr0n_biggan_text*). No setup of "
-        "the paper; all else is.",
+        "refines the mixture's means and weights (the workflow *tr0n_biggan_text*). The paper has "
+        "no such row.",
         named="Compare paper row t19.",
         start={"mode": "sample"},
     ),

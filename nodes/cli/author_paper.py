@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .author_files import BIGGAN, named
+from .author_files import BIGGAN, STYLEGAN_XL, named
 from .author_graph import Shipped
 from .paper_numbers import Each, Has, OneOf, PaperRow
 from .paper_rows import ROWS
@@ -38,6 +38,9 @@ TRAINED = (
 BIGGANS = (
     " BigGAN's means are clamped to [-2, 2] where they are used instead of bounded by a tanh, and "
     "its class embedding is a part of the mixture, where the paper has a regression head."
+)
+CLASSES = (
+    " The classes of the pairs are drawn at random, where the paper takes equally many of each."
 )
 
 
@@ -115,8 +118,9 @@ def with_paper(shipped: Shipped) -> Shipped:
         text = f"**Numbers as in {source}.** "
     if any(node["class_type"] == "LatentSteer_TrainTranslator" for node in shipped.api.values()):
         text += TRAINED
-        if BIGGAN in named(shipped.api):
-            text += BIGGANS
+        files = named(shipped.api)
+        text += BIGGANS if BIGGAN in files else ""
+        text += CLASSES if {BIGGAN, STYLEGAN_XL} & set(files) else ""
     return replace(shipped, notes=f"{shipped.notes}\n\n{text.strip()}")
 
 

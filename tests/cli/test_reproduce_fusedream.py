@@ -16,6 +16,7 @@ from latentsteer.nodes.cli.fusedream_scenes import Judging
 from latentsteer.nodes.cli.fusedream_study import Basis, FuseDreamStudy
 from latentsteer.nodes.cli.fusedream_table import Row, ablations, rows
 from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.cli.reproduce_fusedream import BUDGETS
 
 CPU = torch.device("cpu")
 
@@ -46,6 +47,18 @@ def test_the_small_budget_writes_flat_keys(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "two persons, composed, somewhere" in said
     assert "augclip_both" in said
+
+
+def test_there_is_a_row_for_each_form_of_the_weights_and_the_papers_is_the_whole():
+    best = BUDGETS["full"].best
+    table = ablations(
+        best, replace(best, basis=Basis(1)), candidates=(10,), keeps=(2,), few=5, views=2
+    )
+    forms = {name: table[name].basis.weights for name in ("full", "linear", "softmax")}
+    assert forms == {"full": "scalar", "linear": "linear", "softmax": "softmax"}
+    alike = [replace(table[name], basis=best.basis, curved=True) for name in forms]
+    assert alike == [best] * 3
+    assert {table[name].basis.weights for name in ("k_2", "m_10", "augclip_refined")} == {"scalar"}
 
 
 def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(study):
