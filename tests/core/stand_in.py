@@ -178,7 +178,10 @@ class _Lists(TorchFunctionMode):
         if func is Tensor.new_tensor and isinstance(args[0], There):
             kwargs.setdefault("dtype", args[0].dtype)
             return torch.tensor(*args[1:], **kwargs).to(args[0].device)
-        return func(*args, **kwargs)
+        found = func(*args, **kwargs)
+        if func is Tensor.data.__set__ and isinstance(args[1], There):  # pyright: ignore
+            args[0].inner = args[1].inner  # as modules do, when their type changes
+        return found
 
 
 def _inner(what):
