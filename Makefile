@@ -1,12 +1,14 @@
 # make demo   TR0N on the embedded digits, with figures and pictures; FACES=1: on faces that two
 #             third parties trained, after their terms (downloads 26 MB, needs npm)
 # make test   the default tests;  make test-all adds the slow ones
+# make gpu    the tests marked gpu and two benchmarks on this machine's accelerator, by the Python
+#             of PYTHON=... that has PyTorch for it; installs nothing
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all test-host lint workflows clean
+.PHONY: demo test test-all test-host gpu lint workflows clean
 
 demo: $(INSTALLED)
 	$(BIN)/latentsteer demo $(if $(FACES),--faces)
@@ -19,6 +21,9 @@ test-all: $(INSTALLED)
 
 test-host: $(INSTALLED)
 	$(BIN)/python -m pytest -m host
+
+gpu:
+	$(PYTHON) tests/on_gpu.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

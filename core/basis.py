@@ -117,7 +117,9 @@ def best_candidates(
             found = judged(first, last)
             if best:
                 found = tuple(torch.cat(pair) for pair in zip(best, found, strict=True))
-            order = comparable(found[1]).sort(stable=True).indices[:keep]
+            # By value, which puts NaN last, and then what is not finite behind the rest.
+            order = found[1].sort(stable=True).indices
+            order = order[comparable(found[1][order]).sort(stable=True).indices[:keep]]
             best = tuple(part[order] for part in found)
         return best
 

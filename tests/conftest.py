@@ -14,9 +14,12 @@ ROOT = Path(__file__).parent.parent
 if "latentsteer" not in sys.modules:
     # Shapes and types of the core are checked at run time; in place before core is imported.
     # The tower: an int is a float, as pyright has it.
-    jaxtyping.install_import_hook(
-        "latentsteer.core", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-    )
+    # A machine that is borrowed for its accelerator may lack the checker; `make gpu` says so.
+    if importlib.util.find_spec("beartype") is not None:
+        jaxtyping.install_import_hook(
+            "latentsteer.core",
+            "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+        )
     spec = importlib.util.spec_from_file_location(
         "latentsteer", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )

@@ -133,7 +133,7 @@ def _toy() -> Generator:
         network.eval().requires_grad_(False),
         logits=lambda images: network(images).mean(dim=1),
         features=lambda images: network[:3](images),
-        of_classes=lambda images, classes: network(images)[torch.arange(len(images)), classes],
+        of_classes=lambda images, classes: network(images).gather(1, classes[:, None])[:, 0],
         classes=2,
     )
     return replace(toy_generator(), discriminator=opponent)

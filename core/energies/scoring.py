@@ -97,7 +97,7 @@ def clip_scores(
         for number, size in enumerate(sizes or [views]):
             energy = similarity(clip, condition, views=size, device=device)
             (values,) = chunking.apply_random(lambda x, part, e=energy: (e(x, part),), points, rng)
-            found.append(-values.double().cpu())
+            found.append(-values.cpu().double())
             report(number + 1)
     rounds, weights = torch.stack(found), torch.tensor(sizes or [1]).double()
     labels = condition.labels if len(condition) > 1 else condition.labels * len(images)

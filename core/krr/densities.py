@@ -198,8 +198,9 @@ class Densities:
                 f"{len(seen)} particle; the density of the generated images is made of several. "
                 "Start from at least 2 samples, or set the weight of that term to 0."
             )
-        bad = (~seen.flatten(1).isfinite().all(dim=1)).nonzero()[:, 0].tolist()
-        if bad:
+        finite = seen.flatten(1).isfinite().all(dim=1)
+        if not bool(finite.all()):
+            bad = (~finite).nonzero()[:, 0].tolist()
             raise Diverged(
                 f"The features {self.features} of samples {', '.join(map(str, bad[:8]))} are not "
                 f"finite at step {self.step} (counted from 0). Lower the step size, or take other "

@@ -58,11 +58,11 @@ def bank_of(
         InvalidInput: a kernel matrix that is singular to the rounding of the features; features
             that are not finite.
     """
-    for found in (features, points.flatten(1)):
-        bad = (~found.isfinite().all(dim=1)).nonzero()[:, 0].tolist()
-        if bad:
-            shown = ", ".join(map(str, bad[:8])) + (" ..." if len(bad) > 8 else "")
-            raise InvalidInput(f"The features of samples {shown} are not finite.")
+    finite = torch.cat([features, points.flatten(1)], dim=1).isfinite().all(dim=1)
+    if not bool(finite.all()):
+        bad = (~finite).nonzero()[:, 0].tolist()
+        shown = ", ".join(map(str, bad[:8])) + (" ..." if len(bad) > 8 else "")
+        raise InvalidInput(f"The features of samples {shown} are not finite.")
     features, points = features.detach(), points.detach()
     matrix = kernel_matrix(features, points, width)
     if ridge is None:

@@ -69,10 +69,11 @@ def krr_weights(
     root, failed = torch.linalg.cholesky_ex(matrix + ridge * eye)
     weights = torch.cholesky_solve(torch.ones_like(matrix[:, :1]), root)[:, 0]
     # The last pivots of a singular matrix are rounding errors, of either sign.
-    smallest = float(root.diagonal().min()) ** 2
-    rounding = len(matrix) * torch.finfo(matrix.dtype).eps * float(matrix.diagonal().max())
-    sound = not bool(failed) and smallest > rounding and bool(weights.isfinite().all())
-    if not sound:
+    told = (root.diagonal().min(), matrix.diagonal().max(), failed, weights.isfinite().all())
+    # Together, so that an accelerator is waited for once.
+    least, most, broken, finite = torch.stack([value.to(matrix) for value in told]).tolist()
+    rounding = len(matrix) * torch.finfo(matrix.dtype).eps * most
+    if broken or not finite or not least**2 > rounding:
         raise InvalidInput(
             f"The kernel matrix of {len(matrix)} samples plus {name} = {ridge:g} is singular to "
             f"rounding{_alike(matrix)}. Raise {name} (the number of samples is usual), or start "

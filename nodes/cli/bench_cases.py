@@ -15,6 +15,7 @@ from ...core.clip import Clip, Precision
 from ...core.conditions import Condition
 from ...core.energies.similarity import similarity
 from ...core.errors import InvalidInput
+from ...core.networks.clip_vision import ClipVision
 from ...core.rng import SampleRng
 from .bench import Step
 from .bench_networks import GrowingNetwork, biggan_512, stylegan2_1024
@@ -47,6 +48,7 @@ class Case:
         precision: of the CLIP.
         clip: which network.
         generator: what makes the images, by name; None where they are the leaves, and for `bare`.
+        device: where all of it is.
     """
 
     kind: Kind
@@ -55,21 +57,58 @@ class Case:
     precision: Precision = "fp32"
     clip: Size = "ViT-B/32"
     generator: str | None = None
+    device: str = "cpu"
 
 
 @cache
-def random_clip(size: Size, *, whole: bool = False) -> Clip:
+def random_clip(size: Size, *, whole: bool = False, device: str = "cpu") -> Clip:
     """open_clip's image encoder with random weights, as the loader makes it.
+
+    On an accelerator's machine that has no open_clip it is our own network of the same sizes,
+    whose last block is always at the class token.
 
     Args:
         size: of the network.
         whole: its last block at every place, as open_clip has it; the loader's at the class token.
+        device: where it is.
 
     Raises:
-        InvalidInput: open_clip is not installed.
+        InvalidInput: open_clip is not installed, and the device is the CPU.
     """
-    if not architectures():
+    if architectures():
+        network, embed_dim, side = _open_clip(size, whole)
+    elif device != "cpu":
+        network, embed_dim, side = _own(size)
+    else:
         raise InvalidInput("The benchmark needs open_clip: pip install open_clip_torch.")
+    return Clip(
+        name=f"{size} of random weights",
+        id="random",
+        module=network.eval().requires_grad_(False).to(device),
+        embed_dim=embed_dim,
+        image_size=side,
+        mean=(0.48145466, 0.4578275, 0.40821073),
+        std=(0.26862954, 0.26130258, 0.27577711),
+        encode=lambda module, pixels: module(pixels),
+    )
+
+
+def _own(size: Size) -> tuple[nn.Module, int, int]:
+    width, layers, embed = (768, 12, 512) if size == "ViT-B/32" else (128, 1, 16)
+    network = ClipVision(
+        width=width,
+        embed=embed,
+        patch=32,
+        places=50,
+        layers=layers,
+        heads=width // 64,
+        hidden=4 * width,
+        act="gelu",
+    )
+    return network, embed, 224
+
+
+def _open_clip(size: Size, whole: bool) -> tuple[nn.Module, int, int]:
     from open_clip.transformer import ResidualAttentionBlock
 
     config = configuration("ViT-B-32")
@@ -80,32 +119,23 @@ def random_clip(size: Size, *, whole: bool = False) -> Clip:
     # The image tower as the loader makes it; texts have no part here.
     parts = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": NO_TEXT}
     network: Any = build(parts, quick_gelu=False)
-    network = network.visual.eval().requires_grad_(False)
+    network = network.visual
     if whole:
         network.transformer.resblocks[-1].__class__ = ResidualAttentionBlock
-    return Clip(
-        name=f"{size} of random weights",
-        id="random",
-        module=network,
-        embed_dim=embed_dim,
-        image_size=image_side(network),
-        mean=(0.48145466, 0.4578275, 0.40821073),
-        std=(0.26862954, 0.26130258, 0.27577711),
-        encode=lambda module, pixels: module(pixels),
-    )
+    return network, embed_dim, image_side(network)
 
 
 @cache
-def _generator(name: str) -> nn.Module:
-    return GENERATORS[name][1]()
+def _generator(name: str, device: str) -> nn.Module:
+    return GENERATORS[name][1]().to(device)
 
 
 def prepared(case: Case) -> tuple[Step, Step]:
     """A warm-up with one view of a small image, and the step; the weights are in place then."""
     tiny = "tiny-32" if case.generator else None
     if case.generator:
-        _generator(case.generator)
-    warm = Case(case.kind, 32, 1, case.precision, case.clip, tiny)
+        _generator(case.generator, case.device)
+    warm = Case(case.kind, 32, 1, case.precision, case.clip, tiny, case.device)
     return step_of(warm), step_of(case)
 
 
@@ -114,16 +144,22 @@ def step_of(case: Case) -> Step:
     leaf, image_of = _leaf(case)
     if case.kind == "generator":
         return lambda: _differentiate(leaf, lambda: image_of(leaf).sum())
-    clip = random_clip(case.clip, whole=case.kind != "ours").in_precision(case.precision)
-    target = torch.randn(1, clip.embed_dim)
+    device = case.device
+    clip = random_clip(case.clip, whole=case.kind != "ours", device=device)
+    clip = clip.in_precision(case.precision)
+    target = torch.randn(1, clip.embed_dim, device=device)
     if case.kind == "bare":
-        pixels = torch.randn(case.views, 3, clip.image_size, clip.image_size).requires_grad_()
+        shape = (case.views, 3, clip.image_size, clip.image_size)
+        pixels = torch.randn(shape, device=device).requires_grad_()
         return lambda: _differentiate(pixels, lambda: _score(clip, pixels, target))
     rng = SampleRng.of(0, 1)
     if case.kind == "ours":
         condition = Condition(target, ("random",), clip.id, clip.name)
         energy = similarity(
-            random_clip(case.clip), condition, views=case.views, precision=case.precision
+            random_clip(case.clip, device=device),
+            condition,
+            views=case.views,
+            precision=case.precision,
         )
         return lambda: _differentiate(leaf, lambda: energy(image_of(leaf), rng).sum())
 
@@ -139,9 +175,11 @@ def step_of(case: Case) -> Step:
 def _leaf(case: Case) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """What is differentiated by, and how it becomes an image."""
     if case.generator is None:
-        return torch.rand(1, 3, case.side, case.side).requires_grad_(), lambda leaf: leaf
-    network = _generator(case.generator)
-    return torch.randn(1, int(network.latent)).requires_grad_(), network  # pyright: ignore[reportArgumentType]
+        image = torch.rand(1, 3, case.side, case.side, device=case.device)
+        return image.requires_grad_(), lambda leaf: leaf
+    network = _generator(case.generator, case.device)
+    latent = int(network.latent)  # pyright: ignore[reportArgumentType]
+    return torch.randn(1, latent, device=case.device).requires_grad_(), network
 
 
 def _score(clip: Clip, pixels: Tensor, target: Tensor) -> Tensor:

@@ -1,11 +1,10 @@
-"""`latentsteer bench clip`: what AugCLIP costs beyond its CLIP, on a CPU.
+"""`latentsteer bench clip`: what AugCLIP costs beyond its CLIP, on a CPU or an accelerator.
 
 Energy table: an image leaf, its views, the CLIP, the gradient at the image; no generator. Step
 table: the same from latents through stand-ins of the papers' generators. Weights are random.
 """
 
 import argparse
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,8 +14,9 @@ import torch
 
 from ...core.clip import Precision
 from . import report
-from .bench import Check, medians, peak_memory
+from .bench import Check, Step, medians
 from .bench_cases import GENERATORS, Case, Size, prepared, random_clip, step_of
+from .bench_device import checked_device, finished, machine, memory_of
 from .bench_networks import numbers
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "energy_cases", "run"]
@@ -70,27 +70,29 @@ _Cases = dict[str, Case]
 def run(args: argparse.Namespace) -> int:
     """Measures, prints the tables and writes every number."""
     plan = QUICK if args.quick else FULL
+    device = checked_device(args.device)
     flat: dict[str, Any] = {
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine(device),
+        "device": device.type,
         "clip": plan.clip,
-        "clip_numbers": numbers(random_clip(plan.clip).module),
+        "clip_numbers": numbers(random_clip(plan.clip, device=device.type).module),
         "views": plan.views,
         "repeats": plan.repeats,
         "quick": args.quick,
     }
     # Memory first, while this process is small.
-    flat |= _memory(plan)
+    flat |= _memory(plan, device)
     for side in plan.sides:
-        steps = {k: step_of(c) for k, c in energy_cases(plan, side).items()}
+        steps = _timed(energy_cases(plan, side), device)
         # The straightforward form takes long, and its margins are wide.
         plain = ("straightforward_fp32",)
         found = medians(steps, plan.repeats, warm=steps.keys() - plain, seldom=plain)
         flat |= {f"energy_{side}_{name}_seconds": value for name, value in found.items()}
         print(_row(f"{side} px", found), flush=True)
     for name in plan.generators:
-        steps = {k: step_of(c) for k, c in _steps(plan, name).items()}
+        steps = _timed(_steps(plan, name), device)
         found = medians(steps, min(plan.repeats, STEPS), warm=("generator_fp32",))
         for precision in PRECISIONS:
             # One after the other, and the CLIP does not know where its pixels are from.
@@ -99,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
         flat |= {f"step_{name}_{key}_seconds": value for key, value in found.items()}
         flat[f"step_{name}_numbers"] = numbers(GENERATORS[name][1]())
         print(_row(name, found), flush=True)
-    checks = [] if args.quick else list(checks_of(plan, flat))
+    required = not args.quick and device.type == "cpu"
+    checks = list(checks_of(plan, flat)) if required else []
     flat["checks"] = {
         check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
         for check in checks
@@ -135,7 +138,14 @@ def _steps(plan: Plan, generator: str) -> _Cases:
     }
 
 
-def _memory(plan: Plan) -> dict[str, int]:
+def _timed(cases: _Cases, device: torch.device) -> dict[str, Step]:
+    return {
+        name: finished(step_of(replace(case, device=device.type)), device)
+        for name, case in cases.items()
+    }
+
+
+def _memory(plan: Plan, device: torch.device) -> dict[str, int]:
     cases: _Cases = {}
     for side in plan.memory_sides:
         for name, case in energy_cases(plan, side).items():
@@ -148,7 +158,10 @@ def _memory(plan: Plan) -> dict[str, int]:
             cases[f"{side}_ours_fp32_{views}_views"] = case
     found: dict[str, int] = {}
     for name, case in cases.items():
-        found[f"energy_{name}_bytes"] = peak_memory(partial(prepared, case))
+        most = memory_of(partial(prepared, replace(case, device=device.type)), device)
+        if most is None:
+            continue
+        found[f"energy_{name}_bytes"] = most
         print(f"{name}: {found[f'energy_{name}_bytes'] / MEGABYTE:.0f} MB", flush=True)
     return found
 
@@ -193,6 +206,8 @@ def _tables(plan: Plan, flat: Mapping[str, Any]) -> str:
     head = f"{'':<22}{'ours':>9}{'bare CLIP':>11}{'over':>7}{'straight fp32':>15}{'faster':>8}"
     size = f"{plan.clip} of {flat['clip_numbers'] / 1e6:.1f} M"
     told = f"{plan.views} views, {size}, {flat['threads']} threads; medians, seconds"
+    if flat["device"] != "cpu":
+        told = told.replace(f"{flat['threads']} threads", str(flat["machine"]))
     lines = [
         told,
         "Bare in the rows of generators: G and the bare CLIP, one after the other",

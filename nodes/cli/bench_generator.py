@@ -5,7 +5,6 @@ a step of refining takes it.
 """
 
 import argparse
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from ...core.networks.biggan import BigGanGenerator, GeneratorLayout
 from ...core.networks.biggan_folded import folded
 from . import report
 from .bench import Check, Step, medians
+from .bench_device import checked_device, finished, machine
 from .bench_networks import numbers
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "run"]
@@ -54,21 +54,25 @@ QUICK = Plan("BigGAN-32", _layout(8, (4, 4, 4, 4), 1), 1)
 def run(args: argparse.Namespace) -> int:
     """Measures, prints the table and writes every number."""
     plan = QUICK if args.quick else FULL
+    device = checked_device(args.device)
     official = BigGanGenerator(plan.layout).eval().requires_grad_(False)
     forms: dict[str, nn.Module] = {"unfolded": official, "folded": folded(official)}
     official.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    z, y = _latents(plan.layout)
+    for network in forms.values():
+        network.to(device)
+    z, y = (row.to(device) for row in _latents(plan.layout))
     steps: dict[str, Step] = {}
     for name, network in forms.items():
-        steps[f"{name}_forward"] = _forward(network, z, y)
-        steps[f"{name}_gradient"] = _gradient(network, z, y)
+        steps[f"{name}_forward"] = finished(_forward(network, z, y), device)
+        steps[f"{name}_gradient"] = finished(_gradient(network, z, y), device)
     found = medians(steps, plan.repeats, warm=tuple(steps))
     with torch.no_grad():
         images = [network(z, y) for network in forms.values()]
     flat: dict[str, Any] = {
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine(device),
+        "device": device.type,
         "network": plan.name,
         "numbers": numbers(official),
         "repeats": plan.repeats,
@@ -77,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     }
     flat |= {f"{name}_seconds": value for name, value in found.items()}
     flat["profile"] = {name: _shares(steps[f"{name}_gradient"]) for name in forms}
-    checks = [] if args.quick else list(checks_of(flat))
+    required = not args.quick and device.type == "cpu"
+    checks = list(checks_of(flat)) if required else []
     flat["checks"] = {
         check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
         for check in checks
@@ -132,8 +137,9 @@ def _shares(step: Callable[[], None]) -> dict[str, float]:
 
 def _table(flat: Mapping[str, Any]) -> str:
     size = f"{flat['network']} of {flat['numbers'] / 1e6:.1f} M"
+    on = flat["machine"] if flat["device"] != "cpu" else f"{flat['threads']} threads"
     lines = [
-        f"{size}, batch 1, {flat['threads']} threads; medians of {flat['repeats']}, seconds",
+        f"{size}, batch 1, {on}; medians of {flat['repeats']}, seconds",
         f"{'':<22}{'folded':>9}{'unfolded':>10}{'faster':>8}",
     ]
     for kind, name in (("forward", "forward"), ("gradient", "forward and gradient")):

@@ -8,12 +8,12 @@ that were not asked to be non-blocking.
 """
 
 from collections import Counter
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 DEVICE = torch.device("meta")
 """Every build of PyTorch knows it, gradients on it need no hardware, no loop of ours uses it."""
@@ -111,7 +111,7 @@ class Accelerator(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        flat = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+        flat = list(_tensors((args, tuple(kwargs.values()))))
         there = [x for x in flat if isinstance(x, There)]
         name = str(func)
         if func in (aten._to_copy.default, aten.copy_.default):
@@ -178,17 +178,37 @@ class _Lists(TorchFunctionMode):
         if func is Tensor.new_tensor and isinstance(args[0], There):
             kwargs.setdefault("dtype", args[0].dtype)
             return torch.tensor(*args[1:], **kwargs).to(args[0].device)
-        return func(*args, **kwargs)
+        found = func(*args, **kwargs)
+        if func == Tensor.data.__set__ and isinstance(args[1], There):  # pyright: ignore
+            args[0].inner = args[1].inner  # as modules do, when their type changes
+        return found
+
+
+def _tensors(what):
+    for x in what:
+        if isinstance(x, Tensor):
+            yield x
+        elif isinstance(x, (list, tuple)):
+            yield from _tensors(x)
+
+
+def _mapped(change, what):
+    if isinstance(what, Tensor):
+        return change(what)
+    if isinstance(what, (list, tuple)):
+        return type(what)(_mapped(change, x) for x in what)
+    return {k: _mapped(change, x) for k, x in what.items()} if isinstance(what, dict) else what
 
 
 def _inner(what):
-    return tree_map(lambda x: x.inner if isinstance(x, There) else x, what)
+    return _mapped(lambda x: x.inner if isinstance(x, There) else x, what)
 
 
 def _wrapped(what):
-    return tree_map(lambda x: There(x) if isinstance(x, Tensor) else x, what)
+    return _mapped(There, what)
 
 
+@cache
 def _in_place(func) -> bool:
     arguments = func._schema.arguments
     return (
