@@ -74,7 +74,6 @@ BAD_FOLDERS = [
     ("file/below", "Not a directory"),
     (LONG, "File name too long; choose a shorter name"),
     (f"new/{LONG}", "File name too long"),
-    ("\0", "null"),
 ]
 
 
