@@ -7,7 +7,7 @@ from ..core.identity import belonging
 from ..core.latents import Latents, load_latents, save_latents
 from .host import autograd, host, io, ui
 from .sockets import LATENTS
-from .train import checked_name
+from .train import checked_name, usable_name
 
 __all__ = ["NODES"]
 
@@ -53,6 +53,11 @@ class SaveLatents(io.ComfyNode):
             outputs=[LATENTS.Output("saved", display_name="latents", tooltip="The same ones.")],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, name: str | None) -> bool | str:
+        """Refuses a name before the work, not after it."""
+        return usable_name(name)
 
     @classmethod
     def execute(cls, latents: Latents, name: str) -> io.NodeOutput:

@@ -22,9 +22,11 @@ from .load import changed, find, offered, present
 from .sockets import AUXILIARY, GENERATOR, TRANSLATOR
 from .widgets import advanced, chunk, seed
 
-__all__ = ["NODES", "checked_name"]
+__all__ = ["NODES", "checked_name", "usable_name"]
 
 KIND = "latentsteer_translators"
+LONGEST = 200
+"""Bytes of a name; systems take 255 with a number and an ending."""
 
 
 def checked_name(name: str) -> str:
@@ -33,12 +35,21 @@ def checked_name(name: str) -> str:
     Raises:
         InvalidInput: another name.
     """
-    if not re.fullmatch(r"[\w][\w .-]{0,99}", name) or name.endswith((".", " ")):
+    fits = re.fullmatch(r"[\w][\w .-]{0,99}", name) and len(name.encode()) <= LONGEST
+    if not fits or name.endswith((".", " ")):
         raise InvalidInput(
             f"The file name {name!r} cannot be used. Take letters, digits, spaces, dots, dashes "
-            "and underscores, at most 100."
+            f"and underscores, at most 100, and at most {LONGEST} bytes."
         )
     return name
+
+
+def usable_name(name: str | None) -> bool | str:
+    """Whether a file can be called so, for a node's check; None where a link gives the name."""
+    try:
+        return name is None or bool(checked_name(name))
+    except InvalidInput as error:
+        return str(error)
 
 
 class TrainTranslator(io.ComfyNode):
@@ -238,6 +249,11 @@ class SaveTranslator(io.ComfyNode):
             ],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, name: str | None) -> bool | str:
+        """Refuses a name before the training, not after it."""
+        return usable_name(name)
 
     @classmethod
     def execute(cls, translator: Translator, name: str) -> io.NodeOutput:

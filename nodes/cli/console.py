@@ -39,7 +39,8 @@ def writable() -> None:
 
 def flushed() -> bool:
     """Write what is pending; false where nobody reads any more, of which Python is not told."""
-    return all([_flushed(stream) for stream in (sys.stdout, sys.stderr)])
+    read = [_flushed(stream) for stream in (sys.stdout, sys.stderr)]
+    return all(read)
 
 
 def _flushed(stream: TextIO) -> bool:

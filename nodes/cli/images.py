@@ -133,7 +133,9 @@ def stem_of(folder: Path, prefix: str) -> Path:
         stem = inside(folder, _FORBIDDEN.sub("_", prefix), "the file name prefix")
         if stem == folder.resolve():
             raise WorkflowError(f"the file name prefix {prefix!r} names no file; give a name")
-        (stem.parent / f"{stem.name}_00001_.png").exists()
+        there = next(path for path in stem.parents if path.is_dir())
+        for part in (*stem.parent.relative_to(there).parts, f"{stem.name}_00001_.png"):
+            (there / part).exists()
     except OSError as error:
         raise WorkflowError(
             f"files cannot be called by the prefix {prefix!r}: {error.strerror or error}"

@@ -133,7 +133,8 @@ def _steps(
     expected = has_control(widget)
     yield used, way._replace(cost=way.cost.plus(odd=int(expected)))
     if behind and _is_control(widget, behind[0]):
-        way = way._replace(cost=way.cost.plus(odd=int(not expected)))
+        odd = not expected or isinstance(behind[0], bool)
+        way = way._replace(cost=way.cost.plus(odd=int(odd)))
         yield used + 1, way
         if isinstance(widget, Combo.Input) and len(behind) > 1 and isinstance(behind[1], str):
             yield used + 2, way._replace(cost=way.cost.plus(odd=1))  # the filter of its list

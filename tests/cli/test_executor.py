@@ -84,7 +84,7 @@ def test_pictures_carry_the_graph_and_are_never_overwritten(api, nodes, host):
 @pytest.mark.parametrize("prefix", ["../escape", "/escape", "a/../../escape"])
 def test_pictures_stay_in_their_folder(api, nodes, host, prefix):
     api["4"]["inputs"]["filename_prefix"] = prefix
-    with pytest.raises(NodeError, match="leads out of"):
+    with pytest.raises(WorkflowError, match="leads out of"):
         execute(api, host, nodes=nodes)
     assert not list(host.base.glob("escape*"))
 

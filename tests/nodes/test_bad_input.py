@@ -354,17 +354,17 @@ def test_steps_that_are_far_too_long(fault, graph, out):
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "..", "../x", "a\\b", "", "x.", ".hidden", "a:b", "n" * 101]
+    "name", ["a/b", "..", "../x", "a\\b", "", "x.", ".hidden", "a:b", "n" * 101, "\u65e5" * 80]
 )
 @pytest.mark.parametrize("kind", ["SaveTranslator", "SaveLatents"])
-def test_a_file_name_that_cannot_be_used(kind, name, fault, graph, base, out):
+def test_a_file_name_that_cannot_be_used(kind, name, refusal, graph, base, out):
     made = graph.steered()
     if kind == "SaveTranslator":
         graph.add(kind, translator=graph.add("LoadTranslator", file="tiny.safetensors"), name=name)
     else:
         graph.add(kind, latents=graph.from_prior(made), name=name)
     before = sorted(base.rglob("*"))
-    said = fault(graph, InvalidInput)
+    said = refusal(graph)
     assert f"The file name {name!r} cannot be used" in said
     assert "Take letters, digits" in said
     assert sorted(base.rglob("*")) == before
