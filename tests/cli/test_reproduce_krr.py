@@ -1,11 +1,13 @@
 """`latentsteer reproduce krr` in its small budget, and what its figures mean."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from latentsteer.core.zoo.avatar_captions import Prompt
+from latentsteer.nodes.cli import krr_avatars, krr_digits
 from latentsteer.nodes.cli.krr_avatars import HOLES, AvatarsFlow, Edit, hole, pairwise
 from latentsteer.nodes.cli.krr_tasks import completions, stays
 from latentsteer.nodes.cli.main import main
@@ -18,13 +20,33 @@ def study():
     return AvatarsFlow(7, CPU, lambda what: None)
 
 
-def test_the_small_budget_writes_flat_keys_and_pictures(tmp_path, capsys):
+def reproduced(tmp_path):
+    """The figures of the small budget, and its pictures."""
     path, out = tmp_path / "krr.json", tmp_path / "out"
     flags = ["--budget", "ci", "--device", "cpu", "--json", str(path), "--out", str(out)]
     assert main(["reproduce", "krr", *flags]) == 0
-    found = json.loads(path.read_text())
+    return json.loads(path.read_text()), {picture.name for picture in (out / "krr").glob("*.png")}
+
+
+def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
+    """With few candidates and steps."""
+    for name in ("CANDIDATES", "FEWER", "PASTED", "NEIGHBOURS", "PARTNERS", "OF_EACH"):
+        monkeypatch.setattr(krr_avatars, name, 4)
+    for name in ("TEXT", "INPAINTING", "EDITING"):
+        monkeypatch.setattr(krr_avatars, name, replace(getattr(krr_avatars, name), steps=1))
+    monkeypatch.setattr(krr_digits, "STEPS", 1)
+    found, pictures = reproduced(tmp_path)
     assert all(isinstance(value, (int, float)) for value in found.values())
     assert found["seeds"] == 1
+    assert {"digits_flow.png", "text_0.png", "completion_top.png"} <= pictures
+    said = capsys.readouterr().out
+    assert "Frechet distance lowered by" in said
+    assert "completion" in said
+
+
+@pytest.mark.slow
+def test_the_small_budget_shows_what_the_flow_does(tmp_path):
+    found, _ = reproduced(tmp_path)
     # Sixty digits go towards real ones, and each other's density drives avatars apart.
     assert found["digits_flow_fd"] < found["digits_prior_fd"]
     assert found["digits_lowered"] == pytest.approx(
@@ -34,12 +56,6 @@ def test_the_small_budget_writes_flat_keys_and_pictures(tmp_path, capsys):
     shares = [key for key in found if key.endswith(("_satisfied", "_changed", "_kept"))]
     assert len(shares) > 6
     assert all(0 <= found[key] <= 1 for key in shares)
-    assert {"digits_flow.png", "text_0.png", "completion_top.png"} <= {
-        picture.name for picture in (out / "krr").glob("*.png")
-    }
-    said = capsys.readouterr().out
-    assert "Frechet distance lowered by" in said
-    assert "completion" in said
 
 
 def test_refined_completions_hold_what_is_known_better_than_their_starts(study):
