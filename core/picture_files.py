@@ -61,7 +61,7 @@ def _unbounded(picture: Image.Image) -> np.ndarray:
     """Floats that lie in [0, 1] already."""
     numbers = np.asarray(picture)
     low, high = numbers.min(), numbers.max()
-    if picture.mode == "F" and 0 <= low and high <= 1:
+    if picture.mode == "F" and low >= 0 and high <= 1:
         return numbers.astype(np.float32)
     what = "whole numbers of 32 bits" if picture.mode == "I" else "floats"
     raise InvalidInput(

@@ -51,7 +51,7 @@ def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
 
 
 def _says(character: str) -> bool:
-    """Whether a character is part of what is said: a letter, a digit, a symbol such as an emoji."""
+    """Whether a character says something: letters, digits and symbols such as emoji do."""
     return character not in PUNCTUATION and unicodedata.category(character)[0] in "LNS"
 
 
