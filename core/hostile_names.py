@@ -31,6 +31,13 @@ MODULES: Final = _words(
     """
 )
 """Modules whose every name is refused, but for `RESULTS`."""
+PACKAGES: Final = _words(
+    """
+    asyncio cffi ctypes distutils ensurepip idlelib importlib lib2to3 os pip pkg_resources
+    setuptools sqlite3 unittest venv wsgiref xmlrpc
+    """
+)
+"""Those of them whose parts are refused too; a package of people's own may be called `code`."""
 RESULTS: Final = frozenset({"stat_result", "statvfs_result", "terminal_size", "uname_result"})
 """What modules of the system give as plain numbers."""
 BUILTINS: Final = _words(
@@ -73,7 +80,7 @@ REACHING: Final = _words(
     """
     __builtins__ __bases__ __base__ __class__ __code__ __dict__ __globals__ __getattribute__
     __import__ __loader__ __mro__ __reduce__ __reduce_ex__ __spec__ __subclasses__ f_globals
-    gi_frame eval exec popen system
+    gi_frame popen system
     """
 )
 """Attributes that lead from any object to what runs code."""
@@ -120,9 +127,13 @@ def refuse_reaching(attribute: object) -> None:
 
 
 def _is_hostile(name: Name, called: bool) -> bool:
-    if name.module.split(".")[0] in MODULES:
+    if name.module in MODULES or name.module.split(".")[0] in PACKAGES:
         return name.name not in RESULTS
-    listed = Name(name.module, name.name.split(".")[0])
+    *through, last = name.name.split(".")
+    # Modules are attributes of those that import them: `os.system` of `posixpath`.
+    if through and (last in REACHING or not MODULES.isdisjoint(through)):
+        return True
+    listed = Name(name.module, through[0] if through else last)
     if listed in SINGLE or (called and listed in CALLED):
         return True
     return name.module.startswith(WITHIN)

@@ -126,6 +126,11 @@ def unknown_rebuild(*arguments):
     raise AssertionError("never called")
 
 
+class Phase(enum.Enum):
+    train = 1
+    eval = 2
+
+
 class Net(torch.nn.Module):
     def forward_flex(self, x):
         return x
@@ -180,6 +185,8 @@ VALUES = {
     "enum": Mode.FAST,
     "enum of a tuple": Mode.SLOW,
     "flags": Bits.ONE | Bits.TWO,
+    "enum of words": list(Phase),
+    "a module's own eval": Net().eval,
     "enum as a key": {Mode.FAST: 1, Mode.SLOW: 2},
     "regex flags": re.RegexFlag.IGNORECASE,
     "types": [int, str, list, dict, type(None), Mode, torch.nn.Linear, bytes, tuple, type],
@@ -537,6 +544,7 @@ HOSTILE = {
     "dill": b"cdill._dill\n_get_attr\n(cdill._dill\n_import_module\n(S'os'\ntRS'system'\ntR",
     "dill's popen": b"cdill._dill\n_get_attr\n(cdill._dill\n_import_module\n(S'os'\ntRS'fork'\ntR",
     "instance": b"(S'touch canary'\nios\nsystem\n",
+    "through another module": b"\x8c\tposixpath\x8c\tos.system\x93(S'touch canary'\ntR",
     "methodcaller": b"coperator\nmethodcaller\n(S'x'\ntR",
 }
 

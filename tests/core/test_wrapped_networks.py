@@ -6,6 +6,7 @@ from latentsteer.core.architectures import load_generator, stylegan2, stylegan2_
 from latentsteer.core.checkpoints import read
 from latentsteer.core.errors import CheckpointError
 from latentsteer.core.prefixes import averaged, choice_fact
+from latentsteer.nodes.cli.checkpoint_tools import inspected
 
 ROSINALITY = stylegan2_rosinality.GENERATOR
 
@@ -103,6 +104,9 @@ def test_an_opponent_that_is_of_no_use_is_left_out(spoil, tmp_path):
     content["D"][name] = weight * torch.nan if spoil == "nan" else weight.to_sparse()
     torch.save(content, tmp_path / "m.pt")
     assert load_generator(tmp_path / "m.pt").discriminator is None
+    told = inspected(tmp_path / "m.pt")
+    assert told["discriminator"] == "no"
+    assert "`D.b4.out.weight`" in told["not read"]
     content["G_ema"]["mapping.w_avg"] *= torch.nan
     torch.save(content, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match=r"not finite in `G_ema\.mapping\.w_avg`"):
