@@ -40,7 +40,7 @@ def levels(picture: Image.Image) -> Levels:
         return _grey(picture, np.asarray(picture, dtype=np.float32) / FULL_16)
     if picture.mode in ("I", "F"):
         return _grey(picture, _unbounded(picture))
-    transparent = "A" in picture.getbands() or "a" in picture.getbands()
+    transparent = picture.mode != "LAB" and not {"A", "a"}.isdisjoint(picture.getbands())
     if not transparent and "transparency" not in picture.info:
         return Levels(_bytes(picture, "RGB"), None)
     return Levels(_bytes(picture, "RGB"), _bytes(picture, "RGBA")[..., 3])

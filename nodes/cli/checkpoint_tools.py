@@ -88,9 +88,8 @@ def inspected(path: Path) -> dict[str, Any]:
         facts[f"assumed: {name}"] = fact
     if left_out := getattr(checkpoint.tensors, "left_out", {}):
         count = f"{len(left_out)} tensors" if len(left_out) > 1 else "a tensor"
-        facts["not read"] = (
-            f"{count}, which nothing above takes: it {next(iter(left_out.values()))}"
-        )
+        why = next(iter(left_out.values()))
+        facts["not read"] = f"{count}, which nothing above takes: it {why}"
     facts["verified"] = _verdict(checkpoint, family)
     return facts
 

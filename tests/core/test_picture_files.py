@@ -40,7 +40,6 @@ DEEP = {
     "16 bits.tif": lambda: Image.fromarray(bits(16).astype(np.uint16)),
     "16 bits, big.tif": big_endian,
     "floats.tif": lambda: Image.fromarray(RAMP.astype(np.float32)),
-    "32 bits.png": lambda: Image.fromarray(bits(16).astype(np.int32)),
     "colour.png": lambda: grey("RGB"),
     "colour.webp": lambda: grey("RGB"),
     "alpha.png": lambda: with_alpha("LA"),
@@ -54,12 +53,9 @@ DEEP = {
 @pytest.mark.parametrize("name", DEEP)
 def test_a_picture_of_any_depth_has_its_own_range(name, tmp_path):
     made = DEEP[name]()
-    try:
-        made.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
-    except (OSError, ValueError) as error:
-        pytest.skip(f"this Pillow cannot write it: {error}")
+    made.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
     wanted = torch.from_numpy((RAMP > 0.5) if name.startswith("one") else RAMP).float()
-    margin = 0.51 / 255 if "16" not in name and "32" not in name else 0.51 / 65535
+    margin = 0.51 / 255 if "16" not in name else 0.51 / 65535
     found = read_image_set(tmp_path).images
     assert float((found - wanted).abs().max()) <= margin
     one, mask = images.load(tmp_path / name)
