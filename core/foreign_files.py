@@ -12,7 +12,7 @@ from torch import Tensor
 from . import numpy_files
 from .errors import CheckpointError
 from .file_kinds import Kind, kind_of
-from .inert_records import LeftOut, Refused
+from .inert_records import Array, LeftOut, Refused
 from .pickle_files import PickleFile
 from .pickled_modules import Tree
 from .tensor_views import Tensors
@@ -112,15 +112,18 @@ def _contents(path: Path, archive: Archive, size: int) -> Contents:
 
 def _arrays(path: Path, archive: zipfile.ZipFile, size: int) -> Contents:
     make = Tensors(numpy_files.MOST_TIMES * size, lambda _: b"", sealed=True)
-    found: dict[str, Tensor] = {}
     left_out: dict[str, str] = {}
-    for name, array in numpy_files.read_arrays(archive, size).items():
+
+    def made(name: str, array: Array) -> Tensor | None:
         try:
-            tensor = make.of(name, array)
+            return make.of(name, array)
         except LeftOut as refusal:
             left_out[name] = str(refusal)
-        else:
-            found |= {} if tensor is None else {name: tensor}
-    if not found and left_out:
+            return None
+
+    arrays = numpy_files.read_arrays(archive, size)
+    found = {name: made(name, array) for name, array in arrays.items()}
+    whole = {name: tensor for name, tensor in found.items() if tensor is not None}
+    if not whole and left_out:
         raise Refused(next(iter(left_out.values())))
-    return Contents(Weights(path, found, left_out), {})
+    return Contents(Weights(path, whole, left_out), {})

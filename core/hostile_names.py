@@ -11,7 +11,16 @@ from .inert_records import Hostile, Name
 
 __all__ = ["as_python_3", "refuse_hostile", "refuse_reaching"]
 
-MODULES: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _names(listed: dict[str, str]) -> frozenset[Name]:
+    return frozenset(Name(module, name) for module in listed for name in listed[module].split())
+
+
+MODULES: Final = _words(
     """
     _frozen_importlib _frozen_importlib_external _imp _pickle _posixsubprocess _ctypes _socket
     asyncio bdb cffi code codeop commands cPickle cProfile ctypes distutils doctest ensurepip
@@ -19,23 +28,24 @@ MODULES: Final = frozenset(
     nntplib nt os pdb pickle pickletools pip pkg_resources pkgutil poplib popen2 posix posixfile
     profile pty pydoc runpy setuptools shelve shutil site smtplib socketserver sqlite3 subprocess
     sys telnetlib tempfile timeit trace unittest venv webbrowser wsgiref xmlrpc zipapp zipimport
-    """.split()
+    """
 )
 """Modules whose every name is refused, but for `RESULTS`."""
+PACKAGES: Final = _words(
+    """
+    asyncio cffi ctypes distutils ensurepip idlelib importlib lib2to3 os pip pkg_resources
+    setuptools sqlite3 unittest venv wsgiref xmlrpc
+    """
+)
+"""Those of them whose parts are refused too; a package of people's own may be called `code`."""
 RESULTS: Final = frozenset({"stat_result", "statvfs_result", "terminal_size", "uname_result"})
 """What modules of the system give as plain numbers."""
-BUILTINS: Final = frozenset(
+BUILTINS: Final = _words(
     """
     __import__ apply breakpoint compile delattr eval exec execfile exit file globals help input
     locals open quit raw_input reload setattr vars
-    """.split()
+    """
 )
-
-
-def _names(listed: dict[str, str]) -> frozenset[Name]:
-    return frozenset(Name(module, name) for module in listed for name in listed[module].split())
-
-
 SINGLE: Final = _names(
     {
         "_io": "FileIO open open_code",
@@ -66,19 +76,19 @@ CALLED: Final = _names(
 )
 """Names that a file may hold and not call."""
 WITHIN: Final = ("http.client", "http.server", "torch.utils.cpp_extension", "urllib.request")
-REACHING: Final = frozenset(
+REACHING: Final = _words(
     """
     __builtins__ __bases__ __base__ __class__ __code__ __dict__ __globals__ __getattribute__
     __import__ __loader__ __mro__ __reduce__ __reduce_ex__ __spec__ __subclasses__ f_globals
-    gi_frame eval exec popen system
-    """.split()
+    gi_frame popen system
+    """
 )
 """Attributes that lead from any object to what runs code."""
 
 
 def as_python_3(name: Name) -> Name:
     """The name that Python 3 has for one of Python 2; any other as it is."""
-    found = _compat_pickle.NAME_MAPPING.get(tuple(name))
+    found = _compat_pickle.NAME_MAPPING.get((name.module, name.name))
     if found is not None:
         return Name(*found)
     return Name(_compat_pickle.IMPORT_MAPPING.get(name.module, name.module), name.name)
@@ -117,9 +127,13 @@ def refuse_reaching(attribute: object) -> None:
 
 
 def _is_hostile(name: Name, called: bool) -> bool:
-    if name.module.split(".")[0] in MODULES:
+    if name.module in MODULES or name.module.split(".")[0] in PACKAGES:
         return name.name not in RESULTS
-    listed = Name(name.module, name.name.split(".")[0])
+    *through, last = name.name.split(".")
+    # Modules are attributes of those that import them: `os.system` of `posixpath`.
+    if through and (last in REACHING or not MODULES.isdisjoint(through)):
+        return True
+    listed = Name(name.module, through[0] if through else last)
     if listed in SINGLE or (called and listed in CALLED):
         return True
     return name.module.startswith(WITHIN)

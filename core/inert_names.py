@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .hostile_names import as_python_3, refuse_hostile
+from .inert_keys import key
 from .inert_records import Array, Dtype, Name, Record, Refused, View
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     "Builder",
     "builder_of",
     "is_expected",
-    "key",
     "known",
     "makes",
 ]
@@ -57,36 +57,6 @@ PERSISTENT = "_reconstruct_persistent_obj"
 PERSISTED = {"type", "version", "module_src", "class_name", "state"}
 """What NVIDIA's persistence writes of an object."""
 LONGEST_NAME = 1000
-LARGEST_KEY = 2**32
-LONGEST_KEY = 1000
-
-
-def key(value: object) -> object:
-    """What a dict of a file has as a key: text and small numbers as they are, others as text."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) < LARGEST_KEY else f"{value:x}"[:LONGEST_KEY]
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST_KEY else f"{value[:LONGEST_KEY]}..."
-    if isinstance(value, float | Name):
-        return str(value)
-    # A key of nested tuples could take for ever to write.
-    if type(value) is tuple and 0 < len(value) < 9:
-        return ",".join(_brief(part) for part in value)
-    return _brief(value)
-
-
-def _brief(value: object) -> str:
-    """A short text of a value."""
-    if isinstance(value, str | int | float | Name):
-        return str(key(value))
-    if isinstance(value, bytes):
-        return repr(value[:LONGEST_KEY])
-    if isinstance(value, Record):
-        told = [str(part) for part in value.arguments[:4] if isinstance(part, str | int)]
-        return f"{value.kind}({','.join(told)})"[:LONGEST_KEY]
-    return f"a {type(value).__name__}"
 
 
 def known(name: Name) -> Name:
@@ -229,7 +199,7 @@ def _nothing(*_: object) -> None:
 
 
 def _attribute(of: Any, name: Any) -> Name:  # noqa: ANN401
-    """The name that a module's attribute has, as dill writes it; those of other things are inert."""
+    """The name of a module's attribute, as dill writes it; those of other things are inert."""
     module = of.arguments[0] if isinstance(of, Record) and of.kind in IMPORTED else None
     if not isinstance(module, str) or not isinstance(name, str):
         raise Refused(f"takes the attribute `{name!s:.80}` of something; nothing of it was run")

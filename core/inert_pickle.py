@@ -12,15 +12,16 @@ from typing import Any, NamedTuple
 
 from .bounded_files import Bounded
 from .hostile_names import refuse_hostile, refuse_reaching
+from .inert_keys import key
 from .inert_names import (
     Builder,
     builder_of,
     is_expected,
-    key,
     known,
     makes,
 )
 from .inert_records import Array, Dtype, Hostile, Name, Record, Refused
+from .pickle_instructions import ACTIONS, LITERALS
 
 __all__ = ["Unpickled", "unpickle"]
 
@@ -28,15 +29,12 @@ MOST_STEPS = 4_000_000
 """Instructions of a pickle; that of the largest StyleGAN-XL has some hundred thousand."""
 FREE_ITEMS = 64
 """Arguments of builders that are not counted, being so short."""
+COPIES = 4
+"""How often builders may copy as much as the file has; protocols 0 to 2 write bytes as texts."""
 MOST_UNKNOWN = 16
 """Unknown names and calls that are remembered for messages."""
 REACHING = {"getattr", "_getattr", "_get_attr", "_getattribute", "attrgetter"}
 """Functions that take an attribute of what they are given."""
-NUMBERS = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
-TEXTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE"}
-OLD_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
-BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
-LITERALS = frozenset(NUMBERS | TEXTS | OLD_TEXTS | BYTES)
 Persistent = Callable[[Any], object]
 """What stands for a reference to something outside of the pickle."""
 
@@ -74,7 +72,7 @@ def unpickle(
         Refused: it is no pickle of values, or too large.
         LookupError, TypeError, ValueError: it is damaged.
     """
-    machine = _Machine(file.left, persistent, builders or {})
+    machine = _Machine(COPIES * file.left, persistent, builders or {})
     return Unpickled(machine.run(file), tuple(machine.unknown))
 
 
@@ -86,6 +84,7 @@ class _Machine:
         left: how many items may still be copied by builders: arguments can be shared without end.
         after: how many bytes follow the piece that is being read.
         unknown: the first names and calls that are not known.
+        written_out: which dicts have keys that were written out as texts.
     """
 
     left: int
@@ -96,6 +95,7 @@ class _Machine:
     memo: dict[int, Any] = field(default_factory=dict[int, Any])
     after: int = 2**63
     unknown: list[str] = field(default_factory=list[str])
+    written_out: set[int] = field(default_factory=set[int])
 
     def run(self, file: Bounded) -> object:
         """What the pickle describes."""
@@ -108,7 +108,7 @@ class _Machine:
                 return self.end()
             elif code.name == "FRAME":
                 self.frame(file, int(argument or 0))
-            elif (action := _ACTIONS.get(code.name)) is not None:
+            elif (action := ACTIONS.get(code.name)) is not None:
                 action(self, argument)
             else:
                 raise Refused(f"has the pickle instruction {code.name}, which no weights need")
@@ -153,14 +153,22 @@ class _Machine:
         held = top.items if type(top) is Record else top
         self.expect(held, dict)
         for name, value in zip(items[::2], items[1::2], strict=True):
-            plain = key(name)
-            if plain is name and plain in held:
-                raise Refused(f"has `{plain!s:.80}` twice in one dict; it is damaged")
+            self.set_item(held, name, value)
+
+    def set_item(self, held: dict[Any, Any], name: object, value: object) -> None:
+        """An entry; keys that are no texts or numbers are written out, and give way to those."""
+        plain = key(name)
+        if plain is not name:
+            self.written_out.add(id(held))
             if type(name) is tuple and not name:
                 self.note("has an empty tuple as a key")
             while plain in held:
                 plain = f"{plain} again"
-            held[plain] = value
+        elif plain in held:
+            if id(held) not in self.written_out:
+                raise Refused(f"has `{plain!s:.80}` twice in one dict; it is damaged")
+            self.set_item(held, (plain, "again"), held.pop(plain))
+        held[plain] = value
 
     def as_dict(self) -> None:
         """The pairs since the mark as a new dict."""
@@ -288,49 +296,3 @@ class _Machine:
         self.expect(module, str)
         self.expect(name, str)
         self.stack.append(self.name(module, name))
-
-
-_ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
-    "PROTO": lambda m, arg: None,
-    "NONE": lambda m, arg: m.stack.append(None),
-    "NEWTRUE": lambda m, arg: m.stack.append(True),
-    "NEWFALSE": lambda m, arg: m.stack.append(False),
-    "EMPTY_DICT": lambda m, arg: m.stack.append({}),
-    "EMPTY_LIST": lambda m, arg: m.stack.append([]),
-    "EMPTY_SET": lambda m, arg: m.stack.append([]),
-    "EMPTY_TUPLE": lambda m, arg: m.stack.append(()),
-    "MARK": lambda m, arg: m.marks.append(len(m.stack)),
-    "LIST": lambda m, arg: m.stack.append(m.since_mark()),
-    "DICT": lambda m, arg: m.as_dict(),
-    "FROZENSET": lambda m, arg: m.stack.append(m.since_mark()),
-    "TUPLE": lambda m, arg: m.stack.append(tuple(m.since_mark())),
-    "TUPLE1": lambda m, arg: m.stack.append(tuple(m.last(1))),
-    "TUPLE2": lambda m, arg: m.stack.append(tuple(m.last(2))),
-    "TUPLE3": lambda m, arg: m.stack.append(tuple(m.last(3))),
-    "APPEND": lambda m, arg: m.extend([m.stack.pop()]),
-    "APPENDS": lambda m, arg: m.extend(m.since_mark()),
-    "ADDITEMS": lambda m, arg: m.extend(m.since_mark()),
-    "SETITEM": lambda m, arg: m.set_items(m.last(2)),
-    "SETITEMS": lambda m, arg: m.set_items(m.since_mark()),
-    "PUT": lambda m, arg: m.put(arg),
-    "BINPUT": lambda m, arg: m.put(arg),
-    "LONG_BINPUT": lambda m, arg: m.put(arg),
-    "MEMOIZE": lambda m, arg: m.put(len(m.memo)),
-    "GET": lambda m, arg: m.stack.append(m.memo[arg]),
-    "BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
-    "LONG_BINGET": lambda m, arg: m.stack.append(m.memo[arg]),
-    "GLOBAL": lambda m, arg: m.stack.append(m.name(*arg.split(" ", 1))),
-    "STACK_GLOBAL": lambda m, arg: m.stack_global(),
-    "PERSID": lambda m, arg: m.refer(arg),
-    "BINPERSID": lambda m, arg: m.refer(m.stack.pop()),
-    "REDUCE": lambda m, arg: m.call(),
-    "NEWOBJ": lambda m, arg: m.new_object(),
-    "NEWOBJ_EX": lambda m, arg: m.new_object(m.stack.pop()),
-    "INST": lambda m, arg: m.old_object(m.name(*arg.split(" ", 1)), m.since_mark()),
-    "OBJ": lambda m, arg: (lambda found: m.old_object(found[0], found[1:]))(m.since_mark()),
-    "NEXT_BUFFER": lambda m, arg: m.outside("has a buffer that lies in no file"),
-    "READONLY_BUFFER": lambda m, arg: None,
-    "POP": lambda m, arg: m.drop(),
-    "POP_MARK": lambda m, arg: m.since_mark(),
-    "BUILD": lambda m, arg: m.set_state(),
-}

@@ -195,7 +195,7 @@ class Tree:
         return self._dict(name, state | record.items, plain)
 
     def _unknown(self, name: str, record: Record) -> None:
-        """The result of a call that is not known; it stands for a tensor where its name says so."""
+        """The result of an unknown call; it stands for a tensor where its name says so."""
         why = rebuilt(name, record)
         if record.kind.name.startswith(TENSOR_MAKERS) and record.kind.module.startswith("torch"):
             self.left_out[name] = why

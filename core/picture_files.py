@@ -40,7 +40,7 @@ def levels(picture: Image.Image) -> Levels:
         return _grey(picture, np.asarray(picture, dtype=np.float32) / FULL_16)
     if picture.mode in ("I", "F"):
         return _grey(picture, _unbounded(picture))
-    transparent = "A" in picture.getbands() or "a" in picture.getbands()
+    transparent = picture.mode != "LAB" and not {"A", "a"}.isdisjoint(picture.getbands())
     if not transparent and "transparency" not in picture.info:
         return Levels(_bytes(picture, "RGB"), None)
     return Levels(_bytes(picture, "RGB"), _bytes(picture, "RGBA")[..., 3])
@@ -61,7 +61,7 @@ def _unbounded(picture: Image.Image) -> np.ndarray:
     """Floats that lie in [0, 1] already."""
     numbers = np.asarray(picture)
     low, high = numbers.min(), numbers.max()
-    if picture.mode == "F" and 0 <= low and high <= 1:
+    if picture.mode == "F" and low >= 0 and high <= 1:
         return numbers.astype(np.float32)
     what = "whole numbers of 32 bits" if picture.mode == "I" else "floats"
     raise InvalidInput(

@@ -170,10 +170,12 @@ def _prompt(part: str, line: str) -> Prompt:
 
 def _host_notes(text: str) -> list[str]:
     """That what other text nodes take for instructions is text here."""
-    found = dict.fromkeys(match[0] for line in text.splitlines() for match in HOST_SYNTAX.finditer(line))
+    found = dict.fromkeys(
+        match[0] for line in text.splitlines() for match in HOST_SYNTAX.finditer(line)
+    )
     return [
-        f"{form!r} is read as text: weights, networks and choices within a text are not known here. "
-        "A part of a line may have a weight, as in 'a red hat:1.5 | a blue shirt'."
+        f"{form!r} is read as text: weights, networks and choices within a text are not known "
+        "here. A part of a line may have a weight, as in 'a red hat:1.5 | a blue shirt'."
         for form in found
     ]
 

@@ -75,9 +75,7 @@ class Tensors:
 
     def _view(self, name: str, view: View) -> Tensor:
         storage, offset, shape, stride, kind = view
-        for part in (storage, offset, shape, stride):
-            if type(part) is Record:
-                raise LeftOut(rebuilt(name, part))
+        _refuse_records(name, storage, offset, shape, stride)
         shape, stride = _sizes(shape), _sizes(stride)
         if type(storage) is not Storage or shape is None or stride is None:
             raise Refused(f"declares `{name}` by other than a storage, a shape and strides")
@@ -142,7 +140,6 @@ class Tensors:
             return flat.reshape(shape[::-1]).permute(*range(len(shape))[::-1]).contiguous()
         return flat.reshape(shape)
 
-
     def _unread(self, name: str, array: Array) -> str | None:
         """Why an array is not read, where it is made of what is not known."""
         for part in (array.dtype, array.shape, array.content):
@@ -150,6 +147,12 @@ class Tensors:
                 return rebuilt(name, part)
         why = array.why or (array.dtype.why if type(array.dtype) is Dtype else None)
         return f"has an array `{name}` that is not read: it {why}" if why else None
+
+
+def _refuse_records(name: str, *parts: object) -> None:
+    for part in parts:
+        if type(part) is Record:
+            raise LeftOut(rebuilt(name, part))
 
 
 def rebuilt(name: str, record: Record) -> str:
@@ -193,7 +196,7 @@ def _sizes(shape: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - whatever a f
 
 
 def _overlaps(shape: tuple[Any, ...], stride: tuple[Any, ...]) -> bool:
-    """Whether a view shows a number twice, but for being expanded, as no slice of a tensor does."""
+    """Whether a view shows a number twice, as no slice does; expanded ones may."""
     steps = sorted((d, n) for n, d in zip(shape, stride, strict=True) if n > 1 and d > 0)
     reach = 0
     for step, size in steps:

@@ -41,17 +41,17 @@ def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
     for piece in text.split():
         rest = WORD.sub(" ", piece.lower())
         if any(map(_says, rest)):
-            bare = piece.strip(PUNCTUATION)
-            # Of "2red" the word is known; what cannot be read is named, else the whole piece.
+            # Of "2red" the word is known, and the rest is named; else the whole piece.
             words = WORD.findall(piece.lower())
             kept = bool(words) and all(word in known for word in words)
-            yield "".join(filter(_says, rest)) if kept else bare
+            bare = (part.strip(PUNCTUATION) for part in (rest.split() if kept else [piece]))
+            yield from filter(None, bare)
         else:
             yield from (word for word in WORD.findall(piece.lower()) if word not in known)
 
 
 def _says(character: str) -> bool:
-    """Whether a character is part of what is said: a letter, a digit, a symbol such as an emoji."""
+    """Whether a character says something: letters, digits and symbols such as emoji do."""
     return character not in PUNCTUATION and unicodedata.category(character)[0] in "LNS"
 
 

@@ -63,7 +63,11 @@ class Weights(Mapping[str, Tensor]):
     def below(self, prefix: str) -> "Weights":
         """Those under a prefix, by their names after it."""
         parts = (
-            {name.removeprefix(prefix): held for name, held in all_of.items() if name.startswith(prefix)}
+            {
+                name.removeprefix(prefix): held
+                for name, held in all_of.items()
+                if name.startswith(prefix)
+            }
             for all_of in (self.whole, self.left_out, self.unknown)
         )
         return Weights(self.path, *parts)  # pyright: ignore[reportArgumentType]

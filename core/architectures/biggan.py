@@ -18,6 +18,7 @@ from ..networks.biggan import BigGanGenerator, GeneratorLayout
 from ..networks.biggan_discriminators import BigGanDiscriminator
 from ..networks.biggan_folded import folded
 from ..networks.spectral import Spectral, fold_spectral
+from ..prefixes import averaged, choice_fact
 from ..weights import if_usable
 from . import biggan_parts as parts
 from .biggan_latents import Classes, TruncatedWithClass
@@ -29,9 +30,13 @@ GAIN = "blocks.0.0.bn1.gain.weight"
 DEEP = "blocks.0.0.conv3.weight"
 
 
-def _generator_prefix(checkpoint: Checkpoint) -> str | None:
+def _generator_prefixes(checkpoint: Checkpoint) -> list[str]:
     keys = ("output_layer.2.weight", "linear.weight", FIRST, GAIN)
-    return parts.prefix_of(checkpoint, *keys, without=(DEEP,))
+    return parts.prefixes_of(checkpoint, *keys, without=(DEEP,))
+
+
+def _generator_prefix(checkpoint: Checkpoint) -> str | None:
+    return averaged(_generator_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
@@ -139,7 +144,8 @@ def _parity_discriminator(
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    return parts.facts_of(checkpoint, _layout(_own(checkpoint)))
+    facts = parts.facts_of(checkpoint, _layout(_own(checkpoint)))
+    return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
 def _example(layout: GeneratorLayout, *, opponent: bool = False) -> Example:

@@ -18,6 +18,7 @@ from ..networks.biggan_deep import BigGanDeepGenerator, Bottleneck, DeepLayout
 from ..networks.biggan_discriminators import BigGanDeepDiscriminator
 from ..networks.biggan_folded import folded
 from ..networks.spectral import fold_spectral
+from ..prefixes import averaged, choice_fact
 from ..weights import if_usable
 from . import biggan_parts as parts
 from .biggan_latents import Classes, TruncatedWithClass
@@ -30,9 +31,13 @@ STAGES_AT_32 = 3
 DEPTH = 2
 
 
-def _generator_prefix(checkpoint: Checkpoint) -> str | None:
+def _generator_prefixes(checkpoint: Checkpoint) -> list[str]:
     keys = ("output_layer.2.weight", "linear.weight", GAIN, LAST)
-    return parts.prefix_of(checkpoint, *keys)
+    return parts.prefixes_of(checkpoint, *keys)
+
+
+def _generator_prefix(checkpoint: Checkpoint) -> str | None:
+    return averaged(_generator_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
@@ -165,7 +170,8 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     layout = _layout(_own(checkpoint))
     doubling = [str(n) for n, block in enumerate(layout.blocks) if block.doubles]
     told = f"blocks {', '.join(doubling)}, the last of each stage; no tensor says so"
-    return {**parts.facts_of(checkpoint, layout.common), "doubling of the side": told}
+    facts = {**parts.facts_of(checkpoint, layout.common), "doubling of the side": told}
+    return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
 def _example(

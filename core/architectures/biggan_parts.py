@@ -14,6 +14,7 @@ from ..identity import ModelId
 from ..networks.biggan import GeneratorLayout, Statistics
 from ..networks.biggan_discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from ..networks.spectral import NONE, Spectral
+from ..prefixes import averaged
 from ..rng import SampleRng
 from ..spaces import Block, Space
 from .biggan_latents import LIMIT, Classes, TruncatedWithClass
@@ -32,6 +33,7 @@ __all__ = [
     "parity_of_discriminator",
     "part_of",
     "prefix_of",
+    "prefixes_of",
     "psi_of",
     "shape_of",
     "spectral_of",
@@ -44,10 +46,10 @@ AJBROCK_EPS = 1e-5
 AJBROCK_SPECTRAL_EPS = 1e-6
 
 
-def prefix_of(
+def prefixes_of(
     checkpoint: Checkpoint, *keys: str, without: Sequence[str] = (), missing: int = 0
-) -> str | None:
-    """What stands before a network's names, a moving average first; None where there is none.
+) -> list[str]:
+    """What stands before the names of each network of a kind, in the order of the file.
 
     Args:
         checkpoint: to look in.
@@ -62,12 +64,25 @@ def prefix_of(
             prefix = name.removesuffix(key)
             if prefix != name and (prefix == "" or prefix.endswith(".")):
                 counts[prefix] = counts.get(prefix, 0) + 1
-    found = [
+    return [
         prefix
         for prefix, count in counts.items()
         if count >= len(keys) - missing and not any(prefix + key in tensors for key in without)
     ]
-    return min(found, key=lambda prefix: "ema" not in prefix.lower(), default=None)
+
+
+def prefix_of(
+    checkpoint: Checkpoint, *keys: str, without: Sequence[str] = (), missing: int = 0
+) -> str | None:
+    """What stands before a network's names, the averaged one's; None where there is none.
+
+    Args:
+        checkpoint: to look in.
+        keys: names by which the network is known.
+        without: names that it does not have.
+        missing: how many of the keys a damaged file may lack.
+    """
+    return averaged(prefixes_of(checkpoint, *keys, without=without, missing=missing))
 
 
 def part_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:

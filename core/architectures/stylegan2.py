@@ -19,6 +19,7 @@ from ..networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from ..networks.stylegan2_discriminator import StyleGan2Discriminator
 from ..networks.stylegan2_layers import SynthesisLayer, ToRgb
 from ..networks.stylegan_mapping import MappingNetwork
+from ..prefixes import averaged, choice_fact
 from ..weights import below, if_usable
 from . import stylegan2_building as building
 from .stylegan_arrays import of_latents
@@ -39,16 +40,20 @@ STYLES: Final = "synthesis.b4.conv1.affine.weight"
 NOISE_FACT: Final = "the file's constant noise unless chosen otherwise (TR0N drew it anew)"
 
 
-def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one first; None without one."""
+def _prefixes(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
     tensors = checkpoint.tensors
     found = [
         key.removesuffix(CONST)
         for key in tensors
         if key.endswith(CONST) and key.removesuffix(CONST) + STYLES in tensors
     ]
-    found = [prefix for prefix in found if not prefix or prefix.endswith(".")]
-    return min(found, key=lambda prefix: "ema" not in prefix.lower(), default=None)
+    return [prefix for prefix in found if not prefix or prefix.endswith(".")]
+
+
+def _prefix(checkpoint: Checkpoint) -> str | None:
+    """What stands before the generator's names, the averaged one's; None without one."""
+    return averaged(_prefixes(checkpoint))
 
 
 def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
@@ -151,7 +156,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
             "none in the file: leaky ReLU, mapping learning rate 0.01, no bounds on activations, "
             "groups of 4 images in the discriminator, as the official defaults are"
         )
-    return facts | opponent_facts(checkpoint, prefix)
+    return {**facts, **opponent_facts(checkpoint, prefix), **choice_fact(_prefixes(checkpoint))}
 
 
 def opponent_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from ..networks.stylegan2_foreign import (
 )
 from ..networks.stylegan2_layers import SynthesisLayer
 from ..networks.stylegan_mapping import MappingNetwork
+from ..prefixes import averaged, choice_fact
 from ..weights import if_usable
 from . import stylegan2_building as building
 from .biggan_parts import shape_of
@@ -46,16 +47,20 @@ USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
 MEAN_OF: Final = 4096
 
 
-def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one first; None without one."""
+def _prefixes(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
     tensors = checkpoint.tensors
     found = [
         key.removesuffix(INPUT)
         for key in tensors
         if key.endswith(INPUT) and key.removesuffix(INPUT) + STYLES in tensors
     ]
-    found = [prefix for prefix in found if not prefix or prefix.endswith(".")]
-    return min(found, key=lambda prefix: "ema" not in prefix.lower(), default=None)
+    return [prefix for prefix in found if not prefix or prefix.endswith(".")]
+
+
+def _prefix(checkpoint: Checkpoint) -> str | None:
+    """What stands before the generator's names, the averaged one's; None without one."""
+    return averaged(_prefixes(checkpoint))
 
 
 def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
@@ -212,7 +217,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
         facts["mean of w"] = f"{why}: the mean over {MEAN_OF} draws of a fixed seed"
     if _opponent_prefix(checkpoint, _prefix(checkpoint) or "") is not None:
         facts["discriminator"] = "groups of 4 images: logits depend on the batch"
-    return facts
+    return {**facts, **choice_fact(_prefixes(checkpoint))}
 
 
 def _example(size: int, *, opponent: bool) -> Example:

@@ -26,6 +26,7 @@ from ..networks.stylegan2_foreign import (
 )
 from ..networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
 from ..networks.stylegan_mapping import FullyConnected, MappingNetwork
+from ..prefixes import choice_fact
 from ..weights import if_usable
 from . import stylegan2_building as building
 from .stylegan2 import NOISE_FACT, arrays_of
@@ -43,10 +44,14 @@ USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
 EARLY_GROUP: Final = 4
 
 
+def _roots(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
+    return [match["root"] for name in checkpoint.tensors if (match := CONST.fullmatch(name))]
+
+
 def _root(checkpoint: Checkpoint) -> str | None:
     """What stands before the averaged generator's names, the last in the file; None without."""
-    found = [match["root"] for name in checkpoint.tensors if (match := CONST.fullmatch(name))]
-    return max(found, default=None)
+    return max(_roots(checkpoint), default=None)
 
 
 def _opponent_root(checkpoint: Checkpoint) -> str | None:
@@ -188,7 +193,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
             size = "the whole batch" if builder == "D_main" else "4 images"
             facts["discriminator group"] = f"{size}, the official default of its builder"
         facts["discriminator"] = "logits depend on the batch"
-    return facts
+    return {**facts, **choice_fact(_roots(checkpoint), _root(checkpoint))}
 
 
 def _example(architecture: str, opponent: str, *, c_dim: int = 0, early: bool = False) -> Example:

@@ -20,6 +20,7 @@ from ..networks.stylegan2_discriminator import StyleGan2Discriminator
 from ..networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from ..networks.stylegan3_layers import InputPlan, LayerPlan, centred
 from ..networks.stylegan_mapping import MappingNetwork
+from ..prefixes import averaged, choice_fact
 from ..rng import SampleRng
 from . import stylegan2_building as building
 from . import stylegan3_plans as plans
@@ -35,6 +36,7 @@ __all__ = [
     "is_xl",
     "network_of",
     "prefix_of",
+    "prefixes_of",
     "told_of",
     "view_of",
 ]
@@ -44,14 +46,18 @@ ARRAY_ATTRIBUTES: Final = (".in_size", ".out_size", ".size", ".sampling_rates")
 """What pickles keep beside the weights, as arrays."""
 
 
-def prefix_of(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one first; None without one."""
-    found = [
+def prefixes_of(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
+    return [
         key.removesuffix(FREQUENCIES)
         for key in checkpoint.tensors
         if key == FREQUENCIES or key.endswith("." + FREQUENCIES)
     ]
-    return min(found, key=lambda prefix: "ema" not in prefix.lower(), default=None)
+
+
+def prefix_of(checkpoint: Checkpoint) -> str | None:
+    """What stands before the generator's names, the averaged one's; None without one."""
+    return averaged(prefixes_of(checkpoint))
 
 
 def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
@@ -180,7 +186,8 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     facts = plans.assumed(view_of(checkpoint, prefix)["synthesis"])
     if not building.attributes_of(checkpoint, prefix):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
-    return facts | opponent_facts(checkpoint, prefix)
+    chosen = choice_fact(prefixes_of(checkpoint))
+    return {**facts, **opponent_facts(checkpoint, prefix), **chosen}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:

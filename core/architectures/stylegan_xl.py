@@ -15,6 +15,7 @@ from ..detection import Architecture, Example
 from ..generator import Generator
 from ..networks.stylegan3 import StyleGan3Generator
 from ..networks.stylegan_xl import XlMapping
+from ..prefixes import choice_fact
 from . import stylegan3_plans as plans
 from .stylegan3 import (
     arrays_of,
@@ -23,6 +24,7 @@ from .stylegan3 import (
     is_xl,
     network_of,
     prefix_of,
+    prefixes_of,
     told_of,
     view_of,
 )
@@ -88,7 +90,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
         facts["truncation"] = "to each class's mean of w; of latents w and w+, to the mean of all"
     if any(name.startswith("D.") for name in checkpoint.tensors):
         facts["discriminator"] = OPPONENT_FACT
-    return facts
+    return {**facts, **choice_fact(prefixes_of(checkpoint))}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:

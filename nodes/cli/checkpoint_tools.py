@@ -86,6 +86,10 @@ def inspected(path: Path) -> dict[str, Any]:
     facts["options"] = ", ".join(family.options) or "none"
     for name, fact in (family.facts(checkpoint) if family.facts else {}).items():
         facts[f"assumed: {name}"] = fact
+    if left_out := getattr(checkpoint.tensors, "left_out", {}):
+        count = f"{len(left_out)} tensors" if len(left_out) > 1 else "a tensor"
+        why = next(iter(left_out.values()))
+        facts["not read"] = f"{count}, which nothing above takes: it {why}"
     facts["verified"] = _verdict(checkpoint, family)
     return facts
 

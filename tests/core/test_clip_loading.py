@@ -393,3 +393,25 @@ def test_known_architectures_are_told_from_shapes(name):
     there = ["ViT-B-16", "ViT-B-32", "ViT-B-32-quickgelu", "ViT-L-14", "ViT-H-14", "RN50", "RN101"]
     found = candidates(state, exact=True, among=there)
     assert found == [n for n in there if n.removesuffix("-quickgelu") == name]
+
+
+@pytest.mark.parametrize("wrap", ["", "module.", "clip.", "model.", "state_dict._orig_mod."])
+def test_the_state_dict_of_an_openai_archive_opens_with_its_activation(wrap, tmp_path):
+    model = theirs("tiny-ViT", quick=True)
+    state = model.state_dict()
+    sizes = {"input_resolution": 32, "context_length": 8, "vocab_size": 49408}
+    state |= {name: torch.tensor(size) for name, size in sizes.items()}
+    torch.save({f"{wrap}{name}": tensor for name, tensor in state.items()}, tmp_path / "clip.pt")
+    clip = load_auxiliary(tmp_path / "clip.pt")
+    agree(clip, model)
+    assert clip.logit_scale == pytest.approx(float(model.logit_scale.exp()))
+
+
+def test_a_clip_without_its_scale_opens(tmp_path):
+    model = theirs("tiny-ViT")
+    state = model.state_dict()
+    del state["logit_scale"]
+    torch.save(state, tmp_path / "clip.pt")
+    clip = load_auxiliary(tmp_path / "clip.pt")
+    agree(clip, model)
+    assert clip.logit_scale is None

@@ -289,3 +289,47 @@ def test_options_are_for_files(tmp_path):
     folder = saved(clip_model(), tmp_path / "clip")
     with pytest.raises(InvalidInput, match="choose auto for both"):
         load_auxiliary(folder, activation="gelu")
+
+
+def test_googles_siglip_needs_no_package_beside_its_tokenizer_json(tmp_path):
+    """Its own class of tokenizers needs sentencepiece; what tokenizer.json says needs none."""
+    folder = saved(siglip_model(), tmp_path / "siglip")
+    wanted = load_auxiliary(folder).texts(["a red hat"]).embeddings
+    told = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    told["tokenizer_class"] = "SiglipTokenizer"
+    (folder / "tokenizer_config.json").write_text(json.dumps(told), "utf-8")
+    torch.testing.assert_close(load_auxiliary(folder).texts(["a red hat"]).embeddings, wanted)
+
+
+def test_a_tokenizer_whose_package_is_missing_is_one_sentence(tmp_path, monkeypatch):
+    import transformers
+
+    def refuse(*arguments, **named):
+        raise ImportError("SiglipTokenizer requires the SentencePiece library")
+
+    folder = saved(siglip_model(), tmp_path / "siglip")
+    (folder / "tokenizer.json").unlink()
+    (folder / "spiece.model").write_bytes(b"x")
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
+    said = r"spiece\.model.* needs sentencepiece.*tokenizer\.json"
+    with pytest.raises(CheckpointError, match=said):
+        load_auxiliary(folder)
+
+
+@pytest.mark.parametrize("wrap", ["module.", "_orig_mod.", "siglip.", "module.model."])
+def test_wrapped_weights_of_a_folder_without_their_scale_open(wrap, tmp_path):
+    folder = saved(siglip_model(), tmp_path / "siglip")
+    wanted = load_auxiliary(folder).texts(["a red hat"]).embeddings
+    state = dict(checkpoints.read(folder / "model.safetensors").tensors)
+    del state["logit_scale"]
+    checkpoints.write(folder / "model.safetensors", {f"{wrap}{n}": t for n, t in state.items()})
+    clip = load_auxiliary(folder)
+    torch.testing.assert_close(clip.texts(["a red hat"]).embeddings, wanted)
+    assert clip.logit_scale is None
+
+
+def test_words_that_a_folders_tokenizer_has_not_are_noted(tmp_path):
+    clip = load_auxiliary(saved(siglip_model(), tmp_path / "siglip"))
+    assert clip.texts(["a red hat"]).notes == ()
+    (note,) = clip.texts(["a red umbrella"]).notes
+    assert "not known, left out: umbrella" in note

@@ -26,3 +26,20 @@ def test_a_text_that_says_nothing_is_refused_with_the_closest_words():
         TOKENIZER.encode("bleu hot")
     with pytest.raises(InvalidInput, match="This model knows: blue, hat, red, t-shirt"):
         TOKENIZER.encode("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("a red hat \u9752\u3044", ("\u9752\u3044",)),
+        ("2 red hats 3", ("2", "hats", "3")),
+        ("red hat \U0001f642!", ("\U0001f642",)),
+        ("caf\xe9, red", ("caf\xe9",)),
+        ("red (hat:1.5)", ("1.5",)),
+        ("\u043a\u0440\u0430\u0441 red", ("\u043a\u0440\u0430\u0441",)),
+        ("hat\u2122 + \u20ac5 red", ("\u2122", "\u20ac5")),
+        ("a red, hat. 'blue' - t-shirt; & \u2026", ()),
+    ],
+)
+def test_all_that_says_something_and_is_left_out_is_told(text, unknown):
+    assert TOKENIZER.encode(text).unknown == unknown
