@@ -1,7 +1,7 @@
 """How many threads PyTorch takes in loops of small operations."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 
 from .chunks import SMALL_IMAGE, Chunking
 from .energy import Energy
-from .generator import Generator
+from .generator import Generator as Model
 
 __all__ = ["SMALL_WORK", "passive", "threads_for", "threads_of"]
 
@@ -24,7 +24,7 @@ def threads_for(
     rows: int,
     device: torch.device,
     image_size: tuple[int, int] = (1, 1),
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """One thread inside where the work is small, and the former number after it, errors included.
 
     PyTorch shares every operation out among threads that wait for each other at its end, and
@@ -63,7 +63,7 @@ def threads_for(
 
 
 def threads_of(
-    generator: Generator, energy: Energy | None, chunking: Chunking, device: torch.device
+    generator: Model, energy: Energy | None, chunking: Chunking, device: torch.device
 ) -> AbstractContextManager[None]:
     """`threads_for` a generator and an energy that looks at what it makes."""
     return threads_for(
