@@ -30,16 +30,17 @@ SAME = (
 CHOSEN = (
     f"{SAME}[toy-[9, 3]]",
     f"{SAME}[digits-[7]]",
-    f"{SAME}[digits-[3, 9, 4, 1, 0]]",
     "test_composition.py::test_a_batch_equals_its_members[what0]",
-    "test_contract.py::test_a_batch_under_a_rule_equals_its_members",
+    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[adam-clipped]",
+    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[langevin]",
     "test_contract.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch",
     "test_contract.py::test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch",
     "test_places.py::test_norms_and_clipping_of_long_rows",
     "test_places.py::test_readings_and_the_measures_made_of_them",
     "test_places.py::test_latents_that_are_written_plainly",
     "test_places.py::test_rows_of_a_condition_of_images",
-    "test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks",
+    "test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks[0]",
+    "test_reproducible.py::test_the_avatars_gradient_is_the_same_in_any_batch",
 )
 """What differs first where something does; all tests of the mark are in the slow test."""
 

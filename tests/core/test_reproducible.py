@@ -10,9 +10,12 @@ from latentsteer.core.clip import Clip
 from latentsteer.core.conditions import Condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
+from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.initialise import from_prior, from_translator
+from latentsteer.core.prompts import text_condition
+from latentsteer.core.refine.kernel import gradient
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import langevin
 from latentsteer.core.rng import SampleRng
@@ -90,6 +93,23 @@ def test_with_fixed_chunks_a_sample_is_the_same_alone_moved_or_in_any_batch(
     assert torch.equal(trace.energies, whole[1].energies[:, samples])
     for name, after in trace.after.items():
         assert torch.equal(after, whole[1].after[name][samples])
+
+
+@pytest.mark.bits
+def test_the_avatars_gradient_is_the_same_in_any_batch():
+    generator = load_generator(embedded("avatars (embedded)"))
+    clip = load_auxiliary(embedded("avatars CLIP (embedded)"))
+    energy = similarity(clip, text_condition(clip, "red hat").condition).pullback(generator)
+    field = gradient(energy, Chunking.of("fixed", generator.image_size))
+
+    def seen(samples):
+        rng = SampleRng.of(1, samples, "start")
+        return field(generator.prior.sample(rng, torch.empty(0)), rng)
+
+    whole = seen(range(8))
+    for samples in ([6], [7, 2, 1]):
+        for found, every in zip(seen(samples), whole, strict=True):
+            assert torch.equal(found, every[samples])
 
 
 @pytest.mark.bits
