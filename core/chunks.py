@@ -133,11 +133,9 @@ class Chunking:
     def _filled(self, v: Tensor, group: Group) -> Tensor:
         own = [row for row in group if row is not None]
         if len(own) == len(group) and own == list(range(own[0], own[0] + len(own))):
-            span = v[own[0] : own[-1] + 1]
-            if not self.padded:
-                return span.contiguous()
-            # Copied always: some kernels look at where a tensor begins in memory.
-            return span.clone(memory_format=torch.contiguous_format)
+            # Copied always: some kernels look at where a tensor begins in memory, and one that was
+            # read from a file begins elsewhere than one that was computed.
+            return v[own[0] : own[-1] + 1].clone(memory_format=torch.contiguous_format)
         return torch.stack([v[own[-1] if row is None else row] for row in group])
 
 

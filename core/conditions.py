@@ -43,7 +43,8 @@ class Condition:
         """The condition of these samples, placed and typed like `like`."""
         embedding = self.embedding.to(like)
         if len(self) == 1:
-            return embedding.expand(len(rows), -1)
+            # Laid out as a row each is: kernels may differ by that.
+            return embedding.expand(len(rows), -1).contiguous()
         return embedding[torch.as_tensor(rows, device=like.device)]
 
     def check_batch(self, batch: int) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from ..conditions import Condition
 from ..energy import Energy, Measure, Term
 from ..errors import DomainMismatch, InvalidInput
-from ..images import resized
+from ..images import of_rows
 from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
@@ -118,10 +118,7 @@ class _Task:
     def at(self, rows: range | tuple[int, ...], images: Tensor) -> tuple[Tensor, Tensor]:
         """The sources of these samples and 1 where they are known, at the images' size."""
         size = (images.shape[2], images.shape[3])
-        source, known = (
-            resized((own if len(own) == 1 else own[list(rows)]).to(images), size)
-            for own in (self.sources, self.known)
-        )
+        source, known = (of_rows(own, rows, size, images) for own in (self.sources, self.known))
         inside = (known >= KNOWN).to(images)
         if not bool(inside.flatten(1).any(dim=1).all()):
             raise InvalidInput(
