@@ -132,17 +132,17 @@ class Chunking:
 
     def _filled(self, v: Tensor, group: Group) -> Tensor:
         own = [row for row in group if row is not None]
-        if not self.padded:
-            # A span.
-            return v[own[0] : own[-1] + 1].contiguous()
-        # Copied always: some kernels look at where a tensor begins in memory.
+        if len(own) == len(group) and own == list(range(own[0], own[0] + len(own))):
+            # Copied always: some kernels look at where a tensor begins in memory, and one that was
+            # read from a file begins elsewhere than one that was computed.
+            return v[own[0] : own[-1] + 1].clone(memory_format=torch.contiguous_format)
         return torch.stack([v[own[-1] if row is None else row] for row in group])
 
 
 def _picked(rows: Tensor, which: Sequence[int]) -> Tensor:
     """Some rows, in this order. By slices: a list as an index would wait for an accelerator."""
     if which == list(range(len(which))):
-        return rows[: len(which)]
+        return rows if len(which) == len(rows) else rows[: len(which)]
     return torch.stack([rows[row] for row in which])
 
 

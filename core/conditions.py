@@ -43,7 +43,8 @@ class Condition:
     def at(self, rows: Sequence[int], like: Tensor) -> Float[Tensor, "batch embed"]:
         """The condition of these samples, placed and typed like `like`."""
         if len(self) == 1:
-            return placed(self.embedding, like).expand(len(rows), -1)
+            # Laid out as a row each is: kernels may differ by that.
+            return placed(self.embedding, like).expand(len(rows), -1).contiguous()
         # Picked where they are, so that only what is asked for travels.
         return placed(self.embedding[numbers_on(rows, self.embedding.device)], like)
 

@@ -1,10 +1,15 @@
 """Small operations on images, (batch, 3, height, width) in [0, 1]."""
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["grey", "resized", "three_channels"]
+from .devices import placed
+
+__all__ = ["grey", "of_rows", "resized", "three_channels"]
 
 
 def grey(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
@@ -26,3 +31,24 @@ def resized(
     if images.shape[2:] == size:
         return images
     return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def of_rows(
+    images: Float[Tensor, "images channels height width"],
+    rows: Sequence[int],
+    size: tuple[int, int],
+    like: Tensor,
+) -> Float[Tensor, "batch channels high wide"]:
+    """The images that go with some samples, resized: one for all of them, or one each.
+
+    Each is resized by itself, so that it is the same whatever others stand beside it.
+
+    Args:
+        images: one, or one per sample of the whole batch.
+        rows: the samples' rows in the whole batch.
+        size: (height, width) to bring them to.
+        like: where to put them, and in which type.
+    """
+    if len(images) == 1:
+        return resized(placed(images, like), size).expand(len(rows), -1, -1, -1).contiguous()
+    return torch.cat([resized(placed(images[row : row + 1], like), size) for row in rows])

@@ -95,8 +95,8 @@ def _encoded(
             f"Generator {generator.name!r} has no encoder. Start from candidates or the mean of "
             "the prior, and take more steps."
         )
-    whole = resized(images, generator.image_size).to(device)
-    return chunking.apply(generator.encode, whole, rng.names)
+    encode, size = generator.encode, generator.image_size
+    return chunking.apply(lambda part: encode(resized(part, size).to(device)), images, rng.names)
 
 
 def appraised(

@@ -81,6 +81,9 @@ class SampleRng:
     def taken(self, rows: Sequence[int | None]) -> "SampleRng":
         """Some rows, by where they stand here; None is a copy of the last with another stream."""
         own = [row for row in rows if row is not None]
+        if len(own) == len(rows) and own and own == list(range(own[0], own[0] + len(own))):
+            span = slice(own[0], own[0] + len(own))
+            return SampleRng(self.streams[span], self.rows[span], self.names[span])
         found = [own[-1] if row is None else row for row in rows]
         streams = [
             torch.Generator().manual_seed(place) if row is None else self.streams[row]

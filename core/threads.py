@@ -1,7 +1,7 @@
 """How many threads PyTorch takes in loops of small operations."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 
 from .chunks import SMALL_IMAGE, Chunking
 from .energy import Energy
-from .generator import Generator
+from .generator import Generator as Model
 
 __all__ = ["SMALL_WORK", "passive", "threads_for", "threads_of"]
 
@@ -24,21 +24,23 @@ def threads_for(
     rows: int,
     device: torch.device,
     image_size: tuple[int, int] = (1, 1),
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """One thread inside where the work is small, and the former number after it, errors included.
 
     PyTorch shares every operation out among threads that wait for each other at its end, and
     OpenMP's threads wait by spinning. Beside other busy processes one of them is soon without a
     processor, and the others spin until it has one again: some milliseconds for each operation,
     however short. A step on digits is hundreds of operations of less than a tenth of a
-    millisecond: its threads gain a third on an idle machine of two cores, and beside two busy
-    processes they take several times as long as one thread (`latentsteer bench threads`).
-    Operations of many milliseconds lose little, and threads stay worth it.
+    millisecond. The whole of `tr0n_digits_class` on two cores took 31 s idle on two threads and
+    43 on one; eight steps of sixteen digits beside other work (a load of 15 to 20) took 40 to 48
+    s on two threads that spin, 2.3 to 3.8 on one, and 4 on two that sleep. `latentsteer bench
+    threads` has whole runs. Operations of many milliseconds lose little, and threads stay worth
+    it.
 
     The rule looks at what is computed and never at the load or at how many samples there are, so
     that a run repeats: images of at most 64 pixels a side, and at most SMALL_WORK of numbers times
     rows, as a row's cost goes with the numbers of its networks. The embedded models at eight rows
-    lie below (3 and 42 million), a CLIP of 88 million numbers or StyleGAN2 for CIFAR-10 above.
+    lie below (3 and 38 million), a CLIP of 88 million numbers or StyleGAN2 for CIFAR-10 above.
 
     Nothing changes on an accelerator, whose threads these are not; and where OpenMP was told to
     wait passively before PyTorch was loaded, as the command `latentsteer` does: its threads sleep
@@ -63,7 +65,7 @@ def threads_for(
 
 
 def threads_of(
-    generator: Generator, energy: Energy | None, chunking: Chunking, device: torch.device
+    generator: Model, energy: Energy | None, chunking: Chunking, device: torch.device
 ) -> AbstractContextManager[None]:
     """`threads_for` a generator and an energy that looks at what it makes."""
     return threads_for(

@@ -16,10 +16,9 @@ from torch.nn import functional
 from ..augmentation import augmented, draw_views
 from ..clip import Clip
 from ..conditions import Condition
-from ..devices import placed
 from ..energy import Energy, Measure, Term
 from ..errors import InvalidInput
-from ..images import resized
+from ..images import of_rows
 from ..mixing import mixed
 from ..rng import SampleRng
 from ..spaces import IMAGES
@@ -130,9 +129,7 @@ def away_from(
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         wanted = functional.normalize(direction.at(rng.rows, images), dim=1)
-        own = sources if len(sources) == 1 else sources[list(rng.rows)]
-        size = (images.shape[2], images.shape[3])
-        before = resized(placed(own, images), size).expand(len(images), -1, -1, -1)
+        before = of_rows(sources, rng.rows, (images.shape[2], images.shape[3]), images)
         if views == 0:
             with torch.no_grad():
                 origin = directions(seeing, seeing.pixels(before))

@@ -5,10 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..conditions import Condition
-from ..devices import placed
 from ..energy import Energy, Measure, Term
 from ..errors import DomainMismatch, InvalidInput
-from ..images import resized
+from ..images import of_rows, resized
 from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
@@ -120,10 +119,7 @@ class _Task:
     def at(self, rows: range | tuple[int, ...], images: Tensor) -> tuple[Tensor, Tensor]:
         """The sources of these samples and 1 where they are known, at the images' size."""
         size = (images.shape[2], images.shape[3])
-        source, known = (
-            resized(placed(own if len(own) == 1 else own[list(rows)], images), size)
-            for own in (self.sources, self.known)
-        )
+        source, known = (of_rows(own, rows, size, images) for own in (self.sources, self.known))
         self._check_size(size)
         return source, (known >= KNOWN).to(images)
 

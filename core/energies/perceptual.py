@@ -8,7 +8,7 @@ from ..conditions import Condition
 from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput
-from ..images import resized
+from ..images import of_rows, resized
 from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
@@ -77,8 +77,7 @@ def pixels(references: Images4) -> Energy:
     condition = _references(references, "pixels", "pixels")
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
-        own = references if len(references) == 1 else references[list(rng.rows)]
-        wanted = resized(placed(own, images), _size(images))
+        wanted = of_rows(references, rng.rows, _size(images), images)
         return (images - wanted).square().mean(dim=(1, 2, 3))
 
     return Energy.of(Term(label="pixels", domain=IMAGES, evaluate=evaluate, condition=condition))

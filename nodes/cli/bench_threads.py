@@ -135,7 +135,7 @@ def checks_of(plan: Plan, flat: Mapping[str, Any]) -> list[Check]:
 
 
 def ungoverned(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the waiting policy that this very process set for itself."""
+    """An environment without a waiting policy, such as this very process has set for itself."""
     return {name: value for name, value in environment.items() if name not in POLICY}
 
 

@@ -188,6 +188,30 @@ def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, 
         assert bool((part.flatten(1).norm(dim=1) > 0).all())
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
+def test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch(
+    architecture, make, tmp_path
+):
+    """To the bit: draws, images and their gradient, alone and moved."""
+    _, generator = loaded_generator(architecture, make, tmp_path)
+
+    def slopes(z, rng):
+        leaf = z.detach().requires_grad_()
+        images = generator(leaf, rng)
+        return images.detach(), torch.autograd.grad(images.square().sum(), leaf)[0]
+
+    def seen(samples):
+        rng = SampleRng.of(1, samples)
+        z = generator.prior.sample(rng, torch.empty(0))
+        return z, *Chunking(4, padded=True).apply_random(slopes, z, rng)
+
+    whole = seen(range(6))
+    for samples in ([5], [4, 1, 0]):
+        for found, every in zip(seen(samples), whole, strict=True):
+            assert torch.equal(found, every[samples])
+
+
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
 def test_a_generators_samples_do_not_see_each_other(architecture, make, tmp_path):
     _, generator = loaded_generator(architecture, make, tmp_path)
@@ -301,6 +325,31 @@ def test_an_energy_is_one_finite_number_per_sample(example64):
     assert values.shape == (len(points),)
     assert bool(values.isfinite().all())
     assert values.std() > 0
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("make", ENERGY_EXAMPLES)
+def test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch(make):
+    """To the bit: value and gradient, alone and moved, each with its row of the condition."""
+    example = make()
+    energy, points = example.energy, example.points
+    if energy.coupled:
+        pytest.skip("couples its samples")
+
+    def slopes(v, rng):
+        leaf = v.detach().requires_grad_()
+        values = energy(leaf, rng)
+        return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+
+    def seen(samples):
+        rng = streams(points).taken(samples)
+        return Chunking(8, padded=True).apply_random(slopes, points[samples], rng)
+
+    every = list(range(len(points)))
+    whole = seen(every)
+    for samples in ([2], [1, 0], every[::-1]):
+        for found, among in zip(seen(samples), whole, strict=True):
+            assert torch.equal(found, among[samples])
 
 
 def test_an_energys_samples_do_not_see_each_other(example64):

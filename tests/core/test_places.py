@@ -16,6 +16,8 @@ from latentsteer.core.composition import Composer
 from latentsteer.core.conditions import Condition
 from latentsteer.core.elite import Elite
 from latentsteer.core.energies.example import toy_clip
+from latentsteer.core.energies.masked import masked
+from latentsteer.core.energies.perceptual import pixels
 from latentsteer.core.energies.scoring import clip_scores
 from latentsteer.core.energy import Energy, Term
 from latentsteer.core.initialise import best_of, from_prior, from_translator
@@ -39,6 +41,7 @@ from latentsteer.core.training import new_translator, synthetic_pairs
 pytestmark = pytest.mark.bits
 FIXED = Chunking(8, padded=True)
 BATCH = 11
+MASK = torch.zeros(1, 9, 11).index_fill(1, torch.arange(3), 1.0)
 BATCHES = [[0], [7], [10], [9, 3], [8, 0, 1], [3, 9, 4, 1, 0], list(range(10, -1, -1))]
 
 
@@ -450,3 +453,32 @@ def test_one_by_one_no_row_sees_another(toys):
 def test_a_choice_is_the_same_in_any_batch_with_one_candidate(toys):
     draw = lambda rng: rng.normal(5, like=torch.empty(0))  # noqa: E731
     equal_in_any_batch(lambda samples: (best_of(draw, None, 1, SampleRng.of(0, samples), FIXED),))
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("rows", [[0, 1, 2], [2, 0]])
+def test_rows_begin_at_the_same_place_in_memory_wherever_they_come_from(rows, padded, toys):
+    """As those read from a file do not: a resumed run would see other kernels."""
+    stored = toys.normal(4 * 5 + 1)
+    v = stored[1 : 1 + len(rows) * 5].view(len(rows), 5)
+    assert v.data_ptr() % 64
+
+    def function(part):
+        assert part.data_ptr() % 64 == 0
+        assert part.is_contiguous()
+        return 2 * part
+
+    found = Chunking(4, padded).apply(function, v, rows)
+    assert torch.equal(found, 2 * v)
+
+
+@pytest.mark.parametrize("make", [pixels, lambda images: masked(images, MASK)])
+def test_references_of_samples_alone_and_in_a_batch(make, toys):
+    images = torch.rand(BATCH, 3, 9, 11, generator=torch.Generator().manual_seed(0))
+    points = torch.rand(BATCH, 3, 5, 5, generator=torch.Generator().manual_seed(1))
+
+    def made(samples):
+        energy, rng = make(images[samples]), SampleRng.of(0, samples)
+        return FIXED.apply_random(lambda x, own: (energy(x, own),), points[samples], rng)
+
+    equal_in_any_batch(made)

@@ -10,16 +10,18 @@ from latentsteer.core.clip import Clip
 from latentsteer.core.conditions import Condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
+from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.initialise import from_prior, from_translator
+from latentsteer.core.prompts import text_condition
+from latentsteer.core.refine.kernel import gradient
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.training import new_translator
 from latentsteer.core.zoo.catalogue import AUXILIARIES, GENERATORS, embedded
 
-pytestmark = pytest.mark.bits
 BATCH = 11
 """Not a multiple of the chunk, so that the last chunk is padded."""
 
@@ -77,6 +79,7 @@ def whole(models, toys):
     return refined(models, toys, range(BATCH))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(
     "samples",
     [[0], [7], [10], [9, 3], [3, 9, 4, 1, 0], list(range(10, -1, -1)), list(range(9))],
@@ -92,6 +95,24 @@ def test_with_fixed_chunks_a_sample_is_the_same_alone_moved_or_in_any_batch(
         assert torch.equal(after, whole[1].after[name][samples])
 
 
+@pytest.mark.bits
+def test_the_avatars_gradient_is_the_same_in_any_batch():
+    generator = load_generator(embedded("avatars (embedded)"))
+    clip = load_auxiliary(embedded("avatars CLIP (embedded)"))
+    energy = similarity(clip, text_condition(clip, "red hat").condition).pullback(generator)
+    field = gradient(energy, Chunking.of("fixed", generator.image_size))
+
+    def seen(samples):
+        rng = SampleRng.of(1, samples, "start")
+        return field(generator.prior.sample(rng, torch.empty(0)), rng)
+
+    whole = seen(range(8))
+    for samples in ([6], [7, 2, 1]):
+        for found, every in zip(seen(samples), whole, strict=True):
+            assert torch.equal(found, every[samples])
+
+
+@pytest.mark.bits
 @pytest.mark.parametrize("classes", ["ab", "abc"])
 def test_one_at_a_time_a_sample_is_the_same_whatever_the_networks_shapes(classes, toys):
     # Odd sizes: elsewhere the last elements of a tensor miss the vector kernels.
@@ -125,6 +146,7 @@ def test_the_refined_samples_moved_and_got_better(whole, models, toys):
     assert trace.after["energy"].mean() < trace.before["energy"].mean()
 
 
+@pytest.mark.bits
 def test_a_row_of_the_condition_goes_with_its_sample(models, toys):
     labels = [n % 3 for n in range(BATCH)]
     values, _ = refined(models, toys, range(BATCH), labels=labels)
@@ -133,6 +155,7 @@ def test_a_row_of_the_condition_goes_with_its_sample(models, toys):
     assert torch.equal(moved, values[picked])
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("candidates", [1, 3])
 def test_starts_from_the_prior_are_the_same_in_any_batch(models, candidates, toys):
     generator, classifier = models
@@ -153,6 +176,7 @@ def test_starts_from_the_prior_are_the_same_in_any_batch(models, candidates, toy
         assert torch.equal(start(samples), together[samples])
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(
     ("mode", "candidates"), [("sample", 1), ("sample", 3), ("mean", 1), ("mode", 1), ("basis", 1)]
 )
@@ -182,6 +206,7 @@ def test_starts_from_a_translator_are_the_same_in_any_batch(models, mode, candid
         assert torch.equal(start(samples), together[samples])
 
 
+@pytest.mark.bits
 def test_the_same_run_repeats_and_another_seed_does_not(models, whole, toys):
     again, _ = refined(models, toys, range(BATCH))
     other, _ = refined(models, toys, range(BATCH), seed=4)

@@ -1,0 +1,72 @@
+"""The tests of equal bits under the kernels of other machines, in processes of their own.
+
+A machine's own kernels are what the tests run under anyway. Here stand processors with AVX2 and
+those with nothing newer than SSE4, so that what holds by luck on one machine fails on it too.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+OTHERS = {
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    },
+    "oldest": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    },
+}
+SAME = (
+    "test_reproducible.py::test_with_fixed_chunks_a_sample_is_the_same_alone_moved_or_in_any_batch"
+)
+CHOSEN = (
+    f"{SAME}[toy-[9, 3]]",
+    f"{SAME}[digits-[7]]",
+    "test_composition.py::test_a_batch_equals_its_members[what0]",
+    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[adam-clipped]",
+    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[langevin]",
+    "test_contract.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch",
+    "test_contract.py::test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch",
+    "test_places.py::test_norms_and_clipping_of_long_rows",
+    "test_places.py::test_readings_and_the_measures_made_of_them",
+    "test_places.py::test_latents_that_are_written_plainly",
+    "test_places.py::test_rows_of_a_condition_of_images",
+    "test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks[0]",
+    "test_reproducible.py::test_the_avatars_gradient_is_the_same_in_any_batch",
+)
+"""What differs first where something does; all tests of the mark are in the slow test."""
+
+
+def ran(kernels, *arguments):
+    """A run of pytest under some kernels, one thread, its last lines and whether it passed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=HERE.parents[1],
+        env=os.environ | OTHERS[kernels] | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("kernels", OTHERS)
+def test_equal_bits_are_equal_under_other_kernels(kernels):
+    code, said = ran(kernels, "-m", "bits", *(str(HERE / one) for one in CHOSEN))
+    assert code == 0, said
+    assert " passed" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernels", OTHERS)
+def test_all_equal_bits_are_equal_under_other_kernels(kernels):
+    code, said = ran(kernels, "-m", "bits", str(HERE.parent))
+    assert code == 0, said
