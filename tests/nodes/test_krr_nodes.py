@@ -447,13 +447,13 @@ def edit(graph, swapped):
 
 @pytest.mark.parametrize("kind", ["image", "source", "global"])
 def test_images_move_along_a_direction(kind, run, graph, edit):
-    start = particles(graph, edit, samples=3)
+    start = particles(graph, edit, samples=8)
     decoded = graph.add("Decode", generator=edit.generator, latents=start)
     edit.energy = graph.add(
         "EnergyDirection",
         **edit.texts,
         kind=kind,
-        samples=16,
+        samples=64,
         images=decoded,
         generator=edit.generator,
     )
