@@ -27,8 +27,8 @@ class FlowSettings:
             density; the paper does not tell its own. At `count`, n, the step is within some 10 %
             of that of the kernel density estimator, the limit of large eta (3 to 9 % on the
             digits, by `latentsteer bench krr`). A tenth of n is ridge regression proper: 23 to
-            48 % from it, and on the digits as good. From a hundredth down weights become negative and
-            particles may collapse.
+            48 % from it, and on the digits as good. From a hundredth down weights become negative,
+            and particles may collapse.
         xi: the same for the real images' weights; `count` is the number of real images of a step.
         bandwidth: h of the kernel: `one` (the paper), `median`, or a number. The median is of the
             real images' features where there are any, else of the particles' at each step.
