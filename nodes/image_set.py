@@ -163,7 +163,7 @@ class LoadImageSet(io.ComfyNode):
         first: int,
         labels_file: str,
         order: Order = "as filed",
-        order_seed: int = 0,
+        draw: int = 0,
         part: Part = "all",
     ) -> io.NodeOutput:
         """Reads them."""
@@ -180,7 +180,7 @@ class LoadImageSet(io.ComfyNode):
                 limit=limit,
                 labels=labels_file,
                 order=order,
-                seed=order_seed,
+                seed=draw,
                 part=part,
                 report=bar.update,
             )

@@ -260,7 +260,7 @@ def _densities() -> list[io.Input]:
                 max=1000000,
                 optional=True,
                 tooltip="How many of the real images make the density of a step, drawn by the "
-                "seed (0, or 2 to 1000000); 0 for all. The paper draws as many as samples.",
+                "seed, at least 2 (0 to 1000000); 0 for all. The paper draws as many as samples.",
             )
         ),
         advanced(

@@ -53,14 +53,12 @@ class ReferenceImages(io.ComfyNode):
         first: int,
         count: int,
         order: Order = "as filed",
-        order_seed: int = 0,
+        draw: int = 0,
         part: Part = "all",
     ) -> io.NodeOutput:
         """Reads them."""
         with autograd():
-            images = catalogue.reference_portion(
-                reference, order=order, seed=order_seed, part=part
-            )
+            images = catalogue.reference_portion(reference, order=order, seed=draw, part=part)
             if first + count > len(images):
                 of = "" if part == "all" else f" in its {part}"
                 raise InvalidInput(

@@ -158,7 +158,7 @@ class EvaluateImages(io.ComfyNode):
         chunk: ChunkMode,
         condition: Condition | None = None,
         reference_order: Order = "as filed",
-        reference_order_seed: int = 0,
+        reference_draw: int = 0,
         reference_part: Part = "all",
         real: Tensor | None = None,
     ) -> io.NodeOutput:
@@ -176,7 +176,7 @@ class EvaluateImages(io.ComfyNode):
                 held = catalogue.reference_portion(
                     reference,
                     order=reference_order,
-                    seed=reference_order_seed,
+                    seed=reference_draw,
                     part=reference_part,
                 )
             chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))

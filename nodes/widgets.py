@@ -134,7 +134,7 @@ def portion(what: str, prefix: str = "") -> list[io.Input]:
         ),
         advanced(
             io.Int.Input(
-                f"{prefix}order_seed",
+                f"{prefix}draw",
                 default=0,
                 min=0,
                 max=0xFFFFFFFFFFFFFFFF,

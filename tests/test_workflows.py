@@ -298,7 +298,7 @@ def test_the_flows_differ_as_the_paper_says():
         halves = {(n["reference_order"], n["reference_part"]) for n in measured}
         assert halves == {("balanced", "second half")}
         assert seen is None or (seen["order"], seen["part"]) == ("balanced", "first half")
-        assert len({n["reference_order_seed"] for n in measured}) == 1
+        assert len({n["reference_draw"] for n in measured}) == 1
     for steps in (5, 10, 15):
         sweep = flow(f"steps_{steps}")
         assert [one["step_size"] for one in sweep] == [0.1, 0.2, 0.3, 0.5, 1.0, 2.0]

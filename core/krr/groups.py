@@ -102,15 +102,15 @@ def _conditions(energy: Energy) -> Iterator[Condition]:
 def _equal(rows: Tensor) -> list[int]:
     """For each row the number of the first one that is equal to it."""
     x = rows.detach().flatten(1).cpu().double()
-    slack = ROUNDING * x.abs().amax(dim=1)
+    slack, means = ROUNDING * x.abs().amax(dim=1), x.mean(dim=1)
     found: list[int] = []
     firsts: list[int] = []
     for number in range(len(x)):
-        apart = (x[firsts] - x[number]).abs().amax(dim=1) if firsts else x.new_zeros(0)
-        near = (apart <= slack[firsts]).nonzero()[:, 0].tolist()
-        if near:
-            found.append(firsts[near[0]])
-        else:
+        # Equal rows have equal means: few of long rows are left to compare.
+        place = torch.tensor(firsts, dtype=torch.long)
+        place = place[(means[place] - means[number]).abs() <= slack[place]]
+        near = place[(x[place] - x[number]).abs().amax(dim=1) <= slack[place]].tolist()
+        found.append(near[0] if near else number)
+        if not near:
             firsts.append(number)
-            found.append(number)
     return found

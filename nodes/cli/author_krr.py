@@ -18,7 +18,7 @@ STEP_SIZE, STEPS = 0.3, 10
 NARROW, RIDGE = 41.0, 100.0
 """A bandwidth of 0.1 times the median squared distance of real digits' features."""
 COLUMNS = 16
-HALVES: Mapping[str, object] = {"order": "balanced", "order_seed": 0}
+HALVES: Mapping[str, object] = {"order": "balanced", "draw": 0}
 """Of the thousand real digits: the flow sees the first, the judge measures on the second."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's processor. "

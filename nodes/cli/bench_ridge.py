@@ -67,10 +67,11 @@ def differences(
             return field.at(0)(z, SampleRng.of(0, len(z)))[0]
 
         for bandwidth, mollifier in KERNELS:
-            common = {"bandwidth": bandwidth, "mollifier": mollifier}
-            plain = step(FlowSettings(estimator="kde", **common))
+            plain = step(FlowSettings(estimator="kde", bandwidth=bandwidth, mollifier=mollifier))
             for share in shares:
                 ridge = share * particles
-                moved = step(FlowSettings(eta=ridge, xi=ridge, **common))
+                moved = step(
+                    FlowSettings(eta=ridge, xi=ridge, bandwidth=bandwidth, mollifier=mollifier)
+                )
                 found[share].append(float((moved - plain).norm() / plain.norm()))
     return {share: (min(values), max(values)) for share, values in found.items()}

@@ -10,7 +10,7 @@ from latentsteer.nodes.cli.errors import NodeError
 
 JUDGE = "digits judge (embedded)"
 REAL = "digits held out (embedded)"
-HALF = {"order": "balanced", "order_seed": 5}
+HALF = {"order": "balanced", "draw": 5}
 FIRST, SECOND = "first half", "second half"
 
 
