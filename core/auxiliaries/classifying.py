@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..devices import constants
 from ..errors import CheckpointError, InvalidInput
 from ..identity import ModelId, written
 from ..images import resized
@@ -59,10 +59,7 @@ class Preparation:
         top = round((images.shape[2] - high) / 2)
         left = round((images.shape[3] - wide) / 2)
         images = images[:, :, top : top + high, left : left + wide]
-        mean, std = (
-            torch.tensor(row, dtype=images.dtype, device=images.device)[:, None, None]
-            for row in (self.mean, self.std)
-        )
+        mean, std = (constants(row, images)[:, None, None] for row in (self.mean, self.std))
         if self.reversed_channels:
             images = images.flip(1)
         return (images - mean) / std

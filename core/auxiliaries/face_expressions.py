@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..auxiliary import Classifier
 from ..checkpoints import Checkpoint
 from ..detection import Architecture, Example, all_of, load_network
+from ..devices import constants
 from ..errors import CheckpointError
 from ..images import resized
 from ..networks.face_expressions import SIZE, FaceExpressions
@@ -36,7 +37,7 @@ def _squared(images: Tensor) -> Tensor:
 
 
 def _prepared(images: Tensor) -> Tensor:
-    mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device) / 255
+    mean = constants(MEAN, images) / 255
     return resized(_squared(images), (SIZE, SIZE)) - mean[:, None, None]
 
 

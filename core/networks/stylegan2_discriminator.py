@@ -169,7 +169,7 @@ class StyleGan2Discriminator(nn.Module):
         like = self.b4.out.weight
         if self.c_dim == 0:
             return like.new_ones(1, 1)
-        rows = torch.eye(self.c_dim).to(like) if c is None else c
+        rows = torch.eye(self.c_dim, dtype=like.dtype, device=like.device) if c is None else c
         if self.mapping is not None:
             rows = self.mapping(None, rows) / math.sqrt(self.outputs)
         return rows.mean(dim=0, keepdim=True) if c is None else rows

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..devices import constants
 from ..rng import SampleRng
 from .stylegan_mapping import FullyConnected
 from .stylegan_ops import bias_act, conv2d_resample, modulated_conv2d, resampling_filter
@@ -31,7 +32,7 @@ class Resampling(nn.Module):
     def low_pass(self, like: Tensor) -> Tensor:
         """The filter, of the dtype and on the device of `like`."""
         if self.resample_filter is None:
-            return resampling_filter(like.new_tensor(self.taps))
+            return resampling_filter(constants(self.taps, like))
         return self.resample_filter.to(like)
 
 

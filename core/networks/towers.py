@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ..devices import numbers_on
+
 __all__ = ["ImageTower", "PatchedImageTower", "TextTower"]
 
 
@@ -31,10 +33,12 @@ class PatchedImageTower(nn.Module):
         rows, columns = height // self.patch, width // self.patch
         cut = pixels.unflatten(3, (columns, self.patch)).unflatten(2, (rows, self.patch))
         patches = cut.permute(0, 2, 4, 3, 5, 1).reshape(count, rows * columns, -1)
-        grids = torch.tensor([[rows, columns]] * count, device=pixels.device)
+        grids = numbers_on(torch.tensor([[rows, columns]] * count), pixels.device)
         found = self.body(
             pixel_values=patches,
-            pixel_attention_mask=torch.ones(patches.shape[:2], dtype=torch.long).to(grids),
+            pixel_attention_mask=torch.ones(
+                patches.shape[:2], dtype=torch.long, device=grids.device
+            ),
             spatial_shapes=grids,
         )
         return found.pooler_output

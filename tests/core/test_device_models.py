@@ -131,7 +131,7 @@ def test_a_generators_images_and_slopes_agree(architecture, make, tmp_path, ther
 
 
 @pytest.mark.parametrize("latent", ["w", "w+"])
-@pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:2] + STYLE_FILES[-1:])
+@pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:1] + STYLE_FILES[-1:])
 def test_mapped_draws_and_their_prior_agree(architecture, make, latent, tmp_path, there):
     here, moved = both(architecture, make, tmp_path, there, {"latent": latent})
     w = drawn(here, 3)
