@@ -19,7 +19,8 @@ def replacing(path: str | Path) -> contextlib.AbstractContextManager[Path]:
     """A temporary path that takes the name of `path` when the block ends well.
 
     No reader sees half a file, and a failure leaves what was there. Missing folders are made. The
-    file has the mode that the user's umask gives to new files, whoever writes it.
+    file has the mode that the user's umask gives to new files, whoever writes it. A device or a
+    pipe, such as /dev/stdout, is written to itself: it must not be replaced by a file.
 
     Raises:
         OSError: the system refuses; it names `path`, whatever wrote and in whatever language.
@@ -38,6 +39,9 @@ def creating(path: str | Path) -> contextlib.AbstractContextManager[Path]:
 
 @contextmanager
 def _written(path: Path, name: Callable[[Path, Path], object]) -> Generator[Path, None, None]:
+    if _is_device(path):
+        yield path
+        return
     # Its length does not depend on the name's: a name that fits must not fail for this one.
     temporary = path.parent / f".{uuid.uuid4().hex}.partial"
     try:
@@ -61,6 +65,11 @@ def _written(path: Path, name: Callable[[Path, Path], object]) -> Generator[Path
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether there is something that is neither a file nor a folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _link(temporary: Path, path: Path) -> None:

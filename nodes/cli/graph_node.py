@@ -190,7 +190,8 @@ class NodeParser:
         }
         try:
             answer: object = self.node.validate_inputs(**arguments)
-        except SteerError as error:
+        except (SteerError, OSError, TypeError, ValueError) as error:
+            # A value of a type that the canvas never sends, or a name that no file can have.
             answer = str(error)
         if answer is not True:
             reason = (

@@ -26,9 +26,13 @@ def inside(folder: Path, name: str, what: str) -> Path:
     """The path of a name in a folder.
 
     Raises:
-        WorkflowError: the name leads out of the folder.
+        WorkflowError: the name leads out of the folder, or no file can be called so.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null
+        why = getattr(error, "strerror", None) or str(error)
+        raise WorkflowError(f"{what} {name!r} cannot be used: {why}") from error
     if not path.is_relative_to(folder.resolve()):
         raise WorkflowError(
             f"{what} {name!r} leads out of {folder}; give a name inside that folder, without '..'"

@@ -27,6 +27,8 @@ def located(host: StandaloneHost, name: str) -> Path:
     Raises:
         WorkflowError: the name leads out of the folder, or there is no such file.
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a graph may
+        raise WorkflowError(f"got {name!r}, expected the name of a picture")
     annotated = _ANNOTATED.fullmatch(name)
     bare, kind = (annotated[1], annotated[2]) if annotated else (name, "input")
     folders = {
@@ -38,8 +40,9 @@ def located(host: StandaloneHost, name: str) -> Path:
     # A graph of Windows has backslashes.
     for spelled in dict.fromkeys((bare, bare.replace("\\", "/"))):
         path = pictures.inside(folder, spelled, "the picture")
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # no file can be called so
+            if path.is_file():
+                return path
     raise WorkflowError(f"there is no picture {bare!r} in {folder}; it holds: {_listed(folder)}")
 
 

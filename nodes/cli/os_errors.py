@@ -81,6 +81,8 @@ def check_file(path: Path, option: str) -> None:
         there = path.exists()
         if there and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        if there and not path.is_file():
+            return  # a device, such as /dev/stdout
     except OSError as error:
         raise WorkflowError(f"{option}: {sentence(error)}") from error
     check_folder(path.resolve().parent, option)

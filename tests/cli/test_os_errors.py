@@ -191,6 +191,19 @@ def test_a_name_as_long_as_the_system_takes(tmp_path):
     assert everything(tmp_path) == ["a" * 255, "b" * 255]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("writing", [replacing, creating])
+def test_a_pipe_or_device_is_written_to_and_stays_one(tmp_path, writing):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with writing(path) as same:
+        same.write_text("through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    assert path.is_fifo()
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_nothing_is_created_over_a_file(tmp_path, links, monkeypatch):
     if not links:
