@@ -63,7 +63,6 @@ class _Cifar(GraphBuilder):
                 height=SIDE,
                 limit=REAL,
                 order="shuffled",
-                part="first half",
             )
         if condition:
             found["energy"] = self.add("EnergyDiscriminator", generator=self.generator)
