@@ -3,9 +3,9 @@
 The captions, the generator, the CLIP and the judge are those of `reproduce avatars`. M, k, the
 steps, the learning rates and the views were chosen on seeds 7 and 8, on the same captions (the
 rate with one weight per vector on every third caption, with M = 100); what is reported is of seeds
-0, 1 and 2. Two things were not kept apart so: FGSM's epsilon was looked at on images that are among
-those reported, and the list of two persons was made easier (two statements each, not three) after
-a look at seed 7.
+0, 1 and 2. Two things were not kept apart so: FGSM's epsilon was looked at on images that are
+among those reported, and the list of two persons was made easier (two statements each, not three)
+after a look at seed 7.
 """
 
 import argparse
