@@ -45,7 +45,14 @@ class Row:
 
 
 def ablations(
-    best: Row, alone: Row, *, candidates: Sequence[int], keeps: Sequence[int], few: int, views: int
+    best: Row,
+    alone: Row,
+    *,
+    candidates: Sequence[int],
+    keeps: Sequence[int],
+    few: int,
+    views: int,
+    rate: float,
 ) -> dict[str, Row]:
     """The best row, what it is without each of its parts, and the curves against M and k.
 
@@ -56,8 +63,10 @@ def ablations(
         keeps: k of the curve.
         few: M where the choice by views stands against that by the image, m_`few` of the curve.
         views: of AugCLIP.
+        rate: Adam's over a basis with weights per coordinate.
     """
     plain = replace(best, curved=False)
+    free = replace(plain, rate=rate)
     small = replace(plain, candidates=few)
     k = best.basis.keep
     made = {
@@ -65,9 +74,9 @@ def ablations(
         "search_only": replace(alone, steps=0, curved=False),
         "no_basis": alone,
         "full": best,
-        "linear": replace(plain, basis=Basis(k, "linear")),
-        "softmax": replace(plain, basis=Basis(k, "softmax")),
-        "official_code": replace(plain, basis=Basis(k, "softmax", "random"), noise=0.01),
+        "linear": replace(free, basis=Basis(k, "linear")),
+        "softmax": replace(free, basis=Basis(k, "softmax")),
+        "official_code": replace(free, basis=Basis(k, "softmax", "random"), noise=0.01),
         "augclip_refined": replace(plain, views=views),
         "augclip_chosen": replace(small, chosen=views),
         "augclip_both": replace(small, chosen=views, views=views),

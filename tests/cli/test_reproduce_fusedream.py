@@ -51,13 +51,13 @@ def test_the_small_budget_writes_flat_keys(tmp_path, capsys):
 
 def test_there_is_a_row_for_each_form_of_the_weights_and_the_papers_is_the_whole():
     best = BUDGETS["full"].best
-    table = ablations(
-        best, replace(best, basis=Basis(1)), candidates=(10,), keeps=(2,), few=5, views=2
-    )
+    alone = replace(best, basis=Basis(1))
+    table = ablations(best, alone, candidates=(10,), keeps=(2,), few=5, views=2, rate=0.01)
     forms = {name: table[name].basis.weights for name in ("full", "linear", "softmax")}
     assert forms == {"full": "scalar", "linear": "linear", "softmax": "softmax"}
-    alike = [replace(table[name], basis=best.basis, curved=True) for name in forms]
+    alike = [replace(table[n], basis=best.basis, rate=best.rate, curved=True) for n in forms]
     assert alike == [best] * 3
+    assert [table[name].rate for name in forms] == [best.rate, 0.01, 0.01]
     assert {table[name].basis.weights for name in ("k_2", "m_10", "augclip_refined")} == {"scalar"}
 
 
@@ -65,7 +65,7 @@ def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(
     prompts = [Prompt("dark skin, blue background", {"skin": "dark", "background": "blue"})] * 2
     best = Row(Basis(2), candidates=12, steps=6, rate=0.03, curved=True)
     alone = replace(best, basis=Basis(1))
-    every = ablations(best, alone, candidates=(3,), keeps=(4,), few=3, views=2)
+    every = ablations(best, alone, candidates=(3,), keeps=(4,), few=3, views=2, rate=0.03)
     table = {name: every[name] for name in ("search_only", "naive", "full", "no_basis")}
     found = {name: figures for name, figures, _ in rows(study, prompts, table, scored=4)}
     assert found["full"]["similarity"] > found["naive"]["similarity"]
