@@ -155,7 +155,12 @@ def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]
     ]
     drawn = torch.cat(pieces).cpu().double()
     spread, mean = torch.std_mean(drawn, dim=0)
-    least = LEAST_SPREAD * spread.square().mean().sqrt()
+    least = LEAST_SPREAD * float(spread.square().mean().sqrt())
+    if not 0 < least < math.inf:
+        raise InvalidInput(
+            f"No Gaussian fits the draws of {prior}: their standard deviation is "
+            f"{least / LEAST_SPREAD:g}. The weights may be untrained or damaged."
+        )
     return mean.float(), spread.clamp_min(least).float()
 
 

@@ -19,7 +19,7 @@ from latentsteer.core.spaces import Block, Space
 from torch import nn
 from torch.distributions import Normal
 
-from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator
+from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator, written
 
 DOUBLE = torch.float64
 Z_FILES = [(p, {}) for p in GENERATOR_FILES]
@@ -158,6 +158,17 @@ def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, l
         half.signature(),
         gaussian_prior(generator.source).signature(),
     )
+
+
+def test_draws_without_any_spread_are_refused(tmp_path):
+    example = STYLE_FILES[0].values[1]()
+    for network in example.networks.values():
+        for parameter in network.parameters():
+            parameter.data.zero_()
+    written(example, tmp_path / "model.safetensors")
+    generator = load_generator(tmp_path / "model.safetensors", {"latent": "w"})
+    with pytest.raises(InvalidInput, match="standard deviation is 0"):
+        prior_energy(generator, no_density="fitted Gaussian")
 
 
 def test_every_architecture_that_steers_w_is_covered():
