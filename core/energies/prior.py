@@ -87,9 +87,15 @@ def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
         std: nu > 0.
 
     Raises:
-        InvalidInput: std is not a positive number.
+        InvalidInput: std is not a positive number, or the space is a StyleGAN's W, whose centre
+            is not 0.
     """
     _check(std)
+    if any(block.name == "w" for block in space.blocks):
+        raise InvalidInput(
+            f"A Gaussian about 0 is no prior of {space}: nothing of w's law lies there. Steer z, "
+            "or take the generator's prior_energy with no_density 'fitted Gaussian'."
+        )
     classes = {name: at for name, at in space.slices().items() if name in CLASS_BLOCKS}
     free = torch.ones(space.dim)
     for at in classes.values():
@@ -155,7 +161,12 @@ def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]
     ]
     drawn = torch.cat(pieces).cpu().double()
     spread, mean = torch.std_mean(drawn, dim=0)
-    least = LEAST_SPREAD * spread.square().mean().sqrt()
+    least = LEAST_SPREAD * float(spread.square().mean().sqrt())
+    if not 0 < least < math.inf:
+        raise InvalidInput(
+            f"No Gaussian fits the draws of {prior}: their standard deviation is "
+            f"{least / LEAST_SPREAD:g}. The weights may be untrained or damaged."
+        )
     return mean.float(), spread.clamp_min(least).float()
 
 

@@ -19,7 +19,7 @@ from latentsteer.core.spaces import Block, Space
 from torch import nn
 from torch.distributions import Normal
 
-from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator
+from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator, written
 
 DOUBLE = torch.float64
 Z_FILES = [(p, {}) for p in GENERATOR_FILES]
@@ -126,6 +126,8 @@ def test_a_prior_without_density_is_refused_with_what_to_choose(
         prior_energy(generator, std=0.7)
     with pytest.raises(InvalidInput, match=cures):
         bayes(generator, classifier, condition)
+    with pytest.raises(InvalidInput, match=r"about 0.*fitted Gaussian"):
+        gaussian_prior(generator.source)
     # Without the prior's term nothing of it is needed.
     alone = bayes(generator, classifier, condition, prior_weight=0, likelihood_weight=20)
     assert len(alone.terms) == 1
@@ -154,10 +156,18 @@ def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, l
     half = prior_energy(generator, std=0.5, no_density="fitted Gaussian")
     torch.testing.assert_close(half(at.float(), SampleRng.of(0, 5)), 4 * values)
     assert str(FITTED) in str(energy)
-    assert energy.signature() not in (
-        half.signature(),
-        gaussian_prior(generator.source).signature(),
-    )
+    assert energy.signature() != half.signature()
+
+
+def test_draws_without_any_spread_are_refused(tmp_path):
+    example = STYLE_FILES[0].values[1]()
+    for network in example.networks.values():
+        for parameter in network.parameters():
+            parameter.data.zero_()
+    written(example, tmp_path / "model.safetensors")
+    generator = load_generator(tmp_path / "model.safetensors", {"latent": "w"})
+    with pytest.raises(InvalidInput, match="standard deviation is 0"):
+        prior_energy(generator, no_density="fitted Gaussian")
 
 
 def test_every_architecture_that_steers_w_is_covered():
