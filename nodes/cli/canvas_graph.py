@@ -7,7 +7,7 @@ has a path as its id, "12:5", as the canvas itself sends it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from .errors import WorkflowError
@@ -28,6 +28,9 @@ class Value(NamedTuple):
     value: object
 
 
+ValueOf: TypeAlias = "Callable[[Level, Mapping[str, Any], str], object]"
+
+
 class _Next(NamedTuple):
     """A link to go on with."""
 
@@ -44,6 +47,7 @@ class Level:
 
     Attributes:
         nodes: by id.
+        value_of: gives the value of a node's widget by its name, None where it has none.
         path: ids of the instances around it, from the outermost.
         overrides: values of inner widgets that instances around it show, by (node id, name).
     """
@@ -52,9 +56,10 @@ class Level:
         self,
         graph: Mapping[str, Any],
         known: Mapping[str, Mapping[str, Any]],
+        value_of: ValueOf,
         outer: tuple[Level, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.graph, self.known, self.outer = graph, known, outer
+        self.graph, self.known, self.value_of, self.outer = graph, known, value_of, outer
         self.nodes: dict[str, Mapping[str, Any]] = {str(n["id"]): n for n in graph["nodes"]}
         self.links = {ends.id: ends for ends in map(link_ends, graph.get("links") or ())}
         self.path: tuple[str, ...] = ()
@@ -84,7 +89,8 @@ class Level:
         """The level of an instance of a subgraph."""
         key = str(instance["id"])
         if key not in self._inside:
-            self._inside[key] = Level(self.known[instance["type"]], self.known, (self, instance))
+            graph = self.known[instance["type"]]
+            self._inside[key] = Level(graph, self.known, self.value_of, (self, instance))
         return self._inside[key]
 
     def id_of(self, node: Mapping[str, Any]) -> str:
@@ -136,7 +142,20 @@ class Level:
         for socket in instance.get("inputs") or ():
             if socket["name"] == name and socket.get("link") is not None:
                 return _Next(level, socket["link"])
-        return Value(self.host[name]) if name in self.host else None
+        return Value(self.host[name]) if name in self.host else self._shared(slot)
+
+    def _shared(self, slot: int) -> Value | None:
+        """What an input shows that has no value of its own: the first widget that it leads to."""
+        for ends in self.links.values():
+            node = self.nodes.get(ends.target)
+            if (ends.origin, ends.origin_slot) != (INPUT, slot) or node is None:
+                continue
+            for socket in node.get("inputs") or ():
+                if socket.get("link") == ends.id and socket.get("widget"):
+                    value = self.value_of(self, node, str(socket["widget"]["name"]))
+                    if value is not None:
+                        return Value(value)
+        return None
 
     def _output(self, slot: int) -> object:
         """The link inside that leads to an output of this instance."""
@@ -150,9 +169,9 @@ class Level:
         return None if value is None else Value(value)
 
 
-def root(workflow: Mapping[str, Any]) -> Level:
+def root(workflow: Mapping[str, Any], value_of: ValueOf) -> Level:
     """The outermost level of a canvas workflow; subgraphs that nobody uses do no harm."""
-    return Level(workflow, dict(_definitions(workflow)))
+    return Level(workflow, dict(_definitions(workflow)), value_of)
 
 
 def _definitions(graph: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

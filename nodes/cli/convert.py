@@ -9,9 +9,10 @@ from .canvas_graph import Level, Value, root
 from .errors import WorkflowError
 from .graph import Api
 from .registry import Schemas
+from .schema_node import Schema
 from .to_ui import ui_from_api
 from .values import listed
-from .widget_values import widget_values
+from .widget_values import WidgetValues, widget_values
 
 __all__ = ["api_from_ui", "ui_from_api"]
 
@@ -34,10 +35,15 @@ def api_from_ui(
     Raises:
         WorkflowError: a node is unknown, or the workflow is damaged.
     """
+
+    def value_of(level: Level, node: Mapping[str, Any], name: str) -> object:
+        known = node["type"] in schemas
+        return _shown(level, node, schemas[node["type"]])[0].get(name) if known else None
+
     try:
         return {
             level.id_of(node): _api_node(level, node, schemas, warn)
-            for level, node in root(ui_workflow).executed()
+            for level, node in root(ui_workflow, value_of).executed()
         }
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise WorkflowError(
@@ -55,14 +61,12 @@ def _api_node(
             "cannot be turned into API format; save it from ComfyUI with File > Export (API). "
             f"Known are {listed(schemas)}"
         )
-    values, left = widget_values(node, schemas[kind])
+    values, left = _shown(level, node, schemas[kind])
     if left:
         warn(
             f"{called} ({kind}) has values that none of its widgets here takes: {listed(left)}; "
             "they are left out. It was made with another version of the node"
         )
-    shown = {name: v for (n, name), v in level.overrides.items() if n == str(node["id"])}
-    values |= {name: value for name, value in shown.items() if name in values}
     inputs = {name: _wrapped(value) for name, value in values.items()}
     for socket in node.get("inputs") or ():
         source = level.source(socket)
@@ -73,6 +77,13 @@ def _api_node(
     if node.get("title"):
         result["_meta"] = {"title": node["title"]}
     return result
+
+
+def _shown(level: Level, node: Mapping[str, Any], schema: Schema) -> WidgetValues:
+    """The values of a node's widgets, with what an instance around it says of them."""
+    values, left = widget_values(node, schema)
+    own = {name: v for (n, name), v in level.overrides.items() if n == str(node["id"])}
+    return WidgetValues(values | {n: v for n, v in own.items() if n in values}, left)
 
 
 def _wrapped(value: object) -> object:

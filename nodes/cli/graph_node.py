@@ -129,6 +129,8 @@ class NodeParser:
             value = cast("dict[str, object]", value)["__value__"]
         try:
             value = coerced(socket, value)
+            # A node decides on texts alone: files that are not listed, say.
+            decided = decided and isinstance(value, str)
             self.values[socket.id] = value if decided else checked(socket, value)
         except ValueError as error:
             self._problem(socket.id, str(error))
@@ -190,8 +192,7 @@ class NodeParser:
         }
         try:
             answer: object = self.node.validate_inputs(**arguments)
-        except (SteerError, OSError, TypeError, ValueError) as error:
-            # A value of a type that the canvas never sends, or a name that no file can have.
+        except (SteerError, OSError, ValueError) as error:  # names that no file can have
             answer = str(error)
         if answer is not True:
             reason = (

@@ -147,6 +147,21 @@ def test_a_list_of_what_is_shown_leaves_the_values_inside(ui, schemas):
     assert api_from_ui(ui, schemas) == around(expected(seed=9, scale=2.5))
 
 
+def test_what_shares_an_input_shares_the_first_value(ui, schemas):
+    """As the canvas shows one widget for both, be the other a widget or a bare input."""
+    graph = ui["definitions"]["subgraphs"][0]
+    other = made(id=20, inputs=[socket("seed", "INT", 31, widget=True)])
+    other["widgets_values"] = [99, "fixed"]
+    preview = {"id": 21, "type": "PreviewAny", "inputs": [socket("source", "*", 32)]}
+    graph["nodes"] += [other, preview]
+    graph["links"] += [link(31, -10, 1, 20, 0, "INT"), link(32, -10, 1, 21, 0, "INT")]
+    for shown, seed in ({}, 7), ({"widgets_values": [8, 6]}, 8):
+        ui["nodes"][1].update(shown)
+        got = api_from_ui(ui, schemas)
+        assert got["2:20"]["inputs"]["seed"] == got["2:3"]["inputs"]["seed"] == seed
+        assert got["2:21"]["inputs"] == {"source": seed}
+
+
 def test_a_link_into_a_shown_widget_wins(ui, schemas):
     primitive = {
         "id": 4,
