@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from .checkpoints import Checkpoint, read, write
 from .chunks import ONE_BY_ONE
@@ -27,6 +28,9 @@ MEMORY, BEFORE, TERMS = "memory.", "before.", "terms."
 OPTIONS = "generator_options"
 LOOKS = ("decode", "plain")
 """Purposes of streams that no run draws from."""
+_RUNS = WeakTensorKeyDictionary()
+"""The histories of tensors that runs return: values that are taken out of their latents and put
+into new ones keep theirs."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Latents:
         samples: the number that names each sample; its random streams follow it.
         interrupted: the unfinished run that they come from, if any.
         history: how many runs each sample has been through, the unfinished one among them; its
-            random streams follow that too. Left empty, none.
+            random streams follow that too. Left empty, that of the values where a run returned
+            them, else none.
     """
 
     values: Float[Tensor, "batch parameters"]
@@ -56,7 +61,8 @@ class Latents:
         if len(self.samples) != len(self.values):
             raise InvalidInput(f"{len(self.samples)} names for {len(self.values)} latents.")
         if not self.history:
-            object.__setattr__(self, "history", (0,) * len(self.values))
+            known = _RUNS.get(self.values, (0,) * len(self.values))
+            object.__setattr__(self, "history", known)
         if len(self.history) != len(self.values) or min(self.history, default=0) < 0:
             raise InvalidInput(
                 f"Histories {self.history} of {len(self.values)} latents; expected how many runs "
@@ -101,7 +107,9 @@ class Latents:
 
     def moved(self, values: Tensor) -> "Latents":
         """The same samples elsewhere, in no unfinished run."""
-        return replace(self, values=values.detach().cpu(), interrupted=None)
+        values = values.detach().cpu()
+        _RUNS[values] = self.history
+        return replace(self, values=values, interrupted=None)
 
     def drawn_for(self) -> "Latents":
         """The same samples with one more run in their history, so that the next draws afresh."""

@@ -108,6 +108,25 @@ def test_a_second_run_draws_nothing_of_the_first_whatever_its_seed(job, begun):
         assert abs(correlation(step, first.values)) < margin(COUNT)
 
 
+def unwrapped(latents):
+    """The same values in new latents that know nothing else of them."""
+    bare = latents.values, latents.chart, latents.generator, latents.generator_name
+    return Latents(*bare, latents.samples)
+
+
+def test_values_taken_out_of_their_latents_keep_their_history(job, begun):
+    whole = chained(job(), begun(), 2)
+    loose = unwrapped(chained(job(), unwrapped(chained(job(), begun(), 1)), 1))
+    assert torch.equal(loose.values, whole.values)
+    assert loose.history == whole.history
+
+
+def test_a_start_stays_new_after_a_run_from_it(job, begun):
+    start = begun()
+    chained(job(), start, 1)
+    assert unwrapped(start).history == (0,) * len(start)
+
+
 def test_branches_of_one_start_share_their_noise(job, begun):
     """Common random numbers: what differs is then the settings' doing."""
     first = chained(job(), begun(8), 1)
