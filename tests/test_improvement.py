@@ -58,7 +58,7 @@ CLAIMS = {
     "krr_digits_kde": Claim(DISTANCE, LOWER),
     "krr_digits_krr": Claim(DISTANCE, LOWER),
     "krr_digits_kde_smooth": Claim(DISTANCE, LOWER),
-    "krr_digits_stein": Claim(DISTANCE, LOWER, quick=FEW),
+    "krr_digits_stein": Claim(DISTANCE, LOWER),
     "krr_digits_only_real": Claim(DISTANCE, LOWER, quick=FEW),
     "krr_digits_only_generated": Claim(DISTANCE, LOWER, quick=FEW),
     "krr_digits_only_condition": Claim(DISTANCE, LOWER),

@@ -108,8 +108,8 @@ def test_clauses_count_beside_the_whole_prompt(graph, run):
 def test_a_search_lowers_the_energy_of_a_start(graph, run):
     made = by_clip(graph, views=0)
     starts = [
-        graph.from_prior(made, energy=made.energy, candidates=16, generations=number)
-        for number in (0, 4)
+        graph.from_prior(made, energy=made.energy, candidates=32, generations=number)
+        for number in (0, 8)
     ]
     ran = run(graph)
     energy = ran[made.energy].pullback(ran[made.generator])
