@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 	$(BIN)/latentsteer demo $(if $(FACES),--faces)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not host"
