@@ -31,7 +31,7 @@ lint: $(INSTALLED)
 	$(BIN)/pyright
 
 workflows: $(INSTALLED)
-	$(BIN)/python -m latentsteer.nodes.cli.author
+	$(BIN)/python -m latentsteer.workflows.recipes.write
 
 $(INSTALLED): pyproject.toml
 	@echo "Installing into $(VENV): PyTorch is large, this takes some minutes."

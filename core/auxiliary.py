@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .conditions import Condition
+from .condition import Condition
 from .errors import ConditionMismatch
 
 __all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator"]

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .chunks import ALL_AT_ONCE, ONE_BY_ONE, Chunking
-from .conditions import Condition
+from .chunking import ALL_AT_ONCE, ONE_BY_ONE, Chunking
+from .condition import Condition
 from .devices import constants
 from .errors import ConditionMismatch, InvalidInput
 

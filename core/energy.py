@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .chunks import ALL_AT_ONCE, Chunking
-from .conditions import Condition
+from .chunking import ALL_AT_ONCE, Chunking
+from .condition import Condition
 from .errors import DomainMismatch
 from .rng import SampleRng
 from .spaces import Domain, Map, Space

@@ -148,8 +148,9 @@ def same_auxiliary(own: str, given: str) -> bool:
     """Whether two auxiliaries have the same weights and use them alike.
 
     Their ids are a sha256 with what was chosen beside the file, see
-    `core.auxiliaries.classifying.model_id`. Ids written before may hold a choice of the very
-    value that the file gives by itself; these are the same where `given` knows its options.
+    `core.auxiliaries.classifiers.preprocessing.model_id`. Ids written before may hold a choice of
+    the very value that the file gives by itself; these are the same where `given` knows its
+    options.
 
     Args:
         own: the id that is remembered.

@@ -10,16 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .checkpoints import Checkpoint, read, write
-from .chunks import ONE_BY_ONE
+from .charts import chart_from_config, chart_to_config
+from .checkpoints.checkpoint import Checkpoint, read, write
+from .chunking import ONE_BY_ONE
 from .errors import CheckpointError, GeneratorMismatch, InvalidInput
 from .generator import Generator
 from .identity import check_options, options_of, told_options
-from .interrupted import Interrupted
-from .parametrisation import chart_from_config, chart_to_config
-from .refine.kernel import State
-from .refine.run import Best, Snapshot
 from .rng import SampleRng
+from .snapshot import Best, Interrupted, Snapshot, State
 from .spaces import Domain, Identity, Map, Space
 
 __all__ = ["Interrupted", "Latents", "load_latents", "save_latents", "together"]

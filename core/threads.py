@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 from torch import nn
 
-from .chunks import SMALL_IMAGE, Chunking
+from .chunking import SMALL_IMAGE, Chunking
 from .energy import Energy
 from .generator import Generator as Model
 

@@ -1,36 +1,30 @@
 """All nodes, in the order in which the canvas lists them."""
 
-from . import (
-    basis,
-    compose,
-    condition,
-    condition_mix,
-    condition_text,
-    decode,
-    energy,
-    energy_clip,
-    energy_direction,
-    energy_discriminator,
-    energy_masked,
-    energy_perceptual,
-    evolve,
-    image_set,
-    initialise,
-    inversion,
-    krr,
-    latent_mix,
-    latents,
-    load,
-    load_aux,
-    pixels,
-    ranking,
-    reference,
-    refine,
-    report,
-    score,
-    train,
-)
+from .condition import classes as condition
+from .condition import clip as condition_text
+from .condition import mix as condition_mix
 from .defaults import with_defaults
+from .energy import classes as energy
+from .energy import clip as energy_clip
+from .energy import direction as energy_direction
+from .energy import discriminator as energy_discriminator
+from .energy import masked as energy_masked
+from .energy import perceptual as energy_perceptual
+from .latents import best as ranking
+from .latents import decode
+from .latents import keep as latents
+from .latents import mix as latent_mix
+from .load import auxiliary as load_aux
+from .load import generator as load
+from .load import image_set, reference
+from .refine import cma_es as evolve
+from .refine import compose, krr, pixels
+from .refine import descent as refine
+from .report import clip_score as score
+from .report import evaluate as report
+from .start import basis, inversion
+from .start import candidates as initialise
+from .train import translator as train
 
 __all__ = ["ALL_NODES"]
 

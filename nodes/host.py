@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..core.auxiliaries.vision_clip import VisionSettings
-from ..core.checkpoints import SUFFIXES
+from ..core.auxiliaries.clips.host_vision import VisionSettings
+from ..core.checkpoints.checkpoint import SUFFIXES
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports its folders before any custom node."""
@@ -23,7 +23,7 @@ IN_COMFYUI: Final = "folder_paths" in sys.modules
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .cli.schema import io, ui
+    from .standalone.api.schema import io, ui
 elif IN_COMFYUI:
     try:
         import comfy.clip_model
@@ -36,7 +36,7 @@ elif IN_COMFYUI:
     except ImportError as error:
         raise RuntimeError("LatentSteer needs ComfyUI 0.3.64 or newer.") from error
 else:
-    from .cli.schema import io, ui
+    from .standalone.api.schema import io, ui
 
 __all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "running", "ui"]
 
@@ -120,7 +120,7 @@ def host() -> Host:
     """The host that runs the nodes."""
     if not TYPE_CHECKING and IN_COMFYUI:
         return COMFYUI
-    from .cli.standalone import current
+    from .standalone.host import current
 
     return current()
 

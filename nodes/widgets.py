@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from ..core.subsets import ORDERS, PARTS
+from ..core.data.subsets import ORDERS, PARTS
 from .host import io
 
 __all__ = [

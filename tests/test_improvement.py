@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from latentsteer.nodes.cli.author import graphs
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.registry import load_nodes
-from latentsteer.nodes.cli.standalone import StandaloneHost
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.host import StandaloneHost
+from latentsteer.nodes.standalone.registry import load_nodes
+from latentsteer.workflows.recipes.write import graphs
 
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
 NODES = load_nodes()

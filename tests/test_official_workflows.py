@@ -8,10 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from latentsteer.core.checkpoints import write
-from latentsteer.core.networks.biggan import BigGanGenerator, GeneratorLayout
-from latentsteer.nodes.cli.author import FOLDER
-from latentsteer.nodes.cli.author_files import (
+from latentsteer.core.checkpoints.checkpoint import write
+from latentsteer.core.generators.biggan.networks.ajbrock import BigGanGenerator, GeneratorLayout
+from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.standalone.graph import validate
+from latentsteer.nodes.standalone.host import StandaloneHost, use
+from latentsteer.nodes.standalone.registry import load_nodes
+from latentsteer.workflows.recipes.files import (
     ALEXNET,
     BIGGAN,
     BIGGAN_256,
@@ -26,15 +29,12 @@ from latentsteer.nodes.cli.author_files import (
     STYLEGAN_XL,
     UPSCALER,
 )
-from latentsteer.nodes.cli.author_fusedream import fusedream_workflows
-from latentsteer.nodes.cli.author_krr_official import FOLDER as REAL
-from latentsteer.nodes.cli.author_krr_official import krr_official_workflows
-from latentsteer.nodes.cli.author_official import official_workflows
-from latentsteer.nodes.cli.author_paper import rows_named
-from latentsteer.nodes.cli.graph import validate
-from latentsteer.nodes.cli.main import main
-from latentsteer.nodes.cli.registry import load_nodes
-from latentsteer.nodes.cli.standalone import StandaloneHost, use
+from latentsteer.workflows.recipes.fusedream import fusedream_workflows
+from latentsteer.workflows.recipes.krr_official import FOLDER as REAL
+from latentsteer.workflows.recipes.krr_official import krr_official_workflows
+from latentsteer.workflows.recipes.paper.notes import rows_named
+from latentsteer.workflows.recipes.tr0n_official import official_workflows
+from latentsteer.workflows.recipes.write import FOLDER
 from PIL import Image
 
 from .core import tiny_folders

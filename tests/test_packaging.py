@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import latentsteer
 import pytest
-from latentsteer.core.zoo import catalogue
+from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.core.zoo.avatars import ATTRIBUTES
-from latentsteer.core.zoo.avatars_data import SPLITS
+from latentsteer.workflows.studies.training.avatars_data import SPLITS
 
 try:
     import tomllib
@@ -59,7 +59,7 @@ def manifest():
 
 def test_every_package_is_listed(project):
     found = {"latentsteer"}
-    for top in ("core", "nodes"):
+    for top in ("core", "nodes", "workflows"):
         for marker in (ROOT / top).rglob("__init__.py"):
             found.add(".".join(("latentsteer", *marker.parent.relative_to(ROOT).parts)))
     listed = project["tool"]["setuptools"]["packages"]

@@ -4,10 +4,10 @@ import json
 import re
 
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.standalone import StandaloneHost
-from latentsteer.nodes.cli.workflow_file import read
 from latentsteer.nodes.defaults import defaults_of
+from latentsteer.nodes.standalone.canvas.workflow_file import read
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.host import StandaloneHost
 from PIL import Image
 
 from .readme import ROOT, posted, script

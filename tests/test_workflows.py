@@ -4,14 +4,14 @@ import json
 import re
 
 import pytest
-from latentsteer.nodes.cli.author import FOLDER, graphs
-from latentsteer.nodes.cli.author_fusedream import fusedream_workflows
-from latentsteer.nodes.cli.author_krr_official import krr_official_workflows
-from latentsteer.nodes.cli.author_official import official_workflows
-from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
-from latentsteer.nodes.cli.graph import validate
 from latentsteer.nodes.cli.main import main
-from latentsteer.nodes.cli.registry import load_nodes, schemas_of
+from latentsteer.nodes.standalone.canvas.formats import api_from_ui, ui_from_api
+from latentsteer.nodes.standalone.graph import validate
+from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
+from latentsteer.workflows.recipes.fusedream import fusedream_workflows
+from latentsteer.workflows.recipes.krr_official import krr_official_workflows
+from latentsteer.workflows.recipes.tr0n_official import official_workflows
+from latentsteer.workflows.recipes.write import FOLDER, graphs
 
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
 OFFICIAL = {

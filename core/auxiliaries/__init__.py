@@ -7,17 +7,17 @@ from typing import Any
 
 from ..auxiliary import Auxiliary
 from ..captioner import Captioner
-from ..checkpoints import Checkpoint
-from ..conversion import cached
-from ..detection import Architecture, detect, load_detected
+from ..checkpoints.architecture import Architecture, detect, load_detected
+from ..checkpoints.cache import cached
+from ..checkpoints.checkpoint import Checkpoint
 from ..errors import CheckpointError, InvalidInput
 from . import avatars, digits, face_expressions
+from .classifiers.resnet import RESNET
+from .classifiers.resnet_layout import is_headless
+from .classifiers.torchvision import TORCHVISION
+from .clips.openclip import OPEN_CLIP, Activation, load_open_clip
+from .clips.small_vocabulary import WORD_CLIP
 from .folders import MARKS, load_folder
-from .openclip import OPEN_CLIP, Activation, load_open_clip
-from .resnet import RESNET
-from .resnet_layout import is_headless
-from .torchvision_classifiers import TORCHVISION
-from .word_clip import WORD_CLIP
 
 __all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
 

@@ -1,17 +1,61 @@
 """The avatars' judge of the zoo: says what value every attribute of an avatar has."""
 
-from torch import Tensor
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ..auxiliary import AttributeJudge
-from ..checkpoints import Checkpoint
-from ..detection import Architecture, Example, all_of, load_network
+from ..checkpoints.architecture import Architecture, Example, all_of, load_network
+from ..checkpoints.checkpoint import Checkpoint
 from ..errors import CheckpointError
+from ..generators.avatars import _Residual
 from ..images import resized
-from ..networks.avatars import AvatarJudge
 from ..zoo.avatar_words import stated_in
 from ..zoo.avatars import visible
 
-__all__ = ["JUDGE"]
+__all__ = ["JUDGE", "AvatarJudge"]
+
+
+class AvatarJudge(nn.Module):
+    """An attribute classifier with a head per attribute: the independent judge of the figures.
+
+    Group normalisation only, so no sample depends on the others. Read off a state dict:
+    `width = stem.weight.shape[0]`, `features = penultimate.weight.shape[0]`, heads by their names.
+
+    Args:
+        heads: attribute to number of values.
+        width: channels at 32 x 32; twice, three and four times as many after.
+        features: length of the penultimate layer.
+    """
+
+    def __init__(self, heads: Mapping[str, int], width: int = 40, features: int = 256) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 5, stride=2, padding=2)
+        self.block32 = _Residual(width)
+        self.down16 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.block16 = _Residual(2 * width)
+        self.down8 = nn.Conv2d(2 * width, 3 * width, 3, stride=2, padding=1)
+        self.block8 = _Residual(3 * width)
+        self.down4 = nn.Conv2d(3 * width, 4 * width, 3, stride=2, padding=1)
+        self.norm = nn.GroupNorm(4, 4 * width)
+        self.penultimate = nn.Linear(4 * width * 16, features)
+        self.heads = nn.ModuleDict({n: nn.Linear(features, c) for n, c in heads.items()})
+
+    def features(self, x: Float[Tensor, "batch 3 64 64"]) -> Float[Tensor, "batch features"]:
+        """The penultimate layer; x in [0, 1]."""
+        x = self.block32(self.stem(x * 2 - 1))
+        x = self.block16(self.down16(functional.silu(x)))
+        x = self.block8(self.down8(functional.silu(x)))
+        x = functional.silu(self.norm(self.down4(functional.silu(x))))
+        return functional.silu(self.penultimate(x.flatten(1)))
+
+    def forward(self, x: Float[Tensor, "batch 3 64 64"]) -> dict[str, Tensor]:
+        """Logits of every attribute's values; x in [0, 1]."""
+        found = self.features(x)
+        return {name: head(found) for name, head in self.heads.items()}
+
 
 SIZE = (64, 64)
 

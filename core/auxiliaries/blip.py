@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..captioner import Captioner, Decoding
 from ..errors import CheckpointError
-from .openclip import OPENAI
+from .clips.openclip import OPENAI
 from .transformers_folder import Folder
 
 __all__ = ["CAPTIONERS", "load_captioner"]

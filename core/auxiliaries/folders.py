@@ -6,18 +6,14 @@ from pathlib import Path
 
 from ..auxiliary import Classifier
 from ..captioner import Captioner
-from ..checkpoints import read
+from ..checkpoints.checkpoint import read
 from ..clip import Clip
 from ..errors import CheckpointError, InvalidInput
 from .blip import CAPTIONERS, load_captioner
-from .openclip import load_configured
-from .timm_folder import is_timm, load_timm
-from .transformers_classifier import (
-    classifier_types,
-    is_classifier,
-    load_transformers_classifier,
-)
-from .transformers_clip import CLIPS, REFUSED, load_transformers_clip
+from .classifiers.timm import is_timm, load_timm
+from .classifiers.transformers import classifier_types, is_classifier, load_transformers_classifier
+from .clips.openclip import load_configured
+from .clips.transformers import CLIPS, REFUSED, load_transformers_clip
 from .transformers_folder import Folder, open_folder
 
 __all__ = ["MARKS", "load_folder"]

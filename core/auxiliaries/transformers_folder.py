@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoints import fingerprint, read
+from ..checkpoints.checkpoint import fingerprint, read
+from ..checkpoints.weights import Unusable, Weights, joined
 from ..errors import CheckpointError
-from ..weights import Unusable, Weights, joined
 
 __all__ = ["LOCAL", "Folder", "open_folder"]
 

@@ -5,7 +5,7 @@ import math
 import torch
 
 from ..auxiliary import Classifier
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator

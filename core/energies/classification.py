@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from ..auxiliary import Classifier
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy, Measure, Term
 from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
-from ..views import random_views
+from ..views.jitter import random_views
 from .example import EnergyExample, toy_classifier
 
 __all__ = ["EXAMPLE", "VIEWS_EXAMPLE", "classification"]

@@ -13,15 +13,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ..augmentation import augmented, draw_views
 from ..clip import Clip
-from ..conditions import Condition
+from ..condition import Condition
+from ..conditions.mixing import mixed
 from ..energy import Energy, Measure, Term
 from ..errors import InvalidInput
 from ..images import of_rows
-from ..mixing import mixed
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..views.augclip import augmented, draw_views
 from .example import EnergyExample, toy_clip
 from .similarity import (
     automatic_chunk,

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..auxiliary import Discriminator
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy, Measure, Term
 from ..errors import InvalidInput
 from ..generator import Generator
+from ..generators.stylegan.networks.discriminator import MinibatchStd
 from ..images import resized
-from ..networks.stylegan2_discriminator import MinibatchStd
 from ..rng import SampleRng
 from ..spaces import IMAGES
 from .example import EnergyExample, toy_generator

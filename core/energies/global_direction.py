@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ..chunks import Chunking
+from ..chunking import Chunking
 from ..clip import Clip
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy, Term
 from ..errors import InvalidInput
 from ..generator import Generator

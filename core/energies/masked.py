@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy, Measure, Term
 from ..errors import DomainMismatch, InvalidInput
 from ..images import of_rows, resized

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions import Condition
+from ..condition import Condition
 from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ..choosing import comparable
 from ..clip import Clip
-from ..conditions import Condition
+from ..composition.placement import Box, placements
+from ..condition import Condition
 from ..energy import Energy, Measure, Term
 from ..images import resized
-from ..placement import Box, placements
 from ..rng import SampleRng
+from ..snapshot import comparable
 from ..spaces import IMAGES
 from .example import EnergyExample, toy_clip
 

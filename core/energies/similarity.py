@@ -10,7 +10,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ..augmentation import (
+from ..clip import Clip, Precision
+from ..condition import Condition
+from ..energy import Energy, Measure, Term
+from ..errors import InvalidInput
+from ..rng import SampleRng
+from ..spaces import IMAGES
+from ..views.augclip import (
     OPERATIONS,
     ResizeRatio,
     ViewParameters,
@@ -19,12 +25,6 @@ from ..augmentation import (
     checked_ratio,
     draw_views,
 )
-from ..clip import Clip, Precision
-from ..conditions import Condition
-from ..energy import Energy, Measure, Term
-from ..errors import InvalidInput
-from ..rng import SampleRng
-from ..spaces import IMAGES
 from .example import EnergyExample, toy_clip
 
 __all__ = [
@@ -65,7 +65,7 @@ def similarity(
     """E(x) = -cos(f(x), c), TR0N eq. (2) with its section 5.2, on images; in [-1, 1].
 
     With views it is FuseDream's AugCLIP, eq. (3), negated: the mean over random views of x (see
-    `core.augmentation`), fresh at every evaluation. Where a gradient is wanted, it is accumulated
+    `core.views.augclip`), fresh at every evaluation. Where a gradient is wanted, it is accumulated
     at the images while the views are scored and dropped, a chunk at a time, and what made the
     images is then differentiated once: memory does not grow with the views.
 

@@ -10,17 +10,14 @@ from torch import Tensor, nn
 from ..devices import numbers_on
 from ..energy import Everywhere, Reading, Term
 from ..errors import Diverged, InvalidInput
+from ..features import FeatureMap
 from ..rng import SampleRng
 from ..spaces import IMAGES, Images
-from .density import Bank, bank_of, log_density
-from .features import FeatureMap
+from .density import Bank, bank_of, log_density, ridge_of, stein_score
 from .groups import Groups
-from .kernels import width_of
-from .mollifier import offsets, widened
+from .kernel import offsets, widened, width_of
 from .real import RealImages, noised
 from .settings import FlowSettings
-from .stein import stein_score
-from .weights import ridge_of
 
 __all__ = ["GENERATED", "REAL", "Densities"]
 

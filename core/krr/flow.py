@@ -7,17 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..chunking import Chunking
 from ..energy import Energy, Pullback
 from ..errors import InvalidInput
+from ..features import FeatureMap
 from ..refine.kernel import Annealed, Direction, Field, Seen, by_term
 from ..rng import SampleRng
 from .densities import GENERATED, REAL, Densities
-from .divergences import speeds
-from .features import FeatureMap
 from .groups import Groups, groups_of
 from .real import RealImages
-from .settings import FlowSettings
+from .settings import FlowSettings, speeds
 
 __all__ = ["GENERATED", "REAL", "Densities", "Flow", "krr_flow"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..conditions import Condition
+from ..condition import Condition
 from ..energy import Energy, Pullback
 from ..errors import ConditionMismatch
 

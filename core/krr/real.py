@@ -7,15 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..chunking import Chunking
 from ..errors import DomainMismatch, InvalidInput
+from ..features import FeatureMap
 from ..rng import derive_seed
-from .density import Bank, bank_of
-from .features import FeatureMap
-from .kernels import width_of
-from .mollifier import offsets, widened
+from .density import Bank, bank_of, ridge_of
+from .kernel import offsets, widened, width_of
 from .settings import FlowSettings
-from .weights import ridge_of
 
 __all__ = ["RealImages", "noised"]
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..chunking import Chunking
 from ..energy import Energy, Term
 from ..errors import InvalidInput
 from ..rng import SampleRng

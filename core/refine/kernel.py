@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunks import ALL_AT_ONCE, Chunking
+from ..chunking import ALL_AT_ONCE, Chunking
 from ..energy import Energy
 from ..rng import SampleRng
+from ..snapshot import Memory, State
 
 __all__ = [
     "Annealed",
@@ -19,19 +20,14 @@ __all__ = [
     "Field",
     "Info",
     "Kernel",
-    "Memory",
     "Rule",
     "Seen",
-    "State",
     "Step",
     "by_term",
     "descend",
     "gradient",
     "row_norms",
 ]
-
-Memory: TypeAlias = Mapping[str, Tensor]
-"""What a rule remembers: named tensors with a row per sample, so that they save and slice."""
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -93,21 +89,6 @@ class Rule(NamedTuple):
 
     init: Callable[[Tensor], Memory]
     update: Callable[[Tensor, Memory, Step], tuple[Tensor, Memory]]
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a refinement stands; nothing in it is ever written to.
-
-    Attributes:
-        position: (batch, dim).
-        memory: the rule's.
-        step: how many steps were made.
-    """
-
-    position: Float[Tensor, "batch dim"]
-    memory: Memory
-    step: int
 
 
 class Info(NamedTuple):

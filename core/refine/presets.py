@@ -2,8 +2,8 @@
 
 from typing import Literal, TypeAlias
 
+from ..charts import WEIGHTS
 from ..errors import InvalidInput
-from ..parametrisation import WEIGHTS
 from ..spaces import Map
 from .kernel import Rule
 from .rules import by_block, chain, clip_norm

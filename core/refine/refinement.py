@@ -7,20 +7,20 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..charts import Noisy
+from ..chunking import Chunking
 from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
 from ..identity import options_of
-from ..interrupted import MAP, Interrupted
 from ..latents import Latents
-from ..noise import Noisy
 from ..rng import SampleRng
+from ..snapshot import MAP, Best, Interrupted, Snapshot, State
 from ..spaces import Map
 from ..threads import threads_of
-from .evolution import Evolution, evolve
-from .kernel import Direction, Kernel, Rule, State, descend, gradient
-from .run import Best, Snapshot, begin, check_energy, finish, walk
+from .cma_es import Evolution, evolve
+from .kernel import Direction, Kernel, Rule, descend, gradient
+from .run import begin, check_energy, finish, walk
 from .trace import Trace, curves, readings
 
 __all__ = ["Refinement", "Returned", "refine"]

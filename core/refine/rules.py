@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InvalidInput
+from ..snapshot import Memory
 from ..spaces import Space
-from .kernel import Memory, Rule, Step, row_norms
+from .kernel import Rule, Step, row_norms
 
 __all__ = [
     "Schedule",

@@ -1,57 +1,17 @@
 """The loop: one snapshot per step, from which a run goes on to the same bits."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ..choosing import comparable
 from ..errors import Diverged, InvalidInput
 from ..rng import SampleRng
-from .kernel import Info, Kernel, State
+from ..snapshot import Best, Snapshot, State
+from .kernel import Info, Kernel
 
-__all__ = ["Best", "Snapshot", "begin", "check_energy", "finish", "walk"]
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best point that every sample has met.
-
-    Attributes:
-        position: (batch, dim).
-        energy: (batch,), +inf before the first step.
-    """
-
-    position: Tensor
-    energy: Tensor
-
-    def met(self, position: Tensor, energy: Tensor) -> "Best":
-        """The better of this and another point, sample by sample; see `core.choosing`."""
-        better = comparable(energy) < self.energy
-        return Best(
-            torch.where(better[:, None], position, self.position),
-            torch.where(better, energy, self.energy),
-        )
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A run between two steps: all that is needed to go on.
-
-    Attributes:
-        state: position, memory and step.
-        rng_state: of every sample's stream.
-        energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
-        best: the best point met, among those whose energy is known.
-        terms: the energy's terms apart, as `energies`, where the direction tells them.
-    """
-
-    state: State
-    rng_state: Tensor
-    energies: tuple[Tensor, ...]
-    best: Best
-    terms: tuple[Mapping[str, Tensor], ...] = ()
+__all__ = ["begin", "check_energy", "finish", "walk"]
 
 
 def begin(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:

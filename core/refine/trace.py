@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunks import Chunking
+from ..chunking import Chunking
 from ..energy import Energy
 from ..rng import SampleRng
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console, os_errors
-from .version import version
+from ..standalone import os_errors
+from ..standalone.version import version
+from . import console
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -24,19 +25,19 @@ __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 
 # name -> "module:function", the module relative to this package; run(args) -> exit code.
 BENCHES: dict[str, str] = {
-    "clip": ".bench_clip:run",
-    "generator": ".bench_generator:run",
-    "krr": ".bench_krr:run",
-    "threads": ".bench_threads:run",
+    "clip": "...workflows.studies.bench.clip:run",
+    "generator": "...workflows.studies.bench.generator:run",
+    "krr": "...workflows.studies.bench.krr:run",
+    "threads": "...workflows.studies.bench.threads:run",
 }
 REPRODUCTIONS: dict[str, str] = {
-    "avatars": ".reproduce_avatars:run",
-    "digits": ".reproduce_digits:run",
-    "fusedream": ".reproduce_fusedream:run",
-    "krr": ".reproduce_krr:run",
+    "avatars": "...workflows.studies.tr0n.avatars:run",
+    "digits": "...workflows.studies.tr0n.digits:run",
+    "fusedream": "...workflows.studies.fusedream.report:run",
+    "krr": "...workflows.studies.krr.report:run",
 }
-DEMO = ".demo:run"
-DEMO_FACES = ".demo_faces:run"
+DEMO = "...workflows.studies.demo.digits:run"
+DEMO_FACES = "...workflows.studies.demo.faces:run"
 
 _EXIT_CODES = """\
 exit codes:
@@ -87,7 +88,7 @@ def _wait_passively() -> None:
 
 def _guarded(args: argparse.Namespace) -> int:
     from ...core.errors import SteerError
-    from .errors import Interrupted, NodeError
+    from ..standalone.errors import Interrupted, NodeError
 
     try:
         _check_outputs(args)
@@ -123,7 +124,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
 def _fail(error: Exception, cause: BaseException | None, *, show_traceback: bool) -> int:
     """Say what went wrong, in a sentence where it is no fault of ours; the exit code."""
     from ...core.errors import SteerError
-    from .errors import NodeError
+    from ..standalone.errors import NodeError
 
     if isinstance(cause, BrokenPipeError):
         raise cause
@@ -196,7 +197,7 @@ def _add_inspect(commands: Commands, common: argparse.ArgumentParser) -> argpars
     sub = commands.add_parser("inspect", parents=[common], help="say what a model file is")
     sub.add_argument("file", type=Path, metavar="FILE", help="a model file or folder")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the facts here")
-    sub.set_defaults(run=_later(".checkpoint_tools:run_inspect"))
+    sub.set_defaults(run=_later(".checkpoint:run_inspect"))
     return sub
 
 
@@ -206,7 +207,7 @@ def _add_convert(commands: Commands, common: argparse.ArgumentParser) -> argpars
     )
     sub.add_argument("source", type=Path, metavar="IN", help="a model file or folder")
     sub.add_argument("target", type=Path, metavar="OUT", help="ends in .safetensors")
-    sub.set_defaults(run=_later(".checkpoint_tools:run_convert"))
+    sub.set_defaults(run=_later(".checkpoint:run_convert"))
     return sub
 
 
@@ -219,7 +220,7 @@ def _add_parity(commands: Commands, common: argparse.ArgumentParser) -> argparse
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     sub.add_argument("arrays", type=Path, metavar="ARRAYS.npz", help="inputs and outputs, named")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the errors here")
-    sub.set_defaults(run=_later(".checkpoint_tools:run_parity"))
+    sub.set_defaults(run=_later(".checkpoint:run_parity"))
     return sub
 
 
@@ -264,7 +265,7 @@ def _later(target: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _named(table: Mapping[str, str], command: str, args: argparse.Namespace) -> int:
-    from .errors import WorkflowError
+    from ..standalone.errors import WorkflowError
 
     if args.name not in table:
         there = ", ".join(sorted(table)) or "none yet"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import replacing
-from .executor import RunResult
-from .graph_node import as_link
-from .version import version
+from ..standalone.executor import RunResult
+from ..standalone.graph_node import as_link
+from ..standalone.version import version
 
 __all__ = ["KEY", "build", "measures", "write"]
 

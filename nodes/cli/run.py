@@ -6,14 +6,14 @@ import argparse
 import sys
 from typing import Any
 
+from ..standalone.canvas.formats import api_from_ui
+from ..standalone.executor import RunResult, execute
+from ..standalone.graph import check_shape, is_ui, read
+from ..standalone.host import StandaloneHost, use
+from ..standalone.registry import Nodes, load_nodes, schemas_of
 from . import report
-from .convert import api_from_ui
-from .executor import RunResult, execute
-from .graph import check_shape, is_ui, read
-from .registry import Nodes, load_nodes, schemas_of
 from .server import submit
 from .settings import apply_settings
-from .standalone import StandaloneHost, use
 
 __all__ = ["run"]
 

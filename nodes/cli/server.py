@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...core.files import creating
-from .errors import Interrupted, ServerError
-from .executor import RunResult
-from .graph_node import called
+from ..standalone.errors import Interrupted, ServerError
+from ..standalone.executor import RunResult
+from ..standalone.graph_node import called
 
 if TYPE_CHECKING:
     import aiohttp

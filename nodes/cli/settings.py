@@ -6,11 +6,11 @@ import copy
 import json
 from collections.abc import Sequence
 
-from .errors import WorkflowError
-from .graph import Api
-from .graph_node import as_link, called
-from .registry import Schemas
-from .values import listed, parsed, widgets
+from ..standalone.errors import WorkflowError
+from ..standalone.graph import Api
+from ..standalone.graph_node import as_link, called
+from ..standalone.registry import Schemas
+from ..standalone.values import listed, parsed, widgets
 
 __all__ = ["apply_settings"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
-from latentsteer.nodes.cli.builtin import BUILTIN_NODES
-from latentsteer.nodes.cli.registry import schemas_of
-from latentsteer.nodes.cli.schema import io, ui
-from latentsteer.nodes.cli.standalone import StandaloneHost, current
+from latentsteer.nodes.standalone.api.schema import io, ui
+from latentsteer.nodes.standalone.builtin.images import BUILTIN_NODES
+from latentsteer.nodes.standalone.host import StandaloneHost, current
+from latentsteer.nodes.standalone.registry import schemas_of
 
 TOY = io.Custom("TOY")
 
@@ -164,7 +164,7 @@ class ToyFile(io.ComfyNode):
 
 
 def to_pil(image):
-    from latentsteer.nodes.cli.images import to_pil as convert
+    from latentsteer.nodes.standalone.images import to_pil as convert
 
     return convert(image)
 

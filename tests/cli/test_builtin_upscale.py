@@ -6,14 +6,14 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from latentsteer.core.checkpoints import write
-from latentsteer.nodes.cli.builtin_upscale import (
+from latentsteer.core.checkpoints.checkpoint import write
+from latentsteer.nodes.standalone.builtin.upscale import (
     ImageScaleBy,
     ImageUpscaleWithModel,
     UpscaleModelLoader,
 )
-from latentsteer.nodes.cli.errors import WorkflowError
-from latentsteer.nodes.cli.standalone import StandaloneHost, use
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.nodes.standalone.host import StandaloneHost, use
 from PIL import Image
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentsteer.core.architectures import ARCHITECTURES
-from latentsteer.core.checkpoints import read
-from latentsteer.core.detection import detect
+from latentsteer.core.checkpoints.architecture import detect
+from latentsteer.core.checkpoints.checkpoint import read
+from latentsteer.core.checkpoints.parity import compared, read_arrays
 from latentsteer.core.errors import CheckpointError, InvalidInput
-from latentsteer.core.parity import compared, read_arrays
-from latentsteer.core.zoo import catalogue
+from latentsteer.core.generators import ARCHITECTURES
+from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
@@ -97,7 +97,7 @@ def test_bad_files_are_told(tmp_path, capsys):
 
 
 def test_options_that_a_family_does_not_take_are_refused():
-    from latentsteer.core.architectures import load_generator
+    from latentsteer.core.generators import load_generator
 
     with pytest.raises(InvalidInput, match="takes no option noise"):
         load_generator(FILE, {"noise": "none"})

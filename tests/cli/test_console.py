@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from latentsteer.nodes.cli.version import version
+from latentsteer.nodes.standalone.version import version
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "nodes" / "cli"

@@ -4,10 +4,10 @@ import itertools
 import json
 
 import pytest
-from latentsteer.nodes.cli.convert import api_from_ui, ui_from_api
-from latentsteer.nodes.cli.errors import WorkflowError
-from latentsteer.nodes.cli.graph import is_ui
-from latentsteer.nodes.cli.layout import TITLE
+from latentsteer.nodes.standalone.canvas.formats import api_from_ui, ui_from_api
+from latentsteer.nodes.standalone.canvas.layout import TITLE
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.nodes.standalone.graph import is_ui
 
 
 def canvas(api, schemas, **more):

@@ -6,12 +6,12 @@ import signal
 import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
-from latentsteer.nodes.cli.errors import Interrupted, NodeError, WorkflowError
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.images import save
-from latentsteer.nodes.cli.schema import io, ui
-from latentsteer.nodes.cli.schema_node import HiddenHolder
-from latentsteer.nodes.cli.standalone import StandaloneHost, current, use
+from latentsteer.nodes.standalone.api.node import HiddenHolder
+from latentsteer.nodes.standalone.api.schema import io, ui
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.host import StandaloneHost, current, use
+from latentsteer.nodes.standalone.images import save
 from PIL import Image
 
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from latentsteer.nodes.cli.errors import WorkflowError
-from latentsteer.nodes.cli.graph import is_ui, read, validate
 from latentsteer.nodes.cli.settings import apply_settings
-from latentsteer.nodes.cli.standalone import use
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.nodes.standalone.graph import is_ui, read, validate
+from latentsteer.nodes.standalone.host import use
 
 
 def refusal(api, nodes):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from latentsteer.nodes.cli import main as script
 from latentsteer.nodes.cli import report
-from latentsteer.nodes.cli.convert import ui_from_api
 from latentsteer.nodes.cli.main import main
-from latentsteer.nodes.cli.version import version
+from latentsteer.nodes.standalone.canvas.formats import ui_from_api
+from latentsteer.nodes.standalone.version import version
 
 
 @pytest.fixture(autouse=True)

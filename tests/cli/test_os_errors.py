@@ -12,7 +12,7 @@ import safetensors
 from latentsteer.core.files import creating, replacing
 from latentsteer.nodes.cli import main as script
 from latentsteer.nodes.cli.main import main
-from latentsteer.nodes.cli.os_errors import sentence
+from latentsteer.nodes.standalone.os_errors import sentence
 from PIL import Image
 
 ROOTLESS = pytest.mark.skipif(

@@ -3,8 +3,8 @@
 from enum import Enum
 
 import pytest
-from latentsteer.nodes.cli.schema import io, ui
-from latentsteer.nodes.cli.schema_node import HiddenHolder, normalised
+from latentsteer.nodes.standalone.api.node import HiddenHolder, normalised
+from latentsteer.nodes.standalone.api.schema import io, ui
 
 
 def node(schema, execute=lambda cls: io.NodeOutput()):

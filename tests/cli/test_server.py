@@ -9,8 +9,8 @@ import threading
 
 import pytest
 from aiohttp import web
-from latentsteer.nodes.cli.errors import Interrupted, ServerError
 from latentsteer.nodes.cli.server import submit
+from latentsteer.nodes.standalone.errors import Interrupted, ServerError
 
 PNG = b"\x89PNG not really"
 IMAGE = {"filename": "toy_00001_.png", "subfolder": "", "type": "output"}

@@ -3,9 +3,9 @@
 import copy
 
 import pytest
-from latentsteer.nodes.cli.convert import api_from_ui
-from latentsteer.nodes.cli.errors import WorkflowError
-from latentsteer.nodes.cli.executor import execute
+from latentsteer.nodes.standalone.canvas.formats import api_from_ui
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.nodes.standalone.executor import execute
 
 INNER, OUTER = "aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002"
 MAKE = {"seed": 7, "size": 4, "chunk": "fixed", "scale": 1.0, "grey": False, "text": "x"}

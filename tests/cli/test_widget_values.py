@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.cli.convert import api_from_ui
-from latentsteer.nodes.cli.registry import load_nodes, schemas_of
-from latentsteer.nodes.cli.schema import io
-from latentsteer.nodes.cli.values import default_of, has_control, widgets
-from latentsteer.nodes.cli.widget_values import CONTROLS, widget_values
+from latentsteer.nodes.standalone.api.schema import io
+from latentsteer.nodes.standalone.canvas.formats import api_from_ui
+from latentsteer.nodes.standalone.canvas.widget_values import CONTROLS, widget_values
+from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
+from latentsteer.nodes.standalone.values import default_of, has_control, widgets
 
 ROOT = Path(__file__).parents[2]
 

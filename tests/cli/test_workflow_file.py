@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from latentsteer.nodes.cli.errors import WorkflowError
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.graph import validate
-from latentsteer.nodes.cli.standalone import use
-from latentsteer.nodes.cli.workflow_file import read
+from latentsteer.nodes.standalone.canvas.workflow_file import read
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.graph import validate
+from latentsteer.nodes.standalone.host import use
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from latentsteer.core.auxiliary import Classifier
-from latentsteer.core.chunks import Chunking
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energy import Energy, Term
 from latentsteer.core.generator import Gaussian, Generator

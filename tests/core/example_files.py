@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
-from latentsteer.core.architectures import ARCHITECTURES, load_generator
 from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
+from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.generators import ARCHITECTURES, load_generator
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 

@@ -4,18 +4,19 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
-from latentsteer.core.architectures import ARCHITECTURES, load_generator
 from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
 from latentsteer.core.auxiliary import Classifier
-from latentsteer.core.chunks import Chunking
+from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies import ENERGIES
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, DomainMismatch
-from latentsteer.core.refine.catalogue import RULES
-from latentsteer.core.refine.kernel import State, descend, gradient
+from latentsteer.core.generators import ARCHITECTURES, load_generator
+from latentsteer.core.refine.examples import RULES
+from latentsteer.core.refine.kernel import descend, gradient
 from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
+from latentsteer.core.snapshot import State
 from latentsteer.core.spaces import IMAGES, Block, Identity, Space
 from torch import nn
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.basis import from_basis
-from latentsteer.core.chunks import ALL_AT_ONCE, Chunking
-from latentsteer.core.composing import Composing
-from latentsteer.core.composition import Composer
-from latentsteer.core.conditions import Condition
+from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
+from latentsteer.core.composition.compose import Composer
+from latentsteer.core.composition.job import Composing
+from latentsteer.core.composition.placement import placements
+from latentsteer.core.condition import Condition
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.direction import away_from, text_direction
 from latentsteer.core.energies.example import toy_clip
@@ -16,32 +17,36 @@ from latentsteer.core.energies.global_direction import along, global_direction
 from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.energies.prior import prior_energy
-from latentsteer.core.energies.scoring import clip_scores
 from latentsteer.core.energies.similarity import similarity
-from latentsteer.core.evaluation import judged
-from latentsteer.core.initialise import from_prior, from_translator
-from latentsteer.core.inversion import start_near
-from latentsteer.core.krr.features import feature_map
+from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import krr_flow
-from latentsteer.core.krr.mollifier import Mollifier
+from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.parametrisation import MixtureOfBasis
+from latentsteer.core.metrics.classes import judged
+from latentsteer.core.metrics.clip_score import clip_scores
 from latentsteer.core.perceptual import clip_features
-from latentsteer.core.pixels import moved_pixels
-from latentsteer.core.placement import placements
-from latentsteer.core.ranking import ranked
 from latentsteer.core.refine.barrier import Barrier
-from latentsteer.core.refine.catalogue import RULES
-from latentsteer.core.refine.evolution import Evolution
+from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.examples import RULES
 from latentsteer.core.refine.kernel import by_term, descend
+from latentsteer.core.refine.pixels import moved_pixels
 from latentsteer.core.refine.presets import over_chart
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, descent, langevin
 from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.training import Training, fit_translator, new_translator, synthetic_pairs
-from latentsteer.core.variation import around
+from latentsteer.core.starts.basis import from_basis
+from latentsteer.core.starts.candidates import from_prior, from_translator
+from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.ranking import ranked
+from latentsteer.core.starts.variation import around
+from latentsteer.core.translators.training import (
+    Training,
+    fit_translator,
+    new_translator,
+    synthetic_pairs,
+)
 
 COUNT = 4
 RULE_EXAMPLES = [pytest.param(make, id=name) for name, make in RULES]

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from latentsteer.core.architectures import load_generator
-from latentsteer.core.conditions import Condition
+from latentsteer.core.condition import Condition
 from latentsteer.core.energies import ENERGIES
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energies.similarity import automatic_precision, similarity
+from latentsteer.core.generators import load_generator
 from latentsteer.core.rng import SampleRng
 
 from .example_files import (

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
+from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.files import replacing
 
 

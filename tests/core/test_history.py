@@ -4,23 +4,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.checkpoints import read, write
-from latentsteer.core.chunks import ALL_AT_ONCE, Chunking
-from latentsteer.core.composition import Composer, Composing
+from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.checkpoints.checkpoint import read, write
+from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
+from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.placement import placements
 from latentsteer.core.energy import Energy, Term
 from latentsteer.core.errors import CheckpointError, InvalidInput
-from latentsteer.core.initialise import Start
-from latentsteer.core.interpolation import between
 from latentsteer.core.latents import Latents, load_latents, save_latents
-from latentsteer.core.parametrisation import MixtureOfBasis
-from latentsteer.core.placement import placements
-from latentsteer.core.ranking import ranked
-from latentsteer.core.refine.evolution import Evolution
+from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, descent, langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
-from latentsteer.core.variation import around
+from latentsteer.core.starts.candidates import Start
+from latentsteer.core.starts.interpolation import between
+from latentsteer.core.starts.ranking import ranked
+from latentsteer.core.starts.variation import around
 
 COUNT = 300
 LAMBDA = 0.05

@@ -6,25 +6,23 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
-from latentsteer.core.architectures import (
-    biggan,
-    biggan_deep,
-    biggan_deep_hf,
-    load_generator,
-    stylegan2,
-    stylegan2_rosinality,
-    stylegan2_tf,
-    stylegan3,
-    stylegan_xl,
-)
 from latentsteer.core.auxiliaries import load_auxiliary
-from latentsteer.core.auxiliaries.classifying import IMAGENET
-from latentsteer.core.auxiliaries.resnet import RESNET
-from latentsteer.core.chunks import Chunking
-from latentsteer.core.composition import Composer, Composing
+from latentsteer.core.auxiliaries.classifiers.preprocessing import IMAGENET
+from latentsteer.core.auxiliaries.classifiers.resnet import RESNET
+from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.chunking import Chunking
+from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.placement import placements
+from latentsteer.core.conditions.mixing import averaged
 from latentsteer.core.energies.perceptual import pixels
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, ResumeMismatch
+from latentsteer.core.generators import load_generator
+from latentsteer.core.generators.biggan import ajbrock as biggan
+from latentsteer.core.generators.biggan import deep as biggan_deep
+from latentsteer.core.generators.biggan import deep_hf as biggan_deep_hf
+from latentsteer.core.generators.stylegan import rosinality as stylegan2_rosinality
+from latentsteer.core.generators.stylegan import stylegan2, stylegan3, stylegan_xl
+from latentsteer.core.generators.stylegan import tensorflow as stylegan2_tf
 from latentsteer.core.identity import (
     ModelId,
     belonging,
@@ -32,24 +30,22 @@ from latentsteer.core.identity import (
     options_of,
     same_auxiliary,
 )
-from latentsteer.core.initialise import from_prior, from_translator
-from latentsteer.core.interpolation import between
-from latentsteer.core.inversion import appraised
 from latentsteer.core.latents import Latents, load_latents, save_latents
-from latentsteer.core.mixing import averaged
-from latentsteer.core.placement import placements
-from latentsteer.core.ranking import ranked
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.training import (
+from latentsteer.core.starts.candidates import from_prior, from_translator
+from latentsteer.core.starts.interpolation import between
+from latentsteer.core.starts.inversion import appraised
+from latentsteer.core.starts.ranking import ranked
+from latentsteer.core.starts.variation import around
+from latentsteer.core.translators.training import (
     Training,
     fit_translator,
     new_translator,
     synthetic_pairs,
 )
-from latentsteer.core.translator import Translator
-from latentsteer.core.variation import around
+from latentsteer.core.translators.translator import Translator
 
 CHUNKS = Chunking(2, padded=True)
 CPU = torch.device("cpu")

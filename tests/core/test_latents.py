@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.checkpoints import read, write
+from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
 from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.parametrisation import MixtureOfBasis
 
 
 @pytest.fixture

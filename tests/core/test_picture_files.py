@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from latentsteer.core.data.image_set import read_image_set
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.image_set import read_image_set
-from latentsteer.nodes.cli import images
-from latentsteer.nodes.cli.errors import WorkflowError
+from latentsteer.nodes.standalone import images
+from latentsteer.nodes.standalone.errors import WorkflowError
 from PIL import Image
 
 RAMP = np.tile(np.linspace(0, 1, 16), (16, 1))

@@ -9,34 +9,33 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.basis import best_candidates, over_basis
-from latentsteer.core.chunks import ONE_BY_ONE, Chunking
-from latentsteer.core.composing import Composing
-from latentsteer.core.composition import Composer
-from latentsteer.core.conditions import Condition
-from latentsteer.core.elite import Elite
+from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.chunking import ONE_BY_ONE, Chunking
+from latentsteer.core.composition.compose import Composer
+from latentsteer.core.composition.job import Composing, spread
+from latentsteer.core.composition.placement import SCALES, Placement, placements
+from latentsteer.core.composition.poisson import poisson_blend
+from latentsteer.core.condition import Condition
+from latentsteer.core.conditions.prompts import text_condition
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import pixels
-from latentsteer.core.energies.scoring import clip_scores
 from latentsteer.core.energy import Energy, Term
-from latentsteer.core.initialise import best_of, from_prior, from_translator
-from latentsteer.core.interpolation import between
-from latentsteer.core.inversion import start_near
 from latentsteer.core.latents import Latents
-from latentsteer.core.parametrisation import MixtureOfBasis
-from latentsteer.core.placement import SCALES, Placement, placements
-from latentsteer.core.poisson import poisson_blend
-from latentsteer.core.prompts import text_condition
-from latentsteer.core.refine.evolution import Evolution
+from latentsteer.core.metrics.clip_score import clip_scores
+from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.kernel import row_norms
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, chain, clip_norm, langevin
 from latentsteer.core.refine.trace import readings
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
-from latentsteer.core.spreading import spread
-from latentsteer.core.training import new_translator, synthetic_pairs
+from latentsteer.core.starts.basis import best_candidates, over_basis
+from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
+from latentsteer.core.starts.interpolation import between
+from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.search import Elite
+from latentsteer.core.translators.training import new_translator, synthetic_pairs
 
 pytestmark = pytest.mark.bits
 FIXED = Chunking(8, padded=True)

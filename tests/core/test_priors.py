@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
-from latentsteer.core.architectures import load_generator
-from latentsteer.core.architectures.biggan_latents import Classes, TruncatedWithClass
-from latentsteer.core.architectures.stylegan_latents import ClassPrior
 from latentsteer.core.auxiliary import Classifier
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.prior import FITTED, gaussian_prior, prior_energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
+from latentsteer.core.generators import load_generator
+from latentsteer.core.generators.biggan.latents import Classes, TruncatedWithClass
+from latentsteer.core.generators.stylegan.latents import ClassPrior
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import langevin
 from latentsteer.core.rng import SampleRng

@@ -2,25 +2,25 @@
 
 import pytest
 import torch
-from latentsteer.core.architectures import load_generator
 from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.auxiliary import AttributeJudge, Classifier
-from latentsteer.core.chunks import Chunking
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.clip import Clip
-from latentsteer.core.conditions import Condition
+from latentsteer.core.condition import Condition
+from latentsteer.core.conditions.prompts import text_condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
-from latentsteer.core.initialise import from_prior, from_translator
-from latentsteer.core.prompts import text_condition
+from latentsteer.core.generators import load_generator
 from latentsteer.core.refine.kernel import gradient
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import langevin
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.training import new_translator
-from latentsteer.core.zoo.catalogue import AUXILIARIES, GENERATORS, embedded
+from latentsteer.core.starts.candidates import from_prior, from_translator
+from latentsteer.core.translators.training import new_translator
+from latentsteer.core.zoo.shipped import AUXILIARIES, GENERATORS, embedded
 
 BATCH = 11
 """Not a multiple of the chunk, so that the last chunk is padded."""

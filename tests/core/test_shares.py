@@ -5,31 +5,28 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.basis import best_candidates, over_basis
-from latentsteer.core.choosing import comparable
-from latentsteer.core.chunks import ALL_AT_ONCE, Chunking
+from latentsteer.core.charts import MixtureOfBasis, Noisy, chart_from_config, chart_to_config
+from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.clip import Clip
-from latentsteer.core.composing import lowest
-from latentsteer.core.elite import Elite
+from latentsteer.core.composition.job import lowest
+from latentsteer.core.composition.scene import joint_space
 from latentsteer.core.energies.regions import somewhere
 from latentsteer.core.energy import Energy, Term
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Generator
-from latentsteer.core.initialise import best_of
 from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.noise import Noisy
-from latentsteer.core.parametrisation import MixtureOfBasis, chart_from_config, chart_to_config
-from latentsteer.core.ranking import ranked
-from latentsteer.core.refine.catalogue import RULES
-from latentsteer.core.refine.evolution import Evolution
+from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.examples import RULES
 from latentsteer.core.refine.presets import over_chart
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, descent, langevin
-from latentsteer.core.refine.run import Best
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.scenes import joint_space
-from latentsteer.core.simplex import nearest_shares
-from latentsteer.core.spaces import Block, Identity, Space
+from latentsteer.core.snapshot import Best, comparable
+from latentsteer.core.spaces import Block, Identity, Space, nearest_shares
+from latentsteer.core.starts.basis import best_candidates, over_basis
+from latentsteer.core.starts.candidates import best_of
+from latentsteer.core.starts.ranking import ranked
+from latentsteer.core.starts.search import Elite
 
 from .example_files import GENERATOR_FILES, drawn, loaded_generator
 
@@ -308,8 +305,8 @@ def test_a_region_without_similarity_is_not_the_one_that_fits_best(toys):
     )  # fmt: skip
     images = torch.zeros(2, 3, 10, 10)
     images[:, :, :5, :5] = 1.0
-    from latentsteer.core.conditions import Condition
-    from latentsteer.core.placement import Placement
+    from latentsteer.core.composition.placement import Placement
+    from latentsteer.core.condition import Condition
 
     condition = Condition(torch.ones(1, 4), ("x",), clip.id, clip.name)
     box = Placement(0.5, "top", "left").box((10, 10))

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from latentsteer.core.chunks import Chunking
-from latentsteer.core.conditions import Condition
+from latentsteer.core.chunking import Chunking
+from latentsteer.core.condition import Condition
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
 from latentsteer.core.images import grey, resized, three_channels
 from latentsteer.core.rng import SampleRng

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentsteer.core.metrics import bootstrap
-from latentsteer.core.refine.evolution import Evolution, _optimiser
-from latentsteer.core.rng import SampleRng, derive_seed
-from latentsteer.core.streams import digest_of, stream, stream_of
-from latentsteer.core.translator import Translator, TranslatorConfig
+from latentsteer.core.metrics.distances import bootstrap
+from latentsteer.core.refine.cma_es import Evolution, _optimiser
+from latentsteer.core.rng import SampleRng, derive_seed, digest_of, stream, stream_of
+from latentsteer.core.translators.translator import Translator, TranslatorConfig
 
 ROOT = Path(__file__).parents[2]
 LIKE = torch.empty(0)
@@ -111,6 +110,6 @@ SHORT = {
     "core/energies/masked.py",
     "core/energies/perceptual.py",
     "core/rng.py",
-    "nodes/cli/demo_faces.py",
+    "workflows/studies/demo/faces.py",
 }
 """Files whose seeds are small: of toys, of padding that is thrown away, of one fixed stream."""

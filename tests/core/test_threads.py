@@ -3,10 +3,15 @@
 import pytest
 import torch
 from latentsteer.core import threads
-from latentsteer.core.initialise import from_prior
 from latentsteer.core.refine.refinement import refine
+from latentsteer.core.starts.candidates import from_prior
 from latentsteer.core.threads import SMALL_WORK, passive, threads_for
-from latentsteer.core.training import Training, fit_translator, new_translator, synthetic_pairs
+from latentsteer.core.translators.training import (
+    Training,
+    fit_translator,
+    new_translator,
+    synthetic_pairs,
+)
 from torch import nn
 
 CPU = torch.device("cpu")

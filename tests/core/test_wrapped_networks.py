@@ -2,11 +2,13 @@
 
 import pytest
 import torch
-from latentsteer.core.architectures import load_generator, stylegan2, stylegan2_rosinality
-from latentsteer.core.checkpoints import read
+from latentsteer.core.checkpoints.checkpoint import read
+from latentsteer.core.checkpoints.prefixes import averaged, choice_fact
 from latentsteer.core.errors import CheckpointError
-from latentsteer.core.prefixes import averaged, choice_fact
-from latentsteer.nodes.cli.checkpoint_tools import inspected
+from latentsteer.core.generators import load_generator
+from latentsteer.core.generators.stylegan import rosinality as stylegan2_rosinality
+from latentsteer.core.generators.stylegan import stylegan2
+from latentsteer.nodes.cli.checkpoint import inspected
 
 ROSINALITY = stylegan2_rosinality.GENERATOR
 

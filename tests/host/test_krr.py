@@ -1,8 +1,8 @@
 """KRR Flow Refine with its conditions, pictures and masks in a running ComfyUI."""
 
 import pytest
-from latentsteer.nodes.cli.registry import load_nodes
-from latentsteer.nodes.cli.values import default_of, widgets
+from latentsteer.nodes.standalone.registry import load_nodes
+from latentsteer.nodes.standalone.values import default_of, widgets
 from PIL import Image
 
 pytestmark = pytest.mark.host

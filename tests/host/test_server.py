@@ -5,8 +5,8 @@ import os
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.cli.values import widgets
 from latentsteer.nodes.defaults import defaults_of
+from latentsteer.nodes.standalone.values import widgets
 
 from .client import (
     Client,

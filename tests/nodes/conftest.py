@@ -4,13 +4,13 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from latentsteer.core.checkpoints import read, write
-from latentsteer.core.zoo import catalogue
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.registry import load_nodes
-from latentsteer.nodes.cli.schema import io
-from latentsteer.nodes.cli.standalone import Progress, StandaloneHost
-from latentsteer.nodes.cli.values import default_of, widgets
+from latentsteer.core.checkpoints.checkpoint import read, write
+from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.standalone.api.schema import io
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.host import Progress, StandaloneHost
+from latentsteer.nodes.standalone.registry import load_nodes
+from latentsteer.nodes.standalone.values import default_of, widgets
 
 GENERATOR = "digits (embedded)"
 CLASSIFIER = "digits classifier (embedded)"

@@ -15,10 +15,10 @@ from latentsteer.core.errors import (
 )
 from latentsteer.core.latents import load_latents
 from latentsteer.core.spaces import IMAGES
-from latentsteer.core.zoo import catalogue
-from latentsteer.nodes.cli.errors import NodeError, WorkflowError
+from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.images import from_host
+from latentsteer.nodes.standalone.errors import NodeError, WorkflowError
 
 JUDGE = "digits judge (embedded)"
 OTHER = "other.safetensors"
@@ -313,7 +313,8 @@ def test_an_energy_that_stops_being_finite_on_the_way(
     """One chunk: the evaluation before the first step, then one for each."""
     step = 2
     monkeypatch.setattr(
-        "latentsteer.nodes.energy.classification", poisoned(after=step + 1, row=3, value=value)
+        "latentsteer.nodes.energy.classes.classification",
+        poisoned(after=step + 1, row=3, value=value),
     )
     made = graph.steered("0-4")
     start = graph.from_prior(made)
@@ -327,7 +328,8 @@ def test_an_energy_that_stops_being_finite_on_the_way(
     assert kept.interrupted.snapshot.state.step == step - 1
     assert bool(kept.values.isfinite().all())
     monkeypatch.setattr(
-        "latentsteer.nodes.energy.classification", poisoned(after=10**9, row=0, value=value)
+        "latentsteer.nodes.energy.classes.classification",
+        poisoned(after=10**9, row=0, value=value),
     )
     again = new_graph()
     made = again.steered("0-4")
@@ -439,7 +441,7 @@ def test_images_of_another_form(shape):
 
 
 def test_a_judge_that_does_not_know_the_classes(own_base, graph):
-    from latentsteer.core.checkpoints import read, write
+    from latentsteer.core.checkpoints.checkpoint import read, write
 
     models, run = own_base
     file = read(catalogue.embedded(JUDGE))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.errors import (
     ConditionMismatch,
@@ -12,11 +13,10 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
-from latentsteer.core.parametrisation import MixtureOfBasis
 from latentsteer.core.spaces import Identity
-from latentsteer.nodes.cli.errors import Interrupted, NodeError
 from latentsteer.nodes.host import autograd, io
-from latentsteer.nodes.load_aux import LoadAuxModel
+from latentsteer.nodes.load.auxiliary import LoadAuxModel
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError
 
 CLIP = "digits judge (embedded)"
 OTHER = "other.safetensors"

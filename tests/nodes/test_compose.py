@@ -9,7 +9,7 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.latents import load_latents
-from latentsteer.nodes.cli.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
 
 OTHER = "other.safetensors"
 STEPS = 3

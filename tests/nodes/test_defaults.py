@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.nodes.cli import report
-from latentsteer.nodes.cli.executor import execute
-from latentsteer.nodes.cli.graph import validate
-from latentsteer.nodes.cli.registry import load_nodes, schemas_of
-from latentsteer.nodes.cli.schema import io
-from latentsteer.nodes.cli.standalone import StandaloneHost, use
-from latentsteer.nodes.cli.values import widgets
 from latentsteer.nodes.defaults import defaults_of, with_defaults
+from latentsteer.nodes.standalone.api.schema import io
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.graph import validate
+from latentsteer.nodes.standalone.host import StandaloneHost, use
+from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
+from latentsteer.nodes.standalone.values import widgets
 from PIL import Image
 
 API = Path(__file__).parents[2] / "workflows" / "api"

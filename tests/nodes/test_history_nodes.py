@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
-from latentsteer.core.architectures import biggan
+from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.generators.biggan import ajbrock as biggan
 from latentsteer.core.identity import options_of
-from latentsteer.core.zoo import catalogue
-from latentsteer.nodes.cli.errors import NodeError
+from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.standalone.errors import NodeError
 
 SAMPLES, DIM = 100, 32
 MARGIN = 4 / (SAMPLES * DIM) ** 0.5

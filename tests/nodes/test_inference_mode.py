@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 import torch
-from latentsteer.nodes.cli.errors import NodeError
+from latentsteer.nodes.standalone.errors import NodeError
 
 
 def test_the_chain_from_files_to_images_back_propagates(run, graph, tiny):
@@ -66,7 +66,7 @@ def test_images_made_in_inference_mode_can_be_judged(run, graph):
     with torch.inference_mode():
         pictures = ran[images] * 1.0
     assert pictures.is_inference()
-    from latentsteer.nodes.report import EvaluateImages
+    from latentsteer.nodes.report.evaluate import EvaluateImages
 
     with torch.inference_mode():
         judged = EvaluateImages.execute(pictures, ran[made.classifier], "none", "fixed")

@@ -7,8 +7,8 @@ import pytest
 import torch
 from latentsteer.core.errors import ResumeMismatch
 from latentsteer.core.latents import load_latents
-from latentsteer.nodes.cli.errors import Interrupted, NodeError
 from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError
 
 STEPS, STOP = 5, 2
 REFINERS = {

@@ -16,12 +16,12 @@ from latentsteer.core.errors import (
 )
 from latentsteer.core.latents import load_latents
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.cli.errors import Interrupted, NodeError, WorkflowError
-from latentsteer.nodes.cli.standalone import use
 from latentsteer.nodes.host import autograd, io
-from latentsteer.nodes.krr import KRRFlowRefine
-from latentsteer.nodes.load_aux import LoadAuxModel
-from latentsteer.nodes.report import plot
+from latentsteer.nodes.load.auxiliary import LoadAuxModel
+from latentsteer.nodes.refine.krr import KRRFlowRefine
+from latentsteer.nodes.report.evaluate import plot
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.host import use
 from PIL import Image
 
 JUDGE = "digits judge (embedded)"
@@ -391,7 +391,7 @@ def test_other_settings_are_refused_by_name(changes, named, run, new_graph, at_s
 
 
 def test_previews_are_made_on_the_way(run, graph, base, out):
-    from latentsteer.nodes.cli.standalone import StandaloneHost
+    from latentsteer.nodes.standalone.host import StandaloneHost
 
     made = whole(graph, steps=4, preview_every=2)
     host = StandaloneHost(base, out, "cpu")

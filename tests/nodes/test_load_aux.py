@@ -4,18 +4,18 @@ import json
 
 import pytest
 import torch
-from latentsteer.core.auxiliaries.vision_clip import VisionSettings, vision_clip, with_texts
-from latentsteer.core.auxiliaries.word_clip import TINY, new_model
+from latentsteer.core.auxiliaries.classifiers.networks.resnet import ResNet, Stage
+from latentsteer.core.auxiliaries.clips.host_vision import VisionSettings, vision_clip, with_texts
+from latentsteer.core.auxiliaries.clips.networks.vision import ClipVision
+from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, new_model
 from latentsteer.core.captioner import Captioner
-from latentsteer.core.checkpoints import write
+from latentsteer.core.checkpoints.checkpoint import write
 from latentsteer.core.clip import Clip, Texts
 from latentsteer.core.errors import CheckpointError, ConditionMismatch
-from latentsteer.core.networks.clip_vision import ClipVision
-from latentsteer.core.networks.resnet import ResNet, Stage
-from latentsteer.nodes import load_aux
-from latentsteer.nodes.cli.errors import NodeError, WorkflowError
 from latentsteer.nodes.images import from_host
 from latentsteer.nodes.kinds import as_auxiliary, as_captioner, as_classifier, as_clip
+from latentsteer.nodes.load import auxiliary as load_aux
+from latentsteer.nodes.standalone.errors import NodeError, WorkflowError
 
 WORDS = "words.safetensors"
 SETTINGS = VisionSettings(2, "quick_gelu", 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

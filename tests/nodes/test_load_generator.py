@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.cli.errors import NodeError
-from latentsteer.nodes.load import chosen_options
+from latentsteer.nodes.load.generator import chosen_options
+from latentsteer.nodes.standalone.errors import NodeError
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
 STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"

@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from latentsteer.core.chunks import Chunking
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.prior import gaussian_prior
 from latentsteer.core.latents import Latents
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.zoo import catalogue
-from latentsteer.nodes.cli.graph import validate
+from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.standalone.graph import validate
 
 JUDGE = "digits judge (embedded)"
 
@@ -94,8 +94,8 @@ def test_kept_latents_come_back_as_they_were(new_graph, run, out):
 def test_load_latents_offers_the_newest_first(new_graph, run, new_host, out):
     import os
 
-    from latentsteer.nodes.cli.standalone import use
-    from latentsteer.nodes.latents import LoadLatents
+    from latentsteer.nodes.latents.keep import LoadLatents
+    from latentsteer.nodes.standalone.host import use
 
     graph = new_graph()
     made = graph.steered()
@@ -260,7 +260,7 @@ def test_evaluated_images_have_the_judges_figures(graph, run):
 def test_the_reference_is_the_same_as_itself(graph, run):
     """The held-out images against the held-out images."""
     from latentsteer.nodes.images import to_host
-    from latentsteer.nodes.report import EvaluateImages
+    from latentsteer.nodes.report.evaluate import EvaluateImages
 
     judge = graph.add("LoadAuxModel", file=JUDGE)
     model = run(graph)[judge]
@@ -412,8 +412,8 @@ def test_classes_by_number_range_and_name_agree(graph, run):
 
 
 def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
-    from latentsteer.nodes.cli.registry import load_nodes, schemas_of
-    from latentsteer.nodes.cli.standalone import use
+    from latentsteer.nodes.standalone.host import use
+    from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 
     with use(new_host()):
         schemas = schemas_of(load_nodes())
@@ -446,8 +446,8 @@ def test_a_changed_file_is_loaded_again(tmp_path, new_host):
     """The host runs a loader again when its fingerprint changes."""
     import shutil
 
-    from latentsteer.nodes.cli.standalone import use
-    from latentsteer.nodes.load import LoadGenerator
+    from latentsteer.nodes.load.generator import LoadGenerator
+    from latentsteer.nodes.standalone.host import use
 
     path = tmp_path / "models" / "latentsteer_generators" / "mine.safetensors"
     path.parent.mkdir(parents=True)
@@ -461,7 +461,7 @@ def test_a_changed_file_is_loaded_again(tmp_path, new_host):
 
 def test_the_graphs_of_these_tests_are_whole(graph):
     """What the tests add to a graph to have every node run does not make it another."""
-    from latentsteer.nodes.cli.registry import load_nodes
+    from latentsteer.nodes.standalone.registry import load_nodes
 
     made = graph.steered()
     graph.add("SaveLatents", latents=graph.refined(made, graph.from_prior(made)))

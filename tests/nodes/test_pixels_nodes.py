@@ -4,8 +4,8 @@ import pytest
 import torch
 from latentsteer.core.errors import DomainMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.cli.errors import NodeError
-from latentsteer.nodes.pixels import BestImages, ImageGradientStep, StackImages
+from latentsteer.nodes.refine.pixels import BestImages, ImageGradientStep, StackImages
+from latentsteer.nodes.standalone.errors import NodeError
 
 
 def pictures(graph, made, samples=3, seed=7):

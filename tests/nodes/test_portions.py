@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.zoo import catalogue
-from latentsteer.nodes.cli.errors import NodeError
+from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.standalone.errors import NodeError
 
 JUDGE = "digits judge (embedded)"
 REAL = "digits held out (embedded)"

@@ -4,12 +4,13 @@ import inspect
 
 import pytest
 import torch
-from latentsteer.core import checkpoints
-from latentsteer.core.architectures import load_generator, stylegan2
 from latentsteer.core.auxiliary import Classifier
+from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import InvalidInput
+from latentsteer.core.generators import load_generator
+from latentsteer.core.generators.stylegan import stylegan2
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.energy import EnergyBayes, EnergyPrior
+from latentsteer.nodes.energy.classes import EnergyBayes, EnergyPrior
 from latentsteer.nodes.host import autograd
 from torch import nn
 

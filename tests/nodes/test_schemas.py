@@ -6,7 +6,7 @@ import re
 
 import pytest
 from latentsteer.nodes import catalogue
-from latentsteer.nodes.cli.schema import io
+from latentsteer.nodes.standalone.api.schema import io
 
 PROMISED = """
 Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes, Energy Prior,

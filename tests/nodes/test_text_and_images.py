@@ -15,10 +15,10 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.cli.errors import Interrupted, NodeError, WorkflowError
-from latentsteer.nodes.cli.standalone import use
 from latentsteer.nodes.host import autograd, io
-from latentsteer.nodes.load_aux import LoadAuxModel
+from latentsteer.nodes.load.auxiliary import LoadAuxModel
+from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.host import use
 
 CLIP = "digits judge (embedded)"
 OTHER = "other.safetensors"
@@ -137,7 +137,7 @@ def test_a_texts_energy_is_lowered(views, graph, run):
 
 
 def test_views_are_fewer_on_a_processor():
-    from latentsteer.nodes.energy_clip import automatic_views
+    from latentsteer.nodes.energy.clip import automatic_views
 
     assert (automatic_views("cpu"), automatic_views("cuda"), automatic_views("mps")) == (4, 50, 50)
 
@@ -187,9 +187,9 @@ def test_images_are_conditions_of_a_row_each(graph, run):
 
 @pytest.mark.parametrize("shape", [(2, 9, 31, 1), (2, 40, 17, 4), (2, 7, 7, 3)])
 def test_grey_transparent_and_odd_images_are_taken(shape, graph, run, new_host):
-    from latentsteer.nodes.condition_text import ImageCondition
-    from latentsteer.nodes.energy_perceptual import EnergyPerceptual
-    from latentsteer.nodes.inversion import ImageToLatents
+    from latentsteer.nodes.condition.clip import ImageCondition
+    from latentsteer.nodes.energy.perceptual import EnergyPerceptual
+    from latentsteer.nodes.start.inversion import ImageToLatents
 
     made = graph.models(classifier=CLIP)
     ran = run(graph)
@@ -255,7 +255,7 @@ def test_a_clip_without_feature_maps_leaves_the_pixels(graph, run, seer):
 
 
 def test_a_backbone_that_is_none_is_refused(graph, run, tmp_path, new_host):
-    from latentsteer.core.zoo import catalogue
+    from latentsteer.core.zoo import shipped as catalogue
 
     path = tmp_path / "base" / "models" / "latentsteer_aux" / "vgg.safetensors"
     path.parent.mkdir(parents=True)

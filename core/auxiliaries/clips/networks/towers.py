@@ -1,0 +1,56 @@
+"""The two halves of transformers' CLIPs and SigLIPs, each as pixels or tokens to embeddings."""
+
+import torch
+from torch import Tensor, nn
+
+from ....devices import numbers_on
+
+__all__ = ["ImageTower", "PatchedImageTower", "TextTower"]
+
+
+class ImageTower(nn.Module):
+    """Normalised pixels to embeddings."""
+
+    def __init__(self, body: nn.Module, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.body = body
+        self.projection = projection or nn.Identity()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.projection(self.body(pixel_values=pixels).pooler_output)
+
+
+class PatchedImageTower(nn.Module):
+    """The same for SigLIP 2's flexible grids, used at one size."""
+
+    def __init__(self, body: nn.Module, patch: int) -> None:
+        super().__init__()
+        self.body = body
+        self.patch = patch
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        count, _, height, width = pixels.shape
+        rows, columns = height // self.patch, width // self.patch
+        cut = pixels.unflatten(3, (columns, self.patch)).unflatten(2, (rows, self.patch))
+        patches = cut.permute(0, 2, 4, 3, 5, 1).reshape(count, rows * columns, -1)
+        grids = numbers_on(torch.tensor([[rows, columns]] * count), pixels.device)
+        found = self.body(
+            pixel_values=patches,
+            pixel_attention_mask=torch.ones(
+                patches.shape[:2], dtype=torch.long, device=grids.device
+            ),
+            spatial_shapes=grids,
+        )
+        return found.pooler_output
+
+
+class TextTower(nn.Module):
+    """Tokens to embeddings."""
+
+    def __init__(self, body: nn.Module, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.body = body
+        self.projection = projection or nn.Identity()
+
+    def forward(self, **tokens: Tensor) -> Tensor:
+        return self.projection(self.body(**tokens).pooler_output)

@@ -1,0 +1,223 @@
+"""CLIPs and SigLIPs of open_clip, and OpenAI's archives, each from a local file alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from torch import Tensor
+
+from ...checkpoints.architecture import Architecture, load_network
+from ...checkpoints.checkpoint import Checkpoint
+from ...clip import Clip, Texts
+from ...errors import CheckpointError, ConditionMismatch, InvalidInput
+from .building import Config, architectures, build, configuration, image_side, scale_of, stages_of
+from .matching import candidates, has_text, is_openai, own_tensors, prefix_of
+from .text import bpe_encoder, knows
+
+__all__ = ["OPENAI", "OPEN_CLIP", "Activation", "load_configured", "load_open_clip"]
+
+Activation: TypeAlias = Literal["auto", "quickgelu", "gelu"]
+Colours: TypeAlias = tuple[float, float, float]
+OPENAI: tuple[Colours, Colours] = (
+    (0.48145466, 0.4578275, 0.40821073),
+    (0.26862954, 0.26130258, 0.27577711),
+)
+"""Mean and standard deviation of the colour channels of OpenAI's training images."""
+HALVES: tuple[Colours, Colours] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model is built by.
+
+    Attributes:
+        config: of open_clip.
+        quick_gelu: the activation.
+        colours: mean and standard deviation of the colour channels.
+    """
+
+    config: Config
+    quick_gelu: bool
+    colours: tuple[Colours, Colours]
+
+
+def load_open_clip(
+    checkpoint: Checkpoint, *, architecture: str = "auto", activation: Activation = "auto"
+) -> Clip:
+    """Opens a file of open_clip, or a TorchScript archive of OpenAI.
+
+    Args:
+        checkpoint: a whole model, or its image tower alone under `visual.`.
+        architecture: a name of open_clip, or "auto" to tell it from the tensors.
+        activation: "auto" takes QuickGELU for TorchScript archives, which OpenAI's are, for their
+            state dicts, and for architectures whose name ends in quickgelu.
+
+    Raises:
+        CheckpointError: no architecture fits, several do, or the towers' widths differ.
+        InvalidInput: an unknown architecture or activation.
+    """
+    if activation not in ("auto", "quickgelu", "gelu"):
+        raise InvalidInput(f"Activation {activation!r}; there are auto, quickgelu and gelu.")
+    tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
+    _check_widths(checkpoint, tensors)
+    openai = checkpoint.script or is_openai(checkpoint)
+    names = [architecture]
+    try:
+        if architecture == "auto":
+            names = candidates(tensors, exact=not checkpoint.script, among=architectures())
+        configs = [configuration(name) for name in names]
+        quick = {
+            "quickgelu": True,
+            "gelu": False,
+            "auto": openai or all(config.get("quick_gelu") for config in configs),
+        }[activation]
+        recipe = Recipe(configs[0], quick, _colours(names))
+        # The same weights with another activation are another model.
+        ending = "" if quick == checkpoint.script else ("-quickgelu" if quick else "-gelu")
+        return _loaded(checkpoint, tensors, recipe, ending)
+    except CheckpointError as error:
+        raise CheckpointError(f"{checkpoint.path.name}: {error}") from error
+
+
+def load_configured(
+    checkpoint: Checkpoint, config: Config, colours: tuple[Colours, Colours] | None
+) -> Clip:
+    """Opens weights that come with a configuration of open_clip.
+
+    Raises:
+        CheckpointError: they do not fit it.
+    """
+    tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
+    _check_widths(checkpoint, tensors)
+    quick = bool(config.get("quick_gelu", False))
+    return _loaded(checkpoint, tensors, Recipe(config, quick, colours or OPENAI), "")
+
+
+def _loaded(
+    checkpoint: Checkpoint, tensors: Mapping[str, Tensor], recipe: Recipe, ending: str
+) -> Clip:
+    from open_clip.model import convert_to_custom_text_state_dict
+
+    model: Any = build(recipe.config, quick_gelu=recipe.quick_gelu)
+    text = has_text(tensors)
+    if hasattr(model, "text"):
+        tensors = convert_to_custom_text_state_dict(dict(tensors))
+    if checkpoint.script:
+        # Archives keep plain attributes too, such as masks and sizes.
+        known = model.state_dict()
+        tensors = {name: tensor for name, tensor in tensors.items() if name in known}
+    visual = model.visual
+    if text:
+        scales = {
+            n: t for n, t in model.state_dict().items() if n in ("logit_scale", "logit_bias")
+        }
+        load_network(model, replace(checkpoint, tensors={**tensors, **scales}))
+        del model.visual
+    else:
+        load_network(visual, replace(checkpoint, tensors=tensors), "visual.")
+    return Clip(
+        name=checkpoint.path.stem,
+        id=checkpoint.sha256 + ending,
+        module=visual,
+        embed_dim=int(recipe.config["embed_dim"]),
+        image_size=image_side(visual),
+        mean=recipe.colours[0],
+        std=recipe.colours[1],
+        encode=lambda module, pixels: module(pixels),
+        encode_texts=_texts(checkpoint.path, model, recipe.config) if text else None,
+        stages=stages_of(visual),
+        logit_scale=scale_of(checkpoint.tensors.get(f"{prefix_of(checkpoint)}logit_scale")),
+    )
+
+
+def _check_widths(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
+    images = tensors.get("visual.proj")
+    texts = tensors.get("text_projection", tensors.get("text.text_projection"))
+    if images is None or texts is None or images.ndim != 2 or texts.ndim != 2:
+        return
+    if images.shape[1] != texts.shape[1]:
+        raise CheckpointError(
+            f"{checkpoint.path.name} is no CLIP: images become {images.shape[1]} numbers and "
+            f"texts {texts.shape[1]}. Take both towers from one model."
+        )
+
+
+def _colours(names: Sequence[str]) -> tuple[Colours, Colours]:
+    """What open_clip's own weights of these architectures were trained with, if one thing."""
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    entries = [
+        get_pretrained_cfg(name, tag)
+        for name in names
+        for tag in list_pretrained_tags_by_model(name)
+    ]
+    found: set[Any] = {(tuple(entry["mean"]), tuple(entry["std"])) for entry in entries}
+    if len(found) == 1:
+        return found.pop()
+    return HALVES if any("siglip" in name.lower() for name in names) else OPENAI
+
+
+def _texts(path: Path, model: Any, config: Config) -> Callable[[Sequence[str]], Texts]:  # noqa: ANN401
+    said = config["text_cfg"]
+    context = int(said.get("context_length", 77))
+    options = dict(said.get("tokenizer_kwargs") or {})
+    if name := said.get("hf_tokenizer_name"):
+        return _hub_texts(path, name, model, said, context)
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer(context_length=context, **options)
+    return bpe_encoder(
+        lambda prompts: model.encode_text(tokenizer(prompts)),
+        lambda text: len(tokenizer.encode(text)) + 2,
+        context,
+    )
+
+
+def _hub_texts(
+    path: Path,
+    name: str,
+    model: Any,  # noqa: ANN401
+    said: Mapping[str, Any],
+    context: int,
+) -> Callable[[Sequence[str]], Texts]:
+    folder = path.parent
+    if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json")):
+
+        def refuse(prompts: Sequence[str]) -> Texts:
+            raise ConditionMismatch(
+                f"The text tower of {path.name} needs the tokenizer {name!r}, and nothing is "
+                f"downloaded here. Put its tokenizer.json and tokenizer_config.json into {folder}."
+            )
+
+        return refuse
+    from open_clip.tokenizer import HFTokenizer
+
+    tokenizer: Any = HFTokenizer(
+        str(folder),
+        context_length=context,
+        tokenizer_mode=said.get("tokenizer_mode"),
+        **(said.get("tokenizer_kwargs") or {}),
+        local_files_only=True,
+        trust_remote_code=False,
+    )
+    return bpe_encoder(
+        lambda prompts: model.encode_text(tokenizer(prompts)),
+        lambda text: len(tokenizer.tokenizer(tokenizer.clean_fn(text)).input_ids),
+        context,
+        lambda word: knows(tokenizer.tokenizer, tokenizer.clean_fn(word)),
+    )
+
+
+def _recognises(checkpoint: Checkpoint) -> bool:
+    # Ours say so themselves, and are opened by word_clip.
+    return "architecture" not in checkpoint.config and prefix_of(checkpoint) is not None
+
+
+OPEN_CLIP: Architecture[Clip] = Architecture(
+    id="open_clip",
+    needs="names that begin with `visual.`, of a CLIP or SigLIP of open_clip or OpenAI",
+    recognises=_recognises,
+    load=load_open_clip,
+    examples=(),
+)

@@ -1,0 +1,253 @@
+"""Charts: how a latent is written while it is refined."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .errors import InvalidInput
+from .rng import SampleRng
+from .spaces import Block, Domain, Identity, Map, Space
+
+__all__ = [
+    "BASIS",
+    "WEIGHTS",
+    "MixtureOfBasis",
+    "Noisy",
+    "WeightKind",
+    "chart_from_config",
+    "chart_to_config",
+]
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A map seen through noise, v -> m(v + std eps) with eps ~ N(0, I) at every evaluation.
+
+    FuseDream's released code looks at its combined z and y so, with 0.01; its paper does not say
+    it. The noise comes from each sample's stream, before whatever else is drawn there.
+
+    Attributes:
+        map: m, such as a generator.
+        std: standard deviation in the units of the map's arguments, at least 0; 0 draws nothing.
+
+    Raises:
+        InvalidInput: a negative standard deviation.
+
+    Departures: the noise does not heed the bounds of the arguments, in the released code neither;
+    shares of classes are brought back to sum 1.
+    """
+
+    map: Map
+    std: float
+
+    def __post_init__(self) -> None:
+        if not self.std >= 0:
+            raise InvalidInput(f"Noise of standard deviation {self.std:g}; at least 0 needed.")
+
+    @property
+    def source(self) -> Space:
+        """The map's."""
+        return self.map.source
+
+    @property
+    def target(self) -> Domain:
+        """The map's."""
+        return self.map.target
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The map's."""
+        return self.map.modules
+
+    def __str__(self) -> str:
+        return f"{self.map} with noise {self.std:g}"
+
+    def __call__(self, v: Float[Tensor, "batch dim"], rng: SampleRng) -> Tensor:
+        """The map's values near the points v."""
+        if self.std == 0:
+            return self.map(v, rng)
+        seen = v + self.std * rng.normal(v.shape[1], like=v)
+        return self.map(self.source.share(seen), rng)
+
+
+BASIS = ".basis"
+WEIGHTS = ".weights"
+"""Endings of the two blocks that stand for an over-parametrised one."""
+SHARES = "shares"
+"""What a saved block says beside its bounds where its numbers are shares of a whole."""
+SMALLEST_WEIGHT = 1e-12
+"""A weight of 0 has no logit."""
+WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
+WEIGHT_KINDS: tuple[WeightKind, ...] = get_args(WeightKind)
+
+
+@dataclass(frozen=True)
+class MixtureOfBasis:
+    """z = sum_k w_k mu_k: FuseDream eq. (4) and TR0N eq. (5).
+
+    FuseDream's basis is the best candidates of the prior, TR0N's the means of its mixture. The
+    weights take one of three forms:
+
+    * `scalar`: one number w_k per basis point, shared by all coordinates of all over-parametrised
+      blocks; any real number. FuseDream eq. (4), and TR0N eq. (5) as it is written.
+    * `linear`: a number per basis point and coordinate, w_k of the shape of mu_k; any real number.
+      TR0N eq. (5) as its appendix B.1 expands it.
+    * `softmax`: a logit per basis point and coordinate; the weights of a coordinate are positive
+      and sum to 1. The released code of both papers.
+
+    While only scalar weights move, z stays in the span of the basis.
+
+    Attributes:
+        target: the latent space.
+        k: number of basis points.
+        over: the blocks that are over-parametrised; the others stay as they are.
+        weights: the form of the weights.
+
+    Raises:
+        InvalidInput: no basis point, or an unknown block.
+    """
+
+    target: Space
+    k: int
+    over: tuple[str, ...]
+    weights: WeightKind = "linear"
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise InvalidInput(f"A basis of {self.k} points; expected at least 1.")
+        for name in self.over:
+            self.target.block(name)
+
+    @property
+    def source(self) -> Space:
+        """The blocks that are refined.
+
+        Each over-parametrised block becomes a basis (k, *shape), followed by its weights (k,
+        *shape) where these are per coordinate. Scalar weights are one block (k,) at the end, named
+        after all over-parametrised blocks, such as `z+y.weights`.
+        """
+        blocks: list[Block] = []
+        for block in self.target.blocks:
+            if block.name in self.over:
+                shape = (self.k, *block.shape)
+                blocks.append(replace(block, name=block.name + BASIS, shape=shape))
+                if self.weights != "scalar":
+                    blocks.append(Block(block.name + WEIGHTS, shape))
+            else:
+                blocks.append(block)
+        if self.weights == "scalar":
+            blocks.append(Block(self._shared, (self.k,)))
+        return Space(tuple(blocks))
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """None."""
+        return ()
+
+    def __str__(self) -> str:
+        return f"basis of {self.k}"
+
+    def __call__(
+        self, v: Float[Tensor, "batch parameters"], rng: SampleRng
+    ) -> Float[Tensor, "batch dim"]:
+        """The latents that the points v stand for; shares of classes are brought to sum 1."""
+        parts = self.source.split(v)
+        latent = {name: part for name, part in parts.items() if name in self._kept()}
+        for name in self.over:
+            basis = parts[name + BASIS]
+            if self.weights == "scalar":
+                weights = _spread(parts[self._shared], basis)
+            else:
+                weights = parts[name + WEIGHTS]
+            if self.weights == "softmax":
+                weights = weights.softmax(dim=1)
+            latent[name] = (weights * basis).sum(dim=1)
+        # What weights that are any numbers make of shares need not add up to 1.
+        return self.target.share(self.target.join(latent))
+
+    def start(
+        self,
+        basis: Mapping[str, Tensor],
+        weights: Float[Tensor, "batch k"],
+        kept: Mapping[str, Tensor],
+    ) -> Float[Tensor, "batch parameters"]:
+        """The point with this basis (batch, k, *shape) and these positive weights of sum 1."""
+        parts = dict(kept)
+        own = weights.clamp_min(SMALLEST_WEIGHT).log() if self.weights == "softmax" else weights
+        for name in self.over:
+            parts[name + BASIS] = basis[name]
+            if self.weights != "scalar":
+                parts[name + WEIGHTS] = _spread(own, basis[name]).expand_as(basis[name])
+        if self.weights == "scalar":
+            parts[self._shared] = own
+        return self.source.join(parts)
+
+    @property
+    def _shared(self) -> str:
+        return "+".join(self.over) + WEIGHTS
+
+    def _kept(self) -> set[str]:
+        return {block.name for block in self.target.blocks} - set(self.over)
+
+
+def _spread(weights: Tensor, basis: Tensor) -> Tensor:
+    """A number per basis point, (batch, k), in a shape that broadcasts over its coordinates."""
+    return weights.reshape(*weights.shape, *[1] * (basis.ndim - 2))
+
+
+def chart_to_config(chart: Map) -> dict[str, object]:
+    """What JSON needs to rebuild a chart."""
+    if isinstance(chart, Identity):
+        return {"kind": "identity", "space": _space_to_config(chart.source)}
+    if isinstance(chart, MixtureOfBasis):
+        return {
+            "kind": "basis",
+            "space": _space_to_config(chart.target),
+            "k": chart.k,
+            "over": list(chart.over),
+            "weights": chart.weights,
+        }
+    raise InvalidInput(f"The chart {chart} cannot be saved; known are identity and basis.")
+
+
+def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis:
+    """The chart that `chart_to_config` described.
+
+    Raises:
+        InvalidInput: an unknown kind of chart or of weights, or a part is missing.
+    """
+    match config:
+        case {"kind": "identity", "space": space}:
+            return Identity(_space_from_config(space))
+        case {"kind": "basis", "space": space, "k": int(k), "over": over, "weights": weights}:
+            names = tuple(str(name) for name in cast("list[str]", over))
+            if weights not in WEIGHT_KINDS:
+                raise InvalidInput(
+                    f"Weights {weights!r} of a basis; known are {', '.join(WEIGHT_KINDS)}."
+                )
+            return MixtureOfBasis(_space_from_config(space), k, names, weights)
+        case _:
+            raise InvalidInput(f"Unknown chart {dict(config)}; known are identity and basis.")
+
+
+def _space_to_config(space: Space) -> list[list[object]]:
+    return [
+        [b.name, list(b.shape), repr(b.low), repr(b.high), *([SHARES] if b.shares else [])]
+        for b in space.blocks
+    ]
+
+
+def _space_from_config(config: object) -> Space:
+    blocks: list[Block] = []
+    try:
+        for name, shape, low, high, *kind in cast("list[Any]", config):
+            bounds = (float(low), float(high))
+            # Files did not say it before; there was one such block.
+            shares = kind == [SHARES] or (not kind and name == "c" and bounds == (0, 1))
+            blocks.append(Block(str(name), tuple(int(n) for n in shape), *bounds, shares=shares))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"A latent space cannot be read from {config!r}.") from error
+    return Space(tuple(blocks))

@@ -1,0 +1,1 @@
+"""Model files to tensors and configuration; nothing in a file is run."""

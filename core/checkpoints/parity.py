@@ -1,0 +1,87 @@
+"""Whether a checkpoint gives here what its authors' code gave: outputs against theirs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .architecture import Architecture
+from .checkpoint import Checkpoint, read
+
+__all__ = ["TOLERANCE", "Comparison", "compared", "read_arrays"]
+
+TOLERANCE = 1e-5
+"""Largest error relative to the largest number of the reference, in float32."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One output against the reference.
+
+    Attributes:
+        name: of the array.
+        error: max |ours - reference| / max |reference|; infinite where shapes differ.
+        shape: of the reference.
+    """
+
+    name: str
+    error: float
+    shape: tuple[int, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return self.error <= TOLERANCE
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.holds else "MISSED"
+        return f"{verdict:<7}{self.name:<20}{self.error:.2e}  {list(self.shape)}"
+
+
+def compared(
+    checkpoint: Checkpoint,
+    architecture: Architecture[Any],
+    arrays: Mapping[str, Tensor],
+) -> list[Comparison]:
+    """Every output that the arrays name and the architecture knows, against them.
+
+    Args:
+        checkpoint: that the architecture recognises.
+        architecture: of the checkpoint.
+        arrays: inputs and the outputs of the authors' code, by name.
+    """
+    if architecture.parity is None:
+        return []
+    with torch.no_grad():
+        found = architecture.parity(checkpoint, arrays)
+    return [
+        Comparison(name, _error(found[name], arrays[name]), tuple(arrays[name].shape))
+        for name in arrays
+        if name in found
+    ]
+
+
+def read_arrays(path: str | Path) -> dict[str, Tensor]:
+    """The arrays of an `.npz` file, by name; numbers alone.
+
+    Raises:
+        CheckpointError: no such file, a damaged one, or one with objects.
+    """
+    return dict(read(path).tensors)
+
+
+def _error(ours: Tensor, reference: Tensor) -> float:
+    if ours.shape != reference.shape:
+        return math.inf
+    if reference.numel() == 0:
+        return 0.0
+    wanted = reference.double()
+    scale = float(wanted.abs().max())
+    far = float((ours.double() - wanted).abs().max())
+    if math.isnan(far):
+        return math.inf
+    return far / scale if scale else far

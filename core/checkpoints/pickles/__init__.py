@@ -1,0 +1,1 @@
+"""The pickle machine, and the layouts that tensors are stored in."""

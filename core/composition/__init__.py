@@ -1,0 +1,1 @@
+"""Two latents as one image."""

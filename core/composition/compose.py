@@ -1,0 +1,291 @@
+"""Composed generation: a foreground and a background, refined together so that they fuse.
+
+FuseDream section 3.3 and algorithm 2: for every placement a run of its own, by the dynamic barrier
+of eq. (6) on both over-parametrised latents; then the placement of lowest energy, Poisson-blended.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..charts import chart_to_config
+from ..energy import Energy
+from ..errors import GeneratorMismatch, InvalidInput
+from ..generator import Gaussian, Generator
+from ..identity import ModelId, options_of
+from ..latents import Latents
+from ..refine.barrier import barrier
+from ..refine.refinement import Refinement, refine
+from ..refine.trace import Trace, readings
+from ..rng import SampleRng, derive_seed
+from ..snapshot import Snapshot
+from ..spaces import IMAGES, Identity
+from ..threads import threads_of
+from .job import Blend, Composing, Composition, lowest, spread
+from .paste import Fuser
+from .poisson import poisson_blend
+from .scene import FUSED, Half, Picture, Scenes, agreement
+
+__all__ = ["Blend", "Composer", "Composing", "Composition"]
+
+TITLE = "Compose Fuse"
+SPACING = 19
+"""Between the runs of two samples at one placement. Odd, so that runs of a single placement fill a
+chunk; above 18, so that the paper's placements keep apart."""
+
+
+class Composer:
+    """The composition of some samples: its runs, and what is made of them.
+
+    Args:
+        job: what to do.
+        foreground: latents of the job's generator, in any chart.
+        background: the same number of them, in any chart; sample i goes with the foreground's i.
+
+    Raises:
+        GeneratorMismatch: latents of another generator.
+        InvalidInput: another number of backgrounds than of foregrounds, a coupled energy, or a
+            placement that does not fit.
+        ConditionMismatch: a condition's rows do not match the samples.
+    """
+
+    def __init__(self, job: Composing, foreground: Latents, background: Latents) -> None:
+        self.job, self._front, self._back = job, foreground, background
+        self._check()
+        self.fuser = Fuser(job.generator.image_size, job.placements)
+        self.scenes = Scenes(
+            job.generator, Half.both(foreground.chart, background.chart), self.fuser
+        )
+        self.secondary = agreement(job.features, self.scenes.target)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The fused images as a generator's, of the points of both latents, a row per run."""
+        charts = [chart_to_config(half.chart) for half in self.scenes.halves]
+        said = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
+        identity = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        options = options_of(self.job.generator.id)
+        space = self.scenes.source
+
+        def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
+            return self.scenes.fused(space.join(parts), rng)
+
+        return replace(
+            self.job.generator,
+            name=f"composition of {self.job.generator.name}",
+            id=identity if options is None else ModelId(identity, options),
+            source=space,
+            prior=Gaussian(space.dim),
+            render=render,
+            discriminator=None,
+            encoder=None,
+            encode=None,
+        )
+
+    @cached_property
+    def start(self) -> Latents:
+        """The start of all runs: those of a sample share it, and each has streams of its own."""
+        each = len(self.job.placements)
+        both = torch.cat([self._front.values, self._back.values.to(self._front.values)], dim=1)
+        # By what it is and not by its place, so that a run is the same whatever is tried beside.
+        names = tuple(
+            derive_seed(name, placement)
+            for name in self._front.samples
+            for placement in self.job.placements
+        )
+        return Latents(
+            values=both.repeat_interleave(each, dim=0),
+            chart=Identity(self.scenes.source),
+            generator=self.generator.id,
+            generator_name=self.generator.name,
+            samples=names,
+            history=tuple(
+                max(pair)
+                for pair in zip(self._front.history, self._back.history, strict=True)
+                for _ in self.job.placements
+            ),
+        )
+
+    @cached_property
+    def _names(self) -> tuple[int, ...]:
+        """What the runs go by in chunks, by what they are too.
+
+        The runs' own names are as good as random, and would leave places of many chunks empty.
+        """
+        return tuple(
+            SPACING * name + placement.number
+            for name in self._front.samples
+            for placement in self.job.placements
+        )
+
+    def run(
+        self,
+        interrupted: Latents | None = None,
+        *,
+        on_step: Callable[[Snapshot], None] = lambda snapshot: None,
+        on_stop: Callable[[Latents], None] = lambda latents: None,
+    ) -> Composition:
+        """Refines every placement of every sample, and chooses.
+
+        Args:
+            interrupted: what a stopped run of this very composition left, to go on from; the
+                values of both latents then count no more.
+            on_step: called after every step; may raise to stop.
+            on_stop: called with latents to resume from when the run ends before its time.
+
+        Raises:
+            GeneratorMismatch: the interrupted run is of another composition.
+            ResumeMismatch: it is of other settings.
+            Diverged: an energy or a position stopped being finite.
+        """
+        seen: list[Tensor] = []  # left where they are: reading would wait at every step
+        begun = self.start if interrupted is None else self._resumed(interrupted)
+        job = self._refinement(lambda values: seen.append(values.float()))
+        refined, trace = refine(job, begun, on_step=on_step, on_stop=on_stop)
+        secondary = torch.stack(seen).cpu() if seen else torch.empty(0, len(begun))
+        with threads_of(job.generator, job.energy, job.chunking, job.device):
+            return self._chosen(refined, trace, secondary)
+
+    def _refinement(self, watch: Callable[[Tensor], None]) -> Refinement:
+        job = self.job
+        return Refinement(
+            title=TITLE,
+            generator=self.generator,
+            energy=self._energy,
+            rule=job.rule,
+            steps=job.steps,
+            seed=job.seed,
+            chunking=job.chunking,
+            device=job.device,
+            direction=barrier(self.secondary, job.weighing, watch=watch),
+            names=self._names,
+            settings={
+                "method": job.weighing.method,
+                "beta": job.weighing.beta,
+                "linear_weight": job.weighing.weight,
+                "unit": job.weighing.unit,
+                "features": job.features.id if job.features is not None else "pixels",
+                **(job.settings or {}),
+            },
+        )
+
+    @cached_property
+    def _on_images(self) -> Energy:
+        """The primary's terms on images, for runs."""
+        terms = tuple(t for t in self.job.energy.terms if t[1].domain == IMAGES)
+        return spread(Energy(terms), len(self.job.placements))
+
+    @cached_property
+    def _on_latents(self) -> Energy:
+        """The primary's other terms, for runs, on the latents of both halves."""
+        terms = tuple(t for t in self.job.energy.terms if t[1].domain != IMAGES)
+        own = spread(Energy(terms), len(self.job.placements))
+        front, back = self.scenes.halves
+        return own.pullback(front) + own.pullback(back) if terms else own
+
+    @cached_property
+    def _energy(self) -> Energy:
+        """The primary, and the secondary with weight 0, on the points of both latents."""
+        seen = self._on_images.pullback(Picture(self.scenes.target, FUSED))
+        both = seen + 0.0 * Energy.of(self.secondary)
+        return both.pullback(self.scenes) + self._on_latents
+
+    @torch.no_grad()
+    def images(self, values: Float[Tensor, "runs parameters"]) -> tuple[Tensor, Tensor]:
+        """The fused images of runs, and the backgrounds behind them."""
+
+        def pictures(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
+            front, back = self.scenes.pair(v, rng)
+            return self.fuser.fused(front, back, rng), back
+
+        fused, behind = self.job.chunking.apply_random(
+            pictures, values.to(self.job.device), self.start.rng(0, "decode").named(self._names)
+        )
+        return fused.cpu(), behind.cpu()
+
+    def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> Composition:
+        fused, behind = self.images(refined.values)
+        images = self.blended(fused, behind)
+        energies = self._judged(images, refined)
+        best = lowest(energies)
+        each = len(self.job.placements)
+        rows = torch.arange(len(best)) * each + best
+        numbers = [int(number) for number in best]
+        front, back = (refined.values[rows, half.part] for half in self.scenes.halves)
+        history = tuple(refined.history[int(row)] for row in rows)
+        return Composition(
+            images=images[rows],
+            masks=self.fuser.masks()[numbers],
+            placements=tuple(self.job.placements[number] for number in numbers),
+            foreground=replace(self._front.moved(front), history=history),
+            background=replace(self._back.moved(back), history=history),
+            energies=energies,
+            all_images=images,
+            trace=trace,
+            secondary=secondary,
+        )
+
+    def blended(self, fused: Tensor, behind: Tensor) -> Float[Tensor, "runs 3 height width"]:
+        """The images as they are returned: blended if that is asked for, clamped to [0, 1]."""
+        if self.job.blend == "none":
+            return fused.clamp(0, 1)
+        images = torch.empty_like(fused)
+        each = len(self.job.placements)
+        for number, box in enumerate(self.fuser.boxes):
+            own = slice(number, None, each)
+            images[own] = poisson_blend(fused[own], behind[own], box.interior(self.fuser.size))
+        return images.clamp(0, 1)
+
+    def _judged(self, images: Tensor, refined: Latents) -> Float[Tensor, "samples placements"]:
+        """The primary of every run's image; the placements of a sample see the same draws."""
+        job, each = self.job, len(self.job.placements)
+        names = [name for name in self._front.samples for _ in range(each)]
+        total = torch.zeros(len(refined))
+        for energy, points in ((self._on_images, images), (self._on_latents, refined.values)):
+            if energy.terms:
+                streams = SampleRng.of(job.seed, names, "choice").after(refined.history)
+                streams = streams.named(self._names)
+                found = readings(energy, points.to(job.device), streams, job.chunking)
+                total = total + found["energy"]
+        return total.reshape(-1, each)
+
+    def _resumed(self, interrupted: Latents) -> Latents:
+        interrupted.check_generator(self.generator)
+        if interrupted.samples != self.start.samples:
+            raise InvalidInput(
+                f"The interrupted composition is of {len(interrupted)} runs, which are not the "
+                f"{len(self.start)} runs of these samples. Connect the foreground and the "
+                "background that it was begun with."
+            )
+        return interrupted
+
+    def _check(self) -> None:
+        front, back, energy = self._front, self._back, self.job.energy
+        front.check_generator(self.job.generator)
+        if back.generator != self.job.generator.id:
+            raise GeneratorMismatch(
+                f"The foreground is of generator {front.generator_name!r} "
+                f"({front.generator[:12]}), the background of {back.generator_name!r} "
+                f"({back.generator[:12]}), whose images may differ in size and kind. Make both "
+                "latents by one generator."
+            )
+        back.check_generator(self.job.generator)
+        if len(front) != len(back):
+            raise InvalidInput(
+                f"{len(front)} foregrounds and {len(back)} backgrounds; expected as many of each, "
+                "as every foreground goes on the background of its own number."
+            )
+        if not energy.terms:
+            raise InvalidInput("The primary energy has no term. Give it at least one.")
+        if energy.coupled:
+            raise InvalidInput(
+                f"The energy {energy} makes samples depend on each other, but every placement of "
+                "every sample is a run of its own. Take an energy of single images."
+            )
+        energy.check_batch(len(front))

@@ -1,0 +1,128 @@
+"""Two images as one: a smaller foreground pasted on a background, for whole batches at a time."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..devices import placed
+from ..errors import DomainMismatch, InvalidInput
+from ..images import resized
+from ..rng import SampleRng
+from .placement import Box, Placement
+
+__all__ = ["Fuser"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fuser:
+    """Fuse and Crop of FuseDream section 3.3, for runs that each have a placement of their own.
+
+    Row r of a batch belongs to run `rows[r]`, whose placement is number `rows[r] % placements`.
+    Resizing is bilinear and antialiased, as `core.images.resized`; as it and pasting treat rows
+    and columns apart, each is two products with matrices, and runs of all scales go through the
+    same ones: what a run gets does not depend on which others stand beside it.
+
+    Attributes:
+        size: (height, width) of both images.
+        placements: tried for every sample.
+
+    Raises:
+        InvalidInput: no placement, or one that covers the whole background.
+    """
+
+    size: tuple[int, int]
+    placements: tuple[Placement, ...]
+
+    def __post_init__(self) -> None:
+        if not self.placements:
+            raise InvalidInput("No placement of the foreground given; at least one needed.")
+        for placement in self.placements:
+            placement.box(self.size)
+
+    @cached_property
+    def boxes(self) -> tuple[Box, ...]:
+        """What each placement covers."""
+        return tuple(placement.box(self.size) for placement in self.placements)
+
+    def fused(
+        self,
+        foreground: Float[Tensor, "batch 3 _ _"],
+        background: Float[Tensor, "batch 3 _ _"],
+        rng: SampleRng,
+    ) -> Images4:
+        """The foreground, resized by alpha, pasted at t on the background.
+
+        Raises:
+            DomainMismatch: images of other sizes than this is made for.
+        """
+        self._check(foreground, background)
+        down, right, mask = (self._picked(part, rng, background) for part in self._pasting)
+        pasted = down[:, None] @ foreground @ right[:, None].mT
+        return torch.where(mask[:, None] > 0, pasted, background)
+
+    def magnified(self, images: Images4, rng: SampleRng) -> Images4:
+        """What lies in each run's box, enlarged to the images' own size: Crop of a background.
+
+        Of fused images it is the foreground as pasted, no sharper than it is seen there.
+        """
+        self._check(images, images)
+        down, right = (self._picked(part, rng, images) for part in self._magnifying)
+        return down[:, None] @ images @ right[:, None].mT
+
+    def masks(self) -> Bool[Tensor, "placements height width"]:
+        """Where each placement pastes."""
+        return torch.stack([box.mask(self.size) for box in self.boxes])
+
+    def numbers(self, rng: SampleRng) -> list[int]:
+        """The placement of every row."""
+        return [row % len(self.placements) for row in rng.rows]
+
+    @cached_property
+    def _pasting(self) -> tuple[Tensor, Tensor, Tensor]:
+        height, width = self.size
+        down = [_pasted(height, box.rows) for box in self.boxes]
+        right = [_pasted(width, box.columns) for box in self.boxes]
+        return torch.stack(down), torch.stack(right), self.masks().float()
+
+    @cached_property
+    def _magnifying(self) -> tuple[Tensor, Tensor]:
+        height, width = self.size
+        down = [_magnified(height, box.rows) for box in self.boxes]
+        right = [_magnified(width, box.columns) for box in self.boxes]
+        return torch.stack(down), torch.stack(right)
+
+    def _picked(self, part: Tensor, rng: SampleRng, like: Tensor) -> Tensor:
+        return placed(part[self.numbers(rng)], like)
+
+    def _check(self, foreground: Tensor, background: Tensor) -> None:
+        for name, images in (("foreground", foreground), ("background", background)):
+            if tuple(images.shape[2:]) != self.size:
+                raise DomainMismatch(
+                    f"The {name}'s images are {images.shape[3]} x {images.shape[2]} pixels; "
+                    f"expected {self.size[1]} x {self.size[0]}, as both are to be. Resize them "
+                    "first, or make both by one generator."
+                )
+
+
+def _pasted(side: int, span: slice) -> Float[Tensor, "side side"]:
+    """Along one axis: resized to the span's length and put there, 0 elsewhere."""
+    matrix = torch.zeros(side, side)
+    matrix[span] = _resizing(side, span.stop - span.start)
+    return matrix
+
+
+def _magnified(side: int, span: slice) -> Float[Tensor, "side side"]:
+    """Along one axis: what lies in the span, resized to the whole side."""
+    matrix = torch.zeros(side, side)
+    matrix[:, span] = _resizing(span.stop - span.start, side)
+    return matrix
+
+
+def _resizing(old: int, new: int) -> Float[Tensor, "new old"]:
+    unit = torch.eye(old)[None, None]
+    return resized(unit, (new, old))[0, 0]

@@ -1,0 +1,177 @@
+"""Where a smaller image is pasted on a larger one: FuseDream's parameter {alpha, t}."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from ..errors import InvalidInput
+from ..rng import derive_seed
+
+__all__ = ["ALL_PLACES", "PLACES", "SCALES", "Box", "Column", "Placement", "Row", "placements"]
+
+Row: TypeAlias = Literal["top", "centre", "bottom"]
+Column: TypeAlias = Literal["left", "centre", "right"]
+SCALES: Final = (0.65, 0.5)
+"""Of the paper."""
+ALL_PLACES: Final = "all nine"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels of an image.
+
+    Attributes:
+        top: its first row.
+        left: its first column.
+        height: rows.
+        width: columns.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> slice:
+        """Its rows."""
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """Its columns."""
+        return slice(self.left, self.left + self.width)
+
+    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
+        """Which pixels of an image of this size lie in it."""
+        mask = torch.zeros(size, dtype=torch.bool)
+        mask[self.rows, self.columns] = True
+        return mask
+
+    def interior(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
+        """Its pixels but for the outermost ones on the sides that do not lie on the image's edge.
+
+        Inside of it a blended image follows the pasted one; the ring around it, still of the box,
+        is where both images are known and the blended one takes the background's values.
+        """
+        mask = self.mask(size)
+        for before, behind, side, axis in (
+            (self.top, self.rows.stop, size[0], 0),
+            (self.left, self.columns.stop, size[1], 1),
+        ):
+            if before > 0:
+                mask.select(axis, before).fill_(False)
+            if behind < side:
+                mask.select(axis, behind - 1).fill_(False)
+        return mask
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A foreground's scale and place, alpha and t in FuseDream section 3.3.
+
+    The paper says t in {left, center, right}^2 and no more. Here: `left` and `top` touch the
+    background's edge, so do `right` and `bottom`, and `centre` leaves as much on either side (one
+    pixel less before than behind where that is odd).
+
+    Attributes:
+        scale: of the foreground's sides, above 0 and below 1.
+        row: top, centre or bottom.
+        column: left, centre or right.
+
+    Raises:
+        InvalidInput: a scale or a place outside of these.
+    """
+
+    scale: float
+    row: Row
+    column: Column
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < 1:
+            raise InvalidInput(
+                f"Scale {self.scale:g} of the foreground; expected a number above 0 and below 1: "
+                "the foreground must be smaller than the background that it is pasted on. The "
+                f"paper takes {' and '.join(f'{scale:g}' for scale in SCALES)}."
+            )
+        if self.row not in get_args(Row) or self.column not in get_args(Column):
+            raise InvalidInput(
+                f"Place {self.row!r} {self.column!r}; rows are {', '.join(get_args(Row))}, "
+                f"columns {', '.join(get_args(Column))}."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.scale:g} {self.place}"
+
+    @property
+    def number(self) -> int:
+        """Which it is, whatever others are tried: from 0 to 17 those of the paper's scales."""
+        if self.scale in SCALES:
+            scale = SCALES.index(self.scale)
+        else:
+            scale = derive_seed("scale", self.scale)
+        return len(PLACES) * scale + PLACES.index(self.place)
+
+    @property
+    def place(self) -> str:
+        """Such as `top left`; `centre` for the middle of both."""
+        if self.row == self.column == "centre":
+            return "centre"
+        return f"{self.row} {self.column}"
+
+    def box(self, size: tuple[int, int]) -> Box:
+        """What it covers of a background of this (height, width): sides rounded, at least 1.
+
+        Raises:
+            InvalidInput: nothing of the background would be left.
+        """
+        height, width = (max(1, round(self.scale * side)) for side in size)
+        if (height, width) == size:
+            raise InvalidInput(
+                f"Scale {self.scale:g} of a {size[1]} x {size[0]} foreground covers the whole "
+                "background, once rounded to pixels. Choose a smaller one."
+            )
+        down, right = size[0] - height, size[1] - width
+        top = {"top": 0, "centre": down // 2, "bottom": down}[self.row]
+        left = {"left": 0, "centre": right // 2, "right": right}[self.column]
+        return Box(top, left, height, width)
+
+
+def _at(scale: float) -> list[Placement]:
+    return [Placement(scale, row, column) for row in get_args(Row) for column in get_args(Column)]
+
+
+PLACES: Final = tuple(placement.place for placement in _at(SCALES[0]))
+"""The nine, row by row."""
+
+
+def placements(
+    scales: Iterable[float] = SCALES, places: str = ALL_PLACES
+) -> tuple[Placement, ...]:
+    """The placements to be tried: every scale at every place; the paper's 18 by default.
+
+    Args:
+        scales: each above 0 and below 1; repeated ones count once.
+        places: `all nine`, or one of PLACES.
+
+    Raises:
+        InvalidInput: no scale, one out of range, or an unknown place.
+    """
+    wanted = tuple(dict.fromkeys(scales))
+    if not wanted:
+        raise InvalidInput(
+            "No scale of the foreground given; expected at least one number above 0 and below 1, "
+            "such as 0.65, 0.5."
+        )
+    if places != ALL_PLACES and places not in PLACES:
+        raise InvalidInput(f"Places {places!r}; there are {ALL_PLACES}, {', '.join(PLACES)}.")
+    return tuple(
+        placement
+        for scale in wanted
+        for placement in _at(scale)
+        if places in (ALL_PLACES, placement.place)
+    )

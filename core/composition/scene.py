@@ -1,0 +1,189 @@
+"""A foreground's and a background's latents as one point, and what is seen of both."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..energy import Term
+from ..errors import InvalidInput
+from ..generator import Generator
+from ..perceptual import Features, feature_distance
+from ..rng import SampleRng
+from ..spaces import IMAGES, Block, Images, Map, Space
+from .paste import Fuser
+
+__all__ = [
+    "CROP",
+    "FOREGROUND",
+    "FUSED",
+    "Half",
+    "Picture",
+    "Scenes",
+    "agreement",
+    "joint_space",
+]
+
+FUSED, FOREGROUND, CROP = "fused", "foreground", "crop"
+"""What a scene is made of."""
+FRONT, BACK = "foreground.", "background."
+"""What the names of the two latents' blocks begin with."""
+Images4 = Float[Tensor, "batch 3 height width"]
+
+
+def joint_space(foreground: Space, background: Space) -> Space:
+    """The points of both, their blocks named after what they make."""
+    return Space(
+        tuple(
+            replace(block, name=prefix + block.name)
+            for prefix, space in ((FRONT, foreground), (BACK, background))
+            for block in space.blocks
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Half:
+    """The latents of the foreground, or of the background, from the point of both.
+
+    Attributes:
+        source: of both.
+        chart: in which this half is written.
+        part: where its numbers lie.
+        name: for people.
+    """
+
+    source: Space
+    chart: Map
+    part: slice
+    name: str
+
+    @classmethod
+    def both(cls, foreground: Map, background: Map) -> "tuple[Half, Half]":
+        """The foreground's and the background's, of these charts."""
+        space, first = joint_space(foreground.source, background.source), foreground.source.dim
+        return (
+            cls(space, foreground, slice(0, first), "foreground"),
+            cls(space, background, slice(first, space.dim), "background"),
+        )
+
+    @property
+    def target(self) -> Space:
+        """The generator's latent space.
+
+        Raises:
+            InvalidInput: the chart leads to no latent space.
+        """
+        target = self.chart.target
+        if not isinstance(target, Space):
+            raise InvalidInput(f"The {self.name}'s chart {self.chart} leads to {target}.")
+        return target
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The chart's."""
+        return self.chart.modules
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.chart})"
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
+        """Its latents."""
+        return self.chart(v[:, self.part], rng)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One of the images that a scene is made of."""
+
+    source: Space
+    name: str
+    modules: tuple[nn.Module, ...] = ()
+
+    @property
+    def target(self) -> Images:
+        """Images."""
+        return IMAGES
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Images4:
+        """The image of every scene."""
+        return self.source.split(v)[self.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes:
+    """From the point of both latents to all that is looked at, rendered once.
+
+    A scene is the fused image, and the pair that the perceptual loss compares: the foreground as
+    pasted, and the background behind it, both enlarged to the size of the images. The paper leaves
+    open which is resized; so both are as sharp as the fused image shows them, distances of several
+    scales compare, and the runs of all placements are one batch.
+
+    Attributes:
+        generator: G, of both.
+        halves: the foreground's latents and the background's.
+        fuser: places.
+    """
+
+    generator: Generator
+    halves: tuple[Half, Half]
+    fuser: Fuser
+
+    @property
+    def source(self) -> Space:
+        """The points of both latents."""
+        return self.halves[0].source
+
+    @property
+    def target(self) -> Space:
+        """The three images' pixels."""
+        shape = (3, *self.fuser.size)
+        return Space(tuple(Block(name, shape) for name in (FUSED, FOREGROUND, CROP)))
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The generator's."""
+        return self.generator.modules
+
+    def __str__(self) -> str:
+        return f"scenes of {self.generator}"
+
+    def pair(self, v: Tensor, rng: SampleRng) -> tuple[Images4, Images4]:
+        """The foreground's image and the background's, whole."""
+        front, back = (self.generator(half(v, rng), rng) for half in self.halves)
+        return front, back
+
+    def fused(self, v: Tensor, rng: SampleRng) -> Images4:
+        """The fused images alone."""
+        return self.fuser.fused(*self.pair(v, rng), rng)
+
+    def __call__(self, v: Tensor, rng: SampleRng) -> Float[Tensor, "batch pixels"]:
+        """The scenes."""
+        front, back = self.pair(v, rng)
+        fused = self.fuser.fused(front, back, rng)
+        parts = (fused, self.fuser.magnified(fused, rng), self.fuser.magnified(back, rng))
+        return torch.cat([part.flatten(1) for part in parts], dim=1)
+
+
+def agreement(features: Features | None, scenes: Space) -> Term:
+    """The secondary, l_Fuse: how unlike the foreground and the background behind it look.
+
+    Args:
+        features: LPIPS's or a CLIP's; None compares pixels, the mean of their squared differences.
+        scenes: where it lives.
+    """
+
+    def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
+        parts = scenes.split(v)
+        front, crop = parts[FOREGROUND], parts[CROP]
+        if features is None:
+            return (front - crop).square().mean(dim=(1, 2, 3))
+        return feature_distance(features, features.maps(front), features.maps(crop))
+
+    name = features.name if features is not None else "pixels"
+    modules = features.modules if features is not None else ()
+    return Term(f"foreground to background({name})", scenes, evaluate, modules)

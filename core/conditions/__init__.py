@@ -1,0 +1,1 @@
+"""Conditions from text, images and other conditions."""

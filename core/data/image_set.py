@@ -1,0 +1,236 @@
+"""Sets of pictures: a folder of them, with a caption or a label each, as one batch."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from ..errors import InvalidInput
+from ..images import resized
+from .pictures import levels, turned
+from .subsets import Order, Part, chosen, portion
+
+__all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image_set"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+LABEL_FILES = ("captions.txt", "labels.csv")
+SEPARATORS = ("\t", "|", ": ")
+"""What may stand between a file's name and its caption."""
+
+Fit: TypeAlias = Literal["crop", "stretch"]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures of one size.
+
+    Attributes:
+        images: in [0, 1].
+        names: of their files.
+        labels: a caption or a label of each; the names where no file tells any.
+    """
+
+    images: Float[Tensor, "batch 3 height width"]
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder, in the order of their names; those below it are left out."""
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted((path for path in found if path.is_file()), key=lambda path: path.name)
+
+
+def labels_file(folder: Path, name: str = "auto") -> Path | None:
+    """The file with the labels, or None.
+
+    Args:
+        folder: of the pictures.
+        name: `none`, a file of that folder, or `auto`: captions.txt or labels.csv, if there.
+
+    Raises:
+        InvalidInput: no such file, or both are there for `auto`.
+    """
+    if name == "none":
+        return None
+    known = [folder / entry for entry in LABEL_FILES if (folder / entry).is_file()]
+    if name == "auto":
+        if len(known) > 1:
+            raise InvalidInput(
+                f"{folder} holds {' and '.join(LABEL_FILES)}. Say which of the two to take."
+            )
+        return known[0] if known else None
+    path = folder / name
+    if Path(name).name != name or not path.is_file():
+        texts = sorted(
+            entry.name for entry in folder.glob("*") if entry.suffix in (".txt", ".csv")
+        )
+        raise InvalidInput(
+            f"There is no file {name!r} with labels in {folder}; its text files: "
+            f"{', '.join(texts) or 'none'}."
+        )
+    return path
+
+
+def read_image_set(
+    folder: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    fit: Fit = "crop",
+    first: int = 0,
+    limit: int = 0,
+    labels: str = "auto",
+    order: Order = "as filed",
+    seed: int = 0,
+    part: Part = "all",
+    report: Callable[[int], None] = lambda done: None,
+) -> ImageSet:
+    """The pictures of a folder, sorted by name, turned as their EXIF says, in colour.
+
+    Pictures of 16 bits and of floats are scaled, see `core.data.pictures.levels`.
+
+    Labels are read from captions.txt, a caption per line, either of the pictures in their order or
+    after the file's name and a tab, a `|` or a colon; or from labels.csv, a row per picture with
+    its name and its label, under a heading or not.
+
+    Args:
+        folder: where they lie.
+        size: (height, width) to bring them to, antialiased; None: as they are, all alike.
+        fit: `crop` keeps the shape and cuts off what is beyond it on both sides alike; `stretch`
+            does not.
+        first: how many of the part to skip, at least 0.
+        limit: how many to read at most; 0 for all.
+        labels: as of `labels_file`.
+        order: as of `core.data.subsets.portion`; `as filed` is by name, `balanced` over the
+        labels.
+        seed: of the order.
+        part: of that order: all, or a half.
+        report: called after each picture with the number read; may raise to stop.
+
+    Raises:
+        InvalidInput: no picture, or one that cannot be read; pictures of several sizes and none
+            asked for; labels that do not go with the pictures, or none where the order is
+            balanced over them; a number outside its range.
+    """
+    if fit not in get_args(Fit):
+        raise InvalidInput(f"Fit {fit!r}; there are {', '.join(get_args(Fit))}.")
+    if first < 0 or limit < 0 or (size is not None and min(size) < 1):
+        raise InvalidInput(
+            f"First {first}, limit {limit}, size {size}: numbers below their range."
+        )
+    every = pictures(folder)
+    if not every:
+        raise InvalidInput(
+            f"There is no picture in {folder}. It should hold files of {', '.join(SUFFIXES)}."
+        )
+    file = labels_file(folder, labels)
+    known = _labels(file, every)
+    own = () if file is None else [known[path.name] for path in every]
+    numbers = portion(len(every), order=order, seed=seed, part=part, labels=own)
+    what = str(folder) if part == "all" else f"The {part} of {folder}"
+    taken = [every[number] for number in chosen(numbers, first, limit, what)]
+    images: list[Tensor] = []
+    for number, path in enumerate(taken):
+        images.append(_brought(_opened(path), size, fit))
+        if images[-1].shape != images[0].shape:
+            raise InvalidInput(
+                f"{path.name} is {_pixels(images[-1])} pixels and {taken[0].name} "
+                f"{_pixels(images[0])}. Give a size to bring all to, such as the generator's."
+            )
+        report(number + 1)
+    names = tuple(path.name for path in taken)
+    return ImageSet(torch.cat(images), names, tuple(known[name] for name in names))
+
+
+def _pixels(image: Tensor) -> str:
+    return f"{image.shape[3]} x {image.shape[2]}"
+
+
+def _opened(path: Path) -> Float[Tensor, "1 3 height width"]:
+    try:
+        with Image.open(path) as file:
+            rgb = levels(turned(file)).rgb
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidInput(f"The picture {path} cannot be read: {error}. Take it out.") from error
+    return torch.from_numpy(rgb.copy()).movedim(2, 0)[None].contiguous()
+
+
+def _brought(image: Tensor, size: tuple[int, int] | None, fit: Fit) -> Tensor:
+    if size is None:
+        return image
+    high, wide = size
+    if fit == "crop":
+        height, width = image.shape[2:]
+        # The largest part of the shape asked for, in the middle.
+        kept_high = min(height, max(1, round(width * high / wide)))
+        kept_wide = min(width, max(1, round(height * wide / high)))
+        top, left = (height - kept_high) // 2, (width - kept_wide) // 2
+        image = image[:, :, top : top + kept_high, left : left + kept_wide]
+    return resized(image, size).clamp(0, 1)
+
+
+def _labels(path: Path | None, every: Sequence[Path]) -> Mapping[str, str]:
+    names = [picture.name for picture in every]
+    if path is None:
+        return {name: name for name in names}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    pairs = _rows(path, text) if path.suffix.lower() == ".csv" else _lines(path, text, names)
+    found: dict[str, str] = {}
+    for name, label in pairs:
+        if name in found:
+            raise InvalidInput(f"{path} labels {name!r} twice. Keep one of the lines.")
+        found[name] = label
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise InvalidInput(
+            f"{path} says nothing of {', '.join(missing[:5])}"
+            f"{' and others' if len(missing) > 5 else ''}. Add a line for each picture, or take "
+            "no labels."
+        )
+    return found
+
+
+def _rows(path: Path, text: str) -> list[tuple[str, str]]:
+    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    if rows and not rows[0][0].strip().lower().endswith(SUFFIXES):
+        rows = rows[1:]
+    for row in rows:
+        if len(row) < 2:
+            raise InvalidInput(f"{path}: the row {row} has no label; expected `name,label`.")
+    return [(row[0].strip(), _in_one_line(row[1])) for row in rows]
+
+
+def _lines(path: Path, text: str, names: Sequence[str]) -> list[tuple[str, str]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    named = [pair for line in lines if (pair := _named(line)) is not None]
+    if named and len(named) == len(lines):
+        return named
+    if len(lines) != len(names):
+        raise InvalidInput(
+            f"{path} has {len(lines)} captions for {len(names)} pictures. Write a line per "
+            "picture, in the order of their names, or each as `name: caption`."
+        )
+    return [(name, line.strip()) for name, line in zip(names, lines, strict=True)]
+
+
+def _named(line: str) -> tuple[str, str] | None:
+    for separator in SEPARATORS:
+        name, found, caption = line.partition(separator)
+        if found and name.strip().lower().endswith(SUFFIXES):
+            return name.strip(), _in_one_line(caption)
+    return None
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

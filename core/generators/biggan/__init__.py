@@ -1,0 +1,1 @@
+"""BigGAN, BigGAN-deep, and the BigGAN-deep of Hugging Face."""

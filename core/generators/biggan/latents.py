@@ -1,0 +1,96 @@
+"""BigGAN's latents: a truncated normal z beside a class."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ...devices import placed
+from ...rng import SampleRng
+from ...spaces import Block
+
+__all__ = ["LIMIT", "Classes", "TruncatedWithClass"]
+
+LIMIT = 2.0
+"""Where the normal law of z is cut off, and what FuseDream and TR0N clamp z to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """What a generator takes for a class.
+
+    Attributes:
+        count: how many there are.
+        table: their embeddings, (classes, embedding), or None where it takes shares of classes.
+    """
+
+    count: int
+    table: Tensor | None
+
+    def block(self) -> Block:
+        """The latent's block: an embedding, or shares that add up to 1."""
+        if self.table is None:
+            return Block("c", (self.count,), 0.0, 1.0, shares=True)
+        return Block("y", (self.table.shape[1],))
+
+    def vectors(self, y: Tensor) -> Float[Tensor, "batch class"]:
+        """Points of the block, of class numbers (batch,) or of shares (batch, classes)."""
+        if not y.is_floating_point():
+            y = functional.one_hot(y.long(), self.count).float()
+        return y if self.table is None else y @ self.table.to(y)
+
+
+@dataclass(frozen=True, eq=False)
+class TruncatedWithClass:
+    """psi times a normal law cut off at -2 and 2, beside one of the classes, all alike.
+
+    Attributes:
+        latent: numbers of z.
+        classes: what one is.
+        psi: the truncation of the papers, in (0, 1].
+    """
+
+    latent: int
+    classes: Classes
+    psi: float = 1.0
+
+    def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
+        """One point per row of rng."""
+        uniform = rng.uniform(self.latent + 1, like=torch.empty(0, dtype=torch.float64))
+        tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
+        z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
+        numbers = (uniform[:, -1] * self.classes.count).long().clamp(max=self.classes.count - 1)
+        return placed(torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1), like)
+
+    @property
+    def limit(self) -> float:
+        """Where the law of z ends, on either side."""
+        return LIMIT * self.psi
+
+    @property
+    def log_density(self) -> Callable[[Tensor], Tensor]:
+        """Log p(z) per row: -inf beyond the cut-off; a class counts log(1 / classes) anywhere."""
+
+        def evaluate(v: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+            each = math.log(self.psi * math.sqrt(2 * math.pi) * math.erf(LIMIT / math.sqrt(2)))
+            found = -self.potential(v) - self.latent * each - math.log(self.classes.count)
+            # A point on the border is inside, whatever psi is rounded to.
+            most = self.limit * (1 + 1e-6)
+            inside = (v[:, : self.latent].abs() <= most).all(dim=1)
+            return torch.where(inside, found, -torch.inf)
+
+        return evaluate
+
+    def potential(
+        self, z: Float[Tensor, "batch dim"], scale: float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """|z|^2 / (2 psi^2) of z alone, psi times `scale`."""
+        return z[:, : self.latent].square().sum(dim=1) / (2 * (scale * self.psi) ** 2)
+
+    def __str__(self) -> str:
+        truncated = f"{self.psi:g} x truncnorm[-{LIMIT:g}, {LIMIT:g}]"
+        return f"z ~ {truncated}; one of {self.classes.count} classes, all alike"

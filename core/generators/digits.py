@@ -1,0 +1,135 @@
+"""The digits GAN of the zoo."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..auxiliary import Discriminator
+from ..checkpoints.architecture import Architecture, Example, all_of, load_network
+from ..checkpoints.checkpoint import Checkpoint
+from ..generator import Gaussian, Generator
+from ..images import grey, three_channels
+from ..rng import SampleRng
+from ..spaces import Block, Space
+
+__all__ = ["GENERATOR", "DigitsDiscriminator", "DigitsGenerator"]
+
+
+class DigitsGenerator(nn.Module):
+    """A DCGAN-like generator: 7 x 7, 14 x 14, 28 x 28, with batch normalisation.
+
+    Use it in eval() mode: the normalisation is then a fixed affine map, so no sample depends on
+    the others. Read off a state dict: `latent_dim = project.weight.shape[1]`,
+    `width = image.weight.shape[1]`.
+
+    Args:
+        latent_dim: length of z, which is drawn from a standard normal.
+        width: channels at full size; twice as many before.
+    """
+
+    def __init__(self, latent_dim: int = 64, width: int = 32) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.project = nn.Linear(latent_dim, 2 * width * 7 * 7, bias=False)
+        self.project_norm = nn.BatchNorm2d(2 * width)
+        self.mix7 = nn.Conv2d(2 * width, 2 * width, 3, padding=1, bias=False)
+        self.mix7_norm = nn.BatchNorm2d(2 * width)
+        self.up14 = nn.ConvTranspose2d(2 * width, 2 * width, 4, stride=2, padding=1, bias=False)
+        self.up14_norm = nn.BatchNorm2d(2 * width)
+        self.up28 = nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False)
+        self.up28_norm = nn.BatchNorm2d(width)
+        self.mix28 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.mix28_norm = nn.BatchNorm2d(width)
+        self.image = nn.Conv2d(width, 1, 3, padding=1)
+
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
+        """Images in [-1, 1]."""
+        x = self.project(z).unflatten(1, (-1, 7, 7))
+        x = functional.relu(self.project_norm(x))
+        x = functional.relu(self.mix7_norm(self.mix7(x)))
+        x = functional.relu(self.up14_norm(self.up14(x)))
+        x = functional.relu(self.up28_norm(self.up28(x)))
+        x = functional.relu(self.mix28_norm(self.mix28(x)))
+        return self.image(x).tanh()
+
+
+class DigitsDiscriminator(nn.Module):
+    """The generator's opponent, without any normalisation: real digits get high logits.
+
+    Read off a state dict: `width = conv14.weight.shape[0]`.
+
+    Args:
+        width: channels at 14 x 14; two and four times as many after; as many times four features.
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.conv14 = nn.Conv2d(1, width, 4, stride=2, padding=1)
+        self.conv7 = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)
+        self.conv3 = nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)
+        self.penultimate = nn.Linear(4 * width * 3 * 3, 4 * width)
+        self.logit = nn.Linear(4 * width, 1)
+
+    def features(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch features"]:
+        """What the logit is a linear function of; x in [-1, 1]."""
+        for conv in (self.conv14, self.conv7, self.conv3):
+            x = functional.leaky_relu(conv(x), 0.2)
+        return functional.leaky_relu(self.penultimate(x.flatten(1)), 0.2)
+
+    def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, " batch"]:
+        """Logits of being real; x in [-1, 1]."""
+        return self.logit(self.features(x)).squeeze(1)
+
+
+def _load(checkpoint: Checkpoint) -> Generator:
+    tensors = checkpoint.tensors
+    latent_dim = tensors["generator.project.weight"].shape[1]
+    network = load_network(
+        DigitsGenerator(latent_dim, tensors["generator.image.weight"].shape[1]),
+        checkpoint,
+        "generator.",
+    )
+    opponent = load_network(
+        DigitsDiscriminator(tensors["discriminator.conv14.weight"].shape[0]),
+        checkpoint,
+        "discriminator.",
+    )
+
+    def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
+        return three_channels(network(parts["z"]) * 0.5 + 0.5)
+
+    return Generator(
+        name=checkpoint.path.stem,
+        id=checkpoint.sha256,
+        architecture=GENERATOR.id,
+        module=network,
+        source=Space((Block("z", (latent_dim,)),)),
+        prior=Gaussian(latent_dim),
+        image_size=(28, 28),
+        render=render,
+        discriminator=Discriminator(
+            opponent,
+            logits=lambda images: opponent(grey(images) * 2 - 1),
+            features=lambda images: opponent.features(grey(images) * 2 - 1),
+        ),
+        licence=str(checkpoint.config.get("licence", "unknown")),
+    )
+
+
+def _example(latent_dim: int, width: int) -> Example:
+    networks = {
+        "generator.": DigitsGenerator(latent_dim, width),
+        "discriminator.": DigitsDiscriminator(width),
+    }
+    return Example(networks, {"architecture": "digits-generator"})
+
+
+GENERATOR: Architecture[Generator] = Architecture(
+    id="digits-generator",
+    needs="`generator.project.weight` and `discriminator.conv14.weight`",
+    recognises=all_of("generator.project.weight", "discriminator.conv14.weight"),
+    load=_load,
+    examples=(lambda: _example(6, 8), lambda: _example(5, 4)),
+)

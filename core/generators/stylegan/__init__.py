@@ -1,0 +1,1 @@
+"""StyleGAN2, 3 and XL."""

@@ -1,0 +1,290 @@
+"""StyleGAN2 networks of the sizes that tensors have, with the attributes that a file tells."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ...auxiliary import Discriminator
+from ...checkpoints.checkpoint import Checkpoint
+from ...errors import CheckpointError
+from ...generator import Generator
+from ...identity import ModelId
+from ...rng import SampleRng
+from .latents import LATENT_OPTIONS, chosen_text, style_latents
+from .networks.discriminator import StyleGan2Discriminator
+from .networks.mapping import MappingNetwork
+from .networks.ops import ACTIVATIONS
+from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
+from .networks.stylegan2_layers import Resampling, SynthesisLayer
+
+__all__ = [
+    "LICENCE",
+    "OPTIONS",
+    "adopt",
+    "attributes_of",
+    "discriminator_parts",
+    "finished",
+    "generator_parts",
+    "judge",
+    "mapping_of",
+    "three",
+]
+
+LICENCE: Final = "NVIDIA Source Code License (non-commercial)"
+OPTIONS: Final = (*LATENT_OPTIONS, "noise")
+NOISES: Final = ("const", "random", "none")
+
+Made = TypeVar("Made", bound=StyleGan2Discriminator)
+Tensors = Mapping[str, Tensor]
+Attributes = Mapping[str, Mapping[str, Any]]
+
+
+def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str, Any]]:
+    """Name of a module under a prefix, without it, to the attributes that the file tells of it."""
+    modules = checkpoint.config.get("modules")
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, told in (modules if isinstance(modules, Mapping) else {}).items():
+        attributes = told.get("attributes") if isinstance(told, Mapping) else None
+        if isinstance(attributes, Mapping) and (name + ".").startswith(prefix):
+            found[(name + ".").removeprefix(prefix).removesuffix(".")] = attributes
+    return found
+
+
+def generator_parts(
+    tensors: Tensors, attributes: Attributes, *, joined_first: bool = False
+) -> tuple[MappingNetwork, StyleGan2Synthesis]:
+    """The two networks of a generator, their weights not yet filled in.
+
+    Args:
+        tensors: of the generator, under NVIDIA's names.
+        attributes: of its modules.
+        joined_first: as the mapping network has it.
+
+    Raises:
+        LookupError, ValueError: tensors are missing, or of other ranks.
+    """
+    resolutions = _resolutions(tensors, "synthesis.")
+    prefix = "synthesis.b{}."
+    first, last = prefix.format(resolutions[0]), prefix.format(resolutions[-1])
+    w_dim = _columns(tensors, first + "conv1.affine.weight")
+    _, _, kernel, _ = tensors[first + "conv1.weight"].shape
+    channels, _, _, _ = tensors[last + "torgb.weight"].shape
+    coloured = [r for r in resolutions[:-1] if _any(tensors, prefix.format(r) + "torgb.")]
+    residual = any(_any(tensors, prefix.format(r) + "skip.") for r in resolutions)
+    synthesis = StyleGan2Synthesis(
+        w_dim,
+        {r: tensors[prefix.format(r) + "conv1.weight"].shape[0] for r in resolutions},
+        channels,
+        architecture="resnet" if residual else "skip" if coloured else "orig",
+        kernel=kernel,
+        noise=any("noise_" in name for name in tensors),
+    )
+    told = attributes.get("mapping", {})
+    averaged = told.get("w_avg_beta", 1.0) is not None
+    mapping = mapping_of(tensors, w_dim, averaged=averaged, joined_first=joined_first)
+    return mapping, synthesis
+
+
+def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
+    """A discriminator, its weights not yet filled in.
+
+    Args:
+        tensors: of the discriminator, under NVIDIA's names.
+        make: its class.
+
+    Raises:
+        LookupError, ValueError: tensors are missing, or of other ranks.
+    """
+    resolutions = _resolutions(tensors, "")
+    if resolutions[0] != 4 or len(resolutions) < 2:
+        raise ValueError(f"a discriminator of resolutions {resolutions}")
+    width, seen, _, _ = tensors["b4.conv.weight"].shape
+    outputs, _ = tensors["b4.out.weight"].shape
+    _, channels, _, _ = tensors[f"b{resolutions[-1]}.fromrgb.weight"].shape
+    skip = any(_any(tensors, f"b{r}.fromrgb.") for r in resolutions[:-1])
+    residual = any(_any(tensors, f"b{r}.skip.") for r in resolutions)
+    widths = {r: tensors[f"b{r}.conv0.weight"].shape[0] for r in resolutions[1:]}
+    mapped = _any(tensors, "mapping.")
+    return make(
+        widths | {4: width},
+        channels,
+        outputs,
+        architecture="resnet" if residual else "skip" if skip else "orig",
+        deviations=seen - width,
+        mapping=mapping_of(tensors, outputs, averaged=False) if mapped else None,
+    )
+
+
+def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
+    """Gives the modules of a network what a file tells: attributes, and the sizes of filters.
+
+    Raises:
+        ValueError: an attribute or a filter that there cannot be.
+    """
+    for name, module in network.named_modules():
+        told = attributes.get(name, {})
+        for attribute in getattr(module, "ATTRIBUTES", ()):
+            if attribute in told:
+                setattr(module, attribute, _checked(name, attribute, told[attribute]))
+        taps = tensors.get(f"{name}.resample_filter")
+        if isinstance(module, Resampling) and taps is not None:
+            if taps.ndim not in (1, 2) or taps.shape[0] != taps.shape[-1]:
+                raise ValueError(f"{name}.resample_filter of shape {list(taps.shape)}")
+            module.resample_filter = torch.zeros(taps.shape)
+
+
+def without_filters(
+    network: nn.Module, taps: Sequence[float] | None, kept: Collection[str] = ()
+) -> None:
+    """Takes the filters out of a network's state dict, for files that hold no such tensors.
+
+    Args:
+        network: whose modules have filters.
+        taps: that they are made of; None: the identity.
+        kept: names of filters that the file has.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, Resampling) and f"{name}.resample_filter" not in kept:
+            module.resample_filter = None
+            module.taps = tuple(taps) if taps is not None else (1.0,)
+
+
+def finished(
+    checkpoint: Checkpoint,
+    architecture: str,
+    network: StyleGan2Generator,
+    opponent: StyleGan2Discriminator | None,
+    licence: str = LICENCE,
+) -> Generator:
+    """The generator of a network, steered and truncated as the options say.
+
+    Args:
+        checkpoint: where it is from.
+        architecture: the id.
+        network: filled and frozen.
+        opponent: likewise, where the file has one.
+        licence: of the weights, where the file does not tell.
+    """
+    latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
+    noise = chosen_text(checkpoint, "noise", NOISES)
+    noisy = any(isinstance(m, SynthesisLayer) and m.use_noise for m in network.modules())
+    used = noise if noisy else "none"
+    side = network.synthesis.img_resolution
+
+    def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
+        images = latents.images(network, parts, noise=noise, rng=rng)
+        return three(images * 0.5 + 0.5).clamp(0, 1)
+
+    return Generator(
+        name=checkpoint.path.stem,
+        id=ModelId(checkpoint.sha256, {**latents.options, "noise": used}),
+        architecture=architecture,
+        module=network,
+        source=latents.source,
+        prior=latents.prior,
+        image_size=(side, side),
+        render=render,
+        discriminator=None if opponent is None else judge(opponent),
+        licence=str(checkpoint.config.get("licence", licence)),
+    )
+
+
+def judge(network: StyleGan2Discriminator) -> Discriminator:
+    """A discriminator of images in [0, 1]; with classes, the mean of its logits over them."""
+    channels = network.img_channels
+
+    def of_classes(images: Tensor, classes: Tensor) -> Tensor:
+        rows = nn.functional.one_hot(classes, network.c_dim).to(images)
+        return network(_as_many(images, channels) * 2 - 1, rows)
+
+    return Discriminator(
+        network,
+        logits=lambda images: network(_as_many(images, channels) * 2 - 1),
+        features=lambda images: network.features(_as_many(images, channels) * 2 - 1),
+        of_classes=of_classes if network.c_dim else None,
+        classes=network.c_dim,
+    )
+
+
+def three(images: Tensor) -> Tensor:
+    """The first three channels, or the first alone as grey."""
+    return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
+
+
+def _as_many(images: Tensor, channels: int) -> Tensor:
+    """Colours as the channels that a network was trained on; those beyond the colours are 1."""
+    if channels < 3:
+        images = images.mean(dim=1, keepdim=True)
+    beyond = channels - images.shape[1]
+    return nn.functional.pad(images, (0, 0, 0, 0, 0, beyond), value=1.0) if beyond else images
+
+
+def mapping_of(
+    tensors: Tensors, w_dim: int, *, averaged: bool, joined_first: bool = False
+) -> MappingNetwork:
+    """The mapping network under `mapping.`, its weights not yet filled in.
+
+    Args:
+        tensors: of the network that it belongs to.
+        w_dim: length of w.
+        averaged: whether the mean of w is in the file.
+        joined_first: as the network has it.
+    """
+    layers = 0
+    while _any(tensors, f"mapping.fc{layers}."):
+        layers += 1
+    c_dim = embed_dim = 0
+    if _any(tensors, "mapping.embed."):
+        embed_dim, c_dim = tensors["mapping.embed.weight"].shape
+    taken = _columns(tensors, "mapping.fc0.weight") if layers else w_dim
+    hidden = [tensors[f"mapping.fc{i}.weight"].shape[0] for i in range(layers - 1)]
+    return MappingNetwork(
+        taken - embed_dim,
+        c_dim,
+        w_dim,
+        embed_dim=embed_dim,
+        hidden=tuple(hidden) if layers else None,
+        averaged=averaged,
+        joined_first=joined_first,
+    )
+
+
+def _resolutions(tensors: Tensors, prefix: str) -> list[int]:
+    """Of the blocks `b4`, `b8` ..., which must double."""
+    found: set[int] = set()
+    for name in tensors:
+        block = name.removeprefix(prefix).split(".")[0]
+        if name.startswith(prefix) and block[:1] == "b" and block[1:].isdecimal():
+            found.add(int(block[1:]))
+    ordered = sorted(found)
+    if not ordered or ordered != [ordered[0] * 2**i for i in range(len(ordered))]:
+        raise ValueError(f"blocks of resolutions {ordered}, which do not double")
+    return ordered
+
+
+def _any(tensors: Tensors, prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in tensors)
+
+
+def _columns(tensors: Tensors, name: str) -> int:
+    _, columns = tensors[name].shape
+    return columns
+
+
+def _checked(name: str, attribute: str, value: object) -> object:
+    """An attribute of the kind that it must be."""
+    if attribute == "activation":
+        if value not in ACTIVATIONS:
+            raise CheckpointError(
+                f"Layer {name} has activation {value!r}; known are {', '.join(ACTIVATIONS)}."
+            )
+        return value
+    if value is None and attribute in ("conv_clamp", "group_size"):
+        return None
+    number = float(value) if isinstance(value, (int, float, str)) else math.nan
+    if math.isnan(number):
+        raise ValueError(f"{name}.{attribute} is {value!r}")
+    return int(number) if attribute == "group_size" else number

@@ -1,0 +1,101 @@
+"""StyleGAN3's generator (Karras et al., 2021, "Alias-Free Generative Adversarial Networks").
+
+Fourier features, moved by an affine map of w, then layers that each modulate a convolution and
+apply a leaky ReLU at a higher sampling rate. StyleGAN-XL has the same synthesis network.
+
+The state dict is that of NVIDIA's: `mapping.*`, `synthesis.input.*`, `synthesis.{layer}.*`.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .mapping import MappingNetwork, broadcast
+from .stylegan3_layers import FourierFeatures, InputPlan, LayerPlan, SynthesisLayer
+
+__all__ = ["StyleGan3Generator", "StyleGan3Synthesis"]
+
+Maps = Float[Tensor, "batch channels height width"]
+
+
+class StyleGan3Synthesis(nn.Module):
+    """w's to images: Fourier features and the layers.
+
+    Args:
+        w_dim: length of w.
+        entry: the features.
+        layers: in their order; the last makes the colours.
+        output_scale: what the last layer's output is multiplied by.
+    """
+
+    def __init__(
+        self, w_dim: int, entry: InputPlan, layers: Sequence[LayerPlan], output_scale: float
+    ) -> None:
+        super().__init__()
+        self.w_dim = w_dim
+        self.num_ws = len(layers) + 1
+        self.output_scale = output_scale
+        self.input = FourierFeatures(w_dim, entry)
+        self.plans = tuple(layers)
+        for plan in layers:
+            self.add_module(plan.name, SynthesisLayer(w_dim, plan))
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        size = self.input.plan.size
+        for plan in self.plans:
+            size = plan.size(size)
+        return size
+
+    def forward(
+        self,
+        ws: Float[Tensor, "batch ws w"],
+        transform: Float[Tensor, "3 3"] | None = None,
+    ) -> Maps:
+        """Images, about [-1, 1] but not bounded.
+
+        Args:
+            ws: one for the features, then one per layer.
+            transform: in the place of the features' own.
+        """
+        first, *others = ws.unbind(dim=1)
+        maps = self.input(first, transform)
+        for plan, w in zip(self.plans, others, strict=True):
+            maps = self.get_submodule(plan.name)(maps, w)
+        return maps if self.output_scale == 1 else maps * self.output_scale
+
+
+class StyleGan3Generator(nn.Module):
+    """Latents and a class to images.
+
+    Args:
+        mapping: z to w.
+        synthesis: ws to images.
+    """
+
+    def __init__(self, mapping: MappingNetwork, synthesis: StyleGan3Synthesis) -> None:
+        super().__init__()
+        self.synthesis = synthesis
+        self.mapping = mapping
+
+    def forward(
+        self,
+        z: Float[Tensor, "batch z"],
+        c: Float[Tensor, "batch c"] | None = None,
+        psi: float = 1.0,
+        cutoff: int = 0,
+    ) -> Maps:
+        """Images, about [-1, 1] but not bounded.
+
+        Args:
+            z: N(0, 1) draws.
+            c: a row per image, one-hot or a mixture, where the network has classes.
+            psi: truncation, w_avg + psi (w - w_avg); 1: none.
+            cutoff: how many ws are truncated, from the first; 0: all.
+        """
+        centre = self.mapping.centre(c) if psi != 1 else None
+        return self.synthesis(
+            broadcast(self.mapping(z, c), self.synthesis.num_ws, centre, psi, cutoff)
+        )

@@ -1,0 +1,279 @@
+"""StyleGAN3-T and StyleGAN3-R, as NVIDIA's repository saves them.
+
+The generator stands under `G_ema.`, as in the pickles, or under any other name. It is rebuilt from
+what the pickle tells of each layer, not from the arguments that it was made with: so every
+configuration loads. `synthesis.input.transform`, which a user may have set, is as in the file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.prefixes import averaged, choice_fact
+from ...generator import Generator
+from ...identity import ModelId
+from ...rng import SampleRng
+from . import building
+from . import stylegan3_plans as plans
+from .arrays import of_latents
+from .latents import LATENT_OPTIONS, style_latents
+from .networks.discriminator import StyleGan2Discriminator
+from .networks.mapping import MappingNetwork
+from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
+from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
+from .stylegan2 import described, logits_of, opponent_facts, opponent_of, part_of
+
+__all__ = [
+    "GENERATOR",
+    "arrays_of",
+    "example_synthesis",
+    "finished",
+    "is_xl",
+    "network_of",
+    "prefix_of",
+    "prefixes_of",
+    "told_of",
+    "view_of",
+]
+
+FREQUENCIES: Final = "synthesis.input.freqs"
+ARRAY_ATTRIBUTES: Final = (".in_size", ".out_size", ".size", ".sampling_rates")
+"""What pickles keep beside the weights, as arrays."""
+
+
+def prefixes_of(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
+    return [
+        key.removesuffix(FREQUENCIES)
+        for key in checkpoint.tensors
+        if key == FREQUENCIES or key.endswith("." + FREQUENCIES)
+    ]
+
+
+def prefix_of(checkpoint: Checkpoint) -> str | None:
+    """What stands before the generator's names, the averaged one's; None without one."""
+    return averaged(prefixes_of(checkpoint))
+
+
+def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
+    """Whether classes are embedded as StyleGAN-XL does, by rows of a table.
+
+    Its files without classes have such a table too, which has other sizes than StyleGAN3's
+    embedding of classes and no bias.
+    """
+    mapping = view_of(checkpoint, prefix)["mapping"]
+    rows = mapping.shape("embed.weight")[:1]
+    if not rows or mapping.shape("embed.bias"):
+        return False
+    return (
+        bool(mapping.shape("embed_proj.weight"))
+        or mapping["embed"].tells("num_embeddings")
+        or rows != mapping.shape("w_avg")[-1:]
+    )
+
+
+def view_of(checkpoint: Checkpoint, prefix: str) -> plans.ModuleView:
+    """The generator under a prefix."""
+    return plans.ModuleView(
+        part_of(checkpoint, prefix), building.attributes_of(checkpoint, prefix)
+    )
+
+
+def network_of(
+    checkpoint: Checkpoint,
+    prefix: str,
+    mapping: Callable[[plans.ModuleView, int], MappingNetwork],
+) -> StyleGan3Generator:
+    """The generator under a prefix, filled and frozen.
+
+    Args:
+        checkpoint: the file.
+        prefix: of the generator's tensors.
+        mapping: the mapping network of a generator with this length of w, not yet filled.
+    """
+    view = view_of(checkpoint, prefix)
+    synthesis = plans.synthesis(view["synthesis"])
+    network = StyleGan3Generator(mapping(view, synthesis.w_dim), synthesis)
+    building.adopt(network, view.tensors, view.attributes)
+    weights = {
+        name: checkpoint.tensors[name]
+        for name in checkpoint.tensors
+        if name.startswith(prefix) and not name.endswith(ARRAY_ATTRIBUTES)
+    }
+    return load_network(network, replace(checkpoint, tensors=weights), prefix)
+
+
+def finished(
+    checkpoint: Checkpoint,
+    architecture: str,
+    network: StyleGan3Generator,
+    opponent: StyleGan2Discriminator | None = None,
+) -> Generator:
+    """The generator of a network, steered and truncated as the options say.
+
+    Args:
+        checkpoint: where it is from.
+        architecture: the id.
+        network: filled and frozen.
+        opponent: likewise, where the file has one.
+    """
+    latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
+    width, height = network.synthesis.image_size
+
+    def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
+        return building.three(latents.images(network, parts) * 0.5 + 0.5).clamp(0, 1)
+
+    return Generator(
+        name=checkpoint.path.stem,
+        id=ModelId(checkpoint.sha256, latents.options),
+        architecture=architecture,
+        module=network,
+        source=latents.source,
+        prior=latents.prior,
+        image_size=(height, width),
+        render=render,
+        discriminator=None if opponent is None else building.judge(opponent),
+        licence=str(checkpoint.config.get("licence", building.LICENCE)),
+    )
+
+
+def arrays_of(network: StyleGan3Generator, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every output of a generator that a reference's arrays name, in its own range.
+
+    Args:
+        network: filled and frozen.
+        arrays: of the reference. Images whose names have `_transformed` are under `transform`.
+    """
+    mapping, synthesis = network.mapping, network.synthesis
+    found = of_latents(arrays, mapping, synthesis.num_ws, lambda ws, _: synthesis(ws))
+    transform = arrays.get("transform")
+    if transform is None:
+        return found
+    short = {name.replace("_transformed", ""): name for name in arrays if "_transformed" in name}
+    moved = {name: arrays[name] for name in ("z", "c", "wplus") if name in arrays}
+    moved |= {name: arrays[full] for name, full in short.items()}
+    again = of_latents(moved, mapping, synthesis.num_ws, lambda ws, _: synthesis(ws, transform))
+    return found | {short[name]: images for name, images in again.items()}
+
+
+def _mapping(view: plans.ModuleView, w_dim: int) -> MappingNetwork:
+    return building.mapping_of(view.tensors, w_dim, averaged=True)
+
+
+def _networks(
+    checkpoint: Checkpoint,
+) -> tuple[StyleGan3Generator, StyleGan2Discriminator | None]:
+    prefix = prefix_of(checkpoint) or ""
+    return network_of(checkpoint, prefix, _mapping), opponent_of(checkpoint, prefix)
+
+
+def _load(checkpoint: Checkpoint) -> Generator:
+    return finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+
+
+def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    network, opponent = _networks(checkpoint)
+    return arrays_of(network, arrays) | logits_of(opponent, arrays)
+
+
+def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
+    prefix = prefix_of(checkpoint) or ""
+    facts = plans.assumed(view_of(checkpoint, prefix)["synthesis"])
+    if not building.attributes_of(checkpoint, prefix):
+        facts["mapping"] = "learning rate multiplier 0.01, the official default"
+    chosen = choice_fact(prefixes_of(checkpoint))
+    return {**facts, **opponent_facts(checkpoint, prefix), **chosen}
+
+
+def _recognised(checkpoint: Checkpoint) -> bool:
+    prefix = prefix_of(checkpoint)
+    return prefix is not None and not is_xl(checkpoint, prefix)
+
+
+def example_synthesis(
+    w_dim: int, channels: int, *, radial: bool = False, clamp: float | None = 256.0
+) -> StyleGan3Synthesis:
+    """A small network with every kind of layer, for the contract tests.
+
+    Args:
+        w_dim: length of w.
+        channels: of the image, of 16 x 16 pixels.
+        radial: the 1 x 1 convolutions and the 2-D filter of StyleGAN3-R, or StyleGAN3-T's.
+        clamp: bound on the activations.
+    """
+
+    def layer(name: str, before: int, size: int, up: int) -> LayerPlan:
+        number, after, width = (int(part) for part in name[1:].split("_"))
+        last = number == 3
+        plan = LayerPlan(
+            name=name,
+            channels=(before, width),
+            kernel=1 if radial or last else 3,
+            up=up,
+            down=1 if last else 2,
+            up_filter=() if last else (6 * up,),
+            down_filter=() if last else (12, 12) if radial and number < 2 else (12,),
+            padding=(0, 0, 0, 0),
+            clamp=clamp,
+            to_rgb=last,
+        )
+        return centred(plan, size, after)
+
+    layers = (
+        layer("L0_12_6", 6, 12, 2),
+        layer("L1_20_5", 6, 12, 4),
+        layer("L2_16_4", 5, 20, 2),
+        layer(f"L3_16_{channels}", 4, 16, 1),
+    )
+    entry = InputPlan(channels=6, size=(12, 12), sampling_rate=8.0, bandwidth=2.0)
+    return StyleGan3Synthesis(w_dim, entry, layers, 0.25)
+
+
+def told_of(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
+    """What a pickle tells of a generator's modules, for `config["modules"]`.
+
+    Args:
+        network: of any sizes.
+        prefix: of its tensors.
+    """
+    return described(network, prefix) | plans.told(network.synthesis, f"{prefix}synthesis.")
+
+
+def _example(
+    *,
+    c_dim: int = 0,
+    channels: int = 3,
+    radial: bool = False,
+    clamp: float | None = None,
+    opponent: bool = False,
+) -> Example:
+    mapping = MappingNetwork(5, c_dim, 7, hidden=(7,), lr_multiplier=1.0)
+    synthesis = example_synthesis(7, channels, radial=radial, clamp=clamp)
+    network = StyleGan3Generator(mapping, synthesis)
+    networks: dict[str, torch.nn.Module] = {"G_ema.": network}
+    modules = told_of(network, "G_ema.")
+    if opponent:
+        networks["D."] = StyleGan2Discriminator({4: 6, 8: 6, 16: 4}, channels)
+        modules |= described(networks["D."], "D.")
+    return Example(networks, {"modules": modules})
+
+
+GENERATOR: Architecture[Generator] = Architecture(
+    id="stylegan3-generator",
+    needs="`G_ema.synthesis.input.freqs` and `G_ema.mapping.fc0.weight`",
+    recognises=_recognised,
+    load=_load,
+    examples=(
+        lambda: _example(opponent=True),
+        lambda: _example(radial=True, c_dim=3, clamp=256.0),
+        lambda: _example(channels=1),
+    ),
+    options=LATENT_OPTIONS,
+    parity=_parity,
+    facts=_facts,
+)

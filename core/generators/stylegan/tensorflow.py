@@ -1,0 +1,239 @@
+"""StyleGAN2 of NVIDIA's TensorFlow pickles: StyleGAN2's configurations E and F, and ADA's.
+
+Such a pickle is (G, D, Gs); the averaged Gs is taken. Its variables stand under `2.` with their
+TensorFlow names, those of the two components under the component's name. Sizes are read off the
+variables, the rest off the arguments of the networks. Noise is the file's own by default.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.weights import if_usable
+from ...generator import Generator
+from . import building
+from .networks.discriminator import MinibatchStd, StyleGan2Discriminator
+from .networks.foreign import (
+    TranslatedDiscriminator,
+    TranslatedGenerator,
+    from_foreign,
+    tensorflow_discriminator,
+    tensorflow_generator,
+)
+from .networks.mapping import FullyConnected, MappingNetwork
+from .networks.stylegan2 import StyleGan2Synthesis
+from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
+from .stylegan2 import NOISE_FACT, arrays_of
+
+__all__ = ["GENERATOR"]
+
+CONST: Final = re.compile(r"(?P<root>(?:.*\.)?)(?P<component>[^/.]+)/4x4/Const/const")
+MAPPING: Final = re.compile(
+    r"(?P<component>(?!\d+x\d+/)[^/]+)/(?:Dense\d+|LabelEmbed|LabelConcat)/\w+"
+)
+COLOURS: Final = re.compile(r"(?P<before>(?:.*/)?)(?P<layer>ToRGB|FromRGB)_lod0/(?P<variable>\w+)")
+IGNORED: Final = re.compile(r"(?:.*/)?(?:lod|(?:ToRGB|FromRGB)_lod[1-9]\d*/\w+)")
+"""What progressive growing left behind: its state, and the colours of resolutions passed."""
+USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
+EARLY_GROUP: Final = 4
+
+
+def _roots(checkpoint: Checkpoint) -> list[str]:
+    """What stands before the names of each generator of the file."""
+    return [match["root"] for name in checkpoint.tensors if (match := CONST.fullmatch(name))]
+
+
+def _root(checkpoint: Checkpoint) -> str | None:
+    """What stands before the averaged generator's names, the last in the file; None without."""
+    return max(_roots(checkpoint), default=None)
+
+
+def _opponent_root(checkpoint: Checkpoint) -> str | None:
+    """Of a discriminator beside it."""
+    ends = ("4x4/Dense0/weight", "4x4/Dense0/bias", "Output/weight", "Output/bias")
+    for name in checkpoint.tensors:
+        for end in ends:
+            root = name.removesuffix(end)
+            if root != name and root.endswith(".") and "/" not in root:
+                return root
+    return None
+
+
+def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
+    """The network under a root, whose components are called `mapping` and `synthesis`."""
+    tensors = {
+        name.removeprefix(root): checkpoint.tensors[name]
+        for name in checkpoint.tensors
+        if name.startswith(root) and not IGNORED.fullmatch(name.removeprefix(root))
+    }
+    names = {
+        **{m["component"]: "synthesis" for n in tensors if (m := CONST.fullmatch(n))},
+        **{m["component"]: "mapping" for n in tensors if (m := MAPPING.fullmatch(n))},
+    }
+    sizes = [int(n) for name in tensors for n in re.findall(r"(?:^|/)(\d+)x\1/", name)]
+    side = max(sizes, default=0)
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        component, stop, rest = name.partition("/")
+        short = f"{names.get(component, component)}{stop}{rest}"
+        colours = COLOURS.fullmatch(short)
+        if colours:
+            short = f"{colours['before']}{side}x{side}/{colours['layer']}/{colours['variable']}"
+        renamed[short] = tensor
+    return replace(checkpoint, tensors=renamed)
+
+
+def _told(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
+    """The arguments of a network, and the name of the function that builds it."""
+    modules = checkpoint.config.get("modules", {})
+    entry = modules.get(root.removesuffix("."), {})
+    arguments = entry.get("arguments", {}).get("kwargs", {})
+    return arguments, str(entry.get("attributes", {}).get("build_func_name", ""))
+
+
+def _layers(network: nn.Module, told: Mapping[str, Any]) -> None:
+    """Gives the convolutions what the arguments tell; the ways around them have none of it."""
+    activation = str(told.get("nonlinearity", "lrelu"))
+    attributes: dict[str, dict[str, object]] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, FullyConnected) and name.endswith(".affine"):
+            module.shift = 1.0
+        if isinstance(module, (SynthesisLayer, Convolution)) and not name.endswith(".skip"):
+            attributes[name] = {"activation": activation}
+        plain = name.endswith(".skip") or name == "b4.fromrgb"
+        if isinstance(module, (SynthesisLayer, Convolution, ToRgb)) and not plain:
+            attributes.setdefault(name, {})["conv_clamp"] = told.get("conv_clamp")
+    building.adopt(network, {}, attributes)
+    building.without_filters(network, told.get("resample_kernel", USUAL_TAPS))
+
+
+def _mapped(mapping: nn.Module, activation: str, multiplier: float) -> None:
+    for name, layer in mapping.named_modules():
+        if isinstance(layer, FullyConnected) and name.startswith("fc"):
+            attributes = {
+                "activation": activation,
+                "weight_gain": multiplier / layer.weight.shape[1] ** 0.5,
+                "bias_gain": multiplier,
+            }
+            building.adopt(layer, {}, {"": attributes})
+
+
+def _agree(told: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+    """Refuses variables of other sizes than the arguments say."""
+    for name, size in sizes.items():
+        if told.get(name, size) != size:
+            raise ValueError(f"{name} is {told[name]}, but the variables are of {size}")
+
+
+def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
+    part = _part(checkpoint, root)
+    told, _ = _told(checkpoint, root)
+    joined_first = any(name.startswith("mapping/LabelConcat/") for name in part.tensors)
+    table = tensorflow_generator(joined_first=joined_first)
+    own = from_foreign(part.tensors, table)
+    network = TranslatedGenerator(*building.generator_parts(own, {}, joined_first=joined_first))
+    network.table = table
+    _agree(told, {"latent_size": network.mapping.z_dim, "label_size": network.mapping.c_dim})
+    activation = str(told.get("mapping_nonlinearity", "lrelu"))
+    _mapped(network.mapping, activation, float(told.get("mapping_lrmul", 0.01)))
+    _layers(network.synthesis, told)
+    return load_network(network, part)
+
+
+def _opponent(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
+    part = _part(checkpoint, root)
+    told, builder = _told(checkpoint, root)
+    table = tensorflow_discriminator()
+    network = building.discriminator_parts(
+        from_foreign(part.tensors, table), TranslatedDiscriminator
+    )
+    network.table = table
+    _agree(told, {"label_size": network.c_dim})
+    activation = str(told.get("nonlinearity", "lrelu"))
+    _layers(network, told)
+    group = told.get("mbstd_group_size", None if builder == "D_main" else EARLY_GROUP)
+    attributes = {"b4.fc": {"activation": activation}, "b4.mbstd": {"group_size": group}}
+    building.adopt(network, {}, attributes)
+    if network.mapping is not None:
+        _mapped(network.mapping, activation, float(told.get("mapping_lrmul", 0.1)))
+    return load_network(network, part)
+
+
+def _networks(
+    checkpoint: Checkpoint,
+) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
+    beside = _opponent_root(checkpoint)
+    opponent = None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
+    return _generator(checkpoint, _root(checkpoint) or ""), opponent
+
+
+def _load(checkpoint: Checkpoint) -> Generator:
+    return building.finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+
+
+def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    return arrays_of(*_networks(checkpoint), arrays)
+
+
+def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
+    facts = {"noise": NOISE_FACT}
+    told, _ = _told(checkpoint, _root(checkpoint) or "")
+    if "mapping_lrmul" not in told:
+        facts["mapping"] = "learning rate multiplier 0.01, the official default"
+    beside = _opponent_root(checkpoint)
+    if beside is not None:
+        given, builder = _told(checkpoint, beside)
+        if "mbstd_group_size" not in given:
+            size = "the whole batch" if builder == "D_main" else "4 images"
+            facts["discriminator group"] = f"{size}, the official default of its builder"
+        facts["discriminator"] = "logits depend on the batch"
+    return {**facts, **choice_fact(_roots(checkpoint), _root(checkpoint))}
+
+
+def _example(architecture: str, opponent: str, *, c_dim: int = 0, early: bool = False) -> Example:
+    mapping = MappingNetwork(
+        5, c_dim, 6, embed_dim=5 if early else 4, hidden=(7,), joined_first=early
+    )
+    synthesis = StyleGan2Synthesis(6, {4: 8, 8: 6, 16: 4}, 3, architecture=architecture)
+    network = TranslatedGenerator(mapping, synthesis)
+    network.table = tensorflow_generator(joined_first=early)
+    told: dict[str, Any] = {"mapping_lrmul": 1.0, "conv_clamp": 4.0, "mbstd_group_size": 2}
+    _mapped(mapping, "lrelu", 1.0)
+    _layers(synthesis, told)
+    row: MappingNetwork | None = None
+    if c_dim and not early:
+        row = MappingNetwork(0, c_dim, 5, hidden=None, averaged=False)
+    outputs = (c_dim if early else 5) if c_dim else 1
+    judge = TranslatedDiscriminator(
+        {4: 6, 8: 6, 16: 4}, 3, outputs, architecture=opponent, mapping=row
+    )
+    judge.table = tensorflow_discriminator()
+    _layers(judge, told)
+    for module in judge.modules():
+        if isinstance(module, MinibatchStd):
+            module.group_size = 2
+    told |= {"latent_size": 5, "label_size": c_dim}
+    modules = {root: {"arguments": {"kwargs": told}} for root in ("1", "2")}
+    return Example({"2.": network, "1.": judge}, {"modules": modules})
+
+
+GENERATOR: Architecture[Generator] = Architecture(
+    id="stylegan2-tensorflow-generator",
+    needs="`2.G_synthesis/4x4/Const/const`",
+    recognises=lambda checkpoint: _root(checkpoint) is not None,
+    load=_load,
+    examples=(
+        lambda: _example("skip", "resnet"),
+        lambda: _example("resnet", "orig", c_dim=3),
+        lambda: _example("orig", "skip", c_dim=3, early=True),
+    ),
+    options=building.OPTIONS,
+    parity=_parity,
+    facts=_facts,
+)

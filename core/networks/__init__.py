@@ -1,1 +1,0 @@
-"""The networks, written to the state-dict keys of the checkpoints that they open."""

@@ -1,0 +1,85 @@
+"""An energy lowered on images themselves, without a generator: FuseDream's figure 2."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..chunking import Chunking
+from ..energy import Energy
+from ..errors import DomainMismatch, InvalidInput
+from ..rng import SampleRng
+from ..spaces import IMAGES
+from ..threads import threads_for
+
+__all__ = ["check_on_images", "moved_pixels"]
+
+
+def check_on_images(energy: Energy) -> None:
+    """Refuses an energy that needs latents, where there is no generator.
+
+    Raises:
+        DomainMismatch: naming the term.
+    """
+    for _, term in energy.terms:
+        if term.domain != IMAGES:
+            raise DomainMismatch(
+                f"The term {term} lives on latents, {term.domain}, and there is no generator "
+                "here. Take energies of images alone, such as Energy CLIP."
+            )
+
+
+def moved_pixels(
+    images: Float[Tensor, "batch 3 height width"],
+    energy: Energy,
+    rng: SampleRng,
+    *,
+    epsilon: float,
+    steps: int = 1,
+    chunking: Chunking,
+    report: Callable[[int], None] = lambda rows: None,
+) -> Float[Tensor, "batch 3 height width"]:
+    """The fast gradient sign method: x - epsilon sign(grad E(x)), within [0, 1].
+
+    FuseDream section 2.1 maximises a score s = -E under |delta| <= epsilon by it. With several
+    steps each goes epsilon / steps along the sign of the gradient where it stands, so that no
+    pixel ever leaves the ball; one step is the method proper. An energy of random views draws
+    fresh ones at every step, from each sample's own stream.
+
+    Args:
+        images: values in [0, 1].
+        energy: on images; a condition in it has one row, or one per image.
+        rng: a stream per image.
+        epsilon: greatest change of a value, in [0, 1].
+        steps: how many, at least 1.
+        chunking: images at a time.
+        report: called after each chunk with the images done; may raise to stop.
+
+    Raises:
+        DomainMismatch: a term lives on latents.
+        InvalidInput: epsilon or steps out of range.
+
+    Departures: the paper says neither epsilon nor the number of steps.
+    """
+    if not 0 <= epsilon <= 1:
+        raise InvalidInput(f"A change of {epsilon:g}; expected 0 to 1, the range of a pixel.")
+    if steps < 1:
+        raise InvalidInput(f"{steps} steps along the gradient; at least 1 needed.")
+    check_on_images(energy)
+    energy.check_batch(len(images))
+
+    def move(points: Tensor, part: SampleRng) -> tuple[Tensor]:
+        for _ in range(steps):
+            points = points.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(energy(points, part).sum(), points)
+            points = (points - epsilon / steps * slope.sign()).clamp(0, 1)
+        return (points.detach(),)
+
+    size = (images.shape[2], images.shape[3])
+    threads = threads_for(
+        energy.modules, rows=chunking.size, device=images.device, image_size=size
+    )
+    with torch.enable_grad(), threads:
+        (moved,) = energy.chunking(chunking).apply_random(move, images, rng, report)
+    return moved

@@ -1,0 +1,1 @@
+"""Starts: draw candidates, then choose by energy."""

@@ -1,0 +1,126 @@
+"""From images to latents: a start near an image, which refinement then brings closer."""
+
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..chunking import Chunking
+from ..energy import Energy
+from ..errors import InvalidInput
+from ..generator import Generator
+from ..images import resized
+from ..latents import Latents
+from ..refine.trace import Trace, readings
+from ..rng import SampleRng
+from ..spaces import Identity
+from .candidates import Report, Start, from_prior
+
+__all__ = ["InversionStart", "appraised", "start_near"]
+
+Images4 = Float[Tensor, "batch 3 height width"]
+
+InversionStart: TypeAlias = Literal["automatic", "encoder", "candidates", "mean"]
+MEAN_OF = 1000
+"""Draws of the prior whose mean is taken."""
+
+
+@torch.no_grad()
+def start_near(
+    generator: Generator,
+    images: Images4,
+    rng: SampleRng,
+    *,
+    how: InversionStart = "automatic",
+    energy: Energy,
+    candidates: int = 1,
+    chunking: Chunking,
+    device: torch.device,
+    report: Report = lambda done: None,
+) -> Start:
+    """Latents to start an inversion from, one per image.
+
+    Args:
+        generator: whose latents.
+        images: in [0, 1], of any size; resized to the generator's, antialiased.
+        rng: the samples, one per image.
+        how: `encoder` (where the generator has one), `candidates` (the best of M draws of the
+            prior), `mean` (of the prior); `automatic` takes the encoder, else candidates.
+        energy: what the best candidate is chosen by, such as `core.energies.perceptual.likeness`.
+        candidates: M.
+        chunking: images at a time.
+        device: where the networks are.
+        report: called after every candidate that is judged.
+
+    Raises:
+        InvalidInput: no image, an unknown way, or no encoder where one is asked for.
+    """
+    if len(images) == 0:
+        raise InvalidInput("No image to invert: the batch is empty.")
+    if how == "automatic":
+        how = "encoder" if generator.encode is not None else "candidates"
+    if how == "candidates":
+        return from_prior(
+            generator,
+            rng,
+            energy=energy,
+            candidates=candidates,
+            chunking=chunking,
+            device=device,
+            report=report,
+        )
+    if how == "encoder":
+        values = _encoded(generator, images, rng, chunking, device)
+    elif how == "mean":
+        like = torch.empty(0, device=device)
+        drawn = generator.prior.sample(SampleRng.of(0, MEAN_OF, "mean"), like)
+        values = drawn.mean(dim=0).expand(len(images), -1).contiguous()
+    else:
+        raise InvalidInput(
+            f"Start {how!r} of an inversion; there are automatic, encoder, candidates and mean."
+        )
+    return Start(generator.source.clamp(values), Identity(generator.source))
+
+
+def _encoded(
+    generator: Generator,
+    images: Tensor,
+    rng: SampleRng,
+    chunking: Chunking,
+    device: torch.device,
+) -> Tensor:
+    if generator.encode is None:
+        raise InvalidInput(
+            f"Generator {generator.name!r} has no encoder. Start from candidates or the mean of "
+            "the prior, and take more steps."
+        )
+    encode, size = generator.encode, generator.image_size
+    return chunking.apply(lambda part: encode(resized(part, size).to(device)), images, rng.names)
+
+
+def appraised(
+    title: str,
+    generator: Generator,
+    latents: Latents,
+    energy: Energy,
+    *,
+    chunking: Chunking,
+    device: torch.device,
+) -> Trace:
+    """The record of a refinement of no step: what the terms say of latents as they are.
+
+    Args:
+        title: for people.
+        generator: whose latents.
+        latents: not refined.
+        energy: on images.
+        chunking: images at a time.
+        device: where the networks are.
+    """
+    latents.check_generator(generator)
+    pulled = energy.pullback(generator).pullback(latents.chart)
+    pulled.check_batch(len(latents))
+    rng = latents.rng(0, "refine")
+    found = readings(pulled, latents.values.to(device), rng, chunking)
+    return Trace(title, found["energy"][None], found, found)

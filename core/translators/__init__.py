@@ -1,0 +1,1 @@
+"""Translators q(z|c) and their training."""

@@ -1,0 +1,155 @@
+"""`latentsteer inspect`, `convert` and `parity`: model files outside of any graph."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ...core.auxiliaries import AUXILIARIES, open_model
+from ...core.checkpoints.architecture import Architecture, detect, load_detected
+from ...core.checkpoints.cache import cache_folder, convert
+from ...core.checkpoints.checkpoint import Checkpoint, read
+from ...core.checkpoints.parity import TOLERANCE, compared, read_arrays
+from ...core.errors import CheckpointError
+from ...core.files import replacing
+from ...core.generator import Generator
+from ...core.generators import ARCHITECTURES, DISCRIMINATORS
+from . import report
+
+__all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
+
+ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *AUXILIARIES)
+
+UNKNOWN = 2
+"""Exit code of parity where the arrays name no output that the architecture knows."""
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Prints what a model file is, and what could not be told from it."""
+    facts = inspected(args.file)
+    width = max(map(len, facts))
+    print("\n".join(f"{name:<{width}}  {value}" for name, value in facts.items()))
+    if args.json:
+        report.write(args.json, facts)
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Writes a model file as safetensors that every loader opens alike."""
+    convert(args.source, args.target)
+    print(f"{args.target} ({args.target.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def run_parity(args: argparse.Namespace) -> int:
+    """Compares outputs with those of the authors' code.
+
+    Returns:
+        0 where all are within the tolerance, 1 where one is not, 2 where none is recognised.
+    """
+    arrays = read_arrays(args.arrays)
+    checkpoint = read(args.checkpoint)
+    architecture: Architecture[Any] = detect(checkpoint, ALL)
+    rows = compared(checkpoint, architecture, arrays)
+    if not rows:
+        print(f"{architecture.id}: of {', '.join(arrays)} no output is known")
+        return UNKNOWN
+    print("\n".join(map(str, rows)))
+    kept = sum(row.holds for row in rows)
+    print(f"{architecture.id}: {kept} of {len(rows)} outputs within {TOLERANCE:g}")
+    if args.json:
+        flat = {row.name: row.error for row in rows}
+        report.write(args.json, {"family": architecture.id, "errors": flat})
+    if kept < len(rows):
+        return 1
+    _remember(checkpoint, max(row.error for row in rows), len(rows))
+    return 0
+
+
+def inspected(path: Path) -> dict[str, Any]:
+    """What a model file or folder is, by fact; the values are texts and numbers.
+
+    Raises:
+        CheckpointError: it cannot be opened, or no known architecture recognises it.
+    """
+    try:
+        checkpoint = read(path)
+        family = detect(checkpoint, ALL)
+    except CheckpointError:
+        if not path.is_dir():
+            raise
+        return {"file": str(path)} | _auxiliary(open_model(path))
+    model = load_detected(checkpoint, ALL)
+    facts: dict[str, Any] = {"file": str(path), "sha256": checkpoint.sha256, "family": family.id}
+    facts |= _generator(model) if isinstance(model, Generator) else _auxiliary(model)
+    facts["options"] = ", ".join(family.options) or "none"
+    for name, fact in (family.facts(checkpoint) if family.facts else {}).items():
+        facts[f"assumed: {name}"] = fact
+    if left_out := getattr(checkpoint.tensors, "left_out", {}):
+        count = f"{len(left_out)} tensors" if len(left_out) > 1 else "a tensor"
+        why = next(iter(left_out.values()))
+        facts["not read"] = f"{count}, which nothing above takes: it {why}"
+    facts["verified"] = _verdict(checkpoint, family)
+    return facts
+
+
+def _generator(model: Generator) -> dict[str, Any]:
+    bounded = [b for b in model.source.blocks if math.isfinite(b.low) or math.isfinite(b.high)]
+    return {
+        "kind": "generator",
+        "image size": " x ".join(map(str, model.image_size)),
+        "latents": f"{model.source}, {model.source.dim} numbers",
+        "bounds": "; ".join(f"{b.name} in [{b.low:g}, {b.high:g}]" for b in bounded) or "none",
+        "prior": str(model.prior),
+        "log density": "no" if model.prior.log_density is None else "yes",
+        "discriminator": "no" if model.discriminator is None else "yes",
+        "encoder": "no" if model.encode is None else "yes",
+        "licence": model.licence,
+    }
+
+
+def _auxiliary(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a captioner is no auxiliary
+    facts: dict[str, Any] = {"kind": type(model).__name__.lower()}
+    if hasattr(model, "name"):
+        facts["name"] = model.name
+    if hasattr(model, "embed_dim"):
+        facts["numbers in a condition"] = model.embed_dim
+    if hasattr(model, "classes"):
+        facts["classes"] = ", ".join(model.classes[:10]) + (", ..." * (len(model.classes) > 10))
+    if hasattr(model, "image_size"):
+        facts["image size"] = model.image_size
+    return facts
+
+
+def _record(checkpoint: Checkpoint) -> Path | None:
+    folder = cache_folder()
+    return None if folder is None else folder / f"{checkpoint.sha256[:32]}.parity.json"
+
+
+def _remember(checkpoint: Checkpoint, error: float, outputs: int) -> None:
+    """Notes in the cache that this file was verified; where none can be written, none is."""
+    if (path := _record(checkpoint)) is None:
+        return
+    found = {"sha256": checkpoint.sha256, "error": error, "outputs": outputs}
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(found), encoding="utf-8")
+    except OSError:
+        return
+
+
+def _verdict(checkpoint: Checkpoint, family: Architecture[Any]) -> str:
+    if family.parity is None:
+        return "unverified: there is no parity check of this family"
+    path = _record(checkpoint)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path else {}
+        if found.get("sha256") == checkpoint.sha256:
+            return (
+                f"verified: {int(found['outputs'])} outputs of its authors' code within "
+                f"{float(found['error']):.1e}"
+            )
+    except (AttributeError, LookupError, OSError, TypeError, ValueError):
+        pass
+    return "unverified: run `latentsteer parity` on it with arrays of its authors' code"

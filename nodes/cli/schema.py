@@ -1,6 +1,0 @@
-"""Stand-ins for `comfy_api.latest`: the names `io` and `ui`, as strict as ComfyUI 0.3.64."""
-
-from . import schema_io as io
-from . import schema_ui as ui
-
-__all__ = ["io", "ui"]

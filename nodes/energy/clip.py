@@ -1,0 +1,153 @@
+"""Energy CLIP: how little an image is what a text or another image says."""
+
+from typing import Literal
+
+from ...core.auxiliary import Auxiliary
+from ...core.clip import Precision
+from ...core.condition import Condition
+from ...core.energies.similarity import similarity
+from ...core.energy import Energy
+from ...core.views.augclip import OPERATIONS, ResizeRatio
+from ..host import autograd, host, io
+from ..kinds import as_clip
+from ..sockets import AUXILIARY, CONDITION
+from ..widgets import advanced
+from .widgets import added, chained, summed
+from .widgets import weight as weighting
+
+__all__ = ["NODES", "automatic_views"]
+
+VIEWS, VIEWS_ON_CPU = 50, 4
+"""Random views of an image: as many as the papers take, and what a processor can bear."""
+WHAT = {
+    "color": "brightness, saturation and contrast",
+    "translation": "where the image lies",
+    "resize": "its size, from 0.8 to 1.2",
+    "cutout": "a square of half the side that is cut out",
+}
+
+
+def automatic_views(device: str) -> int:
+    """How many views serve a kind of device."""
+    return VIEWS_ON_CPU if device == "cpu" else VIEWS
+
+
+def _operations() -> list[io.Input]:
+    return [
+        advanced(
+            io.Boolean.Input(name, default=True, tooltip=f"Whether views differ in {WHAT[name]}.")
+        )
+        for name in OPERATIONS
+    ]
+
+
+class EnergyCLIP(io.ComfyNode):
+    """Negative similarity to a condition."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyCLIP",
+            display_name="Energy CLIP",
+            category="LatentSteer/energy",
+            description="Minus the cosine between what a CLIP sees and the condition, averaged "
+            "over random views: FuseDream's AugCLIP and TR0N's E_CLIP.",
+            inputs=[
+                AUXILIARY.Input("auxiliary", tooltip="The CLIP f that looks at images."),
+                CONDITION.Input(
+                    "condition", tooltip="A text's, an image's or a mixture, of this CLIP."
+                ),
+                weighting("the similarity"),
+                io.Int.Input(
+                    "views",
+                    default=-1,
+                    min=-1,
+                    max=1000,
+                    tooltip="Random views of the image that the CLIP looks at, fresh at every "
+                    f"step (-1 to 1000): -1 for {VIEWS_ON_CPU} on a processor and {VIEWS} else, "
+                    "the papers' number; 0 for the image itself, which fools the CLIP.",
+                ),
+                *_operations(),
+                advanced(
+                    io.Combo.Input(
+                        "resize_ratio",
+                        options=["sample", "view"],
+                        default="sample",
+                        tooltip="sample: all views of an image have one size, drawn at every "
+                        "step, as in the released code. view: one each.",
+                    )
+                ),
+                advanced(
+                    io.Int.Input(
+                        "views_at_once",
+                        default=0,
+                        min=0,
+                        max=100000,
+                        tooltip="Views that the CLIP sees at a time (0 to 100000); 0 for as many "
+                        "as need little memory.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "precision",
+                        options=["auto", "fp32", "bf16"],
+                        default="auto",
+                        tooltip="Of the CLIP's numbers. auto: bf16 for large ones where the "
+                        "device computes in it, else fp32.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "scale",
+                        options=["cosine", "logit scale"],
+                        default="cosine",
+                        optional=True,
+                        tooltip="cosine: minus the cosine, as in FuseDream and TR0N. logit scale: "
+                        "times what the CLIP was trained with, about 100: log p(c|x), for KRR "
+                        "Flow Refine.",
+                    )
+                ),
+                chained(),
+            ],
+            outputs=[summed()],
+        )
+        schema.search_aliases = ["CLIP", "AugCLIP", "text", "FuseDream", "guidance"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        auxiliary: Auxiliary,
+        condition: Condition,
+        weight: float,
+        views: int,
+        color: bool,
+        translation: bool,
+        resize: bool,
+        cutout: bool,
+        resize_ratio: ResizeRatio,
+        views_at_once: int,
+        precision: Literal["auto"] | Precision,
+        scale: Literal["cosine", "logit scale"] = "cosine",
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The weighted term, added to the chain."""
+        wanted = (color, translation, resize, cutout)
+        device = host().device()
+        with autograd():
+            term = similarity(
+                as_clip(auxiliary),
+                condition,
+                views=automatic_views(device.type) if views < 0 else views,
+                operations=[n for n, on in zip(WHAT, wanted, strict=True) if on],
+                resize_ratio=resize_ratio,
+                chunk=views_at_once,
+                precision=precision,
+                device=device,
+                scaled=scale == "logit scale",
+            )
+        return io.NodeOutput(added(weight * term, energy))
+
+
+NODES = [EnergyCLIP]

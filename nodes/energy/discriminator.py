@@ -1,0 +1,92 @@
+"""Energy Discriminator: how false an image looks to a generator's opponent."""
+
+from ...core.energies.discriminator import Form, discriminator
+from ...core.energy import Energy
+from ...core.errors import InvalidInput
+from ...core.generator import Generator
+from ..condition.classes import RANGE
+from ..host import io
+from ..sockets import GENERATOR
+from ..widgets import advanced
+from .widgets import added, chained, summed
+from .widgets import weight as weighting
+
+__all__ = ["NODES"]
+
+MOST_CLASSES = 1_000_000
+
+
+def _numbers(text: str) -> list[int]:
+    """Class numbers written with commas, and ranges such as 0-9; none of an empty text.
+
+    Raises:
+        InvalidInput: anything else.
+    """
+    found: list[int] = []
+    for entry in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
+        span = RANGE.fullmatch(entry)
+        first, last = (span[1], span[2]) if span else (entry, entry)
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < MOST_CLASSES):
+            raise InvalidInput(
+                f"Class {entry!r}; expected numbers from 0 with commas, such as 3, 7, or ranges "
+                "such as 0-9. Leave it empty for no class."
+            )
+        found += range(int(first), int(last) + 1)
+    return found
+
+
+class EnergyDiscriminator(io.ComfyNode):
+    """Minus the discriminator's logit."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_EnergyDiscriminator",
+            display_name="Energy Discriminator",
+            category="LatentSteer/energy",
+            description="Minus the logit of the generator's own discriminator: KRR flow's log "
+            "p(c|x) of images that look like the training data, and the energy of DDLS.",
+            inputs=[
+                GENERATOR.Input(
+                    "generator", tooltip="Whose discriminator it is; its file must hold one."
+                ),
+                weighting("the logit"),
+                io.Combo.Input(
+                    "form",
+                    options=["logit", "log-sigmoid"],
+                    default="logit",
+                    tooltip="logit: -d(x), as in the paper, without bound. log-sigmoid: -log "
+                    "sigmoid(d(x)), which levels off where an image looks real.",
+                ),
+                advanced(
+                    io.String.Input(
+                        "classes",
+                        default="",
+                        tooltip="Numbers of classes from 0 that images should be real ones of, "
+                        "for discriminators that know classes: one for all samples or one each, "
+                        "as 3, 7 or 0-9. Empty: no class.",
+                    )
+                ),
+                chained(),
+            ],
+            outputs=[summed()],
+        )
+        schema.search_aliases = ["realism", "DDLS", "GAN", "opponent", "logit"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        weight: float,
+        form: Form,
+        classes: str,
+        energy: Energy | None = None,
+    ) -> io.NodeOutput:
+        """The weighted term, added to the chain."""
+        term = weight * discriminator(generator, form=form, classes=_numbers(classes))
+        return io.NodeOutput(added(term, energy))
+
+
+NODES = [EnergyDiscriminator]

@@ -1,0 +1,102 @@
+"""Load Generator, and where the models of all loaders lie."""
+
+import os
+from pathlib import Path
+
+from ...core.auxiliaries import FOLDER_MARKS
+from ...core.checkpoints.checkpoint import SUFFIXES
+from ...core.errors import CheckpointError
+from ...core.zoo import shipped as catalogue
+from ..host import host
+
+__all__ = ["changed", "find", "offered", "present"]
+
+CURES = {
+    "latentsteer_generators": "Put the file there, or choose an embedded model: "
+    f"{', '.join(catalogue.GENERATORS)}.",
+    "latentsteer_aux": "Put the file there, or choose an embedded model: "
+    f"{', '.join(catalogue.AUXILIARIES)}.",
+    "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
+    "file there.",
+}
+"""Where to get a model."""
+FOLDERED = ("latentsteer_generators", "latentsteer_aux")
+"""The kinds whose models may be folders."""
+
+
+def offered(kind: str, embedded: list[str]) -> list[str]:
+    """The names that a loader offers: what is shipped, then what lies in the folders."""
+    return [*embedded, *_there(kind)]
+
+
+def _there(kind: str) -> list[str]:
+    """Model folders, then files outside of them."""
+    folders = _model_folders(kind) if kind in FOLDERED else []
+    inside = tuple(f"{folder}/" for folder in folders)
+    files = host().list_files(kind, _suffixes(kind))
+    return [*folders, *(name for name in files if not name.startswith(inside))]
+
+
+def _model_folders(kind: str) -> list[str]:
+    found: set[str] = set()
+    for root in host().model_folder(kind):
+        seen: set[str] = set()
+        for place, inner, files in os.walk(root, followlinks=True):
+            real = os.path.realpath(place)
+            marked = place != str(root) and not FOLDER_MARKS.isdisjoint(files)
+            if marked:
+                found.add(Path(place).relative_to(root).as_posix())
+            if marked or real in seen:
+                inner.clear()  # not below it
+            seen.add(real)
+    return sorted(found)
+
+
+def _suffixes(kind: str) -> list[str]:
+    # Translators are ours alone, and we write one format.
+    return [".safetensors"] if kind == "latentsteer_translators" else sorted(SUFFIXES)
+
+
+def find(kind: str, name: str) -> Path:
+    """The file of a name that a loader offers.
+
+    Raises:
+        CheckpointError: there is none; the message says where it was searched and what there is.
+    """
+    if catalogue.is_embedded(name):
+        return catalogue.embedded(name)
+    folders = host().model_folder(kind)
+    for folder in folders:
+        # Not resolved: people link models from other disks into the folder.
+        path = Path(os.path.abspath(folder / name))
+        if _is_model(kind, path) and path.is_relative_to(os.path.abspath(folder)):
+            return path
+    there = ", ".join(_there(kind)) or "no file"
+    raise CheckpointError(
+        f"There is no model {name!r}. Searched: {', '.join(map(str, folders))}; there is {there}. "
+        f"{CURES[kind]}"
+    )
+
+
+def _is_model(kind: str, path: Path) -> bool:
+    if kind in FOLDERED and any((path / mark).is_file() for mark in FOLDER_MARKS):
+        return True
+    return path.is_file()
+
+
+def present(kind: str, name: str) -> bool | str:
+    """Whether a name can be loaded, or the sentence that says why not."""
+    try:
+        find(kind, name)
+    except CheckpointError as error:
+        return str(error)
+    return True
+
+
+def changed(kind: str, name: str) -> str:
+    """What changes when the file does, or a file of the folder."""
+    path = find(kind, name)
+    files = (
+        sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+    )
+    return " ".join(f"{(s := file.stat()).st_size}-{s.st_mtime_ns}" for file in files)

@@ -1,0 +1,71 @@
+"""Reference Images: real pictures that are shipped."""
+
+from ...core.data.subsets import Order, Part
+from ...core.errors import InvalidInput
+from ...core.zoo import shipped as catalogue
+from ..host import autograd, io
+from ..images import to_host
+from ..widgets import portion
+
+__all__ = ["NODES"]
+
+
+class ReferenceImages(io.ComfyNode):
+    """Pictures that no embedded model was trained on."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_ReferenceImages",
+            display_name="Reference Images",
+            category="LatentSteer/load",
+            description="Real pictures that no embedded model was trained on, to steer by or to "
+            "compare with.",
+            inputs=[
+                io.Combo.Input(
+                    "reference",
+                    options=list(catalogue.REFERENCES),
+                    default=next(iter(catalogue.REFERENCES)),
+                    tooltip="Which collection.",
+                ),
+                io.Int.Input(
+                    "first",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="Number of the first (0 to 100000), in the order and the part below.",
+                ),
+                io.Int.Input(
+                    "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."
+                ),
+                *portion("the pictures"),
+            ],
+            outputs=[io.Image.Output("images", display_name="images", tooltip="The pictures.")],
+        )
+        schema.search_aliases = ["held out", "examples", "real images"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        reference: str,
+        first: int,
+        count: int,
+        order: Order = "as filed",
+        draw: int = 0,
+        part: Part = "all",
+    ) -> io.NodeOutput:
+        """Reads them."""
+        with autograd():
+            images = catalogue.reference_portion(reference, order=order, seed=draw, part=part)
+            if first + count > len(images):
+                of = "" if part == "all" else f" in its {part}"
+                raise InvalidInput(
+                    f"Pictures {first} to {first + count - 1} asked for; {reference!r} has "
+                    f"{len(images)}{of}, counted from 0."
+                )
+            return io.NodeOutput(to_host(images[first : first + count]))
+
+
+NODES = [ReferenceImages]

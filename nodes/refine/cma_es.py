@@ -1,0 +1,153 @@
+"""CMA-ES Refine: search without gradients, or with some at every member."""
+
+from ...core.chunking import ChunkMode
+from ...core.energy import Energy
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.refine.cma_es import Evolution
+from ...core.refine.rules import adam
+from ..host import io
+from ..sockets import ENERGY, GENERATOR, LATENTS
+from ..widgets import advanced, chunk, seed
+from .running import outputs, preview_every, run
+
+__all__ = ["NODES"]
+
+
+def _widgets() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "steps",
+            default=30,
+            min=1,
+            max=100000,
+            tooltip="Generations (1 to 100000).",
+        ),
+        io.Int.Input(
+            "population",
+            default=0,
+            min=0,
+            max=10000,
+            tooltip="Members of a generation (0 to 10000): 0 for 4 + 3 log(numbers in a latent), "
+            "else at least 4. Each costs an evaluation of the energy.",
+        ),
+        io.Float.Input(
+            "sigma",
+            default=0.5,
+            min=1e-6,
+            max=100.0,
+            step=0.01,
+            round=False,
+            tooltip="Standard deviation of the first generation about the start, in latent units "
+            "(1e-6 to 100).",
+        ),
+        io.Int.Input(
+            "inner_steps",
+            default=0,
+            min=0,
+            max=10000,
+            tooltip="Steps of Adam that every member makes before it is judged (0 to 10000). "
+            "0 is CMA-ES, more is BasinCMA.",
+        ),
+        io.Float.Input(
+            "inner_rate",
+            default=0.05,
+            min=1e-9,
+            max=10.0,
+            step=1e-3,
+            round=False,
+            tooltip="Learning rate of those steps, in latent units (1e-9 to 10).",
+        ),
+    ]
+
+
+class CMAESRefine(io.ComfyNode):
+    """Search by generations."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_CMAESRefine",
+            display_name="CMA-ES Refine",
+            category="LatentSteer/refine",
+            description="Evolution of each sample by CMA-ES, without gradients, or by BasinCMA, "
+            "FuseDream's comparison (figure 17). Needs `pip install cmaes`.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
+                LATENTS.Input(
+                    "start",
+                    display_name="latents",
+                    tooltip="Where to start, or an interrupted run.",
+                ),
+                ENERGY.Input(
+                    "energy", tooltip="What to lower. Without inner steps it needs no gradient."
+                ),
+                seed("the generations and of random energies"),
+                *_widgets(),
+                chunk(),
+                preview_every(),
+                advanced(
+                    io.Boolean.Input(
+                        "keep_best",
+                        default=True,
+                        tooltip="End each sample at the point of lowest energy that it met. Off: "
+                        "at the best of the last generation.",
+                    )
+                ),
+                advanced(
+                    io.Boolean.Input(
+                        "resume",
+                        default=True,
+                        tooltip="Go on with the interrupted run that the latents come from, to "
+                        "the same result. Off: start a new run from where they are, by fresh "
+                        "draws.",
+                    )
+                ),
+            ],
+            outputs=outputs(),
+        )
+        schema.search_aliases = ["BasinCMA", "evolution", "gradient-free", "FuseDream"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        start: Latents,
+        energy: Energy,
+        seed: int,
+        steps: int,
+        population: int,
+        sigma: float,
+        inner_steps: int,
+        inner_rate: float,
+        chunk: ChunkMode,
+        preview_every: int,
+        keep_best: bool,
+        resume: bool,
+    ) -> io.NodeOutput:
+        """Runs the generations."""
+        inner = adam(learning_rate=inner_rate)
+        refined, trace = run(
+            "CMA-ES Refine",
+            inner,
+            inner,
+            {"inner_rate": inner_rate},
+            generator=generator,
+            start=start,
+            energy=energy,
+            seed=seed,
+            steps=steps,
+            clip_norm=0.0,
+            clamp=True,
+            keep_best=keep_best,
+            chunk=chunk,
+            preview_every=preview_every,
+            resume=resume,
+            evolution=Evolution(population, sigma, inner_steps),
+        )
+        return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+
+
+NODES = [CMAESRefine]

@@ -1,0 +1,203 @@
+"""Compose Fuse: a foreground and a background that are refined until they fuse."""
+
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+
+from ...core.auxiliary import Auxiliary
+from ...core.chunking import Chunking, ChunkMode
+from ...core.composition.compose import Blend, Composer, Composing, Composition
+from ...core.composition.placement import placements
+from ...core.energy import Energy
+from ...core.errors import InvalidInput
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.refine.barrier import Barrier, Method
+from ...core.refine.rules import adam
+from ...core.snapshot import Snapshot
+from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..host import Progress, autograd, host, io, running
+from ..images import grid, to_host
+from ..sockets import ENERGY, GENERATOR, LATENTS
+from ..widgets import chunk, seed, steps
+from .compose_widgets import objectives, outputs, where
+from .running import keep_unfinished, preview_every
+
+__all__ = ["NODES"]
+
+PREVIEWED = 9
+"""Placements of the first sample in a preview."""
+
+
+class _Watch:
+    """Shows a composition's progress."""
+
+    def __init__(self, composer: Composer, every: int, bar: Progress) -> None:
+        self.composer, self.every, self.bar = composer, every, bar
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Moves the bar; raises when asked to stop."""
+        done = snapshot.state.step
+        due = self.every > 0 and done % self.every == 0
+        self.bar.update(done, self._preview(snapshot) if due else None)
+
+    def _preview(self, snapshot: Snapshot) -> Callable[[], Image.Image]:
+        @torch.no_grad()
+        def picture() -> Image.Image:
+            composer = self.composer
+            first = snapshot.state.position[: min(PREVIEWED, len(composer.job.placements))]
+            rng = composer.start.rng(0, "decode").part(0, len(first))
+            return grid(composer.generator(first, rng))
+
+        return picture
+
+
+class ComposeFuse(io.ComfyNode):
+    """FuseDream's composed generation."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_ComposeFuse",
+            display_name="Compose Fuse",
+            category="LatentSteer/refine",
+            description="A smaller foreground on a background, both refined together so that the "
+            "whole is what the energy asks for and the parts fit: FuseDream section 3.3.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator of both latents."),
+                LATENTS.Input(
+                    "foreground", tooltip="What is pasted: points, or a basis as in the paper."
+                ),
+                LATENTS.Input(
+                    "background", tooltip="What it is pasted on, as many as foregrounds."
+                ),
+                ENERGY.Input(
+                    "energy",
+                    tooltip="What the fused image is to lower: Energy CLIP with views in the "
+                    "paper, or any other. The best placement is chosen by it.",
+                ),
+                seed("random energies"),
+                steps(100),
+                io.Float.Input(
+                    "learning_rate",
+                    default=5e-3,
+                    min=1e-9,
+                    max=10.0,
+                    step=1e-4,
+                    round=False,
+                    tooltip="Adam's step in latent units (1e-9 to 10); the paper uses 0.005.",
+                ),
+                *objectives(),
+                *where(),
+                backbone(),
+                comparer(),
+                LATENTS.Input(
+                    "interrupted",
+                    optional=True,
+                    tooltip="What a stopped run of this node left, from Load Latents: it goes on "
+                    "to the same result. Foreground and background then say their form alone.",
+                ),
+                chunk(),
+                preview_every(),
+            ],
+            outputs=outputs(),
+        )
+        schema.search_aliases = ["FuseDream", "composition", "paste", "blend", "Poisson"]
+        return schema
+
+    @classmethod
+    def validate_inputs(cls, backbone: str) -> bool | str:
+        """Our own message for a missing file, on every host."""
+        return backbone_present(backbone)
+
+    @classmethod
+    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
+        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        return backbone_changed(backbone)
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        foreground: Latents,
+        background: Latents,
+        energy: Energy,
+        seed: int,
+        steps: int,
+        learning_rate: float,
+        method: Method,
+        beta: float,
+        linear_weight: float,
+        secondary_weight: float,
+        scales: str,
+        places: str,
+        blend: Blend,
+        backbone: str,
+        chunk: ChunkMode,
+        preview_every: int,
+        auxiliary: Auxiliary | None = None,
+        interrupted: Latents | None = None,
+    ) -> io.NodeOutput:
+        """Runs all placements and keeps the best."""
+        with autograd():
+            features, text = compared_by(backbone, auxiliary)
+            job = Composing(
+                generator=generator,
+                energy=energy,
+                features=features,
+                steps=steps,
+                seed=seed,
+                chunking=Chunking.of(chunk, generator.image_size),
+                device=host().device(),
+                placements=placements(_numbers(scales), places),
+                weighing=Barrier(method, beta, linear_weight, secondary_weight),
+                rule=adam(learning_rate=learning_rate),
+                blend=blend,
+                settings={"learning_rate": learning_rate},
+            )
+            composer = Composer(job, foreground, background)
+            modules = (*generator.modules, *energy.modules, *composer.secondary.modules)
+            devices = host().on_device(tuple(dict.fromkeys(modules)))
+            with devices, running(steps, "Compose Fuse") as bar:
+                watch = _Watch(composer, preview_every, bar)
+                found = composer.run(interrupted, on_step=watch.step, on_stop=keep_unfinished)
+            return io.NodeOutput(
+                to_host(found.images),
+                found.masks.float(),
+                found.foreground,
+                found.background,
+                "\n".join(map(str, found.placements)),
+                found.trace,
+                ui={
+                    "text": (f"{_said(found)}\n{text}",),
+                    "latentsteer": [{"refine": found.trace.summary()}],
+                },
+            )
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(entry) for entry in text.split(",") if entry.strip()]
+    except ValueError as error:
+        raise InvalidInput(
+            f"Scales {text!r}; expected numbers above 0 and below 1 with commas between them, "
+            "such as 0.65, 0.5."
+        ) from error
+
+
+def _said(found: Composition) -> str:
+    lines: list[str] = []
+    for row, (placement, number) in enumerate(
+        zip(found.placements, found.best.tolist(), strict=True)
+    ):
+        lines.append(
+            f"sample {row}: {placement}, energy {float(found.energies[row, number]):.4f}, best of "
+            f"{found.energies.shape[1]}; it rose in {int(found.falls[row, number])} of "
+            f"{len(found.trace.energies) - 1} steps"
+        )
+    return "\n".join(lines)
+
+
+NODES = [ComposeFuse]

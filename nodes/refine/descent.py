@@ -1,0 +1,276 @@
+"""The refiners: Langevin Refine and Adam Refine."""
+
+from typing import Any
+
+from ...core.refine.kernel import Rule
+from ...core.refine.presets import Preset, clip_of
+from ...core.refine.rules import ScheduleName, adam, langevin
+from ...core.refine.rules import schedule as make_schedule
+from ..host import io
+from ..sockets import ENERGY, GENERATOR, LATENTS
+from ..widgets import advanced, chunk, schedule, seed, steps
+from .running import outputs, preview_every, run
+
+__all__ = ["NODES"]
+
+
+def _inputs() -> list[io.Input]:
+    return [
+        GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
+        LATENTS.Input(
+            "start", display_name="latents", tooltip="Where to start, or an interrupted run."
+        ),
+        ENERGY.Input("energy", tooltip="What to lower. Weight and sum energies by chaining."),
+        seed("the noise and of random energies"),
+        steps(25),
+    ]
+
+
+def _released() -> list[io.Input]:
+    """Where FuseDream's released code differs from its paper."""
+    return [
+        advanced(
+            io.Float.Input(
+                "latent_noise",
+                default=0.0,
+                min=0.0,
+                max=10.0,
+                step=0.001,
+                round=False,
+                tooltip="Standard deviation of noise on the latents that are rendered, fresh at "
+                "every step (0 to 10). FuseDream's paper has none, its released code 0.01.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "returned",
+                options=["last", "last but one"],
+                default="last",
+                tooltip="Which latents to end with. last but one: those before the last step, as "
+                "FuseDream's released code does.",
+            )
+        ),
+    ]
+
+
+def _shared() -> list[io.Input]:
+    return [
+        advanced(
+            io.Float.Input(
+                "clip_norm",
+                default=0.0,
+                min=0.0,
+                max=1e6,
+                step=0.1,
+                tooltip="Longest gradient of a sample (0 to 1e6); 0 for no limit, as the paper. "
+                "The released code uses 1.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "clamp",
+                default=True,
+                tooltip="Keep latents within the bounds that the generator states.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "keep_best",
+                default=False,
+                tooltip="End each sample at the point of lowest energy that it met instead of its "
+                "last point. The result is then no sample of the energy's law.",
+            )
+        ),
+        chunk(),
+        preview_every(),
+        advanced(
+            io.Boolean.Input(
+                "resume",
+                default=True,
+                tooltip="Go on with the interrupted run that the latents come from, to the same "
+                "result. Off: start a new run from where they are, by fresh draws.",
+            )
+        ),
+        *_released(),
+    ]
+
+
+def _refined(
+    title: str,
+    rule: Rule,
+    weights: Rule,
+    settings: dict[str, object],
+    **options: Any,  # noqa: ANN401
+) -> io.NodeOutput:
+    refined, trace = run(title, rule, weights, settings, **options)
+    return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+
+
+class LangevinRefine(io.ComfyNode):
+    """TR0N's error correction."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_LangevinRefine",
+            display_name="Langevin Refine",
+            category="LatentSteer/refine",
+            description="Langevin dynamics on an energy: TR0N equation 1, and equation 5 on a "
+            "basis, with the momentum of its appendix B.1.",
+            inputs=[
+                *_inputs(),
+                io.Float.Input(
+                    "step_size",
+                    default=1e-4,
+                    min=1e-12,
+                    max=10.0,
+                    step=1e-6,
+                    round=False,
+                    tooltip="lambda, in latent units squared (1e-12 to 10). The noise's standard "
+                    "deviation is sqrt(lambda), the gradient's factor beta lambda / 2.",
+                ),
+                io.Float.Input(
+                    "inverse_temperature",
+                    default=20.0,
+                    min=1e-6,
+                    max=1e9,
+                    step=0.1,
+                    tooltip="beta: how much the energy counts against the noise (1e-6 to 1e9). "
+                    "The paper: 20 for classes, 2000 for StyleGAN2 and NVAE with CLIP, 1e5 for "
+                    "BigGAN with CLIP; 1 with Energy Bayes.",
+                ),
+                advanced(
+                    io.Float.Input(
+                        "momentum",
+                        default=0.99,
+                        min=0.0,
+                        max=0.9999,
+                        step=0.01,
+                        tooltip="Share of the last step's direction that is kept (0 to 0.9999). "
+                        "The paper uses 0.99; 0 is equation 1 itself.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "preset",
+                        options=["custom", "paper", "official code"],
+                        default="custom",
+                        tooltip="Whose clip_norm: custom takes the one below, paper none, "
+                        "official code 1, for the means of a basis and for its weights apart. All "
+                        "else is alike in both; the weights' kind is chosen in Translator Init.",
+                    )
+                ),
+                *schedule("step", "lambda"),
+                *schedule("noise", "the noise's standard deviation"),
+                advanced(
+                    io.Float.Input(
+                        "weights_rate",
+                        default=5e-3,
+                        min=1e-9,
+                        max=10.0,
+                        step=1e-4,
+                        round=False,
+                        tooltip="Adam's learning rate for the weights of a basis (1e-9 to 10); no "
+                        "effect on other latents.",
+                    )
+                ),
+                *_shared(),
+            ],
+            outputs=outputs(),
+        )
+        schema.search_aliases = ["TR0N", "MCMC", "SGLD", "sampler"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        steps: int,
+        step_size: float,
+        inverse_temperature: float,
+        momentum: float,
+        preset: Preset,
+        step_schedule: ScheduleName,
+        step_final: float,
+        noise_schedule: ScheduleName,
+        noise_final: float,
+        weights_rate: float,
+        clip_norm: float,
+        **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
+    ) -> io.NodeOutput:
+        """Runs the steps."""
+        rule = langevin(
+            step_size=step_size,
+            inverse_temperature=inverse_temperature,
+            momentum=momentum,
+            step_schedule=make_schedule(step_schedule, steps, step_final),
+            noise_schedule=make_schedule(noise_schedule, steps, noise_final),
+        )
+        settings: dict[str, object] = {
+            "step_size": step_size,
+            "inverse_temperature": inverse_temperature,
+            "momentum": momentum,
+            "step_schedule": [step_schedule, step_final],
+            "noise_schedule": [noise_schedule, noise_final],
+            "weights_rate": weights_rate,
+        }
+        weights = adam(learning_rate=weights_rate)
+        limit = clip_of(preset, clip_norm)
+        return _refined(
+            "Langevin Refine", rule, weights, settings, steps=steps, clip_norm=limit, **shared
+        )
+
+
+class AdamRefine(io.ComfyNode):
+    """Descent by Adam."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_AdamRefine",
+            display_name="Adam Refine",
+            category="LatentSteer/refine",
+            description="Adam on an energy, without noise: FuseDream's optimiser and TR0N's "
+            "ablation. Fast, and less diverse than Langevin.",
+            inputs=[
+                *_inputs(),
+                io.Float.Input(
+                    "learning_rate",
+                    default=5e-3,
+                    min=1e-9,
+                    max=10.0,
+                    step=1e-4,
+                    round=False,
+                    tooltip="Length of a step in latent units (1e-9 to 10); the papers use 0.005.",
+                ),
+                *schedule("rate", "the learning rate"),
+                *_shared(),
+            ],
+            outputs=outputs(),
+        )
+        schema.search_aliases = ["FuseDream", "optimiser", "sampler"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        steps: int,
+        learning_rate: float,
+        rate_schedule: ScheduleName,
+        rate_final: float,
+        **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
+    ) -> io.NodeOutput:
+        """Runs the steps."""
+        rule = adam(
+            learning_rate=learning_rate,
+            step_schedule=make_schedule(rate_schedule, steps, rate_final),
+        )
+        settings: dict[str, object] = {
+            "learning_rate": learning_rate,
+            "rate_schedule": [rate_schedule, rate_final],
+        }
+        return _refined("Adam Refine", rule, rule, settings, steps=steps, **shared)
+
+
+NODES = [LangevinRefine, AdamRefine]

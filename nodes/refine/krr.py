@@ -1,0 +1,197 @@
+"""KRR Flow Refine: particles that flow towards real images and a condition, and apart."""
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from ...core.auxiliary import AttributeJudge, Auxiliary, Classifier
+from ...core.captioner import Captioner
+from ...core.chunking import Chunking, ChunkMode
+from ...core.clip import Clip
+from ...core.energy import Energy
+from ...core.errors import ConditionMismatch
+from ...core.features import FeatureMap, feature_map
+from ...core.generator import Generator
+from ...core.krr.density import COUNT
+from ...core.krr.flow import krr_flow
+from ...core.krr.groups import groups_of
+from ...core.krr.kernel import Mollifier, MollifierKind
+from ...core.krr.settings import Divergence, Estimator, FlowSettings
+from ...core.latents import Latents
+from ...core.refine.rules import ScheduleName, descent
+from ...core.refine.rules import schedule as make_schedule
+from ..host import autograd, io, ordinary
+from ..images import from_host
+from .krr_widgets import inputs
+from .running import outputs, run
+
+__all__ = ["NODES"]
+
+AUTO = "auto"
+
+
+def _features(
+    generator: Generator, auxiliary: Auxiliary | Captioner | None, kind: str
+) -> FeatureMap:
+    """What the kernel compares by: the auxiliary, or else the generator's discriminator."""
+    model = generator if auxiliary is None else auxiliary
+    if not isinstance(model, Generator | Clip | Classifier | AttributeJudge):
+        raise ConditionMismatch(
+            f"{model.name!r} has no features to compare images by. Connect a CLIP, a classifier "
+            "or a judge of Load Aux Model, or nothing for the generator's discriminator."
+        )
+    return feature_map(model, "" if kind == AUTO else kind)
+
+
+class KRRFlowRefine(io.ComfyNode):
+    """The Wasserstein gradient flow by particles."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_KRRFlowRefine",
+            display_name="KRR Flow Refine",
+            category="LatentSteer/refine",
+            description="Moves all samples of a batch together: towards real images, towards a "
+            "condition, and apart from each other. KRR flow's algorithm 1, with densities by "
+            "kernel ridge regression.",
+            inputs=inputs(),
+            outputs=outputs(),
+        )
+        schema.search_aliases = [
+            "Wasserstein gradient flow",
+            "particles",
+            "diversity",
+            "SVGD",
+            "kernel",
+            "improve GAN",
+        ]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        start: Latents,
+        seed: int,
+        steps: int,
+        step_size: float,
+        lambda_generated: float,
+        lambda_real: float,
+        lambda_condition: float,
+        feature: str,
+        eta: float,
+        xi: float,
+        bandwidth: Literal["median", "one", "number"],
+        bandwidth_number: float,
+        mollifier: MollifierKind,
+        sigma: float,
+        mollifier_samples: int,
+        sigma_schedule: ScheduleName,
+        sigma_final: float,
+        estimator: Estimator,
+        self_term: bool,
+        divergence: Divergence,
+        step_schedule: ScheduleName,
+        step_final: float,
+        chunk: ChunkMode,
+        auxiliary: Auxiliary | None = None,
+        real: Tensor | None = None,
+        energy: Energy | None = None,
+        pooled: bool = False,
+        real_samples: int = 0,
+        real_draw: Literal["each step", "once"] = "each step",
+        **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
+    ) -> io.NodeOutput:
+        """Runs the steps."""
+        apart = not pooled and groups_of(energy) is not None
+        settings = FlowSettings(
+            generated=lambda_generated,
+            real=lambda_real,
+            condition=lambda_condition,
+            eta=eta or (COUNT if apart else float(len(start))),
+            xi=xi or _count(real, real_samples),
+            bandwidth=bandwidth_number if bandwidth == "number" else bandwidth,
+            mollifier=Mollifier(
+                kind=mollifier,
+                sigma=sigma,
+                samples=mollifier_samples,
+                final=sigma_final,
+                schedule=sigma_schedule,
+            ),
+            estimator=estimator,
+            self_term=self_term,
+            divergence=divergence,
+            pooled=pooled,
+            real_samples=real_samples,
+            real_fresh=real_draw == "each step",
+        )
+        rule = descent(
+            step_size=step_size, step_schedule=make_schedule(step_schedule, steps, step_final)
+        )
+        with autograd():
+            flow = krr_flow(
+                settings,
+                _features(generator, auxiliary, feature),
+                steps=steps,
+                image_size=generator.image_size,
+                chunking=Chunking.of(chunk, generator.image_size),
+                condition=energy,
+                real=None if real is None else from_host(ordinary(real)),
+                seed=seed,
+            )
+        refined, trace = run(
+            "KRR Flow Refine",
+            rule,
+            rule,
+            _told(settings, step_size, [step_schedule, step_final], apart=apart),
+            generator=generator,
+            start=start,
+            energy=flow.energy,
+            direction=flow.direction,
+            seed=seed,
+            steps=steps,
+            keep_best=False,
+            chunk=chunk,
+            **shared,
+        )
+        return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+
+
+def _count(real: Tensor | None, drawn: int) -> float:
+    """How many real images make a density."""
+    there = 1 if real is None else max(1, len(real))
+    return float(min(drawn, there) if drawn else there)
+
+
+def _told(
+    settings: FlowSettings, step_size: float, schedule: list[object], *, apart: bool
+) -> dict[str, object]:
+    """What a run was made from, by the names on the node: newer ones where they have an effect."""
+    mollifier = settings.mollifier
+    newer: dict[str, object] = {"pooled": False} if apart else {}
+    if settings.real_samples:
+        draw = "each step" if settings.real_fresh else "once"
+        newer |= {"real_samples": settings.real_samples, "real_draw": draw}
+    return {
+        "step_size": step_size,
+        "step_schedule": schedule,
+        "lambda_generated": settings.generated,
+        "lambda_real": settings.real,
+        "lambda_condition": settings.condition,
+        "eta": settings.eta,
+        "xi": settings.xi,
+        "bandwidth": settings.bandwidth,
+        "mollifier": mollifier.kind,
+        "sigma": mollifier.sigma,
+        "mollifier_samples": mollifier.samples,
+        "sigma_schedule": [mollifier.schedule, mollifier.final],
+        "estimator": settings.estimator,
+        "self_term": settings.self_term,
+        "divergence": settings.divergence,
+        **newer,
+    }
+
+
+NODES = [KRRFlowRefine]

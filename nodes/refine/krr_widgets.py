@@ -1,0 +1,276 @@
+"""The inputs of KRR Flow Refine."""
+
+from ...core.krr.settings import DIVERGENCES
+from ..host import io
+from ..sockets import AUXILIARY, ENERGY, GENERATOR, LATENTS
+from ..widgets import advanced, chunk, schedule, seed, steps
+from .running import preview_every
+
+__all__ = ["inputs"]
+
+
+def inputs() -> list[io.Input]:
+    """All of them, in the order of the canvas."""
+    return [
+        GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
+        LATENTS.Input(
+            "start",
+            display_name="latents",
+            tooltip="Where the particles start, at least 2 of each condition, or an interrupted "
+            "run.",
+        ),
+        seed("the mollifier's samples, of the draws of real images and of random energies"),
+        steps(15),
+        io.Float.Input(
+            "step_size",
+            default=0.3,
+            min=1e-9,
+            max=1e6,
+            step=0.01,
+            round=False,
+            tooltip="Length of a step, in latent units, times the sum of the terms' gradients "
+            "(1e-9 to 1e6). The paper: 0.1 to 1, best 0.3 with 15 steps.",
+        ),
+        *_weights(),
+        *_models(),
+        *_kernel(),
+        *_mollifier(),
+        *_estimator(),
+        *_run(),
+        *_densities(),
+    ]
+
+
+def _lambda(name: str, what: str) -> io.Float.Input:
+    return io.Float.Input(
+        f"lambda_{name}",
+        default=1.0,
+        min=0.0,
+        max=1e6,
+        step=0.01,
+        tooltip=f"{what} (0 to 1e6).",
+    )
+
+
+def _weights() -> list[io.Input]:
+    return [
+        _lambda("generated", "Weight of the samples' own density, which drives them apart"),
+        _lambda("real", "Weight of the real images' density; no effect without them"),
+        _lambda("condition", "Weight of the energy, -log p(c|x); no effect without one"),
+    ]
+
+
+def _models() -> list[io.Input]:
+    return [
+        AUXILIARY.Input(
+            "auxiliary",
+            display_name="features",
+            optional=True,
+            tooltip="The model by whose features images are compared: a CLIP, a classifier or a "
+            "judge. Without one, the generator's own discriminator.",
+        ),
+        advanced(
+            io.Combo.Input(
+                "feature",
+                options=["auto", "penultimate", "logits", "normalised", "raw"],
+                default="auto",
+                tooltip="Which features: penultimate or logits of discriminators, classifiers and "
+                "judges; normalised or raw embeddings of CLIPs. auto: penultimate, normalised.",
+            )
+        ),
+        io.Image.Input(
+            "real",
+            display_name="real images",
+            optional=True,
+            tooltip="Images of the distribution to reach, at least 2, of the size that the "
+            "generator makes. Load Image Set brings them to it.",
+        ),
+        ENERGY.Input(
+            "energy",
+            optional=True,
+            tooltip="-log p(c|x): Energy Discriminator, Energy CLIP, Energy Classifier, Energy "
+            "Direction, Energy Masked, or sums of them.",
+        ),
+    ]
+
+
+def _ridge(name: str, what: str, many: str) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=0.0,
+        min=0.0,
+        max=1e9,
+        step=0.1,
+        round=False,
+        tooltip=f"Ridge of the {what} density (0 to 1e9); 0 for the number of {many}, n, where "
+        "the step is within some 10 % of that of kernel density estimation. n/10 is kernel ridge "
+        "regression proper: on the digits the step differs by 23 to 48 %, and the flow is as "
+        "stable. At n/100 and below, such as 1, weights become negative, and particles may "
+        "collapse; what is too small for float32 is refused.",
+    )
+
+
+def _kernel() -> list[io.Input]:
+    return [
+        _ridge("eta", "samples'", "samples"),
+        _ridge("xi", "real images'", "real images"),
+        advanced(
+            io.Combo.Input(
+                "bandwidth",
+                options=["median", "one", "number"],
+                default="median",
+                tooltip="h of the kernel exp(-|d(x) - d(x')|^2 / h): the median of the squared "
+                "distances; 1, as in the paper; or the number below.",
+            )
+        ),
+        advanced(
+            io.Float.Input(
+                "bandwidth_number",
+                default=1.0,
+                min=1e-9,
+                max=1e9,
+                step=0.1,
+                round=False,
+                tooltip="h where bandwidth is number (1e-9 to 1e9).",
+            )
+        ),
+    ]
+
+
+def _mollifier() -> list[io.Input]:
+    return [
+        advanced(
+            io.Combo.Input(
+                "mollifier",
+                options=["none", "feature", "image"],
+                default="none",
+                tooltip="What smooths the kernel. feature: noise on features, in closed form. "
+                "image: noise on pixels, by samples, which costs as many passes more.",
+            )
+        ),
+        advanced(
+            io.Float.Input(
+                "sigma",
+                default=0.5,
+                min=1e-6,
+                max=1e6,
+                step=0.01,
+                round=False,
+                tooltip="Standard deviation of the mollifier's noise at the first step (1e-6 to "
+                "1e6): on features in units of the kernel's length, on pixels in those of [0, 1].",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "mollifier_samples",
+                default=8,
+                min=2,
+                max=1024,
+                step=2,
+                tooltip="Samples of noise on pixels, m in the paper, an even number (2 to 1024).",
+            )
+        ),
+        *schedule("sigma", "sigma"),
+    ]
+
+
+def _estimator() -> list[io.Input]:
+    return [
+        advanced(
+            io.Combo.Input(
+                "estimator",
+                options=["krr", "kde", "stein"],
+                default="krr",
+                tooltip="Of the densities: kernel ridge regression, the paper; kernel density "
+                "estimation; or Stein's identity for the samples' own, the paper's ablation.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "self_term",
+                default=True,
+                tooltip="Whether a sample counts in its own density, as in the paper.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "divergence",
+                options=list(DIVERGENCES),
+                default=DIVERGENCES[0],
+                tooltip="What the flow lowers: KL, the paper; others are of its appendix, and "
+                "move samples at other speeds along the same way. The speed goes by r = p(x|c) / "
+                "q(x|c) without the lambdas, which weigh the way alone; without lambda_generated "
+                "(0) there is no r, and all move as KL.",
+            )
+        ),
+        *schedule("step", "the step size"),
+    ]
+
+
+def _run() -> list[io.Input]:
+    return [
+        advanced(
+            io.Float.Input(
+                "clip_norm",
+                default=0.0,
+                min=0.0,
+                max=1e6,
+                step=0.1,
+                tooltip="Longest gradient of a sample (0 to 1e6); 0 for no limit, as the paper.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "clamp",
+                default=True,
+                tooltip="Keep latents within the bounds that the generator states.",
+            )
+        ),
+        chunk(),
+        preview_every(),
+        advanced(
+            io.Boolean.Input(
+                "resume",
+                default=True,
+                tooltip="Go on with the interrupted run that the latents come from, to the same "
+                "result. Off: start a new run from where they are, by fresh draws.",
+            )
+        ),
+    ]
+
+
+def _densities() -> list[io.Input]:
+    return [
+        advanced(
+            io.Boolean.Input(
+                "pooled",
+                default=False,
+                optional=True,
+                tooltip="Whether samples of several conditions share one density. Off: the "
+                "samples of each condition (equal rows in the energy: a prompt, a class, a "
+                "picture) have their own, as in the paper, and flow as they do without the "
+                "others; eta of 0 is then their number.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "real_samples",
+                default=0,
+                min=0,
+                max=1000000,
+                optional=True,
+                tooltip="How many of the real images make the density of a step, drawn by the "
+                "seed, at least 2 (0 to 1000000); 0 for all. The paper draws as many as samples.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "real_draw",
+                options=["each step", "once"],
+                default="each step",
+                optional=True,
+                tooltip="When they are drawn: anew at each step, or once for the run, as in the "
+                "paper's algorithm 1. No effect where all are taken.",
+            )
+        ),
+    ]

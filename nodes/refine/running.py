@@ -1,0 +1,158 @@
+"""A refinement on a host: its bar, its previews, and the file to resume it from."""
+
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+
+from ...core.chunking import Chunking, ChunkMode
+from ...core.energy import Energy
+from ...core.generator import Generator
+from ...core.latents import Latents, save_latents
+from ...core.refine.cma_es import Evolution
+from ...core.refine.kernel import Direction, Rule, gradient
+from ...core.refine.presets import over_chart
+from ...core.refine.refinement import Refinement, Returned, refine
+from ...core.refine.trace import Trace
+from ...core.snapshot import Snapshot
+from ..host import Progress, autograd, host, io, running
+from ..images import grid
+from ..sockets import LATENTS, TRACE
+from ..widgets import advanced
+
+__all__ = ["keep_unfinished", "outputs", "preview_every", "run"]
+
+PREVIEWED = 16
+"""Samples in a preview."""
+
+
+def preview_every() -> io.Int.Input:
+    """How often a preview is shown."""
+    return advanced(
+        io.Int.Input(
+            "preview_every",
+            default=5,
+            min=0,
+            max=10000,
+            tooltip="Steps between previews of the first samples (0 to 10000); 0 for none.",
+        )
+    )
+
+
+def outputs() -> list[io.Output]:
+    """What every refiner gives."""
+    return [
+        LATENTS.Output(
+            "refined",
+            display_name="latents",
+            tooltip="The refined latents.",
+        ),
+        TRACE.Output(
+            "trace", display_name="trace", tooltip="Energies of every step, for Energy Report."
+        ),
+    ]
+
+
+def keep_unfinished(latents: Latents) -> None:
+    """Writes latents of an unfinished run to the output folder, under interrupted."""
+    prompt, node = (name.replace(":", "-") for name in host().run_id())
+    path = host().output_directory() / "interrupted" / f"{prompt}_{node}.safetensors"
+    save_latents(path, latents)
+    host().record_interrupted(path)
+
+
+class _Watch:
+    """Shows a refinement's progress and keeps what is needed to resume it."""
+
+    def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
+        self.job, self.latents, self.every, self.bar = job, latents, every, bar
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Moves the bar; raises when asked to stop."""
+        done = snapshot.state.step
+        due = self.every > 0 and done % self.every == 0
+        self.bar.update(done, self._preview(snapshot) if due else None)
+
+    def stopped(self, latents: Latents) -> None:
+        """Writes the unfinished run."""
+        keep_unfinished(latents)
+
+    def _preview(self, snapshot: Snapshot) -> Callable[[], Image.Image]:
+        @torch.no_grad()
+        def picture() -> Image.Image:
+            first = snapshot.state.position[:PREVIEWED]
+            rng = self.latents.rng(0, "decode").part(0, len(first))
+            return grid(self.job.generator(self.latents.chart(first, rng), rng))
+
+        return picture
+
+
+def run(
+    title: str,
+    rule: Rule,
+    weights: Rule,
+    settings: dict[str, object],
+    *,
+    generator: Generator,
+    start: Latents,
+    energy: Energy,
+    seed: int,
+    steps: int,
+    clip_norm: float,
+    clamp: bool,
+    keep_best: bool,
+    chunk: ChunkMode,
+    preview_every: int,
+    resume: bool,
+    latent_noise: float = 0.0,
+    returned: Returned = "last",
+    evolution: Evolution | None = None,
+    direction: Direction = gradient,
+) -> tuple[Latents, Trace]:
+    """Refines with a bar, previews and a file to resume from when stopped.
+
+    Args:
+        title: for people.
+        rule: how latents move.
+        weights: how the weights of a basis move.
+        settings: what the rules were made from.
+        generator: whose latents they are.
+        start: where from, or an interrupted run.
+        energy: what is lowered.
+        seed: of the noise and of random energies.
+        steps: T, at least 1.
+        clip_norm: limit of a sample's gradient, 0 for none.
+        clamp: whether latents stay within the generator's bounds.
+        keep_best: whether each sample ends at the best point that it met.
+        chunk: how many samples the networks see at a time.
+        preview_every: steps between previews, 0 for none.
+        resume: whether an interrupted run goes on.
+        latent_noise: standard deviation of noise on what the generator renders.
+        returned: the last latents, or those that the last step starts from.
+        evolution: a search by generations instead of steps of the rule.
+        direction: what the rules follow.
+    """
+    job = Refinement(
+        title=title,
+        generator=generator,
+        energy=energy,
+        rule=over_chart(start.chart, rule, weights, clip=clip_norm),
+        steps=steps,
+        seed=seed,
+        chunking=Chunking.of(chunk, generator.image_size),
+        device=host().device(),
+        clamp=clamp,
+        keep_best=keep_best,
+        latent_noise=latent_noise,
+        returned=returned,
+        evolution=evolution,
+        direction=direction,
+        settings={**settings, "clip_norm": clip_norm},
+    )
+    devices = host().on_device((*generator.modules, *energy.modules))
+    with autograd(), devices, running(steps, title) as bar:
+        watch = _Watch(job, start, preview_every, bar)
+        refined, trace = refine(
+            job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
+        )
+    return refined, trace

@@ -1,0 +1,1 @@
+"""The stand-in host, for running graphs without ComfyUI."""

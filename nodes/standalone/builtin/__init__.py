@@ -1,0 +1,1 @@
+"""The host's own nodes that the shipped graphs use."""

@@ -1,0 +1,1 @@
+"""Canvas format and API format, and the layout of a canvas."""

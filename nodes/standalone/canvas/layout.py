@@ -1,0 +1,112 @@
+"""Where the nodes of a graph stand on the canvas: columns from left to right, nothing overlaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..api.node import Schema
+from ..values import has_control, has_upload, widgets
+
+__all__ = ["Box", "around", "note_box", "place", "size_of"]
+
+# Canvas units of LiteGraph: `pos` is below the title bar, which rises TITLE above it.
+TITLE, ROW, WIDGET, TEXT, PICTURE = 30, 20, 24, 110, 270
+GAP_X, GAP_Y = 50, 40
+_CHARACTER, _NARROW, _WIDE = 8, 240, 420
+_SHOWS = {"LoadImage": PICTURE, "SaveImage": PICTURE, "PreviewImage": PICTURE, "PreviewAny": 190}
+_PREVIEWS = "preview_every"
+"""The widget of the nodes that show pictures while they run."""
+
+
+class Box(NamedTuple):
+    """A node on the canvas, without its title bar."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[int, int]:
+    """Width and height of a node with these widget values."""
+    shown = widgets(schema)
+    names = {widget.id for widget in shown}
+    sockets = [socket for socket in schema.inputs or () if socket.id not in names]
+    outputs = schema.outputs or []
+    labels = [f"{title}      ", f"{_longest(sockets)}    {_longest(outputs)}"]
+    labels += [f"{w.display_name or w.id}  {values.get(w.id, '')}     " for w in shown]
+    texts = [w for w in shown if getattr(w, "multiline", False)]
+    rows = len(shown) + sum(has_control(w) + has_upload(w) for w in shown)
+    height = 16 + ROW * max(len(sockets), len(outputs)) + WIDGET * rows + TEXT * len(texts)
+    height += _SHOWS.get(schema.node_id, PICTURE if _PREVIEWS in names else 0)
+    width = _CHARACTER * max(len(label) for label in labels)
+    return min(max(width, _WIDE if texts else _NARROW), _WIDE), height
+
+
+def note_box(text: str, boxes: Sequence[Box]) -> Box:
+    """The place of a note: under the first column, as wide as that."""
+    first = [box for box in boxes if box.x == min(other.x for other in boxes)]
+    width = max([_NARROW, *(box.width for box in first)])
+    bottom = max((box.y + box.height + TITLE + GAP_Y for box in first), default=0)
+    letters = width // _CHARACTER
+    lines = sum(max(1, math.ceil(len(line) / letters)) for line in text.splitlines())
+    left = first[0].x if first else 0
+    return Box(left, bottom, width, min(900, 60 + ROW * lines))
+
+
+def place(
+    sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
+) -> dict[str, Box]:
+    """Columns by distance from the sources; in a column, near what a node takes.
+
+    Args:
+        sizes: of each node.
+        sources: the nodes whose outputs each node takes; without circles.
+    """
+    columns: dict[int, list[str]] = {}
+    for node, column in _columns(list(sizes), sources).items():
+        columns.setdefault(column, []).append(node)
+    boxes: dict[str, Box] = {}
+    x = 0
+    for _, members in sorted(columns.items()):
+        heights = {node: _wanted_height(node, sources, boxes) for node in members}
+        y = 0
+        for node in sorted(members, key=heights.__getitem__):
+            width, height = sizes[node]
+            boxes[node] = Box(x, y, width, height)
+            y += height + TITLE + GAP_Y
+        x += max(sizes[node][0] for node in members) + GAP_X
+    return boxes
+
+
+def around(boxes: Sequence[Box]) -> list[float]:
+    """The bounding of a group with a title, around nodes."""
+    left, top = min(b.x for b in boxes) - 10, min(b.y for b in boxes) - TITLE - 50
+    right, bottom = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
+    return [left, top, right - left + 10, bottom - top + 10]
+
+
+def _columns(nodes: Sequence[str], sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    column = dict.fromkeys(nodes, 0)
+    for _ in nodes:
+        for node in nodes:
+            column[node] = max([0, *(column[source] + 1 for source in sources[node])])
+    # A node that takes nothing stands right before the first that takes from it.
+    for node in nodes:
+        takers = [column[other] for other in nodes if node in sources[other]]
+        if takers and not sources[node]:
+            column[node] = min(takers) - 1
+    return column
+
+
+def _wanted_height(
+    node: str, sources: Mapping[str, Sequence[str]], boxes: Mapping[str, Box]
+) -> float:
+    above = [boxes[source].y for source in sources[node]]
+    return sum(above) / len(above) if above else 0.0
+
+
+def _longest(sockets: Sequence[Any]) -> str:
+    return max((str(s.display_name or s.id) for s in sockets), key=len, default="")

@@ -1,0 +1,149 @@
+"""An API-format workflow, parsed and checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from .canvas.workflow_file import is_ui, read
+from .errors import WorkflowError
+from .graph_node import Link, Node, NodeParser, as_link, called
+from .registry import Nodes, Schemas, schemas_of
+from .values import listed
+
+__all__ = [
+    "Api",
+    "Graph",
+    "Link",
+    "Node",
+    "as_link",
+    "called",
+    "check_shape",
+    "is_ui",
+    "read",
+    "validate",
+]
+
+Api = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A checked graph.
+
+    Attributes:
+        nodes: all nodes by id, in the order of the file.
+        order: the ids of those that an output node needs, each after what it needs.
+        notes: what was left out, a sentence each.
+    """
+
+    nodes: dict[str, Node]
+    order: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
+    """Check a whole graph, and put it in order.
+
+    A node that no output node needs may lack inputs, as in the host; all else is checked for it
+    too. Inputs that a node does not have are noted and left out, as the host leaves them out:
+    frontends send some of their own. A node's own `validate_inputs` decides alone on the inputs
+    that it names.
+
+    Args:
+        api: the workflow in API format; not changed.
+        nodes: the nodes that may occur.
+
+    Raises:
+        WorkflowError: with every problem found.
+    """
+    schemas = schemas_of(nodes)
+    check_shape(api)
+    _check_known(api, schemas)
+    order = _order(api, schemas)
+    needed, found = set(order), dict[str, Node]()
+    problems: list[str] = []
+    notes: list[str] = []
+    for node_id, raw in api.items():
+        parser = NodeParser(node_id, api, nodes[raw["class_type"]], schemas)
+        found[node_id] = parser.parse(required=node_id in needed)
+        problems += parser.problems
+        notes += parser.notes
+    if problems:
+        raise WorkflowError(problems)
+    return Graph(found, order, tuple(notes))
+
+
+def check_shape(api: Mapping[str, Any]) -> None:
+    """Check that a workflow is in API format, whatever its nodes.
+
+    Raises:
+        WorkflowError: it is not, or has no nodes.
+    """
+    if not api:
+        raise WorkflowError("the workflow has no nodes")
+    problems: list[str] = []
+    for node_id, raw in api.items():
+        if not isinstance(raw, dict) or not isinstance(raw.get("class_type"), str):
+            problems.append(
+                f"entry {node_id!r} is no node: expected an object with class_type and inputs "
+                "(API format; save it from ComfyUI with File > Export (API))"
+            )
+        elif not all(isinstance(raw.get(key, {}), dict) for key in ("inputs", "_meta")):
+            problems.append(f"node {node_id}: inputs and _meta must be objects")
+    if problems:
+        raise WorkflowError(problems)
+
+
+def _check_known(api: Mapping[str, Any], schemas: Schemas) -> None:
+    unknown = [
+        _unknown_node(node_id, raw["class_type"], schemas)
+        for node_id, raw in api.items()
+        if raw["class_type"] not in schemas
+    ]
+    if unknown:
+        raise WorkflowError(unknown)
+
+
+def _unknown_node(node_id: str, kind: str, schemas: Schemas) -> str:
+    close = get_close_matches(kind, schemas, n=3, cutoff=0.4)
+    hint = f"the closest are {', '.join(close)}" if close else f"there are {listed(schemas)}"
+    return (
+        f"node {node_id} is a {kind!r}, and there is no such node here; {hint}. "
+        "Nodes of ComfyUI and of other packs need a running ComfyUI: use --server"
+    )
+
+
+def _links(raw: Mapping[str, Any]) -> Iterable[Link]:
+    return (link for value in raw.get("inputs", {}).values() if (link := as_link(value)))
+
+
+def _order(api: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
+    sources = {
+        node_id: [link.node for link in _links(raw) if link.node in api]
+        for node_id, raw in api.items()
+    }
+    try:
+        everything = tuple(graphlib.TopologicalSorter(sources).static_order())
+    except graphlib.CycleError as error:
+        cycle = " -> ".join(called(node_id, api[node_id]) for node_id in error.args[1])
+        raise WorkflowError(
+            f"the graph runs in a circle: {cycle}; take one of these links away"
+        ) from error
+    waiting = [n for n, raw in api.items() if schemas[raw["class_type"]].is_output_node]
+    if not waiting:
+        outputs = [name for name, schema in schemas.items() if schema.is_output_node]
+        raise WorkflowError(
+            "the graph has no output node, so nothing would run; "
+            f"add one, for instance {listed(sorted(outputs))}"
+        )
+    needed: set[str] = set()
+    while waiting:
+        node_id = waiting.pop()
+        if node_id not in needed:
+            needed.add(node_id)
+            waiting += sources[node_id]
+    return tuple(node_id for node_id in everything if node_id in needed)

@@ -1,0 +1,72 @@
+"""The pictures that a graph names, in the ways that ComfyUI writes their names."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import SteerError
+from . import images as pictures
+from .errors import WorkflowError
+from .host import StandaloneHost
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["located", "opened"]
+
+_ANNOTATED = re.compile(r"(.*?)\s*\[(input|output|temp)\]", re.DOTALL)
+"""Mask editor and galleries write the folder behind the name: "clipspace/a.png [input]"."""
+
+
+def located(host: StandaloneHost, name: str) -> Path:
+    """The file that a name means, in the input folder unless it says another.
+
+    Raises:
+        WorkflowError: the name leads out of the folder, or there is no such file.
+    """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a graph may
+        raise WorkflowError(f"got {name!r}, expected the name of a picture")
+    annotated = _ANNOTATED.fullmatch(name)
+    bare, kind = (annotated[1], annotated[2]) if annotated else (name, "input")
+    folders = {
+        "input": host.input_directory(),
+        "output": host.output_directory(),
+        "temp": host.temp_directory(),
+    }
+    folder = folders[kind]
+    # A graph of Windows has backslashes.
+    for spelled in dict.fromkeys((bare, bare.replace("\\", "/"))):
+        path = pictures.inside(folder, spelled, "the picture")
+        with contextlib.suppress(OSError):  # no file can be called so
+            if path.is_file():
+                return path
+    raise WorkflowError(f"there is no picture {bare!r} in {folder}; it holds: {_listed(folder)}")
+
+
+def opened(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The image and the mask of a picture file.
+
+    Raises:
+        WorkflowError: it is empty, damaged, no picture, or too large, or may not be read.
+    """
+    from PIL import Image
+
+    try:
+        return pictures.load(path)
+    except SteerError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        with contextlib.suppress(OSError):
+            why = "it is empty" if path.stat().st_size == 0 else why
+        raise WorkflowError(f"the picture {path} cannot be read: {why}") from error
+
+
+def _listed(folder: Path) -> str:
+    found = folder.rglob("*") if folder.is_dir() else ()
+    names = sorted(p.relative_to(folder).as_posix() for p in found if p.is_file())
+    more = f", and {len(names) - 20} more" if len(names) > 20 else ""
+    return (", ".join(names[:20]) or "-") + more

@@ -1,0 +1,177 @@
+"""Basis Init: the best of many candidates, as the basis that a latent is written over."""
+
+from ...core.charts import WeightKind
+from ...core.chunking import Chunking, ChunkMode
+from ...core.condition import Condition
+from ...core.energy import Energy
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.rng import SampleRng
+from ...core.spaces import Identity
+from ...core.starts.basis import Classes, WeightStart, from_basis
+from ..host import autograd, host, io, running, ui
+from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS
+from ..widgets import advanced, chunk, seed
+
+__all__ = ["NODES"]
+
+
+def _numbers() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "samples",
+            default=4,
+            min=1,
+            max=100000,
+            tooltip="How many samples (1 to 100000); a condition with several rows decides "
+            "instead.",
+        ),
+        io.Int.Input(
+            "candidates",
+            default=1000,
+            min=1,
+            max=1000000,
+            tooltip="Candidates per sample, M in the paper (1 to 1000000), which takes 10000.",
+        ),
+        io.Int.Input(
+            "keep",
+            default=5,
+            min=1,
+            max=1000,
+            tooltip="How many of them make the basis, k in the paper (1 to 1000): 5 or 10 there. "
+            "At most as many as candidates.",
+        ),
+    ]
+
+
+def _weights() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "weights",
+            options=["scalar", "linear", "softmax"],
+            default="scalar",
+            tooltip="The weights of the basis. scalar: one number per vector, as in the paper "
+            "(equation 4). linear: one per vector and coordinate. softmax: logits per vector and "
+            "coordinate, as in the released code.",
+        ),
+        io.Combo.Input(
+            "weights_start",
+            options=["equal", "random"],
+            default="equal",
+            tooltip="Where the weights start. equal: 1/k each, as in the paper. random: logits "
+            "from N(0, 1) for every coordinate, as in the released code; for softmax alone.",
+        ),
+    ]
+
+
+def _classes() -> list[io.Input]:
+    return [
+        advanced(
+            io.Combo.Input(
+                "classes",
+                options=["prior", "gaussian"],
+                default="prior",
+                tooltip="The class of a candidate. prior: one of the generator's. gaussian: "
+                "y ~ N(0, I), which makes noisy images (figure 12).",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "over_classes",
+                default=True,
+                tooltip="Whether the class is written over a basis too. Off: one class per "
+                "sample, at first the mean of the candidates'.",
+            )
+        ),
+    ]
+
+
+class BasisInit(io.ComfyNode):
+    """FuseDream's initialisation."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_BasisInit",
+            display_name="Basis Init",
+            category="LatentSteer/initialise",
+            description="Draws many candidates, keeps those of lowest energy, and writes each "
+            "sample as their weighted sum: FuseDream section 3.2. Refine it to move both.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents to draw."),
+                ENERGY.Input(
+                    "energy",
+                    tooltip="What candidates are chosen by. Energy CLIP with views is the paper, "
+                    "with 0 views the released code.",
+                ),
+                seed("the candidates, of random energies and of random weights"),
+                *_numbers(),
+                *_weights(),
+                *_classes(),
+                CONDITION.Input(
+                    "condition", optional=True, tooltip="Makes one sample for each of its rows."
+                ),
+                chunk(),
+            ],
+            outputs=[
+                LATENTS.Output(
+                    "latents",
+                    display_name="latents",
+                    tooltip="The samples, each written over its basis.",
+                ),
+                LATENTS.Output(
+                    "basis",
+                    display_name="basis",
+                    tooltip="The candidates kept, as latents of their own: those of the first "
+                    "sample, the best first, then those of the second (figure 14).",
+                ),
+            ],
+        )
+        schema.search_aliases = ["FuseDream", "top-k", "over-parametrisation", "candidates"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        energy: Energy,
+        seed: int,
+        samples: int,
+        candidates: int,
+        keep: int,
+        weights: WeightKind,
+        weights_start: WeightStart,
+        classes: Classes,
+        over_classes: bool,
+        chunk: ChunkMode,
+        condition: Condition | None = None,
+    ) -> io.NodeOutput:
+        """The best candidates, and the samples over them."""
+        count = len(condition) if condition is not None and len(condition) > 1 else samples
+        devices = host().on_device((*generator.modules, *energy.modules))
+        with autograd(), devices, running(count * candidates, "Basis Init") as bar:
+            start, found = from_basis(
+                generator,
+                SampleRng.of(seed, count, "basis"),
+                energy=energy,
+                candidates=candidates,
+                keep=keep,
+                weights=weights,
+                weights_start=weights_start,
+                classes=classes,
+                over_classes=over_classes,
+                chunking=Chunking.of(chunk, generator.image_size),
+                device=host().device(),
+                report=bar.update,
+            )
+        made = (generator.id, generator.name)
+        points = found.points.flatten(0, 1).cpu()
+        return io.NodeOutput(
+            Latents(start.values.cpu(), start.chart, *made, tuple(range(count))),
+            Latents(points, Identity(generator.source), *made, tuple(range(len(points)))),
+            ui=ui.PreviewText(found.summary()),
+        )
+
+
+NODES = [BasisInit]

@@ -1,0 +1,213 @@
+"""Image to Latents: the latents whose images look like given ones."""
+
+import torch
+from torch import Tensor
+
+from ...core.auxiliary import Auxiliary
+from ...core.chunking import Chunking, ChunkMode
+from ...core.energies.perceptual import likeness
+from ...core.energy import Energy
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.refine.rules import adam
+from ...core.refine.trace import Trace
+from ...core.rng import SampleRng
+from ...core.starts.inversion import InversionStart, appraised, start_near
+from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..energy.widgets import weight as weighting
+from ..host import autograd, host, io, ordinary, running
+from ..images import from_host
+from ..refine.running import outputs, preview_every, run
+from ..sockets import GENERATOR, LATENTS
+from ..widgets import advanced, chunk, seed
+
+__all__ = ["NODES"]
+
+TITLE = "Image to Latents"
+
+
+def _starting() -> list[io.Input]:
+    return [
+        advanced(
+            io.Combo.Input(
+                "begin",
+                options=["automatic", "encoder", "candidates", "mean"],
+                default="automatic",
+                tooltip="Where to start: by the generator's encoder, at the most alike of "
+                "random candidates, or at the mean of all. automatic: the encoder where there "
+                "is one, else candidates.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "candidates",
+                default=16,
+                min=1,
+                max=10000,
+                tooltip="Random candidates for each image (1 to 10000), where no encoder starts.",
+            )
+        ),
+    ]
+
+
+class ImageToLatents(io.ComfyNode):
+    """Inverts a generator."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Name, inputs and outputs."""
+        schema = io.Schema(
+            node_id="LatentSteer_ImageToLatents",
+            display_name=TITLE,
+            category="LatentSteer/initialise",
+            description="The latents whose images look like given ones: a start, then Adam on a "
+            "perceptual distance and on pixels. What they give can be edited or steered on.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Whose latents to find."),
+                io.Image.Input(
+                    "images",
+                    tooltip="One sample per image. Of any size: resized to the generator's. Grey "
+                    "and transparent ones become RGB.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=100,
+                    min=0,
+                    max=100000,
+                    tooltip="Steps of Adam (0 to 100000); 0 for the start alone.",
+                ),
+                io.Float.Input(
+                    "learning_rate",
+                    default=0.05,
+                    min=1e-9,
+                    max=10.0,
+                    step=1e-3,
+                    round=False,
+                    tooltip="Length of a step in latent units (1e-9 to 10).",
+                ),
+                weighting("the perceptual distance", "perceptual_weight"),
+                weighting("the mean squared difference of pixels", "pixel_weight"),
+                backbone(),
+                *_starting(),
+                seed("the candidates", control=False),
+                chunk(),
+                preview_every(),
+                comparer(),
+                LATENTS.Input(
+                    "interrupted",
+                    optional=True,
+                    tooltip="An interrupted run of this node from Load Latents, to go on with "
+                    "under the same settings.",
+                ),
+            ],
+            outputs=outputs(),
+        )
+        schema.search_aliases = ["inversion", "projector", "encode", "edit"]
+        return schema
+
+    @classmethod
+    def validate_inputs(cls, backbone: str) -> bool | str:
+        """Our own message for a missing file, on every host."""
+        return backbone_present(backbone)
+
+    @classmethod
+    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
+        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        return backbone_changed(backbone)
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        images: Tensor,
+        steps: int,
+        learning_rate: float,
+        perceptual_weight: float,
+        pixel_weight: float,
+        backbone: str,
+        begin: InversionStart,
+        candidates: int,
+        seed: int,
+        chunk: ChunkMode,
+        preview_every: int,
+        auxiliary: Auxiliary | None = None,
+        interrupted: Latents | None = None,
+    ) -> io.NodeOutput:
+        """Starts, refines, and shows how alike they are."""
+        with autograd():
+            pictures = from_host(ordinary(images))
+            features, text = compared_by(backbone, auxiliary)
+            energy = likeness(
+                pictures,
+                features,
+                perceptual_weight=perceptual_weight,
+                pixel_weight=pixel_weight,
+            )
+        start = interrupted
+        if start is None:
+            start = _start(generator, pictures, energy, begin, candidates, seed, chunk)
+        if steps == 0:
+            latents, trace = start, _appraised(generator, start, energy, chunk)
+        else:
+            rule = adam(learning_rate=learning_rate)
+            latents, trace = run(
+                TITLE,
+                rule,
+                rule,
+                {"learning_rate": learning_rate},
+                generator=generator,
+                start=start,
+                energy=energy,
+                seed=seed,
+                steps=steps,
+                clip_norm=0.0,
+                clamp=True,
+                keep_best=True,
+                chunk=chunk,
+                preview_every=preview_every,
+                resume=True,
+            )
+        shown = {"text": (f"{text}\n{trace}",), "latentsteer": [{"refine": trace.summary()}]}
+        return io.NodeOutput(latents, trace, ui=shown)
+
+
+def _start(
+    generator: Generator,
+    pictures: Tensor,
+    energy: Energy,
+    begin: InversionStart,
+    candidates: int,
+    seed: int,
+    chunk: ChunkMode,
+) -> Latents:
+    devices = host().on_device((*generator.modules, *energy.modules))
+    with autograd(), devices, running(candidates, f"{TITLE}: start") as bar:
+        start = start_near(
+            generator,
+            pictures,
+            SampleRng.of(seed, len(pictures), "invert"),
+            how=begin,
+            energy=energy,
+            candidates=candidates,
+            chunking=Chunking.of(chunk, generator.image_size),
+            device=host().device(),
+            report=bar.update,
+        )
+    names = tuple(range(len(pictures)))
+    return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+
+
+def _appraised(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
+    devices = host().on_device((*generator.modules, *energy.modules))
+    with autograd(), torch.no_grad(), devices:
+        return appraised(
+            TITLE,
+            generator,
+            latents,
+            energy,
+            chunking=Chunking.of(chunk, generator.image_size),
+            device=host().device(),
+        )
+
+
+NODES = [ImageToLatents]

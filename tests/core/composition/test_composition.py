@@ -1,0 +1,335 @@
+"""Composed generation: runs, their streams, the choice, and resuming."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.chunking import Chunking
+from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.job import lowest
+from latentsteer.core.composition.placement import placements
+from latentsteer.core.composition.scene import agreement
+from latentsteer.core.energies.classification import classification
+from latentsteer.core.energies.example import toy_clip
+from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energy import Energy, Term
+from latentsteer.core.errors import (
+    ConditionMismatch,
+    GeneratorMismatch,
+    InvalidInput,
+    ResumeMismatch,
+)
+from latentsteer.core.images import resized
+from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.perceptual import clip_features, feature_distance
+from latentsteer.core.refine.barrier import Barrier
+from latentsteer.core.refine.rules import adam
+from latentsteer.core.rng import SampleRng
+from latentsteer.core.spaces import IMAGES
+
+STEPS = 3
+NINE = placements([0.5])
+SECONDARY = "foreground to background(pixels)"
+
+
+@pytest.fixture
+def given(toys):
+    """A job on the toy generator, with latents of so many samples."""
+
+    def make(samples=2, names=None, wanted="bca", **changes):
+        generator, classifier = toys.generator(), toys.classifier()
+        condition = classifier.condition(list(wanted[:samples]))
+        settings = {
+            "generator": generator,
+            "energy": classification(classifier, condition),
+            "features": None,
+            "steps": STEPS,
+            "seed": 3,
+            "chunking": Chunking.of("fixed", generator.image_size),
+            "device": toys.cpu,
+            "rule": adam(learning_rate=0.1),
+            "placements": NINE,
+        }
+        front = toys.latents(generator, toys.normal(3, 12)[:samples], names)
+        back = toys.latents(generator, toys.normal(3, 12, seed=1)[:samples], names)
+        return Composing(**settings | changes), front, back
+
+    return make
+
+
+@pytest.fixture
+def composed(given):
+    return lambda *args, **changes: Composer(*given(*args, **changes)).run()
+
+
+def noise():
+    """An energy that sees no image: what it draws alone."""
+    return Energy.of(
+        Term("noise", IMAGES, lambda x, rng: rng.normal(1, like=x)[:, 0] + 0 * x.sum((1, 2, 3)))
+    )
+
+
+def test_what_comes_of_it_fits_together(given):
+    job, front, back = given(blend="none")
+    composer = Composer(job, front, back)
+    found = composer.run()
+    assert found.energies.shape == (2, 9)
+    assert found.all_images.shape == (18, 3, 8, 8)
+    assert found.placements == tuple(job.placements[n] for n in found.best.tolist())
+    assert torch.equal(found.best, found.energies.argmin(dim=1))
+    assert found.secondary.shape == (STEPS, 18)
+    assert found.falls.shape == (2, 9)
+    for row, placement in enumerate(found.placements):
+        box = placement.box((8, 8))
+        assert torch.equal(found.masks[row], box.mask((8, 8)))
+        own = found.all_images.unflatten(0, (2, 9))[row, int(found.best[row])]
+        assert torch.equal(found.images[row], own)
+    rng = SampleRng.of(0, 2)
+    behind = job.generator(found.background.values, rng)
+    outside = ~found.masks[:, None].expand_as(behind)
+    assert torch.allclose(found.images[outside], behind[outside], atol=1e-6)
+    assert found.foreground.samples == front.samples
+    assert found.foreground.generator == found.background.generator == job.generator.id
+
+
+def test_runs_of_a_sample_share_their_start_and_have_their_own_streams(given):
+    job, front, back = given()
+    start = Composer(job, front, back).start
+    assert len(set(start.samples)) == len(start) == 18
+    both = torch.cat([front.values, back.values], dim=1)
+    assert torch.equal(start.values.unflatten(0, (2, 9)), both[:, None].expand(2, 9, -1))
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("what", [{}, {"energy": noise()}])
+def test_a_batch_equals_its_members(what, given):
+    """To the bit, and whatever other placements are tried."""
+    job, front, back = given(3, **what)
+    whole = Composer(job, front, back).run()
+    changes = {"energy": whole_of(job, 1)} if not what else {}
+    one = Composer(replace(job, **changes), front.picked((1,)), back.picked((1,))).run()
+    assert torch.equal(one.images[0], whole.images[1])
+    assert torch.equal(one.energies[0], whole.energies[1])
+    assert torch.equal(one.trace.energies, whole.trace.energies[:, 9:18])
+    alone = Composer(replace(job, placements=placements([0.5], "centre")), front, back).run()
+    number = [str(placement) for placement in job.placements].index("0.5 centre")
+    assert torch.equal(alone.all_images, whole.all_images[number::9])
+    assert torch.equal(alone.energies[:, 0], whole.energies[:, number])
+    assert torch.equal(alone.trace.energies, whole.trace.energies[:, number::9])
+
+
+def whole_of(job, row):
+    """The job's energy with the condition's row of one sample."""
+    ((weight, term),) = job.energy.terms
+    condition = replace(
+        term.condition,
+        embedding=term.condition.embedding[row : row + 1],
+        labels=term.condition.labels[row : row + 1],
+    )
+    seen = lambda x, rng: term.evaluate(x, SampleRng(rng.streams, [row] * len(rng)))  # noqa: E731
+    return Energy(((weight, replace(term, condition=condition, evaluate=seen)),))
+
+
+@pytest.mark.bits
+def test_the_placements_of_a_sample_are_judged_by_the_same_draws(composed):
+    energies = composed(energy=noise()).energies
+    assert torch.equal(energies, energies[:, :1].expand_as(energies))
+    assert float(energies[0, 0]) != float(energies[1, 0])
+
+
+def test_a_condition_s_rows_go_to_their_samples(given, toys):
+    job, front, back = given(3, wanted="abc", steps=1)
+    found = Composer(job, front, back).run()
+    classifier = toys.classifier()
+    for row, name in enumerate("abc"):
+        images = found.all_images.unflatten(0, (3, 9))[row]
+        energy = classification(classifier, classifier.condition([name]))
+        assert torch.allclose(energy(images, SampleRng.of(0, 9)), found.energies[row], atol=1e-5)
+
+
+def test_both_images_are_rendered_once_for_both_objectives(given):
+    job, front, back = given(1)
+    calls = []
+
+    def render(parts, rng):
+        calls.append(len(parts["z"]))
+        return job.generator.render(parts, rng)
+
+    generator = replace(job.generator, render=render)
+    per_step = []
+    composer = Composer(replace(job, generator=generator), front, back)
+
+    def on_step(snapshot):
+        per_step.append(len(calls))
+        calls.clear()
+
+    composer.run(on_step=on_step)
+    assert per_step[1:] == [2 * 2] * (STEPS - 1)  # 9 runs, 8 at a time, foreground and background
+
+
+def test_terms_on_latents_see_both_halves(given, toys):
+    generator = toys.generator()
+    job, front, back = given(energy=gaussian_prior(generator.source), steps=50)
+    found = Composer(replace(job, weighing=Barrier("primary only")), front, back).run()
+    before = found.trace.energies[0]
+    expected = (front.values.square().sum(1) + back.values.square().sum(1)) / 2
+    assert torch.allclose(before, expected.repeat_interleave(9))
+    assert float(found.foreground.values.abs().max()) < 0.2
+    assert float(found.background.values.abs().max()) < 0.2
+
+
+def test_a_mixed_energy_is_the_sum_of_its_parts(given, toys):
+    job, front, back = given(steps=1)
+    prior = gaussian_prior(job.generator.source)
+    first, second, both = (
+        Composer(replace(job, energy=energy), front, back).run().trace.energies[0]
+        for energy in (job.energy, prior, job.energy + 0.5 * prior)
+    )
+    assert torch.allclose(both, first + 0.5 * second, rtol=1e-5)
+
+
+def test_the_secondary_ends_lower_with_the_barrier_than_without(composed):
+    ends = {}
+    for method in ("bi-level", "primary only", "inverse bi-level"):
+        tried = placements([0.5], "centre")
+        found = composed(weighing=Barrier(method), steps=80, placements=tried, blend="none")
+        ends[method] = {name: float(v.mean()) for name, v in found.trace.after.items()}
+        assert torch.equal(found.trace.after["energy"], found.trace.energies[-1])
+    assert ends["bi-level"]["energy"] == pytest.approx(ends["primary only"]["energy"], abs=0.02)
+    assert ends["bi-level"][SECONDARY] < 0.9 * ends["primary only"][SECONDARY]
+    assert ends["bi-level"]["energy"] < ends["inverse bi-level"]["energy"]
+
+
+def test_figure_5_s_curves(composed):
+    found = composed()
+    assert torch.allclose(found.secondary[0], found.trace.before[SECONDARY], atol=1e-6)
+    assert len(found.trace.energies) == STEPS + 1
+
+
+def test_poisson_blending_keeps_the_background_around_and_is_what_is_judged(given, toys):
+    job, front, back = given()
+    composer = Composer(job, front, back)
+    found = composer.run()
+    plain = Composer(replace(job, blend="none"), front, back).run()
+    assert not torch.allclose(found.all_images, plain.all_images)
+    outside = ~composer.fuser.masks().repeat(2, 1, 1)[:, None].expand_as(found.all_images)
+    assert torch.equal(found.all_images[outside], plain.all_images[outside])
+    classifier = toys.classifier()
+    energy = classification(classifier, classifier.condition(["b"]))
+    seen = energy(found.all_images[:9], SampleRng.of(0, 9))
+    assert torch.allclose(seen, found.energies[0], atol=1e-5)
+    assert float(found.all_images.min()) >= 0
+    assert float(found.all_images.max()) <= 1
+
+
+@pytest.mark.parametrize("weights", ["scalar", "linear"])
+def test_bases_go_in_and_come_out(weights, given, toys):
+    job, front, back = given()
+    chart = MixtureOfBasis(job.generator.source, 3, ("z",), weights)
+    basis = {"z": toys.normal(2, 3, 12)}
+    values = chart.start(basis, torch.full((2, 3), 1 / 3), {})
+    over = replace(front, values=values, chart=chart)
+    found = Composer(job, over, back).run()
+    assert found.foreground.chart == chart
+    assert found.foreground.values.shape == values.shape
+    moved = (found.foreground.values - values).abs() > 0
+    assert bool(moved.all())
+    assert found.background.chart == back.chart
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("stop", [1, STEPS])
+def test_an_interrupted_composition_goes_on_to_the_same_bits(stop, given, tmp_path):
+    job, front, back = given(energy=noise() + given()[0].energy)
+    whole = Composer(job, front, back).run()
+    kept = []
+
+    def on_step(snapshot):
+        if snapshot.state.step == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Composer(job, front, back).run(on_step=on_step, on_stop=kept.append)
+    save_latents(tmp_path / "kept.safetensors", kept[0])
+    loaded = load_latents(tmp_path / "kept.safetensors")
+    again = Composer(job, front, back).run(loaded)
+    assert torch.equal(again.images, whole.images)
+    assert torch.equal(again.trace.energies, whole.trace.energies)
+    assert torch.equal(again.secondary, whole.secondary[stop:])
+    with pytest.raises(ResumeMismatch, match="method"):
+        Composer(replace(job, weighing=Barrier("linear")), front, back).run(loaded)
+    with pytest.raises(GeneratorMismatch, match="composition of toy"):
+        Composer(replace(job, placements=placements([0.4], "centre")), front, back).run(loaded)
+    other = [replace(half, samples=(5, 6)) for half in (front, back)]
+    with pytest.raises(InvalidInput, match="not the 18 runs of these samples"):
+        Composer(job, *other).run(loaded)
+
+
+def test_another_generator_s_latents(given):
+    job, front, back = given()
+    stranger = replace(back, generator="0123456789abcdef", generator_name="another")
+    with pytest.raises(GeneratorMismatch, match=r"'toy' \(toy-generato\), the background of"):
+        Composer(job, front, stranger)
+    with pytest.raises(GeneratorMismatch, match="The latents are of generator 'another'"):
+        Composer(job, stranger, back)
+
+
+def test_different_numbers_of_samples(given):
+    job, front, back = given()
+    with pytest.raises(InvalidInput, match="2 foregrounds and 1 backgrounds; expected as many"):
+        Composer(job, front, back.picked((0,)))
+
+
+def test_a_condition_of_other_rows(given):
+    job, front, back = given(3)
+    with pytest.raises(ConditionMismatch, match="3 rows and the batch 2 samples"):
+        Composer(job, front.picked((0, 1)), back.picked((0, 1)))
+
+
+def test_energies_that_cannot_be_composed(given):
+    job, front, back = given()
+    ((_, term),) = job.energy.terms
+    coupled = Energy.of(replace(term, coupled=True))
+    with pytest.raises(InvalidInput, match="every placement of every sample is a run of its own"):
+        Composer(replace(job, energy=coupled), front, back)
+    with pytest.raises(InvalidInput, match="has no term"):
+        Composer(replace(job, energy=Energy(())), front, back)
+
+
+def test_no_steps(given):
+    with pytest.raises(InvalidInput, match="0 steps"):
+        Composer(*given(steps=0)).run()
+
+
+def test_what_is_no_number_is_never_the_best():
+    energies = torch.tensor([[torch.nan, 2.0, 1.0], [torch.inf, torch.nan, 3.0]])
+    assert lowest(energies).tolist() == [2, 2]
+
+
+def test_the_paper_s_placements_are_those_by_default(given):
+    job, _, _ = given()
+    settings = {name: getattr(job, name) for name in ("generator", "energy", "features", "steps")}
+    rest = {name: getattr(job, name) for name in ("seed", "chunking", "device")}
+    assert Composing(**settings, **rest).placements == placements()
+    assert Composing(**settings, **rest).weighing == Barrier("bi-level", beta=1.0, unit=1.0)
+
+
+def test_the_secondary_is_the_distance_of_the_pasted_foreground_to_what_it_covers(given):
+    features = clip_features(toy_clip())
+    job, front, back = given(features=features, steps=1)
+    composer = Composer(job, front, back)
+    found = composer.run()
+    scenes, rng = composer.scenes, SampleRng.of(0, 18)
+    pasted, behind = scenes.pair(composer.start.values, rng)
+    fused = scenes.fuser.fused(pasted, behind, rng)
+    for row, box in enumerate(scenes.fuser.boxes * 2):
+        one, two = (
+            features.maps(resized(image[row : row + 1, :, box.rows, box.columns], (8, 8)))
+            for image in (fused, behind)
+        )
+        distance = feature_distance(features, one, two)
+        assert float(found.secondary[0, row]) == pytest.approx(float(distance), rel=1e-4)
+    term = agreement(features, scenes.target)
+    same = scenes.target.join({"fused": fused, "foreground": behind, "crop": behind})
+    assert float(term.evaluate(same, rng).abs().max()) == 0

@@ -1,0 +1,216 @@
+"""Who may import whom, read off the sources: workflows -> nodes -> core."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOST = ("comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "nodes", "server")
+"""ComfyUI's own top-level modules, as absolute imports name them."""
+
+FILES = sorted(
+    [ROOT / "__init__.py"]
+    + [file for part in ("core", "nodes", "workflows") for file in (ROOT / part).rglob("*.py")]
+)
+CORE = [file for file in FILES if file.is_relative_to(ROOT / "core")]
+
+
+def named(file):
+    return str(file.relative_to(ROOT))
+
+
+def imports(file):
+    """Every imported module: (".core.energy" for our own, "torch.nn" for others, the node)."""
+    package = file.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                assert node.level <= len(package) + 1, f"{named(file)} leaves the package"
+                up = package[: len(package) + 1 - node.level]
+                base = "." + ".".join([*up, *filter(None, [node.module])])
+            yield base, node
+            # `from .core import energy` may name a module.
+            yield from ((f"{base.rstrip('.')}.{alias.name}", node) for alias in node.names)
+
+
+def own(file):
+    return [name for name, _ in imports(file) if name.startswith(".")]
+
+
+def is_within(name, *parts):
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def test_the_walk_sees_the_imports_that_it_is_to_judge():
+    refinement = own(ROOT / "core/refine/refinement.py")
+    assert {".core.chunking", ".core.refine.kernel", ".core.refine.kernel.Rule"} <= set(refinement)
+    assert any(is_within(name, "torch") for name, _ in imports(ROOT / "core/rng.py"))
+    assert any(is_within(name, "comfy_api") for name, _ in imports(ROOT / "__init__.py"))
+    assert len(CORE) > 30
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_core_imports_itself_alone(file):
+    outside = [name for name in own(file) if not is_within(name, ".core")]
+    assert outside == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_only_the_host_module_imports_the_host(file):
+    found = [(name, node) for name, node in imports(file) if is_within(name, *HOST)]
+    if file == ROOT / "nodes" / "host.py":
+        return
+    if file == ROOT / "__init__.py":
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        entry = next(n for n in tree.body if getattr(n, "name", "") == "comfy_entrypoint")
+        lines = range(entry.lineno, entry.end_lineno + 1)
+        found = [
+            (name, node)
+            for name, node in found
+            if not (is_within(name, "comfy_api") and node.lineno in lines)
+        ]
+    assert [name for name, _ in found] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_nothing_imports_the_package_by_its_name(file):
+    # Under ComfyUI the package has another name.
+    assert [name for name, _ in imports(file) if is_within(name, "latentsteer")] == []
+
+
+def dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+BANNED_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "torch.load",
+    "torch.save",
+    "torch.jit.load",
+    "torch.manual_seed",
+    "torch.seed",
+    "torch.cuda.manual_seed_all",
+    "torch.set_rng_state",
+    "torch.random.manual_seed",
+    "np.random.seed",
+    "numpy.random.seed",
+    "random.seed",
+}
+BANNED_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
+
+
+@pytest.mark.parametrize("file", CORE, ids=named)
+def test_core_runs_no_code_of_files_and_keeps_no_global_random_state(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    calls = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert calls & BANNED_CALLS == set()
+    assert [name for name, _ in imports(file) if is_within(name, *BANNED_MODULES)] == []
+    # Draws without a stream of their own are global state too.
+    loose = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and dotted(node.func)
+        in {"torch.rand", "torch.randn", "torch.randint", "torch.randperm", "torch.bernoulli"}
+        and not any(keyword.arg == "generator" for keyword in node.keywords)
+    ]
+    assert loose == []
+
+
+GROUND = ("errors", "files", "devices", "images", "rng", "tokens", "identity", "snapshot")
+"""Modules of core, each importing those left of it alone."""
+LOW = ("data", "views", "checkpoints", "zoo")
+"""Folders, each importing GROUND and those left of it."""
+NOUNS = (
+    *("spaces", "condition", "chunking", "charts", "auxiliary", "clip", "captioner"),
+    *("generator", "energy", "perceptual", "features", "latents", "threads"),
+)
+"""Modules, each importing GROUND, LOW and those left of it."""
+MAY = {
+    "generators": ("checkpoints",),
+    "auxiliaries": ("checkpoints", "zoo"),
+    "conditions": (),
+    "energies": ("views", "conditions"),
+    "translators": ("checkpoints", "data"),
+    "refine": (),
+    "starts": ("translators",),
+    "krr": ("refine",),
+    "composition": ("refine",),
+    "metrics": ("energies",),
+}
+"""What every other folder may import beside GROUND and NOUNS."""
+TO_MEND = {
+    ("auxiliaries", "generators"),  # the blocks that the avatars' networks share
+    ("energies", "composition"),  # Box
+    ("energies", "generators"),  # MinibatchStd
+    ("features", "generators"),  # MinibatchStd
+    ("energies", "refine"),  # CLASS_BLOCKS
+    ("starts", "refine"),  # CLASS_BLOCKS, readings, Trace
+}
+"""Edges that are not in the table and go with the cords that they name."""
+
+
+def rooms():
+    """Every edge between two rooms of core, with a file that has it."""
+    for file in CORE:
+        room = file.relative_to(ROOT / "core").with_suffix("").parts[0]
+        for name in own(file):
+            parts = name.split(".")[2:]
+            if name.startswith(".core.") and parts[0] not in (room, "__init__"):
+                yield (room, parts[0]), named(file)
+
+
+def allowed(room, other):
+    if room in GROUND:
+        return other in GROUND[: GROUND.index(room)]
+    if other in GROUND:
+        return True
+    if room in LOW:
+        return other in LOW[: LOW.index(room)]
+    if room in NOUNS:
+        return other in LOW or other in NOUNS[: NOUNS.index(room)]
+    return other in NOUNS or other in MAY[room]
+
+
+def test_rooms_import_what_the_table_allows():
+    found = {}
+    for edge, file in rooms():
+        if not allowed(*edge):
+            found.setdefault(edge, set()).add(file)
+    assert {edge: files for edge, files in found.items() if edge not in TO_MEND} == {}
+    assert set(found) == TO_MEND, "mended: take it out of the list"
+
+
+def test_every_room_stands_in_the_table():
+    there = {file.relative_to(ROOT / "core").with_suffix("").parts[0] for file in CORE}
+    assert there - {"__init__"} == {*GROUND, *LOW, *NOUNS, *MAY}
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.is_relative_to(ROOT / "nodes")], ids=named
+)
+def test_nodes_import_core_and_themselves_alone(file):
+    outside = [
+        name for name in own(file) if not is_within(name, ".core", ".nodes", ".", ".__version__")
+    ]
+    assert outside == []
+
+
+def test_every_module_of_core_says_what_it_offers():
+    for file in CORE:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        public = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+        names = [dotted(t) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
+        if public:
+            assert "__all__" in names, named(file)

@@ -1,0 +1,45 @@
+"""`latentsteer bench krr` in small, and what it checks."""
+
+import json
+
+import pytest
+from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.studies.bench import krr as bench_krr
+from latentsteer.workflows.studies.bench.harness import allocating, peak_memory
+
+
+def test_the_bench_prints_its_rows_and_writes_its_numbers(monkeypatch, tmp_path, capsys):
+    # A process of its own takes seconds to start.
+    monkeypatch.setattr(bench_krr, "peak_memory", lambda prepare, whole: 7 << 20)
+    path = tmp_path / "krr.json"
+    assert main(["bench", "krr", "--quick", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "4 particles, fast chunks, process: 7 MB" in out
+    assert "kernel: n = 32" in out
+    flat = json.loads(path.read_text())
+    for name in ("features_4", "kernel_64", "weights_64"):
+        assert flat[f"{name}_seconds"] > 0
+    assert flat["checks"] == {}
+
+
+def test_what_is_measured_is_a_step_of_all_particles():
+    warm, step = bench_krr.prepared(3, "fixed")
+    warm()
+    step()
+
+
+def test_growth_is_the_power():
+    assert bench_krr.growth((10, 20, 40), (3.0, 24.0, 192.0)) == pytest.approx(3)
+
+
+def test_it_asks_for_four_gigabytes_and_for_the_powers():
+    flat = {"particles": 512, "memory_fixed_process_bytes": 1 << 30}
+    flat |= {"memory_fast_process_bytes": 5 << 30}
+    flat |= {"features_growth": 1.1, "kernel_growth": 1.7, "weights_growth": 2.2}
+    checks = list(bench_krr.checks_of(flat))
+    assert [check.holds for check in checks] == [True, False, True, True, False]
+
+
+def test_the_memory_of_a_whole_process_holds_its_libraries():
+    found = peak_memory(bench_krr.partial(allocating, 64), whole=True)
+    assert found > 160 << 20

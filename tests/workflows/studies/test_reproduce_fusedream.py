@@ -1,0 +1,96 @@
+"""`latentsteer reproduce fusedream` in its small budget, and how two persons are judged."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from latentsteer.core.composition.paste import Fuser
+from latentsteer.core.composition.placement import placements
+from latentsteer.core.rng import SampleRng
+from latentsteer.core.zoo.avatar_captions import Prompt
+from latentsteer.core.zoo.avatar_pairs import Pair, person_pairs
+from latentsteer.core.zoo.shipped import reference_images
+from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.studies.fusedream.cases import SWITCHES
+from latentsteer.workflows.studies.fusedream.report import BUDGETS
+from latentsteer.workflows.studies.fusedream.scenes import Judging
+from latentsteer.workflows.studies.fusedream.study import Basis, FuseDreamStudy
+from latentsteer.workflows.studies.fusedream.table import Row, ablations, rows
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def study():
+    return FuseDreamStudy(7, CPU, lambda what: None)
+
+
+def test_the_small_budget_writes_flat_keys(tmp_path, capsys):
+    path = tmp_path / "fusedream.json"
+    assert (
+        main(["reproduce", "fusedream", "--budget", "ci", "--device", "cpu", "--json", str(path)])
+        == 0
+    )
+    found = json.loads(path.read_text())
+    assert all(isinstance(value, (int, float)) for value in found.values())
+    assert found["seeds"] == 1
+    shares = [key for key in found if key.endswith(("_satisfied", "_both", "_reached"))]
+    assert len(shares) > 15
+    assert all(0 <= found[key] <= 1 for key in shares)
+    # A gradient step raises the plain score, even of six images.
+    assert found["attack_on_plain_raises_plain"] > 0
+    for key in ("attack_on_plain_plain_more", "pairs_whole_more", "wrong_start_augclip_more"):
+        assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"]
+    for one in SWITCHES:
+        assert 0 <= found[f"wrong_start_{one.name}_plain"] <= 1
+    said = capsys.readouterr().out
+    assert "two persons, composed, somewhere" in said
+    assert "augclip_both" in said
+
+
+def test_there_is_a_row_for_each_form_of_the_weights_and_the_papers_is_the_whole():
+    best = BUDGETS["full"].best
+    alone = replace(best, basis=Basis(1))
+    table = ablations(best, alone, candidates=(10,), keeps=(2,), few=5, views=2, rate=0.01)
+    forms = {name: table[name].basis.weights for name in ("full", "linear", "softmax")}
+    assert forms == {"full": "scalar", "linear": "linear", "softmax": "softmax"}
+    alike = [replace(table[n], basis=best.basis, rate=best.rate, curved=True) for n in forms]
+    assert alike == [best] * 3
+    assert [table[name].rate for name in forms] == [best.rate, 0.01, 0.01]
+    assert {table[name].basis.weights for name in ("k_2", "m_10", "augclip_refined")} == {"scalar"}
+
+
+def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(study):
+    prompts = [Prompt("dark skin, blue background", {"skin": "dark", "background": "blue"})] * 2
+    best = Row(Basis(2), candidates=12, steps=6, rate=0.03, curved=True)
+    alone = replace(best, basis=Basis(1))
+    every = ablations(best, alone, candidates=(3,), keeps=(4,), few=3, views=2, rate=0.03)
+    table = {name: every[name] for name in ("search_only", "naive", "full", "no_basis")}
+    found = {name: figures for name, figures, _ in rows(study, prompts, table, scored=4)}
+    assert found["full"]["similarity"] > found["naive"]["similarity"]
+    assert found["no_basis"]["similarity"] > found["search_only"]["similarity"]
+    assert {"after_0", "after_5", "after_5_seconds"} < found["full"].keys()
+    assert found["full"]["search_seconds"] == found["no_basis"]["search_seconds"]
+    condition = study.condition([prompt.text for prompt in prompts])
+    few, many = (study.search(condition, 12, keep) for keep in (2, 4))
+    assert torch.equal(few.points, many.points[:, :2])
+
+
+def test_both_persons_are_found_where_they_were_pasted_and_not_in_one_face(study):
+    pair = Pair(Prompt("", {"top": "hat"}), Prompt("", {"top": "afro"}))
+    images, values = reference_images("avatars held out (embedded)")
+    tops = study.judge.attributes["top"]
+    hat = images[(values[:, 0] == tops.index("hat")).nonzero()[0]]
+    afro = images[(values[:, 0] == tops.index("afro")).nonzero()[0]]
+    place = placements((0.5,), "bottom right")
+    pasted = Fuser((64, 64), place).fused(hat, afro, SampleRng.of(0, 1))
+    figures, both = Judging(study, [pair, pair]).figures("two", torch.cat([pasted, afro]))
+    assert both == [True, False]
+    assert figures["pairs_two_both"] == 0.5
+    assert figures["pairs_two_person"] == 0.75
+
+
+def test_two_persons_are_asked_for_by_one_prompt():
+    pair = person_pairs()[0]
+    assert pair.text == f"{pair.first.text} | {pair.second.text}"

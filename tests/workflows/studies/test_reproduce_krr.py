@@ -1,0 +1,90 @@
+"""`latentsteer reproduce krr` in its small budget, and what its figures mean."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from latentsteer.core.zoo.avatar_captions import Prompt
+from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.studies.krr import avatars as krr_avatars
+from latentsteer.workflows.studies.krr import digits as krr_digits
+from latentsteer.workflows.studies.krr.avatars import HOLES, AvatarsFlow, Edit, hole, pairwise
+from latentsteer.workflows.studies.krr.tasks import completions, stays
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def study():
+    return AvatarsFlow(7, CPU, lambda what: None)
+
+
+def reproduced(tmp_path):
+    """The figures of the small budget, and its pictures."""
+    path, out = tmp_path / "krr.json", tmp_path / "out"
+    flags = ["--budget", "ci", "--device", "cpu", "--json", str(path), "--out", str(out)]
+    assert main(["reproduce", "krr", *flags]) == 0
+    return json.loads(path.read_text()), {picture.name for picture in (out / "krr").glob("*.png")}
+
+
+def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
+    """With few candidates and steps."""
+    for name in ("CANDIDATES", "FEWER", "PASTED", "NEIGHBOURS", "PARTNERS", "OF_EACH"):
+        monkeypatch.setattr(krr_avatars, name, 4)
+    for name in ("TEXT", "INPAINTING", "EDITING"):
+        monkeypatch.setattr(krr_avatars, name, replace(getattr(krr_avatars, name), steps=1))
+    monkeypatch.setattr(krr_digits, "STEPS", 1)
+    found, pictures = reproduced(tmp_path)
+    assert all(isinstance(value, (int, float)) for value in found.values())
+    assert found["seeds"] == 1
+    assert {"digits_flow.png", "text_0.png", "completion_top.png"} <= pictures
+    said = capsys.readouterr().out
+    assert "Frechet distance lowered by" in said
+    assert "completion" in said
+
+
+@pytest.mark.slow
+def test_the_small_budget_shows_what_the_flow_does(tmp_path):
+    found, _ = reproduced(tmp_path)
+    # Sixty digits go towards real ones, and each other's density drives avatars apart.
+    assert found["digits_flow_fd"] < found["digits_prior_fd"]
+    assert found["digits_lowered"] == pytest.approx(
+        1 - found["digits_flow_fd"] / found["digits_prior_fd"]
+    )
+    assert found["text_flow_pairwise"] > found["text_alone_pairwise"]
+    shares = [key for key in found if key.endswith(("_satisfied", "_changed", "_kept"))]
+    assert len(shares) > 6
+    assert all(0 <= found[key] <= 1 for key in shares)
+
+
+def test_refined_completions_hold_what_is_known_better_than_their_starts(study):
+    found, pictures = completions(study, (40,))
+    assert set(pictures) == {f"completion_{name}" for name in HOLES}
+    assert found["completion_flow_error"] < found["completion_start_error"]
+    assert found["completion_flow_error"] <= found["completion_flow_error_most"]
+
+
+def test_the_samples_of_a_prompt_begin_about_one_or_apart(study):
+    prompt = Prompt("blue background", {"background": "blue"})
+    near, apart = (study.by_text(prompt, apart=flag)["start"] for flag in (False, True))
+    distances = [pairwise(one.values) for one in (near, apart)]
+    # Variations of 0.2 lie 0.2 sqrt(2 d) apart, draws of the prior sqrt(2 d).
+    assert distances[0] < 0.4 * distances[1]
+
+
+def test_what_stays_is_what_can_be_seen_before_and_after():
+    study = SimpleNamespace(judge=SimpleNamespace(visible=lambda values: values))
+    before = {"top": "hat", "hat_colour": "red", "mouth": "smile", "accessory": "none"}
+    after = {"top": "bald", "mouth": "sad", "accessory": "sunglasses"}
+    edit = Edit("sunglasses", "accessory", "sunglasses")
+    assert stays(study, before, after, edit) == 0
+    assert stays(study, before, after | {"mouth": "smile"}, edit) == 0.5
+
+
+def test_a_hole_is_where_nothing_is_known():
+    mask = hole("right")
+    assert mask.shape == (1, 64, 64)
+    assert float(mask[:, :, 36:].min()) == 1
+    assert float(mask[:, :, :36].max()) == 0

@@ -1,0 +1,1 @@
+"""What writes the shipped graphs, and the studies that prove their figures."""

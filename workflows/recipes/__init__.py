@@ -1,0 +1,1 @@
+"""The Python that writes the shipped graphs, a table of rows per paper."""

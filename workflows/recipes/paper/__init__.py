@@ -1,0 +1,1 @@
+"""The papers' own numbers, typed once, and the rows that use them."""

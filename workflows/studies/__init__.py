@@ -1,0 +1,1 @@
+"""Claims, benchmarks, the demo and the training of shipped models."""

@@ -1,0 +1,76 @@
+"""How far a step of KRR flow is from that of kernel density estimation, by eta and xi.
+
+On the embedded digits, at samples of the prior, towards as many real digits: A - B of eq. (6),
+with the kernel on the classifier's features, at its median bandwidth and at the shipped workflows'
+narrow, mollified one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ....core.auxiliaries import load_auxiliary
+from ....core.chunking import Chunking
+from ....core.features import feature_map
+from ....core.generators import load_generator
+from ....core.krr.flow import krr_flow
+from ....core.krr.kernel import Bandwidth, Mollifier
+from ....core.krr.settings import FlowSettings
+from ....core.refine.kernel import Annealed
+from ....core.rng import SampleRng
+from ....core.zoo import shipped as catalogue
+from ....nodes.kinds import as_classifier
+
+__all__ = ["SHARES", "differences"]
+
+SHARES = (1.0, 0.3, 0.1, 0.03, 0.01)
+"""Of the number of particles: eta and xi."""
+SEEDS = (0, 1)
+KERNELS: tuple[tuple[Bandwidth, Mollifier], ...] = (
+    ("median", Mollifier()),
+    (41.0, Mollifier("feature", sigma=1.0, schedule="constant")),
+)
+
+
+def differences(
+    particles: int, shares: Sequence[float] = SHARES
+) -> Mapping[float, tuple[float, float]]:
+    """The least and the greatest |step - KDE's| / |KDE's| over seeds and kernels, by the share.
+
+    Args:
+        particles: n, of real digits as well; at most 500.
+        shares: of n that eta and xi are.
+    """
+    generator = load_generator(catalogue.embedded("digits (embedded)"))
+    classifier = as_classifier(load_auxiliary(catalogue.embedded("digits classifier (embedded)")))
+    chunking = Chunking.of("fast", generator.image_size)
+    found: dict[float, list[float]] = {share: [] for share in shares}
+    for seed in SEEDS:
+        real = catalogue.reference_portion(
+            "digits held out (embedded)", order="balanced", seed=seed
+        )[:particles]
+        z = generator.prior.sample(SampleRng.of(seed, particles), torch.zeros(1))
+
+        def step(settings: FlowSettings, real: Tensor = real, z: Tensor = z) -> Tensor:
+            flow = krr_flow(
+                settings,
+                feature_map(classifier),
+                steps=1,
+                image_size=generator.image_size,
+                chunking=chunking,
+                real=real,
+            )
+            field = flow.direction(flow.energy.pullback(generator), chunking)
+            assert isinstance(field, Annealed)
+            return field.at(0)(z, SampleRng.of(0, len(z)))[0]
+
+        for bandwidth, mollifier in KERNELS:
+            plain = step(FlowSettings(estimator="kde", bandwidth=bandwidth, mollifier=mollifier))
+            for share in shares:
+                ridge = share * particles
+                moved = step(
+                    FlowSettings(eta=ridge, xi=ridge, bandwidth=bandwidth, mollifier=mollifier)
+                )
+                found[share].append(float((moved - plain).norm() / plain.norm()))
+    return {share: (min(values), max(values)) for share, values in found.items()}

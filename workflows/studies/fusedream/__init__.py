@@ -1,0 +1,1 @@
+"""FuseDream's study."""

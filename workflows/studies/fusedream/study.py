@@ -1,0 +1,192 @@
+"""The embedded avatars, steered as FuseDream does: its start, its refinement, and the judge."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ....core.charts import WeightKind
+from ....core.chunking import Chunking
+from ....core.condition import Condition
+from ....core.conditions.prompts import text_condition
+from ....core.energies.similarity import similarity
+from ....core.energy import Energy
+from ....core.latents import Latents
+from ....core.refine.presets import over_chart
+from ....core.refine.refinement import Refinement, refine
+from ....core.refine.rules import adam
+from ....core.rng import SampleRng
+from ....core.snapshot import Snapshot
+from ....core.spaces import Identity
+from ....core.starts.basis import Found, WeightStart, best_candidates, drawing, over_basis
+from ....core.starts.candidates import Start
+from ..avatars_models import avatars_models
+from ..session import Progress
+
+__all__ = ["Basis", "FuseDreamStudy", "Watch"]
+
+Watch = Callable[[Snapshot], None]
+
+
+def _nothing(snapshot: Snapshot) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Basis:
+    """How a latent is written over its best candidates.
+
+    Attributes:
+        keep: k; 1 is the best candidate itself, without over-parametrisation.
+        weights: scalar (the paper), linear (per coordinate) or softmax (the released code).
+        start: of the weights: equal (the paper) or random (the released code).
+    """
+
+    keep: int
+    weights: WeightKind = "scalar"
+    start: WeightStart = "equal"
+
+
+class FuseDreamStudy:
+    """The avatars with their CLIP and their judge, which takes no part in the steering.
+
+    Args:
+        seed: of candidates, weights and views.
+        device: where to compute.
+        say: told what is being done.
+    """
+
+    def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
+        self.generator, self.clip, self.judge = avatars_models(device)
+        self.chunking = Chunking.of("fast", self.generator.image_size)
+        self.seed, self.device, self._say = seed, device, say
+
+    def say(self, what: str) -> None:
+        """Tells what is being done, and with which seed."""
+        self._say(f"seed {self.seed}: {what}")
+
+    def condition(self, texts: Sequence[str]) -> Condition:
+        """A row per text."""
+        return text_condition(self.clip, "\n".join(texts)).condition
+
+    def energy(self, condition: Condition, views: int = 0) -> Energy:
+        """Energy CLIP: the plain score without views, AugCLIP with them."""
+        return similarity(self.clip, condition, views=views)
+
+    def search(
+        self,
+        condition: Condition,
+        candidates: int,
+        keep: int,
+        *,
+        views: int = 0,
+        purpose: str = "basis",
+    ) -> Found:
+        """The best candidates of the prior for every row of the condition."""
+        rng = SampleRng.of(self.seed, len(condition), purpose)
+        return best_candidates(
+            drawing(self.generator, "prior", self.device),
+            self.energy(condition, views).pullback(self.generator),
+            candidates,
+            keep,
+            rng,
+            self.chunking,
+        )
+
+    def start(self, points: Tensor, basis: Basis) -> Latents:
+        """Latents over the first points of every sample, (samples, at least k, dim)."""
+        space = self.generator.source
+        if basis.keep == 1:
+            return self.latents(Start(points[:, 0], Identity(space)))
+        rng = SampleRng.of(self.seed, len(points), "weights")
+        names = tuple(block.name for block in space.blocks)
+        return self.latents(
+            over_basis(
+                space,
+                points[:, : basis.keep],
+                rng,
+                over=names,
+                weights=basis.weights,
+                start=basis.start,
+            )
+        )
+
+    def latents(self, start: Start) -> Latents:
+        """A start as latents of the generator."""
+        generator, names = self.generator, tuple(range(len(start.values)))
+        return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+
+    def refined(
+        self,
+        latents: Latents,
+        energy: Energy,
+        *,
+        steps: int,
+        rate: float,
+        noise: float = 0.0,
+        on_step: Watch = _nothing,
+    ) -> Latents:
+        """Where Adam, on the basis and on its weights alike, leads in so many steps.
+
+        Args:
+            latents: the start.
+            energy: to lower.
+            steps: T.
+            rate: Adam's learning rate.
+            noise: on the combined latent; with any, the last step is dropped as well, as the
+                released code does.
+            on_step: called after every step.
+        """
+        rule = adam(learning_rate=rate)
+        job = Refinement(
+            title="Adam",
+            generator=self.generator,
+            energy=energy,
+            rule=over_chart(latents.chart, rule, rule),
+            steps=steps,
+            seed=self.seed,
+            chunking=self.chunking,
+            device=self.device,
+            latent_noise=noise,
+            returned="last but one" if noise else "last",
+        )
+        return refine(job, latents, on_step=on_step)[0]
+
+    def images(self, latents: Latents, values: Tensor | None = None) -> Tensor:
+        """What latents show; or other values in their chart."""
+        points = latents.values if values is None else values
+        with torch.no_grad():
+            (images,) = self.chunking.apply_random(
+                lambda v, part: (self.generator(latents.chart(v, part), part),),
+                points.to(self.device),
+                latents.rng(0, "decode"),
+            )
+        return images.cpu()
+
+    def scores(self, images: Tensor, condition: Condition, views: int = 0) -> Tensor:
+        """The plain score of every image, or AugCLIP; draws are the same at every call."""
+        energy = self.energy(condition, views)
+        rng = SampleRng.of(self.seed, len(images), "score")
+        with torch.no_grad():
+            (found,) = self.chunking.apply_random(
+                lambda x, part: (-energy(x, part),), images.to(self.device), rng
+            )
+        return found.cpu()
+
+    def seen(self, images: Tensor) -> list[Mapping[str, str]]:
+        """What the judge can see in every image."""
+        found: list[Mapping[str, str]] = []
+        for first in range(0, len(images), 64):
+            part = images[first : first + 64].to(self.device)
+            found += [self.judge.visible(values) for values in self.judge.likeliest(part)]
+        return found
+
+    def hits(
+        self, images: Tensor, constraints: Sequence[Mapping[str, str]]
+    ) -> list[dict[str, bool]]:
+        """Which of its constraints every image satisfies."""
+        return [
+            {name: seen.get(name) == value for name, value in wanted.items()}
+            for seen, wanted in zip(self.seen(images), constraints, strict=True)
+        ]

@@ -1,0 +1,188 @@
+"""FuseDream's figure 4 on the avatars: its start, its basis and its score, one by one."""
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ....core.latents import Latents
+from ....core.snapshot import Snapshot
+from ....core.zoo.avatar_captions import Prompt
+from .study import Basis, FuseDreamStudy
+
+__all__ = ["CURVE", "Row", "ablations", "rows", "satisfied"]
+
+CURVE = (0, 5, 10, 25, 50, 75, 100)
+"""Steps at which the curve against steps is read."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        basis: k and its weights.
+        candidates: M.
+        steps: of Adam; 0 for the search alone.
+        rate: Adam's learning rate.
+        chosen: views that candidates are chosen by; 0 for the image itself, as the released code.
+        views: that are refined by.
+        noise: on the combined latent, and the last step dropped where there is any: the released
+            code has 0.01.
+        curved: whether it is judged along the way.
+    """
+
+    basis: Basis
+    candidates: int
+    steps: int
+    rate: float
+    chosen: int = 0
+    views: int = 0
+    noise: float = 0.0
+    curved: bool = False
+
+
+def ablations(
+    best: Row,
+    alone: Row,
+    *,
+    candidates: Sequence[int],
+    keeps: Sequence[int],
+    few: int,
+    views: int,
+    rate: float,
+) -> dict[str, Row]:
+    """The best row, what it is without each of its parts, and the curves against M and k.
+
+    Args:
+        best: the row.
+        alone: without a basis, at the learning rate that suits it.
+        candidates: M of the curve.
+        keeps: k of the curve.
+        few: M where the choice by views stands against that by the image, m_`few` of the curve.
+        views: of AugCLIP.
+        rate: Adam's over a basis with weights per coordinate.
+    """
+    plain = replace(best, curved=False)
+    free = replace(plain, rate=rate)
+    small = replace(plain, candidates=few)
+    k = best.basis.keep
+    made = {
+        "naive": replace(alone, candidates=1, curved=False),
+        "search_only": replace(alone, steps=0, curved=False),
+        "no_basis": alone,
+        "full": best,
+        "linear": replace(free, basis=Basis(k, "linear")),
+        "softmax": replace(free, basis=Basis(k, "softmax")),
+        "official_code": replace(free, basis=Basis(k, "softmax", "random"), noise=0.01),
+        "augclip_refined": replace(plain, views=views),
+        "augclip_chosen": replace(small, chosen=views),
+        "augclip_both": replace(small, chosen=views, views=views),
+    }
+    made |= {f"m_{count}": replace(plain, candidates=count) for count in candidates}
+    made |= {f"k_{count}": replace(plain, basis=Basis(count)) for count in keeps}
+    return made
+
+
+def rows(
+    study: FuseDreamStudy, prompts: Sequence[Prompt], table: Mapping[str, Row], scored: int
+) -> Iterator[tuple[str, dict[str, float], Tensor]]:
+    """Name, figures and an image per prompt of every row.
+
+    Args:
+        study: whose seed draws.
+        prompts: captions.
+        table: the rows.
+        scored: views that AugCLIP is measured by at the end.
+    """
+    texts = [prompt.text for prompt in prompts]
+    condition = study.condition(texts)
+    searches = _Searches(study, texts, max(row.basis.keep for row in table.values()))
+    for name, row in table.items():
+        study.say(name)
+        points, searching = searches.points(row)
+        start = study.start(points, row.basis)
+        curve = _Curve(study, prompts, start, row.curved, searching)
+        ends = start
+        begun = time.perf_counter()
+        if row.steps:
+            curve.read(start.values, 0)
+            ends = study.refined(
+                start,
+                study.energy(condition, row.views),
+                steps=row.steps,
+                rate=row.rate,
+                noise=row.noise,
+                on_step=curve.watch,
+            )
+        images = study.images(ends)
+        refining = time.perf_counter() - begun - curve.spent
+        yield (
+            name,
+            {
+                "satisfied": satisfied(study, images, prompts),
+                "similarity": float(study.scores(images, condition).mean()),
+                "augclip": float(study.scores(images, condition, scored).mean()),
+                "search_seconds": searching,
+                "seconds": searching + refining,
+                **curve.figures,
+            },
+            images,
+        )
+
+
+def satisfied(study: FuseDreamStudy, images: Tensor, prompts: Sequence[Prompt]) -> float:
+    """Of all constraints, how many are satisfied."""
+    hits = study.hits(images, [prompt.constraints for prompt in prompts])
+    return statistics.fmean(flag for one in hits for flag in one.values())
+
+
+class _Searches:
+    """Every search once; the basis of a smaller k is the head of a larger one's."""
+
+    def __init__(self, study: FuseDreamStudy, texts: Sequence[str], most: int) -> None:
+        self.study, self.condition, self.most = study, study.condition(texts), most
+        self._found: dict[tuple[int, int], tuple[Tensor, float]] = {}
+
+    def points(self, row: Row) -> tuple[Tensor, float]:
+        """The best candidates, and the seconds that it took to find them."""
+        key = row.candidates, row.chosen
+        if key not in self._found:
+            begun = time.perf_counter()
+            keep = min(self.most, row.candidates)
+            found = self.study.search(self.condition, row.candidates, keep, views=row.chosen)
+            self._found[key] = found.points, time.perf_counter() - begun
+        return self._found[key]
+
+
+class _Curve:
+    """What the judge says along a refinement, and after how many seconds."""
+
+    def __init__(
+        self,
+        study: FuseDreamStudy,
+        prompts: Sequence[Prompt],
+        latents: Latents,
+        wanted: bool,
+        searching: float,
+    ) -> None:
+        self.study, self.prompts, self.latents = study, prompts, latents
+        self.steps = CURVE if wanted else ()
+        self.figures: dict[str, float] = {}
+        self.begun, self.spent = time.perf_counter() - searching, 0.0
+
+    def watch(self, snapshot: Snapshot) -> None:
+        """Reads at a step of a refinement."""
+        self.read(snapshot.state.position, snapshot.state.step)
+
+    def read(self, values: Tensor, step: int) -> None:
+        """Judges at the steps of the curve; the time that takes does not count."""
+        if step not in self.steps:
+            return
+        since = time.perf_counter()
+        images = self.study.images(self.latents, values)
+        self.figures[f"after_{step}"] = satisfied(self.study, images, self.prompts)
+        self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
+        self.spent += time.perf_counter() - since

@@ -1,0 +1,1 @@
+"""The KRR flow's study."""

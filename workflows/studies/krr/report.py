@@ -1,0 +1,169 @@
+"""`latentsteer reproduce krr`: KRR flow's experiments in miniature, on the embedded models.
+
+Digits: the flow lowers the Frechet distance of a GAN (Tables 1, 2, 6 and 7). Avatars: diverse
+samples of a text (figure 2), masked inpainting, and editing by text (figures 3 and 8).
+Judges took part in nothing; the settings were chosen on seeds 7 and 8.
+"""
+
+import argparse
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ....core.zoo.avatar_captions import PROMPTS, Prompt, captions
+from ....nodes.cli import report
+from ....nodes.images import grid
+from ..session import Progress
+from .avatars import COMPLETIONS, SAMPLES, AvatarsFlow
+from .digits import MARKS, ROWS, STEIN_RIDGES, STEP_SIZES, DigitsFlow, plain
+from .tasks import completions, diversity, edits
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done.
+
+    Attributes:
+        seeds: of all random numbers.
+        samples: of digits.
+        rows: of the digits' tables.
+        sizes: of Table 6.
+        prompts: texts, of 16 avatars each.
+        completed: numbers of the pictures that are completed.
+        edited: of those that are edited.
+    """
+
+    seeds: tuple[int, ...]
+    samples: int
+    rows: tuple[str, ...]
+    sizes: tuple[float, ...]
+    prompts: int
+    completed: tuple[int, ...]
+    edited: tuple[int, ...]
+
+
+BUDGETS: Mapping[str, Budget] = {
+    "ci": Budget((0,), 60, ("flow",), (0.3,), 2, (20,), (20,)),
+    "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22), (*range(20, 26),)),
+}
+SHOWN = 64
+"""Digits in a picture."""
+TASKS = {
+    "text": ("pairwise", "satisfied"),
+    "apart": ("pairwise", "satisfied"),
+    "completion": ("error", "error_most", "pairwise"),
+    "edit": ("changed", "kept", "pairwise"),
+}
+"""Of the avatars, with their figures."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the tables over the seeds, writes their flat keys, and pictures of the first seed."""
+    from ....nodes.standalone.host import StandaloneHost
+
+    device = StandaloneHost(device=args.device).device()
+    out = (args.out or args.base / "out") / "krr"
+    out.mkdir(parents=True, exist_ok=True)
+    budget = BUDGETS[args.budget]
+    found: dict[str, list[float]] = {}
+    say = partial(print, flush=True)
+    for seed in budget.seeds:
+        keep = out if seed == budget.seeds[0] else None
+        for key, value in _measured(seed, budget, device, say, keep).items():
+            found.setdefault(key, []).append(value)
+    flat = {key: statistics.fmean(values) for key, values in found.items()}
+    count = len(budget.seeds)
+    if count > 1:
+        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
+    flat |= {"seeds": count, "samples": budget.samples, "threads": torch.get_num_threads()}
+    print(_tables(flat, budget))
+    print(f"pictures in {out}")
+    if args.json:
+        report.write(args.json, flat)
+        print(f"written to {args.json}")
+    return 0
+
+
+def _measured(
+    seed: int, budget: Budget, device: torch.device, say: Progress, out: Path | None
+) -> dict[str, float]:
+    flat = _digits(DigitsFlow(seed, budget.samples, device, say), budget, out)
+    study = AvatarsFlow(seed, device, say)
+    asked = [*_prompts(study), *captions()][: budget.prompts]
+    for figures, pictures, columns in (
+        (*diversity(study, asked), SAMPLES),
+        (*diversity(study, asked[: budget.prompts // 2], apart=True), SAMPLES),
+        (*completions(study, budget.completed), COMPLETIONS),
+        (*edits(study, budget.edited), COMPLETIONS),
+    ):
+        flat |= figures
+        if out is not None:
+            _save(pictures, out, columns)
+    return flat
+
+
+def _digits(study: DigitsFlow, budget: Budget, out: Path | None) -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for name, figures, images in study.rows({name: ROWS[name] for name in budget.rows}):
+        flat |= {f"digits_{name}_{key}": value for key, value in figures.items()}
+        if out is not None:
+            grid(images[:SHOWN], 16).save(out / f"digits_{name}.png")
+    flat["digits_lowered"] = 1 - flat["digits_flow_fd"] / flat["digits_prior_fd"]
+    swept = study.sweep(ROWS["flow"], budget.sizes) | study.steins()
+    return flat | {f"digits_{key}": value for key, value in swept.items()}
+
+
+def _prompts(study: AvatarsFlow) -> list[Prompt]:
+    return [Prompt(text, dict(study.judge.stated_in(text))) for text in PROMPTS]
+
+
+def _save(pictures: Mapping[str, Tensor], out: Path, columns: int) -> None:
+    for name, images in pictures.items():
+        grid(images, columns).save(out / f"{name}.png")
+
+
+def _tables(flat: Mapping[str, float], budget: Budget) -> str:
+    """The figures as text."""
+    lines = [_digits_table(flat, budget), ""]
+    lines.append("step sizes" + "".join(f"{size:>18g}" for size in budget.sizes))
+    for steps in MARKS:
+        cells = [_cell(flat, f"digits_size_{plain(size)}_steps_{steps}") for size in budget.sizes]
+        lines.append(f"{f'{steps} steps':<10}" + "".join(cells))
+    lines.append("")
+    for task, heads in TASKS.items():
+        lines.append(f"{task:<12}" + "".join(f"{head:>18}" for head in heads))
+        for kind in ("start", "alone", "flow"):
+            cells = [_cell(flat, f"{task}_{kind}_{head}") for head in heads]
+            lines.append(f"{kind:<12}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def _digits_table(flat: Mapping[str, float], budget: Budget) -> str:
+    names = ("prior", "real", *budget.rows)
+    width = max(map(len, names)) + 2
+    lines = [" " * width + f"{'Frechet':>18}{'score':>18}{'logit':>18}"]
+    for name in names:
+        cells = [_cell(flat, f"digits_{name}_{key}") for key in ("fd", "score", "logit")]
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    lines.append(f"Frechet distance lowered by {flat['digits_lowered']:.0%}")
+    lengths = [
+        f"{_cell(flat, f'digits_stein_length_{plain(ridge)}').strip()} at eta {ridge:g}"
+        for ridge in STEIN_RIDGES
+    ]
+    lines.append(f"Stein's scores of the starts, in lengths of ours: {', '.join(lengths)}")
+    return "\n".join(lines)
+
+
+def _cell(flat: Mapping[str, float], key: str) -> str:
+    if key not in flat:
+        return f"{'':>18}"
+    spread = flat.get(f"{key}_sd")
+    text = f"{flat[key]:.3f}"
+    return f"{text if spread is None else f'{text} +- {spread:.3f}':>18}"

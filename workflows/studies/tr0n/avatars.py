@@ -1,0 +1,108 @@
+"""`latentsteer reproduce avatars`: text to image by TR0N on the embedded avatars.
+
+An unconditional VAE follows captions, steered by a CLIP; the ablations stand beside it at equal M.
+The judge took part in nothing: it was trained on avatars that neither of them saw, and the
+captions state drawable values only (`avatars_drawable.json`, measured before anything was tuned).
+"""
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+
+from ....core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
+from ....nodes.cli import report
+from .avatars_rows import CURVE, CURVED, ROWS, AvatarsStudy, Row, share
+
+__all__ = ["run", "table"]
+
+BY_ATTRIBUTE = "full_of_"
+PER_VALUE, PER_PAIR = 1, 4
+SEEDS = {"ci": (0,), "full": (0, 1, 2)}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the tables over the seeds and writes their flat keys."""
+    from ....nodes.standalone.host import StandaloneHost
+
+    device = StandaloneHost(device=args.device).device()
+    prompts = captions()[:: 6 if args.budget == "ci" else 1]
+    found: dict[str, list[float]] = {}
+    for seed in SEEDS[args.budget]:
+        study = AvatarsStudy(seed, device, partial(print, flush=True))
+        for key, value in _measured(study, prompts, full=args.budget == "full").items():
+            found.setdefault(key, []).append(value)
+    flat = {key: statistics.fmean(values) for key, values in found.items()}
+    count = len(SEEDS[args.budget])
+    if count > 1:
+        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
+    flat |= {"seeds": count, "captions": len(prompts), "threads": torch.get_num_threads()}
+    print(table(flat, ROWS))
+    if args.budget == "full":
+        _say_rest(flat)
+    if args.json:
+        report.write(args.json, flat)
+        print(f"written to {args.json}")
+    return 0
+
+
+def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for name, figures, images in study.rows(prompts):
+        flat |= {f"{name}_{key}": value for key, value in figures.items()}
+        if name == "full":
+            flat |= _by_attribute(study.hits(images, prompts))
+    if not full:
+        return flat
+    best = ROWS["full"]
+    study.say(f"seed {study.seed}: single values")
+    singles = [one for one in single_values() for _ in range(PER_VALUE)]
+    images = study.steering.images(study.latents(best, [one.text for one in singles]))
+    hits = study.hits(images, singles)
+    for index, one in enumerate(single_values()):
+        own = hits[index * PER_VALUE : (index + 1) * PER_VALUE]
+        flat[f"single_{one.text.replace(' ', '_')}"] = share(own)
+    flat["single_mean"] = share(hits)
+    study.say(f"seed {study.seed}: pairs of colours")
+    pairs = [one for one in colour_pairs() for _ in range(PER_PAIR)]
+    images = study.steering.images(study.latents(best, [one.text for one in pairs]))
+    both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.hits(images, pairs)]
+    flat["pairs_both_right"] = sum(both) / len(both)
+    return flat
+
+
+def _by_attribute(hits: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+    names = sorted({name for one in hits for name in one})
+    return {
+        BY_ATTRIBUTE + name: statistics.fmean(one[name] for one in hits if name in one)
+        for name in names
+    }
+
+
+def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
+    """The figures as text."""
+    heads = (("satisfied", "satisfied"), ("similarity", "similarity"), ("seconds", "seconds"))
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{head:>18}" for _, head in heads)]
+    for name in rows:
+        cells: list[str] = []
+        for key, _ in heads:
+            spread = flat.get(f"{name}_{key}_sd")
+            text = f"{flat[f'{name}_{key}']:.3f}"
+            cells.append(f"{text if spread is None else f'{text} +- {spread:.3f}':>18}")
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def _say_rest(flat: Mapping[str, float]) -> None:
+    for name in CURVED:
+        keys = [(step, f"{name}_after_{step}") for step in CURVE]
+        points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
+        print(f"satisfied after steps, {name}: {', '.join(points)}")
+    kinds = {k: v for k, v in flat.items() if k.startswith(BY_ATTRIBUTE) and "_sd" not in k}
+    told = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
+    print("by attribute: " + ", ".join(told))
+    print(f"single values, mean: {flat['single_mean']:.3f}")
+    print(f"hat and shirt both right: {flat['pairs_both_right']:.3f}")

@@ -1,0 +1,215 @@
+"""Text to image by TR0N on the embedded avatars, as the demo and the reproduction run it."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from ....core.condition import Condition
+from ....core.conditions.prompts import text_condition
+from ....core.energies.similarity import similarity
+from ....core.energy import Energy
+from ....core.latents import Latents
+from ....core.refine.rules import adam, langevin
+from ....core.snapshot import Snapshot
+from ....core.starts.ranking import ranked
+from ....core.translators.training import Training
+from ....core.zoo.avatar_captions import Prompt
+from ..avatars_models import avatars_models
+from ..session import Progress, Steering
+
+__all__ = ["CANDIDATES", "CURVE", "CURVED", "GENERATIONS", "ROWS", "AvatarsStudy", "Row", "share"]
+
+PAIRS = 12_000
+TRAINING = Training(epochs=20, condition_noise=0.5)
+HIDDEN = 256
+STEPS = 100
+INVERSE_TEMPERATURE = 1000.0
+VIEWS = 0
+"""Of the energy: in this small world the image itself does as well as random views of it."""
+CANDIDATES = 400
+GENERATIONS = 12
+CLAUSE_WEIGHT = 0.5
+"""Of the row with a search: its start is searched for on, and clauses count beside the text."""
+PRIOR_SAMPLES = 20
+"""Of the prior for each caption: one alone leaves its share uncertain by three hundredths."""
+CURVE = (0, 5, 10, 25, 50, 75, 100)
+"""Steps at which the curve against steps is read."""
+CURVED = ("no_translator", "full")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        start: prior or mixture.
+        candidates: M.
+        samples: for each caption.
+        refined: whether the energy is lowered.
+        mode: of the translator; `basis` refines its weights and means, eq. (5).
+        generations: of the search for a start, by the cross-entropy method.
+        clause_weight: of each clause of a text, beside the whole.
+        spare: samples of each text beyond those asked for; those of lowest energy are kept.
+    """
+
+    start: str
+    candidates: int = 1
+    samples: int = 1
+    refined: bool = True
+    mode: str = "sample"
+    generations: int = 0
+    clause_weight: float = 0.0
+    spare: int = 0
+
+
+ROWS: Mapping[str, Row] = {
+    "prior": Row("prior", samples=PRIOR_SAMPLES, refined=False),
+    "translator_only": Row("mixture", CANDIDATES, refined=False),
+    "no_translator": Row("prior", CANDIDATES),
+    "full": Row("mixture", CANDIDATES),
+    "full_basis": Row("mixture", mode="basis"),
+    "searched": Row("mixture", CANDIDATES, generations=GENERATIONS, clause_weight=CLAUSE_WEIGHT),
+}
+
+
+class AvatarsStudy:
+    """The embedded avatars with their judge, and the translator that one seed trains.
+
+    Args:
+        seed: of pairs, training, starts, views and noise.
+        device: where to compute.
+        say: told what is being done.
+    """
+
+    def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
+        generator, self.clip, self.judge = avatars_models(device)
+        self.device, self.say, self.seed = device, say, seed
+        self.steering = Steering(
+            generator,
+            self.clip,
+            pairs=PAIRS,
+            training=TRAINING,
+            kinds=("mixture",),
+            hidden=HIDDEN,
+            seed=seed,
+            device=device,
+            say=say,
+            chunk="fast",
+        )
+
+    def latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None" = None) -> Latents:
+        """A latent per text, as the row says; equal texts stand side by side."""
+        if not row.spare:
+            return self._latents(row, texts, watch)
+        counts = [(text, len(list(same))) for text, same in groupby(texts)]
+        asked = [text for text, count in counts for _ in range(count + row.spare)]
+        refined = self._latents(row, asked, watch)
+        best = ranked(
+            refined,
+            self.steering.generator,
+            self.energy(self.condition(asked, row.clause_weight), 0),
+            seed=self.seed,
+            groups=len(counts),
+            keep=counts[0][1],
+            chunking=self.steering.chunking,
+            device=self.device,
+        )
+        return refined.picked(best.rows)
+
+    def _latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None") -> Latents:
+        condition = self.condition(texts, row.clause_weight)
+        start = self.steering.start(
+            row.start,
+            condition,
+            energy=self.energy(condition, 0),
+            candidates=row.candidates,
+            mode="basis" if row.mode == "basis" else "sample",
+            generations=row.generations,
+        )
+        if not row.refined:
+            return start
+
+        def on_step(snapshot: Snapshot) -> None:
+            if watch is not None:
+                watch.read(start, snapshot.state.position, snapshot.state.step)
+
+        if watch is not None:
+            watch.read(start, start.values, 0)
+        return self.steering.refined(
+            start,
+            self.energy(condition, VIEWS),
+            langevin(inverse_temperature=INVERSE_TEMPERATURE),
+            weights=adam(learning_rate=5e-3),
+            steps=STEPS,
+            on_step=on_step,
+        )
+
+    def condition(self, texts: Sequence[str], clause_weight: float = 0.0) -> Condition:
+        """A row per text."""
+        made = text_condition(self.clip, "\n".join(texts), clause_weight=clause_weight)
+        return made.condition
+
+    def energy(self, condition: Condition, views: int) -> Energy:
+        """Energy CLIP; candidates are chosen by the image itself."""
+        return similarity(self.clip, condition, views=views)
+
+    def hits(self, images: Tensor, prompts: Sequence[Prompt]) -> list[dict[str, bool]]:
+        """Which of its constraints every image satisfies, by the judge."""
+        found: list[dict[str, bool]] = []
+        for first in range(0, len(images), 64):
+            part = images[first : first + 64].to(self.device)
+            wanted = [prompt.constraints for prompt in prompts[first : first + 64]]
+            found += self.judge.satisfied(part, wanted)
+        return found
+
+    def rows(
+        self, prompts: Sequence[Prompt], table: Mapping[str, Row] = ROWS
+    ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
+        """Name, figures and an image per prompt of every row of the table; some with curves."""
+        for name, row in table.items():
+            self.say(f"seed {self.seed}: {name}")
+            asked = [prompt for prompt in prompts for _ in range(row.samples)]
+            texts = [prompt.text for prompt in asked]
+            condition = self.condition(texts)
+            curve = _Curve(self, asked) if name in CURVED else None
+            begun = time.perf_counter()
+            latents = self.latents(row, texts, watch=curve)
+            images = self.steering.images(latents)
+            seconds = time.perf_counter() - begun - (curve.spent if curve else 0.0)
+            seen = self.clip.embed(images.to(self.device)).cpu()
+            near = torch.cosine_similarity(seen, condition.embedding, dim=1)
+            figures = {
+                "satisfied": share(self.hits(images, asked)),
+                "similarity": float(near.mean()),
+                "seconds": seconds / row.samples,
+            }
+            yield name, figures | (curve.figures if curve else {}), images[:: row.samples]
+
+
+class _Curve:
+    """What the judge says along a refinement, and after how many seconds."""
+
+    def __init__(self, study: AvatarsStudy, prompts: Sequence[Prompt]) -> None:
+        self.study, self.prompts = study, prompts
+        self.figures: dict[str, float] = {}
+        self.begun, self.spent = time.perf_counter(), 0.0
+
+    def read(self, latents: Latents, values: Tensor, step: int) -> None:
+        """Judges at the steps of the curve; the time that takes does not count."""
+        if step not in CURVE:
+            return
+        since = time.perf_counter()
+        images = self.study.steering.decoded(latents, values)
+        self.figures[f"after_{step}"] = share(self.study.hits(images, self.prompts))
+        self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
+        self.spent += time.perf_counter() - since
+
+
+def share(hits: Sequence[Mapping[str, bool]]) -> float:
+    """Of all constraints, how many are satisfied."""
+    flags = [hit for one in hits for hit in one.values()]
+    return sum(flags) / len(flags)

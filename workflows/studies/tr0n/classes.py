@@ -1,0 +1,144 @@
+"""Rows of settings steered by class with the same models: the digits' and the faces' tables."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from ....core.auxiliary import Classifier
+from ....core.energies.bayes import bayes
+from ....core.energies.classification import classification
+from ....core.energy import Energy
+from ....core.generator import Generator
+from ....core.latents import Latents
+from ....core.metrics.classes import Judged, judged
+from ....core.refine.kernel import Rule
+from ....core.refine.rules import adam, langevin
+from ....core.translators.training import Training
+from ....core.translators.translator import TranslatorKind
+from ..session import Progress, Steering
+
+__all__ = ["Figures", "Setting", "Study"]
+
+STEPS = 25
+INVERSE_TEMPERATURE = 20.0
+Figures: TypeAlias = Callable[[Tensor], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the table.
+
+    Attributes:
+        start: prior, mixture or deterministic.
+        candidates: M.
+        refiner: langevin, adam, or None for no error correction.
+        bayes: beta1 and beta2 of E'_Bayes, in place of the cross-entropy.
+        views: random views of each image that the refinement averages over; 0 for the image.
+    """
+
+    start: str
+    candidates: int = 1
+    refiner: str | None = "langevin"
+    bayes: tuple[float, float] | None = None
+    views: int = 0
+
+
+class Study:
+    """A generator steered to the classes of a classifier.
+
+    Args:
+        generator: G.
+        classifier: f, on the same device.
+        pairs: synthetic pairs to train on.
+        training: how.
+        kinds: of the translators.
+        per_class: samples of each class, in the order of the classes.
+        seed: of pairs, training, starts and noise.
+        device: where the models are.
+        say: told what is being done.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        classifier: Classifier,
+        *,
+        pairs: int,
+        training: Training,
+        kinds: Sequence[TranslatorKind],
+        per_class: int,
+        seed: int,
+        device: torch.device,
+        say: Progress,
+    ) -> None:
+        self.classifier, self.seed, self.say = classifier, seed, say
+        self.condition = classifier.condition(
+            [name for name in classifier.classes for _ in range(per_class)]
+        )
+        self.wanted = self.condition.embedding.argmax(dim=1)
+        self.steering = Steering(
+            generator,
+            classifier,
+            pairs=pairs,
+            training=training,
+            kinds=kinds,
+            seed=seed,
+            device=device,
+            say=say,
+        )
+
+    def rows(
+        self, table: Mapping[str, Setting], figures: Figures
+    ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
+        """Name, figures and images of every row."""
+        for name, setting in table.items():
+            self.say(f"seed {self.seed}: {name}")
+            begun = time.perf_counter()
+            images = self.steering.images(self.latents(setting))
+            seconds = time.perf_counter() - begun
+            yield name, {**figures(images), "seconds": seconds}, images
+
+    def latents(self, setting: Setting) -> Latents:
+        """Where a row of the table ends."""
+        # Chosen by the image itself whatever the views: they are for the refinement.
+        choice = self.energy(replace(setting, views=0))
+        latents = self.steering.start(
+            setting.start, self.condition, energy=choice, candidates=setting.candidates
+        )
+        if setting.refiner is None:
+            return latents
+        return self.steering.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
+
+    def energy(self, setting: Setting) -> Energy:
+        """What a row lowers."""
+        if setting.bayes is None:
+            return classification(self.classifier, self.condition, views=setting.views)
+        first, second = setting.bayes
+        return bayes(
+            self.steering.generator,
+            self.classifier,
+            self.condition,
+            prior_weight=first,
+            likelihood_weight=second,
+        )
+
+    def seen(self, classifier: Classifier, images: Tensor) -> Judged:
+        """What a classifier sees in images."""
+        return judged(classifier, images, self.steering.chunking, self.steering.device)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """What f gives to the wanted class of every image."""
+        seen = self.seen(self.classifier, images).probabilities
+        return seen.gather(1, self.wanted[:, None])[:, 0]
+
+
+def _rule(setting: Setting) -> Rule:
+    if setting.refiner == "adam":
+        return adam(learning_rate=0.01)
+    # The temperature of E'_Bayes is in its weights.
+    beta = INVERSE_TEMPERATURE if setting.bayes is None else 1.0
+    return langevin(inverse_temperature=beta)
