@@ -1,11 +1,11 @@
-"""The examples of the README, as they stand there."""
+"""The examples of docs/install.md, as they stand there."""
 
 import json
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text("utf-8")
+TEXT = (ROOT / "docs" / "install.md").read_text("utf-8")
 URL = "http://127.0.0.1:8188"
 
 

@@ -28,7 +28,7 @@ LARGE = (
     "avatars_held_out.png",
 )
 TOP = {
-    *("nodes", "core", "workflows", "tests", "web", "locales"),
+    *("nodes", "core", "workflows", "tests", "web", "locales", "docs"),
     *("__init__.py", "pyproject.toml", "requirements.txt", "Makefile"),
     *("README.md", "LICENSE", "NOTICE", "SECURITY.md"),
 }

@@ -1,4 +1,4 @@
-"""The README's graph runs; tests/host runs its commands as they stand."""
+"""The graph of docs/install.md runs; tests/host runs its commands as they stand."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The README's two ways to send a graph, as they stand there, to a running ComfyUI."""
+"""The two ways of docs/install.md to send a graph, as they stand there, to a running ComfyUI."""
 
 import json
 import os

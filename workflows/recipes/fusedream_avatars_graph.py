@@ -10,7 +10,7 @@ RATE = 0.05
 PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor. "
-    "The words that the small CLIP knows are in the README. The judge took no part in the "
+    "The words that the small CLIP knows are in docs/models.md. The judge took no part in the "
     "steering: its figure is the share of what the prompts state that it sees."
 )
 

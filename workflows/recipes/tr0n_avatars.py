@@ -21,7 +21,7 @@ SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
     "processor, most of them the translator's training. The words that the small CLIP knows are "
-    "in the README; man, woman and person are neutral ones. *views* of **Energy CLIP** is 0: a "
+    "in docs/models.md; man, woman and person are neutral. *views* of **Energy CLIP** is 0: a "
     "small CLIP of a small world needs none, a big one does. The judge took no part in the "
     "steering: its figure is the share of what the prompts state that it sees."
 )
@@ -127,7 +127,7 @@ _WHOLE = (
     "A VAE that has never seen a caption draws what you write. **Train Translator** learns which "
     "latents give which CLIP embedding, **Translator Init** draws a hundred starts for every "
     "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of *prompts* "
-    "is a row of the picture. More *candidates* are surer: the figures in the README are of 400. "
+    "is a row of the picture. More *candidates* are surer: docs/results.md has those of 400. "
     "Paper rows t19, t29."
 )
 
