@@ -10,7 +10,7 @@ from torch import Tensor
 from ..chunking import Chunking
 from ..errors import DomainMismatch, InvalidInput
 from ..features import FeatureMap
-from ..rng import derive_seed
+from ..rng import stream_of
 from .density import Bank, bank_of, ridge_of
 from .kernel import offsets, widened, width_of
 from .settings import FlowSettings
@@ -99,7 +99,7 @@ class RealImages:
         if not self._drawing:
             return tuple(range(len(self)))
         when = step if self.settings.real_fresh else 0
-        stream = torch.Generator().manual_seed(derive_seed(self.seed, "real images", when))
+        stream = stream_of(self.seed, "real images", when)
         order = torch.randperm(len(self), generator=stream)
         return tuple(order[: self.settings.real_samples].tolist())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -48,7 +49,8 @@ def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         is transparent, "1 64 64" of zeros where it has no transparency (as the host gives).
 
     Raises:
-        WorkflowError: the picture cannot be read, or its black and white are not known.
+        WorkflowError: the picture is empty, damaged or too large, may not be read, or its black
+            and white are not known.
     """
     import torch
     from PIL import Image
@@ -60,7 +62,10 @@ def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         with Image.open(path) as file:
             rgb, alpha = levels(turned(file))
     except (InvalidInput, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise WorkflowError(f"the picture {path.name} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        with contextlib.suppress(OSError):
+            why = "it is empty" if path.stat().st_size == 0 else why
+        raise WorkflowError(f"the picture {path.name} cannot be read: {why}") from error
     image = torch.from_numpy(rgb.copy())[None]
     if alpha is None:
         return image, torch.zeros(1, 64, 64)

@@ -7,15 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import SteerError
 from . import images as pictures
 from .errors import WorkflowError
 from .host import StandaloneHost
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-__all__ = ["located", "opened"]
+__all__ = ["located"]
 
 _ANNOTATED = re.compile(r"(.*?)\s*\[(input|output|temp)\]", re.DOTALL)
 """Mask editor and galleries write the folder behind the name: "clipspace/a.png [input]"."""
@@ -44,25 +43,6 @@ def located(host: StandaloneHost, name: str) -> Path:
             if path.is_file():
                 return path
     raise WorkflowError(f"there is no picture {bare!r} in {folder}; it holds: {_listed(folder)}")
-
-
-def opened(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """The image and the mask of a picture file.
-
-    Raises:
-        WorkflowError: it is empty, damaged, no picture, or too large, or may not be read.
-    """
-    from PIL import Image
-
-    try:
-        return pictures.load(path)
-    except SteerError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        with contextlib.suppress(OSError):
-            why = "it is empty" if path.stat().st_size == 0 else why
-        raise WorkflowError(f"the picture {path} cannot be read: {why}") from error
 
 
 def _listed(folder: Path) -> str:

@@ -8,7 +8,7 @@ from ....core.errors import SteerError
 from .. import images as pictures
 from ..api import io, ui
 from ..host import current
-from ..input_pictures import located, opened
+from ..input_pictures import located
 from . import upscale as builtin_upscale
 from .masks import MASK_NODES
 from .primitives import PRIMITIVE_NODES
@@ -49,7 +49,7 @@ class LoadImage(io.ComfyNode):
     def validate_inputs(cls, image: str) -> bool | str:
         """Whether the file is there and can be read, so that no work is done before."""
         try:
-            opened(located(current(), image))
+            pictures.load(located(current(), image))
         except SteerError as error:
             return str(error)
         return True
@@ -57,7 +57,7 @@ class LoadImage(io.ComfyNode):
     @classmethod
     def execute(cls, image: str) -> io.NodeOutput:
         """Read the file."""
-        return io.NodeOutput(*opened(located(current(), image)))
+        return io.NodeOutput(*pictures.load(located(current(), image)))
 
 
 class SaveImage(io.ComfyNode):

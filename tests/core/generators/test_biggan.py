@@ -250,7 +250,14 @@ def test_latents_are_truncated_normals_and_classes(name, path_of):
     torch.testing.assert_close(vectors, rows[numbers])
     counts = numbers.bincount(minlength=len(rows)) / 500
     assert float((counts - 1 / len(rows)).abs().max()) < 0.08
-    assert generator.prior.log_density is None
+    density = generator.prior.log_density
+    points = prior_of(generator, 4)
+    found = density(points)
+    # Classes are all alike: only z tells points apart, by a normal density cut off at 2.
+    z = generator.source.split(points)["z"]
+    torch.testing.assert_close(found - found[0], (z[0].square().sum() - z.square().sum(dim=1)) / 2)
+    outside = generator.source.join({**generator.source.split(points), "z": z + 5})
+    assert bool((density(outside) == -torch.inf).all())
 
 
 def test_a_sample_of_the_prior_does_not_depend_on_its_batch(path_of):

@@ -6,6 +6,7 @@ makes of their names, and under `told` the shapes and what the pickle told of th
 """
 
 import json
+import math
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -341,7 +342,9 @@ def test_classes_stand_beside_z_as_rows_of_shares(path_of):
     assert set(c.unique().tolist()) == {0.0, 1.0}
     assert bool((c.mean(dim=0) > 0.15).all())
     assert abs(float(z.mean())) < 0.1
-    assert generator.prior.log_density is None
+    density = generator.prior.log_density(torch.cat([z, c], dim=1))
+    expected = -z.square().sum(dim=1) / 2 - 3 * math.log(2 * math.pi) - math.log(4)
+    torch.testing.assert_close(density, expected)
     half = torch.cat([z[:1], torch.full((1, 4), 0.25)], dim=1)
     assert generator(half, streams(1)).isfinite().all()
 
