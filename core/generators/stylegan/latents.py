@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...checkpoints.checkpoint import Checkpoint
-from ...chunking import ONE_BY_ONE
+from ...chunking import Chunking
 from ...devices import placed
 from ...errors import InvalidInput
 from ...generator import Gaussian, Prior
@@ -97,6 +97,10 @@ class ClassPrior:
         return f"z ~ N(0, I); one of {self.c_dim} classes, all alike"
 
 
+MAPPED = Chunking(8, padded=True)
+"""Draws that the mapping network sees at a time."""
+
+
 @dataclass(frozen=True)
 class MappedPrior:
     """The law of w: the mapping network's values at draws of z and of the class.
@@ -123,8 +127,8 @@ class MappedPrior:
             z, c = rows.split([self.mapping.z_dim, self.mapping.c_dim], dim=1)
             return self.mapping(z, c if self.mapping.c_dim else None)
 
-        # A product with several rows depends on how many there are.
-        w = ONE_BY_ONE.apply(mapped, drawn, rng.names)
+        # A product with several rows depends on how many there are, and on a row's place.
+        w = MAPPED.apply(mapped, drawn, rng.names)
         return w.repeat(1, self.copies).to(like)
 
     @property

@@ -66,7 +66,10 @@ def test_refined_completions_hold_what_is_known_better_than_their_starts(study):
     assert found["completion_flow_error"] <= found["completion_flow_error_most"]
 
 
-def test_the_samples_of_a_prompt_begin_about_one_or_apart(study):
+def test_the_samples_of_a_prompt_begin_about_one_or_apart(study, monkeypatch):
+    # Starts alone are looked at.
+    monkeypatch.setattr(krr_avatars, "TEXT", replace(krr_avatars.TEXT, steps=1))
+    monkeypatch.setattr(krr_avatars, "CANDIDATES", 20)
     prompt = Prompt("blue background", {"background": "blue"})
     near, apart = (study.by_text(prompt, apart=flag)["start"] for flag in (False, True))
     distances = [pairwise(one.values) for one in (near, apart)]
