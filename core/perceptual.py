@@ -42,9 +42,9 @@ class Backbone(nn.Sequential):
         super().__init__(*layers)
         self.taps = taps
 
-    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, ...]:
+    def forward(self, input: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, ...]:
         """The values after the taps, fine first."""
-        found: list[Tensor] = []
+        x, found = input, list[Tensor]()
         for number, layer in enumerate(self):
             x = layer(x)
             if number in self.taps:
@@ -69,7 +69,7 @@ def vgg16() -> Backbone:
 
 def alexnet() -> Backbone:
     """AlexNet up to relu5; every activation is given out."""
-    layers = [
+    layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 11, stride=4, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(3, 2),

@@ -10,7 +10,7 @@ from ..auxiliary import AttributeJudge
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
 from ..checkpoints.checkpoint import Checkpoint
 from ..errors import CheckpointError
-from ..generators.avatars import _Residual
+from ..generators.avatars import Residual
 from ..images import resized
 from ..zoo.avatar_words import stated_in
 from ..zoo.avatars import visible
@@ -33,11 +33,11 @@ class AvatarJudge(nn.Module):
     def __init__(self, heads: Mapping[str, int], width: int = 40, features: int = 256) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, width, 5, stride=2, padding=2)
-        self.block32 = _Residual(width)
+        self.block32 = Residual(width)
         self.down16 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
-        self.block16 = _Residual(2 * width)
+        self.block16 = Residual(2 * width)
         self.down8 = nn.Conv2d(2 * width, 3 * width, 3, stride=2, padding=1)
-        self.block8 = _Residual(3 * width)
+        self.block8 = Residual(3 * width)
         self.down4 = nn.Conv2d(3 * width, 4 * width, 3, stride=2, padding=1)
         self.norm = nn.GroupNorm(4, 4 * width)
         self.penultimate = nn.Linear(4 * width * 16, features)

@@ -9,12 +9,8 @@ from ..checkpoints.architecture import load_detected
 from ..checkpoints.cache import cached
 from ..generator import Generator
 from . import avatars, dcgan, digits
-from .biggan import ajbrock as biggan
-from .biggan import deep as biggan_deep
-from .biggan import deep_hf as biggan_deep_hf
-from .stylegan import rosinality as stylegan2_rosinality
-from .stylegan import stylegan2, stylegan3, stylegan_xl
-from .stylegan import tensorflow as stylegan2_tf
+from .biggan import ajbrock, deep, deep_hf
+from .stylegan import rosinality, stylegan2, stylegan3, stylegan_xl, tensorflow
 
 __all__ = ["ARCHITECTURES", "DISCRIMINATORS", "load_generator"]
 
@@ -22,16 +18,16 @@ ARCHITECTURES = (
     digits.GENERATOR,
     avatars.GENERATOR,
     dcgan.GENERATOR,
-    biggan.GENERATOR,
-    biggan_deep.GENERATOR,
-    biggan_deep_hf.GENERATOR,
+    ajbrock.GENERATOR,
+    deep.GENERATOR,
+    deep_hf.GENERATOR,
     stylegan2.GENERATOR,
-    stylegan2_tf.GENERATOR,
-    stylegan2_rosinality.GENERATOR,
+    tensorflow.GENERATOR,
+    rosinality.GENERATOR,
     stylegan3.GENERATOR,
     stylegan_xl.GENERATOR,
 )
-DISCRIMINATORS = (biggan.DISCRIMINATOR, biggan_deep.DISCRIMINATOR)
+DISCRIMINATORS = (ajbrock.DISCRIMINATOR, deep.DISCRIMINATOR)
 """Those that their authors keep in files of their own; beside a generator it brings its own."""
 
 

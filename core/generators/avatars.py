@@ -15,10 +15,10 @@ from ..images import resized
 from ..rng import SampleRng
 from ..spaces import Block, Space
 
-__all__ = ["GENERATOR", "AvatarDecoder", "AvatarEncoder"]
+__all__ = ["GENERATOR", "AvatarDecoder", "AvatarEncoder", "Residual"]
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two 3 x 3 convolutions around a shortcut, group normalisation before each."""
 
     def __init__(self, channels: int) -> None:
@@ -102,7 +102,7 @@ class AvatarEncoder(nn.Module):
         self.downs = nn.ModuleList(
             nn.Conv2d(narrow, wide, 4, stride=2, padding=1) for narrow, wide in pairwise(widths)
         )
-        self.blocks = nn.ModuleList(_Residual(width) for width in widths[4:])
+        self.blocks = nn.ModuleList(Residual(width) for width in widths[4:])
         self.moments = nn.Linear(widths[-1] * 16, 2 * latent_dim)
 
     def forward(

@@ -43,9 +43,9 @@ class DcganGenerator(nn.Sequential):
                 layers += [nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
         super().__init__(*layers, nn.Tanh())
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch c size size"]:
+    def forward(self, input: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch c size size"]:
         """Images in [-1, 1]."""
-        return super().forward(z[:, :, None, None])
+        return super().forward(input[:, :, None, None])
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
