@@ -29,6 +29,7 @@ class Residual(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of the same shape."""
         h = self.conv1(functional.silu(self.norm1(x)))
         return x + self.conv2(functional.silu(self.norm2(h)))
 
