@@ -30,7 +30,7 @@ SAME = (
 CHOSEN = (
     f"{SAME}[toy-[9, 3]]",
     f"{SAME}[digits-[7]]",
-    "test_composition.py::test_a_batch_equals_its_members[what0]",
+    "composition/test_composition.py::test_a_batch_equals_its_members[what0]",
     "test_contract.py::test_a_batch_under_a_rule_equals_its_members[adam-clipped]",
     "test_contract.py::test_a_batch_under_a_rule_equals_its_members[langevin]",
     "test_contract.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch",
@@ -39,7 +39,7 @@ CHOSEN = (
     "test_places.py::test_readings_and_the_measures_made_of_them",
     "test_places.py::test_latents_that_are_written_plainly",
     "test_places.py::test_rows_of_a_condition_of_images",
-    "test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks[0]",
+    "energies/test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks[0]",
     "test_reproducible.py::test_the_avatars_gradient_is_the_same_in_any_batch",
 )
 """What differs first where something does; all tests of the mark are in the slow test."""
