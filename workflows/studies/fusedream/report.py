@@ -9,8 +9,7 @@ after a look at seed 7.
 """
 
 import argparse
-import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,7 +18,7 @@ import torch
 from ....core.composition.placement import Placement, placements
 from ....core.zoo.avatar_captions import captions
 from ....core.zoo.avatar_pairs import person_pairs
-from ....nodes.cli import report
+from ..ledger import Ledger, mean_and_deviation
 from .cases import SWITCHES, Figures, attacks, odd_starts, wrong_starts
 from .scenes import two_persons
 from .study import Basis, FuseDreamStudy
@@ -137,22 +136,16 @@ def run(args: argparse.Namespace) -> int:
 
     device = StandaloneHost(device=args.device).device()
     budget = BUDGETS[args.budget]
-    found: dict[str, list[float]] = {}
-    for seed in budget.seeds:
-        study = FuseDreamStudy(seed, device, partial(print, flush=True))
-        for key, value in _over_seeds(study, budget).items():
-            found.setdefault(key, []).append(value)
-    flat = {key: statistics.fmean(values) for key, values in found.items()}
-    count = len(budget.seeds)
-    if count > 1:
-        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
-    flat |= _cases(FuseDreamStudy(budget.seeds[0], device, partial(print, flush=True)), budget)
-    flat |= {"seeds": count, "captions": len(captions()[:: budget.every])}
+    say = partial(print, flush=True)
+    ledger = Ledger(args.json, {"name": "fusedream", "budget": repr(budget)}, say)
+    flat = mean_and_deviation(
+        _over_seeds(FuseDreamStudy(seed, device, say), budget, ledger) for seed in budget.seeds
+    )
+    flat |= _cases(FuseDreamStudy(budget.seeds[0], device, say), budget, ledger)
+    flat |= {"seeds": len(budget.seeds), "captions": len(captions()[:: budget.every])}
     flat |= {"threads": torch.get_num_threads()}
     print(table(flat, list(_rows(budget))))
-    if args.json:
-        report.write(args.json, flat)
-        print(f"written to {args.json}")
+    ledger.finish(flat)
     return 0
 
 
@@ -169,13 +162,17 @@ def _rows(budget: Budget) -> dict[str, Row]:
     )
 
 
-def _over_seeds(study: FuseDreamStudy, budget: Budget) -> Figures:
+def _over_seeds(study: FuseDreamStudy, budget: Budget, ledger: Ledger) -> Figures:
     prompts = captions()[:: budget.every]
-    flat: Figures = {}
-    for name, figures, _ in rows(study, prompts, _rows(budget), budget.measured):
-        flat |= {f"{name}_{key}": value for key, value in figures.items()}
+
+    def measured() -> Figures:
+        table = rows(study, prompts, _rows(budget), budget.measured)
+        return {f"{name}_{k}": value for name, figures, _ in table for k, value in figures.items()}
+
+    flat = ledger.part(f"table of seed {study.seed}", measured)
     best = budget.best
-    odd, _ = odd_starts(
+    odd = partial(
+        odd_starts,
         study,
         prompts,
         candidates=budget.few,
@@ -184,32 +181,30 @@ def _over_seeds(study: FuseDreamStudy, budget: Budget) -> Figures:
         rate=best.rate,
         compared=budget.compared,
     )
-    return flat | odd
+    return flat | ledger.part(f"odd starts of seed {study.seed}", lambda: odd()[0])
 
 
-def _cases(study: FuseDreamStudy, budget: Budget) -> Figures:
-    study.say("attacks")
-    flat = attacks(
-        study,
-        captions(),
-        images=budget.attacked,
-        epsilon=EPSILON,
-        views=budget.attack_views,
-        measured=budget.measured,
-    )
-    flat |= wrong_starts(
-        study,
-        SWITCHES,
-        starts=budget.starts,
-        candidates=budget.wrong_candidates,
-        steps=budget.wrong_steps,
-        rate=WRONG_RATE,
-        views=budget.wrong_views,
-    )[0]
+def _cases(study: FuseDreamStudy, budget: Budget, ledger: Ledger) -> Figures:
     best = budget.best
-    return (
-        flat
-        | two_persons(
+    cases: dict[str, Callable[[], Figures]] = {
+        "attacks": lambda: attacks(
+            study,
+            captions(),
+            images=budget.attacked,
+            epsilon=EPSILON,
+            views=budget.attack_views,
+            measured=budget.measured,
+        ),
+        "wrong starts": lambda: wrong_starts(
+            study,
+            SWITCHES,
+            starts=budget.starts,
+            candidates=budget.wrong_candidates,
+            steps=budget.wrong_steps,
+            rate=WRONG_RATE,
+            views=budget.wrong_views,
+        )[0],
+        "two persons": lambda: two_persons(
             study,
             person_pairs()[: budget.pairs],
             candidates=budget.pair_candidates,
@@ -219,5 +214,10 @@ def _cases(study: FuseDreamStudy, budget: Budget) -> Figures:
             composed=budget.composed,
             composed_rate=COMPOSED_RATE,
             places=budget.places,
-        )[0]
-    )
+        )[0],
+    }
+    flat: Figures = {}
+    for name, measure in cases.items():
+        study.say(name)
+        flat |= ledger.part(name, measure)
+    return flat

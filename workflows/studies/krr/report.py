@@ -6,24 +6,27 @@ Judges took part in nothing; the settings were chosen on seeds 7 and 8.
 """
 
 import argparse
-import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from ....core.zoo.avatar_captions import PROMPTS, Prompt, captions
-from ....nodes.cli import report
 from ....nodes.images import grid
+from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress
 from .avatars import COMPLETIONS, SAMPLES, AvatarsFlow
 from .digits import MARKS, ROWS, STEIN_RIDGES, STEP_SIZES, DigitsFlow, plain
 from .tasks import completions, diversity, edits
 
 __all__ = ["run"]
+
+Task: TypeAlias = Callable[[], tuple[Mapping[str, float], Mapping[str, Tensor]]]
+"""Gives figures, and pictures by name."""
 
 
 @dataclass(frozen=True)
@@ -72,41 +75,52 @@ def run(args: argparse.Namespace) -> int:
     out = (args.out or args.base / "out") / "krr"
     out.mkdir(parents=True, exist_ok=True)
     budget = BUDGETS[args.budget]
-    found: dict[str, list[float]] = {}
     say = partial(print, flush=True)
-    for seed in budget.seeds:
-        keep = out if seed == budget.seeds[0] else None
-        for key, value in _measured(seed, budget, device, say, keep).items():
-            found.setdefault(key, []).append(value)
-    flat = {key: statistics.fmean(values) for key, values in found.items()}
+    ledger = Ledger(args.json, {"name": "krr", "budget": repr(budget)}, say)
+    runs = [
+        _measured(seed, budget, device, say, ledger, out if seed == budget.seeds[0] else None)
+        for seed in budget.seeds
+    ]
+    flat = mean_and_deviation(runs)
     count = len(budget.seeds)
-    if count > 1:
-        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
     flat |= {"seeds": count, "samples": budget.samples, "threads": torch.get_num_threads()}
     print(_tables(flat, budget))
     print(f"pictures in {out}")
-    if args.json:
-        report.write(args.json, flat)
-        print(f"written to {args.json}")
+    ledger.finish(flat)
     return 0
 
 
 def _measured(
-    seed: int, budget: Budget, device: torch.device, say: Progress, out: Path | None
+    seed: int,
+    budget: Budget,
+    device: torch.device,
+    say: Progress,
+    ledger: Ledger,
+    out: Path | None,
 ) -> dict[str, float]:
-    flat = _digits(DigitsFlow(seed, budget.samples, device, say), budget, out)
+    flat = ledger.part(
+        f"digits of seed {seed}",
+        lambda: _digits(DigitsFlow(seed, budget.samples, device, say), budget, out),
+    )
     study = AvatarsFlow(seed, device, say)
     asked = [*_prompts(study), *captions()][: budget.prompts]
-    for figures, pictures, columns in (
-        (*diversity(study, asked), SAMPLES),
-        (*diversity(study, asked[: budget.prompts // 2], apart=True), SAMPLES),
-        (*completions(study, budget.completed), COMPLETIONS),
-        (*edits(study, budget.edited), COMPLETIONS),
-    ):
-        flat |= figures
-        if out is not None:
-            _save(pictures, out, columns)
+    tasks: dict[str, tuple[Task, int]] = {
+        "text": (partial(diversity, study, asked), SAMPLES),
+        "apart": (partial(diversity, study, asked[: budget.prompts // 2], apart=True), SAMPLES),
+        "completion": (partial(completions, study, budget.completed), COMPLETIONS),
+        "edit": (partial(edits, study, budget.edited), COMPLETIONS),
+    }
+    for name, (task, columns) in tasks.items():
+        figures = partial(_with_pictures, task, out, columns)
+        flat = flat | ledger.part(f"{name} of seed {seed}", figures)
     return flat
+
+
+def _with_pictures(task: Task, out: Path | None, columns: int) -> Mapping[str, float]:
+    figures, pictures = task()
+    if out is not None:
+        _save(pictures, out, columns)
+    return figures
 
 
 def _digits(study: DigitsFlow, budget: Budget, out: Path | None) -> dict[str, float]:

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 
 from ....core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
-from ....nodes.cli import report
+from ..ledger import Ledger, mean_and_deviation
 from .avatars_rows import CURVE, CURVED, ROWS, AvatarsStudy, Row, share
 
 __all__ = ["run", "table"]
@@ -29,22 +29,21 @@ def run(args: argparse.Namespace) -> int:
 
     device = StandaloneHost(device=args.device).device()
     prompts = captions()[:: 6 if args.budget == "ci" else 1]
-    found: dict[str, list[float]] = {}
-    for seed in SEEDS[args.budget]:
-        study = AvatarsStudy(seed, device, partial(print, flush=True))
-        for key, value in _measured(study, prompts, full=args.budget == "full").items():
-            found.setdefault(key, []).append(value)
-    flat = {key: statistics.fmean(values) for key, values in found.items()}
-    count = len(SEEDS[args.budget])
-    if count > 1:
-        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
-    flat |= {"seeds": count, "captions": len(prompts), "threads": torch.get_num_threads()}
+    say = partial(print, flush=True)
+    ledger = Ledger(args.json, {"name": "avatars", "budget": args.budget}, say)
+
+    def measured(seed: int) -> dict[str, float]:
+        return _measured(AvatarsStudy(seed, device, say), prompts, full=args.budget == "full")
+
+    seeds = SEEDS[args.budget]
+    flat = mean_and_deviation(
+        ledger.part(f"seed {seed}", partial(measured, seed)) for seed in seeds
+    )
+    flat |= {"seeds": len(seeds), "captions": len(prompts), "threads": torch.get_num_threads()}
     print(table(flat, ROWS))
     if args.budget == "full":
         _say_rest(flat)
-    if args.json:
-        report.write(args.json, flat)
-        print(f"written to {args.json}")
+    ledger.finish(flat)
     return 0
 
 

@@ -6,8 +6,8 @@ distance is taken to digits that none of the three saw.
 """
 
 import argparse
-import statistics
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from ....core.generators import load_generator
 from ....core.metrics.classes import evaluate
 from ....core.translators.training import Training
 from ....core.zoo import shipped as catalogue
-from ....nodes.cli import report
 from ....nodes.kinds import as_classifier
+from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress, moved
 from .classes import Setting, Study
 
@@ -103,20 +103,23 @@ def run(args: argparse.Namespace) -> int:
     device = StandaloneHost(device=args.device).device()
     seeds = SEEDS[args.budget]
     per_class = PER_CLASS[args.budget]
-    found: dict[str, list[float]] = {}
-    for seed in seeds:
-        study = DigitsStudy(seed, per_class, device, lambda text: print(text, flush=True))
-        for name, figures, _ in study.rows(TABLE):
-            for key, value in figures.items():
-                found.setdefault(f"{name}_{key}", []).append(value)
-    flat = {key: statistics.fmean(values) for key, values in found.items()}
-    if len(seeds) > 1:
-        flat |= {f"{key}_sd": statistics.stdev(values) for key, values in found.items()}
+    say = partial(print, flush=True)
+    ledger = Ledger(args.json, {"name": "digits", "budget": args.budget}, say)
+
+    def measured(seed: int) -> dict[str, float]:
+        study = DigitsStudy(seed, per_class, device, say)
+        return {
+            f"{name}_{key}": value
+            for name, figures, _ in study.rows(TABLE)
+            for key, value in figures.items()
+        }
+
+    flat = mean_and_deviation(
+        ledger.part(f"seed {seed}", partial(measured, seed)) for seed in seeds
+    )
     flat |= {"seeds": len(seeds), "samples": 10 * per_class, "threads": torch.get_num_threads()}
     print(table(flat, TABLE))
-    if args.json:
-        report.write(args.json, flat)
-        print(f"written to {args.json}")
+    ledger.finish(flat)
     return 0
 
 
