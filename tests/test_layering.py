@@ -152,7 +152,6 @@ MAY = {
 """What every other folder may import beside GROUND and NOUNS."""
 TO_MEND = {
     ("auxiliaries", "generators"),  # the blocks that the avatars' networks share
-    ("energies", "composition"),  # Box
     ("energies", "generators"),  # MinibatchStd
     ("features", "generators"),  # MinibatchStd
     ("energies", "refine"),  # CLASS_BLOCKS

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..devices import placed
 from ..errors import DomainMismatch, InvalidInput
-from ..images import resized
+from ..images import Box, resized
 from ..rng import SampleRng
-from .placement import Box, Placement
+from .placement import Placement
 
 __all__ = ["Fuser"]
 

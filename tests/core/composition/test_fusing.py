@@ -3,9 +3,9 @@
 import pytest
 import torch
 from latentsteer.core.composition.paste import Fuser
-from latentsteer.core.composition.placement import PLACES, Box, Placement, placements
+from latentsteer.core.composition.placement import PLACES, Placement, placements
 from latentsteer.core.errors import DomainMismatch, InvalidInput
-from latentsteer.core.images import resized
+from latentsteer.core.images import Box, resized
 from latentsteer.core.rng import SampleRng
 
 SIZE = (15, 22)
