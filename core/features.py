@@ -13,7 +13,6 @@ from .auxiliary import AttributeJudge, Classifier
 from .clip import Clip
 from .errors import InvalidInput
 from .generator import Generator
-from .generators.stylegan.networks.discriminator import MinibatchStd
 
 __all__ = ["FeatureMap", "FeatureModel", "feature_kinds", "feature_map"]
 
@@ -54,7 +53,6 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
     Discriminators have `penultimate` and `logits` (the predecessor's kernel is on the output of
     SN-GAN's), classifiers and judges the same, CLIPs `normalised` and `raw` embeddings (the paper
     does not say which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
-    A discriminator that compares the images of a batch sees one at a time.
 
     Args:
         model: a generator stands for its discriminator.
@@ -70,11 +68,8 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
             f"{model.name!r} has no features {kind!r}; it has {', '.join(known)}. Choose one of "
             "these, or another model."
         )
-    modules = _modules(model)
-    of = known[chosen]
-    if any(isinstance(part, MinibatchStd) for module in modules for part in module.modules()):
-        of = _one_by_one(of)
-    return FeatureMap(f"{model.name} {chosen}", f"{model.id}/{chosen}", of, modules)
+    name, identity = f"{model.name} {chosen}", f"{model.id}/{chosen}"
+    return FeatureMap(name, identity, known[chosen], _modules(model))
 
 
 def _features(model: FeatureModel) -> Mapping[str, Features]:
@@ -106,7 +101,3 @@ def _modules(model: FeatureModel) -> tuple[nn.Module, ...]:
     if not isinstance(model, Generator):
         return model.modules
     return () if model.discriminator is None else (model.discriminator.module,)
-
-
-def _one_by_one(of: Features) -> Features:
-    return lambda images: torch.cat([of(image[None]) for image in images])

@@ -138,7 +138,7 @@ NOUNS = (
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {
-    "generators": ("checkpoints",),
+    "generators": ("checkpoints", "zoo"),
     "auxiliaries": ("checkpoints", "zoo"),
     "conditions": (),
     "energies": ("views", "conditions"),
@@ -151,11 +151,7 @@ MAY = {
 }
 """What every other folder may import beside GROUND and NOUNS."""
 TO_MEND = {
-    ("auxiliaries", "generators"),  # the blocks that the avatars' networks share
-    ("energies", "generators"),  # MinibatchStd
-    ("features", "generators"),  # MinibatchStd
-    ("energies", "refine"),  # CLASS_BLOCKS
-    ("starts", "refine"),  # CLASS_BLOCKS, readings, Trace
+    ("starts", "refine"),  # readings, Trace
 }
 """Edges that are not in the table and go with the cords that they name."""
 

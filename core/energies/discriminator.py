@@ -14,7 +14,6 @@ from ..condition import Condition
 from ..energy import Energy, Measure, Term
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..generators.stylegan.networks.discriminator import MinibatchStd
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import IMAGES
@@ -32,8 +31,7 @@ def discriminator(
 
     The logit is what the paper takes and has no bound; -log sigmoid(d(x)) is the same where an
     image looks false, and levels off where it looks real. Images of another size than the
-    generator's are resampled to it. A discriminator that compares the images of a batch sees one
-    at a time, so that a batch equals its members.
+    generator's are resampled to it.
 
     Args:
         generator: whose opponent d is.
@@ -101,22 +99,14 @@ def _logits(
     opponent: Discriminator, condition: Condition | None
 ) -> Callable[[Tensor, SampleRng], Tensor]:
     of_classes = opponent.of_classes
-    alone = any(isinstance(part, MinibatchStd) for part in opponent.module.modules())
 
-    def said(images: Tensor, rng: SampleRng) -> Tensor:
+    def logits(images: Tensor, rng: SampleRng) -> Tensor:
         if condition is None or of_classes is None:
-            return _each(opponent.logits, alone, images)
+            return opponent.logits(images)
         wanted = condition.at(rng.rows, images.float())[:, 0].long()
-        return _each(of_classes, alone, images, wanted)
+        return of_classes(images, wanted)
 
-    return said
-
-
-def _each(function: Callable[..., Tensor], alone: bool, *rows: Tensor) -> Tensor:
-    if not alone:
-        return function(*rows)
-    split = [tensor.split(1) for tensor in rows]
-    return torch.cat([function(*row) for row in zip(*split, strict=True)])
+    return logits
 
 
 def _shown(classes: Sequence[int]) -> str:

@@ -13,9 +13,8 @@ from ..devices import placed
 from ..energy import Energy, Term
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator, NormalPrior, Prior
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng
-from ..spaces import Space
+from ..spaces import CLASS_BLOCKS, Space
 from .example import EnergyExample, toy_generator
 
 __all__ = [

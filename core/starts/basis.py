@@ -12,10 +12,9 @@ from ..chunking import ONE_BY_ONE, Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng, stream_of
 from ..snapshot import comparable
-from ..spaces import Block, Space
+from ..spaces import CLASS_BLOCKS, Block, Space
 from ..threads import threads_of
 from .candidates import Draw, Report, Start
 

@@ -21,6 +21,7 @@ from ...rng import SampleRng
 from . import building
 from . import stylegan3_plans as plans
 from .arrays import of_latents
+from .discriminator import as_discriminator
 from .latents import LATENT_OPTIONS, style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
@@ -137,7 +138,7 @@ def finished(
         prior=latents.prior,
         image_size=(height, width),
         render=render,
-        discriminator=None if opponent is None else building.judge(opponent),
+        discriminator=None if opponent is None else as_discriminator(opponent),
         licence=str(checkpoint.config.get("licence", building.LICENCE)),
     )
 

@@ -16,7 +16,7 @@ from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidIn
 from latentsteer.core.generators.biggan.networks.discriminators import BigGanDiscriminator
 from latentsteer.core.generators.biggan.networks.spectral import Spectral
 from latentsteer.core.generators.biggan.reading import discriminator_of
-from latentsteer.core.generators.stylegan.building import judge
+from latentsteer.core.generators.stylegan.discriminator import as_discriminator
 from latentsteer.core.generators.stylegan.networks.discriminator import StyleGan2Discriminator
 from latentsteer.core.generators.stylegan.networks.mapping import MappingNetwork
 from latentsteer.core.images import resized
@@ -46,7 +46,7 @@ def biggan():
 
 def stylegan(classes=3, deviations=1):
     mapping = MappingNetwork(0, classes, 5, hidden=(5,), averaged=False) if classes else None
-    return judge(
+    return as_discriminator(
         filled(
             StyleGan2Discriminator(
                 {4: 6, 8: 6, 16: 4},
@@ -114,7 +114,7 @@ def test_a_discriminator_that_compares_the_batch_sees_one_image_at_a_time():
     energy = discriminator(against(opponent))
     together = values(energy, images)
     assert not energy.coupled
-    assert not torch.allclose(-opponent.logits(images), together)
+    assert not torch.allclose(-opponent.module(images * 2 - 1), together)
     for row in range(4):
         torch.testing.assert_close(values(energy, images[row : row + 1])[0], together[row])
 

@@ -8,7 +8,7 @@ from latentsteer.core.auxiliary import AttributeJudge, Discriminator
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.features import feature_kinds, feature_map
-from latentsteer.core.generators.stylegan.building import judge
+from latentsteer.core.generators.stylegan.discriminator import as_discriminator
 from latentsteer.core.generators.stylegan.networks.discriminator import StyleGan2Discriminator
 from torch import nn
 
@@ -71,10 +71,10 @@ def test_a_judge_has_the_logits_of_all_attributes(toys):
 def test_a_discriminator_that_compares_images_sees_one_at_a_time(toys):
     widths = {8: 4, 4: 4}
     network = toys.filled(StyleGan2Discriminator(widths, 3), 5)
-    generator = replace(toys.generator(), discriminator=judge(network))
+    generator = replace(toys.generator(), discriminator=as_discriminator(network))
     x = images(toys)
-    together = generator.discriminator.features(x)
-    alone = torch.cat([generator.discriminator.features(one[None]) for one in x])
+    together = network.features(x * 2 - 1)
+    alone = torch.cat([network.features(one[None] * 2 - 1) for one in x])
     assert not torch.allclose(together, alone, rtol=1e-3)
     torch.testing.assert_close(feature_map(generator).of(x), alone)
 
