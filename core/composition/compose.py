@@ -22,12 +22,12 @@ from ..identity import ModelId, options_of
 from ..latents import Latents
 from ..refine.barrier import barrier
 from ..refine.refinement import Refinement, refine
-from ..refine.trace import Trace, readings
+from ..refine.trace import Trace
 from ..rng import SampleRng, derive_seed
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, lowest
 from ..spaces import IMAGES, Identity
 from ..threads import threads_of
-from .job import Blend, Composing, Composition, lowest, spread
+from .job import Blend, Composing, Composition
 from .paste import Fuser
 from .poisson import poisson_blend
 from .scene import FUSED, Half, Picture, Scenes, agreement
@@ -179,13 +179,13 @@ class Composer:
     def _on_images(self) -> Energy:
         """The primary's terms on images, for runs."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain == IMAGES)
-        return spread(Energy(terms), len(self.job.placements))
+        return Energy(terms).repeated(len(self.job.placements))
 
     @cached_property
     def _on_latents(self) -> Energy:
         """The primary's other terms, for runs, on the latents of both halves."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain != IMAGES)
-        own = spread(Energy(terms), len(self.job.placements))
+        own = Energy(terms).repeated(len(self.job.placements))
         front, back = self.scenes.halves
         return own.pullback(front) + own.pullback(back) if terms else own
 
@@ -213,7 +213,7 @@ class Composer:
         fused, behind = self.images(refined.values)
         images = self.blended(fused, behind)
         energies = self._judged(images, refined)
-        best = lowest(energies)
+        best = lowest(energies, 1)[:, 0]
         each = len(self.job.placements)
         rows = torch.arange(len(best)) * each + best
         numbers = [int(number) for number in best]
@@ -251,7 +251,7 @@ class Composer:
             if energy.terms:
                 streams = SampleRng.of(job.seed, names, "choice").after(refined.history)
                 streams = streams.named(self._names)
-                found = readings(energy, points.to(job.device), streams, job.chunking)
+                found = energy.readings(points.to(job.device), streams, job.chunking)
                 total = total + found["energy"]
         return total.reshape(-1, each)
 

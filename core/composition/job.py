@@ -1,7 +1,7 @@
 """What a composition is made from, and what comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import torch
@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..chunking import Chunking
-from ..energy import Energy, Part, Pullback, Term
-from ..errors import InvalidInput
+from ..energy import Energy
 from ..generator import Generator
 from ..latents import Latents
 from ..perceptual import Features
@@ -18,45 +17,10 @@ from ..refine.barrier import Barrier, falls
 from ..refine.kernel import Rule
 from ..refine.rules import adam
 from ..refine.trace import Trace
-from ..rng import SampleRng
-from ..snapshot import comparable
+from ..snapshot import lowest
 from .placement import Placement, placements
 
-__all__ = ["Blend", "Composing", "Composition", "lowest", "spread"]
-
-
-def spread(energy: Energy, each: int) -> Energy:
-    """The energy of a batch in which every sample stands so many times, side by side.
-
-    Rows of conditions and references go with the samples.
-
-    Args:
-        energy: of the samples.
-        each: rows of a sample.
-
-    Raises:
-        InvalidInput: a part that compares the samples of a batch with each other.
-    """
-    return Energy(tuple((weight, _spread(term, each)) for weight, term in energy.terms))
-
-
-def _spread(term: Part, each: int) -> Part:
-    if isinstance(term, Pullback):
-        return replace(term, inner=spread(term.inner, each))
-    if not isinstance(term, Term):
-        raise InvalidInput(
-            f"{term} compares the samples of a batch with each other: several runs of a sample "
-            "would be taken for several samples. Use it in KRR Flow Refine."
-        )
-
-    def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
-        rows = [row // each for row in rng.rows]
-        return term.evaluate(v, SampleRng(rng.streams, rows, rng.names))
-
-    condition = term.condition
-    if condition is not None and len(condition) > 1:
-        condition = condition.repeated(each)
-    return replace(term, evaluate=evaluate, condition=condition)
+__all__ = ["Blend", "Composing", "Composition"]
 
 
 Blend: TypeAlias = Literal["Poisson", "none"]
@@ -130,14 +94,9 @@ class Composition:
     @property
     def best(self) -> Int[Tensor, " samples"]:
         """The number of every sample's best placement."""
-        return lowest(self.energies)
+        return lowest(self.energies, 1)[:, 0]
 
     @property
     def falls(self) -> Int[Tensor, "samples placements"]:
         """In how many steps of every run the primary fell."""
         return falls(self.trace.energies).reshape(self.energies.shape)
-
-
-def lowest(energies: Float[Tensor, "samples placements"]) -> Int[Tensor, " samples"]:
-    """The number of the placement of lowest energy; what is not finite comes last."""
-    return comparable(energies).argmin(dim=1)

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..energy import Term
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..perceptual import Features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES, Block, Images, Map, Space
+from ..terms import Term
 from .paste import Fuser
 
 __all__ = [

@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from ..auxiliary import Discriminator
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from .example import EnergyExample, toy_generator
 
 __all__ = ["CLASSES_EXAMPLE", "EXAMPLE", "Form", "discriminator"]

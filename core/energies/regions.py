@@ -9,11 +9,12 @@ from torch.nn import functional
 
 from ..clip import Clip
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..images import Box, resized
 from ..rng import SampleRng
 from ..snapshot import comparable
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from .example import EnergyExample, toy_clip
 
 __all__ = ["EXAMPLE", "somewhere"]

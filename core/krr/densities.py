@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..devices import numbers_on
-from ..energy import Everywhere, Reading, Term
 from ..errors import Diverged, InvalidInput
 from ..features import FeatureMap
 from ..rng import SampleRng
 from ..spaces import IMAGES, Images
+from ..terms import AtAllSamples, Reading, Term
 from .density import Bank, bank_of, log_density, ridge_of, stein_score
 from .groups import Groups
 from .kernel import offsets, widened, width_of
@@ -48,7 +48,7 @@ class Particles:
 class Densities:
     """lambda_1 A - lambda_2 B of images, eq. (4) to (6): one feature pass serves both terms.
 
-    A couples the samples by what they are compared with; settled, that is fixed, and each row
+    A couples the samples by what they are compared with; decoupled, that is fixed, and each row
     depends on its own image alone. Either way no gradient goes through the particles compared
     with.
 
@@ -93,10 +93,21 @@ class Densities:
         """With the mollifier's sigma of a step."""
         return replace(self, step=step)
 
-    def settled(self, everywhere: Everywhere) -> "Densities":
+    def decoupled(self, at_all: AtAllSamples) -> "Densities":
         """With the particles fixed."""
-        seen = everywhere(lambda images, rng: self._seen(images, self.features.of(images)))
+        seen = at_all(lambda images, rng: self._seen(images, self.features.of(images)))
         return replace(self, particles=self._particles(seen, range(len(seen))))
+
+    def repeated(self, each: int) -> "Densities":
+        """Refused.
+
+        Raises:
+            InvalidInput: always, as several runs of a sample are no several particles.
+        """
+        raise InvalidInput(
+            f"{self} compares the samples of a batch with each other: several runs of a sample "
+            "would count as several samples. Use it in KRR Flow Refine."
+        )
 
     def leaves(self) -> Iterator[Term]:
         """The terms that have a weight."""

@@ -13,7 +13,7 @@ from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng, stream_of
-from ..snapshot import comparable
+from ..snapshot import lowest
 from ..spaces import CLASS_BLOCKS, Block, Space
 from ..threads import threads_of
 from .candidates import Draw, Report, Start
@@ -115,10 +115,8 @@ def best_candidates(
             found = judged(first, last)
             if best:
                 found = tuple(torch.cat(pair) for pair in zip(best, found, strict=True))
-            # By value, which puts NaN last, and then what is not finite behind the rest.
-            order = found[1].sort(stable=True).indices
-            order = order[comparable(found[1][order]).sort(stable=True).indices[:keep]]
-            best = tuple(part[order] for part in found)
+            kept = lowest(found[1], keep)
+            best = tuple(part[kept] for part in found)
         return best
 
     points, energies, numbers = zip(*map(best_of, range(len(rng))), strict=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..rng import SampleRng
-from ..snapshot import comparable
+from ..snapshot import comparable, lowest
 
 __all__ = ["Elite", "check_search", "elite_size", "generation_size", "judged_in_all"]
 
@@ -74,11 +74,10 @@ class Elite:
         """The best of both, as many as `size`; of equals those that were met before."""
         energies = torch.cat([self.energies, other.energies], dim=1)
         points = torch.cat([self.points, other.points], dim=1)
-        order = energies.sort(dim=1, stable=True)
-        kept = order.indices[:, :size]
+        kept = lowest(energies, size)
         return Elite(
             points.gather(1, kept[..., None].expand(-1, -1, points.shape[2])),
-            order.values[:, :size],
+            energies.gather(1, kept),
         )
 
     @property

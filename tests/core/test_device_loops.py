@@ -38,7 +38,7 @@ from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import from_basis
 from latentsteer.core.starts.candidates import from_prior, from_translator
-from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import around
 from latentsteer.core.translators.training import (
@@ -356,7 +356,7 @@ def test_starts_agree(toys, there):
                     candidates=3,
                     **common,
                 ),
-                start_near(
+                from_images(
                     job.generator,
                     images,
                     SampleRng.of(7, 4),
@@ -364,7 +364,7 @@ def test_starts_agree(toys, there):
                     candidates=3,
                     **common,
                 ),
-                start_near(job.generator, images, SampleRng.of(7, 4), how="mean", **common),
+                from_images(job.generator, images, SampleRng.of(7, 4), how="mean", **common),
             ]
         )
     for expected, found in zip(*ends, strict=True):

@@ -9,7 +9,7 @@ from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.composition.compose import Composer, Composing
 from latentsteer.core.composition.placement import placements
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from latentsteer.core.latents import Latents, load_latents, save_latents
 from latentsteer.core.refine.cma_es import Evolution
@@ -21,6 +21,7 @@ from latentsteer.core.starts.candidates import Start
 from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import around
+from latentsteer.core.terms import Term
 
 COUNT = 300
 LAMBDA = 0.05

@@ -33,10 +33,10 @@ from latentsteer.core.identity import (
 from latentsteer.core.latents import Latents, load_latents, save_latents
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.trace import trace_of
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
 from latentsteer.core.starts.interpolation import between
-from latentsteer.core.starts.inversion import appraised
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import around
 from latentsteer.core.translators.training import (
@@ -206,7 +206,7 @@ def guards(toys, clip, first, second):
     return {
         "refine": lambda: refine(job(toys, second), latents),
         "ranked": lambda: ranked(latents, second, energy, seed=0, keep=1, **common),
-        "appraised": lambda: appraised("t", second, latents, energy, **common),
+        "trace_of": lambda: trace_of("t", second, latents, energy, **common),
         "around": lambda: around(latents, second, rng, variation=0.5, **common),
         "towards": lambda: around(other, second, rng, variation=0.5, towards=latents, **common),
         "stacked": lambda: latents.stacked(other),
@@ -228,7 +228,7 @@ def guards(toys, clip, first, second):
 GUARDS = (
     "refine",
     "ranked",
-    "appraised",
+    "trace_of",
     "around",
     "towards",
     "stacked",

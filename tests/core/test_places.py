@@ -12,7 +12,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ONE_BY_ONE, Chunking
 from latentsteer.core.composition.compose import Composer
-from latentsteer.core.composition.job import Composing, spread
+from latentsteer.core.composition.job import Composing
 from latentsteer.core.composition.placement import SCALES, Placement, placements
 from latentsteer.core.composition.poisson import poisson_blend
 from latentsteer.core.condition import Condition
@@ -20,21 +20,21 @@ from latentsteer.core.conditions.prompts import text_condition
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import pixels
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.clip_score import clip_scores
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.kernel import row_norms
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, chain, clip_norm, langevin
-from latentsteer.core.refine.trace import readings
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
 from latentsteer.core.starts.interpolation import between
-from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.search import Elite
+from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator, synthetic_pairs
 
 pytestmark = pytest.mark.bits
@@ -132,7 +132,7 @@ def test_streams_are_called_by_their_names_through_parts_and_restoring():
     assert rng.taken([2, None, 0]).names == (2, 4, 4)
     assert rng.named([1, 2, 3]).streams == rng.streams
     assert SampleRng(rng.streams, rng.rows).names == (0, 1, 2)
-    assert spread(telling(), 2).terms
+    assert telling().repeated(2).terms
 
 
 # Whatever is made of samples
@@ -310,7 +310,7 @@ def test_encoded_images(toys):
 
     def made(samples):
         rng = SampleRng.of(0, samples)
-        start = start_near(
+        start = from_images(
             generator, images[samples], rng, energy=telling(), chunking=FIXED, device=toys.cpu
         )
         return (start.values,)
@@ -329,7 +329,7 @@ def test_readings_and_the_measures_made_of_them(toys):
     assert part.domain == generator.source
 
     def made(samples):
-        found = readings(energy, values[samples], SampleRng.of(0, samples), FIXED)
+        found = energy.readings(values[samples], SampleRng.of(0, samples), FIXED)
         assert any("probability" in name for name in found)
         return tuple(found.values())
 

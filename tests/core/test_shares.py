@@ -11,7 +11,7 @@ from latentsteer.core.clip import Clip
 from latentsteer.core.composition.job import lowest
 from latentsteer.core.composition.scene import joint_space
 from latentsteer.core.energies.regions import somewhere
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Generator
 from latentsteer.core.latents import load_latents, save_latents
@@ -27,6 +27,7 @@ from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.search import Elite
+from latentsteer.core.terms import Term
 
 from .example_files import GENERATOR_FILES, drawn, loaded_generator
 

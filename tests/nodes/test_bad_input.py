@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     CheckpointError,
     ConditionMismatch,
@@ -15,6 +15,7 @@ from latentsteer.core.errors import (
 )
 from latentsteer.core.latents import load_latents
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.images import from_host

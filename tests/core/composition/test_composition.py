@@ -13,7 +13,7 @@ from latentsteer.core.composition.scene import agreement
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.prior import gaussian_prior
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     GeneratorMismatch,
@@ -27,6 +27,7 @@ from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 
 STEPS = 3
 NINE = placements([0.5])

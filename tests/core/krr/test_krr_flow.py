@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.composition.job import spread
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import Diverged, DomainMismatch, InvalidInput, ResumeMismatch
@@ -128,13 +127,13 @@ def test_finite_differences_agree(toys):
     flow, generator = flow_of(toys)
     z, rng, chunking = start(toys), SampleRng.of(0, COUNT), Chunking(3, padded=False)
     pulled = flow.energy.pullback(generator)
-    settled = pulled.settled_at(z, rng, chunking)
+    decoupled = pulled.decoupled_at(z, rng, chunking)
     assert pulled.coupled
-    assert not settled.coupled
+    assert not decoupled.coupled
     found = by_term(pulled, chunking)(z, rng).vector
     ahead = toys.normal(COUNT, 12, seed=5, dtype=torch.float64)
     with torch.no_grad():
-        change = settled(z + 1e-5 * ahead, rng) - settled(z - 1e-5 * ahead, rng)
+        change = decoupled(z + 1e-5 * ahead, rng) - decoupled(z - 1e-5 * ahead, rng)
     assert torch.allclose((found * ahead).sum(dim=1), change / 2e-5, atol=1e-6)
 
 
@@ -303,7 +302,7 @@ def test_settings_outside_their_range_are_refused(values, told):
 def test_several_runs_of_a_sample_are_not_taken_for_particles(toys):
     flow, _ = flow_of(toys)
     with pytest.raises(InvalidInput, match="several runs of a sample"):
-        spread(flow.energy, 3)
+        flow.energy.repeated(3)
 
 
 def log_ratio(toys, z, rng, settings):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine import cma_es as evolution
 from latentsteer.core.refine.cma_es import Evolution, evolve
@@ -16,6 +16,7 @@ from latentsteer.core.refine.rules import adam
 from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
+from latentsteer.core.terms import Term
 
 pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
 

@@ -8,7 +8,7 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_clip, toy_generator
 from latentsteer.core.energies.prior import gaussian_prior
 from latentsteer.core.energies.similarity import similarity
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     DomainMismatch,
@@ -21,6 +21,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
 from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.ranking import ranked_images
+from latentsteer.core.terms import Term
 
 CPU = torch.device("cpu")
 CHUNKING = Chunking(2, padded=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.energies.classification import classification
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     Diverged,
@@ -20,6 +20,7 @@ from latentsteer.core.refine.rules import adam, langevin, schedule
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.candidates import from_translator
+from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator
 
 STEPS = 10
