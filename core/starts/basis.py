@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..charts import BASIS, WEIGHTS, MixtureOfBasis, WeightKind
+from ..charts import BASIS, WEIGHTS, MixtureOfBasis, Start, WeightKind
 from ..chunking import ONE_BY_ONE, Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
@@ -16,7 +16,7 @@ from ..rng import SampleRng, stream_of
 from ..snapshot import lowest
 from ..spaces import CLASS_BLOCKS, Block, Space
 from ..threads import threads_of
-from .candidates import Draw, Report, Start
+from .candidates import Draw, Report
 
 __all__ = [
     "Classes",

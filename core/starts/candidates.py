@@ -1,21 +1,20 @@
 """Choosing where refinement starts: draw, then choose by energy."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..charts import MixtureOfBasis, WeightKind
+from ..charts import MixtureOfBasis, Start, WeightKind
 from ..chunking import Chunking
 from ..condition import Condition
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng
-from ..spaces import Identity, Map
+from ..spaces import Identity
 from ..threads import threads_of
 from ..translators.translator import Translator
 from .search import Elite, check_search, elite_size, generation_size
@@ -23,7 +22,6 @@ from .search import Elite, check_search, elite_size, generation_size
 __all__ = [
     "Draw",
     "Report",
-    "Start",
     "StartMode",
     "best_of",
     "check_samples",
@@ -38,21 +36,6 @@ Report: TypeAlias = Callable[[int], None]
 """Called with how many candidates are judged; may raise to stop."""
 
 StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Points and the chart that they are written in.
-
-    Attributes:
-        values: the points.
-        chart: from them to latents.
-        history: of each, see `core.latents.Latents`; empty where all are new.
-    """
-
-    values: Float[Tensor, "batch parameters"]
-    chart: Map
-    history: tuple[int, ...] = ()
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..charts import Start
 from ..chunking import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
@@ -13,7 +14,7 @@ from ..generator import Generator
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import Identity
-from .candidates import Report, Start, from_prior
+from .candidates import Report, from_prior
 
 __all__ = ["InversionStart", "from_images"]
 

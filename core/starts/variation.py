@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..charts import Start
 from ..chunking import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
@@ -11,7 +12,7 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Identity
 from ..threads import threads_of
-from .candidates import Report, Start, best_of, check_samples
+from .candidates import Report, best_of, check_samples
 
 __all__ = ["around"]
 

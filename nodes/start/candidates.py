@@ -7,7 +7,7 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng
-from ...core.starts.candidates import Start, StartMode, from_prior, from_translator
+from ...core.starts.candidates import StartMode, from_prior, from_translator
 from ...core.starts.search import judged_in_all
 from ...core.starts.variation import around
 from ...core.translators.translator import Translator
@@ -34,13 +34,6 @@ def _energy() -> io.Input:
         optional=True,
         tooltip="What the best candidate is chosen by; needed when there are several.",
     )
-
-
-def _latents(start: Start, generator: Generator, count: int) -> io.NodeOutput:
-    values = start.values.cpu()
-    names = tuple(range(count))
-    made = (generator.id, generator.name)
-    return io.NodeOutput(Latents(values, start.chart, *made, names, history=start.history))
 
 
 class PriorInit(io.ComfyNode):
@@ -103,7 +96,7 @@ class PriorInit(io.ComfyNode):
                 device=host().device(),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 class VariationInit(io.ComfyNode):
@@ -199,7 +192,7 @@ class VariationInit(io.ComfyNode):
                 device=host().device(),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 class TranslatorInit(io.ComfyNode):
@@ -288,7 +281,7 @@ class TranslatorInit(io.ComfyNode):
                 chunking=Chunking.of(chunk, generator.image_size),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 NODES = [PriorInit, VariationInit, TranslatorInit]

@@ -193,8 +193,7 @@ def _start(
             device=host().device(),
             report=bar.update,
         )
-    names = tuple(range(len(pictures)))
-    return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+    return Latents.of(start, generator)
 
 
 def _trace(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:

@@ -22,7 +22,7 @@ from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.metrics.classes import judged
 from latentsteer.core.metrics.clip_score import clip_scores
 from latentsteer.core.perceptual import clip_features

@@ -30,13 +30,13 @@ from latentsteer.core.identity import (
     options_of,
     same_auxiliary,
 )
-from latentsteer.core.latents import Latents, load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
+from latentsteer.core.latents import Latents
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.refine.trace import trace_of
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
-from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import around
 from latentsteer.core.translators.training import (
@@ -210,7 +210,7 @@ def guards(toys, clip, first, second):
         "around": lambda: around(latents, second, rng, variation=0.5, **common),
         "towards": lambda: around(other, second, rng, variation=0.5, towards=latents, **common),
         "stacked": lambda: latents.stacked(other),
-        "between": lambda: between(latents, other, [0.5]),
+        "interpolated": lambda: latents.interpolated(other, [0.5]),
         "foreground": lambda: Composer(Composing(**compose), latents, other),
         "background": lambda: Composer(Composing(**compose), other, latents),
         "translator": lambda: from_translator(
@@ -232,7 +232,7 @@ GUARDS = (
     "around",
     "towards",
     "stacked",
-    "between",
+    "interpolated",
     "foreground",
     "background",
     "translator",
@@ -374,7 +374,7 @@ def test_latents_that_know_and_that_do_not_stack_with_a_note(opened, caplog):
         caplog.clear()
         both = first.stacked(second)
         assert options_of(both.generator) == options_of(generator.id)
-        assert options_of(between(first, second, [0.5]).generator)["psi"] == 0.7
+        assert options_of(first.interpolated(second, [0.5]).generator)["psi"] == 0.7
         assert "before the options" in caplog.text
     assert options_of(old.stacked(old).generator) is None
 

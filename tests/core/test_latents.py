@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 
 
 @pytest.fixture

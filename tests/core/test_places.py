@@ -31,7 +31,6 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
-from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.search import Elite
 from latentsteer.core.terms import Term
@@ -380,8 +379,8 @@ def test_latents_that_are_written_plainly(weights, toys):
 def test_ways_between_latents(toys):
     generator = toys.generator()
     ends = [toys.latents(generator, toys.normal(BATCH, 12, seed=seed)) for seed in (0, 1)]
-    whole = between(*ends, [0.1, 0.4, 0.9]).values.unflatten(0, (BATCH, 3))
-    alone = between(*(end.picked((4,)) for end in ends), [0.1, 0.4, 0.9]).values
+    whole = ends[0].interpolated(ends[1], [0.1, 0.4, 0.9]).values.unflatten(0, (BATCH, 3))
+    alone = ends[0].picked((4,)).interpolated(ends[1].picked((4,)), [0.1, 0.4, 0.9]).values
     assert torch.equal(alone, whole[4])
 
 

@@ -14,7 +14,7 @@ from latentsteer.core.energies.regions import somewhere
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Generator
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.examples import RULES
 from latentsteer.core.refine.presets import over_chart

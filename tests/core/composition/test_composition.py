@@ -21,7 +21,7 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.images import resized
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.perceptual import clip_features, feature_distance
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.rules import adam

@@ -12,7 +12,7 @@ from latentsteer.core.features import FeatureMap, feature_map
 from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
 from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.kernel import by_term
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import descent

@@ -150,7 +150,7 @@ def test_energies_that_are_not_numbers_never_win(toys):
 @pytest.mark.bits
 @pytest.mark.parametrize("inner_steps", [0, 2])
 def test_an_interrupted_search_goes_on_through_a_file(inner_steps, toys, tmp_path):
-    from latentsteer.core.latents import load_latents, save_latents
+    from latentsteer.core.latent_files import load_latents, save_latents
 
     generator = toys.generator()
     job = toys.job(

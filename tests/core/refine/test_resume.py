@@ -13,7 +13,7 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.presets import over_chart
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, langevin, schedule
