@@ -128,13 +128,13 @@ def test_core_runs_no_code_of_files_and_keeps_no_global_random_state(file):
     assert loose == []
 
 
-GROUND = ("errors", "files", "devices", "images", "rng", "tokens", "identity", "snapshot")
+GROUND = ("errors", "files", "devices", "images", "rng", "identity", "snapshot")
 """Modules of core, each importing those left of it alone."""
 LOW = ("data", "views", "checkpoints", "zoo")
 """Folders, each importing GROUND and those left of it."""
 NOUNS = (
     *("spaces", "condition", "chunking", "charts", "auxiliary", "clip", "captioner"),
-    *("generator", "terms", "energy", "perceptual", "features", "latents", "threads"),
+    *("generator", "terms", "energy", "features", "latents", "latent_files"),
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..charts import chart_to_config
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import GeneratorMismatch, InvalidInput
 from ..generator import Gaussian, Generator
@@ -26,7 +27,6 @@ from ..refine.trace import Trace
 from ..rng import SampleRng, derive_seed
 from ..snapshot import Snapshot, lowest
 from ..spaces import IMAGES, Identity
-from ..threads import threads_of
 from .job import Blend, Composing, Composition
 from .paste import Fuser
 from .poisson import poisson_blend

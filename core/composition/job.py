@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..chunking import Chunking
 from ..energy import Energy
+from ..features import Features
 from ..generator import Generator
 from ..latents import Latents
-from ..perceptual import Features
 from ..refine.barrier import Barrier, falls
 from ..refine.kernel import Rule
 from ..refine.rules import adam

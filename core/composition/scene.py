@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InvalidInput
+from ..features import Features, feature_distance
 from ..generator import Generator
-from ..perceptual import Features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES, Block, Images, Map, Space
 from ..terms import Term

@@ -7,8 +7,8 @@ from torch import Tensor
 from ..condition import Condition
 from ..energy import Energy
 from ..errors import DomainMismatch, InvalidInput
+from ..features import Features, clip_features, feature_distance
 from ..images import of_rows, resized
-from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
 from ..terms import Measure, Term

@@ -8,8 +8,8 @@ from ..condition import Condition
 from ..devices import placed
 from ..energy import Energy
 from ..errors import InvalidInput
+from ..features import Features, clip_features, feature_distance
 from ..images import of_rows, resized
-from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
 from ..terms import Term

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidInput
-from .kernel import exact, gram, squared_distances
+from .kernel import as_float64, gram, squared_distances
 
 __all__ = [
     "COUNT",
@@ -43,7 +43,7 @@ def stein_score(
     Raises:
         InvalidInput: a ridge of 0 or less, or one too small for the digits of the features.
     """
-    x = exact(points.detach())
+    x = as_float64(points.detach())
     kernel = gram(x, x, width)
     check_condition(kernel, ridge, name="eta", dtype=points.dtype)
     # sum_j grad_{x_j} k(x_i, x_j)
@@ -95,7 +95,7 @@ def krr_weights(
     Raises:
         InvalidInput: a ridge of 0 or less; K + eta I is singular to the rounding of the features.
     """
-    matrix = exact(kernel)
+    matrix = as_float64(kernel)
     check_condition(matrix, ridge, name=name, dtype=dtype)
     eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     root, failed = torch.linalg.cholesky_ex(matrix + ridge * eye)
@@ -129,7 +129,7 @@ def check_condition(
     digits = torch.finfo(dtype).eps
     if ridge >= digits * float(kernel.abs().sum(dim=1).max()):
         return
-    values = torch.linalg.eigvalsh(exact(kernel))
+    values = torch.linalg.eigvalsh(as_float64(kernel))
     most = float(values[-1]) + ridge
     if float(values[0]) + ridge > digits * most:
         return
@@ -144,7 +144,7 @@ def check_condition(
 
 def kde_weights(kernel: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
     """Ones: the kernel density estimator, the limit of eta alpha for large eta."""
-    return torch.ones_like(exact(kernel[:, 0]))
+    return torch.ones_like(as_float64(kernel[:, 0]))
 
 
 def _alike(matrix: Tensor) -> str:
@@ -176,7 +176,7 @@ def kernel_matrix(
     features: Float[Tensor, "n features"], points: Float[Tensor, "n m features"], width: float
 ) -> Float[Tensor, "n n"]:
     """K of the weights: k_psi(x_i, x_j), symmetrised where it is the mean over noised copies."""
-    found = _log_kernel(exact(features), exact(points), width).exp()
+    found = _log_kernel(as_float64(features), as_float64(points), width).exp()
     return found if points.shape[1] == 1 else (found + found.T) / 2
 
 
@@ -212,7 +212,7 @@ def bank_of(
         weights = kde_weights(matrix)
     else:
         weights = krr_weights(matrix, ridge, name=name, dtype=features.dtype)
-    return Bank(exact(points), weights, width)
+    return Bank(as_float64(points), weights, width)
 
 
 def log_density(
@@ -240,7 +240,7 @@ def log_density(
     """
     if not 0 < floor < 1:
         raise InvalidInput(f"The floor of a density is {floor}; expected a number in (0, 1).")
-    logs = _log_kernel(exact(features), bank.points, bank.width)
+    logs = _log_kernel(as_float64(features), bank.points, bank.width)
     if without is not None:
         logs = logs.scatter(1, without[:, None], -torch.inf)
     alpha = bank.weights.to(logs)

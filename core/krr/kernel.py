@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..devices import exact
+from ..devices import as_float64
 from ..errors import InvalidInput
 from ..refine.rules import ScheduleName, schedule
 from ..rng import stream_of
@@ -18,7 +18,6 @@ __all__ = [
     "Mollifier",
     "MollifierKind",
     "checked_bandwidth",
-    "exact",
     "gram",
     "median_bandwidth",
     "normaliser",
@@ -164,7 +163,7 @@ def median_bandwidth(features: Float[Tensor, "rows features"]) -> float:
     rows = len(features)
     if rows < 2:
         raise InvalidInput(f"A median bandwidth needs at least 2 images; got {rows}.")
-    points = exact(features.detach())
+    points = as_float64(features.detach())
     above = torch.ones(rows, rows, dtype=torch.bool, device=features.device).triu(1)
     found = float(squared_distances(points, points)[above].median())
     if found > 1e-12 * float(points.square().sum(dim=1).mean()):

@@ -10,8 +10,8 @@ from torch import Tensor
 from ..auxiliary import Classifier
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_for
 from ..errors import ConditionMismatch, InvalidInput
-from ..threads import threads_for
 from .distances import Interval, bootstrap, frechet_distance, spread_of, told_spread
 
 __all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]

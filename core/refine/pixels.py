@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..chunking import Chunking
+from ..devices import threads_for
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
-from ..threads import threads_for
 
 __all__ = ["moved_pixels"]
 

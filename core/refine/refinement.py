@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..charts import Noisy
 from ..chunking import Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
@@ -17,7 +18,6 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..snapshot import MAP, Best, Interrupted, Snapshot, State
 from ..spaces import Map
-from ..threads import threads_of
 from .cma_es import Evolution, evolve
 from .kernel import Direction, Kernel, Rule, descend, gradient
 from .run import begin, check_energy, finish, walk

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from ..charts import BASIS, WEIGHTS, MixtureOfBasis, Start, WeightKind
 from ..chunking import ONE_BY_ONE, Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng, stream_of
 from ..snapshot import lowest
 from ..spaces import CLASS_BLOCKS, Block, Space
-from ..threads import threads_of
 from .candidates import Draw, Report
 
 __all__ = [

@@ -10,12 +10,12 @@ from torch import Tensor
 from ..charts import MixtureOfBasis, Start, WeightKind
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng
 from ..spaces import Identity
-from ..threads import threads_of
 from ..translators.translator import Translator
 from .search import Elite, check_search, elite_size, generation_size
 

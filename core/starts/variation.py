@@ -5,13 +5,13 @@ from torch import Tensor
 
 from ..charts import Start
 from ..chunking import Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator
 from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Identity
-from ..threads import threads_of
 from .candidates import Report, best_of, check_samples
 
 __all__ = ["around"]

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from ...core.chunking import Chunking, ChunkMode
+from ...core.devices import threads_of
 from ...core.generator import Generator
 from ...core.latents import Latents, decode
-from ...core.threads import threads_of
 from ..host import autograd, host, io, ordinary, running
 from ..images import from_host, grid, to_host
 from ..sockets import GENERATOR, LATENTS

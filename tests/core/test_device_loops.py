@@ -18,14 +18,13 @@ from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energies.similarity import similarity
-from latentsteer.core.features import feature_map
+from latentsteer.core.features import clip_features, feature_map
 from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.metrics.classes import judged
 from latentsteer.core.metrics.clip_score import clip_scores
-from latentsteer.core.perceptual import clip_features
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.examples import RULES

@@ -20,9 +20,9 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
+from latentsteer.core.features import clip_features, feature_distance
 from latentsteer.core.images import resized
 from latentsteer.core.latent_files import load_latents, save_latents
-from latentsteer.core.perceptual import clip_features, feature_distance
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng

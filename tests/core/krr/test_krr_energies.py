@@ -13,6 +13,7 @@ from latentsteer.core.energies.global_direction import along, global_direction
 from latentsteer.core.energies.masked import known_error, masked
 from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
+from latentsteer.core.features import clip_features
 from latentsteer.core.generators.biggan.networks.discriminators import BigGanDiscriminator
 from latentsteer.core.generators.biggan.networks.spectral import Spectral
 from latentsteer.core.generators.biggan.reading import discriminator_of
@@ -20,7 +21,6 @@ from latentsteer.core.generators.stylegan.discriminator import as_discriminator
 from latentsteer.core.generators.stylegan.networks.discriminator import StyleGan2Discriminator
 from latentsteer.core.generators.stylegan.networks.mapping import MappingNetwork
 from latentsteer.core.images import resized
-from latentsteer.core.perceptual import clip_features
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 

@@ -8,7 +8,7 @@ from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.perceptual import clip_features
+from latentsteer.core.features import clip_features
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng

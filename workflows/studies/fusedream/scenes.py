@@ -10,9 +10,9 @@ from ....core.composition.compose import Composer, Composing, Composition
 from ....core.composition.paste import Fuser
 from ....core.composition.placement import Placement, placements
 from ....core.energies.regions import somewhere
+from ....core.features import clip_features
 from ....core.latents import Latents
 from ....core.metrics.shares import paired_difference, wilson
-from ....core.perceptual import clip_features
 from ....core.refine.rules import adam
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_pairs import Pair
