@@ -3,7 +3,7 @@
 import os
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -63,16 +63,19 @@ def _waits_not(tensor: Tensor, device: torch.device) -> bool:
     return tensor.device.type == "cpu" and device.type not in ("cpu", "mps")
 
 
+@runtime_checkable
 class _Networks(Protocol):
     @property
     def modules(self) -> tuple[nn.Module, ...]: ...
 
 
+@runtime_checkable
 class _Rendering(_Networks, Protocol):
     @property
     def image_size(self) -> tuple[int, int]: ...
 
 
+@runtime_checkable
 class _Chunks(Protocol):
     @property
     def size(self) -> int: ...

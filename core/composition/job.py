@@ -1,4 +1,4 @@
-"""What a composition is made from, and what comes of it."""
+"""The job of a composition, and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from ..refine.trace import Trace
 from ..snapshot import lowest
 from .placement import Placement, placements
 
-__all__ = ["Blend", "Composing", "Composition"]
+__all__ = ["Blend", "CompositionJob", "CompositionResult"]
 
 
 Blend: TypeAlias = Literal["Poisson", "none"]
@@ -31,13 +31,13 @@ def _adam() -> Rule:
 
 
 @dataclass(frozen=True)
-class Composing:
-    """What is to be composed, and how.
+class CompositionJob:
+    """A composition to be made: models, objectives and method.
 
     Attributes:
         generator: G, of both latents.
         energy: the primary, E = -s; its terms on images see the fused ones, those on latents both
-            halves.
+            layers.
         features: what the secondary compares, LPIPS in the paper; None for the pixels' squares.
         placements: tried for every sample.
         weighing: of both objectives.
@@ -65,8 +65,8 @@ class Composing:
 
 
 @dataclass(frozen=True)
-class Composition:
-    """What came of it; `runs` are the placements of the first sample, then of the second ...
+class CompositionResult:
+    """The result of a composition; runs are the first sample's placements, then the second's ...
 
     Attributes:
         images: of every sample, at its best placement, blended, in [0, 1].

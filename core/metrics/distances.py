@@ -15,8 +15,8 @@ __all__ = [
     "bootstrap",
     "diversity",
     "frechet_distance",
+    "shown_spread",
     "spread_of",
-    "told_spread",
     "within_class_diversity",
 ]
 
@@ -101,7 +101,7 @@ def spread_of(
     return diversity(features) if classes is None else within_class_diversity(features, classes)
 
 
-def told_spread(spread: float | None) -> str:
+def shown_spread(spread: float | None) -> str:
     """A diversity for people."""
     if spread is None:
         return (

@@ -17,7 +17,7 @@ from ..generator import Generator
 from ..rng import SampleRng
 from ..spaces import Identity
 from ..translators.translator import Translator
-from .search import Elite, check_search, elite_size, generation_size
+from .search import CrossEntropySearch, check_search, elite_size, generation_size
 
 __all__ = [
     "Draw",
@@ -79,12 +79,12 @@ def best_of(
     size = elite_size(candidates) if generations else 1
     done = 0
 
-    def joined(elite: Elite | None, drawn: Tensor) -> Elite:
+    def joined(elite: CrossEntropySearch | None, drawn: Tensor) -> CrossEntropySearch:
         nonlocal done
         (values,) = allowed.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
         done += 1
         report(done)
-        one = Elite.of(drawn, values)
+        one = CrossEntropySearch.of(drawn, values)
         return one if elite is None else elite.joined(one, size)
 
     elite = joined(None, draw(rng))

@@ -8,8 +8,8 @@ from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ...core.starts.candidates import StartMode, from_prior, from_translator
-from ...core.starts.search import judged_in_all
-from ...core.starts.variation import around
+from ...core.starts.search import evaluations
+from ...core.starts.variation import variations
 from ...core.translators.translator import Translator
 from ..host import autograd, host, io, running
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
@@ -84,7 +84,7 @@ class PriorInit(io.ComfyNode):
         count = len(condition) if condition is not None and len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, *modules))
-        judged = judged_in_all(candidates, generations)
+        judged = evaluations(candidates, generations)
         with autograd(), devices, running(judged, "Prior Init") as bar:
             start = from_prior(
                 generator,
@@ -179,7 +179,7 @@ class VariationInit(io.ComfyNode):
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, *modules))
         with autograd(), devices, running(candidates, "Variation Init") as bar:
-            start = around(
+            start = variations(
                 near,
                 generator,
                 SampleRng.of(seed, count, "variation"),
@@ -266,7 +266,7 @@ class TranslatorInit(io.ComfyNode):
         count = len(condition) if len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, translator, *modules))
-        judged = judged_in_all(candidates, generations)
+        judged = evaluations(candidates, generations)
         with autograd(), devices, running(judged, "Translator Init") as bar:
             start = from_translator(
                 translator,

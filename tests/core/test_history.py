@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis, Start
 from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.compose import Composer, CompositionJob
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, InvalidInput
@@ -19,7 +19,7 @@ from latentsteer.core.refine.rules import adam, descent, langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
 from latentsteer.core.starts.ranking import ranked
-from latentsteer.core.starts.variation import around
+from latentsteer.core.starts.variation import variations
 from latentsteer.core.terms import Term
 
 COUNT = 300
@@ -296,7 +296,7 @@ def test_variations_of_variations_are_fresh(toys):
 
     def varied(latents, each, **changes):
         rng = SampleRng.of(0, len(latents) * each, "variation")
-        start: Start = around(
+        start: Start = variations(
             latents,
             generator,
             rng,
@@ -365,7 +365,7 @@ def test_a_choice_after_a_run_is_by_fresh_draws(toys, job, begun):
 def test_a_second_composition_draws_afresh_and_both_halves_remember(toys):
     generator = toys.generator()
     count = 30
-    job = Composing(
+    job = CompositionJob(
         generator=generator,
         energy=Energy.of(
             Term(

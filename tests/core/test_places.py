@@ -12,7 +12,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ONE_BY_ONE, Chunking
 from latentsteer.core.composition.compose import Composer
-from latentsteer.core.composition.job import Composing
+from latentsteer.core.composition.job import CompositionJob
 from latentsteer.core.composition.placement import SCALES, Placement, placements
 from latentsteer.core.composition.poisson import poisson_blend
 from latentsteer.core.condition import Condition
@@ -32,7 +32,7 @@ from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
 from latentsteer.core.starts.inversion import from_images
-from latentsteer.core.starts.search import Elite
+from latentsteer.core.starts.search import CrossEntropySearch
 from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator, synthetic_pairs
 
@@ -251,7 +251,7 @@ def test_compositions_of_any_placements(toys):
     values = toys.normal(BATCH, 12), toys.normal(BATCH, 12, seed=1)
 
     def composed(samples, tried):
-        job = Composing(
+        job = CompositionJob(
             generator=generator,
             energy=telling(),
             features=None,
@@ -287,7 +287,9 @@ def test_compositions_of_any_placements(toys):
 def test_runs_of_the_papers_placements_fill_their_chunks(toys):
     generator = toys.generator()
     for samples, tried in ((4, placements([0.5])), (2, placements()), (8, placements()[:1])):
-        job = Composing(generator, telling(), None, 1, 0, FIXED, toys.cpu, placements=tuple(tried))
+        job = CompositionJob(
+            generator, telling(), None, 1, 0, FIXED, toys.cpu, placements=tuple(tried)
+        )
         front = toys.latents(generator, toys.normal(samples, 12))
         names = Composer(job, front, front)._names
         assert len(set(names)) == len(names)
@@ -354,10 +356,10 @@ def test_norms_and_clipping_of_long_rows(toys):
 
 
 def test_an_elites_law(toys):
-    elite = Elite(toys.normal(BATCH, 4, 13), torch.zeros(BATCH, 4))
+    elite = CrossEntropySearch(toys.normal(BATCH, 4, 13), torch.zeros(BATCH, 4))
 
     def made(samples):
-        own = Elite(elite.points[samples], elite.energies[samples])
+        own = CrossEntropySearch(elite.points[samples], elite.energies[samples])
         return (own.draw(SampleRng.of(0, samples)),)
 
     equal_in_any_batch(made)

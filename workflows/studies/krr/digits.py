@@ -19,7 +19,7 @@ from ....core.generators import load_generator
 from ....core.krr.density import bank_of, log_density, stein_score
 from ....core.krr.kernel import Mollifier, median_bandwidth
 from ....core.krr.settings import Estimator, FlowSettings
-from ....core.metrics.classes import Judged, judged
+from ....core.metrics.classes import ClassifierOutputs, classifier_outputs
 from ....core.metrics.distances import frechet_distance
 from ....core.rng import SampleRng
 from ....core.zoo import shipped as catalogue
@@ -226,8 +226,8 @@ class DigitsFlow:
         )
         return float(found.mean())
 
-    def _seen(self, images: Tensor) -> Judged:
-        return judged(self.judge, images, self.runner.chunking, self.runner.device)
+    def _seen(self, images: Tensor) -> ClassifierOutputs:
+        return classifier_outputs(self.judge, images, self.runner.chunking, self.runner.device)
 
     @torch.no_grad()
     def _median(self, features: FeatureMap) -> float:

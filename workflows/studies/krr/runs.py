@@ -22,7 +22,7 @@ from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
 from ....core.starts.candidates import from_prior
 from ....core.starts.ranking import ranked
-from ....core.starts.variation import around
+from ....core.starts.variation import variations
 from ..session import Progress, moved
 
 __all__ = ["Flowing", "Run", "Runner"]
@@ -104,7 +104,7 @@ class Runner:
         candidates: int = 1,
     ) -> Latents:
         """Samples about given ones, each the best of several by an energy."""
-        start = around(
+        start = variations(
             centre,
             self.generator,
             SampleRng.of(self.seed, len(centre) * each, "variation"),
