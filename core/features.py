@@ -83,15 +83,15 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
 
 def _features(model: FeatureModel) -> Mapping[str, Vectors]:
     if isinstance(model, Generator):
-        opponent = model.discriminator
-        if opponent is None:
+        discriminator = model.discriminator
+        if discriminator is None:
             raise InvalidInput(
                 f"The file of generator {model.name!r} holds no discriminator. Use the features "
                 "of a CLIP or a classifier."
             )
         return {
-            "penultimate": opponent.features,
-            "logits": lambda images: opponent.logits(images)[:, None],
+            "penultimate": discriminator.features,
+            "logits": lambda images: discriminator.logits(images)[:, None],
         }
     if isinstance(model, Clip):
         return {

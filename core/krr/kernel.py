@@ -20,7 +20,6 @@ __all__ = [
     "checked_bandwidth",
     "gram",
     "median_bandwidth",
-    "normaliser",
     "offsets",
     "squared_distances",
     "widened",
@@ -86,11 +85,6 @@ class Mollifier:
 def widened(width: float, sigma: float) -> float:
     """The h of the kernel that a mollifier in feature space makes, sigma in units of sqrt(h)."""
     return width * (1 + 2 * sigma**2)
-
-
-def normaliser(dim: int, sigma: float) -> float:
-    """The constant that goes with the wider kernel: (1 + 2 sigma^2)^(-D/2)."""
-    return (1 + 2 * sigma**2) ** (-dim / 2)
 
 
 def offsets(

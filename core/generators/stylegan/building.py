@@ -155,7 +155,7 @@ def finished(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan2Generator,
-    opponent: StyleGan2Discriminator | None,
+    discriminator: StyleGan2Discriminator | None,
     licence: str = LICENCE,
 ) -> Generator:
     """The generator of a network, steered and truncated as the options say.
@@ -164,7 +164,7 @@ def finished(
         checkpoint: where it is from.
         architecture: the id.
         network: filled and frozen.
-        opponent: likewise, where the file has one.
+        discriminator: likewise, where the file has one.
         licence: of the weights, where the file does not tell.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
@@ -186,7 +186,7 @@ def finished(
         prior=latents.prior,
         image_size=(side, side),
         render=render,
-        discriminator=None if opponent is None else as_discriminator(opponent),
+        discriminator=None if discriminator is None else as_discriminator(discriminator),
         licence=str(checkpoint.config.get("licence", licence)),
     )
 

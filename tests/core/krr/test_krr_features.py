@@ -17,12 +17,12 @@ def images(toys, count=4):
     return toys.normal(count, 3, 8, 8).sigmoid()
 
 
-def with_opponent(toys):
+def with_discriminator(toys):
     body = toys.filled(nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.SiLU()), 3)
     head = toys.filled(nn.Linear(6, 1), 4)
     network = nn.Sequential(body, head)
-    opponent = Discriminator(network, lambda x: network(x)[:, 0], body)
-    return replace(toys.generator(), discriminator=opponent)
+    discriminator = Discriminator(network, lambda x: network(x)[:, 0], body)
+    return replace(toys.generator(), discriminator=discriminator)
 
 
 def test_a_classifier_has_features_and_logits(toys):
@@ -35,11 +35,11 @@ def test_a_classifier_has_features_and_logits(toys):
 
 
 def test_a_generator_stands_for_its_discriminator(toys):
-    generator, x = with_opponent(toys), images(toys)
-    opponent = generator.discriminator
-    assert torch.equal(feature_map(generator, "penultimate").of(x), opponent.features(x))
-    assert torch.equal(feature_map(generator, "logits").of(x), opponent.logits(x)[:, None])
-    assert feature_map(generator).modules == (opponent.module,)
+    generator, x = with_discriminator(toys), images(toys)
+    discriminator = generator.discriminator
+    assert torch.equal(feature_map(generator, "penultimate").of(x), discriminator.features(x))
+    assert torch.equal(feature_map(generator, "logits").of(x), discriminator.logits(x)[:, None])
+    assert feature_map(generator).modules == (discriminator.module,)
 
 
 def test_a_clip_has_embeddings_of_norm_one_and_raw_ones(toys):

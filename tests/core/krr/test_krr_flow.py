@@ -358,7 +358,7 @@ def test_without_the_samples_density_a_sample_alone_equals_itself_in_a_batch(div
 
 def bank_at(flow, step):
     densities = flow.energy.terms[0][1]
-    return densities.real.bank(0.0, torch.zeros(1, dtype=torch.float64), step)
+    return densities.real.density(0.0, torch.zeros(1, dtype=torch.float64), step)
 
 
 def test_real_images_are_drawn_anew_at_each_step_or_once(toys):
