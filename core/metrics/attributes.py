@@ -10,7 +10,8 @@ from torch import Tensor
 from ..auxiliary import AttributeJudge
 from ..chunking import Chunking
 from ..errors import InvalidInput
-from .distances import Interval, bootstrap, frechet_distance, shown_spread, spread_of
+from .distances import frechet_distance, shown_spread, spread_of
+from .intervals import Interval, bootstrap
 
 __all__ = ["AttributeEvaluation", "evaluate_attributes"]
 

@@ -12,7 +12,8 @@ from ..chunking import Chunking
 from ..condition import Condition
 from ..devices import threads_for
 from ..errors import ConditionMismatch, InvalidInput
-from .distances import Interval, bootstrap, frechet_distance, shown_spread, spread_of
+from .distances import frechet_distance, shown_spread, spread_of
+from .intervals import Interval, bootstrap
 
 __all__ = ["ClassifierOutputs", "Evaluation", "classifier_outputs", "evaluate", "wanted_classes"]
 

@@ -14,12 +14,12 @@ from latentsteer.core.metrics.classes import (
     wanted_classes,
 )
 from latentsteer.core.metrics.distances import (
-    bootstrap,
     diversity,
     frechet_distance,
     spread_of,
     within_class_diversity,
 )
+from latentsteer.core.metrics.intervals import bootstrap
 from latentsteer.core.zoo.shipped import REFERENCES, reference_images
 
 DOUBLE = torch.float64

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ....core.charts import Start
-from ....core.metrics.distances import Interval, bootstrap, frechet_distance
-from ....core.metrics.shares import paired_difference, wilson
+from ....core.metrics.distances import frechet_distance
+from ....core.metrics.intervals import Interval, bootstrap, paired_difference, wilson
 from ....core.refine.pixels import moved_pixels
 from ....core.rng import SampleRng
 from ....core.spaces import Identity

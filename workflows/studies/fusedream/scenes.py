@@ -12,7 +12,7 @@ from ....core.composition.placement import Placement, placements
 from ....core.energies.regions import somewhere
 from ....core.features import clip_features
 from ....core.latents import Latents
-from ....core.metrics.shares import paired_difference, wilson
+from ....core.metrics.intervals import paired_difference, wilson
 from ....core.refine.rules import adam
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_pairs import Pair
