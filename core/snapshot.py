@@ -84,7 +84,7 @@ class Snapshot:
         rng_state: of every sample's stream.
         energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
         best: the best point met, among those whose energy is known.
-        terms: the energy's terms apart, as `energies`, where the direction tells them.
+        terms: the energy's terms apart, as `energies`, where the direction gives them.
     """
 
     state: State
@@ -104,8 +104,8 @@ class Interrupted:
 
     Attributes:
         snapshot: where it stood.
-        settings: all that its result depends on; it goes on with the same alone.
-        before: what its terms said at the start.
+        settings: all that its result depends on; it resumes only with the same.
+        before: the readings at the start.
     """
 
     snapshot: Snapshot
@@ -119,7 +119,7 @@ class Interrupted:
             ResumeMismatch: naming each setting that differs.
         """
         own, new = _plain(self.settings), _plain(settings)
-        # Runs of before say nothing of the generator's options.
+        # Older runs do not hold the generator's options.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
         differing = sorted(
             name for name in (own.keys() | new.keys()) - unknown if own.get(name) != new.get(name)
