@@ -212,7 +212,7 @@ class Composer:
     def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> CompositionResult:
         fused, behind = self.images(refined.values)
         images = self.blended(fused, behind)
-        energies = self._final_energies(images, refined)
+        energies = self._energies_of(images, refined)
         best = lowest(energies, 1)[:, 0]
         each = len(self.job.placements)
         rows = torch.arange(len(best)) * each + best
@@ -242,7 +242,7 @@ class Composer:
             images[own] = poisson_blend(fused[own], behind[own], box.interior(self.paste.size))
         return images.clamp(0, 1)
 
-    def _final_energies(
+    def _energies_of(
         self, images: Tensor, refined: Latents
     ) -> Float[Tensor, "samples placements"]:
         """The primary of every run's image; the placements of a sample see the same draws."""
