@@ -1,4 +1,4 @@
-"""What a kernel compares images by: the features d of a frozen network."""
+"""Features d of frozen networks, by which a kernel compares images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ __all__ = ["FeatureMap", "FeatureModel", "feature_kinds", "feature_map"]
 Images4 = Float[Tensor, "batch 3 height width"]
 Features: TypeAlias = Callable[[Images4], Float[Tensor, "batch features"]]
 FeatureModel: TypeAlias = Generator | Clip | Classifier | AttributeJudge
-"""Whose features there are; of a generator, its discriminator's."""
+"""Models that have features; a generator has those of its discriminator."""
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """d of the kernel exp(-|d(x) - d(x')|^2), row by row.
+    """Feature map d of the kernel exp(-|d(x) - d(x')|^2), applied to each image independently.
 
     Attributes:
-        name: for people.
-        id: tells it from all others: of the model's weights, and the kind.
-        of: images in [0, 1] to features.
-        modules: the networks.
+        name: display name.
+        id: unique id, made of the model's id and the kind of features.
+        of: function from images in [0, 1] to features.
+        modules: networks that it runs.
     """
 
     name: str
@@ -44,24 +44,25 @@ class FeatureMap:
 
 
 def feature_kinds(model: FeatureModel) -> tuple[str, ...]:
-    """The kinds of features that a model has, the usual one first."""
+    """Kinds of features that a model has, the default first."""
     return tuple(_features(model))
 
 
 def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
-    """The features of a model.
+    """Returns a feature map of a model.
 
-    Discriminators have `penultimate` and `logits` (the predecessor's kernel is on the output of
-    SN-GAN's), classifiers and judges the same, CLIPs `normalised` and `raw` embeddings (the paper
-    does not say which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
-    A discriminator that compares the images of a batch sees one at a time.
+    Discriminators, classifiers and judges have `penultimate` and `logits` features (the kernel of
+    the predecessor paper uses the output of SN-GAN's discriminator). CLIPs have `normalised` and
+    `raw` embeddings: the paper does not say which it uses; raw ones have norms about 10, where a
+    kernel of bandwidth 1 is about 0. A discriminator with minibatch statistics sees one image at a
+    time.
 
     Args:
-        model: a generator stands for its discriminator.
-        kind: which; the first of `feature_kinds` if empty.
+        model: model to take features from; of a generator, its discriminator.
+        kind: kind of features; the first of `feature_kinds` if empty.
 
     Raises:
-        InvalidInput: the model has no such features.
+        InvalidInput: the model has no features of this kind.
     """
     known = _features(model)
     chosen = kind or next(iter(known))
@@ -79,15 +80,15 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
 
 def _features(model: FeatureModel) -> Mapping[str, Features]:
     if isinstance(model, Generator):
-        opponent = model.discriminator
-        if opponent is None:
+        discriminator = model.discriminator
+        if discriminator is None:
             raise InvalidInput(
                 f"The file of generator {model.name!r} holds no discriminator. Use the features "
                 "of a CLIP or a classifier."
             )
         return {
-            "penultimate": opponent.features,
-            "logits": lambda images: opponent.logits(images)[:, None],
+            "penultimate": discriminator.features,
+            "logits": lambda images: discriminator.logits(images)[:, None],
         }
     if isinstance(model, Clip):
         return {

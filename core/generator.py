@@ -1,4 +1,4 @@
-"""Frozen generators G: latents to images, with the prior that their latents come from."""
+"""Frozen generators G from latents to images, and the priors of their latents."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,33 +18,33 @@ __all__ = ["Gaussian", "Generator", "NormalPrior", "Prior"]
 
 @runtime_checkable
 class Prior(Protocol):
-    """p(z): what latents are drawn from."""
+    """Prior p(z) of the latents."""
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng, each from that row's stream and the same in any batch."""
+        """Draws one point per row of rng from that row's stream, the same in any batch."""
         ...
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """Log p(z) per row, block by block, or None where it cannot be evaluated (StyleGAN's W).
+        """Log p(z) per row, summed over blocks; None where it cannot be evaluated (StyleGAN's W).
 
-        Classes are drawn from a few points, all alike: what says the class counts log(1 / classes)
-        wherever it lies, so that nothing draws it anywhere.
+        A class is one of a few equally likely points. Its block counts log(1 / classes) at every
+        value, so its gradient is zero.
         """
         ...
 
 
 @runtime_checkable
 class NormalPrior(Prior, Protocol):
-    """A prior whose numbers are normal, but for those that say the class."""
+    """A prior that is normal in all numbers but those of a class."""
 
     def potential(
         self, z: Float[Tensor, "batch dim"], scale: float = 1.0
     ) -> Float[Tensor, " batch"]:
-        """-log p(z) per row, less what it is at the centre; without the cut-off, where one is.
+        """-log p(z) per row minus its value at the centre, ignoring any truncation.
 
         Args:
-            z: points.
+            z: points to evaluate.
             scale: factor on the standard deviations.
         """
         ...
@@ -52,11 +52,11 @@ class NormalPrior(Prior, Protocol):
 
 @dataclass(frozen=True)
 class Gaussian:
-    """N(0, std² I), the prior of most generators.
+    """Normal prior N(0, std² I), the prior of most generators.
 
     Attributes:
-        dim: numbers in one point.
-        std: nu in TR0N's appendix A.
+        dim: dimension of a point.
+        std: standard deviation, nu in TR0N's appendix A.
     """
 
     dim: int
@@ -66,7 +66,7 @@ class Gaussian:
         return f"z ~ N(0, {self.std**2:g} I)" if self.std != 1 else "z ~ N(0, I)"
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng."""
+        """Draws one point per row of rng."""
         return self.std * rng.normal(self.dim, like=like)
 
     @property
@@ -82,29 +82,29 @@ class Gaussian:
     def potential(
         self, z: Float[Tensor, "batch dim"], scale: float = 1.0
     ) -> Float[Tensor, " batch"]:
-        """|z|^2 / (2 std^2), the std times `scale`."""
+        """|z|^2 / (2 (scale std)^2) per row."""
         return z.square().sum(dim=1) / (2 * (scale * self.std) ** 2)
 
 
 @dataclass(frozen=True)
 class Generator:
-    """A frozen pushforward model (p(z), G): the map from its latents to images in [0, 1].
+    """A frozen pushforward model (p(z), G) from latents to images in [0, 1].
 
     Attributes:
-        name: for people.
-        id: the sha256 of its weights, with the options that its map depends on (`ModelId`) where
-            its architecture takes some; latents and translators remember it.
-        architecture: the id of the architecture that loaded it.
+        name: display name.
+        id: sha256 of the weights, combined with the options that change the map (`ModelId`) where
+            the architecture has any; latents and translators record it.
+        architecture: id of the architecture that loaded it.
         module: the network.
         source: the latent space.
-        prior: p(z) on it.
+        prior: p(z) on the latent space.
         image_size: (height, width) in pixels.
-        render: from the latent's blocks to images in [0, 1], through the module; a stochastic
-            generator draws from the streams that it is given.
-        discriminator: its opponent, where the file has one.
-        encoder: the network that encodes images, where the file has one.
-        encode: images in [0, 1] to (batch, dim) latents of theirs, through the encoder.
-        licence: of the weights, as far as known.
+        render: function from the blocks of a latent to images in [0, 1], through the module; a
+            stochastic generator draws from the streams given.
+        discriminator: discriminator, where the file has one.
+        encoder: network that encodes images, where the file has one.
+        encode: function from images in [0, 1] to their latents (batch, dim), through the encoder.
+        licence: licence of the weights, as far as known.
     """
 
     name: str
@@ -122,12 +122,12 @@ class Generator:
 
     @property
     def target(self) -> Images:
-        """Images, of size `image_size`."""
+        """The space of images."""
         return IMAGES
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The network, and the encoder where there is one."""
+        """The network, and the encoder if there is one."""
         return (self.module,) if self.encoder is None else (self.module, self.encoder)
 
     def __str__(self) -> str:
@@ -136,10 +136,10 @@ class Generator:
     def __call__(
         self, v: Float[Tensor, "batch dim"], rng: SampleRng
     ) -> Float[Tensor, "batch 3 height width"]:
-        """G(z), row by row.
+        """Returns G(z) for each row independently.
 
         Raises:
-            DomainMismatch: points that are not this generator's latents.
+            DomainMismatch: the points do not have the shape of this generator's latents.
         """
         if v.ndim != 2 or v.shape[1] != self.source.dim:
             raise DomainMismatch(

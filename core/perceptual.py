@@ -1,4 +1,4 @@
-"""How far apart two images look: distances between the features that a frozen network sees."""
+"""Perceptual distances between images, on the feature maps of frozen networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ VGG_BLOCKS = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 
 
 class Backbone(nn.Sequential):
-    """Layers under torchvision's numbers, `features.N`; some of their values are given out.
+    """Layers numbered as torchvision's `features.N`, with the outputs of some returned.
 
     Args:
-        layers: in order.
-        taps: numbers of the layers whose values are given out.
+        layers: layers in order.
+        taps: numbers of the layers whose outputs are returned.
     """
 
     def __init__(self, layers: list[nn.Module], taps: tuple[int, ...]) -> None:
@@ -43,7 +43,7 @@ class Backbone(nn.Sequential):
         self.taps = taps
 
     def forward(self, input: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, ...]:
-        """The values after the taps, fine first."""
+        """Outputs of the tapped layers, finest first."""
         x, found = input, list[Tensor]()
         for number, layer in enumerate(self):
             x = layer(x)
@@ -53,7 +53,7 @@ class Backbone(nn.Sequential):
 
 
 def vgg16() -> Backbone:
-    """VGG16 up to relu5_3; the last activation before each pooling is given out."""
+    """VGG16 up to relu5_3; returns the last activation before each pooling."""
     layers: list[nn.Module] = []
     taps: list[int] = []
     before = 3
@@ -68,7 +68,7 @@ def vgg16() -> Backbone:
 
 
 def alexnet() -> Backbone:
-    """AlexNet up to relu5; every activation is given out."""
+    """AlexNet up to relu5; returns every activation."""
     layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 11, stride=4, padding=2),
         nn.ReLU(),
@@ -89,13 +89,13 @@ def alexnet() -> Backbone:
 Images4 = Float[Tensor, "batch 3 height width"]
 Maps = tuple[Tensor, ...]
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""LPIPS's own normalisation, of images in [-1, 1]."""
+"""Normalisation of images in [-1, 1] that LPIPS uses."""
 LEAST_SIDE, MOST_SIDE = 64, 256
-"""Pixels: smaller images are enlarged, as the pooling of the backbones needs; larger ones reduced,
-as for LPIPS's own training and in StyleGAN's projector."""
+"""Limits of the sides in pixels. Smaller images are enlarged, since the backbones pool; larger
+ones are reduced, as in the training of LPIPS and in StyleGAN's projector."""
 EPSILON = 1e-10
 SQUARE = 1e-20
-"""Least squared length of a feature: where all channels are 0 the root has no slope."""
+"""Lower bound of a feature's squared length: the square root has no derivative at 0."""
 BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] = {
     "vgg16": (vgg16, {"features.0.weight": (64, 3, 3, 3), "features.28.weight": (512, 512, 3, 3)}),
     "alexnet": (
@@ -103,21 +103,21 @@ BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] 
         {"features.0.weight": (64, 3, 11, 11), "features.10.weight": (256, 256, 3, 3)},
     ),
 }
-"""How each is made, and tensors by which its file is known."""
+"""Constructor of each backbone, and the tensors that identify its file."""
 HEADS = {"vgg16": "vgg", "alexnet": "alex"}
-"""Their names in the lpips package."""
+"""Names of the backbones in the lpips package."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a distance looks at.
+    """Feature maps on which a distance is computed.
 
     Attributes:
-        name: for people; labels say it.
-        id: of the weights.
-        modules: the networks.
-        maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
-        heads: a weight of at least 0 per channel of each map, or None for 1 everywhere.
+        name: display name, used in labels.
+        id: id of the weights.
+        modules: networks that the maps run.
+        maps: function from images in [0, 1] to feature maps, each (batch, channels, high, wide).
+        heads: non-negative weight per channel of each map; None for 1 everywhere.
     """
 
     name: str
@@ -128,14 +128,14 @@ class Features:
 
 
 def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
-    """sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2 on features of unit length over the channels.
+    """Distance sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2, features normalised over the channels.
 
-    That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
+    With heads this is LPIPS (Zhang et al. 2018, eq. 1), without heads its "baseline".
 
     Args:
-        features: whose maps they are.
-        seen: of the images.
-        wanted: of the references, as many or one for all.
+        features: features that the maps are from.
+        seen: maps of the images.
+        wanted: maps of the references: one per image, or one for all.
     """
     total = seen[0].new_zeros(len(seen[0]))
     for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
@@ -147,10 +147,10 @@ def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tens
 
 
 def clip_features(clip: Clip) -> Features:
-    """The stages of a CLIP's image encoder.
+    """Features from the stages of a CLIP's image encoder.
 
     Raises:
-        ConditionMismatch: this CLIP has none.
+        ConditionMismatch: this CLIP exposes no stages.
     """
     stages = clip.stages
     if stages is None:
@@ -174,11 +174,11 @@ def lpips_features(
     Departure: images below 64 pixels are enlarged first, those above 256 reduced.
 
     Args:
-        checkpoint: the state dict that torchvision publishes; its classifier is not looked at.
-        heads: of the channels; None reads those of the installed lpips package.
+        checkpoint: state dict that torchvision publishes; the classifier part is ignored.
+        heads: weights of the channels; None reads those of the installed lpips package.
 
     Raises:
-        CheckpointError: other weights, damaged ones, or no lpips package to read the heads from.
+        CheckpointError: other or damaged weights, or no lpips package to read the heads from.
     """
     kind = _kind(checkpoint)
     make, _ = BACKBONES[kind]
@@ -199,13 +199,13 @@ def lpips_features(
 
 
 def lpips_heads(kind: str) -> tuple[Float[Tensor, "1 _ 1 1"], ...]:
-    """The weights of the channels that the lpips package carries, read without running it.
+    """Channel weights of the installed lpips package, read without importing it.
 
     Args:
-        kind: vgg16 or alexnet.
+        kind: backbone, `vgg16` or `alexnet`.
 
     Raises:
-        CheckpointError: no lpips package, or one without these weights.
+        CheckpointError: the lpips package is missing, or lacks these weights.
     """
     spec = find_spec("lpips")
     if spec is None or spec.origin is None:
@@ -217,7 +217,7 @@ def lpips_heads(kind: str) -> tuple[Float[Tensor, "1 _ 1 1"], ...]:
     tensors = read(path).tensors
     names = [f"lin{number}.model.1.weight" for number in range(5)]
     if not set(names) <= set(tensors):
-        raise CheckpointError(f"{path} lacks the weights {', '.join(names)}. Install lpips again.")
+        raise CheckpointError(f"{path} lacks the weights {', '.join(names)}. Reinstall lpips.")
     return tuple(tensors[name].float() for name in names)
 
 
@@ -228,7 +228,7 @@ def _kind(checkpoint: Checkpoint) -> str:
             return kind
     raise CheckpointError(
         f"{checkpoint.path.name} holds neither a VGG16 nor an AlexNet of torchvision "
-        "(`features.0.weight` and on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
+        "(`features.0.weight` and so on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
     )
 
 

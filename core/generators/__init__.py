@@ -1,4 +1,4 @@
-"""The generators that can be opened, in the order in which they are tried."""
+"""Generators that can be loaded, in the order in which their architectures are tried."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,20 +28,20 @@ ARCHITECTURES = (
     stylegan_xl.GENERATOR,
 )
 DISCRIMINATORS = (ajbrock.DISCRIMINATOR, deep.DISCRIMINATOR)
-"""Those that their authors keep in files of their own; beside a generator it brings its own."""
+"""Discriminators that may come in a separate file; one in the generator's file loads with it."""
 
 
 def load_generator(
     path: str | Path, options: Mapping[str, object] = MappingProxyType({})
 ) -> Generator:
-    """Opens a generator, whatever its architecture; call it outside inference mode.
+    """Loads a generator of any known architecture; call it outside inference mode.
 
     Args:
-        path: a file, or a folder of Hugging Face.
-        options: what was chosen beside the file, by name; only what differs from "auto".
+        path: file, or Hugging Face folder.
+        options: options of the architecture by name; only those that differ from "auto".
 
     Raises:
-        CheckpointError: no such file, a damaged one, or of no known architecture.
-        InvalidInput: options that the architecture does not take.
+        CheckpointError: the file is missing, damaged, or of no known architecture.
+        InvalidInput: options that the architecture does not have.
     """
     return load_detected(replace(cached(path), options=options), ARCHITECTURES)
