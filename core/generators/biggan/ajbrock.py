@@ -1,8 +1,9 @@
-"""BigGAN generators and discriminators of ajbrock/BigGAN-PyTorch, and TF Hub's converted to them.
+"""BigGAN generators and discriminators of ajbrock/BigGAN-PyTorch, and TF Hub's converted to it.
 
-Files hold a state dict: `G_ema.pth`, `G.pth`, `D.pth`, `biggan-256.pth`. All sizes are read off
-its shapes: resolution, width, classes (shared or a table per normalisation), hierarchical latents,
-attention, `mybn` and cross-replica statistics. The eps of the normalisations is in no file.
+Files hold a state dict: `G_ema.pth`, `G.pth`, `D.pth`, `biggan-256.pth`. The layout follows from
+its names and shapes: resolution, width, classes (shared or a table per normalisation),
+hierarchical latents, attention, `mybn` and cross-replica statistics. The eps of the normalisations
+is in no file.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ def _generator_prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
-    # One may be missing: a damaged discriminator is not none.
+    # One key may be missing: a damaged discriminator must be reported, not ignored.
     keys = ("embed.weight", "linear.weight", FIRST)
     return parts.prefix_of(checkpoint, *keys, without=(DEEP, GAIN), missing=1)
 
@@ -52,7 +53,7 @@ def _layout(checkpoint: Checkpoint) -> GeneratorLayout:
     channels = (shapes[0][1], *(shape[0] for shape in shapes))
     first = parts.shape_of(checkpoint, "linear.weight", 2)[1]
     gain = parts.shape_of(checkpoint, GAIN, 2)
-    # A linear map of the condition, or a table with a row per class.
+    # The gain is a linear map of the condition, or a table with one row per class.
     inputs, classes, embedding = gain[0], gain[0], 0
     if "shared.weight" in tensors:
         inputs = gain[1]
@@ -83,7 +84,7 @@ def _own(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _network(checkpoint: Checkpoint) -> BigGanGenerator:
-    """The generator as it stands in the file, nothing folded."""
+    """Loads the generator as it is in the file, without folding."""
     own = _own(checkpoint)
     layout = _layout(own)
     parts.check_classes(checkpoint, layout.classes)
@@ -105,7 +106,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 
 def _opponent(checkpoint: Checkpoint) -> BigGanDiscriminator:
-    """The discriminator as it stands in the file."""
+    """Loads the discriminator as it is in the file, without folding."""
     own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
     count = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
@@ -116,7 +117,7 @@ def _opponent(checkpoint: Checkpoint) -> BigGanDiscriminator:
     parts.check_classes(checkpoint, classes)
     network = BigGanDiscriminator(
         [(one[1], one[0], two[0]) for one, two in zip(firsts, seconds, strict=True)],
-        # The last keeps the side, and so, at 32 pixels, does the one before: it has no conv_sc.
+        # The last block keeps the side. At 32 pixels so does the one before, which has no conv_sc.
         halves=[n for n, block in enumerate(blocks[:-1]) if block + "conv_sc.weight" in tensors],
         attention=[n for n in range(count) if f"blocks.{n}.1.theta.weight" in tensors],
         classes=classes,

@@ -1,7 +1,7 @@
 """BigGAN-deep generators and discriminators of ajbrock/BigGAN-PyTorch (BigGANdeep.py).
 
-All sizes are read off the shapes. Which blocks double the side is in no tensor: the last of each
-stage does, and of a stage there are two blocks, or, at 32 pixels where all are alike, a third.
+All sizes follow from the shapes, except which blocks double the side: it is the last block of each
+stage. A stage has two blocks, or a third of all blocks at 32 pixels, where all are alike.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def _generator_prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
-    # One may be missing: a damaged discriminator is not none.
+    # One key may be missing: a damaged discriminator must be reported, not ignored.
     keys = ("input_conv.weight", "embed.weight", "linear.weight", LAST)
     return parts.prefix_of(checkpoint, *keys, without=(GAIN,), missing=1)
 
@@ -52,13 +52,13 @@ def _own(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _shape(checkpoint: Checkpoint, block: str) -> tuple[int, int, int]:
-    """Channels before, within and after a block."""
+    """Channels of a block's input, hidden layers and output."""
     hidden, before, _, _ = parts.shape_of(checkpoint, block + "conv1.weight", 4)
     return before, hidden, parts.shape_of(checkpoint, block + "conv4.weight", 4)[0]
 
 
 def _depth(checkpoint: Checkpoint, shapes: list[tuple[int, int, int]]) -> int:
-    """Blocks of a stage."""
+    """Number of blocks per stage."""
     alike = all(before == after for before, _, after in shapes)
     if alike and len(shapes) % STAGES_AT_32 == 0:
         return len(shapes) // STAGES_AT_32
@@ -97,7 +97,7 @@ def _layout(checkpoint: Checkpoint) -> DeepLayout:
 
 
 def _network(checkpoint: Checkpoint) -> BigGanDeepGenerator:
-    """The generator as it stands in the file, nothing folded."""
+    """Loads the generator as it is in the file, without folding."""
     own = _own(checkpoint)
     layout = _layout(own)
     parts.check_classes(checkpoint, layout.common.classes)
@@ -121,7 +121,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 
 def _opponent(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
-    """The discriminator as it stands in the file."""
+    """Loads the discriminator as it is in the file, without folding."""
     own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
     count = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
@@ -134,7 +134,7 @@ def _opponent(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
         stages.append([])
         for place in range(depth):
             stages[-1].append(_shape(own, f"blocks.{number}.{place}."))
-    # At 32 pixels all are alike, and the last stage keeps the side.
+    # At 32 pixels all blocks are alike, and the last stage keeps the side.
     alike = all(before == after for stage in stages for before, _, after in stage)
     classes, _ = parts.shape_of(own, "embed.weight", 2)
     parts.check_classes(checkpoint, classes)
@@ -169,8 +169,8 @@ def _parity_discriminator(
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     layout = _layout(_own(checkpoint))
     doubling = [str(n) for n, block in enumerate(layout.blocks) if block.doubles]
-    told = f"blocks {', '.join(doubling)}, the last of each stage; no tensor says so"
-    facts = {**parts.facts_of(checkpoint, layout.common), "doubling of the side": told}
+    assumed = f"blocks {', '.join(doubling)}, the last of each stage (not in the tensors)"
+    facts = {**parts.facts_of(checkpoint, layout.common), "doubling of the side": assumed}
     return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 

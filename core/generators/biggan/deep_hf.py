@@ -1,7 +1,7 @@
 """BigGAN-deep of huggingface/pytorch-pretrained-BigGAN: a folder of weights and config.json.
 
-Sizes are read off the shapes; config.json tells which blocks double the side, and the eps. psi
-scales z and picks the statistics that were taken at that truncation.
+Sizes follow from the shapes; config.json states which blocks double the side, and the eps. psi
+scales z and selects the batch statistics for that truncation.
 """
 
 import re
@@ -35,7 +35,7 @@ def _prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def _folder(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """config.json, empty where the weights came without it."""
+    """Contents of config.json; empty if the weights came without it."""
     return checkpoint.config.get("folder", {})
 
 
@@ -47,7 +47,7 @@ def _doubling(checkpoint: Checkpoint, count: int) -> list[bool]:
     if len(layers) != count:
         raise CheckpointError(
             f"config.json of {checkpoint.path.name} lists {len(layers)} layers, but the weights "
-            f"are of {count}. Take both from the same release."
+            f"have {count}. Take both from the same release."
         )
     return [bool(layer[0]) for layer in layers]
 
@@ -82,8 +82,8 @@ def _layout(checkpoint: Checkpoint) -> HfLayout:
         truncations=parts.shape_of(checkpoint, KEYS[2], 2)[0],
         eps=parts.chosen_eps(checkpoint) or float(folder.get("eps", DEFAULT_EPS)),
     )
-    told = {"z_dim": layout.latent, "num_classes": classes, "n_stats": layout.truncations}
-    for name, found in told.items():
+    sizes = {"z_dim": layout.latent, "num_classes": classes, "n_stats": layout.truncations}
+    for name, found in sizes.items():
         if folder.get(name, found) != found:
             raise CheckpointError(
                 f"config.json of {checkpoint.path.name} says {name} is {folder[name]}, but the "
@@ -109,16 +109,16 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Images of classes (`img_t43`) and of mixtures (`img_soft_t50`), by truncation in percent."""
+    """Images of classes (`img_t43`) and of mixtures (`img_soft_t50`) by truncation in percent."""
     network = _network(checkpoint, 1.0)
     embed = network.embeddings.weight.mT
     found: dict[str, Tensor] = {}
     for name in arrays:
-        told = re.fullmatch(r"img(_soft)?_t(\d+)", name)
-        shares = arrays.get("soft" if told and told[1] else "y")
-        if told is None or shares is None or "z" not in arrays:
+        match = re.fullmatch(r"img(_soft)?_t(\d+)", name)
+        shares = arrays.get("soft" if match and match[1] else "y")
+        if match is None or shares is None or "z" not in arrays:
             continue
-        network.truncation = int(told[2]) / 100
+        network.truncation = int(match[2]) / 100
         module = folded(network) if parts.is_folded(checkpoint) else network
         vectors = Classes(network.layout.classes, embed).vectors(shares)
         found[name] = module(arrays["z"], vectors)
@@ -128,9 +128,9 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     facts: dict[str, str] = {}
     if "layers" not in _folder(checkpoint):
-        facts["doubling of the side"] = "every second block; config.json, which tells, is missing"
+        facts["doubling of the side"] = "every second block, assumed: config.json is missing"
     if "eps" not in _folder(checkpoint) and not parts.chosen_eps(checkpoint):
-        facts["eps"] = f"{DEFAULT_EPS:g} as released; config.json, which tells, is missing"
+        facts["eps"] = f"{DEFAULT_EPS:g} as released, assumed: config.json is missing"
     return facts
 
 

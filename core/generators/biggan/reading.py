@@ -1,4 +1,4 @@
-"""What the kinds of BigGAN share: where a network lies in a file, latents, priors, wrappers."""
+"""Code shared by the BigGAN variants: reading a file, options, and wrapping networks."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ def base_of(checkpoint: Checkpoint, channels: int) -> int:
     """Side of the first map, which is square.
 
     Raises:
-        CheckpointError: the linear map makes no square map of so many channels.
+        CheckpointError: the linear map does not make a square map of this number of channels.
     """
     made, _ = shape_of(checkpoint, "linear.weight", 2)
     base = math.isqrt(made // channels)
@@ -136,13 +136,13 @@ def base_of(checkpoint: Checkpoint, channels: int) -> int:
 
 
 def told_eps(tensors: Mapping[str, Tensor]) -> float | None:
-    """1e-4 where the weights were converted from TF Hub, which keeps no sv0; else None."""
+    """1e-4 for weights converted from TF Hub, which have no sv0; otherwise None."""
     converted = "linear.u0" in tensors and "linear.sv0" not in tensors
     return CONVERTED_EPS if converted else None
 
 
 def spectral_of(tensors: Mapping[str, Tensor]) -> Spectral:
-    """What is kept beside every weight."""
+    """Spectral normalisation of the weights, as stored next to each."""
     vectors = count_of(tensors, "linear.u{}")
     if not vectors:
         return NONE
@@ -151,7 +151,7 @@ def spectral_of(tensors: Mapping[str, Tensor]) -> Spectral:
 
 
 def statistics_of(tensors: Mapping[str, Tensor]) -> Statistics:
-    """The kind of the normalisations, by the first."""
+    """Kind of statistics of the normalisations, detected from the first."""
     first = "blocks.0.0.bn1."
     if first + "stored_mean" in tensors:
         return "own"
@@ -219,16 +219,16 @@ def generator_of(
     eps: float,
     discriminator: Discriminator | None = None,
 ) -> Generator:
-    """The generator of a network from z and a class to images in [-1, 1].
+    """Wraps a network from z and a class to images in [-1, 1] as a Generator.
 
     Args:
-        checkpoint: where it is from.
-        architecture: the id.
+        checkpoint: checkpoint of the network.
+        architecture: id of the architecture.
         module: the network.
-        prior: of its latents.
-        side: of its images, in pixels.
-        eps: of its normalisations; with the prior's psi what its map depends on beside weights.
-        discriminator: its opponent.
+        prior: prior of its latents.
+        side: side of its images in pixels.
+        eps: eps of its normalisations; part of the id, as is the prior's psi.
+        discriminator: discriminator, where the file has one.
     """
     classes = prior.classes.block()
 
@@ -250,7 +250,7 @@ def generator_of(
 
 
 def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> Discriminator:
-    """The opponent; of an image alone the logit is the part that knows no class."""
+    """Wraps a discriminator; without a class the logit is its unconditional part."""
     return Discriminator(
         module,
         logits=lambda images: module(images * 2 - 1)[:, 0],
@@ -261,7 +261,7 @@ def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> D
 
 
 def parity_of(generator: Generator, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Images of class numbers (`img`) and of shares of classes (`img_soft`), and what D says."""
+    """Images of class numbers (`img`) and of class shares (`img_soft`), and logits of D."""
     found: dict[str, Tensor] = {}
     classes = _classes(generator)
     z, y, shares = (arrays.get(name) for name in ("z", "y", "soft_y"))
@@ -299,7 +299,7 @@ def _classes(generator: Generator) -> Classes:
 
 
 def facts_of(checkpoint: Checkpoint, layout: GeneratorLayout) -> dict[str, str]:
-    """What was assumed of a generator in ajbrock's layout."""
+    """Facts that are assumed of a generator in ajbrock's layout."""
     converted = layout.spectral.vectors > 0 and not layout.spectral.values
     why = "no sv0: converted from TF Hub" if converted else "ajbrock's default"
     if checkpoint.options.get("eps"):

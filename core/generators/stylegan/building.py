@@ -1,4 +1,4 @@
-"""StyleGAN2 networks of the sizes that tensors have, with the attributes that a file tells."""
+"""StyleGAN2 networks built from the shapes of tensors and the attributes in a file."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -43,7 +43,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 
 
 def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str, Any]]:
-    """Name of a module under a prefix, without it, to the attributes that the file tells of it."""
+    """Attributes in the file of each module under a prefix, by name without the prefix."""
     modules = checkpoint.config.get("modules")
     found: dict[str, Mapping[str, Any]] = {}
     for name, told in (modules if isinstance(modules, Mapping) else {}).items():
@@ -56,15 +56,15 @@ def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str,
 def generator_parts(
     tensors: Tensors, attributes: Attributes, *, joined_first: bool = False
 ) -> tuple[MappingNetwork, StyleGan2Synthesis]:
-    """The two networks of a generator, their weights not yet filled in.
+    """Builds the mapping and synthesis networks of a generator, without loading weights.
 
     Args:
-        tensors: of the generator, under NVIDIA's names.
-        attributes: of its modules.
-        joined_first: as the mapping network has it.
+        tensors: tensors of the generator, under NVIDIA's names.
+        attributes: attributes of its modules.
+        joined_first: as in `MappingNetwork`.
 
     Raises:
-        LookupError, ValueError: tensors are missing, or of other ranks.
+        LookupError, ValueError: tensors are missing or have other ranks.
     """
     resolutions = _resolutions(tensors, "synthesis.")
     prefix = "synthesis.b{}."
@@ -89,14 +89,14 @@ def generator_parts(
 
 
 def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
-    """A discriminator, its weights not yet filled in.
+    """Builds a discriminator, without loading weights.
 
     Args:
-        tensors: of the discriminator, under NVIDIA's names.
-        make: its class.
+        tensors: tensors of the discriminator, under NVIDIA's names.
+        make: class to build.
 
     Raises:
-        LookupError, ValueError: tensors are missing, or of other ranks.
+        LookupError, ValueError: tensors are missing or have other ranks.
     """
     resolutions = _resolutions(tensors, "")
     if resolutions[0] != 4 or len(resolutions) < 2:
@@ -119,10 +119,10 @@ def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
 
 
 def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
-    """Gives the modules of a network what a file tells: attributes, and the sizes of filters.
+    """Sets the attributes and filter sizes of a network's modules to those in a file.
 
     Raises:
-        ValueError: an attribute or a filter that there cannot be.
+        ValueError: an attribute or a filter is invalid.
     """
     for name, module in network.named_modules():
         told = attributes.get(name, {})
@@ -139,12 +139,12 @@ def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
 def without_filters(
     network: nn.Module, taps: Sequence[float] | None, kept: Collection[str] = ()
 ) -> None:
-    """Takes the filters out of a network's state dict, for files that hold no such tensors.
+    """Removes the filters from a network's state dict, for files without such tensors.
 
     Args:
-        network: whose modules have filters.
-        taps: that they are made of; None: the identity.
-        kept: names of filters that the file has.
+        network: network with filters.
+        taps: taps of the filters; None for the identity.
+        kept: names of filters that the file has, which stay.
     """
     for name, module in network.named_modules():
         if isinstance(module, Resampling) and f"{name}.resample_filter" not in kept:
@@ -159,14 +159,14 @@ def finished(
     opponent: StyleGan2Discriminator | None,
     licence: str = LICENCE,
 ) -> Generator:
-    """The generator of a network, steered and truncated as the options say.
+    """Wraps a network as a Generator with the latents and truncation of the options.
 
     Args:
-        checkpoint: where it is from.
-        architecture: the id.
-        network: filled and frozen.
-        opponent: likewise, where the file has one.
-        licence: of the weights, where the file does not tell.
+        checkpoint: checkpoint with the options.
+        architecture: id of the architecture.
+        network: loaded, frozen generator network.
+        opponent: loaded, frozen discriminator network, where the file has one.
+        licence: licence of the weights, where the file does not state one.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     noise = chosen_text(checkpoint, "noise", NOISES)
@@ -193,7 +193,7 @@ def finished(
 
 
 def judge(network: StyleGan2Discriminator) -> Discriminator:
-    """A discriminator of images in [0, 1]; with classes, the mean of its logits over them."""
+    """Wraps a network as a Discriminator of images in [0, 1]; logits are means over classes."""
     channels = network.img_channels
 
     def of_classes(images: Tensor, classes: Tensor) -> Tensor:
@@ -210,12 +210,12 @@ def judge(network: StyleGan2Discriminator) -> Discriminator:
 
 
 def three(images: Tensor) -> Tensor:
-    """The first three channels, or the first alone as grey."""
+    """The first three channels, or the first channel repeated as grey."""
     return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
 
 
 def _as_many(images: Tensor, channels: int) -> Tensor:
-    """Colours as the channels that a network was trained on; those beyond the colours are 1."""
+    """Images with the channels that a network was trained on; extra channels are 1."""
     if channels < 3:
         images = images.mean(dim=1, keepdim=True)
     beyond = channels - images.shape[1]
@@ -225,13 +225,13 @@ def _as_many(images: Tensor, channels: int) -> Tensor:
 def mapping_of(
     tensors: Tensors, w_dim: int, *, averaged: bool, joined_first: bool = False
 ) -> MappingNetwork:
-    """The mapping network under `mapping.`, its weights not yet filled in.
+    """Builds the mapping network under `mapping.`, without loading weights.
 
     Args:
-        tensors: of the network that it belongs to.
+        tensors: tensors of the network that it belongs to.
         w_dim: length of w.
         averaged: whether the mean of w is in the file.
-        joined_first: as the network has it.
+        joined_first: as in `MappingNetwork`.
     """
     layers = 0
     while _any(tensors, f"mapping.fc{layers}."):
@@ -253,7 +253,7 @@ def mapping_of(
 
 
 def _resolutions(tensors: Tensors, prefix: str) -> list[int]:
-    """Of the blocks `b4`, `b8` ..., which must double."""
+    """Resolutions of the blocks `b4`, `b8` ..., each twice the one before."""
     found: set[int] = set()
     for name in tensors:
         block = name.removeprefix(prefix).split(".")[0]
@@ -275,7 +275,7 @@ def _columns(tensors: Tensors, name: str) -> int:
 
 
 def _checked(name: str, attribute: str, value: object) -> object:
-    """An attribute of the kind that it must be."""
+    """The value of an attribute, checked and converted to its type."""
     if attribute == "activation":
         if value not in ACTIVATIONS:
             raise CheckpointError(

@@ -1,8 +1,8 @@
 """StyleGAN2 under the names and layouts of TensorFlow's networks and of rosinality's.
 
-Such a network reads and writes its weights as the file has them, so that what is missing there, or
-left over, is named as the file names it. The correspondence of TensorFlow's names is the one that
-NVIDIA's own converter states.
+Such a network loads and saves its weights in the form of the file, so that errors on missing or
+superfluous tensors use the file's names. The correspondence to TensorFlow's names is that of
+NVIDIA's converter.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,11 +35,11 @@ LAYERS: Final = range(64)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies in a foreign file.
+    """Conversion between the layouts of a tensor here and in a foreign file.
 
     Attributes:
-        own: the foreign tensor as ours.
-        foreign: ours as the foreign one.
+        own: function from the foreign layout to this package's.
+        foreign: the inverse function.
     """
 
     own: Change
@@ -61,12 +61,12 @@ GROWN_FILTER: Final = Layout(lambda t: t / 4, lambda t: t * 4)
 
 @dataclass(frozen=True)
 class Rule:
-    """Where tensors of one kind stand in a foreign file, whose names have no hyphen.
+    """Names of one kind of tensor here and in a foreign file; foreign names have no hyphen.
 
     Attributes:
-        own: our name; `{r}` stands for a resolution, `{i}` for a number of a layer.
-        foreign: makes the foreign name of the two.
-        layout: of the foreign tensor.
+        own: name here, with `{r}` for a resolution and `{i}` for the number of a layer.
+        foreign: function from resolution and number to the foreign name.
+        layout: conversion of the layout.
     """
 
     own: str
@@ -74,12 +74,12 @@ class Rule:
     layout: Layout = SAME
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Ours and the foreign one, for every resolution and layer that may be."""
+        """Yields (own, foreign) names for every possible resolution and layer."""
         resolutions = RESOLUTIONS if "{r}" in self.own else RESOLUTIONS[:1]
         for r in resolutions:
             for i in LAYERS if "{i}" in self.own else LAYERS[:1]:
                 foreign = self.foreign(r, i)
-                if "-" not in foreign:  # numbers below zero are of no layer
+                if "-" not in foreign:  # negative numbers name no layer
                     yield self.own.format(r=r, i=i), foreign
 
 
@@ -87,10 +87,10 @@ Table = Sequence[Rule]
 
 
 def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
-    """Those tensors that the table knows, under our names and in our layouts.
+    """Converts the tensors that the table knows to the names and layouts of this package.
 
     Raises:
-        ValueError: one has another rank than its kind.
+        ValueError: a tensor has the wrong rank.
     """
     found: dict[str, Tensor] = {}
     for rule in table:
@@ -106,12 +106,12 @@ def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tenso
 
 
 class Translated(nn.Module):
-    """A network whose state dict is a foreign one, by a table; what that lacks keeps its value."""
+    """A network with a foreign state dict, by a table; other tensors keep their values."""
 
     table: Table = ()
 
     def foreign_names(self) -> dict[str, tuple[str, Layout]]:
-        """Our names of what is in a file, to the foreign ones."""
+        """Foreign name and layout of each own tensor that is in a file."""
         names = {own: (foreign, rule) for rule in self.table for own, foreign in rule.names()}
         mine = nn.Module.state_dict(self)
         return {
@@ -119,7 +119,7 @@ class Translated(nn.Module):
         }
 
     def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """The tensors that a file has, under foreign names and in foreign layouts."""
+        """Returns the tensors of a file, under foreign names and in foreign layouts."""
         own = super().state_dict(*args, **kwargs)
         return {
             foreign: layout.foreign(own[name])
@@ -129,7 +129,7 @@ class Translated(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False
     ) -> object:
-        """Fills the network from a foreign state dict, which must be whole."""
+        """Loads a foreign state dict, which must be complete."""
         wanted = self.state_dict()
         missing = sorted(wanted.keys() - state_dict.keys())
         extra = sorted(state_dict.keys() - wanted.keys())
@@ -140,8 +140,8 @@ class Translated(nn.Module):
         ]
         faults = {"missing": missing, "left over": extra, "of another shape": ill}
         if any(faults.values()):
-            told = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
-            raise RuntimeError(told)
+            listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
+            raise RuntimeError(listed)
         own = {
             name: layout.own(state_dict[foreign])
             for name, (foreign, layout) in self.foreign_names().items()
@@ -158,10 +158,10 @@ class TranslatedDiscriminator(Translated, StyleGan2Discriminator):
 
 
 def tensorflow_generator(*, joined_first: bool) -> Table:
-    """Of the `Gs` network and its components.
+    """Table of TensorFlow's `Gs` network and its components.
 
     Args:
-        joined_first: as MappingNetwork has it; the label's matrix then has another name.
+        joined_first: as in `MappingNetwork`; the label's matrix then has another name.
     """
     label = "LabelConcat" if joined_first else "LabelEmbed"
     grown, plain = "synthesis/{r}x{r}/Conv0_up", "synthesis/{r}x{r}/Conv1"
@@ -221,10 +221,10 @@ def rosinality_generator() -> Table:
 
 
 def rosinality_discriminator(size: int) -> Table:
-    """Of `d`.
+    """Table of rosinality's `d`.
 
     Args:
-        size: pixels a side of its images: the layers are numbered from there.
+        size: side of its images in pixels, from which the layers are numbered.
     """
 
     def block(rest: str) -> Callable[[int, int], str]:
@@ -248,7 +248,7 @@ def rosinality_discriminator(size: int) -> Table:
 
 
 def _only(t: Tensor, axes: int) -> Tensor:
-    """A tensor without leading axes of length one."""
+    """The tensor without `axes` leading axes of length one."""
     if t.shape[:axes] != torch.Size([1] * axes):
         raise ValueError(f"A tensor of shape {list(t.shape)}; expected {axes} leading ones.")
     return t.reshape(t.shape[axes:])
