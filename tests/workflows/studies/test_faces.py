@@ -88,7 +88,7 @@ def archives(tmp_path, monkeypatch):
 def test_archives_in_the_cache_are_converted_after_the_terms(archives, capsys):
     generator, classifier = faces.fetch(archives)
     said = capsys.readouterr().out
-    for part in ("DigiFace-1M", "research only", "not documented", "never a", "real person"):
+    for part in ("DigiFace-1M", "research only", "undocumented", "never be used", "real person"):
         assert part in said
     opened = load_generator(generator)
     assert (opened.source.dim, opened.image_size) == (4, (8, 8))
@@ -137,7 +137,7 @@ def test_a_download_that_leaves_no_file_is_told(tmp_path, monkeypatch):
 def test_without_npm_the_cure_is_named(archives, monkeypatch):
     (archives / "models" / "latentsteer_downloads" / faces.EXPRESSIONS.file).unlink()
     monkeypatch.setattr(faces.shutil, "which", lambda name: None)
-    with pytest.raises(CheckpointError, match=r"npm is not there.*Install Node\.js, or put"):
+    with pytest.raises(CheckpointError, match=r"npm, .*not installed.*Install Node\.js, or put"):
         faces.fetch(archives)
 
 
