@@ -1,4 +1,4 @@
-"""The pack in a host's own executor, in one process without the server."""
+"""The pack in a host's executor, in one process without the server."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ IMPORT_SECONDS = 0.5
 
 
 def core_only():
-    """A graph without the host's extra nodes, which take long to load."""
+    """A graph without the host's extra nodes, which are slow to load."""
     return {n: raw for n, raw in cheap().items() if raw["class_type"] != "PreviewAny"}
 
 
 @pytest.fixture(scope="module")
 def execute(checkout, tmp_path_factory):
-    """Runs three graphs (refiner's seeds 0, 1, 0), unloading all models after each."""
+    """Runs three graphs (refiner's seeds 0, 1, 0) and unloads all models after each."""
     done = {}
 
     def executed(mode):
