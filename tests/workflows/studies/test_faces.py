@@ -128,7 +128,7 @@ def test_a_download_that_fails_says_what_the_tool_said(tmp_path, monkeypatch):
         faces.fetch(tmp_path)
 
 
-def test_a_download_that_leaves_no_file_is_told(tmp_path, monkeypatch):
+def test_a_download_that_leaves_no_file_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "_command", lambda archive: [sys.executable, "-c", ""])
     with pytest.raises(CheckpointError, match="it saved another file"):
         faces.fetch(tmp_path)
