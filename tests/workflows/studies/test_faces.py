@@ -124,7 +124,9 @@ def test_a_member_with_another_digest_is_refused(archives, monkeypatch):
 def test_a_download_that_fails_says_what_the_tool_said(tmp_path, monkeypatch):
     failing = [sys.executable, "-c", "import sys; sys.exit('no network')"]
     monkeypatch.setattr(faces, "_command", lambda archive: failing)
-    with pytest.raises(CheckpointError, match=r"pip did not fetch .*no network.*Put the file into"):
+    with pytest.raises(
+        CheckpointError, match=r"pip did not fetch .*no network. Put the file into"
+    ):
         faces.fetch(tmp_path)
 
 
