@@ -242,7 +242,9 @@ def told_of(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
         network: generator network.
         prefix: prefix of its tensors.
     """
-    return described(network, prefix) | plans.told(network.synthesis, f"{prefix}synthesis.")
+    return described(network, prefix) | plans.plan_attributes(
+        network.synthesis, f"{prefix}synthesis."
+    )
 
 
 def _example(

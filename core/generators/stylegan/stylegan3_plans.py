@@ -16,7 +16,7 @@ from torch import Tensor
 from .networks.stylegan3 import StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
 
-__all__ = ["ModuleView", "assumed", "layer_names", "synthesis", "told"]
+__all__ = ["ModuleView", "assumed", "layer_names", "plan_attributes", "synthesis"]
 
 LAYER = re.compile(r"L(\d+)_(\d+)_\d+")
 LAYER_ATTRIBUTES = ("up_factor", "down_factor", "padding", "is_torgb")
@@ -67,9 +67,9 @@ class ModuleView:
 
 def layer_names(module: ModuleView) -> list[str]:
     """Layer names of a synthesis network in order; numbers can have gaps in heads of XL."""
-    told = module.value("layer_names")
-    if told:
-        return [str(name) for name in told]
+    names = module.value("layer_names")
+    if names:
+        return [str(name) for name in names]
     start = len(module.prefix)
     first_parts = {
         key[start:].split(".")[0] for key in module.tensors if key.startswith(module.prefix)
@@ -86,8 +86,8 @@ def synthesis(module: ModuleView) -> StyleGan3Synthesis:
     """
     names = layer_names(module)
     w_dim = module["input"].shape("affine.weight")[1]
-    if _told(module, names):
-        layers = [_told_layer(module[name], name) for name in names]
+    if _has_attributes(module, names):
+        layers = [_layer_of_attributes(module[name], name) for name in names]
     else:
         layers = _worked_out(module, names)
     entry, scale = _entry(module, layers), module.value("output_scale")
@@ -121,7 +121,7 @@ def assumed(module: ModuleView) -> dict[str, str]:
     """Facts on values that are not in the file and taken from the official defaults."""
     found: dict[str, str] = {}
     names = layer_names(module)
-    if not _told(module, names):
+    if not _has_attributes(module, names):
         found["layers"] = (
             "factors and padding derived from names and shapes, for leaky ReLUs at "
             f"{RELU_UPSAMPLING} times the sampling rate"
@@ -137,7 +137,7 @@ def assumed(module: ModuleView) -> dict[str, str]:
     return found
 
 
-def told(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
+def plan_attributes(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
     """Plans of a network in the form of `config["modules"]` of a pickle.
 
     Args:
@@ -175,7 +175,7 @@ def told(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
     return found
 
 
-def _told(module: ModuleView, names: Sequence[str]) -> bool:
+def _has_attributes(module: ModuleView, names: Sequence[str]) -> bool:
     return all(module[name].tells(*LAYER_ATTRIBUTES) for name in names)
 
 
@@ -184,14 +184,14 @@ def _channels(layer: ModuleView) -> tuple[int, int]:
     return before, after
 
 
-def _told_layer(layer: ModuleView, name: str) -> LayerPlan:
+def _layer_of_attributes(layer: ModuleView, name: str) -> LayerPlan:
     left, right, above, below = (int(side) for side in layer.value("padding"))
     clamp = layer.value("conv_clamp")
     up_filter, down_filter = _filters(layer)
     for taps, shape in (("up_taps", up_filter), ("down_taps", down_filter)):
-        told, there = layer.value(taps), shape[-1] if shape else 1
-        if told not in (None, there):
-            raise ValueError(f"{layer.prefix}{taps} is {told}, but its filter has {there} taps")
+        stated, there = layer.value(taps), shape[-1] if shape else 1
+        if stated not in (None, there):
+            raise ValueError(f"{layer.prefix}{taps} is {stated}, but its filter has {there} taps")
     return LayerPlan(
         name=name,
         channels=_channels(layer),

@@ -43,8 +43,8 @@ def _mapping(view: plans.ModuleView, w_dim: int) -> XlMapping:
     while mapping.shape(f"fc{layers}.weight"):
         layers += 1
     there, length = mapping.shape("embed.weight")
-    told = mapping["embed"].value("num_embeddings")
-    rows = there if told is None else int(told)
+    stated = mapping["embed"].value("num_embeddings")
+    rows = there if stated is None else int(stated)
     c_dim = _classes(mapping, rows)
     _, taken = mapping.shape("fc0.weight")
     return XlMapping(
@@ -61,9 +61,9 @@ def _classes(mapping: plans.ModuleView, rows: int) -> int:
     """Number of classes; the embedding may have more rows."""
     if not mapping.shape("embed_proj.weight"):
         return 0
-    told, means = mapping.value("c_dim"), mapping.shape("w_avg")
+    stated, means = mapping.value("c_dim"), mapping.shape("w_avg")
     shown = means[0] if len(means) == 2 else rows
-    c_dim = shown if told is None else int(told)
+    c_dim = shown if stated is None else int(stated)
     if c_dim > rows:
         raise ValueError(f"{c_dim} classes, but mapping.embed.weight has {rows} rows")
     return c_dim
