@@ -56,7 +56,7 @@ def test_weights_stay_ordinary_when_the_host_unloads_them(execute, mode):
     assert found["weights"] > found["modules"]
     assert found["inference_weights"] == 0
     assert not any(found["moved"]["GradPatcher"])
-    assert all(found["moved"]["ModelPatcher"]), "the host's own patcher needs ours no longer"
+    assert all(found["moved"]["ModelPatcher"]), "the host's patcher no longer needs LatentSteer's"
 
 
 def test_every_cache_and_memory_mode_gives_the_same_pixels(execute):
