@@ -458,7 +458,7 @@ def test_an_auxiliary_used_otherwise_is_refused_by_the_options_name(options, sai
     generator = toys.generator()
     translator = new_translator(generator, auto, hidden=4, components=2, seed=0)
     translator.check(generator, condition)
-    with pytest.raises(ConditionMismatch, match=rf"{said}.*Set that back, or train one"):
+    with pytest.raises(ConditionMismatch, match=rf"{said}.*Restore that setting, or train one"):
         translator.check(generator, other)
     pairs = synthetic_pairs(generator, chosen, 2, seed=0, chunking=CHUNKS, device=CPU)
     with pytest.raises(ConditionMismatch, match="conditions are of another auxiliary"):
