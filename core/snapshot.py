@@ -6,21 +6,33 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .errors import ResumeMismatch
 
-__all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "comparable"]
+__all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "comparable", "lowest"]
 
 
 def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The energies, with +inf for what is no number: NaN, and -inf, which is a broken reading too.
+    """The energies, with +inf in place of NaN and of -inf, which is a broken reading too.
 
-    Whatever chooses by the lowest energy looks at these: a candidate whose energy is not finite is
+    Whatever chooses by the lowest energy compares these: a candidate whose energy is not finite is
     the worst one.
     """
     return torch.where(energies.isfinite(), energies, torch.inf)
+
+
+def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tensor, "*batch kept"]:
+    """The indices of the lowest energies along the last axis, the lowest first.
+
+    Of equal energies the earlier one goes first; those that are not finite come last.
+
+    Args:
+        energies: of the candidates.
+        keep: how many, at least 1; all where there are fewer.
+    """
+    return comparable(energies).sort(dim=-1, stable=True).indices[..., :keep]
 
 
 Memory: TypeAlias = Mapping[str, Tensor]
@@ -72,7 +84,7 @@ class Snapshot:
         rng_state: of every sample's stream.
         energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
         best: the best point met, among those whose energy is known.
-        terms: the energy's terms apart, as `energies`, where the direction tells them.
+        terms: the energy's terms apart, as `energies`, where the direction gives them.
     """
 
     state: State
@@ -92,8 +104,8 @@ class Interrupted:
 
     Attributes:
         snapshot: where it stood.
-        settings: all that its result depends on; it goes on with the same alone.
-        before: what its terms said at the start.
+        settings: all that its result depends on; it resumes only with the same.
+        before: the readings at the start.
     """
 
     snapshot: Snapshot
@@ -107,7 +119,7 @@ class Interrupted:
             ResumeMismatch: naming each setting that differs.
         """
         own, new = _plain(self.settings), _plain(settings)
-        # Runs of before say nothing of the generator's options.
+        # Older runs do not hold the generator's options.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
         differing = sorted(
             name for name in (own.keys() | new.keys()) - unknown if own.get(name) != new.get(name)

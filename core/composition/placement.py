@@ -4,14 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
-
 from ..errors import InvalidInput
+from ..images import Box
 from ..rng import derive_seed
 
-__all__ = ["ALL_PLACES", "PLACES", "SCALES", "Box", "Column", "Placement", "Row", "placements"]
+__all__ = ["ALL_PLACES", "PLACES", "SCALES", "Column", "Placement", "Row", "placements"]
 
 Row: TypeAlias = Literal["top", "centre", "bottom"]
 Column: TypeAlias = Literal["left", "centre", "right"]
@@ -21,60 +18,10 @@ ALL_PLACES: Final = "all nine"
 
 
 @dataclass(frozen=True)
-class Box:
-    """A rectangle of pixels of an image.
-
-    Attributes:
-        top: its first row.
-        left: its first column.
-        height: rows.
-        width: columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def rows(self) -> slice:
-        """Its rows."""
-        return slice(self.top, self.top + self.height)
-
-    @property
-    def columns(self) -> slice:
-        """Its columns."""
-        return slice(self.left, self.left + self.width)
-
-    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-        """Which pixels of an image of this size lie in it."""
-        mask = torch.zeros(size, dtype=torch.bool)
-        mask[self.rows, self.columns] = True
-        return mask
-
-    def interior(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-        """Its pixels but for the outermost ones on the sides that do not lie on the image's edge.
-
-        Inside of it a blended image follows the pasted one; the ring around it, still of the box,
-        is where both images are known and the blended one takes the background's values.
-        """
-        mask = self.mask(size)
-        for before, behind, side, axis in (
-            (self.top, self.rows.stop, size[0], 0),
-            (self.left, self.columns.stop, size[1], 1),
-        ):
-            if before > 0:
-                mask.select(axis, before).fill_(False)
-            if behind < side:
-                mask.select(axis, behind - 1).fill_(False)
-        return mask
-
-
-@dataclass(frozen=True)
 class Placement:
     """A foreground's scale and place, alpha and t in FuseDream section 3.3.
 
-    The paper says t in {left, center, right}^2 and no more. Here: `left` and `top` touch the
+    The paper gives t in {left, center, right}^2 alone. Here: `left` and `top` touch the
     background's edge, so do `right` and `bottom`, and `centre` leaves as much on either side (one
     pixel less before than behind where that is odd).
 

@@ -7,17 +7,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..charts import BASIS, WEIGHTS, MixtureOfBasis, WeightKind
+from ..charts import BASIS, WEIGHTS, MixtureOfBasis, Start, WeightKind
 from ..chunking import ONE_BY_ONE, Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng, stream_of
-from ..snapshot import comparable
-from ..spaces import Block, Space
-from ..threads import threads_of
-from .candidates import Draw, Report, Start
+from ..snapshot import lowest
+from ..spaces import CLASS_BLOCKS, Block, Space
+from .candidates import Draw, Report
 
 __all__ = [
     "Classes",
@@ -41,7 +40,7 @@ class Found:
 
     Attributes:
         points: the candidates.
-        energies: what they were chosen by; one whose energy is not finite comes last.
+        energies: that they were chosen by; those that are not finite come last.
         numbers: which of the candidates drawn they are, from 0.
     """
 
@@ -116,10 +115,8 @@ def best_candidates(
             found = judged(first, last)
             if best:
                 found = tuple(torch.cat(pair) for pair in zip(best, found, strict=True))
-            # By value, which puts NaN last, and then what is not finite behind the rest.
-            order = found[1].sort(stable=True).indices
-            order = order[comparable(found[1][order]).sort(stable=True).indices[:keep]]
-            best = tuple(part[order] for part in found)
+            kept = lowest(found[1], keep)
+            best = tuple(part[kept] for part in found)
         return best
 
     points, energies, numbers = zip(*map(best_of, range(len(rng))), strict=True)
@@ -196,7 +193,7 @@ def from_basis(
     """Samples over the best candidates of the prior: FuseDream section 3.2, Algorithm 1.
 
     Args:
-        generator: whose prior the candidates are drawn from.
+        generator: candidates are drawn from its prior.
         rng: the samples.
         energy: on its images or latents; with random views it is the paper's AugCLIP, without
             the plain score that the released code chooses by.
@@ -246,7 +243,7 @@ def drawing(generator: Generator, classes: Classes, device: torch.device) -> Dra
     """How candidates of a generator are drawn.
 
     Args:
-        generator: whose prior they follow.
+        generator: candidates follow its prior.
         classes: `prior`, or `gaussian` for y ~ N(0, I) instead of the embedding of a class.
         device: where to put them.
 
@@ -288,7 +285,7 @@ def _check(samples: int, candidates: int, keep: int) -> None:
         raise InvalidInput(f"{candidates} candidates to choose from; at least 1 needed.")
     if not 1 <= keep <= candidates:
         raise InvalidInput(
-            f"The best {keep} of {candidates} candidates asked for. Keep from 1 to {candidates}, "
+            f"The best {keep} of {candidates} candidates requested. Keep from 1 to {candidates}, "
             "or draw more candidates."
         )
 

@@ -1,29 +1,27 @@
 """Choosing where refinement starts: draw, then choose by energy."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..charts import MixtureOfBasis, WeightKind
+from ..charts import MixtureOfBasis, Start, WeightKind
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng
-from ..spaces import Identity, Map
-from ..threads import threads_of
+from ..spaces import Identity
 from ..translators.translator import Translator
-from .search import Elite, check_search, elite_size, generation_size
+from .search import CrossEntropySearch, check_search, elite_size, generation_size
 
 __all__ = [
     "Draw",
     "Report",
-    "Start",
     "StartMode",
     "best_of",
     "check_samples",
@@ -35,24 +33,9 @@ Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
 """Candidates, one per sample, each from its sample's stream."""
 
 Report: TypeAlias = Callable[[int], None]
-"""Called with how many candidates are judged; may raise to stop."""
+"""Called with the number of candidates evaluated; may raise to stop."""
 
 StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Points and the chart that they are written in.
-
-    Attributes:
-        values: the points.
-        chart: from them to latents.
-        history: of each, see `core.latents.Latents`; empty where all are new.
-    """
-
-    values: Float[Tensor, "batch parameters"]
-    chart: Map
-    history: tuple[int, ...] = ()
 
 
 @torch.no_grad()
@@ -69,7 +52,7 @@ def best_of(
     """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
 
     Generations go on from there by the cross-entropy method, see `core.starts.search`: the best of
-    the candidates say where the next are drawn, and so on. The paper has none.
+    the candidates set where the next are drawn, and so on. The paper has none.
 
     Args:
         draw: the candidates; by the prior or by a translator.
@@ -77,7 +60,7 @@ def best_of(
         candidates: M. A sample's m-th candidate does not depend on M.
         rng: the samples.
         chunking: how many candidates the networks see at a time.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
         generations: after the candidates, each a quarter of their number.
         within: brings the generations' points back to where latents may be.
 
@@ -96,12 +79,12 @@ def best_of(
     size = elite_size(candidates) if generations else 1
     done = 0
 
-    def joined(elite: Elite | None, drawn: Tensor) -> Elite:
+    def joined(elite: CrossEntropySearch | None, drawn: Tensor) -> CrossEntropySearch:
         nonlocal done
         (values,) = allowed.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
         done += 1
         report(done)
-        one = Elite.of(drawn, values)
+        one = CrossEntropySearch.of(drawn, values)
         return one if elite is None else elite.joined(one, size)
 
     elite = joined(None, draw(rng))
@@ -157,7 +140,7 @@ def from_translator(
 
     Args:
         translator: trained for this generator and the condition's auxiliary.
-        generator: whose latents they are.
+        generator: of the latents.
         condition: one row for all samples, or one each.
         rng: the samples.
         mode: `sample` (Algorithm 2, best of M), `mean` (section 3.4), `mode` (the heaviest
@@ -169,7 +152,7 @@ def from_translator(
             per coordinate (the released code), or `scalar`, one number per mean (eq. 5 without
             that appendix).
         chunking: rows at a time.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
 
     Raises:
         GeneratorMismatch: trained for another generator.
@@ -209,7 +192,7 @@ def from_translator(
 
 
 def check_samples(rng: SampleRng) -> None:
-    """Refuses to start none.
+    """Refuses an empty batch.
 
     Raises:
         InvalidInput: no sample.

@@ -6,18 +6,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..charts import Start
 from ..chunking import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..images import resized
-from ..latents import Latents
-from ..refine.trace import Trace, readings
 from ..rng import SampleRng
 from ..spaces import Identity
-from .candidates import Report, Start, from_prior
+from .candidates import Report, from_prior
 
-__all__ = ["InversionStart", "appraised", "start_near"]
+__all__ = ["InversionStart", "from_images"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
@@ -27,7 +26,7 @@ MEAN_OF = 1000
 
 
 @torch.no_grad()
-def start_near(
+def from_images(
     generator: Generator,
     images: Images4,
     rng: SampleRng,
@@ -42,7 +41,7 @@ def start_near(
     """Latents to start an inversion from, one per image.
 
     Args:
-        generator: whose latents.
+        generator: of the latents.
         images: in [0, 1], of any size; resized to the generator's, antialiased.
         rng: the samples, one per image.
         how: `encoder` (where the generator has one), `candidates` (the best of M draws of the
@@ -51,10 +50,10 @@ def start_near(
         candidates: M.
         chunking: images at a time.
         device: where the networks are.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
 
     Raises:
-        InvalidInput: no image, an unknown way, or no encoder where one is asked for.
+        InvalidInput: no image, an unknown way, or no encoder where `encoder` is chosen.
     """
     if len(images) == 0:
         raise InvalidInput("No image to invert: the batch is empty.")
@@ -97,30 +96,3 @@ def _encoded(
         )
     encode, size = generator.encode, generator.image_size
     return chunking.apply(lambda part: encode(resized(part, size).to(device)), images, rng.names)
-
-
-def appraised(
-    title: str,
-    generator: Generator,
-    latents: Latents,
-    energy: Energy,
-    *,
-    chunking: Chunking,
-    device: torch.device,
-) -> Trace:
-    """The record of a refinement of no step: what the terms say of latents as they are.
-
-    Args:
-        title: for people.
-        generator: whose latents.
-        latents: not refined.
-        energy: on images.
-        chunking: images at a time.
-        device: where the networks are.
-    """
-    latents.check_generator(generator)
-    pulled = energy.pullback(generator).pullback(latents.chart)
-    pulled.check_batch(len(latents))
-    rng = latents.rng(0, "refine")
-    found = readings(pulled, latents.values.to(device), rng, chunking)
-    return Trace(title, found["energy"][None], found, found)

@@ -1,4 +1,4 @@
-"""Energy Discriminator: how false an image looks to a generator's opponent."""
+"""Energy Discriminator: how false an image looks to the discriminator of a generator."""
 
 from ...core.energies.discriminator import Form, discriminator
 from ...core.energy import Energy
@@ -72,7 +72,7 @@ class EnergyDiscriminator(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["realism", "DDLS", "GAN", "opponent", "logit"]
+        schema.search_aliases = ["realism", "DDLS", "GAN", "critic", "logit"]
         return schema
 
     @classmethod

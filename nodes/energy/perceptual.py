@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
+from ...core.auxiliaries.lpips import lpips_features
 from ...core.auxiliary import Auxiliary
 from ...core.checkpoints.checkpoint import read
 from ...core.energies.perceptual import perceptual, pixels
 from ...core.energy import Energy
-from ...core.perceptual import Features, clip_features, lpips_features
+from ...core.features import Features, clip_features
 from ..host import autograd, host, io, ordinary, ui
 from ..images import from_host
 from ..kinds import as_clip

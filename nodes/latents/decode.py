@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from ...core.chunking import Chunking, ChunkMode
+from ...core.devices import threads_of
 from ...core.generator import Generator
-from ...core.latents import Latents
-from ...core.threads import threads_of
+from ...core.latents import Latents, decode
 from ..host import autograd, host, io, ordinary, running
 from ..images import from_host, grid, to_host
 from ..sockets import GENERATOR, LATENTS
@@ -45,17 +45,11 @@ class Decode(io.ComfyNode):
     def execute(cls, generator: Generator, latents: Latents, chunk: ChunkMode) -> io.NodeOutput:
         """G of every latent, in chunks."""
         latents.check_generator(generator)
-        rng = latents.rng(0, "decode")
         chunking = Chunking.of(chunk, generator.image_size)
         devices = host().on_device(generator.modules)
         threads = threads_of(generator, None, chunking, host().device())
-        with autograd(), torch.no_grad(), devices, threads, running(len(latents), "Decode") as bar:
-            (images,) = chunking.apply_random(
-                lambda v, part: (generator(latents.chart(v, part), part),),
-                latents.values.to(host().device()),
-                rng,
-                report=bar.update,
-            )
+        with autograd(), devices, threads, running(len(latents), "Decode") as bar:
+            images = decode(latents, generator, chunking, host().device(), report=bar.update)
             return io.NodeOutput(to_host(images))
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ...core.errors import CheckpointError, InvalidInput
 from ...core.identity import belonging
-from ...core.latents import Latents, load_latents, save_latents
+from ...core.latent_files import load_latents, save_latents
+from ...core.latents import Latents
 from ..host import autograd, host, io, ui
 from ..sockets import LATENTS
 from ..train.translator import checked_name, usable_name

@@ -2,7 +2,6 @@
 
 from ...core.conditions.mixing import fractions
 from ...core.latents import Latents
-from ...core.starts.interpolation import between
 from ..host import autograd, io
 from ..sockets import LATENTS
 
@@ -84,7 +83,7 @@ class InterpolateLatents(io.ComfyNode):
     def execute(cls, first: Latents, second: Latents, frames: int, ends: bool) -> io.NodeOutput:
         """The frames."""
         with autograd():
-            return io.NodeOutput(between(first, second, fractions(frames, ends=ends)))
+            return io.NodeOutput(first.interpolated(second, fractions(frames, ends=ends)))
 
 
 NODES = [PlainLatents, InterpolateLatents]

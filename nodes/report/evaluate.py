@@ -15,7 +15,7 @@ from ...core.condition import Condition
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
 from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
-from ...core.metrics.classes import Evaluation, evaluate, judged, wanted_classes
+from ...core.metrics.classes import Evaluation, classifier_outputs, evaluate, wanted_classes
 from ...core.refine.trace import Trace
 from ...core.zoo import shipped as catalogue
 from ..host import autograd, host, io, ordinary
@@ -203,11 +203,13 @@ def _by_classes(
     device = host().device()
     reference = None
     if real is not None:
-        reference = judged(judge, real, chunking, device).features
+        reference = classifier_outputs(judge, real, chunking, device).features
     wanted = None
     if condition is not None:
         wanted = wanted_classes(judge, condition, len(pictures))
-    return evaluate(judged(judge, pictures, chunking, device), wanted=wanted, reference=reference)
+    return evaluate(
+        classifier_outputs(judge, pictures, chunking, device), wanted=wanted, reference=reference
+    )
 
 
 def _by_attributes(

@@ -7,9 +7,9 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng
-from ...core.starts.candidates import Start, StartMode, from_prior, from_translator
-from ...core.starts.search import judged_in_all
-from ...core.starts.variation import around
+from ...core.starts.candidates import StartMode, from_prior, from_translator
+from ...core.starts.search import evaluations
+from ...core.starts.variation import variations
 from ...core.translators.translator import Translator
 from ..host import autograd, host, io, running
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS, TRANSLATOR
@@ -34,13 +34,6 @@ def _energy() -> io.Input:
         optional=True,
         tooltip="What the best candidate is chosen by; needed when there are several.",
     )
-
-
-def _latents(start: Start, generator: Generator, count: int) -> io.NodeOutput:
-    values = start.values.cpu()
-    names = tuple(range(count))
-    made = (generator.id, generator.name)
-    return io.NodeOutput(Latents(values, start.chart, *made, names, history=start.history))
 
 
 class PriorInit(io.ComfyNode):
@@ -91,7 +84,7 @@ class PriorInit(io.ComfyNode):
         count = len(condition) if condition is not None and len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, *modules))
-        judged = judged_in_all(candidates, generations)
+        judged = evaluations(candidates, generations)
         with autograd(), devices, running(judged, "Prior Init") as bar:
             start = from_prior(
                 generator,
@@ -103,7 +96,7 @@ class PriorInit(io.ComfyNode):
                 device=host().device(),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 class VariationInit(io.ComfyNode):
@@ -186,7 +179,7 @@ class VariationInit(io.ComfyNode):
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, *modules))
         with autograd(), devices, running(candidates, "Variation Init") as bar:
-            start = around(
+            start = variations(
                 near,
                 generator,
                 SampleRng.of(seed, count, "variation"),
@@ -199,7 +192,7 @@ class VariationInit(io.ComfyNode):
                 device=host().device(),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 class TranslatorInit(io.ComfyNode):
@@ -273,7 +266,7 @@ class TranslatorInit(io.ComfyNode):
         count = len(condition) if len(condition) > 1 else samples
         modules = energy.modules if energy is not None else ()
         devices = host().on_device((*generator.modules, translator, *modules))
-        judged = judged_in_all(candidates, generations)
+        judged = evaluations(candidates, generations)
         with autograd(), devices, running(judged, "Translator Init") as bar:
             start = from_translator(
                 translator,
@@ -288,7 +281,7 @@ class TranslatorInit(io.ComfyNode):
                 chunking=Chunking.of(chunk, generator.image_size),
                 report=bar.update,
             )
-        return _latents(start, generator, count)
+        return io.NodeOutput(Latents.of(start, generator))
 
 
 NODES = [PriorInit, VariationInit, TranslatorInit]

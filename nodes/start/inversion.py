@@ -10,9 +10,9 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.refine.rules import adam
-from ...core.refine.trace import Trace
+from ...core.refine.trace import Trace, trace_of
 from ...core.rng import SampleRng
-from ...core.starts.inversion import InversionStart, appraised, start_near
+from ...core.starts.inversion import InversionStart, from_images
 from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..energy.widgets import weight as weighting
 from ..host import autograd, host, io, ordinary, running
@@ -147,7 +147,7 @@ class ImageToLatents(io.ComfyNode):
         if start is None:
             start = _start(generator, pictures, energy, begin, candidates, seed, chunk)
         if steps == 0:
-            latents, trace = start, _appraised(generator, start, energy, chunk)
+            latents, trace = start, _trace(generator, start, energy, chunk)
         else:
             rule = adam(learning_rate=learning_rate)
             latents, trace = run(
@@ -182,7 +182,7 @@ def _start(
 ) -> Latents:
     devices = host().on_device((*generator.modules, *energy.modules))
     with autograd(), devices, running(candidates, f"{TITLE}: start") as bar:
-        start = start_near(
+        start = from_images(
             generator,
             pictures,
             SampleRng.of(seed, len(pictures), "invert"),
@@ -193,14 +193,13 @@ def _start(
             device=host().device(),
             report=bar.update,
         )
-    names = tuple(range(len(pictures)))
-    return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+    return Latents.of(start, generator)
 
 
-def _appraised(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
+def _trace(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
     devices = host().on_device((*generator.modules, *energy.modules))
     with autograd(), torch.no_grad(), devices:
-        return appraised(
+        return trace_of(
             TITLE,
             generator,
             latents,
