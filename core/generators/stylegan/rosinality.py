@@ -17,10 +17,10 @@ from torch import Tensor
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.reading import shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
-from ..biggan.reading import shape_of
 from . import building
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.foreign import (
@@ -28,9 +28,8 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    rosinality_discriminator,
-    rosinality_generator,
 )
+from .networks.foreign_tables import rosinality_discriminator, rosinality_generator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer

@@ -23,9 +23,8 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    tensorflow_discriminator,
-    tensorflow_generator,
 )
+from .networks.foreign_tables import tensorflow_discriminator, tensorflow_generator
 from .networks.mapping import FullyConnected, MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
