@@ -176,7 +176,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(GeneratorLayout((8, 8), 4, 6, 3, 3, 0, statistics="standing")),
         lambda: _example(GeneratorLayout((8, 8), 4, 3, 7, 3, 4, statistics="synchronised")),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -187,6 +187,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=("folded",),
+    options=(reading.FOLDED,),
     parity=_parity_discriminator,
 )

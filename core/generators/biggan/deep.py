@@ -209,7 +209,7 @@ GENERATOR: Architecture[Generator] = Architecture(
             GeneratorLayout((16, 16, 8), 2, 9, 9, 3, 5, frozenset({1}), statistics="standing"),
         ),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -220,6 +220,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=("folded",),
+    options=(reading.FOLDED,),
     parity=_parity_discriminator,
 )

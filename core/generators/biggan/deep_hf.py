@@ -172,7 +172,7 @@ GENERATOR: Architecture[Generator] = Architecture(
             )
         ),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

@@ -13,16 +13,16 @@ from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
-from .latents import LATENT_OPTIONS, chosen_text, style_latents
+from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.ops import ACTIVATIONS
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import Resampling, SynthesisLayer
+from .options import NOISES, chosen_text
 
 __all__ = [
     "LICENCE",
-    "OPTIONS",
     "adopt",
     "attributes_of",
     "discriminator_parts",
@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 LICENCE: Final = "NVIDIA Source Code License (non-commercial)"
-OPTIONS: Final = (*LATENT_OPTIONS, "noise")
-NOISES: Final = ("const", "random", "none")
 
 Made = TypeVar("Made", bound=StyleGan2Discriminator)
 Tensors = Mapping[str, Tensor]

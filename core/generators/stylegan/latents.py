@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,24 +14,19 @@ from ...chunking import Chunking
 from ...devices import placed
 from ...errors import InvalidInput
 from ...generator import Gaussian, Prior
-from ...identity import Option
+from ...identity import OptionValue
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from .networks.mapping import truncated
+from .options import LATENTS, chosen_text
 
 __all__ = [
-    "LATENT_OPTIONS",
     "ClassPrior",
     "MappedPrior",
     "StyleLatents",
     "StyleMapping",
-    "chosen_text",
     "style_latents",
 ]
-
-LATENT_OPTIONS: Final = ("latent", "psi", "cutoff")
-"""What the architectures that use these latents take."""
-LATENTS: Final = ("z", "w", "w+")
 
 
 @runtime_checkable
@@ -177,7 +172,7 @@ class StyleLatents:
     network: nn.Module
 
     @property
-    def options(self) -> dict[str, Option]:
+    def options(self) -> dict[str, OptionValue]:
         """What the map depends on: a cutoff counts where it leaves layers that psi would pull."""
         truncates = self.psi != 1 and self.cutoff < self.num_ws
         cutoff = self.cutoff if truncates else 0
@@ -253,15 +248,3 @@ def style_latents(
             "psi at 1."
         )
     return StyleLatents(latent, float(psi), cutoff, num_ws, mapping, network)
-
-
-def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
-    """An option that is one of some names, the first by default.
-
-    Raises:
-        InvalidInput: it is none of them.
-    """
-    value = checkpoint.options.get(name, known[0])
-    if value not in known:
-        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
-    return str(value)

@@ -33,6 +33,7 @@ from .networks.foreign_tables import rosinality_discriminator, rosinality_genera
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer
+from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
@@ -241,7 +242,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(16, opponent=True),
         lambda: _example(8, opponent=False),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
