@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,7 @@ def three_channels(
     images: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
     """Grey images as colour ones."""
-    return images.expand(-1, 3, -1, -1)
+    return repeat(images, "batch 1 height width -> batch 3 height width")
 
 
 def resized(
@@ -50,5 +51,6 @@ def of_rows(
         like: where to put them, and in which type.
     """
     if len(images) == 1:
-        return resized(placed(images, like), size).expand(len(rows), -1, -1, -1).contiguous()
+        one = resized(placed(images, like), size)
+        return repeat(one, "1 ... -> batch ...", batch=len(rows)).contiguous()
     return torch.cat([resized(placed(images[row : row + 1], like), size) for row in rows])

@@ -12,6 +12,7 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId
+from ...images import three_channels
 from ...rng import SampleRng
 from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
@@ -209,7 +210,7 @@ def judge(network: StyleGan2Discriminator) -> Discriminator:
 
 def three(images: Tensor) -> Tensor:
     """The first three channels, or the first alone as grey."""
-    return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
+    return images[:, :3] if images.shape[1] >= 3 else three_channels(images[:, :1])
 
 
 def _as_many(images: Tensor, channels: int) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -124,7 +125,7 @@ class MappedPrior:
 
         # A product with several rows depends on how many there are, and on a row's place.
         w = MAPPED.apply(mapped, drawn, rng.names)
-        return w.repeat(1, self.copies).to(like)
+        return repeat(w, "batch w -> batch (copies w)", copies=self.copies).to(like)
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
@@ -213,9 +214,10 @@ class StyleLatents:
         """
         if self.latent == "z":
             return network(parts["z"], parts.get("c"), self.psi, self.cutoff, **synthesis)
-        ws = parts["w"] if self.latent == "w+" else parts["w"][:, None]
+        ws = parts["w"]
+        if self.latent == "w":
+            ws = repeat(ws, "batch w -> batch ws w", ws=self.num_ws)
         centre = self.mapping.centre(None) if self.psi != 1 else None
-        ws = ws.expand(-1, self.num_ws, -1)
         return network.synthesis(truncated(ws, centre, self.psi, self.cutoff), **synthesis)
 
 

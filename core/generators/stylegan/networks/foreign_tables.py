@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from .foreign import SAME, Layout, Rule, Table
@@ -19,9 +20,12 @@ __all__ = [
 ]
 
 TRANSPOSED: Final = Layout(lambda t: t.mT, lambda t: t.mT)
-KERNEL: Final = Layout(lambda t: t.permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0))
+OWN_KERNEL: Final = "row column inputs outputs -> outputs inputs row column"
+FOREIGN_KERNEL: Final = "outputs inputs row column -> row column inputs outputs"
+KERNEL: Final = Layout(lambda t: rearrange(t, OWN_KERNEL), lambda t: rearrange(t, FOREIGN_KERNEL))
 FLIPPED_KERNEL: Final = Layout(
-    lambda t: t.flip((0, 1)).permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0).flip((0, 1))
+    lambda t: rearrange(t.flip((0, 1)), OWN_KERNEL),
+    lambda t: rearrange(t, FOREIGN_KERNEL).flip((0, 1)),
 )
 FIRST: Final = Layout(lambda t: _only(t, 1), lambda t: t[None])
 FIRST_TWO: Final = Layout(lambda t: _only(t, 2), lambda t: t[None, None])
