@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +64,12 @@ class AvatarDecoder(nn.Module):
 
     def decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 3 64 64"]:
         """Decodes latents of the encoder to images in [0, 1]."""
-        x = self.project(latent).unflatten(1, (-1, 4, 4))
+        x = rearrange(
+            self.project(latent),
+            "batch (channels height width) -> batch channels height width",
+            height=4,
+            width=4,
+        )
         x = self.mixes[0](x)
         for up, mix in zip(self.ups, list(self.mixes)[1:], strict=True):
             x = mix(up(functional.silu(x)))

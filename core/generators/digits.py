@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -46,7 +47,12 @@ class DigitsGenerator(nn.Module):
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
         """Images in [-1, 1]."""
-        x = self.project(z).unflatten(1, (-1, 7, 7))
+        x = rearrange(
+            self.project(z),
+            "batch (channels height width) -> batch channels height width",
+            height=7,
+            width=7,
+        )
         x = functional.relu(self.project_norm(x))
         x = functional.relu(self.mix7_norm(self.mix7(x)))
         x = functional.relu(self.up14_norm(self.up14(x)))

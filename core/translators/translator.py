@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
@@ -107,7 +108,11 @@ class Translator(nn.Module):
         """Logits of the weights and the means of the mixture given each condition."""
         first = self.first(condition).relu()
         second = first + self.second(first).relu()
-        means = self.means(second).reshape(-1, self.config.components, self.config.latent_dim)
+        means = rearrange(
+            self.means(second),
+            "batch (components dim) -> batch components dim",
+            components=self.config.components,
+        )
         return self.weights(second), means
 
     def draw(

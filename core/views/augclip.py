@@ -23,6 +23,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -263,7 +264,7 @@ class _Augmented(torch.autograd.Function):
         seen = torch.cat([moved, plan.light[:, None]], dim=1)
         light = plan.added + plan.share * level
         weights = torch.cat([plan.mixing, light[:, :, None]], dim=2)
-        offset = plan.offset[:, None].expand(len(seen), 3, 1)
+        offset = repeat(plan.offset, "colours -> views colours 1", views=len(seen))
         return torch.baddbmm(offset, weights, seen.flatten(2)).unflatten(2, seen.shape[2:])
 
     @staticmethod

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
@@ -134,8 +135,11 @@ class DenseMaps:
         found = [
             # One product sums over views and rows, so that no view is made at full size.
             sign
-            * rows.flatten(0, 1).mT
-            @ (vectors @ columns[:, None]).transpose(0, 1).flatten(1, 2)
+            * rearrange(rows, "views size side -> side (views size)")
+            @ rearrange(
+                vectors @ columns[:, None],
+                "views colours size side -> colours (views size) side",
+            )
             for sign, rows, columns in self._parts
         ]
         return found[0] + found[1]
@@ -186,7 +190,7 @@ class SparseMaps:
 
     def apply(self, image: Float[Tensor, "3 height width"]) -> Colours:
         """Returns the views."""
-        table = image.transpose(0, 1).flatten(1)
+        table = rearrange(image, "colours height width -> height (colours width)")
         height, width = self._size
         found = image.new_empty(len(self._views), 3, height, width)
         for into, parts in zip(found, self._views, strict=True):
@@ -217,7 +221,7 @@ class SparseMaps:
                 weights.append(part.sign * part.down[1])
         reads = _backward(torch.cat(sources), torch.cat(weights), self._sides[0])
         summed = _read(torch.cat(tables), reads)
-        return summed.unflatten(1, (3, -1)).transpose(0, 1)
+        return rearrange(summed, "height (colours width) -> colours height width", colours=3)
 
 
 def _span(touched: Tensor) -> slice:

@@ -162,7 +162,7 @@ def test_auto_and_the_same_value_are_one(family, one, other, opened):
 def test_a_generator_knows_all_options_that_its_family_takes(family, opened):
     """But for the fast form of the networks, which computes the same."""
     architecture, _ = FAMILIES[family]
-    assert set(options_of(opened(family, {}).id)) == set(architecture.options) - {"folded"}
+    assert set(options_of(opened(family, {}).id)) == set(architecture.option_names) - {"folded"}
 
 
 def test_noise_is_no_option_of_networks_without(opened, tmp_path):

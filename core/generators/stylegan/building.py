@@ -11,18 +11,19 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId
+from ...images import three_channels
 from ...rng import SampleRng
 from .discriminator import as_discriminator
-from .latents import LATENT_OPTIONS, chosen_text, style_latents
+from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.ops import ACTIVATIONS
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import Resampling, SynthesisLayer
+from .options import NOISES, chosen_text
 
 __all__ = [
     "LICENCE",
-    "OPTIONS",
     "adopt",
     "attributes_of",
     "discriminator_parts",
@@ -33,8 +34,6 @@ __all__ = [
 ]
 
 LICENCE: Final = "NVIDIA Source Code License (non-commercial)"
-OPTIONS: Final = (*LATENT_OPTIONS, "noise")
-NOISES: Final = ("const", "random", "none")
 
 Made = TypeVar("Made", bound=StyleGan2Discriminator)
 Tensors = Mapping[str, Tensor]
@@ -193,7 +192,7 @@ def finished(
 
 def three(images: Tensor) -> Tensor:
     """The first three channels, or the first channel repeated as grey."""
-    return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
+    return images[:, :3] if images.shape[1] >= 3 else three_channels(images[:, :1])
 
 
 def mapping_of(

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,24 +15,19 @@ from ...chunking import Chunking
 from ...devices import placed
 from ...errors import InvalidInput
 from ...generator import Gaussian, Prior
-from ...identity import Option
+from ...identity import OptionValue
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from .networks.mapping import truncated
+from .options import LATENTS, chosen_text
 
 __all__ = [
-    "LATENT_OPTIONS",
     "ClassPrior",
     "MappedPrior",
     "StyleLatents",
     "StyleMapping",
-    "chosen_text",
     "style_latents",
 ]
-
-LATENT_OPTIONS: Final = ("latent", "psi", "cutoff")
-"""Options of the architectures with these latents."""
-LATENTS: Final = ("z", "w", "w+")
 
 
 @runtime_checkable
@@ -129,7 +125,7 @@ class MappedPrior:
 
         # The rounding of a matrix product depends on the number of rows and on a row's place.
         w = MAPPED.apply(mapped, drawn, rng.names)
-        return w.repeat(1, self.copies).to(like)
+        return repeat(w, "batch w -> batch (copies w)", copies=self.copies).to(like)
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
@@ -177,7 +173,7 @@ class StyleLatents:
     network: nn.Module
 
     @property
-    def options(self) -> dict[str, Option]:
+    def options(self) -> dict[str, OptionValue]:
         """Options that change the map; a cutoff without effect is 0."""
         truncates = self.psi != 1 and self.cutoff < self.num_ws
         cutoff = self.cutoff if truncates else 0
@@ -218,9 +214,10 @@ class StyleLatents:
         """
         if self.latent == "z":
             return network(parts["z"], parts.get("c"), self.psi, self.cutoff, **synthesis)
-        ws = parts["w"] if self.latent == "w+" else parts["w"][:, None]
+        ws = parts["w"]
+        if self.latent == "w":
+            ws = repeat(ws, "batch w -> batch ws w", ws=self.num_ws)
         centre = self.mapping.centre(None) if self.psi != 1 else None
-        ws = ws.expand(-1, self.num_ws, -1)
         return network.synthesis(truncated(ws, centre, self.psi, self.cutoff), **synthesis)
 
 
@@ -253,15 +250,3 @@ def style_latents(
             "psi at 1."
         )
     return StyleLatents(latent, float(psi), cutoff, num_ws, mapping, network)
-
-
-def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
-    """Value of an option with a fixed set of names, the first by default.
-
-    Raises:
-        InvalidInput: the value is none of them.
-    """
-    value = checkpoint.options.get(name, known[0])
-    if value not in known:
-        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
-    return str(value)

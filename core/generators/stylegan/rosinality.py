@@ -17,10 +17,10 @@ from torch import Tensor
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.reading import shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
-from ..biggan.reading import shape_of
 from . import building
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.foreign import (
@@ -28,12 +28,12 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    rosinality_discriminator,
-    rosinality_generator,
 )
+from .networks.foreign_tables import rosinality_discriminator, rosinality_generator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer
+from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
@@ -244,7 +244,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(16, discriminator=True),
         lambda: _example(8, discriminator=False),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

@@ -23,6 +23,7 @@ from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer, ToRgb
+from .options import STYLEGAN2_OPTIONS
 
 __all__ = [
     "GENERATOR",
@@ -240,7 +241,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(architecture="orig", channels=1, discriminator="orig"),
         lambda: _example(channels=4, noise=False, discriminator=None),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

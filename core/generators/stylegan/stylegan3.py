@@ -22,11 +22,12 @@ from . import building
 from . import stylegan3_plans as plans
 from .arrays import of_latents
 from .discriminator import as_discriminator
-from .latents import LATENT_OPTIONS, style_latents
+from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
+from .options import LATENT_OPTIONS
 from .stylegan2 import described, discriminator_facts, discriminator_network, logits_of, part_of
 
 __all__ = [

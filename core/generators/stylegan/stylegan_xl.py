@@ -15,9 +15,9 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import choice_fact
 from ...generator import Generator
 from . import stylegan3_plans as plans
-from .latents import LATENT_OPTIONS
 from .networks.stylegan3 import StyleGan3Generator
 from .networks.stylegan_xl import XlMapping
+from .options import LATENT_OPTIONS
 from .stylegan3 import (
     arrays_of,
     example_synthesis,

@@ -24,12 +24,12 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    tensorflow_discriminator,
-    tensorflow_generator,
 )
+from .networks.foreign_tables import tensorflow_discriminator, tensorflow_generator
 from .networks.mapping import FullyConnected, MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
+from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
@@ -238,7 +238,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example("resnet", "orig", c_dim=3),
         lambda: _example("orig", "skip", c_dim=3, early=True),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

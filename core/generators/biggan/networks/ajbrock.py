@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -206,9 +207,17 @@ class Attention(nn.Module):
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Float[Tensor, "batch c height width"]:
     """Attention of each pixel's query over the max-pooled keys and values."""
-    keys, values = (F.max_pool2d(part, 2).flatten(2) for part in (keys, values))
-    found = (queries.flatten(2).mT @ keys).softmax(dim=-1)
-    return (values @ found.mT).unflatten(2, queries.shape[2:])
+    keys, values = (
+        rearrange(F.max_pool2d(part, 2), "batch c height width -> batch c (height width)")
+        for part in (keys, values)
+    )
+    asking = rearrange(queries, "batch c height width -> batch (height width) c")
+    found = (asking @ keys).softmax(dim=-1)
+    return rearrange(
+        values @ found.mT,
+        "batch c (height width) -> batch c height width",
+        height=queries.shape[2],
+    )
 
 
 class _GeneratorBlock(nn.Module):
@@ -260,7 +269,12 @@ class BigGanGenerator(nn.Module):
         self, z: Float[Tensor, "batch latent"], y: Float[Tensor, "batch class"]
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
-        x = self.linear(first).unflatten(1, (-1, self.layout.base, self.layout.base))
+        x = rearrange(
+            self.linear(first),
+            "batch (channels height width) -> batch channels height width",
+            height=self.layout.base,
+            width=self.layout.base,
+        )
         for stage, condition in zip(self.blocks, conditions, strict=True):
             block, *attention = stage
             x = block(x, condition)

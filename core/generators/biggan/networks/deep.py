@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -104,7 +105,12 @@ class BigGanDeepGenerator(nn.Module):
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
         base = self.layout.common.base
-        x = self.linear(first).unflatten(1, (-1, base, base))
+        x = rearrange(
+            self.linear(first),
+            "batch (channels height width) -> batch channels height width",
+            height=base,
+            width=base,
+        )
         for stage, condition in zip(self.blocks, conditions, strict=True):
             block, *attention = stage
             x = block(x, condition)

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -155,7 +156,12 @@ class _HfGenerator(nn.Module):
         self.conv_to_rgb = StoredConv2d(last, last, 3)
 
     def forward(self, condition: Tensor, truncation: float) -> Tensor:
-        x = self.gen_z(condition).unflatten(1, (BASE, BASE, -1)).movedim(3, 1)
+        x = rearrange(
+            self.gen_z(condition),
+            "batch (height width channels) -> batch channels height width",
+            height=BASE,
+            width=BASE,
+        )
         for layer in self.layers:
             x = layer(x, condition, truncation) if isinstance(layer, HfBlock) else layer(x)
         return self.conv_to_rgb(F.relu(self.bn(x, truncation)))[:, :3].tanh()

@@ -10,6 +10,7 @@ weights dominates, convolutions are plain matrix products.
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -148,7 +149,12 @@ class FoldedGenerator(nn.Module):
         self, z: Float[Tensor, "batch latent"], y: Float[Tensor, "batch class"]
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
-        x = F.linear(first, self.start, self.start_bias).unflatten(1, (-1, self.base, self.base))
+        x = rearrange(
+            F.linear(first, self.start, self.start_bias),
+            "batch (channels height width) -> batch channels height width",
+            height=self.base,
+            width=self.base,
+        )
         remaining = iter(conditions)
         for step in self.steps:
             x = step(x) if isinstance(step, _FoldedAttention) else step(x, next(remaining))
@@ -209,14 +215,15 @@ def _folded_hf(network: BigGanDeepHf) -> FoldedGenerator:
         doubles = layer.shape.doubles
         steps.append(_FoldedBottleneck(layers, affines, side, doubles=doubles))
         side *= 2 if doubles else 1
-    weight = normalised(generator.gen_z).unflatten(0, (BASE, BASE, -1)).movedim(2, 0)
-    bias = generator.gen_z.bias.unflatten(0, (BASE, BASE, -1)).movedim(2, 0)
+    first = "(height width channels) ... -> (channels height width) ..."
+    weight = rearrange(normalised(generator.gen_z), first, height=BASE, width=BASE)
+    bias = rearrange(generator.gen_z.bias, first, height=BASE, width=BASE)
     norm, image = generator.bn, generator.conv_to_rgb
     mean, variance = norm.moments(truncation)
     scale = torch.rsqrt(variance.double() + norm.eps) * norm.weight
     return FoldedGenerator(
         network.layout,
-        (weight.flatten(0, 2), bias.flatten()),
+        (weight, bias),
         BASE,
         steps,
         (scale, norm.bias - mean * scale),

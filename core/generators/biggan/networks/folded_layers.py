@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -110,12 +111,21 @@ class Convolution(nn.Module):
         side = self.weight.shape[-1]
         if side == 1 or len(x) * x.shape[2] * x.shape[3] > FEW_PIXELS:
             return F.conv2d(x, self.weight, self.bias, padding=side // 2)
-        patches = F.unfold(x, side, padding=side // 2).unflatten(1, (-1, side * side))
-        columns = patches.permute(2, 1, 0, 3).flatten(0, 1).flatten(1)
-        y = self.weight.permute(0, 2, 3, 1).flatten(1) @ columns
+        columns = rearrange(
+            F.unfold(x, side, padding=side // 2),
+            "batch (inputs taps) pixels -> (taps inputs) (batch pixels)",
+            taps=side * side,
+        )
+        kernel = rearrange(self.weight, "outputs inputs row column -> outputs (row column inputs)")
+        y = kernel @ columns
         if self.bias is not None:
             y = y + self.bias[:, None]
-        return y.unflatten(1, (len(x), *x.shape[2:])).transpose(0, 1)
+        return rearrange(
+            y,
+            "outputs (batch height width) -> batch outputs height width",
+            batch=len(x),
+            height=x.shape[2],
+        )
 
 
 class Doubling(nn.Module):
@@ -126,7 +136,9 @@ class Doubling(nn.Module):
         self.small = side <= SMALL_SIDE
         flipped = weight.flip(2, 3)
         if self.small:
-            kernel = flipped.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+            kernel = rearrange(
+                flipped, "outputs inputs row column -> (outputs row column) inputs"
+            ).contiguous()
         else:
             # Upsampling repeats each pixel in a 2 x 2 square: the kernel is summed over 4 shifts.
             spread = F.pad(weight, (1, 1, 1, 1))
@@ -139,7 +151,12 @@ class Doubling(nn.Module):
         if not self.small:
             return F.conv_transpose2d(x, self.kernel, stride=2, padding=1)
         count, _, height, width = x.shape
-        columns = x.transpose(0, 1).flatten(1)
-        parts = (self.kernel @ columns).unflatten(1, (count, height, width)).transpose(0, 1)
+        columns = rearrange(x, "batch inputs height width -> inputs (batch height width)")
+        parts = rearrange(
+            self.kernel @ columns,
+            "patches (batch height width) -> batch patches height width",
+            batch=count,
+            height=height,
+        )
         doubled = F.interpolate(parts, scale_factor=2).flatten(2)
         return F.fold(doubled, (2 * height, 2 * width), 3, padding=1)

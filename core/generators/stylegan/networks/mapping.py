@@ -4,6 +4,7 @@ import math
 from typing import ClassVar
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -156,7 +157,7 @@ def broadcast(
         psi: truncation to centre + psi (w - centre).
         cutoff: number of truncated ws, from the first; 0 for all.
     """
-    return truncated(w[:, None].expand(-1, num_ws, -1), centre, psi, cutoff)
+    return truncated(repeat(w, "batch w -> batch ws w", ws=num_ws), centre, psi, cutoff)
 
 
 def truncated(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -72,7 +73,9 @@ class SynthesisBlock(Resampling):
         """Returns the activations and the accumulated image at this resolution."""
         gain = math.sqrt(0.5) if self.residual else None
         if x is None:
-            x = self.const.expand(len(ws), -1, -1, -1)
+            x = repeat(
+                self.const, "channels height width -> batch channels height width", batch=len(ws)
+            )
             x = self.conv1(x, ws[:, 0], noise, rng)
         else:
             around = self.skip(x, gain=gain) if self.residual else None

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -132,7 +133,9 @@ class FourierFeatures(nn.Module):
         turns = self._positions(w) @ frequencies.mT[:, None] + phases[:, None, None]
         waves = (turns * (2 * math.pi)).sin() * amplitudes[:, None, None]
         mixed = waves @ (self.weight / math.sqrt(self.plan.channels)).T
-        return mixed.permute(0, 3, 1, 2).contiguous()
+        return rearrange(
+            mixed, "batch height width channels -> batch channels height width"
+        ).contiguous()
 
     def _moved(
         self, w: Float[Tensor, "batch w"], transform: Float[Tensor, "3 3"]
@@ -141,7 +144,8 @@ class FourierFeatures(nn.Module):
         move = self.affine(w)
         move = move / move[:, :2].norm(dim=1, keepdim=True)
         cosine, sine, across, down = move.unbind(dim=1)
-        turn = torch.stack([cosine, -sine, sine, cosine], dim=1).reshape(-1, 2, 2)
+        turn = torch.stack([cosine, -sine, sine, cosine], dim=1)
+        turn = rearrange(turn, "batch (row column) -> batch row column", row=2)
         shift = turn @ -torch.stack([across, down], dim=1)[:, :, None]
         whole = turn @ transform[:2] + shift * transform[2]
         return (
