@@ -1,8 +1,8 @@
-# make demo   TR0N on the embedded digits, with figures and pictures; FACES=1: on faces that two
-#             third parties trained, after their terms (downloads 26 MB, needs npm)
+# make demo   TR0N on the embedded models, with figures and pictures; FACES=1: on third-party face
+#             models instead, after printing their terms (downloads 26 MB, needs npm)
 # make test   the default tests;  make test-all adds the slow ones
-# make gpu    the tests marked gpu and two benchmarks on this machine's accelerator, by the Python
-#             of PYTHON=... that has PyTorch for it; installs nothing
+# make gpu    the tests marked gpu and two benchmarks on this machine's accelerator, with the
+#             Python of PYTHON=..., whose PyTorch must support it; installs nothing
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

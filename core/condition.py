@@ -1,4 +1,4 @@
-"""What samples are steered towards: rows in the condition space of one auxiliary."""
+"""Conditions: the targets of steering, as rows in the condition space of one auxiliary."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,15 @@ __all__ = ["Condition"]
 
 @dataclass(frozen=True)
 class Condition:
-    """Rows of a condition space, c in the papers.
+    """Rows in a condition space, c in the papers.
 
     Attributes:
-        embedding: (rows, embed). One row serves every sample; more rows go to one sample each.
-        labels: a short name per row, for pictures and reports.
-        auxiliary: the id of the auxiliary in whose condition space the rows lie.
-        auxiliary_name: its name, for messages.
-        called: what the rows are, for messages.
+        embedding: (rows, embed). A single row applies to every sample; otherwise there is one row
+            per sample.
+        labels: short name of each row, for pictures and reports.
+        auxiliary: id of the auxiliary whose condition space this is.
+        auxiliary_name: name of the auxiliary, for messages.
+        called: what messages call the rows.
     """
 
     embedding: Float[Tensor, "rows embed"]
@@ -41,15 +42,15 @@ class Condition:
         return len(self.embedding)
 
     def at(self, rows: Sequence[int], like: Tensor) -> Float[Tensor, "batch embed"]:
-        """The condition of these samples, placed and typed like `like`."""
+        """Conditions of the given samples, on the device and in the dtype of `like`."""
         if len(self) == 1:
-            # Laid out as a row each is: kernels may differ by that.
+            # Contiguous, as separate rows are: the layout can change which kernel runs.
             return placed(self.embedding, like).expand(len(rows), -1).contiguous()
-        # Picked where they are, so that only what is asked for travels.
+        # Indexed before the transfer, so that only the requested rows are copied.
         return placed(self.embedding[numbers_on(rows, self.embedding.device)], like)
 
     def check_batch(self, batch: int) -> None:
-        """Refuses a batch that has neither one row for all nor a row each."""
+        """Raises ConditionMismatch unless there is one row in all, or one per sample."""
         if len(self) not in (1, batch):
             raise ConditionMismatch(
                 f"The condition has {len(self)} {self.called} and the batch {batch} samples. Give "
@@ -57,13 +58,14 @@ class Condition:
             )
 
     def check_auxiliary(self, auxiliary: str, name: str) -> None:
-        """Refuses an auxiliary other than the one that made the condition."""
+        """Raises ConditionMismatch unless this auxiliary made the condition."""
         if same_auxiliary(self.auxiliary, auxiliary):
             return
         if other := chosen_differently(self.auxiliary, auxiliary):
             raise ConditionMismatch(
-                f"The condition was made by {self.auxiliary_name!r} used otherwise than the one "
-                f"given ({other}). Connect one Load Aux Model to both, or set these alike."
+                f"The condition was made by {self.auxiliary_name!r} with other settings than the "
+                f"model given ({other}). Connect one Load Aux Model to both, or use the same "
+                "settings in both."
             )
         raise ConditionMismatch(
             f"The condition was made by {self.auxiliary_name!r}, but {name!r} was given. "
@@ -71,13 +73,13 @@ class Condition:
         )
 
     def repeated(self, each: int) -> "Condition":
-        """Every row so many times, side by side.
+        """Each row repeated `each` times in succession.
 
         Raises:
-            InvalidInput: fewer than 1 time.
+            InvalidInput: `each` is below 1.
         """
         if each < 1:
-            raise InvalidInput(f"{each} samples of each row asked for; at least 1 needed.")
+            raise InvalidInput(f"{each} samples of each row requested; at least 1 is needed.")
         labels = tuple(label for label in self.labels for _ in range(each))
         return replace(
             self, embedding=self.embedding.repeat_interleave(each, dim=0), labels=labels

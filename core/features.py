@@ -31,20 +31,20 @@ Maps: TypeAlias = tuple[Tensor, ...]
 """Feature maps, each (batch, channels, high, wide)."""
 EPSILON = 1e-10
 SQUARE = 1e-20
-"""Least squared length of a feature: where all channels are 0 the root has no slope."""
+"""Lower bound of a feature's squared length: the square root has no derivative at 0."""
 FeatureModel: TypeAlias = Generator | Clip | Classifier | AttributeJudge
-"""A model with features; a generator stands for its discriminator."""
+"""Models that have features; a generator has those of its discriminator."""
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """d of the kernel exp(-|d(x) - d(x')|^2), row by row.
+    """Feature map d of the kernel exp(-|d(x) - d(x')|^2), applied to each image independently.
 
     Attributes:
-        name: to display.
-        id: unique: the hash of the model's weights, and the kind.
-        of: images in [0, 1] to features.
-        modules: the networks.
+        name: display name.
+        id: unique id, made of the model's id and the kind of features.
+        of: function from images in [0, 1] to features.
+        modules: networks that it runs.
     """
 
     name: str
@@ -57,18 +57,19 @@ class FeatureMap:
 
 
 def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
-    """The features of a model.
+    """Returns a feature map of a model.
 
-    Discriminators have `penultimate` and `logits` (the predecessor's kernel is on the output of
-    SN-GAN's), classifiers and judges the same, CLIPs `normalised` and `raw` embeddings (the paper
-    leaves open which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
+    Discriminators, classifiers and judges have `penultimate` and `logits` features (the kernel of
+    the predecessor paper uses the output of SN-GAN's discriminator). CLIPs have `normalised` and
+    `raw` embeddings: the paper does not say which it uses; raw ones have norms about 10, where a
+    kernel of bandwidth 1 is about 0.
 
     Args:
-        model: a generator stands for its discriminator.
-        kind: which of these; the first if empty.
+        model: model to take features from; of a generator, its discriminator.
+        kind: kind of features; the first of those listed if empty.
 
     Raises:
-        InvalidInput: the model has no such features.
+        InvalidInput: the model has no features of this kind.
     """
     known = _features(model)
     chosen = kind or next(iter(known))
@@ -117,11 +118,11 @@ class Features:
     """Feature maps of a frozen network, for a perceptual distance.
 
     Attributes:
-        name: to display and for labels.
-        id: of the weights.
-        modules: the networks.
-        maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
-        heads: a weight of at least 0 per channel of each map, or None for 1 everywhere.
+        name: display name, used in labels.
+        id: id of the weights.
+        modules: networks that the maps run.
+        maps: function from images in [0, 1] to feature maps, each (batch, channels, high, wide).
+        heads: non-negative weight per channel of each map; None for 1 everywhere.
     """
 
     name: str
@@ -132,14 +133,14 @@ class Features:
 
 
 def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
-    """sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2 on features of unit length over the channels.
+    """Distance sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2, features normalised over the channels.
 
-    That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
+    With heads this is LPIPS (Zhang et al. 2018, eq. 1), without heads its "baseline".
 
     Args:
-        features: that made the maps.
-        seen: of the images.
-        wanted: of the references, as many or one for all.
+        features: features that the maps are from.
+        seen: maps of the images.
+        wanted: maps of the references: one per image, or one for all.
     """
     total = seen[0].new_zeros(len(seen[0]))
     for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
@@ -151,10 +152,10 @@ def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tens
 
 
 def clip_features(clip: Clip) -> Features:
-    """The stages of a CLIP's image encoder.
+    """Features from the stages of a CLIP's image encoder.
 
     Raises:
-        ConditionMismatch: this CLIP has none.
+        ConditionMismatch: this CLIP exposes no stages.
     """
     stages = clip.stages
     if stages is None:

@@ -10,7 +10,7 @@ from .errors import GeneratorMismatch
 
 __all__ = [
     "ModelId",
-    "Option",
+    "OptionValue",
     "Options",
     "belonging",
     "check_options",
@@ -22,8 +22,8 @@ __all__ = [
     "written",
 ]
 
-Option: TypeAlias = str | int | float
-Options: TypeAlias = Mapping[str, Option]
+OptionValue: TypeAlias = str | int | float
+Options: TypeAlias = Mapping[str, OptionValue]
 WIDGETS = MappingProxyType({"psi": "truncation"})
 """What the loader calls an option, where that differs."""
 WEIGHTS = 64
@@ -202,5 +202,5 @@ def _chosen(model: str) -> dict[str, str]:
     return {n: written(v) for n, v in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def _number(value: Option) -> str:
+def _number(value: OptionValue) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
@@ -72,7 +73,7 @@ def three_channels(
     images: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
     """Grey images as colour ones."""
-    return images.expand(-1, 3, -1, -1)
+    return repeat(images, "batch 1 height width -> batch 3 height width")
 
 
 def resized(
@@ -101,5 +102,6 @@ def of_rows(
         like: where to put them, and in which type.
     """
     if len(images) == 1:
-        return resized(placed(images, like), size).expand(len(rows), -1, -1, -1).contiguous()
+        one = resized(placed(images, like), size)
+        return repeat(one, "1 ... -> batch ...", batch=len(rows)).contiguous()
     return torch.cat([resized(placed(images[row : row + 1], like), size) for row in rows])

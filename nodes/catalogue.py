@@ -15,8 +15,9 @@ from .latents import decode
 from .latents import keep as latents
 from .latents import mix as latent_mix
 from .load import auxiliary as load_aux
+from .load import conditional, image_set, reference
 from .load import generator as load
-from .load import image_set, reference
+from .plain import plain_alone
 from .refine import cma_es as evolve
 from .refine import compose, krr, pixels
 from .refine import descent as refine
@@ -30,6 +31,7 @@ __all__ = ["ALL_NODES"]
 
 _NODES = [
     *load.NODES,
+    *conditional.NODES,
     *load_aux.NODES,
     *reference.NODES,
     *image_set.NODES,
@@ -59,4 +61,4 @@ _NODES = [
     *report.NODES,
 ]
 
-ALL_NODES = [with_defaults(node) for node in _NODES]
+ALL_NODES = [with_defaults(plain_alone(node)) for node in _NODES]

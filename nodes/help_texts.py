@@ -87,6 +87,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Take `digits (embedded)`, connect Prior Init and Decode, and see what the generator "
         "makes by itself.",
     ),
+    "GiveInputs": (
+        "Some generators make images for an input: inpainting fills the hole of an image, text to "
+        "image follows a sentence, image translation takes an image, a domain and a style. Such a "
+        "generator comes out of Load Generator, and this node gives it what it needs. What comes "
+        "out is a generator as any other. Latents and translators belong to the generator with "
+        "these inputs, and refuse it with others. Its error names the inputs that it needs, and "
+        "the size of the images that it takes.",
+        "Load Generator with an inpainting network, Load Image for an image and its mask, this "
+        "node, then Prior Init and Decode: several ways to fill the hole.",
+    ),
     "LoadAuxModel": (
         "The auxiliary model, f in the papers, says what an image shows; it is what samples are "
         "steered by. Files and model folders lie in `models/latentsteer_aux`: files of open_clip "

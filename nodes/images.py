@@ -1,4 +1,7 @@
-"""Images of the host, (batch, height, width, 3), and of the library, (batch, 3, height, width)."""
+"""Images and masks of the host and of the library.
+
+The host has images (batch, height, width, 3), the library (batch, 3, height, width).
+"""
 
 import math
 
@@ -9,7 +12,7 @@ from torch import Tensor
 
 from ..core.errors import InvalidInput
 
-__all__ = ["from_host", "grid", "to_host"]
+__all__ = ["from_host", "grid", "masks_from_host", "to_host"]
 
 
 def to_host(images: Tensor) -> Tensor:
@@ -29,6 +32,22 @@ def from_host(images: Tensor) -> Tensor:
         )
     colour = images.expand(-1, -1, -1, 3) if images.shape[3] == 1 else images[..., :3]
     return colour.movedim(3, 1).contiguous()
+
+
+def masks_from_host(mask: Tensor) -> Tensor:
+    """The host's MASK, (batch, height, width) or without the batch.
+
+    Raises:
+        InvalidInput: anything else.
+    """
+    found = mask[None] if mask.ndim == 2 else mask
+    if found.ndim == 4 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim != 3:
+        raise InvalidInput(
+            f"A mask of shape {tuple(mask.shape)}; expected (batch, height, width)."
+        )
+    return found.float()
 
 
 def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:

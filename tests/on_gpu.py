@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-NEEDED = ("torch", "pytest", "jaxtyping", "numpy", "scipy", "safetensors", "PIL")
+NEEDED = ("torch", "pytest", "jaxtyping", "einops", "numpy", "scipy", "safetensors", "PIL")
 OPTIONAL = {
     "beartype": "shapes and types are not checked at run time",
     "open_clip": "its CLIPs are skipped, and bench clip takes our own network of the same sizes",

@@ -27,11 +27,11 @@ VGG_BLOCKS = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 
 
 class Backbone(nn.Sequential):
-    """Layers under torchvision's numbers, `features.N`; some of their values are returned.
+    """Layers numbered as torchvision's `features.N`, with the outputs of some returned.
 
     Args:
-        layers: in order.
-        taps: numbers of the layers with values to return.
+        layers: layers in order.
+        taps: numbers of the layers whose outputs are returned.
     """
 
     def __init__(self, layers: list[nn.Module], taps: tuple[int, ...]) -> None:
@@ -39,7 +39,7 @@ class Backbone(nn.Sequential):
         self.taps = taps
 
     def forward(self, input: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, ...]:
-        """The values after the taps, fine first."""
+        """Outputs of the tapped layers, finest first."""
         x, found = input, list[Tensor]()
         for number, layer in enumerate(self):
             x = layer(x)
@@ -49,7 +49,7 @@ class Backbone(nn.Sequential):
 
 
 def vgg16() -> Backbone:
-    """VGG16 up to relu5_3; the last activation before each pooling is returned."""
+    """VGG16 up to relu5_3; returns the last activation before each pooling."""
     layers: list[nn.Module] = []
     taps: list[int] = []
     before = 3
@@ -64,7 +64,7 @@ def vgg16() -> Backbone:
 
 
 def alexnet() -> Backbone:
-    """AlexNet up to relu5; every activation is returned."""
+    """AlexNet up to relu5; returns every activation."""
     layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 11, stride=4, padding=2),
         nn.ReLU(),
@@ -84,10 +84,10 @@ def alexnet() -> Backbone:
 
 Images4 = Float[Tensor, "batch 3 height width"]
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""LPIPS's own normalisation, of images in [-1, 1]."""
+"""Normalisation of images in [-1, 1] that LPIPS uses."""
 LEAST_SIDE, MOST_SIDE = 64, 256
-"""Pixels: smaller images are enlarged, as the pooling of the backbones needs; larger ones reduced,
-as for LPIPS's own training and in StyleGAN's projector."""
+"""Limits of the sides in pixels. Smaller images are enlarged, since the backbones pool; larger
+ones are reduced, as in the training of LPIPS and in StyleGAN's projector."""
 BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] = {
     "vgg16": (vgg16, {"features.0.weight": (64, 3, 3, 3), "features.28.weight": (512, 512, 3, 3)}),
     "alexnet": (
@@ -95,9 +95,9 @@ BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] 
         {"features.0.weight": (64, 3, 11, 11), "features.10.weight": (256, 256, 3, 3)},
     ),
 }
-"""How each is made, and tensors by which its file is known."""
+"""Constructor of each backbone, and the tensors that identify its file."""
 HEADS = {"vgg16": "vgg", "alexnet": "alex"}
-"""Their names in the lpips package."""
+"""Names of the backbones in the lpips package."""
 
 
 def lpips_features(
@@ -108,11 +108,11 @@ def lpips_features(
     Departure: images below 64 pixels are enlarged first, those above 256 reduced.
 
     Args:
-        checkpoint: the state dict that torchvision publishes; its classifier is ignored.
-        heads: of the channels; None reads those of the installed lpips package.
+        checkpoint: state dict that torchvision publishes; the classifier part is ignored.
+        heads: weights of the channels; None reads those of the installed lpips package.
 
     Raises:
-        CheckpointError: other weights, damaged ones, or no lpips package to read the heads from.
+        CheckpointError: other or damaged weights, or no lpips package to read the heads from.
     """
     kind = _kind(checkpoint)
     make, _ = BACKBONES[kind]
@@ -133,13 +133,13 @@ def lpips_features(
 
 
 def lpips_heads(kind: str) -> tuple[Float[Tensor, "1 _ 1 1"], ...]:
-    """The weights of the channels that the lpips package carries, read without running it.
+    """Channel weights of the installed lpips package, read without importing it.
 
     Args:
-        kind: vgg16 or alexnet.
+        kind: backbone, `vgg16` or `alexnet`.
 
     Raises:
-        CheckpointError: no lpips package, or one without these weights.
+        CheckpointError: the lpips package is missing, or lacks these weights.
     """
     spec = find_spec("lpips")
     if spec is None or spec.origin is None:
@@ -151,7 +151,7 @@ def lpips_heads(kind: str) -> tuple[Float[Tensor, "1 _ 1 1"], ...]:
     tensors = read(path).tensors
     names = [f"lin{number}.model.1.weight" for number in range(5)]
     if not set(names) <= set(tensors):
-        raise CheckpointError(f"{path} lacks the weights {', '.join(names)}. Install lpips again.")
+        raise CheckpointError(f"{path} lacks the weights {', '.join(names)}. Reinstall lpips.")
     return tuple(tensors[name].float() for name in names)
 
 
@@ -162,7 +162,7 @@ def _kind(checkpoint: Checkpoint) -> str:
             return kind
     raise CheckpointError(
         f"{checkpoint.path.name} holds neither a VGG16 nor an AlexNet of torchvision "
-        "(`features.0.weight` and on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
+        "(`features.0.weight` and so on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
     )
 
 

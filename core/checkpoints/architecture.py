@@ -1,4 +1,4 @@
-"""Telling what a model file is from its contents alone."""
+"""Detecting the architecture of a model file from its contents."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
 from .checkpoint import Checkpoint
+from .options import Option
 from .weights import Unusable, below, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
@@ -23,7 +24,7 @@ class Example:
 
     Attributes:
         networks: prefix in the checkpoint to network.
-        config: what rides in the checkpoint's metadata.
+        config: the configuration in the checkpoint's metadata.
     """
 
     networks: Mapping[str, nn.Module]
@@ -32,18 +33,19 @@ class Example:
 
 @dataclass(frozen=True)
 class Architecture(Generic[Loaded]):
-    """How a kind of checkpoint is recognised and loaded.
+    """How one kind of checkpoint is recognised and loaded.
 
     Attributes:
         id: unique; also the architecture's name in configurations.
-        needs: the tensors by which people know it, for the error that lists what is known.
-        recognises: no false negatives; the first architecture that says yes wins.
-        load: builds the model from a checkpoint that it recognises.
+        needs: the tensors that it is recognised by, for the error that lists all architectures.
+        recognises: has no false negatives; the first architecture that recognises a file wins.
+        load: builds the model from a checkpoint that it recognises; a generator that needs
+            inputs (an image, a mask, a sentence ...) as a `ConditionalGenerator`.
         examples: makes the smallest instances, one per hyper-parameter read from the file.
-        options: names of the choices in `Checkpoint.options` that it takes.
+        options: what can be chosen beside the file, in `Checkpoint.options`.
         parity: from a checkpoint and a reference's arrays, its own value of every output array
             that it recognises by name, in the range of the authors' code; None where it has none.
-        facts: what could not be told from the checkpoint and what was assumed, in words.
+        facts: what the checkpoint leaves open and what is assumed, in words.
     """
 
     id: str
@@ -51,9 +53,14 @@ class Architecture(Generic[Loaded]):
     recognises: Callable[[Checkpoint], bool]
     load: Callable[[Checkpoint], Loaded]
     examples: tuple[Callable[[], Example], ...]
-    options: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
     parity: Callable[[Checkpoint, Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     facts: Callable[[Checkpoint], Mapping[str, str]] | None = None
+
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """The names of the options."""
+        return tuple(option.name for option in self.options)
 
 
 def all_of(*keys: str) -> Callable[[Checkpoint], bool]:
@@ -107,9 +114,9 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
 
 
 def _refuse_untaken(checkpoint: Checkpoint, architecture: Architecture[Any]) -> None:
-    untaken = [name for name in checkpoint.options if name not in architecture.options]
+    untaken = [name for name in checkpoint.options if name not in architecture.option_names]
     if untaken:
-        taken = ", ".join(architecture.options) or "none"
+        taken = ", ".join(architecture.option_names) or "none"
         raise InvalidInput(
             f"{checkpoint.path.name} is a {architecture.id}, which takes no option "
             f"{' nor '.join(untaken)}. It takes: {taken}. Leave the others at auto."

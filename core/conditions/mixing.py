@@ -1,4 +1,4 @@
-"""Conditions made of others: weighted directions, and the way from one to another."""
+"""Conditions made of other conditions: weighted mixtures and interpolations."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -15,28 +15,29 @@ __all__ = ["Way", "averaged", "fractions", "interpolated", "mixed"]
 
 Way: TypeAlias = Literal["slerp", "lerp"]
 LEAST_SHARE = 1e-5
-"""Length of a weighted sum of unit vectors, by the sum of weights, below which it says nothing."""
+"""Length of a weighted sum of unit vectors, relative to the sum of absolute weights, below which
+the weights count as cancelling."""
 PARALLEL = 1e-6
-"""Sine of the angle below which two directions count as one, or as opposite."""
+"""Sine of the angle below which two directions count as equal or opposite."""
 
 
 def mixed(
     embeddings: Float[Tensor, "parts embed"], weights: Sequence[float]
 ) -> Float[Tensor, " embed"]:
-    """One embedding that stands for several: sum_i w_i e_i / |e_i|, at their usual length.
+    """Combines embeddings into one: sum_i w_i e_i / |e_i|, rescaled to their mean length.
 
     A cosine is linear in the unit vectors: cos(x, sum) = sum_i w_i cos(x, e_i) / |sum|. One energy
-    therefore serves however many parts there are, with negative weights for what is not wanted;
-    it differs from the sum of the parts' energies by the factor 1 / |sum| alone, which the inverse
-    temperature can take up. The length is the mean of |e_i| weighted by |w_i|, since translators
-    take raw embeddings.
+    therefore covers any number of parts, with negative weights for what is unwanted. It differs
+    from the sum of the parts' energies only by the factor 1 / |sum|, which the inverse temperature
+    can absorb. The length is the mean of |e_i| weighted by |w_i|, since translators take raw
+    embeddings.
 
     Args:
-        embeddings: a row per part, not normalised.
-        weights: one per part, of either sign.
+        embeddings: one row per part, not normalised.
+        weights: one weight per part, of either sign.
 
     Raises:
-        InvalidInput: weights that are not finite, that cancel, or an embedding of length 0.
+        InvalidInput: weights are not finite or cancel, or an embedding has length 0.
     """
     if len(weights) != len(embeddings) or not weights:
         raise InvalidInput(f"{len(weights)} weights for {len(embeddings)} parts of a condition.")
@@ -53,7 +54,7 @@ def mixed(
     if not bool(direction.norm() > LEAST_SHARE * total):
         raise InvalidInput(
             f"The weights {', '.join(f'{w:g}' for w in weights)} cancel: nothing is left to steer "
-            "to. Change a weight, or say something else."
+            "to. Change a weight or a part."
         )
     length = (shares.abs() * lengths).sum() / total
     return (direction / direction.norm() * length).to(embeddings.dtype)
@@ -62,17 +63,17 @@ def mixed(
 def averaged(
     first: Condition, second: Condition, *, first_weight: float = 1.0, second_weight: float = 1.0
 ) -> Condition:
-    """The rows of two conditions, mixed pair by pair; a single row goes with every other.
+    """Mixes the rows of two conditions pairwise; a single row pairs with every other row.
 
     Args:
-        first: of one auxiliary.
-        second: of the same; a text and an image, say.
-        first_weight: of either sign.
-        second_weight: of either sign; negative draws away.
+        first: condition of an auxiliary.
+        second: condition of the same auxiliary, for example an image where the first is a text.
+        first_weight: weight of the first, of either sign.
+        second_weight: weight of the second, of either sign; negative steers away from it.
 
     Raises:
-        ConditionMismatch: made by two auxiliaries, or numbers of rows that do not pair.
-        InvalidInput: weights that cancel.
+        ConditionMismatch: the auxiliaries differ, or the numbers of rows do not pair.
+        InvalidInput: the weights cancel.
     """
     weights = (first_weight, second_weight)
     pairs = _paired(first, second)
@@ -82,17 +83,17 @@ def averaged(
 
 
 def fractions(frames: int, *, ends: bool) -> list[float]:
-    """How far along each frame lies, evenly spaced; a single one lies half-way.
+    """Evenly spaced positions t of the frames of an interpolation; 0.5 for a single frame.
 
     Args:
-        frames: how many, at least 1.
-        ends: from 0 to 1; else from 0.1 to 0.9, as TR0N's released code.
+        frames: number of frames, at least 1.
+        ends: whether t runs from 0 to 1; otherwise from 0.1 to 0.9, as in TR0N's released code.
 
     Raises:
-        InvalidInput: no frame.
+        InvalidInput: `frames` is below 1.
     """
     if frames < 1:
-        raise InvalidInput(f"{frames} frames of an interpolation; at least 1 needed.")
+        raise InvalidInput(f"{frames} frames of an interpolation; at least 1 is needed.")
     low, high = (0.0, 1.0) if ends else (0.1, 0.9)
     if frames == 1:
         return [0.5]
@@ -102,28 +103,27 @@ def fractions(frames: int, *, ends: bool) -> list[float]:
 def interpolated(
     first: Condition, second: Condition, at: Sequence[float], *, way: Way = "slerp"
 ) -> Condition:
-    """The way from one condition to another, TR0N sections 5.3 and B.4; pair by pair of rows.
+    """Interpolates between the rows of two conditions, TR0N sections 5.3 and B.4.
 
-    `slerp` is that of TR0N's released code: on raw vectors, with the angle between the normalised
-    ones, sin((1 - t) a) / sin(a) u + sin(t a) / sin(a) v. Lengths go smoothly from one to the
-    other. Directions that are one are interpolated linearly. For the probabilities of a classifier
-    take `lerp`, whose points add up to 1.
+    `slerp` is that of TR0N's released code: on raw vectors, with the angle a between the
+    normalised ones, sin((1 - t) a) / sin(a) u + sin(t a) / sin(a) v. The length changes smoothly.
+    Parallel directions are interpolated linearly. For the probabilities of a classifier use
+    `lerp`, whose points sum to 1.
 
     Args:
-        first: where t is 0.
-        second: where t is 1; of the same auxiliary.
-        at: the values of t, each a row of the result.
-        way: slerp or lerp.
+        first: condition at t = 0.
+        second: condition at t = 1, of the same auxiliary.
+        at: values of t; each gives one row of the result per pair of rows.
+        way: `slerp` or `lerp`.
 
     Raises:
-        ConditionMismatch: made by two auxiliaries, or numbers of rows that do not pair.
-        InvalidInput: no t, an unknown way, or opposite directions, between which no arc is
-            shortest.
+        ConditionMismatch: the auxiliaries differ, or the numbers of rows do not pair.
+        InvalidInput: no t, an unknown way, or opposite directions, which no shortest arc joins.
     """
     if way not in ("slerp", "lerp"):
-        raise InvalidInput(f"Way {way!r} of interpolating; there are slerp and lerp.")
+        raise InvalidInput(f"Unknown interpolation {way!r}; choose slerp or lerp.")
     if not at:
-        raise InvalidInput("No frame of an interpolation asked for; at least 1 needed.")
+        raise InvalidInput("No frame of an interpolation requested; at least 1 is needed.")
     rows: list[Tensor] = []
     labels: list[str] = []
     for one, two, name, other in _paired(first, second):
@@ -139,7 +139,7 @@ def _between(one: Tensor, two: Tensor, t: float, way: Way) -> Tensor:
     if way == "slerp":
         across = u.norm() * v.norm()
         if not bool(across > 0):
-            raise InvalidInput("A condition is 0 everywhere: it has no direction. Take lerp.")
+            raise InvalidInput("A condition is 0 everywhere and has no direction. Use lerp.")
         cosine = (u @ v / across).clamp(-1, 1)
         angle = cosine.arccos()
         if float(angle.sin()) > PARALLEL:
@@ -147,8 +147,8 @@ def _between(one: Tensor, two: Tensor, t: float, way: Way) -> Tensor:
             other = float((t * angle).sin() / angle.sin())
         elif float(cosine) < 0:
             raise InvalidInput(
-                "The two conditions point in opposite directions: no way between them is the "
-                "shortest. Take lerp, or a third condition in between."
+                "The two conditions point in opposite directions: no arc between them is the "
+                "shortest. Use lerp, or a third condition in between."
             )
     return (share * u + other * v).to(one.dtype)
 
@@ -156,17 +156,17 @@ def _between(one: Tensor, two: Tensor, t: float, way: Way) -> Tensor:
 def _paired(first: Condition, second: Condition) -> list[tuple[Tensor, Tensor, str, str]]:
     if not same_auxiliary(first.auxiliary, second.auxiliary):
         other = chosen_differently(first.auxiliary, second.auxiliary)
-        used = f", the same weights used otherwise ({other})" if other else ""
+        used = f", the same weights with other settings ({other})" if other else ""
         raise ConditionMismatch(
             f"The first condition was made by {first.auxiliary_name!r}, the second by "
-            f"{second.auxiliary_name!r}{used}: their numbers mean different things. "
+            f"{second.auxiliary_name!r}{used}: they are not comparable. "
             "Make both with one auxiliary model."
         )
     count = max(len(first), len(second))
     if not {len(first), len(second)} <= {1, count} or min(len(first), len(second)) < 1:
         raise ConditionMismatch(
-            f"Conditions of {len(first)} and {len(second)} rows cannot be paired. Give as many "
-            "rows, or one on either side."
+            f"Conditions of {len(first)} and {len(second)} rows cannot be paired. Give both the "
+            "same number of rows, or one of them a single row."
         )
     rows = [(n if len(first) > 1 else 0, n if len(second) > 1 else 0) for n in range(count)]
     return [

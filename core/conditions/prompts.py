@@ -1,7 +1,7 @@
-"""Prompts as people write them: a line per row, parts with weights, and what is not wanted.
+"""Text prompts: one row per line, with weighted parts, and negative prompts.
 
-The line "a red hat | a smile:0.5" is one row that asks for both, the smile counting half. What
-stands between commas are clauses: "a red hat, a smile" has two, which may count beside the whole.
+The line "a red hat | a smile:0.5" is one row of two parts, the smile with half the weight. Clauses
+are separated by commas: "a red hat, a smile" has two, which can count in addition to the whole.
 """
 
 import math
@@ -20,26 +20,26 @@ from .mixing import mixed
 __all__ = ["Prompt", "TextCondition", "clauses", "parse_line", "parse_lines", "text_condition"]
 
 WEIGHT = re.compile(r"(?P<text>.*?)\s*(?<!\d):\s*(?P<weight>[\w.,%+-]*)")
-"""A text and what follows its last colon; between two digits a colon is part of the text."""
+"""A text and the weight after its last colon; a colon between digits is part of the text."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 COMMA = re.compile(r"[;,](?!\d)")
-"""What parts clauses; not that of 1,000."""
+"""Separator of clauses; excludes the comma in 1,000."""
 HOST_SYNTAX = re.compile(
     r"(?<!\\)\([^()]*:\s*[+-]?[\d.]+\s*\)|\(\([^()]+\)\)|\[[^\[\]]*:[^\[\]]*\]"
     r"|<(?:lora|lyco|hypernet):[^<>]*>|\bembedding:[\w./-]+|\{[^{}]*\|[^{}]*\}"
 )
-"""What ComfyUI's own text nodes, and those that it took after, read as instructions."""
+"""Syntax with a special meaning in the text nodes of ComfyUI and of its predecessors."""
 ALMOST = re.compile(r"[+-]?([\d.,]*\d[\d.,]*%?|nan|inf|infinity)", re.IGNORECASE)
-"""What was meant as a weight and is none."""
+"""Endings that look like a weight but are no valid number."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text and how much it counts.
+    """A text with its weight.
 
     Attributes:
-        text: not empty.
-        weight: finite; negative draws away from the text.
+        text: text of the part, not empty.
+        weight: finite weight; a negative one steers away from the text.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Prompt:
 
 @dataclass(frozen=True)
 class TextCondition:
-    """What became of prompts.
+    """Condition made of prompts, with notes.
 
     Attributes:
-        condition: a row per line, or several.
-        notes: sentences for people: what was cut, is not known or is read as text alone.
+        condition: one row per line, or several per line where repeated.
+        notes: sentences on what was cut, is unknown to the encoder or is read as plain text.
     """
 
     condition: Condition
@@ -63,27 +63,27 @@ class TextCondition:
 
 
 def parse_line(line: str) -> tuple[Prompt, ...]:
-    """The parts of one row, separated by `|`, each with an optional `:weight` at its end.
+    """Parses one row into parts separated by `|`, each with an optional `:weight` at its end.
 
-    A colon between two digits (10:30) and one with no number after it belong to the text.
+    A colon between two digits (10:30), or without a number after it, belongs to the text.
 
     Raises:
-        InvalidInput: a part without text, or a weight that is no finite number.
+        InvalidInput: a part has no text, or a weight is not a finite number.
     """
     return tuple(_prompt(part.strip(), line) for part in line.split("|"))
 
 
 def parse_lines(text: str) -> tuple[tuple[Prompt, ...], ...]:
-    """The rows of a text, one per line that is not blank.
+    """Parses a text into rows, one per non-blank line.
 
     Raises:
-        InvalidInput: a part without text, or a weight that is no finite number.
+        InvalidInput: a part has no text, or a weight is not a finite number.
     """
     return tuple(parse_line(line) for line in text.splitlines() if line.strip())
 
 
 def clauses(text: str) -> tuple[str, ...]:
-    """What stands between a text's commas; none where there is but one."""
+    """Clauses of a text, separated by commas; empty where there is only one."""
     found = tuple(part.strip() for part in COMMA.split(text) if part.strip())
     return found if len(found) > 1 else ()
 
@@ -96,44 +96,48 @@ def text_condition(
     samples_per_prompt: int = 1,
     clause_weight: float = 0.0,
 ) -> TextCondition:
-    """Rows that a CLIP's text encoder makes of prompts, c = f_txt(y) of TR0N section 5.2.
+    """Encodes prompts with a CLIP's text encoder, c = f_txt(y) of TR0N section 5.2.
 
-    Several parts and what is not wanted make one direction, see `core.conditions.mixing.mixed`. So
-    do a text and its clauses, where those count: a CLIP that hardly notices whose colour is whose
-    in a long text does so in a short one. The papers have the whole text alone.
+    Parts and negative prompts are combined into one direction, see `core.conditions.mixing.mixed`,
+    and so are a text and its clauses if clauses count. Clauses help a CLIP that confuses which
+    colour belongs to what in a long text but not in a short one. The papers use the whole text
+    only.
 
     Args:
-        clip: with a text encoder.
-        prompts: a line per row.
-        negative: in the same form; every part of every line is subtracted from every row.
-        samples_per_prompt: times that each row is repeated, at least 1.
-        clause_weight: how much each clause of a wanted text counts beside it, 0 or more; times the
-            text's own weight. A clause that the encoder can make nothing of does not count.
+        clip: CLIP with a text encoder.
+        prompts: one row per line.
+        negative: negative prompts in the same form; each part of each line is subtracted from
+            every row.
+        samples_per_prompt: number of times each row is repeated, at least 1.
+        clause_weight: weight of each clause relative to its whole text, 0 or more. Clauses that
+            the encoder cannot encode are ignored.
 
     Raises:
-        InvalidInput: no prompt, a part without text, a bad weight, weights that cancel, or a text
-            that the encoder can make nothing of.
+        InvalidInput: no prompt, a part without text, an invalid weight, weights that cancel, or a
+            text that the encoder cannot encode.
         ConditionMismatch: the CLIP has no text encoder.
     """
     lines = parse_lines(prompts)
     if not lines:
-        raise InvalidInput("No prompt. Write what the image should show, a line per row.")
+        raise InvalidInput("No prompt. Write what the image should show, one line per row.")
     if not 0 <= clause_weight < math.inf:
         raise InvalidInput(f"A clause weight of {clause_weight}; expected 0 or more.")
     unwanted = [Prompt(part.text, -part.weight) for line in parse_lines(negative) for part in line]
-    telling = _telling(clip, [part for line in lines for part in line]) if clause_weight else set()
+    usable = (
+        _encodable(clip, [part for line in lines for part in line]) if clause_weight else set()
+    )
 
     def counted(part: Prompt) -> list[Prompt]:
         weight = clause_weight * part.weight
-        return [Prompt(clause, weight) for clause in clauses(part.text) if clause in telling]
+        return [Prompt(clause, weight) for clause in clauses(part.text) if clause in usable]
 
     parts = [[*line, *chain.from_iterable(map(counted, line)), *unwanted] for line in lines]
-    said = list(dict.fromkeys(part.text for line in parts for part in line))
-    # One by one, so that a row is the same whatever other prompts stand beside it.
-    texts = [clip.texts([text]) for text in said]
+    distinct = list(dict.fromkeys(part.text for line in parts for part in line))
+    # Encoded one at a time, so that a row does not depend on the other prompts.
+    texts = [clip.texts([text]) for text in distinct]
     embeddings = {
         text: found.embeddings[0].detach().float().cpu()
-        for text, found in zip(said, texts, strict=True)
+        for text, found in zip(distinct, texts, strict=True)
     }
     rows = [
         mixed(torch.stack([embeddings[p.text] for p in line]), [p.weight for p in line])
@@ -169,7 +173,7 @@ def _prompt(part: str, line: str) -> Prompt:
 
 
 def _host_notes(text: str) -> list[str]:
-    """That what other text nodes take for instructions is text here."""
+    """Notes on syntax of other text nodes that is plain text here."""
     found = dict.fromkeys(
         match[0] for line in text.splitlines() for match in HOST_SYNTAX.finditer(line)
     )
@@ -180,17 +184,17 @@ def _host_notes(text: str) -> list[str]:
     ]
 
 
-def _telling(clip: Clip, parts: Sequence[Prompt]) -> set[str]:
-    """The clauses that say something to the encoder; "a person" says nothing to a small one."""
+def _encodable(clip: Clip, parts: Sequence[Prompt]) -> set[str]:
+    """Clauses that the encoder can encode; a small one knows no word of "a person"."""
 
-    def tells(clause: str) -> bool:
+    def encodes(clause: str) -> bool:
         try:
             clip.texts([clause])
         except InvalidInput:
             return False
         return True
 
-    return {clause for clause in {c for p in parts for c in clauses(p.text)} if tells(clause)}
+    return {clause for clause in {c for p in parts for c in clauses(p.text)} if encodes(clause)}
 
 
 def _label(line: Sequence[Prompt]) -> str:

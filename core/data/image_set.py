@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -160,7 +161,8 @@ def _opened(path: Path) -> Float[Tensor, "1 3 height width"]:
             rgb = levels(turned(file)).rgb
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InvalidInput(f"The picture {path} cannot be read: {error}. Take it out.") from error
-    return torch.from_numpy(rgb.copy()).movedim(2, 0)[None].contiguous()
+    pixels = torch.from_numpy(rgb.copy())
+    return rearrange(pixels, "height width colours -> 1 colours height width").contiguous()
 
 
 def _brought(image: Tensor, size: tuple[int, int] | None, fit: Fit) -> Tensor:

@@ -1,20 +1,23 @@
-"""The generators that can be opened, in the order in which they are tried."""
+"""Generators that can be loaded, in the order in which their architectures are tried."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from ..checkpoints.architecture import load_detected
+from ..checkpoints.architecture import Architecture, load_detected
 from ..checkpoints.cache import cached
-from ..generator import Generator
+from ..checkpoints.options import offered_options
+from ..errors import InvalidInput
+from ..generator import ConditionalGenerator, Generator
 from . import avatars, dcgan, digits
 from .biggan import ajbrock, deep, deep_hf
 from .stylegan import rosinality, stylegan2, stylegan3, stylegan_xl, tensorflow
 
-__all__ = ["ARCHITECTURES", "DISCRIMINATORS", "load_generator"]
+__all__ = ["ARCHITECTURES", "DISCRIMINATORS", "OPTIONS", "load_generator", "open_generator"]
 
-ARCHITECTURES = (
+ARCHITECTURES: tuple[Architecture[Any], ...] = (
     digits.GENERATOR,
     avatars.GENERATOR,
     dcgan.GENERATOR,
@@ -28,20 +31,40 @@ ARCHITECTURES = (
     stylegan_xl.GENERATOR,
 )
 DISCRIMINATORS = (ajbrock.DISCRIMINATOR, deep.DISCRIMINATOR)
-"""Those that their authors keep in files of their own; beside a generator it brings its own."""
+"""Discriminators that may come in a separate file; one in the generator's file loads with it."""
+OPTIONS = offered_options(option for family in ARCHITECTURES for option in family.options)
+"""Options of the loader, in the order of its widgets."""
+
+
+def open_generator(
+    path: str | Path, options: Mapping[str, object] = MappingProxyType({})
+) -> Generator | ConditionalGenerator:
+    """Loads a generator of any known architecture; call it outside inference mode.
+
+    Args:
+        path: file, or Hugging Face folder.
+        options: options of the architecture by name; only those that differ from "auto".
+
+    Returns:
+        The generator, or one that needs inputs first.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of no known architecture.
+        InvalidInput: options that the architecture does not have.
+    """
+    return load_detected(replace(cached(path), options=options), ARCHITECTURES)
 
 
 def load_generator(
     path: str | Path, options: Mapping[str, object] = MappingProxyType({})
 ) -> Generator:
-    """Opens a generator, whatever its architecture; call it outside inference mode.
-
-    Args:
-        path: a file, or a folder of Hugging Face.
-        options: what was chosen beside the file, by name; only what differs from "auto".
+    """Loads a generator that needs no inputs; otherwise as `open_generator`.
 
     Raises:
-        CheckpointError: no such file, a damaged one, or of no known architecture.
-        InvalidInput: options that the architecture does not take.
+        CheckpointError: as there.
+        InvalidInput: as there, or a generator that needs inputs.
     """
-    return load_detected(replace(cached(path), options=options), ARCHITECTURES)
+    found = open_generator(path, options)
+    if isinstance(found, ConditionalGenerator):
+        raise InvalidInput(f"{found.needed} Use open_generator and `given`.")
+    return found

@@ -1,9 +1,10 @@
-"""The avatars' VAE of the zoo: a decoder behind a whitened prior, with its encoder."""
+"""The VAE of avatars that ships with LatentSteer: decoder, whitened prior and encoder."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,15 +33,16 @@ class _Mix(nn.Module):
 
 
 class AvatarDecoder(nn.Module):
-    """Latents to images, 4 x 4 to 64 x 64; G(z) = decode(shift + scale z), z ~ N(0, I).
+    """Decoder from latents to images: G(z) = decode(shift + scale z), z ~ N(0, I).
 
-    `shift` and `scale` (a lower triangle) are the mean and the Cholesky factor of what the encoder
-    makes of real images, so that standard normal latents land where the decoder was trained. Read
-    off a state dict: `latent_dim = shift.shape[0]`, `widths = mixes.N.norm.weight.shape[0]`.
+    `shift` and `scale` (lower triangular) are the mean and the Cholesky factor of the covariance
+    of the encoder's latents of real images, so that standard normal latents cover the region that
+    the decoder was trained on. Sizes in a state dict: `latent_dim = shift.shape[0]`,
+    `widths = mixes.N.norm.weight.shape[0]`.
 
     Args:
         latent_dim: length of z.
-        widths: channels at 4, 8, 16, 32 and 64 pixels, multiples of 4.
+        widths: channels at 4, 8, 16, 32 and 64 pixels; multiples of 4.
     """
 
     shift: Tensor
@@ -61,22 +63,27 @@ class AvatarDecoder(nn.Module):
         self.image = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 3 64 64"]:
-        """Images in [0, 1] of the encoder's latents."""
-        x = self.project(latent).unflatten(1, (-1, 4, 4))
+        """Decodes latents of the encoder to images in [0, 1]."""
+        x = rearrange(
+            self.project(latent),
+            "batch (channels height width) -> batch channels height width",
+            height=4,
+            width=4,
+        )
         x = self.mixes[0](x)
         for up, mix in zip(self.ups, list(self.mixes)[1:], strict=True):
             x = mix(up(functional.silu(x)))
         return self.image(functional.silu(x)).sigmoid()
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 3 64 64"]:
-        """Images in [0, 1] of standard normal latents."""
+        """Decodes standard normal latents to images in [0, 1]."""
         return self.decode(self.shift + z @ self.scale.mT)
 
 
 class AvatarEncoder(nn.Module):
-    """Images in [0, 1] to the mean and log-variance of the decoder's latents.
+    """Encoder from images in [0, 1] to the mean and log-variance of the decoder's latents.
 
-    Read off a state dict: `widths` from `stem.weight` and `downs.N.weight`,
+    Sizes in a state dict: `widths` from `stem.weight` and `downs.N.weight`,
     `latent_dim = moments.weight.shape[0] // 2`.
     """
 

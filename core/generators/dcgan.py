@@ -1,8 +1,8 @@
-"""DCGAN generators: PyTorch's tutorial and its many children, Hugging Face's huggan among them.
+"""DCGAN generators of PyTorch's tutorial and its derivatives, such as Hugging Face's huggan.
 
-The layers stand under `main.` (tutorial), `model.` (huggan) or any other name, often below
-`module.` or `netG_state_dict.`; what else the file holds, such as a discriminator, is left out.
-What shapes do not tell is taken from the tutorial: ReLU, tanh, strides and a normal prior.
+The layers are under `main.` (tutorial), `model.` (huggan) or any other prefix, often below
+`module.` or `netG_state_dict.`; other contents, such as a discriminator, are ignored. What shapes
+do not determine is as in the tutorial: ReLU, tanh, strides and a normal prior.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ __all__ = ["GENERATOR", "DcganGenerator"]
 
 
 class DcganGenerator(nn.Sequential):
-    """Transposed convolutions of 4 x 4, each but the last with batch normalisation and ReLU.
+    """4 x 4 transposed convolutions, all but the last followed by batch normalisation and ReLU.
 
-    The first makes 4 x 4 pixels of a latent and each further one doubles the side. Use it in
-    eval() mode: the normalisation is then a fixed affine map. Read off a state dict: layer 3 n is
-    the n-th convolution, (in, out, 4, 4).
+    The first maps a latent to 4 x 4 pixels and each further one doubles the side. Use it in eval()
+    mode: the normalisation is then a fixed affine map. In a state dict, layer 3 n is the n-th
+    convolution, (in, out, 4, 4).
 
     Args:
-        widths: length of z, the channels after each convolution, those of the image last.
-        bias: whether the convolutions have one.
+        widths: length of z, then the channels after each convolution, ending with the image's.
+        bias: whether the convolutions have a bias.
     """
 
     def __init__(self, widths: Sequence[int], *, bias: bool = False) -> None:
@@ -49,13 +49,13 @@ class DcganGenerator(nn.Sequential):
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the numbers of the layers, or None where there is no such generator."""
+    """Prefix of the layer numbers, or None where the file holds no DCGAN generator."""
     tensors = checkpoint.tensors
     for key in tensors:
         prefix = key.removesuffix("0.weight")
         if prefix + "0.weight" != key or (prefix and not prefix.endswith(".")):
             continue
-        # A discriminator's first convolution has no normalisation.
+        # Unlike in a generator, no normalisation follows a discriminator's first convolution.
         needed = (prefix + "1.running_mean", prefix + "3.weight")
         if all(name in tensors for name in needed) and tensors[key].shape[2:] == (4, 4):
             return prefix
@@ -74,16 +74,16 @@ def _load(checkpoint: Checkpoint) -> Generator:
     prefix = _prefix(checkpoint) or ""
     widths = _widths(checkpoint, prefix)
     latent_dim, channels = widths[0], widths[-1]
-    told = checkpoint.config.get("latent_dim", latent_dim)
-    if told != latent_dim:
+    declared = checkpoint.config.get("latent_dim", latent_dim)
+    if declared != latent_dim:
         raise CheckpointError(
-            f"{checkpoint.path.name} says that latents have {told} numbers, but its first layer "
+            f"{checkpoint.path.name} declares latents of {declared} numbers, but its first layer "
             f"takes {latent_dim}. Convert it again."
         )
     if channels not in (1, 3):
         raise CheckpointError(
-            f"{checkpoint.path.name} is a DCGAN of images with {channels} channels; 1 and 3 are "
-            "known."
+            f"{checkpoint.path.name} is a DCGAN of images with {channels} channels; 1 or 3 are "
+            "supported."
         )
     bias = any(f"{prefix}{3 * n}.bias" in checkpoint.tensors for n in range(len(widths) - 1))
     network = load_network(DcganGenerator(widths, bias=bias), checkpoint, prefix)

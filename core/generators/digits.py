@@ -1,7 +1,8 @@
-"""The digits GAN of the zoo."""
+"""The GAN of digits that ships with LatentSteer."""
 
 from collections.abc import Mapping
 
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,15 +19,15 @@ __all__ = ["GENERATOR", "DigitsDiscriminator", "DigitsGenerator"]
 
 
 class DigitsGenerator(nn.Module):
-    """A DCGAN-like generator: 7 x 7, 14 x 14, 28 x 28, with batch normalisation.
+    """DCGAN-like generator at 7 x 7, 14 x 14 and 28 x 28 pixels, with batch normalisation.
 
-    Use it in eval() mode: the normalisation is then a fixed affine map, so no sample depends on
-    the others. Read off a state dict: `latent_dim = project.weight.shape[1]`,
+    Use it in eval() mode: the normalisation is then a fixed affine map, so samples do not depend
+    on each other. Sizes in a state dict: `latent_dim = project.weight.shape[1]`,
     `width = image.weight.shape[1]`.
 
     Args:
         latent_dim: length of z, which is drawn from a standard normal.
-        width: channels at full size; twice as many before.
+        width: channels at 28 x 28; smaller maps have twice as many.
     """
 
     def __init__(self, latent_dim: int = 64, width: int = 32) -> None:
@@ -46,7 +47,12 @@ class DigitsGenerator(nn.Module):
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
         """Images in [-1, 1]."""
-        x = self.project(z).unflatten(1, (-1, 7, 7))
+        x = rearrange(
+            self.project(z),
+            "batch (channels height width) -> batch channels height width",
+            height=7,
+            width=7,
+        )
         x = functional.relu(self.project_norm(x))
         x = functional.relu(self.mix7_norm(self.mix7(x)))
         x = functional.relu(self.up14_norm(self.up14(x)))
@@ -56,12 +62,13 @@ class DigitsGenerator(nn.Module):
 
 
 class DigitsDiscriminator(nn.Module):
-    """The generator's discriminator, without any normalisation: real digits get high logits.
+    """Discriminator of the digits GAN, without normalisation; real digits get high logits.
 
-    Read off a state dict: `width = conv14.weight.shape[0]`.
+    Sizes in a state dict: `width = conv14.weight.shape[0]`.
 
     Args:
-        width: channels at 14 x 14; two and four times as many after; as many times four features.
+        width: channels at 14 x 14; twice as many at 7 x 7, four times as many at 3 x 3 and in the
+            features.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -73,13 +80,13 @@ class DigitsDiscriminator(nn.Module):
         self.logit = nn.Linear(4 * width, 1)
 
     def features(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch features"]:
-        """What the logit is a linear function of; x in [-1, 1]."""
+        """Features that the logit is a linear function of; x in [-1, 1]."""
         for conv in (self.conv14, self.conv7, self.conv3):
             x = functional.leaky_relu(conv(x), 0.2)
         return functional.leaky_relu(self.penultimate(x.flatten(1)), 0.2)
 
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, " batch"]:
-        """Logits of being real; x in [-1, 1]."""
+        """Logits that images are real; x in [-1, 1]."""
         return self.logit(self.features(x)).squeeze(1)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -254,8 +255,10 @@ def log_density(
 
 def _log_kernel(features: Tensor, points: Tensor, width: float) -> Float[Tensor, "batch n"]:
     """The logarithm of k_psi of all pairs."""
-    samples, copies, _ = points.shape
-    logs = -squared_distances(features, points.flatten(0, 1)) / width
+    copies = points.shape[1]
+    flat = rearrange(points, "n copies dim -> (n copies) dim")
+    logs = -squared_distances(features, flat) / width
     if copies == 1:
         return logs
-    return logs.unflatten(1, (samples, copies)).logsumexp(dim=2) - math.log(copies)
+    each = rearrange(logs, "batch (n copies) -> batch n copies", copies=copies)
+    return each.logsumexp(dim=2) - math.log(copies)

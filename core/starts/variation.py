@@ -1,6 +1,7 @@
 """Starts near given latents: edits of an image, and many samples of one."""
 
 import torch
+from einops import repeat
 from torch import Tensor
 
 from ..charts import Start
@@ -65,7 +66,8 @@ def variations(
     check_samples(rng)
     if not len(near) or len(rng) % len(near):
         raise InvalidInput(f"{len(rng)} samples about {len(near)}; expected as many for each.")
-    centre = near.plain().values.to(device).repeat_interleave(len(rng) // len(near), dim=0)
+    plain = near.plain().values.to(device)
+    centre = repeat(plain, "near dim -> (near copies) dim", copies=len(rng) // len(near))
     partners = _partners(towards, generator, centre)
     history = _history(near, len(rng) // len(near), towards)
     normal = isinstance(generator.prior, Gaussian)

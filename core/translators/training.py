@@ -21,7 +21,7 @@ from .translator import Translator, TranslatorConfig, TranslatorKind
 __all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]
 
 Report = Callable[[int, float], None]
-"""Called with how many are done and the latest loss (nan while pairs are made)."""
+"""Callback with the number done and the latest loss (nan while pairs are made)."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Pairs:
     Attributes:
         latents: (pairs, dim).
         conditions: (pairs, embed).
-        generator: id of the generator, with its options; empty: not known, and not checked.
-        auxiliary: id of f; likewise.
+        generator: id of the generator, with its options; unknown and unchecked if empty.
+        auxiliary: id of f; unknown and unchecked if empty.
     """
 
     latents: Float[Tensor, "pairs dim"]
@@ -41,18 +41,18 @@ class Pairs:
     auxiliary: str = ""
 
     def check(self, config: TranslatorConfig) -> None:
-        """Refuses a translator of another generator, or of another f.
+        """Checks that the pairs fit a translator.
 
         Raises:
-            GeneratorMismatch: other weights, or other options.
-            ConditionMismatch: another auxiliary.
+            GeneratorMismatch: the translator's generator has other weights or options.
+            ConditionMismatch: the translator has another auxiliary.
         """
         cure = "make pairs with the generator as the translator is for it"
         if self.generator and self.generator != config.generator:
             raise GeneratorMismatch(
                 f"The pairs are of another generator ({self.generator[:12]}) than the "
                 f"translator, {config.generator_name!r} ({config.generator[:12]}). Make pairs "
-                "with that."
+                f"with {config.generator_name!r}."
             )
         if self.generator:
             name, against = config.generator_name, "the translator is for"
@@ -62,24 +62,24 @@ class Pairs:
         if self.auxiliary and not same_auxiliary(self.auxiliary, config.auxiliary):
             raise ConditionMismatch(
                 f"The pairs' conditions are of another auxiliary than the translator's, "
-                f"{config.auxiliary_name!r}. Make pairs with that."
+                f"{config.auxiliary_name!r}. Make pairs with {config.auxiliary_name!r}."
             )
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a translator is trained.
+    """Hyperparameters of the training of a translator.
 
-    The defaults are a recipe for small models, minutes on a CPU: the paper's own (a million pairs,
+    The defaults suit small models and take minutes on a CPU. The paper's recipe (a million pairs,
     ten epochs of batches of 16, learning rate 1e-4, loss times 1e-4) takes hours.
 
     Attributes:
         epochs: passes over the pairs.
-        batch_size: B.
-        learning_rate: of Adam, annealed to 0 by a cosine.
+        batch_size: batch size B.
+        learning_rate: initial learning rate of Adam, annealed to 0 by a cosine.
         clip: limit of the gradient's norm over all weights.
-        condition_noise: gamma of eq. (12): standard deviation of what is added to each number of a
-            raw condition, fresh in every batch. The paper takes 0.2 where f is CLIP's image
+        condition_noise: gamma of eq. (12), the standard deviation of the noise added to raw
+            conditions, drawn again for every batch. The paper uses 0.2 where f is CLIP's image
             encoder and conditions are texts (its code 0.5 for BigGAN with LAION's CLIP), else 0.
     """
 
@@ -115,19 +115,20 @@ def synthetic_pairs(
     device: torch.device,
     report: Report = lambda done, loss: None,
 ) -> Pairs:
-    """Latents from the prior with the conditions of their images.
+    """Draws latents from the prior and computes the conditions of their images.
 
     Args:
-        generator: (p(z), G).
-        auxiliary: f.
-        count: how many pairs, at least 1.
-        seed: each pair has a stream of its own: the first n of more pairs are the n alone.
-        chunking: images at a time.
-        device: where the models are.
-        report: called after every chunk.
+        generator: generator (p(z), G).
+        auxiliary: auxiliary f.
+        count: number of pairs, at least 1.
+        seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
+            larger set.
+        chunking: number of images at a time.
+        device: device of the models.
+        report: callback after every chunk.
     """
     if count < 1:
-        raise InvalidInput(f"{count} synthetic pairs asked for; at least 1 needed.")
+        raise InvalidInput(f"{count} synthetic pairs requested; at least 1 is needed.")
     like = torch.empty(0, device=device)
     latents: list[Tensor] = []
     conditions: list[Tensor] = []
@@ -157,7 +158,7 @@ def new_translator(
     initial_std: float = 1.0,
     seed: int,
 ) -> Translator:
-    """An untrained translator from the auxiliary's conditions to the generator's latents."""
+    """Makes an untrained translator from the auxiliary's conditions to the generator's latents."""
     config = TranslatorConfig(
         kind=kind,
         embed_dim=auxiliary.embed_dim,
@@ -183,20 +184,20 @@ def fit_translator(
 ) -> Translator:
     """Trains a translator in place and returns it, frozen.
 
-    Maximum likelihood, eq. (3), for the mixture; squared distance, eq. (8), for the deterministic
-    kind. Departure: the loss is divided by the latent's dimension instead of the paper's 1e-4.
+    The loss is the negative log-likelihood, eq. (3), or for the deterministic kind the squared
+    distance, eq. (8). Departure: it is divided by the latent dimension, not multiplied by 1e-4.
 
     Args:
-        translator: from `new_translator`.
-        pairs: on the CPU; they move to the translator's device.
-        training: the recipe.
-        seed: of the order of the pairs, and of the noise on the conditions.
-        report: called after every batch with the batches done and the loss.
+        translator: translator from `new_translator`.
+        pairs: pairs on the CPU; they are moved to the translator's device.
+        training: hyperparameters.
+        seed: seed of the order of the pairs and of the noise on the conditions.
+        report: callback after every batch, with the number of batches done and the loss.
 
     Raises:
-        GeneratorMismatch: pairs of another generator, or of one with other options.
-        ConditionMismatch: pairs of another auxiliary.
-        Diverged: the loss stopped being finite.
+        GeneratorMismatch: the pairs are of another generator, or of one with other options.
+        ConditionMismatch: the pairs are of another auxiliary.
+        Diverged: the loss is no longer finite.
     """
     pairs.check(translator.config)
     device = translator.log_std.device
@@ -225,8 +226,8 @@ def _fit(
                 drawn = torch.randn(given.shape, generator=noise)
                 given = given + training.condition_noise * placed(drawn, given)
             loss = _loss(translator, z[rows], given)
-            told = float(loss.detach())
-            if not math.isfinite(told):
+            value = float(loss.detach())
+            if not math.isfinite(value):
                 raise Diverged(
                     f"The translator's loss stopped being finite at batch {done}. Lower the "
                     "learning rate.",
@@ -238,11 +239,11 @@ def _fit(
             optimiser.step()
             anneal.step()
             done += 1
-            report(done, told)
+            report(done, value)
 
 
 def batches_of(pairs: int, training: Training) -> int:
-    """How many batches a training makes, for progress bars."""
+    """Number of batches of a training, for progress bars."""
     return -(-pairs // training.batch_size) * training.epochs
 
 

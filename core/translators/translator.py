@@ -1,10 +1,11 @@
-"""The translator q(z given c): a network whose output is a distribution over latents."""
+"""Translator q(z given c): a network from conditions to distributions over latents."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
@@ -22,27 +23,27 @@ __all__ = ["Translator", "TranslatorConfig", "TranslatorKind"]
 
 TranslatorKind: TypeAlias = Literal["mixture", "deterministic"]
 OPTIONS = "generator_options"
-"""Where a file keeps what its generator's map depends on beside weights."""
+"""Metadata key of the generator's options, which its map depends on besides the weights."""
 LEAST_STD = 1e-6
-"""Added to exp(nu): keeps the likelihood bounded, appendix B.1."""
+"""Added to exp(nu) to keep the likelihood bounded, appendix B.1."""
 
 
 @dataclass(frozen=True)
 class TranslatorConfig:
-    """Everything that rebuilds a translator's network.
+    """Configuration from which a translator's network can be rebuilt.
 
     Attributes:
         kind: `mixture`, eq. (4), or the ablation `deterministic`, eq. (8).
-        embed_dim: numbers in a condition.
-        latent_dim: numbers in a latent.
-        components: K; the paper uses 10 throughout. 1 where deterministic.
-        hidden: H; the paper uses 100 for class labels and 2048 for text and images.
+        embed_dim: dimension of a condition.
+        latent_dim: dimension of a latent.
+        components: number of components K; the paper uses 10 throughout. 1 if deterministic.
+        hidden: hidden width H; the paper uses 100 for class labels, 2048 for text and images.
         initial_std: sigma before training. The paper starts at 0.01 and trains on a million pairs;
-            short training never recovers from that, hence 1 here.
-        generator: id of the generator whose latents it gives, with its options.
-        generator_name: for messages.
-        auxiliary: id of the auxiliary whose conditions it takes.
-        auxiliary_name: for messages.
+            short training does not recover from that, hence 1 here.
+        generator: id of the generator of the latents, with its options.
+        generator_name: name of the generator, for messages.
+        auxiliary: id of the auxiliary of the conditions.
+        auxiliary_name: name of the auxiliary, for messages.
     """
 
     kind: TranslatorKind
@@ -64,7 +65,7 @@ class TranslatorConfig:
                 )
         if self.kind == "deterministic" and self.components != 1:
             raise InvalidInput(
-                f"A deterministic translator of {self.components} components; only 1."
+                f"A deterministic translator of {self.components} components; it must have 1."
             )
         if not self.initial_std > 0:
             raise InvalidInput(f"Translator initial_std is {self.initial_std}; it must exceed 0.")
@@ -74,12 +75,12 @@ class Translator(nn.Module):
     """A conditional Gaussian mixture over latents, TR0N eq. (4) and appendix B.1.
 
     Two hidden layers with a residual connection around the second, a head for the K means and one
-    for the K weights; the standard deviation is one learned vector, shared by components and
-    conditions. The deterministic kind is its single mean.
+    for the K weights. The standard deviation is one learned vector, shared by components and
+    conditions. The deterministic kind outputs its single mean.
 
     Args:
-        config: sizes and origin.
-        seed: of the initial weights, drawn as PyTorch's linear layers draw theirs.
+        config: configuration of the network.
+        seed: seed of the initial weights, which follow PyTorch's default for linear layers.
     """
 
     def __init__(self, config: TranslatorConfig, *, seed: int = 0) -> None:
@@ -94,7 +95,7 @@ class Translator(nn.Module):
         self.log_std = nn.Parameter(torch.full((dim,), config.initial_std).log())
 
     def forward(self, condition: Float[Tensor, "batch embed"]) -> MixtureSameFamily:
-        """The distribution over latents of each condition: batch of points of latent_dim."""
+        """Distribution over latents given each condition; event shape (latent_dim,)."""
         weights, means = self.parameters_of(condition)
         std = (self.log_std.exp() + LEAST_STD).expand_as(means)
         components = Independent(Normal(means, std, validate_args=False), 1, validate_args=False)
@@ -104,16 +105,20 @@ class Translator(nn.Module):
     def parameters_of(
         self, condition: Float[Tensor, "batch embed"]
     ) -> tuple[Float[Tensor, "batch components"], Float[Tensor, "batch components dim"]]:
-        """Logits of the weights, and the means, of each condition's mixture."""
+        """Logits of the weights and the means of the mixture given each condition."""
         first = self.first(condition).relu()
         second = first + self.second(first).relu()
-        means = self.means(second).reshape(-1, self.config.components, self.config.latent_dim)
+        means = rearrange(
+            self.means(second),
+            "batch (components dim) -> batch components dim",
+            components=self.config.components,
+        )
         return self.weights(second), means
 
     def draw(
         self, condition: Float[Tensor, "batch embed"], rng: SampleRng
     ) -> Float[Tensor, "batch dim"]:
-        """Samples of q(z given c), one per condition, each from its sample's stream."""
+        """Draws one sample of q(z given c) per condition, each from its sample's stream."""
         logits, means = self.parameters_of(condition)
         if self.config.kind == "deterministic":
             return means[:, 0]
@@ -124,17 +129,22 @@ class Translator(nn.Module):
         return mean + (self.log_std.exp() + LEAST_STD) * rng.normal(mean.shape[1], like=mean)
 
     def mean(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
-        """The mixture's mean, the start of TR0N's section 3.4."""
+        """Mean of the mixture, the initialisation in TR0N's section 3.4."""
         logits, means = self.parameters_of(condition)
         return (logits.softmax(dim=1)[:, :, None] * means).sum(dim=1)
 
     def mode(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
-        """The mean of the heaviest component, which the paper calls the mode."""
+        """Mean of the component with the largest weight, which the paper calls the mode."""
         logits, means = self.parameters_of(condition)
         return means[torch.arange(len(means), device=means.device), logits.argmax(dim=1)]
 
     def check(self, generator: Generator, condition: Condition) -> None:
-        """Refuses another generator or a condition of another auxiliary."""
+        """Checks that a generator and a condition fit this translator.
+
+        Raises:
+            GeneratorMismatch: the generator has other weights or options.
+            ConditionMismatch: the condition is of another auxiliary.
+        """
         config = self.config
         if generator.id != config.generator:
             raise GeneratorMismatch(
@@ -151,8 +161,8 @@ class Translator(nn.Module):
         )
         if not same_auxiliary(config.auxiliary, condition.auxiliary):
             other = chosen_differently(config.auxiliary, condition.auxiliary)
-            used = f", the same weights used otherwise ({other})" if other else ""
-            cure = "Set that back, or train" if other else "Train"
+            used = f", the same weights with other settings ({other})" if other else ""
+            cure = "Restore that setting, or train" if other else "Train"
             raise ConditionMismatch(
                 f"The translator takes conditions of {config.auxiliary_name!r}; got one of "
                 f"{condition.auxiliary_name!r}{used}. {cure} one for "
@@ -160,21 +170,23 @@ class Translator(nn.Module):
             )
 
     def to_config(self) -> dict[str, object]:
-        """What rides in the checkpoint's metadata."""
+        """Metadata of the checkpoint."""
         options = options_of(self.config.generator)
-        told = {} if options is None else {OPTIONS: dict(options)}
-        return {"what": "translator", **asdict(self.config), **told}
+        kept = {} if options is None else {OPTIONS: dict(options)}
+        return {"what": "translator", **asdict(self.config), **kept}
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "Translator":
-        """The translator that a file holds, frozen.
+        """Builds the translator of a checkpoint, frozen.
 
         Raises:
-            CheckpointError: the file holds something else, or its tensors do not fit.
+            CheckpointError: the file holds no translator, or its tensors do not fit.
         """
         config: Mapping[str, Any] = checkpoint.config
         if config.get("what") != "translator":
-            held = config.get("what") or config.get("architecture") or "no configuration of ours"
+            held = (
+                config.get("what") or config.get("architecture") or "no LatentSteer configuration"
+            )
             raise CheckpointError(
                 f"{checkpoint.path.name} holds {held}, not a translator. Save one with Save "
                 "Translator."

@@ -1,20 +1,21 @@
-"""AugCLIP's random views: FuseDream section 3.1 in the form that its authors and TR0N's released.
+"""Random views of AugCLIP, FuseDream section 3.1, as in the released code of FuseDream and TR0N.
 
-The paper names colourisation, translation, resize and cutout (after DiffAugment) and gives no
-ranges; those here are the released code's, in this order, on x = 2 image - 1 at the image's own
-size, so that what is filled in with 0 is mid-grey:
+The paper names colourisation, translation, resize and cutout (after DiffAugment) without ranges.
+The ranges and the order here are those of the released code, applied to x = 2 image - 1 at the
+image's own size, so that padding with 0 is mid-grey:
 
-* color: x + U(-1/2, 1/2); then differences from the mean of the channels times U(0, 2); then
-  differences from the mean of everything times U(1/2, 3/2);
-* translation: whole pixels, uniform up to an eighth of the side either way on each axis;
-* resize: by U(4/5, 6/5), rounded down to pixels, then padded with 0 or cropped about the centre;
-* cutout: 0 in a rectangle of half the sides, its centre uniform over the image;
+* color: x + U(-1/2, 1/2); then the difference from the mean of the channels times U(0, 2); then
+  the difference from the mean of the image times U(1/2, 3/2);
+* translation: whole pixels, uniform up to an eighth of the side in both directions on each axis;
+* resize: by U(4/5, 6/5), rounded down to pixels, then padded with 0 or centre-cropped;
+* cutout: 0 in a rectangle of half the sides, with its centre uniform over the image;
 
-and then (x + 1) / 2, resized to the CLIP's size, bilinear without antialiasing, never clamped.
+followed by (x + 1) / 2 and a bilinear resize to the CLIP's size, without antialiasing or clamping.
 
-Here a view is made at the CLIP's size at once. With brightness b, saturation s, contrast c, mu the
-mean of x, and L the linear map of the moves and the final resize (module `separable`), it is
-c s L(x) + c (1 - s) mean_channels(L(x)) + (b + (1 - c) mu) L(1): the same up to rounding.
+This implementation computes views directly at the CLIP's size. With brightness b, saturation s,
+contrast c, the mean mu of x, and the linear map L of translation, resizes and cutout (module
+`separable`), a view is c s L(x) + c (1 - s) mean_channels(L(x)) + (b + (1 - c) mu) L(1), equal up
+to rounding.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -56,20 +58,20 @@ HOLE = 0.5
 
 @dataclass(frozen=True)
 class ViewParameters:
-    """What was drawn for some views; operations that are off hold the values that do nothing.
+    """Drawn parameters of views; disabled operations have the values of the identity.
 
-    In float64 on the CPU whatever the images, so that numbers of pixels are the same everywhere.
+    Always in float64 on the CPU, so that pixel counts are the same on every device.
 
     Attributes:
-        brightness: added to x, in [-1/2, 1/2).
-        saturation: in [0, 2).
-        contrast: in [1/2, 3/2).
-        down: pixels of the shift towards the bottom.
-        right: pixels of the shift towards the right.
-        ratio: of the resize, in [0.8, 1.2).
-        hole_row: of the centre of the hole, from 0 to the height.
-        hole_column: of the centre of the hole, from 0 to the width.
-        hole: 1 where there is one, else 0.
+        brightness: offset added to x, in [-1/2, 1/2).
+        saturation: factor in [0, 2).
+        contrast: factor in [1/2, 3/2).
+        down: shift towards the bottom, in pixels.
+        right: shift towards the right, in pixels.
+        ratio: ratio of the resize, in [0.8, 1.2).
+        hole_row: row of the centre of the cutout, from 0 to the height.
+        hole_column: column of the centre of the cutout, from 0 to the width.
+        hole: 1 where there is a cutout, else 0.
     """
 
     brightness: Draws
@@ -83,17 +85,17 @@ class ViewParameters:
     hole: Draws
 
     def of(self, row: int, first: int = 0, last: int | None = None) -> "ViewParameters":
-        """Those of one image of a batch, of its views from `first` to before `last`."""
+        """Parameters of views `first` to `last` (exclusive) of one image of the batch."""
         return ViewParameters(
             **{part.name: getattr(self, part.name)[row, first:last] for part in fields(self)}
         )
 
 
 def checked_operations(operations: Iterable[str]) -> tuple[Operation, ...]:
-    """The operations, each once, in the order in which they are done.
+    """The given operations without repetitions, in the order in which they are applied.
 
     Raises:
-        InvalidInput: none, or an unknown one.
+        InvalidInput: no operation, or an unknown one.
     """
     wanted = tuple(operations)
     strange = [name for name in wanted if name not in OPERATIONS]
@@ -106,10 +108,10 @@ def checked_operations(operations: Iterable[str]) -> tuple[Operation, ...]:
 
 
 def checked_ratio(resize_ratio: str) -> ResizeRatio:
-    """What the resize ratio is drawn for.
+    """The given resize ratio mode, checked.
 
     Raises:
-        InvalidInput: neither `sample` nor `view`.
+        InvalidInput: it is neither `sample` nor `view`.
     """
     for known in get_args(ResizeRatio):
         if resize_ratio == known:
@@ -125,26 +127,26 @@ def draw_views(
     operations: Sequence[str] = OPERATIONS,
     resize_ratio: ResizeRatio = "sample",
 ) -> ViewParameters:
-    """Parameters of fresh views of every image, (batch, views) each, from its own stream.
+    """Draws the parameters of new views, (batch, views) each, from the stream of each image.
 
-    What an operation draws does not depend on which others are on.
+    The draws of an operation do not depend on which others are enabled.
 
     Args:
-        rng: a stream per image.
-        views: of every image, at least 1.
-        like: the images, or anything of their height and width.
-        operations: a subset of OPERATIONS; their order is fixed.
-        resize_ratio: `sample`, one ratio for all views of an image at one look, as the released
-            code draws it; or `view`, one each.
+        rng: one stream per image.
+        views: number of views per image, at least 1.
+        like: the images, or any tensor of their height and width.
+        operations: subset of OPERATIONS; their order is fixed.
+        resize_ratio: `sample` draws one ratio for all views of an image per call, as the released
+            code does; `view` draws one per view.
 
     Raises:
-        InvalidInput: fewer than 1 view, no or an unknown operation, an unknown resize_ratio.
+        InvalidInput: fewer than 1 view, no or an unknown operation, or an unknown resize_ratio.
 
-    Departures: the released code assumes square images; here each axis goes by its own side. It
-    draws the ratio from NumPy's global state, once per call.
+    Departures: the released code assumes square images; here each axis uses its own side. The
+    released code draws the ratio from NumPy's global state, once per call.
     """
     if views < 1:
-        raise InvalidInput(f"{views} views of an image asked for; at least 1 needed.")
+        raise InvalidInput(f"{views} views per image requested; at least 1 is needed.")
     on, per = checked_operations(operations), checked_ratio(resize_ratio)
     drawn = rng.uniform(views, 8, like=torch.empty(0, dtype=torch.float64)).unbind(dim=2)
     nothing = torch.zeros_like(drawn[0])
@@ -174,7 +176,7 @@ def _hole_side(side: int) -> int:
 
 
 def _centre(drawn: Tensor, side: int) -> Tensor:
-    """Uniform over the pixels, and the one behind the last where the hole's side is even."""
+    """Uniform over the pixels, plus the one after the last if the hole's side is even."""
     return (drawn * (side + 1 - _hole_side(side) % 2)).floor()
 
 
@@ -186,16 +188,16 @@ def augmented(
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> Float[Tensor, "views 3 size size"]:
-    """Views of one image, which differentiate by the image once.
+    """Computes views of one image; differentiable once with respect to the image.
 
-    Nothing larger than the image and the views is made, so views of many may be made in parts.
+    Nothing larger than the image and the views is allocated, so many views can be made in parts.
 
     Args:
-        image: in [0, 1], in float32 or float64.
-        parameters: of these views of this image, (views,) each.
+        image: image in [0, 1], in float32 or float64.
+        parameters: parameters of the views, (views,) each.
         size: side of the square views, in pixels.
-        mean: of the channels, taken off the views.
-        std: of the channels, that they are divided by.
+        mean: mean per channel, subtracted from the views.
+        std: standard deviation per channel, by which the views are divided.
     """
     height, width = image.shape[1:]
     down = _axis(height, size, parameters.down, parameters.hole_row, parameters)
@@ -232,15 +234,15 @@ def _outer(down: Tensor, right: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Views as mixing L(image) + (added + share mean(x)) L(1) + offset, x = 2 image - 1.
+    """Views in the form mixing L(image) + (added + share mean(x)) L(1) + offset, x = 2 image - 1.
 
     Attributes:
-        maps: L.
+        maps: the linear maps L.
         light: L(1), (views, size, size).
-        mixing: of the channels, (views, 3, 3).
-        added: (views, 3).
-        share: (views, 3).
-        offset: (3,).
+        mixing: matrices over the channels, (views, 3, 3).
+        added: factor of L(1), (views, 3).
+        share: factor of mean(x) L(1), (views, 3).
+        offset: constant per channel, (3,).
     """
 
     maps: Maps
@@ -252,7 +254,7 @@ class _Plan:
 
 
 class _Augmented(torch.autograd.Function):
-    """A plan's views. They are affine in the image, so nothing of it needs to be kept."""
+    """Views of a plan. They are affine in the image, so backward does not need to save it."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, plan: _Plan) -> Tensor:  # noqa: ANN401
@@ -262,7 +264,7 @@ class _Augmented(torch.autograd.Function):
         seen = torch.cat([moved, plan.light[:, None]], dim=1)
         light = plan.added + plan.share * level
         weights = torch.cat([plan.mixing, light[:, :, None]], dim=2)
-        offset = plan.offset[:, None].expand(len(seen), 3, 1)
+        offset = repeat(plan.offset, "colours -> views colours 1", views=len(seen))
         return torch.baddbmm(offset, weights, seen.flatten(2)).unflatten(2, seen.shape[2:])
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""Random views of images: what a classifier should not mind, as in FuseDream's AugCLIP.
+"""Random views of images that a classifier should be invariant to, as in FuseDream's AugCLIP.
 
-A view is the image shifted by up to a sixteenth of its side, blurred a little and blended with a
-grey: convex combinations of its pixels and a grey level, so it stays in [0, 1] without clamping.
+A view is the image shifted by up to a sixteenth of its side, slightly blurred and blended with a
+grey level. It is a convex combination of pixels and grey, so it stays in [0, 1] without clamping.
 """
 
 import torch
@@ -16,13 +16,13 @@ __all__ = ["GREY_SHARE", "SHARPEST", "SHIFT", "random_views", "softest", "viewed
 SHIFT = 1 / 16
 """Largest shift along either axis, as a share of the side: 4 of 64 pixels."""
 SHARPEST = 0.3
-"""Least standard deviation of the blur, in pixels; it also interpolates between pixels."""
+"""Smallest standard deviation of the blur, in pixels; the blur also interpolates pixels."""
 GREY_SHARE = 0.3
 """Largest share of the grey in the blend."""
 
 
 def softest(side: int) -> float:
-    """Greatest standard deviation of the blur at a side, in pixels: 1.33 of 64."""
+    """Largest standard deviation of the blur for a side, in pixels; 1.33 for 64 pixels."""
     return max(SHARPEST, side / 48)
 
 
@@ -33,14 +33,14 @@ def viewed(
     share: Float[Tensor, " batch"],
     grey: Float[Tensor, " batch"],
 ) -> Float[Tensor, "batch 3 height width"]:
-    """One view per image.
+    """Computes one view per image.
 
     Args:
-        images: in [0, 1].
-        shift: down and to the right, in pixels or parts of them; the border goes on beyond it.
-        blur: standard deviation of a Gaussian in pixels, above 0.
-        share: of the grey, in [0, 1].
-        grey: the level to blend with, in [0, 1].
+        images: images in [0, 1].
+        shift: shift down and to the right, in possibly fractional pixels; the border is extended.
+        blur: standard deviation of the Gaussian blur in pixels, above 0.
+        share: share of the grey in the blend, in [0, 1].
+        grey: grey level to blend with, in [0, 1].
     """
     down = _weights(images.shape[2], shift[:, 0], blur)
     right = _weights(images.shape[3], shift[:, 1], blur)
@@ -52,18 +52,18 @@ def viewed(
 def random_views(
     images: Float[Tensor, "batch 3 height width"], rng: SampleRng, count: int
 ) -> Float[Tensor, "batch views 3 height width"]:
-    """Views of every image, drawn afresh from its own stream.
+    """Draws new views of each image from its own stream.
 
     Args:
-        images: in [0, 1].
-        rng: a stream per image.
-        count: views per image, at least 1.
+        images: images in [0, 1].
+        rng: one stream per image.
+        count: number of views per image, at least 1.
 
     Raises:
         InvalidInput: fewer than 1 view.
     """
     if count < 1:
-        raise InvalidInput(f"{count} views of an image asked for; at least 1 needed.")
+        raise InvalidInput(f"{count} views per image requested; at least 1 is needed.")
     drawn = rng.uniform(count, 5, like=images).flatten(0, 1)
     height, width = images.shape[2:]
     moves = 2 * drawn[:, :2] - 1
@@ -78,7 +78,7 @@ def random_views(
 
 
 def _weights(side: int, shift: Tensor, blur: Tensor) -> Tensor:
-    """(batch, to, from): the Gaussian around where each pixel comes from, each row adding to 1."""
+    """(batch, to, from): Gaussian around the source of each pixel; rows sum to 1."""
     place = torch.arange(side, dtype=shift.dtype, device=shift.device)
     source = place - shift[:, None]
     distance = place - source[:, :, None]

@@ -1,14 +1,15 @@
-"""Linear maps of images that treat rows and columns apart, a few source pixels per result.
+"""Sparse separable linear maps of images.
 
-A view is A_h X A_w^T - B_h X B_w^T: a shift, a resize with padding or cropping and the final
-resize compose to A; B is the same through a hole. Each row of A and B has at most 4 numbers, so
-neither the matrices nor full-resolution views are ever made.
+A view is A_h X A_w^T - B_h X B_w^T. A is the composition of a shift, a resize with padding or
+cropping, and the final resize; B is the same restricted to the hole. Each row of A and B has at
+most 4 non-zero entries, so no full-resolution view is ever made, and no matrix on the CPU.
 """
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
@@ -23,13 +24,13 @@ Colours = Float[Tensor, "views 3 size size"]
 
 @dataclass(frozen=True)
 class Taps:
-    """What each place of the results reads, along one axis.
+    """Source pixels of each output pixel along one axis, with their weights.
 
     Attributes:
         side: pixels of the image along this axis.
-        source: the pixels read.
-        whole: what they weigh, A of the module's text.
-        hidden: what they weigh through the hole, B.
+        source: indices of the source pixels.
+        whole: weights of the pixels, A of the module's docstring.
+        hidden: weights of the pixels within the hole, B.
     """
 
     side: int
@@ -38,7 +39,7 @@ class Taps:
     hidden: Float[Tensor, "views size 4"]
 
     def to(self, like: Tensor) -> "Taps":
-        """Placed and typed like a tensor."""
+        """These taps on the device and in the dtype of `like`."""
         source = numbers_on(self.source, like.device)
         return Taps(self.side, source, placed(self.whole, like), placed(self.hidden, like))
 
@@ -46,19 +47,18 @@ class Taps:
 def taps(
     side: int, size: int, *, shift: PerView, ratio: PerView, first: PerView, last: PerView
 ) -> Taps:
-    """One axis of: shift, resize, pad or crop to `side` again, hide the hole, resize to `size`.
+    """Taps along one axis of shift, resize, pad or crop to `side`, cutout and resize to `size`.
 
-    Both resizes are bilinear without antialiasing and with half-pixel centres, as PyTorch's.
+    Both resizes are bilinear without antialiasing, with half-pixel centres, as in PyTorch. The
+    tensors are in float64 on the CPU, since pixel counts must not depend on the dtype.
 
     Args:
         side: pixels of the image, at least 1.
-        size: pixels of the results, at least 1.
-        shift: whole pixels towards greater indices; what enters is 0.
-        ratio: of the resized side to the old one, above 0; rounded down to whole pixels.
+        size: pixels of the result, at least 1.
+        shift: shift in whole pixels towards greater indices, padded with 0.
+        ratio: ratio of the resized side to the old one, above 0; rounded down to whole pixels.
         first: first pixel of the hole.
-        last: the pixel behind its last; `first` for no hole.
-
-    All are in float64 on the CPU: the numbers of pixels must not depend on a float type.
+        last: end of the hole, exclusive; equal to `first` for no hole.
     """
     shift, ratio, first, last = (value[:, None, None] for value in (shift, ratio, first, last))
     resized = (ratio * side).floor().clamp(min=1)
@@ -81,7 +81,7 @@ def taps(
 
 
 def _bilinear(place: Tensor, scale: float | Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """(..., 2) each: the two pixels between which a place of the result lies, and their shares."""
+    """Two neighbouring source pixels of each output position, and their weights; (..., 2) each."""
     at = ((place + 0.5) * scale - 0.5).clamp(min=0)
     lower = at.floor()
     upper = (lower + 1).clamp(max=side - 1)
@@ -91,31 +91,31 @@ def _bilinear(place: Tensor, scale: float | Tensor, side: int) -> tuple[Tensor, 
 
 @runtime_checkable
 class Maps(Protocol):
-    """The maps of several views of one image."""
+    """Linear maps from one image to several views."""
 
     def apply(self, image: Float[Tensor, "3 height width"]) -> Colours:
-        """The views."""
+        """Returns the views."""
         ...
 
     def adjoint(self, vectors: Colours) -> Float[Tensor, "3 height width"]:
-        """The transposed maps, summed over the views: vectors on views to one on the image."""
+        """Applies the transposed maps to vectors on the views; sums over the views."""
         ...
 
 
 def maps_of(down: Taps, right: Taps, like: Tensor) -> Maps:
-    """The maps of views in the form that suits the device of `like`.
+    """Returns the maps in the form that suits the device of `like`.
 
     Args:
-        down: along the height.
-        right: along the width.
-        like: says device and float type.
+        down: taps along the height.
+        right: taps along the width.
+        like: tensor with the device and dtype to use.
     """
     make = SparseMaps if like.device.type == "cpu" else DenseMaps
     return make(down.to(like), right.to(like))
 
 
 class DenseMaps:
-    """As matrices, for accelerators: few large products in place of many small reads."""
+    """Maps as matrices, for accelerators: few large products instead of many small reads."""
 
     def __init__(self, down: Taps, right: Taps) -> None:
         self._parts = (
@@ -124,19 +124,22 @@ class DenseMaps:
         )
 
     def apply(self, image: Float[Tensor, "3 height width"]) -> Colours:
-        """The views."""
+        """Returns the views."""
         return sum(
             (sign * (rows[:, None] @ image @ columns[:, None].mT))
             for sign, rows, columns in self._parts
         )  # pyright: ignore[reportReturnType]
 
     def adjoint(self, vectors: Colours) -> Float[Tensor, "3 height width"]:
-        """The transposed maps, summed over the views."""
+        """Applies the transposed maps; sums over the views."""
         found = [
-            # Summed over views and rows in one product, so that no view is made at full size.
+            # One product sums over views and rows, so that no view is made at full size.
             sign
-            * rows.flatten(0, 1).mT
-            @ (vectors @ columns[:, None]).transpose(0, 1).flatten(1, 2)
+            * rearrange(rows, "views size side -> side (views size)")
+            @ rearrange(
+                vectors @ columns[:, None],
+                "views colours size side -> colours (views size) side",
+            )
             for sign, rows, columns in self._parts
         ]
         return found[0] + found[1]
@@ -148,12 +151,12 @@ def _matrix(taps: Taps, weight: Tensor) -> Float[Tensor, "views size side"]:
 
 
 _Reads: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""Bags of rows of a table: the rows, where each bag begins, and what the rows weigh."""
+"""Bags of rows of a table: row indices, start of each bag, and weights of the rows."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One term of one view: its taps within the results that it touches."""
+    """One term of one view: its taps, limited to the output pixels that it affects."""
 
     sign: int
     rows: slice
@@ -163,7 +166,7 @@ class _Part:
 
 
 class SparseMaps:
-    """As reads of a few rows of a table, for CPUs; columns are the rows of the table turned."""
+    """Maps as reads of a few table rows, for CPUs; columns are rows of the transposed table."""
 
     def __init__(self, down: Taps, right: Taps) -> None:
         self._sides = (down.side, right.side)
@@ -186,15 +189,15 @@ class SparseMaps:
             self._views.append(parts)
 
     def apply(self, image: Float[Tensor, "3 height width"]) -> Colours:
-        """The views."""
-        table = image.transpose(0, 1).flatten(1)
+        """Returns the views."""
+        table = rearrange(image, "colours height width -> height (colours width)")
         height, width = self._size
         found = image.new_empty(len(self._views), 3, height, width)
         for into, parts in zip(found, self._views, strict=True):
             turned = into.permute(2, 1, 0)
             for part in parts:
                 seen = _read(table, _forward(*part.down))
-                # Rows by colours-and-columns become columns by rows-and-colours.
+                # (rows, colours x columns) becomes (columns, rows x colours).
                 seen = seen.view(-1, self._sides[1]).t().contiguous()
                 seen = _read(seen, _forward(*part.right)).unflatten(1, (-1, 3))
                 if part.sign > 0:
@@ -204,7 +207,7 @@ class SparseMaps:
         return found
 
     def adjoint(self, vectors: Colours) -> Float[Tensor, "3 height width"]:
-        """The transposed maps, summed over the views."""
+        """Applies the transposed maps; sums over the views."""
         tables: list[Tensor] = []
         sources: list[Tensor] = []
         weights: list[Tensor] = []
@@ -218,11 +221,11 @@ class SparseMaps:
                 weights.append(part.sign * part.down[1])
         reads = _backward(torch.cat(sources), torch.cat(weights), self._sides[0])
         summed = _read(torch.cat(tables), reads)
-        return summed.unflatten(1, (3, -1)).transpose(0, 1)
+        return rearrange(summed, "height (colours width) -> colours height width", colours=3)
 
 
 def _span(touched: Tensor) -> slice:
-    """The places from the first to the last that are touched."""
+    """Slice from the first to the last position that is touched."""
     places = touched.nonzero()[:, 0]
     if len(places) == 0:
         return slice(0, 0)
@@ -230,13 +233,13 @@ def _span(touched: Tensor) -> slice:
 
 
 def _forward(source: Tensor, weight: Tensor) -> _Reads:
-    """Each place of the result reads its taps."""
+    """Reads of the forward map: each output position reads its taps."""
     starts = torch.arange(0, source.numel(), source.shape[1], device=source.device)
     return source.flatten(), starts, weight.flatten()
 
 
 def _backward(source: Tensor, weight: Tensor, side: int) -> _Reads:
-    """Each pixel of the image reads the places of the result that it is a tap of."""
+    """Reads of the adjoint: each image pixel reads the outputs that it is a tap of."""
     reader = torch.arange(len(source), device=source.device)[:, None].expand_as(source)
     counts = weight != 0
     source, order = source[counts].sort(stable=True)

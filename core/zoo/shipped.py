@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
@@ -76,7 +77,8 @@ def reference_images(
         return _tiles(path), torch.tensor(values)
     with np.load(path, allow_pickle=False) as held:
         images = torch.from_numpy(held["images"]).float().div(255)
-        return images[:, None].expand(-1, 3, -1, -1), torch.from_numpy(held["labels"]).long()
+        colour = repeat(images, "batch height width -> batch 3 height width")
+        return colour, torch.from_numpy(held["labels"]).long()
 
 
 def reference_portion(
@@ -104,5 +106,9 @@ def _tiles(path: Path) -> Tensor:
     """The square images that an atlas shows, row by row."""
     with Image.open(path) as atlas:
         sheet = torch.from_numpy(np.array(atlas.convert("RGB"))).float().div(255)
-    rows = sheet.unflatten(0, (-1, TILE)).unflatten(2, (-1, TILE))
-    return rows.permute(0, 2, 4, 1, 3).flatten(0, 1).contiguous()
+    return rearrange(
+        sheet,
+        "(rows height) (columns width) colours -> (rows columns) colours height width",
+        height=TILE,
+        width=TILE,
+    ).contiguous()

@@ -13,7 +13,7 @@ from ...core.checkpoints.checkpoint import Checkpoint, read
 from ...core.checkpoints.parity import TOLERANCE, compared, read_arrays
 from ...core.errors import CheckpointError
 from ...core.files import replacing
-from ...core.generator import Generator
+from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import ARCHITECTURES, DISCRIMINATORS
 from . import report
 
@@ -82,8 +82,8 @@ def inspected(path: Path) -> dict[str, Any]:
         return {"file": str(path)} | _auxiliary(open_model(path))
     model = load_detected(checkpoint, ALL)
     facts: dict[str, Any] = {"file": str(path), "sha256": checkpoint.sha256, "family": family.id}
-    facts |= _generator(model) if isinstance(model, Generator) else _auxiliary(model)
-    facts["options"] = ", ".join(family.options) or "none"
+    facts |= _model(model)
+    facts["options"] = ", ".join(family.option_names) or "none"
     for name, fact in (family.facts(checkpoint) if family.facts else {}).items():
         facts[f"assumed: {name}"] = fact
     if left_out := getattr(checkpoint.tensors, "left_out", {}):
@@ -92,6 +92,18 @@ def inspected(path: Path) -> dict[str, Any]:
         facts["not read"] = f"{count}, which nothing above takes: it {why}"
     facts["verified"] = _verdict(checkpoint, family)
     return facts
+
+
+def _model(model: Any) -> dict[str, Any]:  # noqa: ANN401 - of any kind
+    if isinstance(model, ConditionalGenerator):
+        return {
+            "kind": "conditional generator",
+            "image size": " x ".join(map(str, model.image_size)),
+            "needs": ", ".join(model.needs),
+            "domains": ", ".join(model.domains) or "none",
+            "licence": model.licence,
+        }
+    return _generator(model) if isinstance(model, Generator) else _auxiliary(model)
 
 
 def _generator(model: Generator) -> dict[str, Any]:

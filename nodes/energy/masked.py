@@ -5,30 +5,13 @@ from torch import Tensor
 from ...core.auxiliary import Auxiliary
 from ...core.energies.masked import masked
 from ...core.energy import Energy
-from ...core.errors import InvalidInput
 from ..host import autograd, io, ordinary, ui
-from ..images import from_host
+from ..images import from_host, masks_from_host
 from .perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
 from .widgets import added, chained, summed
 from .widgets import weight as weighting
 
-__all__ = ["NODES", "masks_from_host"]
-
-
-def masks_from_host(mask: Tensor) -> Tensor:
-    """The host's MASK, (batch, height, width) or without the batch.
-
-    Raises:
-        InvalidInput: anything else.
-    """
-    found = mask[None] if mask.ndim == 2 else mask
-    if found.ndim == 4 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != 3:
-        raise InvalidInput(
-            f"A mask of shape {tuple(mask.shape)}; expected (batch, height, width)."
-        )
-    return found.float()
+__all__ = ["NODES"]
 
 
 class EnergyMasked(io.ComfyNode):

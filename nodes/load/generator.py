@@ -1,6 +1,7 @@
-"""Load Generator, and where the models of all loaders lie."""
+"""Load Generator: its widgets are the options of the architectures that can be opened."""
 
-from ...core.generators import load_generator
+from ...core.checkpoints.options import ChoiceOption, RealOption, WholeOption
+from ...core.generators import ARCHITECTURES, OPTIONS, open_generator
 from ...core.zoo import shipped as catalogue
 from ..host import autograd, io
 from ..sockets import GENERATOR
@@ -9,89 +10,49 @@ from .files import changed, find, offered, present
 
 __all__ = ["NODES", "chosen_options"]
 
-AUTO = "auto"
+
+def _widget(option: ChoiceOption | RealOption | WholeOption) -> io.Input:
+    if isinstance(option, ChoiceOption):
+        return io.Combo.Input(
+            option.widget,
+            options=[option.default, *option.choices],
+            default=option.default,
+            optional=True,
+            tooltip=option.tooltip,
+        )
+    if isinstance(option, RealOption):
+        return io.Float.Input(
+            option.widget,
+            default=option.default,
+            min=option.low,
+            max=option.high,
+            step=option.step,
+            round=False if option.exact else None,  # pyright: ignore[reportArgumentType]
+            optional=True,
+            tooltip=option.tooltip,
+        )
+    return io.Int.Input(
+        option.widget,
+        default=option.default,
+        min=option.low,
+        max=option.high,
+        optional=True,
+        tooltip=option.tooltip,
+    )
 
 
-def _choices() -> list[io.Input]:
-    """What files do not tell, or users want otherwise."""
-    return [
-        advanced(
-            io.Combo.Input(
-                "latent",
-                options=[AUTO, "z", "w", "w+"],
-                default=AUTO,
-                optional=True,
-                tooltip="For StyleGANs: the space that is steered. z and w as in the paper, w+ "
-                "with a w for every layer. auto: z.",
-            )
-        ),
-        advanced(
-            io.Float.Input(
-                "truncation",
-                default=0.0,
-                min=0.0,
-                max=1.0,
-                step=0.05,
-                optional=True,
-                tooltip="Psi (0 to 1): less is more typical and less diverse. StyleGANs pull w "
-                "towards its mean; BigGANs scale z, drawn within [-2, 2]. 0: none, psi = 1.",
-            )
-        ),
-        advanced(
-            io.Int.Input(
-                "cutoff",
-                default=0,
-                min=0,
-                max=64,
-                optional=True,
-                tooltip="For StyleGANs: truncation in the first so many layers alone (0 to 64); "
-                "0 for all.",
-            )
-        ),
-        advanced(
-            io.Combo.Input(
-                "noise",
-                options=[AUTO, "const", "random", "none"],
-                default=AUTO,
-                optional=True,
-                tooltip="For StyleGAN2: the noise of every layer. const: that of the file; "
-                "random: anew for every image, as in TR0N's code; none. auto: const, so that a "
-                "latent is an image.",
-            )
-        ),
-        advanced(
-            io.Float.Input(
-                "eps",
-                default=0.0,
-                min=0.0,
-                max=0.1,
-                step=1e-6,
-                round=False,
-                optional=True,
-                tooltip="For BigGANs: epsilon of the batch normalisation (0 to 0.1), which no "
-                "file holds. 0: 1e-4 for weights converted from TensorFlow, else 1e-5. FuseDream "
-                "and TR0N ran the converted ones with 1e-5.",
-            )
-        ),
-    ]
+def chosen_options(**values: object) -> dict[str, object]:
+    """The options that differ from their defaults, by the core's names.
 
-
-def chosen_options(
-    latent: str = AUTO, truncation: float = 0, cutoff: int = 0, noise: str = AUTO, eps: float = 0
-) -> dict[str, object]:
-    """What differs from auto, by the names that the core has for it."""
-    chosen: dict[str, object] = {}
-    if latent != AUTO:
-        chosen["latent"] = latent
-    if truncation:
-        chosen["psi"] = truncation
-    if cutoff:
-        chosen["cutoff"] = cutoff
-    if noise != AUTO:
-        chosen["noise"] = noise
-    if eps:
-        chosen["eps"] = eps
-    return chosen
+    Args:
+        **values: of the widgets, by the widgets' names.
+    """
+    given = {option: values.get(option.widget, option.default) for option in OPTIONS}
+    return {
+        option.name: value
+        for option, value in given.items()
+        if value not in (None, option.default)
+    }
 
 
 class LoadGenerator(io.ComfyNode):
@@ -104,7 +65,8 @@ class LoadGenerator(io.ComfyNode):
             node_id="LatentSteer_LoadGenerator",
             display_name="Load Generator",
             category="LatentSteer/load",
-            description="Opens a frozen generator G(z). What it is, is told from the file alone.",
+            description="Opens a frozen generator G(z). The architecture is detected from the "
+            "file.",
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -112,7 +74,7 @@ class LoadGenerator(io.ComfyNode):
                     tooltip="A model shipped with LatentSteer, or a file or a folder with a "
                     "config.json in models/latentsteer_generators, as its authors published it.",
                 ),
-                *_choices(),
+                *(advanced(_widget(option)) for option in OPTIONS),
             ],
             outputs=[
                 GENERATOR.Output(
@@ -122,7 +84,7 @@ class LoadGenerator(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["GAN", "VAE", "StyleGAN", "BigGAN"]
+        schema.search_aliases = ["GAN", "VAE", *(family.id for family in ARCHITECTURES)]
         return schema
 
     @classmethod
@@ -136,19 +98,11 @@ class LoadGenerator(io.ComfyNode):
         return changed("latentsteer_generators", file)
 
     @classmethod
-    def execute(
-        cls,
-        file: str,
-        latent: str = AUTO,
-        truncation: float = 0.0,
-        cutoff: int = 0,
-        noise: str = AUTO,
-        eps: float = 0.0,
-    ) -> io.NodeOutput:
+    def execute(cls, file: str, **values: object) -> io.NodeOutput:
         """Reads the file."""
-        options = chosen_options(latent, truncation, cutoff, noise, eps)
+        options = chosen_options(**values)
         with autograd():
-            return io.NodeOutput(load_generator(find("latentsteer_generators", file), options))
+            return io.NodeOutput(open_generator(find("latentsteer_generators", file), options))
 
 
 NODES = [LoadGenerator]

@@ -38,7 +38,7 @@ RULE_EXAMPLES = [pytest.param(make, id=name) for name, make in RULES]
 
 def opened_as_written(architecture, path):
     """The model with the very tensors of its file, where it would fold them into others."""
-    if "folded" in architecture.options:
+    if "folded" in architecture.option_names:
         return load_generator(path, {"folded": False})
     return opened(architecture, path)
 

@@ -21,7 +21,7 @@ from .example_files import (
 )
 from .stand_in import DEVICE, Accelerator, MixedDevices
 
-STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].options]
+STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].option_names]
 ENERGY_EXAMPLES = [pytest.param(make, id=name) for name, make in ENERGIES]
 
 

@@ -162,7 +162,7 @@ def test_auto_and_the_same_value_are_one(family, one, other, opened):
 def test_a_generator_knows_all_options_that_its_family_takes(family, opened):
     """But for the fast form of the networks, which computes the same."""
     architecture, _ = FAMILIES[family]
-    assert set(options_of(opened(family, {}).id)) == set(architecture.options) - {"folded"}
+    assert set(options_of(opened(family, {}).id)) == set(architecture.option_names) - {"folded"}
 
 
 def test_noise_is_no_option_of_networks_without(opened, tmp_path):
@@ -460,7 +460,7 @@ def test_an_auxiliary_used_otherwise_is_refused_by_the_options_name(options, sai
     generator = toys.generator()
     translator = new_translator(generator, auto, hidden=4, components=2, seed=0)
     translator.check(generator, condition)
-    with pytest.raises(ConditionMismatch, match=rf"{said}.*Set that back, or train one"):
+    with pytest.raises(ConditionMismatch, match=rf"{said}.*Restore that setting, or train one"):
         translator.check(generator, other)
     pairs = synthetic_pairs(generator, chosen, 2, seed=0, chunking=CHUNKS, device=CPU)
     with pytest.raises(ConditionMismatch, match="conditions are of another auxiliary"):

@@ -24,7 +24,7 @@ from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generat
 DOUBLE = torch.float64
 Z_FILES = [(p, {}) for p in GENERATOR_FILES]
 PSI_FILES = [(p, {"psi": 0.5}) for p in GENERATOR_FILES if "biggan" in p.values[0].id]
-STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].options]
+STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].option_names]
 
 
 def case(param, options, name=None):

@@ -1,4 +1,4 @@
-"""A client of the host's HTTP and websocket."""
+"""Client of the host's HTTP API and websocket."""
 
 import asyncio
 import contextlib
@@ -25,14 +25,14 @@ RUN_SECONDS = 240
 
 @dataclass
 class Run:
-    """What a host told of a run.
+    """Record of a run on a host.
 
     Attributes:
-        events: the messages, each a type and its data.
-        previews: (event type, picture) of the binary messages.
-        before_interrupt: the steps done when the host had answered POST /interrupt.
-        history: the host's record.
-        images: what the run wrote, by node.
+        events: messages, each a type and its data.
+        previews: (event type, picture) of each binary message.
+        before_interrupt: number of steps done when the host answered POST /interrupt.
+        history: the host's history entry.
+        images: images that the run wrote, by node.
     """
 
     prompt_id: str = ""
@@ -63,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Refused(Exception):
-    """The host did not take a graph."""
+    """The host rejected a graph."""
 
     answer: dict[str, Any]
 
@@ -75,7 +75,7 @@ class Client:
         self.url = url
 
     def get(self, path: str) -> Any:
-        """The JSON there, or bytes."""
+        """Response body: JSON where it is JSON, otherwise bytes."""
         return asyncio.run(self._get(path))
 
     def run(
@@ -85,7 +85,7 @@ class Client:
         workflow: object = None,
         stop: Callable[[str, dict[str, Any]], bool] = lambda kind, data: False,
     ) -> Run:
-        """Executes a graph; interrupts it when `stop` says so of a message."""
+        """Executes a graph; interrupts it when `stop` is true for a message."""
         return asyncio.run(asyncio.wait_for(self._run(api, workflow, stop), RUN_SECONDS))
 
     async def _get(self, path: str) -> Any:
@@ -162,7 +162,7 @@ def shipped() -> list[str]:
 
 
 def embedded() -> list[str]:
-    """Those that run on shipped models: the others name files that users have."""
+    """Workflows that run on shipped models; the others name files of users."""
 
     def files(name: str) -> list[str]:
         return [str(n["inputs"]["file"]) for n in workflow(name).values() if "file" in n["inputs"]]
@@ -176,7 +176,7 @@ def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
 
 
 def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
-    """A shipped graph that runs in a second or two, with other values of its widgets."""
+    """A shipped graph with smaller widget values, which runs in a second or two."""
     small: dict[str, object] = {"pairs": 500, "epochs": 2, "steps": 8, "preview_every": 2}
     small |= {f"samples_per_{what}": 1 for what in ("class", "prompt", "image")}
     graph = workflow(name)
@@ -191,7 +191,7 @@ def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
 
 
 def minimal(api: dict[str, Any]) -> dict[str, Any]:
-    """A graph without the values that our nodes have by default."""
+    """A graph without the values of LatentSteer's nodes that are defaults."""
     usual = {schema.node_id: defaults_of(schema) for schema in (n.schema() for n in ALL_NODES)}
     small = copy.deepcopy(api)
     for node in small.values():

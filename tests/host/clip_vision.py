@@ -1,4 +1,4 @@
-"""Run by a host's Python: our CLIP from its CLIP_VISION beside its own `encode_image`.
+"""Run by a host's Python: compares a CLIP made from its CLIP_VISION with its `encode_image`.
 
 clip_vision.py CHECKOUT BASE
 """
@@ -41,7 +41,7 @@ def main(checkout, base):
 
 
 def compared(loader, path, torch):
-    """How far the two embeddings of one image are apart, and the gradient through ours."""
+    """Difference of the two embeddings of one image, and the gradient through LatentSteer's."""
     from comfy.clip_vision import ClipVisionModel, clip_preprocess
 
     stream = torch.Generator().manual_seed(1)

@@ -1,4 +1,4 @@
-"""One booted server per ComfyUI checkout and session; a test runs once for each."""
+"""Boots one server per ComfyUI checkout and session; each test runs once per checkout."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The figures that tests recorded."""
+    """Prints the figures that tests recorded."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {name} = {value}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "latent-steer"
-"""The folder under custom_nodes; deliberately no Python identifier."""
+"""Folder under custom_nodes; deliberately not a Python identifier."""
 BOOT_SECONDS, STOP_SECONDS = 240, 30
 
 
@@ -23,7 +23,7 @@ class Checkout:
         self.path, self.python, self.name = path, python, path.name
 
     def missing(self) -> str | None:
-        """Why it cannot be used."""
+        """Reason why the checkout cannot be used; None if it can."""
         for needed in (self.path / "main.py", self.python):
             if not needed.exists():
                 return f"no ComfyUI: {needed} is not there; set COMFYUI_PATH and COMFYUI_PYTHON"
@@ -34,13 +34,13 @@ class Checkout:
         return text.split('"')[1]
 
     def freeze(self) -> list[str]:
-        """The packages of its environment."""
+        """Packages in its environment."""
         command = [self.python, "-m", "pip", "freeze", "--all"]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return sorted(done.stdout.splitlines())
 
     def run(self, script: Path, *arguments: object, timeout: float = 300) -> str:
-        """The standard output of one of our scripts, run by this host's Python."""
+        """Runs a script of the tests with this host's Python; returns its standard output."""
         done = subprocess.run(
             [self.python, script, self.path, *map(str, arguments)],
             cwd=self.path,
@@ -55,7 +55,7 @@ class Checkout:
 
 
 def checkouts() -> list[Checkout]:
-    """Those of COMFYUI_PATH, each with the Python of COMFYUI_PYTHON or of the venv beside it."""
+    """Checkouts of COMFYUI_PATH, with Pythons of COMFYUI_PYTHON or of their own venvs."""
     default = [Path.home() / "hosts" / name for name in ("comfyui-old", "comfyui-new")]
     paths = _listed("COMFYUI_PATH") or default
     pythons = _listed("COMFYUI_PYTHON") or [_beside(path) for path in paths]
@@ -79,13 +79,13 @@ def environment() -> dict[str, str]:
 
 
 def make_base(base: Path) -> Path:
-    """A base directory with this pack in it, and a folder named in extra_model_paths."""
+    """Makes a base directory with this pack, and a folder listed in extra_model_paths."""
     for folder in ("models", "custom_nodes", "input", "output", "temp", "user", "elsewhere"):
         (base / folder).mkdir(parents=True)
     pack = base / "custom_nodes" / PACK
     try:
         pack.symlink_to(ROOT, target_is_directory=True)
-    except OSError:  # Windows allows it to administrators alone
+    except OSError:  # Windows allows it for administrators only
         skipped = shutil.ignore_patterns(".*", "out", "models", "__pycache__", "tests")
         shutil.copytree(ROOT, pack, ignore=skipped)
     shutil.copy(
@@ -151,7 +151,7 @@ class Server:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
     def resident(self) -> float:
-        """Its resident memory in MB."""
+        """Resident memory of the server in MB."""
         if sys.platform == "linux":
             status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
             kilobytes = next(row for row in status.splitlines() if row.startswith("VmRSS"))

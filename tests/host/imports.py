@@ -1,4 +1,4 @@
-"""Run by a host's Python: how long the pack takes to import, and that it asks no network.
+"""Run by a host's Python: measures the pack's import time and fails on network access.
 
 imports.py CHECKOUT BASE
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class Asked(OSError):
-    """The network was asked for."""
+    """The network was accessed."""
 
 
 def refuse(*arguments, **named):

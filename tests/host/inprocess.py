@@ -1,4 +1,4 @@
-"""Run by a host's Python: its executor without its server, under its real inference mode.
+"""Run by a host's Python: runs its executor without its server, in its real inference mode.
 
 inprocess.py CHECKOUT BASE GRAPH.json classic|none|novram
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Listener:
-    """What the executor wants of a server."""
+    """Stand-in for the server, with what the executor needs."""
 
     client_id, last_node_id, last_prompt_id = "test", None, None
 
@@ -38,7 +38,7 @@ def main(checkout, base, graph, mode):
     import nodes
 
     if mode == "novram":
-        # The host takes no --novram together with --cpu: its branch for it, on the CPU.
+        # The host rejects --novram together with --cpu, so this selects its branch on the CPU.
         management.vram_state = management.VRAMState.NO_VRAM
         management.is_device_cpu = lambda device: False
     (pack,) = (Path(base) / "custom_nodes").iterdir()
@@ -46,7 +46,7 @@ def main(checkout, base, graph, mode):
     ours = next(m for n, m in sys.modules.items() if n.endswith("latent-steer.nodes.host"))
     (refiner_class,) = [c for n, c in nodes.NODE_CLASS_MAPPINGS.items() if "LangevinR" in n]
 
-    # Held: whatever the host frees between runs is looked at in the end as well.
+    # Kept, so that patchers that the host frees between runs are also inspected at the end.
     made = {}
     begin = ours.GradPatcher.__init__
 
@@ -70,7 +70,7 @@ def main(checkout, base, graph, mode):
     for seed in (0, 1, 0):
         api[refiner]["inputs"]["seed"] = seed
         found["runs"].append(run(execution, executor, api, f"run-{len(found['runs'])}"))
-        # What any other node's demand for memory does, in the inference mode nodes run in.
+        # The effect of another node's demand for memory, in the inference mode of nodes.
         with torch.inference_mode():
             management.unload_all_models()
             management.soft_empty_cache()
@@ -117,7 +117,7 @@ def run(execution, executor, api, name):
 
 
 def moved(patcher_class, torch):
-    """Whether weights are inference tensors after such a patcher has moved them."""
+    """Whether weights are inference tensors after such a patcher moved them."""
     module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
     patcher = patcher_class(module, torch.device("meta"), torch.device("cpu"))
     with torch.inference_mode():

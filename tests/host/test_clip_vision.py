@@ -1,4 +1,4 @@
-"""Our forward pass over a host's CLIP Vision gives its embeddings, and gradients besides."""
+"""LatentSteer's forward pass of a host's CLIP Vision has its embeddings, and gradients."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pack in a host's own executor, in one process without the server."""
+"""The pack in a host's executor, in one process without the server."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ IMPORT_SECONDS = 0.5
 
 
 def core_only():
-    """A graph without the host's extra nodes, which take long to load."""
+    """A graph without the host's extra nodes, which are slow to load."""
     return {n: raw for n, raw in cheap().items() if raw["class_type"] != "PreviewAny"}
 
 
 @pytest.fixture(scope="module")
 def execute(checkout, tmp_path_factory):
-    """Runs three graphs (refiner's seeds 0, 1, 0), unloading all models after each."""
+    """Runs three graphs (refiner's seeds 0, 1, 0) and unloads all models after each."""
     done = {}
 
     def executed(mode):
@@ -56,7 +56,7 @@ def test_weights_stay_ordinary_when_the_host_unloads_them(execute, mode):
     assert found["weights"] > found["modules"]
     assert found["inference_weights"] == 0
     assert not any(found["moved"]["GradPatcher"])
-    assert all(found["moved"]["ModelPatcher"]), "the host's own patcher needs ours no longer"
+    assert all(found["moved"]["ModelPatcher"]), "the host's patcher no longer needs LatentSteer's"
 
 
 def test_every_cache_and_memory_mode_gives_the_same_pixels(execute):

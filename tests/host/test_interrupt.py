@@ -1,4 +1,4 @@
-"""Cancelling a refinement in a running ComfyUI, and going on from what it left."""
+"""Cancelling a refinement in a running ComfyUI, and resuming it."""
 
 import pytest
 from latentsteer.core.latent_files import load_latents
@@ -10,7 +10,7 @@ STEPS, STOP_AT = 20, 5
 
 
 def test_interrupt_stops_within_two_steps_and_resumes(client, server, record_property):
-    # Many samples, so that a step takes longer than the way of a message.
+    # Many samples, so that a step takes longer than a message.
     api = cheap(seed=51, steps=STEPS, preview_every=1, samples_per_class=8)
     refiner, sheet = node_of(api, "LangevinRefine"), node_of(api, "SaveImage")
     folder = server.base / "output" / "interrupted"

@@ -11,7 +11,7 @@ NODES = load_nodes()
 
 @pytest.fixture
 def api(server):
-    """Real digits and an inpainting of one, on pictures of the input folder."""
+    """Graph that inpaints a digit with real digits, on pictures of the input folder."""
     folder = server.base / "input" / "digits"
     folder.mkdir(exist_ok=True)
     for number in range(4):

@@ -1,4 +1,4 @@
-"""The two ways of docs/install.md to send a graph, as they stand there, to a running ComfyUI."""
+"""The two commands in docs/install.md that send a graph to a running ComfyUI, run verbatim."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_python(server, tmp_path):
 
 
 def test_the_command_from_the_folder_of_custom_nodes(checkout, server, tmp_path):
-    """With the host's own Python, without an installation of ours."""
+    """Runs with the host's Python, without an installation of LatentSteer."""
     alone = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     pack = f"custom_nodes/{PACK}"
     for start in ([f"{pack}/nodes/cli"], ["-m", f"custom_nodes.{PACK}.nodes.cli"]):

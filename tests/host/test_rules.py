@@ -1,4 +1,4 @@
-"""What `comfy node validate` asks: its ruff rules on the pack."""
+"""The ruff rules of `comfy node validate` on the pack."""
 
 import subprocess
 import sys

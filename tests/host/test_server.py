@@ -72,7 +72,7 @@ def test_a_shipped_workflow_executes(client, frozen, name):
     "name", ["tr0n_digits_class", "krr_digits_flow", "fusedream_avatars_text"]
 )
 def test_a_minimal_graph_runs_as_the_whole_one(client, name):
-    """What a program leaves out has its default, on hosts that hand no optional input over."""
+    """Omitted inputs have their defaults, on hosts that do not pass optional inputs."""
     api = cheap(name, seed=5)
     small = minimal(api)
     assert sum(len(n["inputs"]) for n in small.values()) < sum(
@@ -122,7 +122,7 @@ def test_a_new_seed_redoes_only_what_depends_on_it(client):
 
 
 def test_a_changed_file_is_read_again(client, server):
-    """Size or time of a model's file, not its name, decides."""
+    """The size or time of a model's file decides, not its name."""
     api = cheap(seed=21)
     loader = node_of(api, "LoadGenerator")
     api[loader]["inputs"]["file"] = "more.safetensors"

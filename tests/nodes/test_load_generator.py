@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.load.generator import chosen_options
+from latentsteer.nodes.load.generator import LoadGenerator, chosen_options
 from latentsteer.nodes.standalone.errors import NodeError
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
@@ -66,6 +66,21 @@ def test_eps_changes_what_a_biggan_draws(loaded):
 def test_what_a_file_does_not_take_is_told(file, name, value, loaded):
     with pytest.raises(NodeError, match=f"takes no option {name}"):
         loaded(file, **{name: value})
+
+
+def test_widgets_keep_the_places_that_saved_graphs_have():
+    """A canvas keeps values by place. A new option comes last; this list only grows."""
+    *_, latent, truncation, cutoff, noise, eps = LoadGenerator.GET_SCHEMA().inputs
+    widgets = (latent, truncation, cutoff, noise, eps)
+    assert [w.id for w in widgets] == ["latent", "truncation", "cutoff", "noise", "eps"]
+    assert [w.default for w in widgets] == ["auto", 0.0, 0, "auto", 0.0]
+    assert latent.options == ["auto", "z", "w", "w+"]
+    assert noise.options == ["auto", "const", "random", "none"]
+    assert (truncation.min, truncation.max, truncation.step) == (0, 1, 0.05)
+    assert truncation.round is None
+    assert (cutoff.min, cutoff.max) == (0, 64)
+    assert (eps.min, eps.max, eps.step, eps.round) == (0, 0.1, 1e-6, False)
+    assert all(w.optional and w.advanced for w in widgets)
 
 
 def test_what_is_left_at_auto_is_no_option():

@@ -16,7 +16,7 @@ Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy
 Image to Latents, Stack Latents, Plain Latents, Interpolate Latents, Image Gradient Step,
 Best Images, Stack Images, Compose Fuse, Basis Init, CMA-ES Refine, CLIP Score,
 Energy Discriminator, Energy Direction, Energy Masked, Load Image Set, KRR Flow Refine,
-Variation Init
+Variation Init, Give Inputs
 """.replace("\n", " ")
 
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")

@@ -1,1 +1,1 @@
-"""Claims, benchmarks, the demo and the training of shipped models."""
+"""Reproductions, benchmarks, the demo and the training of the shipped models."""

@@ -1,4 +1,4 @@
-"""The embedded avatars as the studies open them: generator, CLIP, a judge that never steers."""
+"""The embedded avatar models of the studies: generator, CLIP and an independent judge."""
 
 from typing import NamedTuple
 

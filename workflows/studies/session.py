@@ -1,4 +1,4 @@
-"""What the demos and the reproductions share: two models, their translators, starts and runs."""
+"""Code shared by demos and reproductions: two models, their translators, starts and runs."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
@@ -29,19 +29,19 @@ Model = TypeVar("Model", bound=Generator | Auxiliary)
 
 
 class Steering:
-    """Two models, and the translators that one seed trains between them.
+    """Two models, with translators trained between them.
 
     Args:
-        generator: G.
-        auxiliary: f, on the same device.
-        pairs: synthetic pairs to train on.
-        training: how.
-        kinds: of the translators.
-        hidden: units of their hidden layers.
-        seed: of pairs, training, starts and noise.
-        device: where the models are.
-        say: told what is being done.
-        chunk: `fixed` repeats to the bit, `fast` sees as many samples at a time as fit.
+        generator: generator G.
+        auxiliary: auxiliary f, on the same device.
+        pairs: number of synthetic pairs to train on.
+        training: hyperparameters of the training.
+        kinds: kinds of translators to train.
+        hidden: hidden width of the translators.
+        seed: seed of pairs, training, starts and noise.
+        device: device of the models.
+        say: callback with messages on progress.
+        chunk: `fixed` repeats to the bit, `fast` uses chunks as large as fit.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Steering:
         mode: StartMode = "sample",
         generations: int = 0,
     ) -> Latents:
-        """A latent per row of the condition, from the prior or from a translator of this kind."""
+        """Returns one latent per row of the condition, from the prior or a translator."""
         rng = SampleRng.of(self.seed, len(condition), kind)
         found = self._start(kind, condition, rng, energy, candidates, mode, generations)
         return Latents.of(found, self.generator)
@@ -103,16 +103,16 @@ class Steering:
         clip: float = 0.0,
         on_step: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> Latents:
-        """Where the latents are after so many steps.
+        """Refines latents.
 
         Args:
-            latents: the start.
-            energy: to lower.
-            rule: how latents move.
-            steps: T.
-            weights: how the weights of a basis move.
-            clip: longest gradient of a sample, 0 for no limit.
-            on_step: called after every step.
+            latents: initial latents.
+            energy: energy to minimise.
+            rule: update rule of the latents.
+            steps: number of steps T.
+            weights: update rule of the weights of a basis.
+            clip: bound on the norm of a sample's gradient; 0 for none.
+            on_step: callback after every step.
         """
         job = Refinement(
             title="refinement",
@@ -127,7 +127,7 @@ class Steering:
         return refine(job, latents, on_step=on_step)[0]
 
     def images(self, latents: Latents) -> Tensor:
-        """The images of latents."""
+        """Decodes latents to images."""
         return decode(latents, self.generator, self.chunking, self.device)
 
     def _start(
@@ -164,7 +164,7 @@ class Steering:
 
 
 def moved(model: Model, device: torch.device) -> Model:
-    """A model, with its networks on a device."""
+    """Moves a model's networks to a device and returns the model."""
     for module in model.modules:
         module.to(device)
     return model

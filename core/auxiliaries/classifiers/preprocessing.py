@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ...checkpoints.options import Option
 from ...devices import constants
 from ...errors import CheckpointError, InvalidInput
 from ...identity import ModelId, written
 from ...images import resized
 
 __all__ = [
+    "CLASSIFIER_OPTIONS",
     "IMAGENET",
     "Colours",
     "Preparation",
@@ -29,6 +31,14 @@ __all__ = [
 Colours: TypeAlias = tuple[float, float, float]
 IMAGENET: tuple[Colours, Colours] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of the colour channels of ImageNet, in [0, 1]."""
+CLASSIFIER_OPTIONS = (
+    Option("classes", "Names of the classes, one for each logit."),
+    Option("mean", "The mean of red, green and blue that is subtracted from images in [0, 1]."),
+    Option("std", "The standard deviation of red, green and blue that images are divided by."),
+    Option("max_pool", "Whether a max-pool follows the first convolution of a ResNet."),
+    Option("image_size", "The side in pixels of the squares that the network looks at."),
+)
+"""What can be chosen beside a classifier's file; only ResNets take `max_pool`."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,14 @@ from ...auxiliary import Classifier
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from .names import class_names, imagenet_names, saved_names
-from .preprocessing import Preparation, chosen_colours, chosen_side, model_id, usual
+from .preprocessing import (
+    CLASSIFIER_OPTIONS,
+    Preparation,
+    chosen_colours,
+    chosen_side,
+    model_id,
+    usual,
+)
 from .resnet_layout import Layout, is_resnet, read_layout
 
 __all__ = ["RESNET"]
@@ -118,6 +125,6 @@ RESNET: Architecture[Classifier] = Architecture(
         _example(3, False, ("none", "padded")),
         _example(3, False, ("none", "convolved")),
     ),
-    options=("classes", "mean", "std", "max_pool", "image_size"),
+    options=CLASSIFIER_OPTIONS,
     facts=_facts,
 )

@@ -15,6 +15,7 @@ from ...checkpoints.weights import below
 from ...errors import CheckpointError, InvalidInput
 from .names import class_names, imagenet_names, saved_names
 from .preprocessing import (
+    CLASSIFIER_OPTIONS,
     Preparation,
     chosen_colours,
     chosen_side,
@@ -233,6 +234,6 @@ TORCHVISION: Architecture[Classifier] = Architecture(
     ),
     load=_load,
     examples=(),
-    options=("classes", "mean", "std", "image_size"),
+    options=tuple(option for option in CLASSIFIER_OPTIONS if option.name != "max_pool"),
     facts=_facts,
 )

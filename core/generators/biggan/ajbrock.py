@@ -1,8 +1,9 @@
-"""BigGAN generators and discriminators of ajbrock/BigGAN-PyTorch, and TF Hub's converted to them.
+"""BigGAN generators and discriminators of ajbrock/BigGAN-PyTorch, and TF Hub's converted to it.
 
-Files hold a state dict: `G_ema.pth`, `G.pth`, `D.pth`, `biggan-256.pth`. All sizes are read off
-its shapes: resolution, width, classes (shared or a table per normalisation), hierarchical latents,
-attention, `mybn` and cross-replica statistics. The eps of the normalisations is in no file.
+Files hold a state dict: `G_ema.pth`, `G.pth`, `D.pth`, `biggan-256.pth`. The layout follows from
+its names and shapes: resolution, width, classes (shared or a table per normalisation),
+hierarchical latents, attention, `mybn` and cross-replica statistics. The eps of the normalisations
+is in no file.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.reading import count_of, part_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
-from . import reading as parts
+from . import reading
 from .latents import Classes, TruncatedWithClass
 from .networks.ajbrock import BigGanGenerator, GeneratorLayout
 from .networks.discriminators import BigGanDiscriminator
@@ -32,7 +34,7 @@ DEEP = "blocks.0.0.conv3.weight"
 
 def _generator_prefixes(checkpoint: Checkpoint) -> list[str]:
     keys = ("output_layer.2.weight", "linear.weight", FIRST, GAIN)
-    return parts.prefixes_of(checkpoint, *keys, without=(DEEP,))
+    return prefixes_of(checkpoint, *keys, without=(DEEP,))
 
 
 def _generator_prefix(checkpoint: Checkpoint) -> str | None:
@@ -40,34 +42,34 @@ def _generator_prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
-    # One may be missing: a damaged discriminator is not none.
+    # One key may be missing: a damaged discriminator must be reported, not ignored.
     keys = ("embed.weight", "linear.weight", FIRST)
-    return parts.prefix_of(checkpoint, *keys, without=(DEEP, GAIN), missing=1)
+    return prefix_of(checkpoint, *keys, without=(DEEP, GAIN), missing=1)
 
 
 def _layout(checkpoint: Checkpoint) -> GeneratorLayout:
     tensors = checkpoint.tensors
-    blocks = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
-    shapes = [parts.shape_of(checkpoint, f"blocks.{n}.0.conv1.weight", 4) for n in range(blocks)]
+    blocks = count_of(tensors, "blocks.{}.0.conv1.weight")
+    shapes = [shape_of(checkpoint, f"blocks.{n}.0.conv1.weight", 4) for n in range(blocks)]
     channels = (shapes[0][1], *(shape[0] for shape in shapes))
-    first = parts.shape_of(checkpoint, "linear.weight", 2)[1]
-    gain = parts.shape_of(checkpoint, GAIN, 2)
-    # A linear map of the condition, or a table with a row per class.
+    first = shape_of(checkpoint, "linear.weight", 2)[1]
+    gain = shape_of(checkpoint, GAIN, 2)
+    # The gain is a linear map of the condition, or a table with one row per class.
     inputs, classes, embedding = gain[0], gain[0], 0
     if "shared.weight" in tensors:
         inputs = gain[1]
-        classes, embedding = parts.shape_of(checkpoint, "shared.weight", 2)
+        classes, embedding = shape_of(checkpoint, "shared.weight", 2)
     layout = GeneratorLayout(
         channels,
-        base=parts.base_of(checkpoint, channels[0]),
+        base=reading.base_of(checkpoint, channels[0]),
         first=first,
         condition=inputs,
         classes=classes,
         embedding=embedding,
         attention=frozenset(n for n in range(blocks) if f"blocks.{n}.1.theta.weight" in tensors),
-        statistics=parts.statistics_of(tensors),
-        spectral=parts.spectral_of(tensors),
-        eps=parts.norm_eps(checkpoint, tensors),
+        statistics=reading.statistics_of(tensors),
+        spectral=reading.spectral_of(tensors),
+        eps=reading.norm_eps(checkpoint, tensors),
     )
     if layout.chunk not in (0, layout.first):
         raise CheckpointError(
@@ -79,19 +81,19 @@ def _layout(checkpoint: Checkpoint) -> GeneratorLayout:
 
 def _own(checkpoint: Checkpoint) -> Checkpoint:
     prefix = _generator_prefix(checkpoint) or ""
-    return parts.part_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
+    return part_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
 
 
 def _network(checkpoint: Checkpoint) -> BigGanGenerator:
-    """The generator as it stands in the file, nothing folded."""
+    """Loads the generator as it is in the file, without folding."""
     own = _own(checkpoint)
     layout = _layout(own)
-    parts.check_classes(checkpoint, layout.classes)
+    reading.check_classes(checkpoint, layout.classes)
     return load_network(BigGanGenerator(layout), own)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    psi = parts.psi_of(checkpoint)
+    psi = reading.psi_of(checkpoint)
     network = _network(checkpoint)
     layout = network.layout
     table = network.shared.weight.detach().clone() if layout.embedding else None
@@ -99,60 +101,60 @@ def _load(checkpoint: Checkpoint) -> Generator:
     discriminator = None
     if _discriminator_prefix(checkpoint) is not None:
         discriminator = if_usable(lambda: _load_discriminator(checkpoint))
-    module = folded(network) if parts.is_folded(checkpoint) else network
+    module = folded(network) if reading.is_folded(checkpoint) else network
     side = layout.base * 2**layout.blocks
-    return parts.generator_of(
+    return reading.generator_of(
         checkpoint, GENERATOR.id, module, prior, side, layout.eps, discriminator
     )
 
 
-def _discriminator(checkpoint: Checkpoint) -> BigGanDiscriminator:
-    """The discriminator as it stands in the file."""
-    own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
+def _discriminator_network(checkpoint: Checkpoint) -> BigGanDiscriminator:
+    """Loads the discriminator as it is in the file, without folding."""
+    own = part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
-    count = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
+    count = count_of(tensors, "blocks.{}.0.conv1.weight")
     blocks = [f"blocks.{number}.0." for number in range(count)]
-    firsts = [parts.shape_of(own, block + "conv1.weight", 4) for block in blocks]
-    seconds = [parts.shape_of(own, block + "conv2.weight", 4) for block in blocks]
-    classes, _ = parts.shape_of(own, "embed.weight", 2)
-    parts.check_classes(checkpoint, classes)
+    firsts = [shape_of(own, block + "conv1.weight", 4) for block in blocks]
+    seconds = [shape_of(own, block + "conv2.weight", 4) for block in blocks]
+    classes, _ = shape_of(own, "embed.weight", 2)
+    reading.check_classes(checkpoint, classes)
     network = BigGanDiscriminator(
         [(one[1], one[0], two[0]) for one, two in zip(firsts, seconds, strict=True)],
-        # The last keeps the side, and so, at 32 pixels, does the one before: it has no conv_sc.
+        # The last block keeps the side. At 32 pixels so does the one before, which has no conv_sc.
         halves=[n for n, block in enumerate(blocks[:-1]) if block + "conv_sc.weight" in tensors],
         attention=[n for n in range(count) if f"blocks.{n}.1.theta.weight" in tensors],
         classes=classes,
-        outputs=parts.shape_of(own, "linear.weight", 2)[0],
-        spectral=parts.spectral_of(tensors),
+        outputs=shape_of(own, "linear.weight", 2)[0],
+        spectral=reading.spectral_of(tensors),
     )
     return load_network(network, own)
 
 
 def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
-    network = _discriminator(checkpoint)
-    if parts.is_folded(checkpoint):
+    network = _discriminator_network(checkpoint)
+    if reading.is_folded(checkpoint):
         fold_spectral(network)
-    return parts.discriminator_of(network)
+    return reading.discriminator_of(network)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return parts.parity_of(_load(checkpoint), arrays)
+    return reading.parity_of(_load(checkpoint), arrays)
 
 
 def _parity_discriminator(
     checkpoint: Checkpoint, arrays: Mapping[str, Tensor]
 ) -> Mapping[str, Tensor]:
-    return parts.parity_of_discriminator(_load_discriminator(checkpoint), arrays)
+    return reading.parity_of_discriminator(_load_discriminator(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    facts = parts.facts_of(checkpoint, _layout(_own(checkpoint)))
+    facts = reading.facts_of(checkpoint, _layout(_own(checkpoint)))
     return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
-def _example(layout: GeneratorLayout, *, discriminator: bool = False) -> Example:
+def _example(layout: GeneratorLayout, *, with_discriminator: bool = False) -> Example:
     config = {"classes": [f"class {number}" for number in range(layout.classes)]}
-    if not discriminator:
+    if not with_discriminator:
         return Example({"": BigGanGenerator(layout)}, config)
     discriminator = BigGanDiscriminator(
         [(3, 8, 8), (8, 8, 16)], [0], [], layout.classes, 1, layout.spectral
@@ -167,7 +169,7 @@ GENERATOR: Architecture[Generator] = Architecture(
     load=_load,
     examples=(
         lambda: _example(
-            GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), discriminator=True
+            GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), with_discriminator=True
         ),
         lambda: _example(
             GeneratorLayout((8, 8), 4, 5, 4, 3, 4, spectral=Spectral(values=False), eps=1e-4)
@@ -175,7 +177,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(GeneratorLayout((8, 8), 4, 6, 3, 3, 0, statistics="standing")),
         lambda: _example(GeneratorLayout((8, 8), 4, 3, 7, 3, 4, statistics="synchronised")),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -186,6 +188,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=("folded",),
+    options=(reading.FOLDED,),
     parity=_parity_discriminator,
 )

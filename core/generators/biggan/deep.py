@@ -1,7 +1,7 @@
 """BigGAN-deep generators and discriminators of ajbrock/BigGAN-PyTorch (BigGANdeep.py).
 
-All sizes are read off the shapes. Which blocks double the side is in no tensor: the last of each
-stage does, and of a stage there are two blocks, or, at 32 pixels where all are alike, a third.
+All sizes follow from the shapes, except which blocks double the side: it is the last block of each
+stage. A stage has two blocks, or a third of all blocks at 32 pixels, where all are alike.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.reading import count_of, part_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
-from . import reading as parts
+from . import reading
 from .latents import Classes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout
 from .networks.deep import BigGanDeepGenerator, Bottleneck, DeepLayout
@@ -33,7 +34,7 @@ DEPTH = 2
 
 def _generator_prefixes(checkpoint: Checkpoint) -> list[str]:
     keys = ("output_layer.2.weight", "linear.weight", GAIN, LAST)
-    return parts.prefixes_of(checkpoint, *keys)
+    return prefixes_of(checkpoint, *keys)
 
 
 def _generator_prefix(checkpoint: Checkpoint) -> str | None:
@@ -41,24 +42,24 @@ def _generator_prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
-    # One may be missing: a damaged discriminator is not none.
+    # One key may be missing: a damaged discriminator must be reported, not ignored.
     keys = ("input_conv.weight", "embed.weight", "linear.weight", LAST)
-    return parts.prefix_of(checkpoint, *keys, without=(GAIN,), missing=1)
+    return prefix_of(checkpoint, *keys, without=(GAIN,), missing=1)
 
 
 def _own(checkpoint: Checkpoint) -> Checkpoint:
     prefix = _generator_prefix(checkpoint) or ""
-    return parts.part_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
+    return part_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
 
 
 def _shape(checkpoint: Checkpoint, block: str) -> tuple[int, int, int]:
-    """Channels before, within and after a block."""
-    hidden, before, _, _ = parts.shape_of(checkpoint, block + "conv1.weight", 4)
-    return before, hidden, parts.shape_of(checkpoint, block + "conv4.weight", 4)[0]
+    """Channels of a block's input, hidden layers and output."""
+    hidden, before, _, _ = shape_of(checkpoint, block + "conv1.weight", 4)
+    return before, hidden, shape_of(checkpoint, block + "conv4.weight", 4)[0]
 
 
 def _depth(checkpoint: Checkpoint, shapes: list[tuple[int, int, int]]) -> int:
-    """Blocks of a stage."""
+    """Number of blocks per stage."""
     alike = all(before == after for before, _, after in shapes)
     if alike and len(shapes) % STAGES_AT_32 == 0:
         return len(shapes) // STAGES_AT_32
@@ -72,40 +73,40 @@ def _depth(checkpoint: Checkpoint, shapes: list[tuple[int, int, int]]) -> int:
 
 def _layout(checkpoint: Checkpoint) -> DeepLayout:
     tensors = checkpoint.tensors
-    count = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
+    count = count_of(tensors, "blocks.{}.0.conv1.weight")
     shapes = [_shape(checkpoint, f"blocks.{number}.0.") for number in range(count)]
     depth = _depth(checkpoint, shapes)
     blocks = tuple(
         Bottleneck(*shape, doubles=number % depth == depth - 1)
         for number, shape in enumerate(shapes)
     )
-    inputs = parts.shape_of(checkpoint, "linear.weight", 2)[1]
-    classes, embedding = parts.shape_of(checkpoint, "shared.weight", 2)
+    inputs = shape_of(checkpoint, "linear.weight", 2)[1]
+    classes, embedding = shape_of(checkpoint, "shared.weight", 2)
     common = GeneratorLayout(
         (shapes[0][0], *(after for _, _, after in shapes)),
-        base=parts.base_of(checkpoint, shapes[0][0]),
+        base=reading.base_of(checkpoint, shapes[0][0]),
         first=inputs,
         condition=inputs,
         classes=classes,
         embedding=embedding,
         attention=frozenset(n for n in range(count) if f"blocks.{n}.1.theta.weight" in tensors),
-        statistics=parts.statistics_of(tensors),
-        spectral=parts.spectral_of(tensors),
-        eps=parts.norm_eps(checkpoint, tensors),
+        statistics=reading.statistics_of(tensors),
+        spectral=reading.spectral_of(tensors),
+        eps=reading.norm_eps(checkpoint, tensors),
     )
     return DeepLayout(blocks, common)
 
 
 def _network(checkpoint: Checkpoint) -> BigGanDeepGenerator:
-    """The generator as it stands in the file, nothing folded."""
+    """Loads the generator as it is in the file, without folding."""
     own = _own(checkpoint)
     layout = _layout(own)
-    parts.check_classes(checkpoint, layout.common.classes)
+    reading.check_classes(checkpoint, layout.common.classes)
     return load_network(BigGanDeepGenerator(layout), own)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    psi = parts.psi_of(checkpoint)
+    psi = reading.psi_of(checkpoint)
     network = _network(checkpoint)
     layout = network.layout
     classes = Classes(layout.common.classes, network.shared.weight.detach().clone())
@@ -113,73 +114,73 @@ def _load(checkpoint: Checkpoint) -> Generator:
     discriminator = None
     if _discriminator_prefix(checkpoint) is not None:
         discriminator = if_usable(lambda: _load_discriminator(checkpoint))
-    module = folded(network) if parts.is_folded(checkpoint) else network
+    module = folded(network) if reading.is_folded(checkpoint) else network
     side = layout.common.base * 2 ** sum(block.doubles for block in layout.blocks)
-    return parts.generator_of(
+    return reading.generator_of(
         checkpoint, GENERATOR.id, module, prior, side, layout.common.eps, discriminator
     )
 
 
-def _discriminator(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
-    """The discriminator as it stands in the file."""
-    own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
+def _discriminator_network(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
+    """Loads the discriminator as it is in the file, without folding."""
+    own = part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
-    count = parts.count_of(tensors, "blocks.{}.0.conv1.weight")
+    count = count_of(tensors, "blocks.{}.0.conv1.weight")
     stages: list[list[tuple[int, int, int]]] = []
     attention: list[int] = []
     for number in range(count):
-        depth = parts.count_of(tensors, f"blocks.{number}.{{}}.conv1.weight")
+        depth = count_of(tensors, f"blocks.{number}.{{}}.conv1.weight")
         if f"blocks.{number}.{depth}.theta.weight" in tensors:
             attention.append(number)
         stages.append([])
         for place in range(depth):
             stages[-1].append(_shape(own, f"blocks.{number}.{place}."))
-    # At 32 pixels all are alike, and the last stage keeps the side.
+    # At 32 pixels all blocks are alike, and the last stage keeps the side.
     alike = all(before == after for stage in stages for before, _, after in stage)
-    classes, _ = parts.shape_of(own, "embed.weight", 2)
-    parts.check_classes(checkpoint, classes)
+    classes, _ = shape_of(own, "embed.weight", 2)
+    reading.check_classes(checkpoint, classes)
     network = BigGanDeepDiscriminator(
         stages,
         halves=range(count - 1 if alike else count),
         attention=attention,
         classes=classes,
-        outputs=parts.shape_of(own, "linear.weight", 2)[0],
-        spectral=parts.spectral_of(tensors),
+        outputs=shape_of(own, "linear.weight", 2)[0],
+        spectral=reading.spectral_of(tensors),
     )
     return load_network(network, own)
 
 
 def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
-    network = _discriminator(checkpoint)
-    if parts.is_folded(checkpoint):
+    network = _discriminator_network(checkpoint)
+    if reading.is_folded(checkpoint):
         fold_spectral(network)
-    return parts.discriminator_of(network)
+    return reading.discriminator_of(network)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return parts.parity_of(_load(checkpoint), arrays)
+    return reading.parity_of(_load(checkpoint), arrays)
 
 
 def _parity_discriminator(
     checkpoint: Checkpoint, arrays: Mapping[str, Tensor]
 ) -> Mapping[str, Tensor]:
-    return parts.parity_of_discriminator(_load_discriminator(checkpoint), arrays)
+    return reading.parity_of_discriminator(_load_discriminator(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     layout = _layout(_own(checkpoint))
     doubling = [str(n) for n, block in enumerate(layout.blocks) if block.doubles]
-    told = f"blocks {', '.join(doubling)}, the last of each stage; no tensor says so"
-    facts = {**parts.facts_of(checkpoint, layout.common), "doubling of the side": told}
+    assumed = f"blocks {', '.join(doubling)}, the last of each stage (not in the tensors)"
+    facts = {**reading.facts_of(checkpoint, layout.common), "doubling of the side": assumed}
     return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
 def _example(
-    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, discriminator: bool = False
+    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, with_discriminator: bool = False
 ) -> Example:
     config = {"classes": [f"class {number}" for number in range(common.classes)]}
     generator = BigGanDeepGenerator(DeepLayout(blocks, common))
-    if not discriminator:
+    if not with_discriminator:
         return Example({"": generator}, config)
     discriminator = BigGanDeepDiscriminator(
         [[(4, 4, 8)]],
@@ -201,14 +202,14 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(
             (Bottleneck(8, 2, 8, doubles=False), Bottleneck(8, 2, 4, doubles=True)),
             GeneratorLayout((8, 8, 4), 4, 7, 7, 3, 4),
-            discriminator=True,
+            with_discriminator=True,
         ),
         lambda: _example(
             (Bottleneck(16, 4, 16, doubles=False), Bottleneck(16, 4, 8, doubles=True)),
             GeneratorLayout((16, 16, 8), 2, 9, 9, 3, 5, frozenset({1}), statistics="standing"),
         ),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -219,6 +220,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=("folded",),
+    options=(reading.FOLDED,),
     parity=_parity_discriminator,
 )

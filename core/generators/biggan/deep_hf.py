@@ -1,7 +1,7 @@
 """BigGAN-deep of huggingface/pytorch-pretrained-BigGAN: a folder of weights and config.json.
 
-Sizes are read off the shapes; config.json tells which blocks double the side, and the eps. psi
-scales z and picks the statistics that were taken at that truncation.
+Sizes follow from the shapes; config.json states which blocks double the side, and the eps. psi
+scales z and selects the batch statistics for that truncation.
 """
 
 import re
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...errors import CheckpointError
 from ...generator import Generator
-from . import reading as parts
+from . import reading
 from .latents import Classes, TruncatedWithClass
 from .networks.deep import Bottleneck
 from .networks.deep_hf import BigGanDeepHf, HfLayout
@@ -31,11 +32,11 @@ KEYS = (
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
-    return parts.prefix_of(checkpoint, *KEYS)
+    return prefix_of(checkpoint, *KEYS)
 
 
 def _folder(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """config.json, empty where the weights came without it."""
+    """Contents of config.json; empty if the weights came without it."""
     return checkpoint.config.get("folder", {})
 
 
@@ -47,7 +48,7 @@ def _doubling(checkpoint: Checkpoint, count: int) -> list[bool]:
     if len(layers) != count:
         raise CheckpointError(
             f"config.json of {checkpoint.path.name} lists {len(layers)} layers, but the weights "
-            f"are of {count}. Take both from the same release."
+            f"have {count}. Take both from the same release."
         )
     return [bool(layer[0]) for layer in layers]
 
@@ -60,8 +61,8 @@ def _layout(checkpoint: Checkpoint) -> HfLayout:
     while True:
         layer = f"generator.layers.{number}."
         if layer + "conv_0.weight_orig" in tensors:
-            hidden, before, _, _ = parts.shape_of(checkpoint, layer + "conv_0.weight_orig", 4)
-            after = parts.shape_of(checkpoint, layer + "conv_3.weight_orig", 4)[0]
+            hidden, before, _, _ = shape_of(checkpoint, layer + "conv_0.weight_orig", 4)
+            after = shape_of(checkpoint, layer + "conv_3.weight_orig", 4)[0]
             shapes.append((before, hidden, after))
         elif layer + "snconv1x1_theta.weight_orig" in tensors:
             attention.append(len(shapes))
@@ -69,21 +70,21 @@ def _layout(checkpoint: Checkpoint) -> HfLayout:
             break
         number += 1
     doubling = _doubling(checkpoint, len(shapes))
-    embedding, classes = parts.shape_of(checkpoint, "embeddings.weight", 2)
+    embedding, classes = shape_of(checkpoint, "embeddings.weight", 2)
     layout = HfLayout(
         tuple(
             Bottleneck(*shape, doubles=doubles)
             for shape, doubles in zip(shapes, doubling, strict=True)
         ),
         frozenset(attention),
-        latent=parts.shape_of(checkpoint, "generator.gen_z.weight_orig", 2)[1] - embedding,
+        latent=shape_of(checkpoint, "generator.gen_z.weight_orig", 2)[1] - embedding,
         classes=classes,
         embedding=embedding,
-        truncations=parts.shape_of(checkpoint, KEYS[2], 2)[0],
-        eps=parts.chosen_eps(checkpoint) or float(folder.get("eps", DEFAULT_EPS)),
+        truncations=shape_of(checkpoint, KEYS[2], 2)[0],
+        eps=reading.chosen_eps(checkpoint) or float(folder.get("eps", DEFAULT_EPS)),
     )
-    told = {"z_dim": layout.latent, "num_classes": classes, "n_stats": layout.truncations}
-    for name, found in told.items():
+    sizes = {"z_dim": layout.latent, "num_classes": classes, "n_stats": layout.truncations}
+    for name, found in sizes.items():
         if folder.get(name, found) != found:
             raise CheckpointError(
                 f"config.json of {checkpoint.path.name} says {name} is {folder[name]}, but the "
@@ -93,33 +94,33 @@ def _layout(checkpoint: Checkpoint) -> HfLayout:
 
 
 def _network(checkpoint: Checkpoint, truncation: float) -> BigGanDeepHf:
-    own = parts.part_of(checkpoint, _prefix(checkpoint) or "")
+    own = part_of(checkpoint, _prefix(checkpoint) or "")
     return load_network(BigGanDeepHf(_layout(own), truncation), own)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    psi = parts.psi_of(checkpoint)
+    psi = reading.psi_of(checkpoint)
     network = _network(checkpoint, psi)
     layout = network.layout
     classes = Classes(layout.classes, network.embeddings.weight.detach().mT.clone())
     prior = TruncatedWithClass(layout.latent, classes, psi)
-    module = folded(network) if parts.is_folded(checkpoint) else network
+    module = folded(network) if reading.is_folded(checkpoint) else network
     side = 4 * 2 ** sum(block.doubles for block in layout.blocks)
-    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps)
+    return reading.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Images of classes (`img_t43`) and of mixtures (`img_soft_t50`), by truncation in percent."""
+    """Images of classes (`img_t43`) and of mixtures (`img_soft_t50`) by truncation in percent."""
     network = _network(checkpoint, 1.0)
     embed = network.embeddings.weight.mT
     found: dict[str, Tensor] = {}
     for name in arrays:
-        told = re.fullmatch(r"img(_soft)?_t(\d+)", name)
-        shares = arrays.get("soft" if told and told[1] else "y")
-        if told is None or shares is None or "z" not in arrays:
+        match = re.fullmatch(r"img(_soft)?_t(\d+)", name)
+        shares = arrays.get("soft" if match and match[1] else "y")
+        if match is None or shares is None or "z" not in arrays:
             continue
-        network.truncation = int(told[2]) / 100
-        module = folded(network) if parts.is_folded(checkpoint) else network
+        network.truncation = int(match[2]) / 100
+        module = folded(network) if reading.is_folded(checkpoint) else network
         vectors = Classes(network.layout.classes, embed).vectors(shares)
         found[name] = module(arrays["z"], vectors)
     return found
@@ -128,9 +129,9 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     facts: dict[str, str] = {}
     if "layers" not in _folder(checkpoint):
-        facts["doubling of the side"] = "every second block; config.json, which tells, is missing"
-    if "eps" not in _folder(checkpoint) and not parts.chosen_eps(checkpoint):
-        facts["eps"] = f"{DEFAULT_EPS:g} as released; config.json, which tells, is missing"
+        facts["doubling of the side"] = "every second block, assumed: config.json is missing"
+    if "eps" not in _folder(checkpoint) and not reading.chosen_eps(checkpoint):
+        facts["eps"] = f"{DEFAULT_EPS:g} as released, assumed: config.json is missing"
     return facts
 
 
@@ -171,7 +172,7 @@ GENERATOR: Architecture[Generator] = Architecture(
             )
         ),
     ),
-    options=("psi", "eps", "folded"),
+    options=reading.BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

@@ -1,4 +1,4 @@
-"""BigGAN's latents: a truncated normal z beside a class."""
+"""Latents of BigGAN: a truncated normal z and a class."""
 
 import math
 from collections.abc import Callable
@@ -16,29 +16,29 @@ from ...spaces import Block
 __all__ = ["LIMIT", "Classes", "TruncatedWithClass"]
 
 LIMIT = 2.0
-"""Where the normal law of z is cut off, and what FuseDream and TR0N clamp z to."""
+"""Bound at which the normal prior of z is truncated, and to which FuseDream and TR0N clamp z."""
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """What a generator takes for a class.
+    """Classes of a generator.
 
     Attributes:
-        count: how many there are.
-        table: their embeddings, (classes, embedding), or None where it takes shares of classes.
+        count: number of classes.
+        table: class embeddings, (classes, embedding); None if the generator takes class shares.
     """
 
     count: int
     table: Tensor | None
 
     def block(self) -> Block:
-        """The latent's block: an embedding, or shares that add up to 1."""
+        """Block of the latent: an embedding, or shares that sum to 1."""
         if self.table is None:
             return Block("c", (self.count,), 0.0, 1.0, shares=True)
         return Block("y", (self.table.shape[1],))
 
     def vectors(self, y: Tensor) -> Float[Tensor, "batch class"]:
-        """Points of the block, of class numbers (batch,) or of shares (batch, classes)."""
+        """Points in the block for class numbers (batch,) or shares (batch, classes)."""
         if not y.is_floating_point():
             y = functional.one_hot(y.long(), self.count).float()
         return y if self.table is None else y @ self.table.to(y)
@@ -46,12 +46,12 @@ class Classes:
 
 @dataclass(frozen=True, eq=False)
 class TruncatedWithClass:
-    """psi times a normal law cut off at -2 and 2, beside one of the classes, all alike.
+    """Prior of psi times a normal truncated to [-2, 2], and of a uniformly drawn class.
 
     Attributes:
-        latent: numbers of z.
-        classes: what one is.
-        psi: the truncation of the papers, in (0, 1].
+        latent: length of z.
+        classes: classes of the generator.
+        psi: truncation of the papers, in (0, 1].
     """
 
     latent: int
@@ -59,7 +59,7 @@ class TruncatedWithClass:
     psi: float = 1.0
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng."""
+        """Draws one point per row of rng."""
         uniform = rng.uniform(self.latent + 1, like=torch.empty(0, dtype=torch.float64))
         tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
         z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
@@ -68,17 +68,17 @@ class TruncatedWithClass:
 
     @property
     def limit(self) -> float:
-        """Where the law of z ends, on either side."""
+        """Largest absolute value of z under the prior."""
         return LIMIT * self.psi
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor]:
-        """Log p(z) per row: -inf beyond the cut-off; a class counts log(1 / classes) anywhere."""
+        """Log p(z) per row: -inf beyond the limit; a class counts log(1 / classes) everywhere."""
 
         def evaluate(v: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
             each = math.log(self.psi * math.sqrt(2 * math.pi) * math.erf(LIMIT / math.sqrt(2)))
             found = -self.potential(v) - self.latent * each - math.log(self.classes.count)
-            # A point on the border is inside, whatever psi is rounded to.
+            # The margin keeps points on the limit inside, however psi is rounded.
             most = self.limit * (1 + 1e-6)
             inside = (v[:, : self.latent].abs() <= most).all(dim=1)
             return torch.where(inside, found, -torch.inf)
@@ -88,7 +88,7 @@ class TruncatedWithClass:
     def potential(
         self, z: Float[Tensor, "batch dim"], scale: float = 1.0
     ) -> Float[Tensor, " batch"]:
-        """|z|^2 / (2 psi^2) of z alone, psi times `scale`."""
+        """|z|^2 / (2 (scale psi)^2) per row; the class does not count."""
         return z[:, : self.latent].square().sum(dim=1) / (2 * (scale * self.psi) ** 2)
 
     def __str__(self) -> str:

@@ -1,129 +1,73 @@
-"""What the kinds of BigGAN share: where a network lies in a file, latents, priors, wrappers."""
+"""Code shared by the BigGAN variants: reading a file, options, and wrapping networks."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from ...auxiliary import Discriminator
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.prefixes import averaged
+from ...checkpoints.options import Option, RealOption
+from ...checkpoints.reading import count_of, shape_of
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
 from ...spaces import Block, Space
+from ..options import truncation
 from .latents import LIMIT, Classes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout, Statistics
 from .networks.discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from .networks.spectral import NONE, Spectral
 
 __all__ = [
+    "BIGGAN_OPTIONS",
+    "FOLDED",
     "base_of",
     "check_classes",
     "chosen_eps",
-    "count_of",
     "discriminator_of",
+    "eps_from_file",
     "facts_of",
     "generator_of",
     "is_folded",
     "norm_eps",
     "parity_of",
     "parity_of_discriminator",
-    "part_of",
-    "prefix_of",
-    "prefixes_of",
     "psi_of",
-    "shape_of",
     "spectral_of",
     "statistics_of",
-    "told_eps",
 ]
 
+FOLDED = Option(
+    "folded", "Whether to fold the networks into fewer operations: the same images, faster."
+)
+BIGGAN_OPTIONS = (
+    truncation("BigGANs scale z, which is drawn within [-2, 2]."),
+    RealOption(
+        "eps",
+        "For BigGANs: epsilon of the batch normalisation (0 to 0.1), which no file holds. 0: 1e-4 "
+        "for weights converted from TensorFlow, else 1e-5. FuseDream and TR0N ran the converted "
+        "ones with 1e-5.",
+        place=4,
+        low=0.0,
+        high=0.1,
+        step=1e-6,
+        exact=True,
+    ),
+    FOLDED,
+)
+"""The options of all BigGAN generators."""
 CONVERTED_EPS = 1e-4
 AJBROCK_EPS = 1e-5
 AJBROCK_SPECTRAL_EPS = 1e-6
-
-
-def prefixes_of(
-    checkpoint: Checkpoint, *keys: str, without: Sequence[str] = (), missing: int = 0
-) -> list[str]:
-    """What stands before the names of each network of a kind, in the order of the file.
-
-    Args:
-        checkpoint: to look in.
-        keys: names by which the network is known.
-        without: names that it does not have.
-        missing: how many of the keys a damaged file may lack.
-    """
-    tensors = checkpoint.tensors
-    counts: dict[str, int] = {}
-    for key in keys:
-        for name in tensors:
-            prefix = name.removesuffix(key)
-            if prefix != name and (prefix == "" or prefix.endswith(".")):
-                counts[prefix] = counts.get(prefix, 0) + 1
-    return [
-        prefix
-        for prefix, count in counts.items()
-        if count >= len(keys) - missing and not any(prefix + key in tensors for key in without)
-    ]
-
-
-def prefix_of(
-    checkpoint: Checkpoint, *keys: str, without: Sequence[str] = (), missing: int = 0
-) -> str | None:
-    """What stands before a network's names, the averaged one's; None where there is none.
-
-    Args:
-        checkpoint: to look in.
-        keys: names by which the network is known.
-        without: names that it does not have.
-        missing: how many of the keys a damaged file may lack.
-    """
-    return averaged(prefixes_of(checkpoint, *keys, without=without, missing=missing))
-
-
-def part_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:
-    """The checkpoint of what stands under a prefix, without it; what is under `other` is not."""
-    tensors = {
-        name.removeprefix(prefix): checkpoint.tensors[name]
-        for name in checkpoint.tensors
-        if name.startswith(prefix) and not (other and name.startswith(other))
-    }
-    return replace(checkpoint, tensors=tensors)
-
-
-def count_of(tensors: Mapping[str, Tensor], pattern: str) -> int:
-    """How many names a pattern with a number gives, from 0 without a gap."""
-    count = 0
-    while pattern.format(count) in tensors:
-        count += 1
-    return count
-
-
-def shape_of(checkpoint: Checkpoint, name: str, rank: int) -> tuple[int, ...]:
-    """The shape of a tensor that sizes are read off.
-
-    Raises:
-        CheckpointError: it has another number of axes.
-        KeyError: there is no such tensor.
-    """
-    shape = tuple(checkpoint.tensors[name].shape)
-    if len(shape) != rank:
-        raise CheckpointError(
-            f"{checkpoint.path.name}: `{name}` has the shape {list(shape)}; {rank} axes were "
-            "expected. Convert it again."
-        )
-    return shape
 
 
 def base_of(checkpoint: Checkpoint, channels: int) -> int:
     """Side of the first map, which is square.
 
     Raises:
-        CheckpointError: the linear map makes no square map of so many channels.
+        CheckpointError: the linear map does not make a square map of this number of channels.
     """
     made, _ = shape_of(checkpoint, "linear.weight", 2)
     base = math.isqrt(made // channels)
@@ -135,23 +79,23 @@ def base_of(checkpoint: Checkpoint, channels: int) -> int:
     return base
 
 
-def told_eps(tensors: Mapping[str, Tensor]) -> float | None:
-    """1e-4 where the weights were converted from TF Hub, which keeps no sv0; else None."""
+def eps_from_file(tensors: Mapping[str, Tensor]) -> float | None:
+    """1e-4 for weights converted from TF Hub, which have no sv0; otherwise None."""
     converted = "linear.u0" in tensors and "linear.sv0" not in tensors
     return CONVERTED_EPS if converted else None
 
 
 def spectral_of(tensors: Mapping[str, Tensor]) -> Spectral:
-    """What is kept beside every weight."""
+    """Spectral normalisation of the weights, as stored next to each."""
     vectors = count_of(tensors, "linear.u{}")
     if not vectors:
         return NONE
-    eps = told_eps(tensors) or AJBROCK_SPECTRAL_EPS
+    eps = eps_from_file(tensors) or AJBROCK_SPECTRAL_EPS
     return Spectral(vectors, "linear.sv0" in tensors, eps)
 
 
 def statistics_of(tensors: Mapping[str, Tensor]) -> Statistics:
-    """The kind of the normalisations, by the first."""
+    """Kind of statistics of the normalisations, detected from the first."""
     first = "blocks.0.0.bn1."
     if first + "stored_mean" in tensors:
         return "own"
@@ -164,24 +108,26 @@ def chosen_eps(checkpoint: Checkpoint) -> float:
     """The option eps; 0 where it is left to the file.
 
     Raises:
-        InvalidInput: it is below 0.
+        InvalidInput: eps is negative or not finite.
     """
     chosen = _number(checkpoint, "eps", 0.0)
     if not 0 <= chosen < math.inf:
-        raise InvalidInput(f"eps is {chosen}; it must exceed 0, or be 0: told from the file.")
+        raise InvalidInput(
+            f"eps is {chosen}; a finite number above 0 was expected, or 0 for the file's own."
+        )
     return chosen
 
 
 def norm_eps(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> float:
     """The eps of the normalisations of blocks: the option's, the conversion's, or ajbrock's."""
-    return chosen_eps(checkpoint) or told_eps(tensors) or AJBROCK_EPS
+    return chosen_eps(checkpoint) or eps_from_file(tensors) or AJBROCK_EPS
 
 
 def psi_of(checkpoint: Checkpoint) -> float:
-    """The truncation that was chosen, in (0, 1].
+    """The chosen truncation psi, in (0, 1].
 
     Raises:
-        InvalidInput: it lies outside.
+        InvalidInput: psi lies outside.
     """
     psi = _number(checkpoint, "psi", 1.0)
     if not 0 < psi <= 1:
@@ -190,7 +136,7 @@ def psi_of(checkpoint: Checkpoint) -> float:
 
 
 def is_folded(checkpoint: Checkpoint) -> bool:
-    """Whether the fast form of the networks was not declined."""
+    """Whether to fold the networks (default: yes)."""
     return checkpoint.options.get("folded", True) is not False
 
 
@@ -202,7 +148,7 @@ def _number(checkpoint: Checkpoint, name: str, default: float) -> float:
 
 
 def check_classes(checkpoint: Checkpoint, count: int) -> None:
-    """Refuses a file whose configuration names another number of classes."""
+    """Refuses a file whose configuration names another number of classes than its tensors have."""
     names = checkpoint.config.get("classes")
     if names is not None and len(names) != count:
         raise CheckpointError(
@@ -219,16 +165,16 @@ def generator_of(
     eps: float,
     discriminator: Discriminator | None = None,
 ) -> Generator:
-    """The generator of a network from z and a class to images in [-1, 1].
+    """Wraps a network from z and a class to images in [-1, 1] as a Generator.
 
     Args:
-        checkpoint: where it is from.
-        architecture: the id.
+        checkpoint: checkpoint of the network.
+        architecture: id of the architecture.
         module: the network.
-        prior: of its latents.
-        side: of its images, in pixels.
-        eps: of its normalisations; with the prior's psi what its map depends on beside weights.
-        discriminator: the one that it was trained against, if any.
+        prior: prior of its latents.
+        side: side of its images in pixels.
+        eps: eps of its normalisations; part of the id, as is the prior's psi.
+        discriminator: discriminator, where the file has one.
     """
     classes = prior.classes.block()
 
@@ -250,7 +196,7 @@ def generator_of(
 
 
 def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> Discriminator:
-    """The discriminator of a network; without a class, the logit is its unconditional part."""
+    """Wraps a discriminator; without a class the logit is its unconditional part."""
     return Discriminator(
         module,
         logits=lambda images: module(images * 2 - 1)[:, 0],
@@ -261,7 +207,7 @@ def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> D
 
 
 def parity_of(generator: Generator, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Images of class numbers (`img`) and of shares of classes (`img_soft`), and what D says."""
+    """Images of class numbers (`img`) and of class shares (`img_soft`), and logits of D."""
     found: dict[str, Tensor] = {}
     classes = _classes(generator)
     z, y, shares = (arrays.get(name) for name in ("z", "y", "soft_y"))
@@ -299,7 +245,7 @@ def _classes(generator: Generator) -> Classes:
 
 
 def facts_of(checkpoint: Checkpoint, layout: GeneratorLayout) -> dict[str, str]:
-    """What was assumed of a generator in ajbrock's layout."""
+    """Facts that are assumed of a generator in ajbrock's layout."""
     converted = layout.spectral.vectors > 0 and not layout.spectral.values
     why = "no sv0: converted from TF Hub" if converted else "ajbrock's default"
     if checkpoint.options.get("eps"):

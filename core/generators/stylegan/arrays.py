@@ -1,4 +1,4 @@
-"""What the arrays of a StyleGAN's reference are called: `ws_psi07_cut4`, `img_none` ..."""
+"""Names of the reference arrays of a StyleGAN, such as `ws_psi07_cut4` and `img_none`."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -19,14 +19,14 @@ NAME: Final = re.compile(
 
 @dataclass(frozen=True)
 class Wanted:
-    """An output that an array holds.
+    """The output that a reference array holds.
 
     Attributes:
         kind: "ws" or "img".
-        psi: its truncation; 1: none.
-        cutoff: how many layers are truncated; 0: all.
-        noise: of the layers, "const" or "none".
-        layered: whether it is made of the array `wplus`.
+        psi: truncation psi; 1 for none.
+        cutoff: number of truncated layers; 0 for all.
+        noise: noise of the layers, "const" or "none".
+        layered: whether the output is computed from the array `wplus`.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Wanted:
 
 
 def wanted(name: str, names: Collection[str] = ()) -> Wanted | None:
-    """What an array's name says; None where it names no output of this kind.
+    """Parses the name of an array; None where it names no such output.
 
     Args:
-        name: of the array.
-        names: of all arrays of the reference. An image's cutoff is not in its name: where the
-            only ws of its psi have one, the image was made of those.
+        name: name of the array.
+        names: names of all arrays of the reference. The name of an image does not contain its
+            cutoff; it is that of the ws with the same psi, if these are unique.
     """
     match = NAME.fullmatch(name)
     if match is None:
@@ -67,14 +67,14 @@ def of_latents(
     synthesis: Callable[[Tensor, str], Tensor],
     centre: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Every `ws` and `img` that the arrays name, of their `z`, `c` and `wplus`.
+    """Computes each `ws` and `img` that the arrays name from their `z`, `c` and `wplus`.
 
     Args:
-        arrays: of the reference.
-        mapping: z and the class to w.
-        num_ws: how many layers take a w.
-        synthesis: ws and the noise to images, in the network's own range.
-        centre: what truncation pulls to, where the mapping does not know it.
+        arrays: reference arrays.
+        mapping: mapping network from z and the class to w.
+        num_ws: number of layers that take a w.
+        synthesis: function from ws and the noise mode to images, in the network's own range.
+        centre: centre of truncation, where the mapping does not have one.
     """
     found: dict[str, Tensor] = {}
     z, c = arrays.get("z"), arrays.get("c")
@@ -98,7 +98,7 @@ def of_latents(
 
 
 def _cutoff(psi: str, names: Collection[str]) -> int:
-    """Of the ws of a psi, 0 where there are some without one, or several."""
+    """Cutoff of the only ws of a psi; 0 where there are several, or some without a cutoff."""
     start = f"ws_{psi}_cut"
     cutoffs = [name.removeprefix(start) for name in names if name.startswith(start)]
     alone = len(cutoffs) == 1 and f"ws_{psi}" not in names and cutoffs[0].isdecimal()
@@ -106,7 +106,7 @@ def _cutoff(psi: str, names: Collection[str]) -> int:
 
 
 def _decimal(digits: str) -> float:
-    """07 is 0.7, 075 is 0.75, 5 is 0.5, 10 is 1.0."""
+    """Parses digits: 07 is 0.7, 075 is 0.75, 5 is 0.5, 10 is 1.0."""
     if digits == "10":
         return 1.0
     return float("0." + digits.removeprefix("0"))

@@ -1,4 +1,4 @@
-"""StyleGAN2 networks of the sizes that tensors have, with the attributes that a file tells."""
+"""StyleGAN2 networks built from the shapes of tensors and the attributes in a file."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -11,18 +11,19 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId
+from ...images import three_channels
 from ...rng import SampleRng
 from .discriminator import as_discriminator
-from .latents import LATENT_OPTIONS, chosen_text, style_latents
+from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.ops import ACTIVATIONS
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import Resampling, SynthesisLayer
+from .options import NOISES, chosen_text
 
 __all__ = [
     "LICENCE",
-    "OPTIONS",
     "adopt",
     "attributes_of",
     "discriminator_parts",
@@ -33,8 +34,6 @@ __all__ = [
 ]
 
 LICENCE: Final = "NVIDIA Source Code License (non-commercial)"
-OPTIONS: Final = (*LATENT_OPTIONS, "noise")
-NOISES: Final = ("const", "random", "none")
 
 Made = TypeVar("Made", bound=StyleGan2Discriminator)
 Tensors = Mapping[str, Tensor]
@@ -42,7 +41,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 
 
 def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str, Any]]:
-    """Name of a module under a prefix, without it, to the attributes that the file tells of it."""
+    """Attributes in the file of each module under a prefix, by name without the prefix."""
     modules = checkpoint.config.get("modules")
     found: dict[str, Mapping[str, Any]] = {}
     for name, told in (modules if isinstance(modules, Mapping) else {}).items():
@@ -55,15 +54,15 @@ def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str,
 def generator_parts(
     tensors: Tensors, attributes: Attributes, *, joined_first: bool = False
 ) -> tuple[MappingNetwork, StyleGan2Synthesis]:
-    """The two networks of a generator, their weights not yet filled in.
+    """Builds the mapping and synthesis networks of a generator, without loading weights.
 
     Args:
-        tensors: of the generator, under NVIDIA's names.
-        attributes: of its modules.
-        joined_first: as the mapping network has it.
+        tensors: tensors of the generator, under NVIDIA's names.
+        attributes: attributes of its modules.
+        joined_first: as in `MappingNetwork`.
 
     Raises:
-        LookupError, ValueError: tensors are missing, or of other ranks.
+        LookupError, ValueError: tensors are missing or have other ranks.
     """
     resolutions = _resolutions(tensors, "synthesis.")
     prefix = "synthesis.b{}."
@@ -88,14 +87,14 @@ def generator_parts(
 
 
 def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
-    """A discriminator, its weights not yet filled in.
+    """Builds a discriminator, without loading weights.
 
     Args:
-        tensors: of the discriminator, under NVIDIA's names.
-        make: its class.
+        tensors: tensors of the discriminator, under NVIDIA's names.
+        make: class to build.
 
     Raises:
-        LookupError, ValueError: tensors are missing, or of other ranks.
+        LookupError, ValueError: tensors are missing or have other ranks.
     """
     resolutions = _resolutions(tensors, "")
     if resolutions[0] != 4 or len(resolutions) < 2:
@@ -118,10 +117,10 @@ def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
 
 
 def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
-    """Gives the modules of a network what a file tells: attributes, and the sizes of filters.
+    """Sets the attributes and filter sizes of a network's modules to those in a file.
 
     Raises:
-        ValueError: an attribute or a filter that there cannot be.
+        ValueError: an attribute or a filter is invalid.
     """
     for name, module in network.named_modules():
         told = attributes.get(name, {})
@@ -138,12 +137,12 @@ def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
 def without_filters(
     network: nn.Module, taps: Sequence[float] | None, kept: Collection[str] = ()
 ) -> None:
-    """Takes the filters out of a network's state dict, for files that hold no such tensors.
+    """Removes the filters from a network's state dict, for files without such tensors.
 
     Args:
-        network: whose modules have filters.
-        taps: that they are made of; None: the identity.
-        kept: names of filters that the file has.
+        network: network with filters.
+        taps: taps of the filters; None for the identity.
+        kept: names of filters that the file has, which stay.
     """
     for name, module in network.named_modules():
         if isinstance(module, Resampling) and f"{name}.resample_filter" not in kept:
@@ -158,14 +157,14 @@ def finished(
     discriminator: StyleGan2Discriminator | None,
     licence: str = LICENCE,
 ) -> Generator:
-    """The generator of a network, steered and truncated as the options say.
+    """Wraps a network as a Generator with the latents and truncation of the options.
 
     Args:
-        checkpoint: where it is from.
-        architecture: the id.
-        network: filled and frozen.
-        discriminator: likewise, where the file has one.
-        licence: of the weights, where the file does not tell.
+        checkpoint: checkpoint with the options.
+        architecture: id of the architecture.
+        network: loaded, frozen generator network.
+        discriminator: loaded, frozen discriminator network, where the file has one.
+        licence: licence of the weights, where the file does not state one.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     noise = chosen_text(checkpoint, "noise", NOISES)
@@ -192,20 +191,20 @@ def finished(
 
 
 def three(images: Tensor) -> Tensor:
-    """The first three channels, or the first alone as grey."""
-    return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
+    """The first three channels, or the first channel repeated as grey."""
+    return images[:, :3] if images.shape[1] >= 3 else three_channels(images[:, :1])
 
 
 def mapping_of(
     tensors: Tensors, w_dim: int, *, averaged: bool, joined_first: bool = False
 ) -> MappingNetwork:
-    """The mapping network under `mapping.`, its weights not yet filled in.
+    """Builds the mapping network under `mapping.`, without loading weights.
 
     Args:
-        tensors: of the network that it belongs to.
+        tensors: tensors of the network that it belongs to.
         w_dim: length of w.
         averaged: whether the mean of w is in the file.
-        joined_first: as the network has it.
+        joined_first: as in `MappingNetwork`.
     """
     layers = 0
     while _any(tensors, f"mapping.fc{layers}."):
@@ -227,7 +226,7 @@ def mapping_of(
 
 
 def _resolutions(tensors: Tensors, prefix: str) -> list[int]:
-    """Of the blocks `b4`, `b8` ..., which must double."""
+    """Resolutions of the blocks `b4`, `b8` ..., each twice the one before."""
     found: set[int] = set()
     for name in tensors:
         block = name.removeprefix(prefix).split(".")[0]
@@ -249,7 +248,7 @@ def _columns(tensors: Tensors, name: str) -> int:
 
 
 def _checked(name: str, attribute: str, value: object) -> object:
-    """An attribute of the kind that it must be."""
+    """The value of an attribute, checked and converted to its type."""
     if attribute == "activation":
         if value not in ACTIVATIONS:
             raise CheckpointError(

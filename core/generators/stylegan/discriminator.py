@@ -1,4 +1,4 @@
-"""StyleGAN2's discriminator as the library takes it: of images in [0, 1], one by one."""
+"""Wraps StyleGAN2's discriminator for images in [0, 1], one image at a time."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ __all__ = ["as_discriminator"]
 
 
 def as_discriminator(network: StyleGan2Discriminator) -> Discriminator:
-    """The discriminator of a network; without a class, the mean of its logits over all classes.
+    """Wraps a network as a Discriminator; without a class, logits are means over all classes.
 
     A network with minibatch statistics compares the images of a batch. Here it gets one image at a
     time, so that the logit of an image does not depend on the others.
 
     Args:
-        network: filled and frozen.
+        network: loaded, frozen discriminator network.
     """
     channels = network.img_channels
 
@@ -48,7 +48,7 @@ def _at_once(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _one_by_one(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function of single rows, as a function of batches."""
+    """Applies a function to single rows of batches."""
 
     def each(*batches: Tensor) -> Tensor:
         rows = zip(*(batch.split(1) for batch in batches), strict=True)
@@ -58,7 +58,7 @@ def _one_by_one(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _as_many(images: Tensor, channels: int) -> Tensor:
-    """Colour images with the network's number of channels; those beyond the colours are 1."""
+    """Images with the channels that a network was trained on; extra channels are 1."""
     if channels < 3:
         images = images.mean(dim=1, keepdim=True)
     beyond = channels - images.shape[1]

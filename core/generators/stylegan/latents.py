@@ -1,11 +1,12 @@
-"""The latents of StyleGANs: z with its class, w, or a w for every layer; and truncation."""
+"""Latents of StyleGANs (z with a class, w, or a w per layer) and their truncation."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,29 +15,24 @@ from ...chunking import Chunking
 from ...devices import placed
 from ...errors import InvalidInput
 from ...generator import Gaussian, Prior
-from ...identity import Option
+from ...identity import OptionValue
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from .networks.mapping import truncated
+from .options import LATENTS, chosen_text
 
 __all__ = [
-    "LATENT_OPTIONS",
     "ClassPrior",
     "MappedPrior",
     "StyleLatents",
     "StyleMapping",
-    "chosen_text",
     "style_latents",
 ]
-
-LATENT_OPTIONS: Final = ("latent", "psi", "cutoff")
-"""What the architectures that use these latents take."""
-LATENTS: Final = ("z", "w", "w+")
 
 
 @runtime_checkable
 class StyleMapping(Protocol):
-    """A mapping network, StyleGAN2's or another.
+    """Mapping network of a StyleGAN.
 
     Attributes:
         z_dim: length of z.
@@ -50,32 +46,32 @@ class StyleMapping(Protocol):
 
     @property
     def averaged(self) -> bool:
-        """Whether the mean of w, that truncation needs, is known."""
+        """Whether the mean of w, which truncation needs, is known."""
         ...
 
     def __call__(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """(batch, w_dim), not truncated."""
+        """Returns w without truncation, (batch, w_dim)."""
         ...
 
     def centre(self, c: Tensor | None) -> Tensor:
-        """What truncation pulls to: (w_dim,), or (batch, w_dim) where it depends on the class."""
+        """Centre of truncation: (w_dim,), or (batch, w_dim) where it depends on the class."""
         ...
 
 
 @dataclass(frozen=True)
 class ClassPrior:
-    """z from N(0, I) and a class, each as likely, as a one-hot row.
+    """Prior of z ~ N(0, I) and a uniformly drawn class as a one-hot row.
 
     Attributes:
         z_dim: length of z.
-        c_dim: how many classes there are.
+        c_dim: number of classes.
     """
 
     z_dim: int
     c_dim: int
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng."""
+        """Draws one point per row of rng."""
         z = rng.normal(self.z_dim, like=like)
         drawn = rng.uniform(1, like=torch.empty(0))[:, 0]
         number = (drawn * self.c_dim).long().clamp(max=self.c_dim - 1)
@@ -83,14 +79,14 @@ class ClassPrior:
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor]:
-        """Log p(z) per row; the class counts log(1 / classes) anywhere."""
+        """Log p(z) per row; the class counts log(1 / classes) at every value."""
         normal = Gaussian(self.z_dim).log_density
         return lambda v: normal(v[:, : self.z_dim]) - math.log(self.c_dim)
 
     def potential(
         self, z: Float[Tensor, "batch dim"], scale: float = 1.0
     ) -> Float[Tensor, " batch"]:
-        """|z|^2 / 2 of z alone, in units of `scale`."""
+        """|z|^2 / (2 scale^2) per row; the class does not count."""
         return Gaussian(self.z_dim).potential(z[:, : self.z_dim], scale)
 
     def __str__(self) -> str:
@@ -98,18 +94,18 @@ class ClassPrior:
 
 
 MAPPED = Chunking(8, padded=True)
-"""Draws that the mapping network sees at a time."""
+"""Number of draws mapped at a time, padded so that products have one shape."""
 
 
 @dataclass(frozen=True)
 class MappedPrior:
-    """The law of w: the mapping network's values at draws of z and of the class.
+    """Prior of w: the mapping network applied to draws of z and the class.
 
     Attributes:
-        origin: the law of z and the class, joined.
-        network: the mapping network.
-        mapping: the same, as what it computes.
-        copies: how many layers get the same w.
+        origin: joint prior of z and the class.
+        network: the mapping network as a module.
+        mapping: the mapping network as a function.
+        copies: number of layers that get the same w.
     """
 
     origin: Prior
@@ -119,7 +115,7 @@ class MappedPrior:
 
     @torch.no_grad()
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
-        """One point per row of rng, computed where the network is."""
+        """Draws one point per row of rng, on the network's device."""
         at = next(self.network.parameters(), torch.empty(0))
         drawn = self.origin.sample(rng, at)
 
@@ -127,13 +123,13 @@ class MappedPrior:
             z, c = rows.split([self.mapping.z_dim, self.mapping.c_dim], dim=1)
             return self.mapping(z, c if self.mapping.c_dim else None)
 
-        # A product with several rows depends on how many there are, and on a row's place.
+        # The rounding of a matrix product depends on the number of rows and on a row's place.
         w = MAPPED.apply(mapped, drawn, rng.names)
-        return w.repeat(1, self.copies).to(like)
+        return repeat(w, "batch w -> batch (copies w)", copies=self.copies).to(like)
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
-        """None: the density of W is not known."""
+        """None, since the density of w is unknown."""
         return None
 
     def __str__(self) -> str:
@@ -142,31 +138,31 @@ class MappedPrior:
 
 @runtime_checkable
 class StyleNetwork(Protocol):
-    """A generator of this family: called with z and the class, or from w on."""
+    """Generator network of this family, callable from z and the class, or from w."""
 
     @property
     def synthesis(self) -> Callable[..., Tensor]:
-        """(batch, num_ws, w_dim), and what else it takes, to images."""
+        """Function from ws (batch, num_ws, w_dim) and further arguments to images."""
         ...
 
     def __call__(
         self, z: Tensor, c: Tensor | None, psi: float, cutoff: int, **synthesis: object
     ) -> Tensor:
-        """z, class and truncation to images."""
+        """Returns images of z and the class, truncated."""
         ...
 
 
 @dataclass(frozen=True)
 class StyleLatents:
-    """Which latents a generator is steered in, and how they are truncated.
+    """Latent space that a generator is steered in, with its truncation.
 
     Attributes:
         latent: "z", "w" or "w+".
-        psi: w is drawn to centre + psi (w - centre) on its way into the layers, in every latent.
-        cutoff: how many layers are truncated, from the first; 0: all.
-        num_ws: how many layers take a w.
-        mapping: the mapping network.
-        network: the same, as a module.
+        psi: truncation to centre + psi (w - centre) before the layers, for every latent space.
+        cutoff: number of truncated layers, from the first; 0 for all.
+        num_ws: number of layers that take a w.
+        mapping: the mapping network as a function.
+        network: the mapping network as a module.
     """
 
     latent: str
@@ -177,15 +173,15 @@ class StyleLatents:
     network: nn.Module
 
     @property
-    def options(self) -> dict[str, Option]:
-        """What the map depends on: a cutoff counts where it leaves layers that psi would pull."""
+    def options(self) -> dict[str, OptionValue]:
+        """Options that change the map; a cutoff without effect is 0."""
         truncates = self.psi != 1 and self.cutoff < self.num_ws
         cutoff = self.cutoff if truncates else 0
         return {"latent": self.latent, "psi": self.psi, "cutoff": cutoff}
 
     @property
     def source(self) -> Space:
-        """z, with a row `c` of class shares where there are classes; or w."""
+        """Space of z, with a block `c` of class shares where there are classes; or of w."""
         mapping = self.mapping
         if self.latent == "w":
             return Space((Block("w", (mapping.w_dim,)),))
@@ -197,7 +193,7 @@ class StyleLatents:
 
     @property
     def prior(self) -> Prior:
-        """The law of z and the class, or what the mapping network makes of it."""
+        """Prior of z and the class, or of the w that the mapping network makes of them."""
         mapping = self.mapping
         origin: Prior = Gaussian(mapping.z_dim)
         if mapping.c_dim:
@@ -209,34 +205,35 @@ class StyleLatents:
     def images(
         self, network: StyleNetwork, parts: Mapping[str, Tensor], **synthesis: object
     ) -> Tensor:
-        """A network's images of latents, in its own range.
+        """Renders latents, in the network's own range.
 
         Args:
-            network: of this mapping network.
-            parts: the blocks of the latents.
-            **synthesis: what the layers take beside w.
+            network: generator network with this mapping network.
+            parts: blocks of the latents.
+            **synthesis: arguments of the synthesis network besides w.
         """
         if self.latent == "z":
             return network(parts["z"], parts.get("c"), self.psi, self.cutoff, **synthesis)
-        ws = parts["w"] if self.latent == "w+" else parts["w"][:, None]
+        ws = parts["w"]
+        if self.latent == "w":
+            ws = repeat(ws, "batch w -> batch ws w", ws=self.num_ws)
         centre = self.mapping.centre(None) if self.psi != 1 else None
-        ws = ws.expand(-1, self.num_ws, -1)
         return network.synthesis(truncated(ws, centre, self.psi, self.cutoff), **synthesis)
 
 
 def style_latents(
     checkpoint: Checkpoint, network: nn.Module, mapping: StyleMapping, num_ws: int
 ) -> StyleLatents:
-    """The latents that a checkpoint's options name: z without truncation by default.
+    """Latents that a checkpoint's options choose; by default z without truncation.
 
     Args:
-        checkpoint: whose options `latent`, `psi` and `cutoff` are read.
-        network: the mapping network, as a module.
-        mapping: the same, as what it computes.
-        num_ws: how many layers take a w.
+        checkpoint: checkpoint with the options `latent`, `psi` and `cutoff`.
+        network: the mapping network as a module.
+        mapping: the mapping network as a function.
+        num_ws: number of layers that take a w.
 
     Raises:
-        InvalidInput: an option outside its range, or truncation without a mean of w.
+        InvalidInput: an option is outside its range, or psi needs a mean of w that is missing.
     """
     latent = chosen_text(checkpoint, "latent", LATENTS)
     psi, cutoff = checkpoint.options.get("psi", 1.0), checkpoint.options.get("cutoff", 0)
@@ -245,7 +242,7 @@ def style_latents(
     if isinstance(cutoff, bool) or not isinstance(cutoff, int) or not 0 <= cutoff <= num_ws:
         raise InvalidInput(
             f"cutoff is {cutoff!r}; a whole number from 0 (all layers) to {num_ws} was expected: "
-            f"{checkpoint.path.name} has so many layers that take a w."
+            f"{checkpoint.path.name} has {num_ws} layers that take a w."
         )
     if psi != 1 and not mapping.averaged:
         raise InvalidInput(
@@ -253,15 +250,3 @@ def style_latents(
             "psi at 1."
         )
     return StyleLatents(latent, float(psi), cutoff, num_ws, mapping, network)
-
-
-def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
-    """An option that is one of some names, the first by default.
-
-    Raises:
-        InvalidInput: it is none of them.
-    """
-    value = checkpoint.options.get(name, known[0])
-    if value not in known:
-        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
-    return str(value)

@@ -1,9 +1,9 @@
 """StyleGAN2 of rosinality's PyTorch repository: training files and conversions of NVIDIA's.
 
-A file holds `g_ema`, often `g`, `d` and, where it was converted, the mean of w as `latent_avg`; a
-file without that gets a mean over draws, the same always. What no file tells is that repository's
-fixed choice: leaky ReLU, mapping learning rate 0.01, groups of 4 images in the discriminator.
-Noise is the file's own by default; the repository's own scripts draw it anew.
+A file holds `g_ema`, often `g` and `d`, and if it was converted, the mean of w as `latent_avg`;
+otherwise the mean is estimated from a fixed set of draws. Choices that the repository hard-codes
+are in no file: leaky ReLU, mapping learning rate 0.01, groups of 4 images in the discriminator.
+Noise is the file's constant noise by default; the repository's scripts draw new noise.
 """
 
 import math
@@ -17,10 +17,10 @@ from torch import Tensor
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.reading import shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
-from ..biggan.reading import shape_of
 from . import building
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.foreign import (
@@ -28,12 +28,12 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    rosinality_discriminator,
-    rosinality_generator,
 )
+from .networks.foreign_tables import rosinality_discriminator, rosinality_generator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer
+from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
@@ -48,7 +48,7 @@ MEAN_OF: Final = 4096
 
 
 def _prefixes(checkpoint: Checkpoint) -> list[str]:
-    """What stands before the names of each generator of the file."""
+    """Prefix of each generator in the file."""
     tensors = checkpoint.tensors
     found = [
         key.removesuffix(INPUT)
@@ -59,7 +59,7 @@ def _prefixes(checkpoint: Checkpoint) -> list[str]:
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one's; None without one."""
+    """Prefix of the generator, the averaged one if there are several; None if there is none."""
     return averaged(_prefixes(checkpoint))
 
 
@@ -82,20 +82,20 @@ def _part(checkpoint: Checkpoint, prefix: str) -> Checkpoint:
 
 
 def _mean_names(prefix: str) -> list[str]:
-    """Where the mean of w may stand: within the generator, beside it, or beside what holds it."""
+    """Possible names of the mean of w: in the generator's prefix or in any enclosing one."""
     parents = prefix.removesuffix(".").split(".") if prefix else []
     above = [".".join([*parents[:depth], MEAN]) for depth in range(len(parents), -1, -1)]
     return list(dict.fromkeys(above))
 
 
 def _mean(checkpoint: Checkpoint, prefix: str) -> Tensor | None:
-    """The file's mean of w: one row, or one per layer, which are alike; None without."""
+    """Mean of w in the file, stored as one row or as equal rows per layer; None without one."""
     name = next((n for n in _mean_names(prefix) if n in checkpoint.tensors), None)
     if name is None:
         return None
     rows = checkpoint.tensors[name].float()
     rows = rows.reshape(-1, rows.shape[-1])
-    # Encoders keep a row per layer; where those differ there is no one mean.
+    # Files of encoders have one row per layer; if these differ, there is no single mean.
     return rows[0] if torch.equal(rows, rows[:1].expand_as(rows)) else None
 
 
@@ -104,7 +104,7 @@ def _fitted(
     table: Table,
     tensors: Mapping[str, Tensor],
 ) -> None:
-    """Gives a network the names of the file, and the layers what the repository fixes."""
+    """Sets the file's names on a network and the repository's constants on its layers."""
     network.table = table
     building.adopt(network, tensors, {})
     in_files = {own for rule in table for own, _ in rule.names()}
@@ -134,24 +134,24 @@ def _generator(checkpoint: Checkpoint, prefix: str) -> TranslatedGenerator:
 
 
 def _check_first(checkpoint: Checkpoint, prefix: str) -> None:
-    """Refuses a mapping that takes more than z, which is as long as w in this repository."""
+    """Checks that the mapping takes z alone, which is as long as w in this repository."""
     width, taken = shape_of(checkpoint, f"{prefix}{FIRST}", 2)
     if width != taken:
         raise CheckpointError(
             f"{checkpoint.path.name}: the first layer of the mapping, `{prefix}{FIRST}`, takes "
-            f"{taken} numbers and gives {width}; in this repository both are the length of z. It "
-            "may be a conversion of a network with classes, whose embedding of them is not in the "
-            "file: open the file that it was made from."
+            f"{taken} numbers and gives {width}; in this repository both are the length of z. The "
+            "file may be a conversion of a network with classes that lacks their embedding: open "
+            "the file that it was converted from."
         )
 
 
 def _has_noise(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether the constant noise is in the file: the repository's first versions kept none."""
+    """Whether the file has constant noise; the repository's first versions saved none."""
     return any("noises." in name for name in tensors)
 
 
 def _draw_noise(network: TranslatedGenerator) -> None:
-    """Gives the layers constant noise of a fixed stream."""
+    """Draws the constant noise of the layers from a fixed stream."""
     stream = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, SynthesisLayer):
@@ -183,7 +183,7 @@ def _networks(
 
 @torch.no_grad()
 def _with_mean(network: TranslatedGenerator) -> None:
-    """Gives a generator the mean of w over draws of a fixed stream, where it has none."""
+    """Sets a missing mean of w to the mean over draws from a fixed stream."""
     mapping = network.mapping
     if not mapping.averaged:
         stream = torch.Generator().manual_seed(0)
@@ -244,7 +244,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(16, discriminator=True),
         lambda: _example(8, discriminator=False),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

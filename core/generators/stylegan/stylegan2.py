@@ -1,9 +1,9 @@
-"""StyleGAN2 of NVIDIA's PyTorch repositories: StyleGAN2-ADA's, and those that StyleGAN3's saves.
+"""StyleGAN2 of NVIDIA's PyTorch repositories, saved by StyleGAN2-ADA's or by StyleGAN3's.
 
-The networks stand under `G_ema.` and `D.`, as in the pickles, or under any other name. Sizes are
-read off the tensors; activations, learning rate multipliers, bounds and the group of the minibatch
-deviation off the attributes that a pickle keeps. Noise is the file's own by default; TR0N drew it
-for every image, which is `noise` "random".
+The networks are under `G_ema.` and `D.`, as in the pickles, or under any other prefix. Sizes come
+from the tensors; activations, learning rate multipliers, clamps and the group size of the
+minibatch deviation come from the attributes in a pickle. Noise is the file's constant noise by
+default; TR0N draws it for every image, which is `noise` "random".
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer, ToRgb
+from .options import STYLEGAN2_OPTIONS
 
 __all__ = [
     "GENERATOR",
@@ -37,11 +38,11 @@ __all__ = [
 
 CONST: Final = "synthesis.b4.const"
 STYLES: Final = "synthesis.b4.conv1.affine.weight"
-NOISE_FACT: Final = "the file's constant noise unless chosen otherwise (TR0N drew it anew)"
+NOISE_FACT: Final = "the file's constant noise unless chosen otherwise (TR0N draws new noise)"
 
 
 def _prefixes(checkpoint: Checkpoint) -> list[str]:
-    """What stands before the names of each generator of the file."""
+    """Prefix of each generator in the file."""
     tensors = checkpoint.tensors
     found = [
         key.removesuffix(CONST)
@@ -52,12 +53,12 @@ def _prefixes(checkpoint: Checkpoint) -> list[str]:
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one's; None without one."""
+    """Prefix of the generator, the averaged one if there are several; None if there is none."""
     return averaged(_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
-    """Of the discriminator beside the generator, where it is StyleGAN2's."""
+    """Prefix of the discriminator next to the generator, if it is a StyleGAN2 discriminator."""
     if not prefix:
         return None
     *parents, _ = prefix.removesuffix(".").split(".")
@@ -67,7 +68,7 @@ def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
 
 
 def part_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, by their names after it."""
+    """Tensors under a prefix, by name without the prefix."""
     return below(checkpoint.tensors, prefix)
 
 
@@ -83,11 +84,11 @@ def _networks(
 
 
 def discriminator_network(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator | None:
-    """The discriminator beside a generator, filled and frozen, where it is StyleGAN2's.
+    """Loads the discriminator next to a generator, frozen; None unless it is StyleGAN2's.
 
     Args:
-        checkpoint: the file.
-        prefix: of the generator's tensors.
+        checkpoint: checkpoint to load from.
+        prefix: prefix of the generator's tensors.
     """
     beside = _discriminator_prefix(checkpoint, prefix)
     return None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
@@ -110,13 +111,13 @@ def arrays_of(
     arrays: Mapping[str, Tensor],
     centre: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Every output that a reference's arrays name, in the networks' own range.
+    """Computes every output that the reference arrays name, in the networks' own range.
 
     Args:
         network: the generator.
-        discriminator: its network, where there is one.
-        arrays: of the reference; D looks at `x`, else at the image without truncation.
-        centre: the mean of w, where the network does not know it.
+        discriminator: the discriminator, where there is one.
+        arrays: reference arrays; the discriminator sees `x`, else the image without truncation.
+        centre: mean of w, where the network has none.
     """
     synthesis, mapping = network.synthesis, network.mapping
     found = of_latents(arrays, mapping, synthesis.num_ws, synthesis, centre)
@@ -130,11 +131,11 @@ def arrays_of(
 def logits_of(
     discriminator: StyleGan2Discriminator | None, arrays: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The logits that a reference's arrays name, of `x`, else of the image without truncation.
+    """Computes the logits that the reference arrays name, of `x` or the untruncated image.
 
     Args:
-        discriminator: its network, where there is one.
-        arrays: of the reference.
+        discriminator: the discriminator, where there is one.
+        arrays: reference arrays.
     """
     judged = [name for name in ("D", "D_logits") if name in arrays]
     seen = next((arrays[name] for name in ("x", "img_const", "img") if name in arrays), None)
@@ -164,11 +165,11 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def discriminator_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
-    """What `inspect` says of the discriminator beside a generator.
+    """Facts that `inspect` reports on the discriminator next to a generator.
 
     Args:
-        checkpoint: the file.
-        prefix: of the generator's tensors.
+        checkpoint: checkpoint with the networks.
+        prefix: prefix of the generator's tensors.
     """
     if not any(name.startswith("D.") for name in checkpoint.tensors):
         return {}
@@ -183,7 +184,7 @@ def discriminator_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
 
 
 def described(network: torch.nn.Module, prefix: str) -> dict[str, object]:
-    """The attributes of a network's modules as a pickle's are told in `config["modules"]`."""
+    """Attributes of a network's modules, in the form of `config["modules"]` of a pickle."""
     found: dict[str, object] = {}
     for name, module in network.named_modules():
         names = getattr(module, "ATTRIBUTES", ())
@@ -240,7 +241,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(architecture="orig", channels=1, discriminator="orig"),
         lambda: _example(channels=4, noise=False, discriminator=None),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

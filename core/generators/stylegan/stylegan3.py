@@ -1,8 +1,8 @@
 """StyleGAN3-T and StyleGAN3-R, as NVIDIA's repository saves them.
 
-The generator stands under `G_ema.`, as in the pickles, or under any other name. It is rebuilt from
-what the pickle tells of each layer, not from the arguments that it was made with: so every
-configuration loads. `synthesis.input.transform`, which a user may have set, is as in the file.
+The generator is under `G_ema.`, as in the pickles, or under any other prefix. It is rebuilt from
+the attributes of each layer rather than from the constructor arguments, so every configuration
+loads. `synthesis.input.transform`, which a user may have set, is kept as in the file.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +22,12 @@ from . import building
 from . import stylegan3_plans as plans
 from .arrays import of_latents
 from .discriminator import as_discriminator
-from .latents import LATENT_OPTIONS, style_latents
+from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
+from .options import LATENT_OPTIONS
 from .stylegan2 import described, discriminator_facts, discriminator_network, logits_of, part_of
 
 __all__ = [
@@ -44,11 +45,11 @@ __all__ = [
 
 FREQUENCIES: Final = "synthesis.input.freqs"
 ARRAY_ATTRIBUTES: Final = (".in_size", ".out_size", ".size", ".sampling_rates")
-"""What pickles keep beside the weights, as arrays."""
+"""Attributes that pickles store as arrays next to the weights."""
 
 
 def prefixes_of(checkpoint: Checkpoint) -> list[str]:
-    """What stands before the names of each generator of the file."""
+    """Prefix of each generator in the file."""
     return [
         key.removesuffix(FREQUENCIES)
         for key in checkpoint.tensors
@@ -57,15 +58,15 @@ def prefixes_of(checkpoint: Checkpoint) -> list[str]:
 
 
 def prefix_of(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one's; None without one."""
+    """Prefix of the generator, the averaged one if there are several; None if there is none."""
     return averaged(prefixes_of(checkpoint))
 
 
 def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
-    """Whether classes are embedded as StyleGAN-XL does, by rows of a table.
+    """Whether a table of rows embeds classes, as in StyleGAN-XL.
 
-    Its files without classes have such a table too, which has other sizes than StyleGAN3's
-    embedding of classes and no bias.
+    Files of StyleGAN-XL without classes have this table too. It differs from StyleGAN3's class
+    embedding in its sizes and has no bias.
     """
     mapping = view_of(checkpoint, prefix)["mapping"]
     rows = mapping.shape("embed.weight")[:1]
@@ -79,7 +80,7 @@ def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
 
 
 def view_of(checkpoint: Checkpoint, prefix: str) -> plans.ModuleView:
-    """The generator under a prefix."""
+    """View of the generator under a prefix."""
     return plans.ModuleView(
         part_of(checkpoint, prefix), building.attributes_of(checkpoint, prefix)
     )
@@ -90,12 +91,13 @@ def network_of(
     prefix: str,
     mapping: Callable[[plans.ModuleView, int], MappingNetwork],
 ) -> StyleGan3Generator:
-    """The generator under a prefix, filled and frozen.
+    """Loads the generator under a prefix, frozen.
 
     Args:
-        checkpoint: the file.
-        prefix: of the generator's tensors.
-        mapping: the mapping network of a generator with this length of w, not yet filled.
+        checkpoint: checkpoint to load from.
+        prefix: prefix of the generator's tensors.
+        mapping: function from the generator's view and the length of w to its mapping network,
+            without weights.
     """
     view = view_of(checkpoint, prefix)
     synthesis = plans.synthesis(view["synthesis"])
@@ -115,13 +117,13 @@ def finished(
     network: StyleGan3Generator,
     discriminator: StyleGan2Discriminator | None = None,
 ) -> Generator:
-    """The generator of a network, steered and truncated as the options say.
+    """Wraps a network as a Generator with the latents and truncation of the options.
 
     Args:
-        checkpoint: where it is from.
-        architecture: the id.
-        network: filled and frozen.
-        discriminator: likewise, where the file has one.
+        checkpoint: checkpoint with the options.
+        architecture: id of the architecture.
+        network: loaded, frozen generator network.
+        discriminator: loaded, frozen discriminator network, where the file has one.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     width, height = network.synthesis.image_size
@@ -144,11 +146,11 @@ def finished(
 
 
 def arrays_of(network: StyleGan3Generator, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every output of a generator that a reference's arrays name, in its own range.
+    """Computes every output of a generator that the reference arrays name, in its own range.
 
     Args:
-        network: filled and frozen.
-        arrays: of the reference. Images whose names have `_transformed` are under `transform`.
+        network: loaded, frozen generator network.
+        arrays: reference arrays. Images with `_transformed` in the name use `transform`.
     """
     mapping, synthesis = network.mapping, network.synthesis
     found = of_latents(arrays, mapping, synthesis.num_ws, lambda ws, _: synthesis(ws))
@@ -203,8 +205,8 @@ def example_synthesis(
 
     Args:
         w_dim: length of w.
-        channels: of the image, of 16 x 16 pixels.
-        radial: the 1 x 1 convolutions and the 2-D filter of StyleGAN3-R, or StyleGAN3-T's.
+        channels: channels of the 16 x 16 image.
+        radial: whether to use the 1 x 1 convolutions and 2-D filters of StyleGAN3-R.
         clamp: bound on the activations.
     """
 
@@ -236,13 +238,15 @@ def example_synthesis(
 
 
 def told_of(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
-    """What a pickle tells of a generator's modules, for `config["modules"]`.
+    """Attributes of a generator's modules in the form of `config["modules"]` of a pickle.
 
     Args:
-        network: of any sizes.
-        prefix: of its tensors.
+        network: generator network.
+        prefix: prefix of its tensors.
     """
-    return described(network, prefix) | plans.told(network.synthesis, f"{prefix}synthesis.")
+    return described(network, prefix) | plans.plan_attributes(
+        network.synthesis, f"{prefix}synthesis."
+    )
 
 
 def _example(

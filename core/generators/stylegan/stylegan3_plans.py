@@ -1,8 +1,8 @@
-"""What the layers of a StyleGAN3 synthesis network are, read off a file.
+"""Layer plans of a StyleGAN3 synthesis network, read from a file.
 
-Pickles tell it in the attributes of their modules. Where a file has the tensors alone, it is
-worked out from the names of the layers (`L{number}_{size}_{channels}`) and the shapes of their
-filters, under the official defaults that `assumed` names.
+Pickles have them as attributes of their modules. For files of tensors alone they are derived from
+the names of the layers (`L{number}_{size}_{channels}`) and the shapes of their filters, assuming
+the official defaults that `assumed` lists.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 from .networks.stylegan3 import StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
 
-__all__ = ["ModuleView", "assumed", "layer_names", "synthesis", "told"]
+__all__ = ["ModuleView", "assumed", "layer_names", "plan_attributes", "synthesis"]
 
 LAYER = re.compile(r"L(\d+)_(\d+)_\d+")
 LAYER_ATTRIBUTES = ("up_factor", "down_factor", "padding", "is_torgb")
@@ -31,13 +31,13 @@ OUTPUT_SCALE = 0.25
 
 @dataclass(frozen=True)
 class ModuleView:
-    """A module of a generator: its tensors and its attributes, by its own names.
+    """View of a generator's module: its tensors and attributes, by names within the module.
 
     Attributes:
-        tensors: of the whole generator.
-        attributes: of the whole generator: name of a module to what its pickle said of it; empty
-            where the file is of tensors alone.
-        prefix: of the module's tensors: empty, or with a point at the end.
+        tensors: tensors of the whole generator.
+        attributes: attributes of each module of the whole generator, by module name; empty for a
+            file of tensors alone.
+        prefix: prefix of the module's tensors: empty, or ending in a point.
     """
 
     tensors: Mapping[str, Tensor]
@@ -45,31 +45,31 @@ class ModuleView:
     prefix: str = ""
 
     def __getitem__(self, name: str) -> "ModuleView":
-        """The module of that name in this one."""
+        """View of a submodule."""
         return replace(self, prefix=f"{self.prefix}{name}.")
 
     def value(self, name: str) -> Any:  # noqa: ANN401
-        """An attribute, also where it is an array that is kept as a tensor; None without it."""
+        """Value of an attribute, which may be stored as a tensor; None if there is none."""
         tensor = self.tensors.get(self.prefix + name)
         if tensor is not None:
             return tensor.tolist()
         return self.attributes.get(self.prefix.removesuffix("."), {}).get(name)
 
     def tells(self, *names: str) -> bool:
-        """Whether it has all of these attributes."""
+        """Whether all of these attributes exist."""
         return all(self.value(name) is not None for name in names)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor; empty where it has none of that name."""
+        """Shape of a tensor; empty if there is none of that name."""
         tensor = self.tensors.get(self.prefix + name)
         return () if tensor is None else tuple(tensor.shape)
 
 
 def layer_names(module: ModuleView) -> list[str]:
-    """The layers of a synthesis network in their order; XL's heads skip numbers."""
-    told = module.value("layer_names")
-    if told:
-        return [str(name) for name in told]
+    """Layer names of a synthesis network in order; numbers can have gaps in heads of XL."""
+    names = module.value("layer_names")
+    if names:
+        return [str(name) for name in names]
     start = len(module.prefix)
     first_parts = {
         key[start:].split(".")[0] for key in module.tensors if key.startswith(module.prefix)
@@ -79,15 +79,15 @@ def layer_names(module: ModuleView) -> list[str]:
 
 
 def synthesis(module: ModuleView) -> StyleGan3Synthesis:
-    """The network, not yet filled with its weights.
+    """Builds the synthesis network, without loading weights.
 
     Raises:
-        LookupError, TypeError, ValueError: what the file tells is missing or does not fit.
+        LookupError, TypeError, ValueError: tensors or attributes are missing or do not fit.
     """
     names = layer_names(module)
     w_dim = module["input"].shape("affine.weight")[1]
-    if _told(module, names):
-        layers = [_told_layer(module[name], name) for name in names]
+    if _has_attributes(module, names):
+        layers = [_layer_of_attributes(module[name], name) for name in names]
     else:
         layers = _worked_out(module, names)
     entry, scale = _entry(module, layers), module.value("output_scale")
@@ -98,10 +98,10 @@ def synthesis(module: ModuleView) -> StyleGan3Synthesis:
 
 
 def _refuse_gaps(entry: InputPlan, layers: Sequence[LayerPlan]) -> None:
-    """Layers that do not take what those before them make, or make nothing.
+    """Checks that each layer takes the output of the one before and makes a valid map.
 
     Raises:
-        ValueError: there are such.
+        ValueError: a layer does not.
     """
     channels, size = entry.channels, entry.size
     for plan in layers:
@@ -113,17 +113,17 @@ def _refuse_gaps(entry: InputPlan, layers: Sequence[LayerPlan]) -> None:
         if not all(0 < side <= LARGEST_SIDE for side in size):
             raise ValueError(f"layer {plan.name} would make maps of {size[0]} x {size[1]} pixels")
         if [int(part) for part in plan.name.split("_")[1:]] != [size[0], channels]:
-            # A name that was changed in the file is a change that no check sum shows.
+            # Catches names changed in the file, which a checksum of tensors does not cover.
             raise ValueError(f"layer {plan.name} makes {channels} maps of {size[0]} pixels a side")
 
 
 def assumed(module: ModuleView) -> dict[str, str]:
-    """What is not in the file and was taken from the official defaults, in words."""
+    """Facts on values that are not in the file and taken from the official defaults."""
     found: dict[str, str] = {}
     names = layer_names(module)
-    if not _told(module, names):
+    if not _has_attributes(module, names):
         found["layers"] = (
-            "factors and padding worked out from names and shapes, for leaky ReLUs at "
+            "factors and padding derived from names and shapes, for leaky ReLUs at "
             f"{RELU_UPSAMPLING} times the sampling rate"
         )
         found["conv_clamp"] = f"{CLAMP:g}, the official default"
@@ -137,12 +137,12 @@ def assumed(module: ModuleView) -> dict[str, str]:
     return found
 
 
-def told(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
-    """A network's plans as a pickle tells them, for `config["modules"]`.
+def plan_attributes(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
+    """Plans of a network in the form of `config["modules"]` of a pickle.
 
     Args:
-        network: of any plans.
-        prefix: of its tensors.
+        network: synthesis network.
+        prefix: prefix of its tensors.
     """
     entry = network.input.plan
     found: dict[str, object] = {
@@ -175,7 +175,7 @@ def told(network: StyleGan3Synthesis, prefix: str) -> dict[str, object]:
     return found
 
 
-def _told(module: ModuleView, names: Sequence[str]) -> bool:
+def _has_attributes(module: ModuleView, names: Sequence[str]) -> bool:
     return all(module[name].tells(*LAYER_ATTRIBUTES) for name in names)
 
 
@@ -184,14 +184,14 @@ def _channels(layer: ModuleView) -> tuple[int, int]:
     return before, after
 
 
-def _told_layer(layer: ModuleView, name: str) -> LayerPlan:
+def _layer_of_attributes(layer: ModuleView, name: str) -> LayerPlan:
     left, right, above, below = (int(side) for side in layer.value("padding"))
     clamp = layer.value("conv_clamp")
     up_filter, down_filter = _filters(layer)
     for taps, shape in (("up_taps", up_filter), ("down_taps", down_filter)):
-        told, there = layer.value(taps), shape[-1] if shape else 1
-        if told not in (None, there):
-            raise ValueError(f"{layer.prefix}{taps} is {told}, but its filter has {there} taps")
+        stated, there = layer.value(taps), shape[-1] if shape else 1
+        if stated not in (None, there):
+            raise ValueError(f"{layer.prefix}{taps} is {stated}, but its filter has {there} taps")
     return LayerPlan(
         name=name,
         channels=_channels(layer),
@@ -207,7 +207,7 @@ def _told_layer(layer: ModuleView, name: str) -> LayerPlan:
 
 
 def _filters(layer: ModuleView) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The shapes of the filters before and after the leaky ReLU."""
+    """Shapes of the filters before and after the leaky ReLU."""
     up, down = layer.shape("up_filter"), layer.shape("down_filter")
     if len(up) > 1 or len(down) > 2 or len(set(down)) > 1:
         raise ValueError(f"{layer.prefix} has filters of shapes {list(up)} and {list(down)}")
@@ -226,7 +226,7 @@ def _worked_out(module: ModuleView, names: Sequence[str]) -> list[LayerPlan]:
 def _worked_out_layer(
     layer: ModuleView, name: str, before: int, after: int, *, last: bool
 ) -> LayerPlan:
-    """A layer from `before` to `after` pixels a side."""
+    """Derives the plan of a layer from `before` to `after` pixels a side."""
     up_filter, down_filter = _filters(layer)
     up, down = (1, 1) if last else _factors(layer)
     plan = LayerPlan(
@@ -245,13 +245,13 @@ def _worked_out_layer(
 
 
 def _factors(layer: ModuleView) -> tuple[int, int]:
-    """(up, down) of a layer: in the ratio of its filters' lengths, the lesser the ReLU's."""
+    """Factors (up, down), in the ratio of the filter lengths; the smaller is the ReLU's."""
     up, down = (shape[-1] if shape else 0 for shape in _filters(layer))
     lesser = min(up, down) // RELU_UPSAMPLING
     if lesser == 0 or up % lesser or down % lesser or (max(up, down) // lesser).bit_count() > 1:
         raise ValueError(
-            f"{layer.prefix} has filters of {up} and {down} taps, and nothing in the file tells "
-            "its factors"
+            f"{layer.prefix} has filters of {up} and {down} taps, which do not determine its "
+            "factors, and the file has no attributes"
         )
     return up // lesser, down // lesser
 
@@ -269,7 +269,7 @@ def _entry(module: ModuleView, layers: Sequence[LayerPlan]) -> InputPlan:
 
 
 def _first_rate(layers: Sequence[LayerPlan]) -> float:
-    """The sampling rate of the features: the image's, a power of 2, divided by every growth."""
+    """Sampling rate of the features: the image's, a power of 2, over the layers' factors."""
     rate = 2.0 ** math.ceil(math.log2(int(layers[-1].name.split("_")[1])))
     for layer in layers:
         rate *= layer.down / layer.up

@@ -1,8 +1,8 @@
-"""StyleGAN-XL: its stems, and the heads of super-resolution that are trained on top of them.
+"""StyleGAN-XL: stems, and the super-resolution heads that are trained on top of them.
 
-A file of a head holds the stem's layers too; the order of the layers is what the pickle tells, and
-their numbers skip. Each class has its own mean of w. The projected discriminator is made of other
-people's image networks and is left out.
+The file of a head also holds the layers of the stem; the pickle states the order of the layers,
+whose numbers have gaps. Each class has its own mean of w. The projected discriminator uses other
+pretrained image networks and is left out.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import choice_fact
 from ...generator import Generator
 from . import stylegan3_plans as plans
-from .latents import LATENT_OPTIONS
 from .networks.stylegan3 import StyleGan3Generator
 from .networks.stylegan_xl import XlMapping
+from .options import LATENT_OPTIONS
 from .stylegan3 import (
     arrays_of,
     example_synthesis,
@@ -33,7 +33,7 @@ from .stylegan3 import (
 __all__ = ["GENERATOR"]
 
 DISCRIMINATOR_FACT: Final = (
-    "the projected discriminator, which is made of other image networks, is left out"
+    "the projected discriminator, which uses other pretrained image networks, is left out"
 )
 
 
@@ -43,8 +43,8 @@ def _mapping(view: plans.ModuleView, w_dim: int) -> XlMapping:
     while mapping.shape(f"fc{layers}.weight"):
         layers += 1
     there, length = mapping.shape("embed.weight")
-    told = mapping["embed"].value("num_embeddings")
-    rows = there if told is None else int(told)
+    stated = mapping["embed"].value("num_embeddings")
+    rows = there if stated is None else int(stated)
     c_dim = _classes(mapping, rows)
     _, taken = mapping.shape("fc0.weight")
     return XlMapping(
@@ -58,12 +58,12 @@ def _mapping(view: plans.ModuleView, w_dim: int) -> XlMapping:
 
 
 def _classes(mapping: plans.ModuleView, rows: int) -> int:
-    """How many classes there are; the embedding may have rows for more."""
+    """Number of classes; the embedding may have more rows."""
     if not mapping.shape("embed_proj.weight"):
         return 0
-    told, means = mapping.value("c_dim"), mapping.shape("w_avg")
+    stated, means = mapping.value("c_dim"), mapping.shape("w_avg")
     shown = means[0] if len(means) == 2 else rows
-    c_dim = shown if told is None else int(told)
+    c_dim = shown if stated is None else int(stated)
     if c_dim > rows:
         raise ValueError(f"{c_dim} classes, but mapping.embed.weight has {rows} rows")
     return c_dim
@@ -87,7 +87,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     if not view["mapping"].tells("num_ws"):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     if len(view["mapping"].shape("w_avg")) == 2:
-        facts["truncation"] = "to each class's mean of w; of latents w and w+, to the mean of all"
+        facts["truncation"] = "to each class's mean of w; in latents w and w+, to the mean of all"
     if any(name.startswith("D.") for name in checkpoint.tensors):
         facts["discriminator"] = DISCRIMINATOR_FACT
     return {**facts, **choice_fact(prefixes_of(checkpoint))}

@@ -1,8 +1,9 @@
 """StyleGAN2 of NVIDIA's TensorFlow pickles: StyleGAN2's configurations E and F, and ADA's.
 
-Such a pickle is (G, D, Gs); the averaged Gs is taken. Its variables stand under `2.` with their
-TensorFlow names, those of the two components under the component's name. Sizes are read off the
-variables, the rest off the arguments of the networks. Noise is the file's own by default.
+Such a pickle is (G, D, Gs); the averaged Gs is used. Its variables are under `2.` with their
+TensorFlow names, those of the two components under the component's name. Sizes come from the
+variables, other settings from the arguments of the networks. Noise is the file's constant noise by
+default.
 """
 
 import re
@@ -23,12 +24,12 @@ from .networks.foreign import (
     TranslatedDiscriminator,
     TranslatedGenerator,
     from_foreign,
-    tensorflow_discriminator,
-    tensorflow_generator,
 )
+from .networks.foreign_tables import tensorflow_discriminator, tensorflow_generator
 from .networks.mapping import FullyConnected, MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
+from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, arrays_of
 
 __all__ = ["GENERATOR"]
@@ -39,23 +40,23 @@ MAPPING: Final = re.compile(
 )
 COLOURS: Final = re.compile(r"(?P<before>(?:.*/)?)(?P<layer>ToRGB|FromRGB)_lod0/(?P<variable>\w+)")
 IGNORED: Final = re.compile(r"(?:.*/)?(?:lod|(?:ToRGB|FromRGB)_lod[1-9]\d*/\w+)")
-"""What progressive growing left behind: its state, and the colours of resolutions passed."""
+"""Leftovers of progressive growing: its state, and the colour layers of lower resolutions."""
 USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
 EARLY_GROUP: Final = 4
 
 
 def _roots(checkpoint: Checkpoint) -> list[str]:
-    """What stands before the names of each generator of the file."""
+    """Prefix of each generator in the file."""
     return [match["root"] for name in checkpoint.tensors if (match := CONST.fullmatch(name))]
 
 
 def _root(checkpoint: Checkpoint) -> str | None:
-    """What stands before the averaged generator's names, the last in the file; None without."""
+    """Prefix of the averaged generator, the last in the file; None if there is none."""
     return max(_roots(checkpoint), default=None)
 
 
 def _discriminator_root(checkpoint: Checkpoint) -> str | None:
-    """Of a discriminator beside it."""
+    """Prefix of the discriminator; None if there is none."""
     ends = ("4x4/Dense0/weight", "4x4/Dense0/bias", "Output/weight", "Output/bias")
     for name in checkpoint.tensors:
         for end in ends:
@@ -66,7 +67,7 @@ def _discriminator_root(checkpoint: Checkpoint) -> str | None:
 
 
 def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
-    """The network under a root, whose components are called `mapping` and `synthesis`."""
+    """The network under a prefix, with its components renamed to `mapping` and `synthesis`."""
     tensors = {
         name.removeprefix(root): checkpoint.tensors[name]
         for name in checkpoint.tensors
@@ -90,7 +91,7 @@ def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
 
 
 def _told(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
-    """The arguments of a network, and the name of the function that builds it."""
+    """Arguments of a network, and the name of the function that builds it."""
     modules = checkpoint.config.get("modules", {})
     entry = modules.get(root.removesuffix("."), {})
     arguments = entry.get("arguments", {}).get("kwargs", {})
@@ -98,7 +99,7 @@ def _told(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
 
 
 def _layers(network: nn.Module, told: Mapping[str, Any]) -> None:
-    """Gives the convolutions what the arguments tell; the ways around them have none of it."""
+    """Sets activation and clamp of the convolutions from the arguments, shortcuts excluded."""
     activation = str(told.get("nonlinearity", "lrelu"))
     attributes: dict[str, dict[str, object]] = {}
     for name, module in network.named_modules():
@@ -125,7 +126,7 @@ def _mapped(mapping: nn.Module, activation: str, multiplier: float) -> None:
 
 
 def _agree(told: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-    """Refuses variables of other sizes than the arguments say."""
+    """Checks that the arguments agree with the sizes of the variables."""
     for name, size in sizes.items():
         if told.get(name, size) != size:
             raise ValueError(f"{name} is {told[name]}, but the variables are of {size}")
@@ -237,7 +238,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example("resnet", "orig", c_dim=3),
         lambda: _example("orig", "skip", c_dim=3, early=True),
     ),
-    options=building.OPTIONS,
+    options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

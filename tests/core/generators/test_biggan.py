@@ -1,7 +1,7 @@
-"""BigGANs against what their authors' code gave, and what folding and options do.
+"""BigGANs against outputs of their authors' code, and the effects of folding and options.
 
-`parity/biggan_cifar_ajbrock` is a file that it wrote, with its outputs; of the other
-configurations there are outputs alone (every so many pixels), for weights that `drawn` makes of
+`parity/biggan_cifar_ajbrock` is a file written by that code, with outputs. For the other
+configurations there are only outputs (of a subset of pixels) of weights that `drawn` makes from
 the names and shapes under `checkpoint`.
 """
 
@@ -52,7 +52,7 @@ SMALL = ["biggan32_flat", "biggan32_standing_tables", "biggan_deep64", "biggan_d
 
 
 def drawn(name, shape):
-    """The tensor that the authors' code had, too, when it made the outputs."""
+    """The tensor that the authors' code also used to compute the outputs."""
     stream = np.random.RandomState(zlib.crc32(name.encode()))
     last = name.rpartition(".")[2]
     if last in ("stored_var", "running_var", "running_vars"):
@@ -70,7 +70,7 @@ def drawn(name, shape):
         elif "weight" in last:
             draws = 1.3 * draws / np.sqrt(np.prod(shape[1:]))
     if ".bn.stored_" in name:
-        draws = 3 * draws  # sums over the passes that were counted
+        draws = 3 * draws  # sums over the counted passes
     return torch.from_numpy(np.asarray(draws)).float()
 
 
@@ -89,7 +89,7 @@ def tensors_of(shapes):
 
 @pytest.fixture(scope="module")
 def path_of(tmp_path_factory):
-    """The file of a name: as the authors' code wrote it, or made of drawn weights."""
+    """A file by name: written by the authors' code, or made of drawn weights."""
     folder = tmp_path_factory.mktemp("drawn")
 
     def find(name):
@@ -106,7 +106,7 @@ def path_of(tmp_path_factory):
 
 
 def errors_of(path, name, architecture=None, **options):
-    """Relative error of every output in the reference of a name."""
+    """Relative error of every output in a reference."""
     checkpoint = replace(checkpoints.read(path), options=options)
     architecture = architecture or detect(checkpoint, KNOWN)
     arrays = read_arrays(PARITY / f"{name}.npz")
@@ -226,7 +226,7 @@ def test_it_loads_and_backpropagates_within_inference_mode(name, path_of):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_batch_is_its_members(name, path_of):
-    # Small maps of one image take another way than those of many.
+    # Small maps of one image use another code path than those of many.
     generator = load_generator(path_of(name))
     points = prior_of(generator, 6)
     together = generator(points, SampleRng.of(0, 6))
@@ -253,7 +253,7 @@ def test_latents_are_truncated_normals_and_classes(name, path_of):
     density = generator.prior.log_density
     points = prior_of(generator, 4)
     found = density(points)
-    # Classes are all alike: only z tells points apart, by a normal density cut off at 2.
+    # Classes are equally likely, so only z matters, with a normal density truncated at 2.
     z = generator.source.split(points)["z"]
     torch.testing.assert_close(found - found[0], (z[0].square().sum() - z.square().sum(dim=1)) / 2)
     outside = generator.source.join({**generator.source.split(points), "z": z + 5})
@@ -331,7 +331,7 @@ def test_without_a_configuration_every_second_block_doubles_the_side(path_of, tm
     assert "config.json" in architecture.facts(checkpoints.read(tmp_path / "x.safetensors"))["eps"]
 
 
-def test_what_was_assumed_is_told(path_of):
+def test_assumptions_are_reported(path_of):
     facts = biggan.GENERATOR.facts(checkpoints.read(path_of("biggan64_cross_replica")))
     assert "cross-replica" in facts["gains"]
     facts = biggan_deep.GENERATOR.facts(checkpoints.read(path_of("biggan_deep64")))

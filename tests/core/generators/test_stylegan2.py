@@ -1,8 +1,8 @@
-"""StyleGAN2 of NVIDIA's two frameworks and of rosinality, against what their code gave.
+"""StyleGAN2 of NVIDIA's two frameworks and of rosinality, against outputs of their code.
 
-`parity/sg2_tf_configf32` and `parity/rosinality_64` are files that it wrote, with its outputs; of
-other configurations there are outputs alone (`parity/stylegan2_*.npz`), for weights that `drawn`
-makes of their names, and under `told` the shapes and what the pickle told of the modules.
+`parity/sg2_tf_configf32` and `parity/rosinality_64` are files written by that code, with outputs.
+For other configurations there are only outputs (`parity/stylegan2_*.npz`) of weights that `drawn`
+makes from their names, with the shapes and the pickle's module attributes under `told`.
 """
 
 import json
@@ -38,12 +38,12 @@ FAMILIES = {
 ONE_EACH = (CONDITIONAL, TENSORFLOW, TRAINED)
 INPUTS = {"z", "c", "wplus", "told"}
 UNKNOWN = {TRAINED: {"w_avg"}, "rosinality_64": {"D"}}
-"""Outputs that those files have not what it takes for."""
+"""Outputs that cannot be computed from those files."""
 JUDGED = [name for name in FAMILIES if name != "rosinality_64"]
 
 
 def drawn(name, shape):
-    """The weights that the authors' code had, too, when it made the outputs."""
+    """The weights that the authors' code also used to compute the outputs."""
     draws = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     draws = np.asarray(draws)
     if name.endswith(("resample_filter", ".kernel")):
@@ -56,7 +56,7 @@ def drawn(name, shape):
 
 @pytest.fixture(scope="module")
 def path_of(tmp_path_factory):
-    """The file of a name: as the authors' code wrote it, or made of drawn weights."""
+    """A file by name: written by the authors' code, or made of drawn weights."""
 
     def find(name):
         if name in WRITTEN:
@@ -79,7 +79,7 @@ def errors(checkpoint, arrays):
 
 
 def rewritten(path, tmp_path, change, config=None):
-    """A copy of a file whose tensors went through a function."""
+    """A copy of a file with a function applied to its tensors."""
     checkpoint = checkpoints.read(path)
     copy = tmp_path / "copy.safetensors"
     checkpoints.write(
@@ -134,8 +134,8 @@ def test_a_conversion_to_safetensors_loads_alike(name, path_of, tmp_path):
         (GREY, "D.b4.mbstd", {"group_size": 3}, "D_logits"),
     ],
 )
-def test_attributes_are_heeded(name, module, changed, array, path_of):
-    """Each must show, or the parity above would prove little."""
+def test_attributes_are_applied(name, module, changed, array, path_of):
+    """Each must change the output, or the parity above would prove little."""
     checkpoint = checkpoints.read(path_of(name))
     modules = json.loads(json.dumps(checkpoint.config["modules"]))
     modules[module]["attributes"] |= changed
@@ -154,7 +154,7 @@ def test_attributes_are_heeded(name, module, changed, array, path_of):
         ("1", {"mapping_lrmul": 0.01}, "D"),
     ],
 )
-def test_arguments_of_tensorflow_networks_are_heeded(network, changed, array, path_of):
+def test_arguments_of_tensorflow_networks_are_applied(network, changed, array, path_of):
     checkpoint = checkpoints.read(path_of(TENSORFLOW))
     modules = json.loads(json.dumps(checkpoint.config["modules"]))
     modules[network]["arguments"]["kwargs"] |= changed
@@ -170,7 +170,7 @@ def test_an_unknown_activation_is_named(path_of):
         errors(replace(checkpoint, config={"modules": modules}), arrays_of(CONDITIONAL))
 
 
-def test_arrays_names_tell_truncation_and_noise():
+def test_names_of_arrays_state_truncation_and_noise():
     assert wanted("ws_psi07_cut4") == Wanted("ws", 0.7, 4)
     assert wanted("img_psi075") == Wanted("img", 0.75)
     assert wanted("img_psi10_none") == Wanted("img", 1.0, noise="none")
@@ -181,10 +181,10 @@ def test_arrays_names_tell_truncation_and_noise():
     assert [wanted(name) for name in ("z", "image", "img_transformed", "D")] == [None] * 4
 
 
-# Files that say less, or more
+# Files with less or more information
 
 
-def test_tensors_alone_load_under_the_official_defaults_and_it_is_told(path_of, tmp_path):
+def test_tensors_alone_load_under_the_official_defaults_which_are_reported(path_of, tmp_path):
     bare = rewritten(path_of(CONDITIONAL), tmp_path, lambda tensors: tensors, {})
     checkpoint = checkpoints.read(bare)
     assert "leaky ReLU" in stylegan2.GENERATOR.facts(checkpoint)["attributes"]
@@ -208,7 +208,7 @@ def test_a_bare_state_dict_has_no_discriminator(path_of, tmp_path):
     assert generator.architecture == "stylegan2-generator"
 
 
-def test_another_kind_of_discriminator_is_left_out_and_told(path_of, tmp_path):
+def test_another_kind_of_discriminator_is_left_out_and_reported(path_of, tmp_path):
     def other(tensors):
         kept = {n: t for n, t in tensors.items() if n.startswith("G_ema.")}
         return kept | {"D.feature_network.conv.weight": torch.zeros(2, 2)}
@@ -244,7 +244,7 @@ def test_what_is_wrong_is_named_as_the_file_names_it(path_of, tmp_path):
 
 
 def test_progressive_growing_leaves_its_last_colours(path_of, tmp_path):
-    """StyleGAN2's configurations B to D name colours by their distance from the last."""
+    """StyleGAN2's configurations B to D number colour layers by distance from the last."""
 
     def grown(tensors):
         kept = {
@@ -334,7 +334,7 @@ def test_z_w_and_a_w_per_layer_give_the_same_images(name, path_of):
     assert not torch.allclose(by_ws(mixed, streams(1)), expected[:1], atol=1e-2)
 
 
-def test_classes_stand_beside_z_as_rows_of_shares(path_of):
+def test_classes_are_rows_of_shares_next_to_z(path_of):
     generator = load_generator(path_of(CONDITIONAL))
     assert str(generator.source) == "z[6] + c[4]"
     z, c = points(generator, 400).split([6, 4], dim=1)

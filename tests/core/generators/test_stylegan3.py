@@ -1,8 +1,8 @@
-"""StyleGAN3 and StyleGAN-XL against what their authors' code gave.
+"""StyleGAN3 and StyleGAN-XL against outputs of their authors' code.
 
-`parity/sg3*` and `parity/sgxl*` are files that it wrote, with its outputs; of the other
-configurations there are outputs alone (`parity/stylegan*.npz`), for weights that `drawn` makes of
-their names, and under `told` the shapes and what the pickle told of the modules.
+`parity/sg3*` and `parity/sgxl*` are files written by that code, with outputs. For the other
+configurations there are only outputs (`parity/stylegan*.npz`) of weights that `drawn` makes from
+their names, with the shapes and the pickle's module attributes under `told`.
 """
 
 import json
@@ -32,7 +32,7 @@ DRAWN = {
 
 
 def drawn(name, shape):
-    """The weights that the authors' code had, too, when it made the outputs."""
+    """The weights that the authors' code also used to compute the outputs."""
     draws = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     if name.endswith("_filter"):
         draws = np.abs(draws) + 0.1
@@ -46,7 +46,7 @@ def drawn(name, shape):
 
 @pytest.fixture(scope="module")
 def path_of(tmp_path_factory):
-    """The file of a name: as the authors' code wrote it, or made of drawn weights."""
+    """A file by name: written by the authors' code, or made of drawn weights."""
 
     def find(name):
         if name in WRITTEN:
@@ -63,7 +63,7 @@ def path_of(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bare(path_of, tmp_path_factory):
-    """The generator's tensors alone, as converters leave them."""
+    """The generator's tensors without attributes, as converters write them."""
 
     def strip(name):
         arrays = (".in_size", ".out_size", ".size", ".sampling_rates")
@@ -106,15 +106,15 @@ def test_tensors_alone_are_enough_under_the_official_defaults(name, bare):
     assert all(comparison.holds for comparison in found.values()), list(map(str, found.values()))
 
 
-def test_what_was_assumed_is_told(bare, path_of):
+def test_assumptions_are_reported(bare, path_of):
     told, alone = (checkpoints.read(find("sg3r_32")) for find in (path_of, bare))
     architecture = detect(told, ARCHITECTURES)
     assert {"conv_clamp", "layers", "output_scale", "mapping"}.isdisjoint(architecture.facts(told))
     assert {"conv_clamp", "layers", "output_scale", "mapping"} <= architecture.facts(alone).keys()
 
 
-def test_attributes_that_change_the_images_are_heeded(path_of):
-    """A wrong factor, bound or scale must show: the parity above would else prove little."""
+def test_attributes_that_change_the_images_are_applied(path_of):
+    """A wrong factor, clamp or scale must change the output, or parity would prove little."""
     checkpoint = checkpoints.read(path_of("stylegan3t_cond16"))
     arrays = read_arrays(PARITY / "stylegan3t_cond16.npz")
     architecture = detect(checkpoint, ARCHITECTURES)
@@ -160,7 +160,7 @@ def test_the_gradient_is_the_finite_difference(name, latent, path_of):
         return (generator(v, SampleRng.of(1, 1)) * weights).sum()
 
     (slope,) = torch.autograd.grad(score(at), at)
-    # A small step, since there is a kink at every zero of a leaky ReLU.
+    # A small step, since a leaky ReLU has a kink at zero.
     step = 1e-8
     ahead, behind = (score(at.detach() + h * along) for h in (step, -step))
     scale = float(slope.norm() * along.norm())
@@ -230,7 +230,7 @@ def test_filters_that_nothing_explains_are_a_checkpoint_error(bare, tmp_path):
         load_generator(tmp_path / "model.safetensors")
 
 
-def test_a_filter_of_other_taps_than_told_is_a_checkpoint_error(path_of, tmp_path):
+def test_a_filter_whose_taps_differ_from_its_attribute_is_a_checkpoint_error(path_of, tmp_path):
     checkpoint = checkpoints.read(path_of("sg3t_32"))
     name = "G_ema.synthesis.L1_36_16.down_filter"
     tensors = dict(checkpoint.tensors) | {name: torch.ones(10) / 10}
@@ -240,7 +240,7 @@ def test_a_filter_of_other_taps_than_told_is_a_checkpoint_error(path_of, tmp_pat
 
 
 def convolved(maps, taps):
-    """Whole convolutions without padding: along both axes for 1-D taps, else in the plane."""
+    """Full convolutions without padding: along both axes for 1-D taps, otherwise 2-D."""
     if taps.ndim == 1:
         taps = np.outer(taps, taps)
     windows = np.lib.stride_tricks.sliding_window_view(maps, taps.shape)

@@ -28,7 +28,7 @@ def normal(*shape, seed=0):
 
 
 def by_definition(x, f, up, down, sides, flip, gain):
-    """Zeros inserted, padded or cropped, correlated with the filter, decimated: one by one."""
+    """Reference: inserts zeros, pads or crops, correlates with the filter, decimates."""
     n, c, height, width = x.shape
     grown = x.new_zeros(n, c, height * up, width * up)
     grown[:, :, ::up, ::up] = x
@@ -83,7 +83,7 @@ def test_a_convolution_that_enlarges_is_zeros_filter_and_convolution(kernel, tap
     expected = functional.conv2d(grown, w.flip((2, 3)), padding=kernel // 2)
     found = conv2d_resample(x, w, f, up=2, padding=kernel // 2)
     assert found.shape == (2, 5, 14, 14)
-    # At the rim the one pads the enlarged image and the other its filtered form.
+    # At the border one pads the upsampled image and the other its filtered form.
     torch.testing.assert_close(found[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])
 
 

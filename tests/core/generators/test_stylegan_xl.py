@@ -1,4 +1,4 @@
-"""StyleGAN-XL: classes by an embedding, a mean of w per class, heads on stems."""
+"""StyleGAN-XL: class embeddings, a mean of w per class, and heads on stems."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def rewritten(checkpoint, path, changes, config=None):
     return path
 
 
-def test_layers_are_run_in_the_order_that_the_file_tells(head):
+def test_layers_run_in_the_order_stated_by_the_file(head):
     network = load_generator(HEAD).module
     names = head.config["modules"]["G_ema.synthesis"]["attributes"]["layer_names"]
     assert [plan.name for plan in network.synthesis.plans] == names
@@ -75,7 +75,7 @@ def test_of_w_truncation_is_to_the_mean_of_all_classes():
 
 
 def test_an_embedding_may_have_rows_for_more_classes(head, tmp_path):
-    """CIFAR's files have ImageNet's thousand rows and ten classes."""
+    """CIFAR's files have the thousand rows of ImageNet but ten classes."""
     table = head.tensors["G_ema.mapping.embed.weight"]
     path = rewritten(
         head,
@@ -102,7 +102,7 @@ def test_fewer_rows_than_classes_are_a_checkpoint_error(head, tmp_path):
         load_generator(path)
 
 
-def test_the_projected_discriminator_is_left_out_and_told(head, tmp_path):
+def test_the_projected_discriminator_is_left_out_and_reported(head, tmp_path):
     path = rewritten(
         head, tmp_path / "model.safetensors", {"D.feature_networks.0.weight": torch.zeros(2)}
     )

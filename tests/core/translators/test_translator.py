@@ -301,7 +301,7 @@ def test_a_translator_goes_through_a_file(tmp_path, toys):
     [
         ({}, {"what": "latents"}, "holds latents, not a translator"),
         ({}, {"architecture": "digits-judge"}, "holds digits-judge, not"),
-        ({}, {}, "holds no configuration of ours"),
+        ({}, {}, "holds no LatentSteer configuration"),
         ({}, None, "damaged"),
         ({"first.weight": torch.zeros(2, 2)}, None, "damaged"),
         (None, {"what": "translator", "kind": "mixture"}, "damaged"),

@@ -1,4 +1,4 @@
-// drive.mjs URL PACK SHOTS : what a user does; tells what it saw as JSON on the last line.
+// drive.mjs URL PACK SHOTS : acts as a user and prints a report as JSON on the last line.
 import fs from 'node:fs';
 import path from 'node:path';
 

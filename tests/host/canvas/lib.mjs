@@ -13,7 +13,7 @@ const FLAGS = [
 const TEMPLATES = '[data-testid="template-workflows-content"]';
 
 export async function open(base) {
-  await setting(base, 'Comfy.TutorialCompleted', true); // else the templates open by themselves
+  await setting(base, 'Comfy.TutorialCompleted', true); // otherwise the templates open
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM, headless: true, args: FLAGS,
@@ -35,7 +35,7 @@ export async function open(base) {
   });
   page.on('dialog', dialog => dialog.accept());
   await page.goto(base, { waitUntil: 'domcontentloaded', timeout: 120000 });
-  // The default graph is loaded late and would replace what a test has loaded before.
+  // The default graph loads late and would replace a graph that a test loaded before.
   const loaded = () => (window.app?.graph?.nodes?.length ?? 0) > 0;
   await page.waitForFunction(loaded, null, { timeout: 120000 });
   await page.waitForTimeout(1000);
@@ -70,7 +70,7 @@ class Canvas {
     await this.page.waitForTimeout(900);
   }
 
-  // Shows a node near the top left at some scale.
+  // Moves a node near the top left at a given scale.
   async look(node, scale) {
     await this.page.evaluate(([[x, y], scale]) => {
       const { ds } = window.app.canvas;
@@ -100,10 +100,10 @@ class Canvas {
     }, [type, values]);
   }
 
-  // API format, by the frontend itself.
+  // The graph in API format, exported by the frontend.
   api() { return this.page.evaluate(async () => (await window.app.graphToPrompt()).output); }
 
-  // Opens the dialog, and chooses our own list on its left.
+  // Opens the dialog and selects LatentSteer's list on its left.
   async templates(pack) {
     const { page } = this;
     await page.getByRole('button', { name: 'Templates', exact: true }).first().click();
@@ -114,7 +114,7 @@ class Canvas {
     await old.or(entry).first().click();
     await page.waitForTimeout(1500);
     const cards = page.locator(`${TEMPLATES} [data-testid^="template-workflow-"]`);
-    // Long lists load more when their end comes into view.
+    // Long lists load more entries when their end is scrolled into view.
     for (let count = -1; count !== await cards.count();) {
       count = await cards.count();
       await cards.last().scrollIntoViewIfNeeded();
@@ -129,7 +129,7 @@ class Canvas {
     await this.page.waitForTimeout(1000);
   }
 
-  // Double click on an empty place; the display names found.
+  // Searches after a double click on an empty place; returns the display names found.
   async search(text) {
     const { page } = this;
     await page.mouse.dblclick(...await this.emptyPlace());
@@ -151,7 +151,7 @@ class Canvas {
     const before = (await this.nodes()).length;
     await this.found().filter({ hasText: text }).first().click();
     await this.page.waitForTimeout(500);
-    // The newer frontend hangs the node at the cursor until a click.
+    // The newer frontend attaches the node to the cursor until a click.
     await this.page.mouse.click(...await this.emptyPlace());
     await this.page.waitForTimeout(300);
     return (await this.nodes()).length - before;

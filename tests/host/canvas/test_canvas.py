@@ -1,4 +1,4 @@
-"""What a user does on the canvas, in a browser, on every host."""
+"""Actions of a user on the canvas, in a browser, on every host."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SECONDS = 400
 
 
 def _tools():
-    """Node, a browser, and where playwright-core is; what is missing is None."""
+    """Paths of node, a browser and playwright-core; None for what is missing."""
     browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     places = [Path(p).expanduser() for p in (os.environ.get("CANVAS_MODULES"), *MODULES) if p]
     modules = next((place for place in places if (place / "playwright-core").is_dir()), None)
@@ -28,7 +28,7 @@ def _tools():
 
 @pytest.fixture(scope="session")
 def seen(server, tmp_path_factory):
-    """What the browser saw; every test below looks at a part of it."""
+    """Report of the browser; each test below checks a part of it."""
     tools = _tools()
     if missing := [name for name, place in tools.items() if place is None]:
         pytest.skip(
@@ -74,7 +74,7 @@ def test_the_canvas_makes_the_shipped_api_graph(seen):
     assert made.keys() == graph.keys()
     for node, raw in graph.items():
         inputs = made[node]["inputs"]
-        # The host's own Preview Any has widgets of the frontend beside.
+        # The host's Preview Any has additional widgets of the frontend.
         own = inputs.keys() if raw["class_type"] != "PreviewAny" else raw["inputs"].keys()
         assert made[node]["class_type"] == raw["class_type"]
         assert {name: inputs[name] for name in own} == raw["inputs"]
@@ -85,7 +85,7 @@ def test_no_node_overlaps_another_or_is_too_small(seen):
     for index, (one, left, top, width, height) in enumerate(boxes):
         for other, x, y, w, h in boxes[index + 1 :]:
             apart = left + width <= x or x + w <= left
-            # A title bar of 30 stands above every node.
+            # Every node has a title bar of 30 above it.
             apart = apart or top + height <= y - 30 or y + h <= top - 30
             assert apart, f"{one} overlaps {other}"
     cut = {n["title"]: (n["size"], n["least"]) for n in seen["loaded"] if _cut(n)}

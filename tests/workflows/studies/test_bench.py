@@ -43,13 +43,13 @@ def test_the_full_plan_checks_what_the_release_promises():
     checks = list(bench_clip.checks_of(bench_clip.FULL, flat))
     assert len(checks) == 6 + 5 + 4 + 1
     assert [check.what for check in checks if check.holds] == [
-        "256 px, fp32: ours over the bare CLIP in fp32",
+        "256 px, fp32: LatentSteer over the bare CLIP in fp32",
         "256 px, fp32: faster than the straightforward form in fp32",
-        "256 px, bf16: ours over the bare CLIP in bf16",
-        "512 px, fp32: ours over the bare CLIP in fp32",
-        "512 px, bf16: ours over the bare CLIP in bf16",
-        "1024 px, fp32: ours over the bare CLIP in fp32",
-        "1024 px, bf16: ours over the bare CLIP in bf16",
+        "256 px, bf16: LatentSteer over the bare CLIP in bf16",
+        "512 px, fp32: LatentSteer over the bare CLIP in fp32",
+        "512 px, bf16: LatentSteer over the bare CLIP in bf16",
+        "1024 px, fp32: LatentSteer over the bare CLIP in fp32",
+        "1024 px, bf16: LatentSteer over the bare CLIP in bf16",
         "memory of 200 views over that of 20",
     ]
     assert str(checks[0]).startswith("ok     256 px")

@@ -88,7 +88,7 @@ def archives(tmp_path, monkeypatch):
 def test_archives_in_the_cache_are_converted_after_the_terms(archives, capsys):
     generator, classifier = faces.fetch(archives)
     said = capsys.readouterr().out
-    for part in ("DigiFace-1M", "research only", "not documented", "never a", "real person"):
+    for part in ("DigiFace-1M", "research only", "undocumented", "never be used", "real person"):
         assert part in said
     opened = load_generator(generator)
     assert (opened.source.dim, opened.image_size) == (4, (8, 8))
@@ -124,11 +124,13 @@ def test_a_member_with_another_digest_is_refused(archives, monkeypatch):
 def test_a_download_that_fails_says_what_the_tool_said(tmp_path, monkeypatch):
     failing = [sys.executable, "-c", "import sys; sys.exit('no network')"]
     monkeypatch.setattr(faces, "_command", lambda archive: failing)
-    with pytest.raises(CheckpointError, match=r"pip did not fetch .*no network.*Put it into"):
+    with pytest.raises(
+        CheckpointError, match=r"pip did not fetch .*no network. Put the file into"
+    ):
         faces.fetch(tmp_path)
 
 
-def test_a_download_that_leaves_no_file_is_told(tmp_path, monkeypatch):
+def test_a_download_that_leaves_no_file_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "_command", lambda archive: [sys.executable, "-c", ""])
     with pytest.raises(CheckpointError, match="it saved another file"):
         faces.fetch(tmp_path)
@@ -137,7 +139,7 @@ def test_a_download_that_leaves_no_file_is_told(tmp_path, monkeypatch):
 def test_without_npm_the_cure_is_named(archives, monkeypatch):
     (archives / "models" / "latentsteer_downloads" / faces.EXPRESSIONS.file).unlink()
     monkeypatch.setattr(faces.shutil, "which", lambda name: None)
-    with pytest.raises(CheckpointError, match=r"npm is not there.*Install Node\.js, or put"):
+    with pytest.raises(CheckpointError, match=r"npm, .*not installed.*Install Node\.js, or put"):
         faces.fetch(archives)
 
 

@@ -1,7 +1,8 @@
-"""`latentsteer bench clip`: what AugCLIP costs beyond its CLIP, on a CPU or an accelerator.
+"""`latentsteer bench clip`: the cost of AugCLIP over its CLIP, on a CPU or an accelerator.
 
-Energy table: an image leaf, its views, the CLIP, the gradient at the image; no generator. Step
-table: the same from latents through stand-ins of the papers' generators. Weights are random.
+The energy table goes from an image through its views and the CLIP to the gradient at the image,
+without a generator. The step table starts from latents instead, with stand-ins for the papers'
+generators. Weights are random.
 """
 
 import argparse
@@ -33,22 +34,22 @@ FASTER = {
 LESS_MEMORY = {512: 1 / 4, 1024: 1 / 6}
 MORE_VIEWS = 1.1
 STEPS = 3
-"""Repeats of the step table, which has no required lines."""
+"""Repeats of the step table, which has no requirements."""
 MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Plan of the measurements.
 
     Attributes:
-        clip: the network.
-        sides: of the images of the energy table.
-        memory_sides: those of which the memory is measured too.
-        few_and_many: numbers of views whose memory is compared, at the first of these sides.
-        views: of everything else.
-        generators: of the step table; the sides of their images are among those above.
-        repeats: of the timings of the energy table.
+        clip: size of the CLIP.
+        sides: image sides of the energy table.
+        memory_sides: image sides for which memory is measured too.
+        few_and_many: two numbers of views whose memory is compared, at the first memory side.
+        views: number of views everywhere else.
+        generators: generators of the step table, with image sides among `sides`.
+        repeats: repeats of the timings of the energy table.
     """
 
     clip: Size
@@ -68,7 +69,7 @@ _Cases = dict[str, Case]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints the tables and writes every number."""
+    """Measures, prints the tables and writes all numbers."""
     plan = QUICK if args.quick else FULL
     device = checked_device(args.device)
     flat: dict[str, Any] = {
@@ -82,11 +83,11 @@ def run(args: argparse.Namespace) -> int:
         "repeats": plan.repeats,
         "quick": args.quick,
     }
-    # Memory first, while this process is small.
+    # Memory is measured first, while this process is small.
     flat |= _memory(plan, device)
     for side in plan.sides:
         steps = _timed(energy_cases(plan, side), device)
-        # The straightforward form takes long, and its margins are wide.
+        # The straightforward form is slow and has wide margins, so it is measured seldom.
         plain = ("straightforward_fp32",)
         found = medians(steps, plan.repeats, warm=steps.keys() - plain, seldom=plain)
         flat |= {f"energy_{side}_{name}_seconds": value for name, value in found.items()}
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         steps = _timed(_steps(plan, name), device)
         found = medians(steps, min(plan.repeats, STEPS), warm=("generator_fp32",))
         for precision in PRECISIONS:
-            # One after the other, and the CLIP does not know where its pixels are from.
+            # The times add up: the bare CLIP does not depend on the source of its pixels.
             clip = flat[f"energy_{GENERATORS[name][0]}_bare_{precision}_seconds"]
             found[f"bare_{precision}"] = found["generator_fp32"] + clip
         flat |= {f"step_{name}_{key}_seconds": value for key, value in found.items()}
@@ -118,8 +119,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def energy_cases(plan: Plan, side: int, views: int | None = None) -> _Cases:
-    """The cases of one size, by kind and precision."""
-    # The straightforward form runs in fp32, as released, whatever it is compared with.
+    """Cases of one image side, by kind and precision."""
+    # The straightforward form always runs in fp32, as released.
     plain = Case("straightforward", side, views or plan.views, "fp32", plan.clip)
     cases = {"straightforward_fp32": plain}
     for precision in PRECISIONS:
@@ -167,7 +168,7 @@ def _memory(plan: Plan, device: torch.device) -> dict[str, int]:
 
 
 def checks_of(plan: Plan, flat: Mapping[str, Any]) -> Iterator[Check]:
-    """What is required of the numbers of the energy table."""
+    """Requirements on the numbers of the energy table."""
     for side in plan.sides:
         seconds = {
             name: float(flat[f"energy_{side}_{name}_seconds"]) for name in energy_cases(plan, side)
@@ -175,7 +176,7 @@ def checks_of(plan: Plan, flat: Mapping[str, Any]) -> Iterator[Check]:
         plain = seconds["straightforward_fp32"]
         for precision in PRECISIONS:
             ours = seconds[f"ours_{precision}"]
-            what = f"{side} px, {precision}: ours over the bare CLIP in {precision}"
+            what = f"{side} px, {precision}: LatentSteer over the bare CLIP in {precision}"
             over = ours / seconds[f"bare_{precision}"]
             yield Check(what, over, OVER_BARE[precision], most=True)
             if bound := FASTER.get((precision, side)):
@@ -202,15 +203,15 @@ def _row(name: str, seconds: Mapping[str, float]) -> str:
 
 
 def _tables(plan: Plan, flat: Mapping[str, Any]) -> str:
-    """The numbers as text: medians in seconds, and ratios."""
-    head = f"{'':<22}{'ours':>9}{'bare CLIP':>11}{'over':>7}{'straight fp32':>15}{'faster':>8}"
+    """Formats the numbers: medians in seconds, and ratios."""
+    head = f"{'':<22}{'energy':>9}{'bare CLIP':>11}{'over':>7}{'plain fp32':>15}{'faster':>8}"
     size = f"{plan.clip} of {flat['clip_numbers'] / 1e6:.1f} M"
-    told = f"{plan.views} views, {size}, {flat['threads']} threads; medians, seconds"
+    title = f"{plan.views} views, {size}, {flat['threads']} threads; medians, seconds"
     if flat["device"] != "cpu":
-        told = told.replace(f"{flat['threads']} threads", str(flat["machine"]))
+        title = title.replace(f"{flat['threads']} threads", str(flat["machine"]))
     lines = [
-        told,
-        "Bare in the rows of generators: G and the bare CLIP, one after the other",
+        title,
+        "bare CLIP in the rows of generators: the sum of G's and the bare CLIP's times",
         head,
     ]
     rows = [(f"{side} px", f"energy_{side}") for side in plan.sides]

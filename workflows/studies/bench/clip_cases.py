@@ -1,4 +1,4 @@
-"""The steps that `latentsteer bench clip` measures: ours, the bare CLIP, the plain form."""
+"""Steps that `latentsteer bench clip` measures: LatentSteer's, the bare CLIP, the plain form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Kind: TypeAlias = Literal["ours", "bare", "straightforward", "generator"]
 Size: TypeAlias = Literal["ViT-B/32", "tiny"]
 
 NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
-# What a generator's images are, by its name.
+# Image side and constructor of each generator.
 GENERATORS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "BigGAN-512": (512, biggan_512),
     "StyleGAN2-1024": (1024, stylegan2_1024),
@@ -40,15 +40,15 @@ class Case:
     """One cell of a table.
 
     Attributes:
-        kind: `ours`; `bare`, open_clip's CLIP forward and backward on ready pixels;
-            `straightforward`, all views at full size in one graph; `generator`, its forward and
-            backward alone.
-        side: of the images.
-        views: of each.
-        precision: of the CLIP.
-        clip: which network.
-        generator: what makes the images, by name; None where they are the leaves, and for `bare`.
-        device: where all of it is.
+        kind: `ours`, LatentSteer's energy; `bare`, open_clip's CLIP forward and backward on ready
+            pixels; `straightforward`, all views at full size in one graph; `generator`, forward
+            and backward of the generator alone.
+        side: side of the images.
+        views: number of views per image.
+        precision: precision of the CLIP.
+        clip: size of the CLIP.
+        generator: name of the generator; None if images are the leaves, and for `bare`.
+        device: device of everything.
     """
 
     kind: Kind
@@ -62,15 +62,16 @@ class Case:
 
 @cache
 def random_clip(size: Size, *, whole: bool = False, device: str = "cpu") -> Clip:
-    """open_clip's image encoder with random weights, as the loader makes it.
+    """Makes open_clip's image encoder with random weights, as the loader does.
 
-    On an accelerator's machine that has no open_clip it is our own network of the same sizes,
-    whose last block is always at the class token.
+    On an accelerator without open_clip it is LatentSteer's network of the same sizes, whose last
+    block is always computed at the class token alone.
 
     Args:
-        size: of the network.
-        whole: its last block at every place, as open_clip has it; the loader's at the class token.
-        device: where it is.
+        size: size of the network.
+        whole: whether to compute the last block at every token, as open_clip does, rather than at
+            the class token alone, as the loader does.
+        device: device of the network.
 
     Raises:
         InvalidInput: open_clip is not installed, and the device is the CPU.
@@ -116,7 +117,7 @@ def _open_clip(size: Size, whole: bool) -> tuple[nn.Module, int, int]:
     if size == "tiny":
         vision |= {"width": 128, "layers": 1}
         embed_dim = 16
-    # The image tower as the loader makes it; texts have no part here.
+    # The image tower as the loader makes it; the benchmark encodes no texts.
     parts = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": NO_TEXT}
     network: Any = build(parts, quick_gelu=False)
     network = network.visual
@@ -131,7 +132,7 @@ def _generator(name: str, device: str) -> nn.Module:
 
 
 def prepared(case: Case) -> tuple[Step, Step]:
-    """A warm-up with one view of a small image, and the step; the weights are in place then."""
+    """Makes a warm-up with one view of a small image and the step, with weights allocated."""
     tiny = "tiny-32" if case.generator else None
     if case.generator:
         _generator(case.generator, case.device)
@@ -140,7 +141,7 @@ def prepared(case: Case) -> tuple[Step, Step]:
 
 
 def step_of(case: Case) -> Step:
-    """What a case does, from the leaf to the gradient there."""
+    """Step of a case, from the leaf to the gradient at the leaf."""
     leaf, image_of = _leaf(case)
     if case.kind == "generator":
         return lambda: _differentiate(leaf, lambda: image_of(leaf).sum())
@@ -173,7 +174,7 @@ def step_of(case: Case) -> Step:
 
 
 def _leaf(case: Case) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """What is differentiated by, and how it becomes an image."""
+    """Leaf of the differentiation, and the function from it to an image."""
     if case.generator is None:
         image = torch.rand(1, 3, case.side, case.side, device=case.device)
         return image.requires_grad_(), lambda leaf: leaf

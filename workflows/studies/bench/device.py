@@ -1,4 +1,4 @@
-"""Benchmarks on an accelerator: a step that is timed to its end, and the memory that it takes."""
+"""Benchmarks on an accelerator: synchronised steps, and their memory."""
 
 import platform
 
@@ -11,26 +11,26 @@ __all__ = ["checked_device", "finished", "machine", "memory_of"]
 
 
 def checked_device(name: str) -> torch.device:
-    """The device of a name; `auto` is the CPU, whose numbers have required lines.
+    """Returns the named device; `auto` is the CPU, whose numbers have requirements.
 
     Raises:
-        InvalidInput: there is no such device here.
+        InvalidInput: the device is not available.
     """
     there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if name in there and not there[name]():
-        raise InvalidInput(f"No {name} device here, or a PyTorch that cannot use it. Take cpu.")
+        raise InvalidInput(f"No {name} device here, or PyTorch does not support it. Use cpu.")
     return torch.device(name if name in there else "cpu")
 
 
 def machine(device: torch.device) -> str:
-    """What it is called."""
+    """Name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
 
 
 def finished(step: Step, device: torch.device) -> Step:
-    """The step, and the waiting until the device has done it: launches alone take no time."""
+    """The step followed by a synchronisation, since kernel launches are asynchronous."""
     if device.type == "cpu":
         return step
     wait = torch.cuda.synchronize if device.type == "cuda" else torch.mps.synchronize
@@ -43,9 +43,9 @@ def finished(step: Step, device: torch.device) -> Step:
 
 
 def memory_of(prepare: Prepare, device: torch.device) -> int | None:
-    """Bytes that a step adds at its peak; None where the device does not tell.
+    """Bytes that a step adds at its peak; None where the device does not report them.
 
-    On the CPU it is measured in a process of its own, see `bench.peak_memory`.
+    On the CPU the step runs in a process of its own, see `harness.peak_memory`.
     """
     if device.type == "cpu":
         return peak_memory(prepare)

@@ -1,7 +1,7 @@
-"""`latentsteer bench generator`: the fast form of BigGAN-128 against the official order of work.
+"""`latentsteer bench generator`: the fast form of BigGAN-128 against the official operations.
 
-Width 96, batch 1, random weights: a forward pass, and one with the gradient in z and the class as
-a step of refining takes it.
+Width 96, batch 1, random weights: a forward pass alone, and one with the gradient with respect to
+z and the class, as in a refinement step.
 """
 
 import argparse
@@ -28,12 +28,12 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Plan of the measurements.
 
     Attributes:
-        name: of the network.
-        layout: its sizes.
-        repeats: of every timing.
+        name: name of the network.
+        layout: layout of the network.
+        repeats: repeats of every timing.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Plan:
 
 
 def _layout(width: int, multiples: tuple[int, ...], attention: int) -> GeneratorLayout:
-    """ajbrock's, with chunks of 20 numbers of z and embeddings of 128."""
+    """Layout of ajbrock's networks, with chunks of 20 numbers of z and embeddings of 128."""
     channels = tuple(width * multiple for multiple in multiples)
     return GeneratorLayout(channels, 4, 20, 148, 1000, 128, frozenset({attention}))
 
@@ -52,7 +52,7 @@ QUICK = Plan("BigGAN-32", _layout(8, (4, 4, 4, 4), 1), 1)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints the table and writes every number."""
+    """Measures, prints the table and writes all numbers."""
     plan = QUICK if args.quick else FULL
     device = checked_device(args.device)
     official = BigGanGenerator(plan.layout).eval().requires_grad_(False)
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def checks_of(flat: Mapping[str, Any]) -> Iterator[Check]:
-    """What is required of the numbers."""
+    """Requirements on the numbers."""
     for kind in ("forward", "gradient"):
         faster = flat[f"unfolded_{kind}_seconds"] / flat[f"folded_{kind}_seconds"]
         yield Check(f"{kind}: folded faster than unfolded", faster, FASTER, most=False)
@@ -126,7 +126,7 @@ def _gradient(network: nn.Module, z: torch.Tensor, y: torch.Tensor) -> Step:
 
 
 def _shares(step: Callable[[], None]) -> dict[str, float]:
-    """The operations that take most of a step's time, with their shares of it."""
+    """Operations that take most of a step's time, with their shares."""
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         step()
     spent = {event.key: event.self_cpu_time_total for event in recorded.key_averages()}
@@ -145,8 +145,8 @@ def _table(flat: Mapping[str, Any]) -> str:
     for kind, name in (("forward", "forward"), ("gradient", "forward and gradient")):
         fast, slow = (flat[f"{form}_{kind}_seconds"] for form in ("folded", "unfolded"))
         lines.append(f"{name:<22}{fast:>9.3f}{slow:>10.3f}{slow / fast:>8.2f}")
-    lines.append(f"Largest difference of two pixels in [-1, 1]: {flat['largest_difference']:.1e}")
+    lines.append(f"Largest pixel difference, in [-1, 1]: {flat['largest_difference']:.1e}")
     for form, shares in flat["profile"].items():
-        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        lines.append(f"{form}, forward and gradient: {told}")
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        lines.append(f"{form}, forward and gradient: {listed}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timings, peak memory of a fresh process, verdicts."""
+"""Tools of the benchmarks: interleaved timings, peak memory of a new process, requirements."""
 
 import gc
 import multiprocessing
@@ -20,18 +20,18 @@ __all__ = ["Check", "Prepare", "Step", "allocating", "medians", "peak_memory"]
 
 Step: TypeAlias = Callable[[], None]
 Prepare: TypeAlias = Callable[[], tuple[Step, Step]]
-"""Makes a warm-up and the step to measure; picklable, for it travels to another process."""
+"""Makes a warm-up and the step to measure; picklable, since it is sent to another process."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A number that is required of a benchmark.
+    """A requirement on a number of a benchmark.
 
     Attributes:
-        what: it is, for people.
+        what: description of the number.
         found: the number.
-        bound: what it must not be on the wrong side of.
-        most: whether the bound is from above.
+        bound: bound on the number.
+        most: whether the bound is an upper bound.
     """
 
     what: str
@@ -56,17 +56,16 @@ def medians(
     warm: Collection[str] = (),
     seldom: Collection[str] = (),
 ) -> dict[str, float]:
-    """Seconds of every case, the median of `repeats` rounds of all of them.
+    """Median seconds of each case over `repeats` interleaved rounds of all cases.
 
-    Rounds rather than cases one after the other: what slows the machine down for a while then
-    slows every case down alike.
+    Interleaving makes a temporary slowdown of the machine affect all cases alike.
 
     Args:
-        cases: to measure, by name.
-        repeats: rounds; of three the median leaves out one that is slow as it is the first.
+        cases: steps to measure, by name.
+        repeats: number of rounds; with three or more the median ignores a slow first round.
         warm: names of cases to run once before, unmeasured.
-        seldom: names of cases that are in the first round and in every third one after it: those
-            that take long and need not be known so well.
+        seldom: names of slow cases that may be less precise; they run in every third round, from
+            the first on.
     """
     for name in warm:
         cases[name]()
@@ -82,12 +81,12 @@ def medians(
 
 
 def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
-    """Bytes that a step adds at its peak to what the process held after its warm-up.
+    """Bytes that a step adds at its peak to those held after its warm-up.
 
-    With `whole`, bytes that the process held at its peak, libraries and warm-up included.
+    With `whole`, bytes that the process holds at its peak, including libraries and warm-up.
 
-    It is measured in a fresh process with this one's number of threads. The allocator of glibc
-    hands back there what is freed: what it would keep, a third more and by chance, is not needed.
+    The step runs in a new process with this one's number of threads. glibc's allocator is set to
+    return freed memory there; it would otherwise keep up to a third more, which varies by chance.
     """
     spawn = multiprocessing.get_context("spawn")
     frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17))
@@ -97,7 +96,7 @@ def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
 
 @contextmanager
 def _environment(**variables: str) -> Generator[None, None, None]:
-    """What processes that are started meanwhile find in their environment."""
+    """Sets environment variables for processes started within the context."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -108,7 +107,7 @@ def _environment(**variables: str) -> Generator[None, None, None]:
 
 
 def allocating(megabytes: int) -> tuple[Step, Step]:
-    """A step that is known to add so much memory: it measures the measuring."""
+    """A step that allocates a known amount of memory, to test `peak_memory`."""
 
     def step() -> None:
         torch.ones(megabytes << 18)
@@ -127,13 +126,13 @@ def _peak(prepare: Prepare, threads: int, whole: bool) -> int:
 
 
 def _held() -> int:
-    """Bytes held now; where the system does not say, the most held so far."""
+    """Bytes held now, or the peak so far where the system does not report them."""
     return _status("VmRSS") or _most_held()
 
 
 def _most_held() -> int:
-    # getrusage counts, on Linux, what the parent held when it started this process; so it comes
-    # second.
+    # On Linux getrusage includes memory that the parent held when it started this process, so it
+    # is only the fallback.
     if found := _status("VmHWM"):
         return found
     if sys.platform == "win32":

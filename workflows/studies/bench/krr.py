@@ -1,9 +1,9 @@
-"""`latentsteer bench krr`: what a step of KRR flow costs on a CPU, and how it grows.
+"""`latentsteer bench krr`: the cost of a step of KRR flow on a CPU, and its growth.
 
-Parts: the features of n images of 64 pixels (as n), the kernel of n particles (n^2), the weights
-by Cholesky (n^3). Memory: a refinement of 512 particles by one step, of the embedded avatars with
-the kernel on their judge's features, in both kinds of chunks; of a process of its own. And how far
-a step is from that of kernel density estimation, by eta and xi.
+Times: the features of n images of 64 pixels (growing as n), the kernel of n particles (n^2), the
+weights by Cholesky (n^3). Memory: one refinement step of 512 particles in a new process, with the
+embedded avatars and the kernel on their judge's features, in both kinds of chunks. Differences:
+between a step and that of kernel density estimation, by eta and xi.
 """
 
 import argparse
@@ -41,24 +41,24 @@ __all__ = ["FULL", "QUICK", "Plan", "checks_of", "growth", "run"]
 MODES: tuple[ChunkMode, ...] = ("fixed", "fast")
 GROWTH = {"features": 1, "kernel": 2, "weights": 3}
 NEAR = 0.4
-"""How far a fitted power may be from its law: small sizes are faster than theirs, or slower."""
+"""Largest deviation of a fitted power from its law; small sizes deviate in both directions."""
 MOST_GIGABYTES = 4.0
 GIGABYTE = 1 << 30
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Plan of the measurements.
 
     Attributes:
         images: numbers of images of the feature pass.
-        kernels: numbers of particles of the kernel: smaller matrices lie in the caches and cost
-            a tenth of their share.
-        weights: the same of the weights.
-        width: numbers in a feature of the last two.
-        particles: of the step whose memory is measured.
-        repeats: of the timings.
-        compared: particles of the steps that are compared with kernel density estimation's.
+        kernels: numbers of particles of the kernel; smaller matrices fit in the caches and cost a
+            tenth of their share.
+        weights: numbers of particles of the weights.
+        width: length of a feature in the last two.
+        particles: number of particles of the step whose memory is measured.
+        repeats: repeats of the timings.
+        compared: number of particles of the steps compared with kernel density estimation's.
     """
 
     images: tuple[int, ...]
@@ -75,7 +75,7 @@ QUICK = Plan((2, 4), (32, 64), (32, 64), 8, 4, 1, 8)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints the table and writes every number."""
+    """Measures, prints the table and writes all numbers."""
     plan = QUICK if args.quick else FULL
     flat: dict[str, Any] = {
         "threads": torch.get_num_threads(),
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         "repeats": plan.repeats,
         "quick": args.quick,
     }
-    # Memory first, while this process is small.
+    # Memory is measured first, while this process is small.
     for mode in MODES:
         for what, whole in (("added", False), ("process", True)):
             found = peak_memory(partial(prepared, plan.particles, mode), whole=whole)
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def checks_of(flat: Mapping[str, Any]) -> Iterator[Check]:
-    """What is required of the numbers."""
+    """Requirements on the numbers."""
     for mode in MODES:
         what = f"{flat['particles']} particles at 64 px, {mode} chunks: gigabytes of the process"
         held = flat[f"memory_{mode}_process_bytes"] / GIGABYTE
@@ -124,7 +124,7 @@ def checks_of(flat: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def growth(counts: Sequence[int], seconds: Sequence[float]) -> float:
-    """The power of n that the times grow as: the slope of their logarithms."""
+    """Fitted power of n with which the times grow: the slope of their logarithms."""
     x, y = ([math.log(value) for value in values] for values in (counts, seconds))
     at, level = sum(x) / len(x), sum(y) / len(y)
     across = sum((u - at) * (v - level) for u, v in zip(x, y, strict=True))
@@ -132,7 +132,7 @@ def growth(counts: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def prepared(particles: int, mode: ChunkMode) -> tuple[Step, Step]:
-    """A warm-up with two particles, and a refinement of all by one step."""
+    """Makes a warm-up with two particles and a one-step refinement of all."""
     generator = load_generator(catalogue.embedded("avatars (embedded)"))
     chunking = Chunking.of(mode, generator.image_size)
     flow = krr_flow(

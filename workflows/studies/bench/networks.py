@@ -1,7 +1,7 @@
-"""Stand-ins of the papers' generators for benchmarks: plain convolutions, random weights.
+"""Stand-ins for the papers' generators in benchmarks: plain convolutions with random weights.
 
-Channels, resolutions and numbers of weights are those of BigGAN at 512 pixels (width 96) and of
-StyleGAN2 at 1024; attention, normalisation and noise, which cost little, are left out.
+Channels, resolutions and parameter counts are those of BigGAN at 512 pixels (width 96) and of
+StyleGAN2 at 1024. Attention, normalisation and noise are omitted, since they cost little.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ __all__ = ["GrowingNetwork", "StyledNetwork", "biggan_512", "numbers", "stylegan
 
 
 class _Residual(nn.Module):
-    """Doubles the side: two 3 x 3 convolutions around a shortcut of 1 x 1."""
+    """Residual block that doubles the side: two 3 x 3 convolutions and a 1 x 1 shortcut."""
 
     def __init__(self, given: int, made: int) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class _Residual(nn.Module):
 
 
 class GrowingNetwork(nn.Module):
-    """Latents to images, residual blocks that each double the side, from 4 pixels.
+    """BigGAN-like generator: residual blocks that each double the side, from 4 pixels.
 
     Args:
         latent: length of z.
-        channels: at 4, 8, ... pixels.
+        channels: channels at 4, 8, ... pixels.
     """
 
     def __init__(self, latent: int, channels: Sequence[int]) -> None:
@@ -53,11 +53,11 @@ class GrowingNetwork(nn.Module):
 
 
 class StyledNetwork(nn.Module):
-    """Latents to styles to images: two convolutions a side, each scaled by its style.
+    """StyleGAN2-like generator: two convolutions per resolution, each scaled by its style.
 
     Args:
         latent: length of z and of the styles.
-        channels: at 4, 8, ... pixels.
+        channels: channels at 4, 8, ... pixels.
     """
 
     def __init__(self, latent: int, channels: Sequence[int]) -> None:
@@ -92,17 +92,17 @@ class StyledNetwork(nn.Module):
 
 
 def biggan_512() -> nn.Module:
-    """82 million numbers at 512 pixels."""
+    """BigGAN-like generator of 82 million parameters at 512 pixels."""
     return _frozen(GrowingNetwork(148, [96 * times for times in (16, 16, 8, 8, 4, 2, 1, 1)]))
 
 
 def stylegan2_1024() -> nn.Module:
-    """30 million numbers at 1024 pixels."""
+    """StyleGAN2-like generator of 30 million parameters at 1024 pixels."""
     return _frozen(StyledNetwork(512, (512, 512, 512, 512, 512, 256, 128, 64, 32)))
 
 
 def numbers(module: nn.Module) -> int:
-    """How many numbers a network has."""
+    """Number of parameters of a network."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 

@@ -1,7 +1,7 @@
-"""AugCLIP's views made step by step at the image's own size: what the fast form is held against.
+"""AugCLIP's views computed step by step at the image's own size, the baseline of the fast form.
 
-Written from the description of the released augmentation. Every step is carried out on all
-views at once and makes the tensors that the released one makes: copies, index grids, a mask.
+Written from the description of the released augmentation. Each step processes all views at once
+and allocates the tensors that the released code does: copies, index grids and a mask.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ def step_by_step(
     """Views of one image.
 
     Args:
-        image: in [0, 1].
-        parameters: of these views of this image, (views,) each.
-        size: side of the square views.
-        mean: of the channels, taken off the views.
-        std: of the channels, that they are divided by.
+        image: image in [0, 1].
+        parameters: parameters of the views, (views,) each.
+        size: side of the square views in pixels.
+        mean: mean per channel, subtracted from the views.
+        std: standard deviation per channel, by which the views are divided.
     """
     x = (2 * image - 1).repeat(len(parameters.ratio), 1, 1, 1)
     x = _coloured(x, parameters)
@@ -64,7 +64,7 @@ def _coloured(x: Views, parameters: ViewParameters) -> Views:
 def _translated(x: Views, down: Numbers, right: Numbers) -> Views:
     height, width = x.shape[2:]
     view, row, column = _grid(x, len(x), height, width)
-    # A border of zeros stands for everything outside.
+    # A border of zeros represents everything outside.
     row = (row - down.to(row)[:, None, None] + 1).clamp(0, height + 1)
     column = (column - right.to(column)[:, None, None] + 1).clamp(0, width + 1)
     bordered = functional.pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1).contiguous()

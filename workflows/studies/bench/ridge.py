@@ -1,8 +1,8 @@
-"""How far a step of KRR flow is from that of kernel density estimation, by eta and xi.
+"""Difference between a step of KRR flow and that of kernel density estimation, by eta and xi.
 
-On the embedded digits, at samples of the prior, towards as many real digits: A - B of eq. (6),
-with the kernel on the classifier's features, at its median bandwidth and at the shipped workflows'
-narrow, mollified one.
+Measured as A - B of eq. (6) on the embedded digits, at samples of the prior and as many real
+digits. The kernel is on the classifier's features, at its median bandwidth and at the narrow,
+mollified one of the shipped workflows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from ....nodes.kinds import as_classifier
 __all__ = ["SHARES", "differences"]
 
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01)
-"""Of the number of particles: eta and xi."""
+"""eta and xi as shares of the number of particles."""
 SEEDS = (0, 1)
 KERNELS: tuple[tuple[Bandwidth, Mollifier], ...] = (
     ("median", Mollifier()),
@@ -36,11 +36,11 @@ KERNELS: tuple[tuple[Bandwidth, Mollifier], ...] = (
 def differences(
     particles: int, shares: Sequence[float] = SHARES
 ) -> Mapping[float, tuple[float, float]]:
-    """The least and the greatest |step - KDE's| / |KDE's| over seeds and kernels, by the share.
+    """Least and greatest |step - KDE step| / |KDE step| over seeds and kernels, by share.
 
     Args:
-        particles: n, of real digits as well; at most 500.
-        shares: of n that eta and xi are.
+        particles: number n of particles and of real digits, at most 500.
+        shares: eta and xi as shares of n.
     """
     generator = load_generator(catalogue.embedded("digits (embedded)"))
     classifier = as_classifier(load_auxiliary(catalogue.embedded("digits classifier (embedded)")))

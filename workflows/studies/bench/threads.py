@@ -1,8 +1,8 @@
-"""`latentsteer bench threads`: what other work on the machine costs a run.
+"""`latentsteer bench threads`: the slowdown of a run by other work on the machine.
 
-Two shipped workflows run as whole processes, from the start of Python on, alone and beside two
-processes that never rest. As the command runs them, with OpenMP told to wait passively; and the
-digits as a host does, where PyTorch was loaded before anything could be told.
+Two shipped workflows run as whole processes, including the start of Python, alone and next to two
+busy processes. They run as the command does, with OpenMP set to wait passively; the digits also as
+in a host, where PyTorch is loaded before that can be set.
 """
 
 import argparse
@@ -29,9 +29,9 @@ __all__ = ["FULL", "QUICK", "Case", "Plan", "checks_of", "run", "ungoverned"]
 How: TypeAlias = Literal["command", "host"]
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BUSY = 2
-"""Processes beside a run."""
+"""Number of busy processes next to a run."""
 MOST = 2.5
-"""Times as long as alone."""
+"""Largest allowed ratio of the time next to busy processes to the time alone."""
 POLICY = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 COMMAND = "import sys; from latentsteer.nodes.cli.main import main; sys.exit(main())"
 START: Mapping[How, str] = {"command": COMMAND, "host": f"import torch; {COMMAND}"}
@@ -39,12 +39,12 @@ START: Mapping[How, str] = {"command": COMMAND, "host": f"import torch; {COMMAND
 
 @dataclass(frozen=True)
 class Case:
-    """A workflow, and how it is run.
+    """A workflow and the way it is run.
 
     Attributes:
-        workflow: a shipped one, by name.
-        how: `command`, or `host`: PyTorch is loaded first.
-        settings: changes of widgets, as of `latentsteer run --set`.
+        workflow: name of a shipped workflow.
+        how: `command`, or `host` where PyTorch is loaded first.
+        settings: changes of widgets, as in `latentsteer run --set`.
     """
 
     workflow: str
@@ -53,17 +53,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """In the table and in the file."""
+        """Name in the table and in the file."""
         return f"{self.workflow}_{self.how}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Plan of the measurements.
 
     Attributes:
-        cases: all of them, alone and beside others.
-        repeats: rounds of all of them.
+        cases: cases, each measured alone and next to busy processes.
+        repeats: number of rounds.
     """
 
     cases: tuple[Case, ...]
@@ -89,7 +89,7 @@ QUICK = Plan((Case("tr0n_digits_class", "command", SMALL),), 1)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints the table and writes every number."""
+    """Measures, prints the table and writes all numbers."""
     plan = QUICK if args.quick else FULL
     flat: dict[str, Any] = {
         "processors": os.cpu_count(),
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         alone, beside = (flat[f"{case.name}_{load}_seconds"] for load in ("alone", "beside"))
         flat[f"{case.name}_ratio"] = beside / alone
         print(
-            f"{case.workflow}, as a {case.how}: {alone:.1f} s alone, {beside:.1f} s beside "
+            f"{case.workflow}, as a {case.how}: {alone:.1f} s alone, {beside:.1f} s next to "
             f"{BUSY} busy processes, {beside / alone:.2f} times as long",
             flush=True,
         )
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def checks_of(plan: Plan, flat: Mapping[str, Any]) -> list[Check]:
-    """What is required of the numbers."""
+    """Requirements on the numbers."""
     return [
         Check(f"{case.name}: beside over alone", flat[f"{case.name}_ratio"], MOST, most=True)
         for case in plan.cases
@@ -135,7 +135,7 @@ def checks_of(plan: Plan, flat: Mapping[str, Any]) -> list[Check]:
 
 
 def ungoverned(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without a waiting policy, such as this very process has set for itself."""
+    """The environment without a waiting policy, which this process sets for itself."""
     return {name: value for name, value in environment.items() if name not in POLICY}
 
 
@@ -161,7 +161,7 @@ def _once(command: Sequence[str], busy: int) -> None:
 
 @contextmanager
 def _beside(count: int) -> Generator[None, None, None]:
-    """So many processes that never rest."""
+    """Runs `count` busy processes within the context."""
     command = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(command) for _ in range(count)]
     try:

@@ -1,4 +1,4 @@
-"""The demo's second half: avatars by text, with the ablations side by side."""
+"""Second half of the demo: avatars from text, with the ablations side by side."""
 
 import textwrap
 import time
@@ -24,13 +24,13 @@ SHOWN: Mapping[str, Row] = {
     **{name: ROWS[name] for name in ("prior", "translator_only", "no_translator", "full")},
     "searched": replace(ROWS["searched"], spare=SPARE),
 }
-"""The paper's rows, and TR0N with a search for its start, the best four of six."""
+"""Rows of the paper, and TR0N with a search for its start, keeping the best four of six."""
 
 
 def avatars(out: Path, device: torch.device) -> None:
-    """Steers the avatars' generator to eight prompts; prints figures, writes pictures."""
+    """Steers the avatars' generator to eight prompts; prints figures and writes pictures."""
     begun = time.perf_counter()
-    print("\nTR0N makes an unconditional VAE of avatars follow plain words.", flush=True)
+    print("\nTR0N makes an unconditional VAE of avatars follow text prompts.", flush=True)
     study = AvatarsStudy(0, device, lambda text: print(f"  {text}", flush=True))
     prompts = [Prompt(text, dict(stated_in(text))) for text in PROMPTS for _ in range(PER_PROMPT)]
     flat: dict[str, float] = {}
@@ -49,18 +49,18 @@ def avatars(out: Path, device: torch.device) -> None:
     print()
     print(table(flat, SHOWN))
     print(
-        "\nsatisfied: of all that the prompts state, what a judge sees that took no part in the "
-        "steering.\nsimilarity: cosine of the CLIP that steered. All but the prior: the best of "
-        f"{CANDIDATES} starts. The last row is TR0N too: {GENERATIONS} generations go on from "
-        "those, the prompts' clauses count beside the whole, and of "
-        f"{PER_PROMPT + SPARE} samples of a prompt those {PER_PROMPT} of lowest energy are kept."
+        "\nsatisfied: share of the prompts' constraints that an independent judge sees in the "
+        "images.\nsimilarity: cosine of the CLIP that steered. All but the prior: the best of "
+        f"{CANDIDATES} starts. The last row is TR0N too: {GENERATIONS} more generations of "
+        "starts, clauses that count in addition to the whole prompt, and of "
+        f"{PER_PROMPT + SPARE} samples per prompt the {PER_PROMPT} of lowest energy are kept."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'avatars.json'}")
-    print(f"Picture, a row per prompt: {picture}")
+    print(f"Picture, one row per prompt: {picture}")
 
 
 def compare(sheets: Mapping[str, Tensor], prompts: Sequence[str], path: Path) -> None:
-    """Sheets of images under their titles, a row per prompt, the prompts at the left."""
+    """Draws titled sheets of images, one row per prompt, with the prompts at the left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -17,12 +17,12 @@ __all__ = ["run"]
 
 PER_CLASS = 100
 SHOWN = 10
-"""Samples of each class in the pictures."""
+"""Number of samples per class in the pictures."""
 COMPARED = ("prior_m1", "translator_only_m1", "no_translator_m1", "deterministic_m1", "full_m3")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the figures, writes them and the pictures."""
+    """Prints and writes the figures, and writes the pictures."""
     from ....nodes.standalone.host import StandaloneHost
 
     begun = time.perf_counter()
@@ -56,12 +56,12 @@ def _digits(out: Path, device: torch.device) -> None:
     print()
     print(table(flat, DEMO))
     print(
-        "\np by f: mean probability of the wanted digit, by the classifier that steered; "
-        "by judge: by one that took no part.\nFrechet: distance to 1,000 digits that no model "
+        "\np by f: mean probability of the wanted digit by the classifier that steered; "
+        "by judge: by an independent one.\nFrechet: distance to 1,000 digits that no model "
         "saw, lower is better. diversity: within each class; near 0 is collapse."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'summary.json'}")
-    print(f"Pictures, a row per digit: {out / 'comparison.png'} and {out}/<row>.png")
+    print(f"Pictures, one row per digit: {out / 'comparison.png'} and {out}/<row>.png")
 
 
 def _first_of_each(images: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def _first_of_each(images: Tensor) -> Tensor:
 
 
 def _compare(pictures: dict[str, Tensor], flat: dict[str, float], path: Path) -> None:
-    """The rows of the table side by side, each with its figures."""
+    """Draws rows of the table side by side, each with its figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

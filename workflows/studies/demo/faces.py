@@ -1,4 +1,4 @@
-"""`latentsteer demo --faces`: a third party's GAN steered by another's expression classifier."""
+"""`latentsteer demo --faces`: a third-party GAN steered by a third-party classifier."""
 
 import argparse
 import time
@@ -26,16 +26,16 @@ __all__ = ["ROWS", "Perturbation", "perturbations", "run"]
 
 PER_CLASS = 8
 PAIRS = 20_000
-"""The default of Train Translator, as on the digits."""
+"""Default of Train Translator, also used for the digits."""
 EPOCHS = 40
-"""More than the default 15: the held-out loss stays as it is (141.6 and 141.7 nats), and starts
-for rare expressions get better. Chosen on seed 0, after seeing its figures."""
+"""More than the default 15: the held-out loss is equal (141.6 and 141.7 nats), but starts for rare
+expressions are better. Chosen on seed 0, after seeing its figures."""
 VIEWS = 4
 DRAWS = 16
 PIXELS = 4
 BLUR = (0.3, 1.2)
 BRIGHTNESS = 0.1
-"""Of [0, 1], which is 0.2 of [-1, 1]."""
+"""Largest change on the scale [0, 1]; 0.2 on [-1, 1]."""
 
 ROWS: Mapping[str, Setting] = {
     "prior_m1": Setting("prior", refiner=None),
@@ -49,13 +49,13 @@ ROWS: Mapping[str, Setting] = {
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A change of an image that leaves its expression as it is, at 64 x 64 pixels.
+    """A change of a 64 x 64 image that preserves the expression.
 
     Attributes:
-        down: whole pixels, the border repeated.
-        right: whole pixels.
-        blur: standard deviation in pixels.
-        brightness: added, then clamped to [0, 1].
+        down: shift in whole pixels, with the border repeated.
+        right: shift in whole pixels, with the border repeated.
+        blur: standard deviation of the blur in pixels.
+        brightness: offset; the result is clamped to [0, 1].
     """
 
     down: int
@@ -74,7 +74,7 @@ class Perturbation:
 
 
 def perturbations() -> tuple[Perturbation, ...]:
-    """The sixteen that every figure is taken under: drawn once, never used by a refinement."""
+    """The sixteen fixed perturbations of all robust figures, never used by a refinement."""
     stream = torch.Generator().manual_seed(derive_seed("faces", "perturbations"))
     drawn = torch.rand(DRAWS, 4, generator=stream, dtype=torch.float64).tolist()
     return tuple(
@@ -89,7 +89,7 @@ def perturbations() -> tuple[Perturbation, ...]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the terms and the figures, writes the figures and the pictures."""
+    """Prints the terms and the figures, and writes the figures and the pictures."""
     from ....nodes.standalone.host import StandaloneHost
 
     begun = time.perf_counter()
@@ -127,19 +127,19 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(_table(flat, study.classifier.classes))
     print(
-        "\nf: mean probability of the wanted expression, by the classifier that steered; there is "
-        "no other judge.\nrobust: its mean under 16 fixed draws of shift, blur and brightness, "
-        f"which no refinement sees.\nfull m5 views: steered through {VIEWS} random views of each "
-        "image. They too are shifts, blurs and\nlights, drawn afresh: its robust figure is on "
-        "home ground, and full m5 is the one to quote."
+        "\nf: mean probability of the wanted expression by the classifier that steered; there is "
+        "no independent judge.\nrobust: its mean under 16 fixed draws of shift, blur and "
+        "brightness, which no refinement\nsees.\nfull m5 views: steered through "
+        f"{VIEWS} random views of each image. These are shifts, blurs and changes of\nbrightness "
+        "too, so its robust figure is biased in its favour; full m5 is the one to quote."
     )
     print(f"\n{flat['seconds']:.0f} s. Figures: {out / 'summary.json'}")
-    print(f"Pictures, a row per expression: {out / 'comparison.png'} and {out}/<row>.png")
+    print(f"Pictures, one row per expression: {out / 'comparison.png'} and {out}/<row>.png")
     return 0
 
 
 def _figures(study: Study, images: Tensor) -> dict[str, float]:
-    """What f says of images as they are and changed, over all classes and for each."""
+    """Figures by f on unchanged and on perturbed images, over all classes and per class."""
     plain = study.probabilities(images)
     robust = torch.stack([study.probabilities(p(images)) for p in perturbations()]).mean(dim=0)
     found = {"f": float(plain.mean()), "robust": float(robust.mean())}
@@ -170,7 +170,7 @@ def _table(flat: Mapping[str, float], classes: tuple[str, ...]) -> str:
 
 
 def _picture(sheets: Mapping[str, Tensor], classes: tuple[str, ...], path: Path) -> None:
-    """Sheets of images under their titles, at most three abreast, each row with its expression."""
+    """Draws titled sheets of images, at most three abreast, with the expression of each row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

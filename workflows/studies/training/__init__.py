@@ -1,1 +1,1 @@
-"""How the shipped models are trained."""
+"""Training of the shipped models."""

@@ -1,4 +1,4 @@
-"""What the avatars' CLIP is trained on: contrast, naming of values, binding of colours."""
+"""Losses of the avatars' CLIP: contrast, naming of values, and binding of colours."""
 
 import torch
 from torch import Tensor
@@ -14,19 +14,19 @@ SAYABLE = {
     name: tuple(value for value in values if UNSAID.get(name) != value)
     for name, values in ATTRIBUTES.items()
 }
-"""The values of every attribute that captions say."""
+"""Values of each attribute that captions mention."""
 
 
 def naming(seen: Tensor, names: Tensor, scale: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of every visible attribute's value against the names of its values.
+    """Cross-entropy of each visible attribute's value over the names of its possible values.
 
-    It is what makes short prompts work: in long captions a mouth hardly counts.
+    It makes short prompts work: in long captions an attribute such as the mouth has little weight.
     """
     logits = scale.exp() * functional.normalize(seen, dim=1) @ functional.normalize(names).mT
     sizes = [len(values) for values in SAYABLE.values()]
     losses: list[Tensor] = []
     for column, (name, own) in enumerate(zip(SAYABLE, logits.split(sizes, 1), strict=True)):
-        # A value that is never said comes first of its attribute.
+        # A value that captions never mention is the first of its attribute.
         wanted = labels[:, column] - (len(ATTRIBUTES[name]) - len(SAYABLE[name]))
         wanted = torch.where(wanted < 0, IGNORED, wanted)
         losses.append(functional.cross_entropy(own, wanted, ignore_index=IGNORED))
@@ -34,25 +34,25 @@ def naming(seen: Tensor, names: Tensor, scale: Tensor, labels: Tensor) -> Tensor
 
 
 def binding(seen: Tensor, both: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy of the true caption against the one whose colours changed places."""
+    """Cross-entropy of the true caption against the one with its two colours swapped."""
     true, swapped = functional.normalize(both, dim=1).chunk(2)
     seen = functional.normalize(seen, dim=1)
     return functional.softplus(scale.exp() * (seen * (swapped - true)).sum(1)).mean()
 
 
 def satisfied(values: Tensor, stated: Tensor) -> Tensor:
-    """(images, captions): whether an image has all that a caption states.
+    """Whether each image satisfies each caption, (images, captions).
 
-    What is hidden behind something else (eyes behind dark glasses) counts as the image has it:
-    the captions of an image state visible things only.
+    Hidden attributes (eyes behind dark glasses) count with their true values, since captions of
+    an image only state visible ones.
     """
     return ((stated[None] < 0) | (stated[None] == values[:, None])).all(dim=2)
 
 
 def contrast(seen: Tensor, said: Tensor, scale: Tensor, positive: Tensor) -> tuple[Tensor, float]:
-    """Cross-entropy to the uniform law over the positives, both ways.
+    """Cross-entropy to the uniform distribution over the positives, in both directions.
 
-    Also returns how often the likeliest caption of an image is a positive.
+    Also returns the share of images whose likeliest caption is a positive.
     """
     similarity = functional.normalize(seen, dim=1) @ functional.normalize(said, dim=1).mT
     logits = scale.exp() * similarity

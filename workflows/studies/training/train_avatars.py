@@ -1,10 +1,10 @@
-"""Trains the avatars' generator and its encoder again: a VAE, decoded from a whitened prior.
+"""Retrains the avatars' generator and its encoder: a VAE, decoded from a whitened prior.
 
     python -m latentsteer.workflows.studies.training.train_avatars
         --data FOLDER [--minutes 75] [--out DIR]
 
-One thread is used; run it beside train_avatars_clip. An interrupted run goes on from
-FOLDER/unfinished-generator.safetensors when the same command is given again.
+It uses one thread, so it can run next to train_avatars_clip. The same command resumes an
+interrupted run from FOLDER/unfinished-generator.safetensors.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from .training_kit import Average, Clock, batches, descend, initialise, publish,
 
 ZOO = Path(__file__).resolve().parents[3] / "core" / "zoo"
 FACE = (slice(18, 50), slice(20, 44))
-"""Rows and columns of the face, where a pixel weighs `FACE_WEIGHT`."""
+"""Rows and columns of the face, where pixels have weight `FACE_WEIGHT`."""
 FACE_WEIGHT = 4.0
 BATCH = 64
 RATE = 2e-3
 
 
 def main() -> None:
-    """Trains for the minutes given and brings the manifest up to date."""
+    """Trains for the given minutes and updates the manifest."""
     parser = argparse.ArgumentParser(description="Trains the avatars' generator again.")
     parser.add_argument("--data", type=Path, required=True, help="folder of avatars_data")
     parser.add_argument("--minutes", type=float, default=75.0)
@@ -44,10 +44,10 @@ def main() -> None:
 
 
 def train(images: Tensor, rng: Generator, clock: Clock) -> tuple[AvatarEncoder, AvatarDecoder]:
-    """A VAE under log L1 + log gradient L1 + log RMSE + KL, the face weighted throughout.
+    """Trains a VAE with log L1 + log gradient L1 + log RMSE + KL, the face weighted in all terms.
 
-    The logarithm is the optimal scale of a Laplace (Gaussian) likelihood, per pixel, so the KL
-    term is divided by the number of values in an image.
+    The logarithm results from the optimal scale of a Laplace (Gaussian) likelihood per pixel, so
+    the KL term is divided by the number of values in an image.
     """
     encoder, decoder = AvatarEncoder(), AvatarDecoder()
     net = torch.nn.ModuleDict({"encoder": encoder, "decoder": decoder})
@@ -77,7 +77,7 @@ def train(images: Tensor, rng: Generator, clock: Clock) -> tuple[AvatarEncoder, 
 
 
 def face_weight() -> Tensor:
-    """(1, 1, size, size), of mean 1."""
+    """Weights of the pixels, (1, 1, size, size), with mean 1."""
     weight = torch.ones(1, 1, SIZE, SIZE)
     weight[..., FACE[0], FACE[1]] = FACE_WEIGHT
     return weight / weight.mean()
@@ -86,7 +86,7 @@ def face_weight() -> Tensor:
 def objective(
     x: Tensor, y: Tensor, mean: Tensor, log_variance: Tensor, weight: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss and what it is made of."""
+    """Returns the loss and its terms."""
     error = (y - x) * weight
     absolute = error.abs().mean()
     root = ((y - x).square() * weight).mean().sqrt()

@@ -1,13 +1,13 @@
-"""Trains the avatars' CLIP again: an open_clip model of our own configuration.
+"""Retrains the avatars' CLIP, an open_clip model with its own configuration.
 
     python -m latentsteer.workflows.studies.training.train_avatars_clip
         --data FOLDER [--minutes 45] [--out DIR]
 
-Captions state one to all visible attributes; every image that satisfies a caption is a positive
-of it; the hard negatives are siblings of an image, neighbours that have two values in common with
-it, and near misses of a caption. Beside that, every value is told from the others of its attribute
-by its name alone, and captions of two colours from themselves with the colours changed about. An
-interrupted run goes on from unfinished-clip.safetensors in FOLDER.
+Captions state one to all visible attributes. Every image that satisfies a caption is a positive;
+hard negatives are siblings of an image, neighbours with two common values, and near misses of a
+caption. Two further losses distinguish every value from the others of its attribute by its name
+alone, and captions of two colours from the same captions with swapped colours. An interrupted run
+resumes from unfinished-clip.safetensors in FOLDER.
 """
 
 import argparse
@@ -38,16 +38,16 @@ from .training_kit import Average, Clock, descend, publish, set_rate
 
 ZOO = Path(__file__).resolve().parents[3] / "core" / "zoo"
 NAME = "avatars"
-"""Of the configuration in `core/auxiliaries/configs`."""
+"""Name of the configuration in `core/auxiliaries/configs`."""
 PAIRS = 64
 RATE = 2e-3
 GROUPS = 4
-"""Of pairs in a batch that have two values in common."""
+"""Number of pairs per batch that have two values in common."""
 FEW = 5
-"""Most values in half of the captions; the others have any number."""
+"""Largest number of values in half of the captions; the other half have any number."""
 LARGEST_SCALE = math.log(100)
 NAMING, BINDING = 6.0, 2.0
-"""Weights of naming, whose loss is a mean over the attributes, and of binding."""
+"""Weights of the losses of naming (a mean over attributes) and binding."""
 COLOURED = {
     "hat_colour": ("top",),
     "hair_colour": ("top",),
@@ -55,12 +55,12 @@ COLOURED = {
     "facial_hair_colour": ("facial_hair",),
     "background": (),
 }
-"""Attributes that are colours, and what bears them."""
+"""Colour attributes, and the attributes that have these colours."""
 NAMES = sum(len(values) for values in SAYABLE.values())
 
 
 def main() -> None:
-    """Trains for the minutes given and brings the manifest up to date."""
+    """Trains for the given minutes and updates the manifest."""
     parser = argparse.ArgumentParser(description="Trains the avatars' CLIP again.")
     parser.add_argument("--data", type=Path, required=True, help="folder of avatars_data")
     parser.add_argument("--minutes", type=float, default=45.0)
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def new_model(rng: Generator) -> CLIP:
-    """An untrained model of the configuration, its matrices drawn again at open_clip's scale."""
+    """Makes an untrained model, its matrices drawn at open_clip's scale."""
     model = built(named_config(NAME))
     assert isinstance(model, CLIP)
     with torch.no_grad():
@@ -107,19 +107,19 @@ def _side(model: CLIP) -> int:
 
 
 def tokenizer() -> WordTokenizer:
-    """Of the configuration's words."""
+    """Tokenizer of the configuration's vocabulary."""
     return tokenizer_of(named_config(NAME))
 
 
 def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -> CLIP:
-    """Multi-positive contrastive training both ways, and naming of single values.
+    """Trains by multi-positive contrast in both directions, naming and binding.
 
     Args:
-        model: trained in place.
-        avatars: in pairs of siblings.
-        seed: of batches, captions and deformations.
-        clock: the budget.
-        rate: the highest learning rate.
+        model: model, trained in place.
+        avatars: avatars in pairs of siblings.
+        seed: seed of batches, captions and deformations.
+        clock: training budget.
+        rate: highest learning rate.
     """
     rng, words = Generator().manual_seed(seed), np.random.default_rng(seed)
     model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -169,15 +169,15 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
 
 
 def alike(values: NDArray[np.int8], words: np.random.Generator) -> Iterator[Tensor]:
-    """Numbers of `PAIRS` pairs for ever, in `GROUPS` whose avatars have two values in common.
+    """Yields batches of `PAIRS` pair numbers endlessly, in `GROUPS` groups with two common values.
 
-    In half of the groups those are the top and its colour. Of avatars drawn at random a caption
-    finds its own by the largest thing that it states; among such neighbours it has to mean the
-    shirt as well as the hat.
+    In half of the groups these are the top and its colour. Among random avatars a caption can be
+    matched by its most visible attribute alone; among such neighbours it has to match the shirt as
+    well as the hat.
 
     Args:
-        values: (pairs, attributes), of the first of every pair.
-        words: the random stream.
+        values: values of the first avatar of each pair, (pairs, attributes).
+        words: random stream.
     """
     names, size = list(ATTRIBUTES), PAIRS // GROUPS
     while True:
@@ -198,7 +198,7 @@ def alike(values: NDArray[np.int8], words: np.random.Generator) -> Iterator[Tens
 def captions_of(
     avatars: Avatars, pick: Tensor, words: np.random.Generator, tokens_of: WordTokenizer
 ) -> tuple[Tensor, Tensor]:
-    """A caption of every avatar, then a near miss of every caption; tokens and constraints."""
+    """Tokens and constraints of a caption per avatar, then of a near miss per caption."""
     most = len(ATTRIBUTES)
     true = [
         caption(avatars.avatar(i), words, most if words.random() < 0.5 else FEW)
@@ -211,7 +211,7 @@ def captions_of(
 
 
 def names_of(words: np.random.Generator, tokens_of: WordTokenizer) -> Tensor:
-    """A caption of every sayable value of every attribute alone, in their order; tokens."""
+    """Tokens of a caption for each sayable value of each attribute alone, in order."""
     captions = [said_alone(name, value, words) for name in SAYABLE for value in SAYABLE[name]]
     return torch.stack([tokens_of.encode(text).tokens for text in captions])
 
@@ -219,10 +219,10 @@ def names_of(words: np.random.Generator, tokens_of: WordTokenizer) -> Tensor:
 def swaps_of(
     avatars: Avatars, pick: Tensor, words: np.random.Generator, tokens_of: WordTokenizer
 ) -> tuple[Tensor, Tensor]:
-    """Captions of two colours and their bearers, as they are and changed about.
+    """Captions of two colours and the things that have them, true and with swapped colours.
 
     Returns:
-        Places in the batch, and two captions' tokens for each: the true ones, then the others.
+        Places in the batch, and the tokens of the true captions, then of the swapped ones.
     """
     rows: list[int] = []
     true: list[str] = []
@@ -250,9 +250,9 @@ def swaps_of(
 
 
 def augmented(x: Tensor, rng: Generator, size: int) -> Tensor:
-    """Shift, scale, blur, colour, noise and cutout, each mild.
+    """Applies mild shift, scaling, blur, colour change, noise and cutout.
 
-    Ends at `size` pixels, normalised as the configuration says (to [-1, 1]).
+    The result has `size` pixels and is normalised as in the configuration (to [-1, 1]).
     """
     count = len(x)
 
@@ -285,7 +285,7 @@ def augmented(x: Tensor, rng: Generator, size: int) -> Tensor:
 
 @torch.no_grad()
 def retrieval(model: CLIP, held: Avatars) -> dict[str, Any]:
-    """Full-caption retrieval both ways among 1,000 held-out avatars, a positive first."""
+    """Rank-1 retrieval of a positive by full captions, both ways, among 1,000 held-out avatars."""
     words, tokens_of = np.random.default_rng(0), tokenizer()
     count = 1000
     x = torch.from_numpy(held.images[:count]).permute(0, 3, 1, 2).float().div(255)

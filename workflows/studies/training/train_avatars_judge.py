@@ -1,12 +1,11 @@
-"""Trains the avatars' judge again, and measures with it what the generator can draw.
+"""Retrains the avatars' judge, and measures with it what the generator can draw.
 
     python -m latentsteer.workflows.studies.training.train_avatars_judge
         --data FOLDER [--minutes 10] [--out DIR]
 
-The judge sees its own split of avatars, none of which trained the generator or the CLIP.
-`--drawable` skips the training and writes `avatars_drawable.json` from the files in DIR: for
-every value, how often the judge still sees it in the generator's reconstruction of held-out
-avatars that show it.
+The judge has its own split of avatars, none of which trained the generator or the CLIP.
+`--drawable` skips the training and writes `avatars_drawable.json` from the files in DIR: for each
+value, how often the judge sees it in the generator's reconstructions of held-out avatars with it.
 """
 
 import argparse
@@ -29,12 +28,12 @@ from .training_kit import Average, Clock, batches, descend, initialise, publish,
 ZOO = Path(__file__).resolve().parents[3] / "core" / "zoo"
 BATCH, RATE = 96, 2e-3
 DRAWABLE = 0.8
-"""Share of right answers from which a value counts as drawable."""
+"""Accuracy from which a value counts as drawable."""
 IGNORED = -100
 
 
 def main() -> None:
-    """Trains, or measures what is drawable."""
+    """Trains the judge, or measures which values are drawable."""
     parser = argparse.ArgumentParser(description="Trains the avatars' judge again.")
     parser.add_argument("--data", type=Path, required=True, help="folder of avatars_data")
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -72,7 +71,7 @@ def new_judge() -> AvatarJudge:
 
 
 def train(avatars: Avatars, rng: Generator, clock: Clock) -> AvatarJudge:
-    """Cross-entropy over the visible attributes of deformed, blurred, noisy avatars."""
+    """Trains by cross-entropy over visible attributes of deformed, blurred, noisy avatars."""
     judge = new_judge()
     initialise(judge, rng)
     judge.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -99,7 +98,7 @@ def train(avatars: Avatars, rng: Generator, clock: Clock) -> AvatarJudge:
 
 
 def visible_labels(avatars: Avatars) -> Tensor:
-    """(count, attributes) of value numbers, `IGNORED` where the attribute cannot be seen."""
+    """Value numbers, (count, attributes); `IGNORED` where an attribute is not visible."""
     labels = torch.from_numpy(avatars.values).long()
     for row in range(len(labels)):
         seen = visible(avatars.avatar(row))
@@ -110,7 +109,7 @@ def visible_labels(avatars: Avatars) -> Tensor:
 
 
 def deformed(x: Tensor, rng: Generator) -> Tensor:
-    """Shifts, scales, blurs, lightens and adds noise, each a little."""
+    """Applies mild shift, scaling, blur, brightness change and noise."""
     count, size = len(x), x.shape[-1]
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -130,7 +129,7 @@ def deformed(x: Tensor, rng: Generator) -> Tensor:
 
 @torch.no_grad()
 def accuracies(judge: AvatarJudge, held: Avatars) -> dict[str, float]:
-    """Share of right answers on the visible attributes of undeformed avatars."""
+    """Accuracy on each visible attribute of undeformed avatars."""
     images = torch.from_numpy(held.images).permute(0, 3, 1, 2)
     labels = visible_labels(held)
     right = torch.cat([_answers(judge, x.float().div(255)) for x in images.split(250)]) == labels
@@ -148,7 +147,7 @@ def _answers(judge: AvatarJudge, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _write_drawable(folder: Path, held: Avatars) -> None:
-    """Needs the generator's and the judge's files in the folder."""
+    """Measures each value; needs the generator's and the judge's files in the folder."""
     from ....core.generators import load_generator
 
     generator = load_generator(folder / "avatars-generator.safetensors")

@@ -1,10 +1,10 @@
-"""Trains the digits of the zoo again: the generator, the classifier and the judge.
+"""Retrains the shipped digit models: the generator, the classifier and the judge.
 
     python -m latentsteer.workflows.studies.training.train_digits
         [--out DIR] [--only NAME] [--seed 0]
 
-Each is trained on its own split of `digits_data`; the figures of the manifest are measured on the
-held-out split. Needs npm for the data and about 20 minutes on one processor core.
+Each is trained on its own split of `digits_data`. The figures in the manifest are measured on the
+held-out split. Needs npm for the data and about 20 minutes on one CPU core.
 """
 
 import argparse
@@ -27,11 +27,11 @@ ZOO = Path(__file__).resolve().parents[3] / "core" / "zoo"
 CLASSES = [str(digit) for digit in range(10)]
 NAMES = ("classifier", "judge", "generator")
 LATENT_DIM = 32
-"""Fewer latents make each count for more: steering then moves the image further per step."""
+"""Length of z. With fewer latents, steering moves the image further per step."""
 
 
 def main() -> None:
-    """Trains what the command line asks for and brings the manifest up to date."""
+    """Trains the models that the command line names and updates the manifest."""
     parser = argparse.ArgumentParser(description="Trains the digits of the zoo again.")
     parser.add_argument("--out", type=Path, default=ZOO, help="folder of the weights")
     parser.add_argument("--only", choices=NAMES, help="train this one alone")
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _make_classifier(name: str, images: Tensor, labels: Tensor, rng: Generator, out: Path) -> None:
     net: nn.Module = DigitsJudge() if name == "judge" else DigitsClassifier()
-    # The judge sees stronger deformations, so that its errors are not the classifier's; the
+    # The judge sees stronger deformations, so that its errors differ from the classifier's; the
     # classifier sees noise, so that its gradient follows strokes rather than single pixels.
     settings: dict[str, Any] = (
         {"steps": 2400, "bend": 2.0, "rotate": 0.26, "noise": 0.05}
@@ -83,7 +83,7 @@ def _train_classifier(
     rotate: float,
     noise: float,
 ) -> nn.Module:
-    """AdamW on deformed digits under a one-cycle rate; the averaged weights are returned."""
+    """Trains with AdamW on deformed digits at a one-cycle rate; returns averaged weights."""
     initialise(net, rng)
     net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = Average(net, 0.995)
@@ -122,7 +122,7 @@ def _make_generator(images: Tensor, rng: Generator, out: Path) -> None:
 def _train_generator(
     real: Tensor, rng: Generator, *, steps: int, batch: int = 64
 ) -> tuple[DigitsGenerator, DigitsDiscriminator]:
-    """Non-saturating loss, R1 every eighth step, both sides deformed alike, averaged weights."""
+    """Trains with non-saturating loss, R1 every eighth step, augmentation and averaged weights."""
     generator, discriminator = DigitsGenerator(LATENT_DIM), DigitsDiscriminator()
     for net in (generator, discriminator):
         initialise(net, rng)
@@ -134,7 +134,7 @@ def _train_generator(
     ]
     picks = batches(len(real), batch, rng)
     for step in range(steps):
-        for optimiser in optimisers:  # the rate falls to a tenth over the second half
+        for optimiser in optimisers:  # the rate decays to a tenth over the second half
             set_rate(optimiser, 5e-4 * min(1.0, 1.9 - 1.8 * step / steps))
         # Discriminator
         x = _deform_some(real[next(picks)], rng)
@@ -172,17 +172,17 @@ def _gradient_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
 
 
 def _deform_some(x: Tensor, rng: Generator) -> Tensor:
-    """Whole-pixel shifts of all, a slight rotation and scaling of half; x in [-1, 1]."""
+    """Shifts all images by whole pixels, slightly rotates and scales half; x in [-1, 1]."""
     return deform(x + 1, rng, shift=3, rotate=0.15, scale=0.1, share=0.5, whole=True) - 1
 
 
 @torch.no_grad()
 def _settle_norms(generator: nn.Module, rng: Generator) -> None:
-    """Measures the batch-normalisation statistics anew, under the averaged weights."""
+    """Recomputes the batch normalisation statistics under the averaged weights."""
     norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over what follows
+        norm.momentum = None  # plain mean over the batches that follow
     generator.train()
     for _ in range(40):
         generator(torch.randn(256, LATENT_DIM, generator=rng))
@@ -190,7 +190,7 @@ def _settle_norms(generator: nn.Module, rng: Generator) -> None:
 
 @torch.no_grad()
 def _measure_generator(generator: nn.Module, out: Path) -> dict[str, Any]:
-    """1,000 samples against the held-out digits; needs both classifiers to be there."""
+    """Compares 1,000 samples with the held-out digits; needs both classifiers' files."""
     classifier, judge = DigitsClassifier(), DigitsJudge()
     for name, net in (("classifier", classifier), ("judge", judge)):
         path = out / f"digits-{name}.safetensors"

@@ -1,4 +1,4 @@
-"""What the scripts that train the zoo share: averages, resumable clocks, publishing."""
+"""Tools of the training scripts: parameter averages, resumable budgets and publishing."""
 
 import copy
 import hashlib
@@ -42,7 +42,7 @@ class Stateful(Protocol):
 
 
 class Average(Generic[_Net]):
-    """An exponential average of a network's parameters; its other buffers are copied."""
+    """Exponential average of a network's parameters; buffers are copied."""
 
     def __init__(self, net: _Net, decay: float) -> None:
         self.net = copy.deepcopy(net)
@@ -50,7 +50,7 @@ class Average(Generic[_Net]):
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        """Takes parameters and buffers in."""
+        """Updates the average with the current parameters and buffers."""
         self.count += 1
         decay = min(self.decay, self.count / (self.count + 10))
         for own, new in zip(self.net.parameters(), net.parameters(), strict=True):
@@ -60,11 +60,11 @@ class Average(Generic[_Net]):
 
 
 class Clock:
-    """A training budget in seconds of work, kept across interruptions.
+    """Training budget in seconds of work, kept across interruptions.
 
     Args:
-        path: where networks, optimiser and progress are kept while the work goes on.
-        seconds: the budget.
+        path: file of networks, optimisers and progress during training.
+        seconds: budget in seconds.
     """
 
     def __init__(self, path: Path, seconds: float) -> None:
@@ -79,12 +79,12 @@ class Clock:
         return self.spent < self.seconds
 
     def rate(self, warmup: float) -> float:
-        """A cosine from 1 to 0 over the budget, after a linear warm-up."""
+        """Factor on the rate: a cosine from 1 to 0 over the budget, after a linear warm-up."""
         done = min(1.0, self.spent / self.seconds)
         return min((done + 1e-4) / warmup, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
 
     def resume(self, **parts: Stateful) -> None:
-        """Loads an interrupted run's parts, if there is one."""
+        """Loads the state of an interrupted run, if there is one."""
         if not self.path.exists():
             return
         kept = read(self.path)
@@ -95,10 +95,10 @@ class Clock:
             }
             part.load_state_dict(_unflattened(own, part))
         self.spent, self.step = float(kept.config["spent"]), int(kept.config["step"])
-        print(f"goes on at step {self.step}, {self.spent:.0f} s", flush=True)
+        print(f"resumes at step {self.step}, {self.spent:.0f} s", flush=True)
 
     def tick(self, figures: dict[str, float], **parts: Stateful) -> None:
-        """Counts a step; reports and saves now and then."""
+        """Counts a step; reports and saves periodically."""
         now = time.monotonic()
         self.spent += now - self._last
         self._last, self.step = now, self.step + 1
@@ -120,7 +120,7 @@ class Clock:
             write(self.path, tensors, {"spent": self.spent, "step": self.step})
 
     def figures(self) -> dict[str, Any]:
-        """Steps, minutes and the last figures, for the manifest."""
+        """Number of steps, minutes and the last figures, for the manifest."""
         shown = {name: round(value, 4) for name, value in self._shown.items()}
         return {"steps": self.step, "minutes": round(self.spent / 60, 1), **shown}
 
@@ -148,7 +148,7 @@ def _unflattened(tensors: dict[str, Tensor], part: Stateful) -> dict[str, Any]:
 
 
 def batches(count: int, size: int, rng: Generator) -> Iterator[Tensor]:
-    """Shuffled indices for ever, each epoch anew."""
+    """Yields batches of indices endlessly, reshuffled every epoch."""
     while True:
         order = torch.randperm(count, generator=rng)
         for first in range(0, count - size + 1, size):
@@ -156,7 +156,7 @@ def batches(count: int, size: int, rng: Generator) -> Iterator[Tensor]:
 
 
 def initialise(net: nn.Module, rng: Generator) -> None:
-    """He's initialisation of every matrix from `rng`; biases start at zero, scales at one."""
+    """Initialises matrices after He et al. from `rng`, biases to zero and scales to one."""
     for module in net.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight, generator=rng)
@@ -165,7 +165,7 @@ def initialise(net: nn.Module, rng: Generator) -> None:
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, clip: float | None = None) -> None:
-    """One step, the gradient's norm clipped when asked."""
+    """Takes one optimiser step, optionally clipping the gradient's norm."""
     optimiser.zero_grad()
     loss.backward()  # pyright: ignore[reportUnknownMemberType]
     if clip is not None:
@@ -192,13 +192,13 @@ def publish(
     """Writes the weights in half precision and their entry of the manifest.
 
     Args:
-        out: folder of both.
-        architecture: also the file's name.
-        what: for people.
-        state: of the networks; what is not floating point is left out.
-        config: rides in the file's metadata.
-        figures: measured.
-        origin: data, licence and the command that makes it again.
+        out: folder of weights and manifest.
+        architecture: architecture id, which is also the file's name.
+        what: description of the model.
+        state: state dict of the networks; only floating-point tensors are written.
+        config: metadata of the file.
+        figures: measured figures.
+        origin: data, licence and the command that reproduces the model.
     """
     path = out / f"{architecture}.safetensors"
     kept = {k: v.half() for k, v in state.items() if v.is_floating_point()}

@@ -1,6 +1,7 @@
 """The two halves of transformers' CLIPs and SigLIPs, each as pixels or tokens to embeddings."""
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from ....devices import numbers_on
@@ -31,8 +32,12 @@ class PatchedImageTower(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         count, _, height, width = pixels.shape
         rows, columns = height // self.patch, width // self.patch
-        cut = pixels.unflatten(3, (columns, self.patch)).unflatten(2, (rows, self.patch))
-        patches = cut.permute(0, 2, 4, 3, 5, 1).reshape(count, rows * columns, -1)
+        patches = rearrange(
+            pixels,
+            "batch colours (rows high) (columns wide) -> batch (rows columns) (high wide colours)",
+            high=self.patch,
+            wide=self.patch,
+        )
         grids = numbers_on(torch.tensor([[rows, columns]] * count), pixels.device)
         found = self.body(
             pixel_values=patches,

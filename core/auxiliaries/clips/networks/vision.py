@@ -1,6 +1,7 @@
 """CLIP's vision transformer under the names of transformers, as ComfyUI keeps its weights."""
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +27,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, asking: Tensor) -> Tensor:
         query, key, value = (
-            projection(tokens).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            rearrange(
+                projection(tokens),
+                "batch tokens (heads width) -> batch heads tokens width",
+                heads=self.heads,
+            )
             for projection, tokens in (
                 (self.q_proj, asking),
                 (self.k_proj, x),
@@ -34,7 +39,9 @@ class Attention(nn.Module):
             )
         )
         seen = functional.scaled_dot_product_attention(query, key, value)
-        return self.out_proj(seen.transpose(1, 2).flatten(2))
+        return self.out_proj(
+            rearrange(seen, "batch heads tokens width -> batch tokens (heads width)")
+        )
 
 
 class Perceptron(nn.Module):
@@ -78,8 +85,10 @@ class Embeddings(nn.Module):
         self.position_embedding = nn.Embedding(places, width)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        patches = self.patch_embedding(pixels).flatten(2).mT
-        token = self.class_embedding.expand(len(pixels), 1, -1)
+        patches = rearrange(
+            self.patch_embedding(pixels), "batch width rows columns -> batch (rows columns) width"
+        )
+        token = repeat(self.class_embedding, "width -> batch 1 width", batch=len(pixels))
         return torch.cat([token, patches], dim=1) + self.position_embedding.weight
 
 

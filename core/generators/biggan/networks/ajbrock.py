@@ -1,7 +1,7 @@
 """BigGAN of Brock et al. (2019) with the state dicts of ajbrock/BigGAN-PyTorch, evaluation only.
 
 The generator keeps the official order of operations: it normalises every weight in every pass.
-`biggan_folded` makes the fast form of it.
+Module `folded` makes its fast form.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,26 +27,26 @@ __all__ = [
 ]
 
 Statistics = Literal["own", "standing", "synchronised", "none"]
-"""Whose mean and variance a normalisation has: its own, those of a `mybn` or of a cross-replica
-layer below it, or none at all."""
+"""Source of a normalisation's mean and variance: its own buffers, a `mybn` submodule, a
+cross-replica submodule, or none."""
 OUTPUT_EPS = 1e-5
 
 
 @dataclass(frozen=True)
 class GeneratorLayout:
-    """What a generator's shapes say.
+    """Layout of a generator, as determined by its shapes.
 
     Attributes:
-        channels: before the first block, then after each.
+        channels: channels before the first block, then after each block.
         base: side of the first map.
-        first: numbers of z that the first map is made of.
-        condition: numbers that the normalisations of a block are told.
-        classes: how many there are.
-        embedding: numbers of a class, 0 where every normalisation has a table of its own.
-        attention: the blocks followed by attention, counted from 0.
-        statistics: kind of all normalisations.
-        spectral: kind of all weights.
-        eps: of the normalisations of the blocks.
+        first: length of the part of z that makes the first map.
+        condition: length of the condition of a block's normalisations.
+        classes: number of classes.
+        embedding: length of a class embedding; 0 if each normalisation has its own table.
+        attention: numbers of the blocks followed by attention, from 0.
+        statistics: source of the statistics of all normalisations.
+        spectral: spectral normalisation of all weights.
+        eps: eps of the normalisations of the blocks.
     """
 
     channels: tuple[int, ...]
@@ -61,21 +62,21 @@ class GeneratorLayout:
 
     @property
     def blocks(self) -> int:
-        """How many there are."""
+        """Number of blocks."""
         return len(self.channels) - 1
 
     @property
     def chunk(self) -> int:
-        """Numbers of z that each block gets, 0 where the latent is not hierarchical."""
+        """Length of the part of z that each block gets; 0 if the latent is not hierarchical."""
         return self.condition - self.embedding if self.embedding else 0
 
     @property
     def latent(self) -> int:
-        """Numbers of z."""
+        """Length of z."""
         return self.first + self.chunk * self.blocks
 
     def conditions(self, z: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the first map is made of, and what each block is told."""
+        """Input of the first map, and the condition of each block."""
         if not self.chunk:
             return z, [y] * self.blocks
         first, *rest = z.split([self.first, *[self.chunk] * self.blocks], dim=1)
@@ -83,7 +84,7 @@ class GeneratorLayout:
 
 
 class StandingMoments(nn.Module):
-    """The statistics of `mybn`; summed up, not averaged, once the counter has counted."""
+    """Statistics of `mybn`, which are sums over passes where the counter is above 0."""
 
     stored_mean: Tensor
     stored_var: Tensor
@@ -102,7 +103,7 @@ class StandingMoments(nn.Module):
 
 
 class _Norm(nn.Module):
-    """Normalisation by stored statistics; `gained` applies the gain and the bias of a channel."""
+    """Normalisation by stored statistics; `gained` also applies gain and bias per channel."""
 
     stored_mean: Tensor
     stored_var: Tensor
@@ -121,7 +122,7 @@ class _Norm(nn.Module):
             self.register_buffer("stored_var", torch.ones(channels))
 
     def moments(self) -> tuple[Tensor, Tensor] | None:
-        """Mean and variance per channel; None where nothing is normalised."""
+        """Mean and variance per channel; None without statistics."""
         if self.statistics == "none":
             return None
         if self.statistics == "own":
@@ -144,7 +145,7 @@ class _Norm(nn.Module):
 
 
 class _ClassTable(nn.Module):
-    """A row per class, for mixtures of classes: one class is the mixture that has only it."""
+    """Table with one row per class, indexed by class shares, so that classes can be mixed."""
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
@@ -155,7 +156,7 @@ class _ClassTable(nn.Module):
 
 
 class ConditionalNorm(_Norm):
-    """Batch normalisation with a gain, 1 + a linear function of the condition, and a bias."""
+    """Batch normalisation whose gain (1 + linear) and bias (linear) depend on the condition."""
 
     def __init__(self, channels: int, layout: GeneratorLayout) -> None:
         super().__init__(channels, layout.statistics, layout.eps)
@@ -173,10 +174,10 @@ class ConditionalNorm(_Norm):
 
 
 class OutputNorm(_Norm):
-    """Batch normalisation with a learnt gain and bias; its eps is never the others'."""
+    """Batch normalisation with a learnt gain and bias; its eps is fixed at 1e-5."""
 
     def __init__(self, channels: int, statistics: Statistics) -> None:
-        # Without statistics elsewhere, the official output layer still has its own.
+        # The official output layer has statistics even if no other layer has.
         super().__init__(channels, "own" if statistics == "none" else statistics, OUTPUT_EPS)
         self.gain = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
@@ -205,14 +206,22 @@ class Attention(nn.Module):
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Float[Tensor, "batch c height width"]:
-    """The values, pooled, that each pixel's query finds among the pooled keys."""
-    keys, values = (F.max_pool2d(part, 2).flatten(2) for part in (keys, values))
-    found = (queries.flatten(2).mT @ keys).softmax(dim=-1)
-    return (values @ found.mT).unflatten(2, queries.shape[2:])
+    """Attention of each pixel's query over the max-pooled keys and values."""
+    keys, values = (
+        rearrange(F.max_pool2d(part, 2), "batch c height width -> batch c (height width)")
+        for part in (keys, values)
+    )
+    asking = rearrange(queries, "batch c height width -> batch (height width) c")
+    found = (asking @ keys).softmax(dim=-1)
+    return rearrange(
+        values @ found.mT,
+        "batch c (height width) -> batch c height width",
+        height=queries.shape[2],
+    )
 
 
 class _GeneratorBlock(nn.Module):
-    """Two convolutions around a shortcut; the first also doubles the side."""
+    """Residual block of two convolutions; the side is doubled before the first."""
 
     def __init__(self, before: int, after: int, layout: GeneratorLayout) -> None:
         super().__init__()
@@ -231,10 +240,10 @@ class _GeneratorBlock(nn.Module):
 
 
 class BigGanGenerator(nn.Module):
-    """z and a class to images in [-1, 1].
+    """Generator from z and a class to images in [-1, 1].
 
-    Read off a state dict: see `GeneratorLayout`. What a class is depends on the layout: a row of
-    `shared.weight`, or a mixture of such rows; without them, shares of the classes.
+    The class input is a row of `shared.weight` or a mixture of such rows; class shares if the
+    layout has no embedding.
     """
 
     def __init__(self, layout: GeneratorLayout) -> None:
@@ -260,7 +269,12 @@ class BigGanGenerator(nn.Module):
         self, z: Float[Tensor, "batch latent"], y: Float[Tensor, "batch class"]
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
-        x = self.linear(first).unflatten(1, (-1, self.layout.base, self.layout.base))
+        x = rearrange(
+            self.linear(first),
+            "batch (channels height width) -> batch channels height width",
+            height=self.layout.base,
+            width=self.layout.base,
+        )
         for stage, condition in zip(self.blocks, conditions, strict=True):
             block, *attention = stage
             x = block(x, condition)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,13 +16,13 @@ __all__ = ["BigGanDeepGenerator", "Bottleneck", "DeepLayout"]
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """One block of the generator.
+    """Plan of one block of the generator.
 
     Attributes:
-        before: channels of its input.
-        hidden: channels of its convolutions.
-        after: channels of its output; of its input that many are passed on.
-        doubles: whether the side doubles.
+        before: channels of the input.
+        hidden: channels of the convolutions.
+        after: channels of the output; the shortcut keeps as many channels of the input.
+        doubles: whether the block doubles the side.
     """
 
     before: int
@@ -32,12 +33,12 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class DeepLayout:
-    """What a generator's shapes say.
+    """Layout of a generator, as determined by its shapes.
 
     Attributes:
-        blocks: one after the other.
-        common: what else there is; its condition is a class's embedding and all of z, and so is
-            what the first map is made of.
+        blocks: plans of the blocks in order.
+        common: the remaining layout; the condition of the blocks and the input of the first map
+            are both the class embedding joined with all of z.
     """
 
     blocks: tuple[Bottleneck, ...]
@@ -45,11 +46,11 @@ class DeepLayout:
 
     @property
     def latent(self) -> int:
-        """Numbers of z."""
+        """Length of z."""
         return self.common.condition - self.common.embedding
 
     def conditions(self, z: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the first map is made of, and what each block is told."""
+        """Input of the first map, and the condition of each block."""
         both = torch.cat([y, z], dim=1)
         return both, [both] * len(self.blocks)
 
@@ -79,7 +80,7 @@ class _DeepBlock(nn.Module):
 
 
 class BigGanDeepGenerator(nn.Module):
-    """z and the embedding of a class to images in [-1, 1]; every block is told both."""
+    """Generator from z and a class embedding to images in [-1, 1]; all blocks get both."""
 
     def __init__(self, layout: DeepLayout) -> None:
         super().__init__()
@@ -104,7 +105,12 @@ class BigGanDeepGenerator(nn.Module):
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
         base = self.layout.common.base
-        x = self.linear(first).unflatten(1, (-1, base, base))
+        x = rearrange(
+            self.linear(first),
+            "batch (channels height width) -> batch channels height width",
+            height=base,
+            width=base,
+        )
         for stage, condition in zip(self.blocks, conditions, strict=True):
             block, *attention = stage
             x = block(x, condition)

@@ -1,12 +1,13 @@
 """BigGAN-deep with the state dicts of huggingface/pytorch-pretrained-BigGAN, evaluation only.
 
-Its normalisations hold statistics for a number of truncations of z, at equal steps from 0 to 1.
+Its normalisations store statistics for several truncations of z, at equal steps from 0 to 1.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,16 +23,16 @@ BASE = 4
 
 @dataclass(frozen=True)
 class HfLayout:
-    """What a generator's shapes and its config.json say.
+    """Layout of a generator, as determined by its shapes and config.json.
 
     Attributes:
-        blocks: one after the other.
-        attention: number of blocks before each attention.
-        latent: numbers of z.
-        classes: how many there are.
-        embedding: numbers of a class.
-        truncations: for which there are statistics.
-        eps: of all normalisations.
+        blocks: plans of the blocks in order.
+        attention: number of blocks before each attention layer.
+        latent: length of z.
+        classes: number of classes.
+        embedding: length of a class embedding.
+        truncations: number of truncations with statistics.
+        eps: eps of all normalisations.
     """
 
     blocks: tuple[Bottleneck, ...]
@@ -44,17 +45,17 @@ class HfLayout:
 
     @property
     def condition(self) -> int:
-        """Numbers that each block is told."""
+        """Length of the condition of each block."""
         return self.latent + self.embedding
 
     def conditions(self, z: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the first map is made of, and what each block is told."""
+        """Input of the first map, and the condition of each block."""
         both = torch.cat([z, y], dim=1)
         return both, [both] * len(self.blocks)
 
 
 class HfNorm(nn.Module):
-    """Batch normalisation with the statistics of a truncation; conditional, or learnt."""
+    """Batch normalisation with statistics per truncation, and conditional or learnt gains."""
 
     running_means: Tensor
     running_vars: Tensor
@@ -73,10 +74,11 @@ class HfNorm(nn.Module):
             self.bias = nn.Parameter(torch.zeros(channels))
 
     def moments(self, truncation: float) -> tuple[Tensor, Tensor]:
-        """Mean and variance per channel.
+        """Mean and variance per channel at a truncation.
 
-        As officially, the share that a truncation between two steps is past the first of them is
-        the weight of the first, not of the second, and rounding may put a step between two.
+        As in the official code, a truncation between two steps weights the lower step by its
+        distance from that step (linear interpolation would weight the upper step so), and
+        rounding can place an exact step between two.
         """
         steps = len(self.running_means) - 1
         share, first = math.modf(truncation / (1.0 / steps))
@@ -98,7 +100,7 @@ class HfNorm(nn.Module):
 
 
 class HfAttention(nn.Module):
-    """`biggan.Attention` under other names."""
+    """`ajbrock.Attention` under other names."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -114,7 +116,7 @@ class HfAttention(nn.Module):
 
 
 class HfBlock(nn.Module):
-    """Four convolutions around a shortcut that drops channels."""
+    """Residual block of four convolutions; the shortcut drops channels."""
 
     def __init__(self, shape: Bottleneck, layout: HfLayout) -> None:
         super().__init__()
@@ -150,22 +152,27 @@ class _HfGenerator(nn.Module):
                 self.layers.append(HfAttention(shape.before))
             self.layers.append(HfBlock(shape, layout))
         self.bn = HfNorm(last, layout, conditional=False)
-        # It makes many channels, of which three are seen.
+        # Has many output channels, of which the first three are the image.
         self.conv_to_rgb = StoredConv2d(last, last, 3)
 
     def forward(self, condition: Tensor, truncation: float) -> Tensor:
-        x = self.gen_z(condition).unflatten(1, (BASE, BASE, -1)).movedim(3, 1)
+        x = rearrange(
+            self.gen_z(condition),
+            "batch (height width channels) -> batch channels height width",
+            height=BASE,
+            width=BASE,
+        )
         for layer in self.layers:
             x = layer(x, condition, truncation) if isinstance(layer, HfBlock) else layer(x)
         return self.conv_to_rgb(F.relu(self.bn(x, truncation)))[:, :3].tanh()
 
 
 class BigGanDeepHf(nn.Module):
-    """z and the embedding of a class to images in [-1, 1]; every block is told both.
+    """Generator from z and a class embedding to images in [-1, 1]; all blocks get both.
 
     Args:
-        layout: what its shapes say.
-        truncation: in (0, 1]; whose statistics the normalisations take.
+        layout: layout of the network.
+        truncation: truncation in (0, 1] that selects the statistics of the normalisations.
     """
 
     def __init__(self, layout: HfLayout, truncation: float = 1.0) -> None:

@@ -1,4 +1,4 @@
-"""The discriminators of BigGAN and BigGAN-deep with ajbrock/BigGAN-PyTorch's state dicts."""
+"""Discriminators of BigGAN and BigGAN-deep with ajbrock/BigGAN-PyTorch's state dicts."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,18 +13,18 @@ from .spectral import Spectral, SpectralConv2d, SpectralEmbedding, SpectralLinea
 __all__ = ["BigGanDeepDiscriminator", "BigGanDiscriminator"]
 
 Widths = tuple[int, int, int]
-"""Channels before, within and after a block."""
+"""Channels of a block's input, hidden layers and output."""
 
 
 class _Projection(nn.Module):
-    """Images in [-1, 1] and their classes to logits, by projection (Miyato and Koyama, 2018).
+    """Projection discriminator (Miyato and Koyama, 2018) from images in [-1, 1] to logits.
 
     Args:
-        stages: of layers, one after the other.
-        width: channels of the last.
-        classes: how many there are.
-        outputs: numbers of the part of the logit that knows no class, 1 in the papers.
-        spectral: kind of all weights.
+        stages: layers of each stage in order.
+        width: channels of the last layer.
+        classes: number of classes.
+        outputs: number of unconditional logits, 1 in the papers.
+        spectral: spectral normalisation of all weights.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class _Projection(nn.Module):
         return x
 
     def features(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch channels"]:
-        """What the logit is a linear function of."""
+        """Features that the logit is a linear function of."""
         x = self.stem(x)
         for stage in self.blocks:
             for layer in stage:
@@ -54,7 +54,7 @@ class _Projection(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch 3 size size"], y: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
-        """Logits; without classes, the part of them that knows none."""
+        """Logits; without classes, their unconditional part."""
         features = self.features(x)
         logits = self.linear(features)
         if y is None:
@@ -63,7 +63,7 @@ class _Projection(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions around a shortcut; no activation before the first of an image."""
+    """Residual block of two convolutions; the network's first block starts without ReLU."""
 
     def __init__(self, widths: Widths, *, first: bool, halves: bool, spectral: Spectral) -> None:
         super().__init__()
@@ -77,21 +77,21 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
         if self.halves:
-            # Officially after the convolution where the block is not the first: they commute.
+            # Except in the first block, the official code pools after conv_sc; the two commute.
             h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
         return h + (self.conv_sc(x) if hasattr(self, "conv_sc") else x)
 
 
 class BigGanDiscriminator(_Projection):
-    """BigGAN's: one block a stage.
+    """Discriminator of BigGAN, with one block per stage.
 
     Args:
-        widths: of each block.
-        halves: the blocks that halve the side.
-        attention: those followed by attention.
-        classes: as of `_Projection`, as are the others.
-        outputs: as of `_Projection`.
-        spectral: as of `_Projection`.
+        widths: channels of each block.
+        halves: numbers of the blocks that halve the side.
+        attention: numbers of the blocks followed by attention.
+        classes: as in `_Projection`.
+        outputs: as in `_Projection`.
+        spectral: as in `_Projection`.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class BigGanDiscriminator(_Projection):
 
 
 class _DeepBlock(nn.Module):
-    """Four convolutions around a shortcut that appends channels."""
+    """Residual block of four convolutions; the shortcut appends channels."""
 
     def __init__(self, widths: Widths, *, halves: bool, spectral: Spectral) -> None:
         super().__init__()
@@ -137,15 +137,15 @@ class _DeepBlock(nn.Module):
 
 
 class BigGanDeepDiscriminator(_Projection):
-    """BigGAN-deep's: a convolution, then stages of blocks.
+    """Discriminator of BigGAN-deep: a convolution, then stages of blocks.
 
     Args:
-        widths: of each stage's blocks.
-        halves: the stages whose first block halves the side.
-        attention: those followed by attention.
-        classes: as of `_Projection`, as are the others.
-        outputs: as of `_Projection`.
-        spectral: as of `_Projection`.
+        widths: channels of the blocks of each stage.
+        halves: numbers of the stages whose first block halves the side.
+        attention: numbers of the stages followed by attention.
+        classes: as in `_Projection`.
+        outputs: as in `_Projection`.
+        spectral: as in `_Projection`.
     """
 
     def __init__(

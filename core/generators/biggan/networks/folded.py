@@ -1,15 +1,16 @@
-"""The fast form of all BigGANs: the same images, but for rounding, of fewer operations.
+"""Fast form of all BigGANs: the same images up to rounding, with fewer operations.
 
-Folded into weights once: spectral norms, batch statistics, the biases of convolutions that a
-normalisation follows, the gain of attention. A 1 x 1 convolution runs before the doubling of the
-side that it commutes with, and a 3 x 3 one after a doubling is a transposed 4 x 4 one on the small
-map: 16 products a pixel rather than 36. Where maps are so small that reading the weights takes
-longest, convolutions are plain matrix products.
+Folded into the weights once are spectral norms, batch statistics, the biases of convolutions
+before a normalisation, and the gain of attention. A 1 x 1 convolution runs before the upsampling
+that it commutes with. A 3 x 3 convolution after upsampling becomes a transposed 4 x 4 convolution
+on the small map, with 16 products per pixel rather than 36. On maps so small that reading the
+weights dominates, convolutions are plain matrix products.
 """
 
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -74,7 +75,7 @@ class _FoldedAttention(nn.Module):
 
 
 class _FoldedBlock(nn.Module):
-    """A block of BigGAN."""
+    """Folded block of BigGAN."""
 
     def __init__(self, block: nn.Module, side: int) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class _FoldedBlock(nn.Module):
 
 
 class _FoldedBottleneck(nn.Module):
-    """A block of a BigGAN-deep: its four convolutions, and the normalisation before each."""
+    """Folded block of BigGAN-deep: four convolutions, each after a normalisation."""
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class _FoldedBottleneck(nn.Module):
 
 
 class FoldedGenerator(nn.Module):
-    """z and a class to images in [-1, 1], as the generator that it is made of."""
+    """Generator from z and a class to images in [-1, 1], equivalent to the one it is made of."""
 
     def __init__(
         self,
@@ -148,17 +149,22 @@ class FoldedGenerator(nn.Module):
         self, z: Float[Tensor, "batch latent"], y: Float[Tensor, "batch class"]
     ) -> Float[Tensor, "batch 3 size size"]:
         first, conditions = self.layout.conditions(z, y)
-        x = F.linear(first, self.start, self.start_bias).unflatten(1, (-1, self.base, self.base))
-        told = iter(conditions)
+        x = rearrange(
+            F.linear(first, self.start, self.start_bias),
+            "batch (channels height width) -> batch channels height width",
+            height=self.base,
+            width=self.base,
+        )
+        remaining = iter(conditions)
         for step in self.steps:
-            x = step(x) if isinstance(step, _FoldedAttention) else step(x, next(told))
+            x = step(x) if isinstance(step, _FoldedAttention) else step(x, next(remaining))
         end = (self.scale[:, None, None], self.shift[:, None, None])
         return self.image(activated(x, end)).tanh()
 
 
 @torch.no_grad()
 def folded(network: BigGanGenerator | BigGanDeepGenerator | BigGanDeepHf) -> FoldedGenerator:
-    """The fast form of a generator, frozen."""
+    """Returns the fast form of a generator, frozen."""
     fold = _folded_hf if isinstance(network, BigGanDeepHf) else _folded_ajbrock
     return fold(network).eval().requires_grad_(False)
 
@@ -209,14 +215,15 @@ def _folded_hf(network: BigGanDeepHf) -> FoldedGenerator:
         doubles = layer.shape.doubles
         steps.append(_FoldedBottleneck(layers, affines, side, doubles=doubles))
         side *= 2 if doubles else 1
-    weight = normalised(generator.gen_z).unflatten(0, (BASE, BASE, -1)).movedim(2, 0)
-    bias = generator.gen_z.bias.unflatten(0, (BASE, BASE, -1)).movedim(2, 0)
+    first = "(height width channels) ... -> (channels height width) ..."
+    weight = rearrange(normalised(generator.gen_z), first, height=BASE, width=BASE)
+    bias = rearrange(generator.gen_z.bias, first, height=BASE, width=BASE)
     norm, image = generator.bn, generator.conv_to_rgb
     mean, variance = norm.moments(truncation)
     scale = torch.rsqrt(variance.double() + norm.eps) * norm.weight
     return FoldedGenerator(
         network.layout,
-        (weight.flatten(0, 2), bias.flatten()),
+        (weight, bias),
         BASE,
         steps,
         (scale, norm.bias - mean * scale),

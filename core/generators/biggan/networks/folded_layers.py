@@ -1,9 +1,10 @@
-"""Layers of networks whose normalisations are folded into their weights, but for rounding."""
+"""Layers of networks whose normalisations are folded into their weights, equal up to rounding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,21 +19,21 @@ __all__ = [
 ]
 
 FEW_PIXELS = 64
-"""Up to so many, of all images together, a matrix product of patches is the faster convolution:
-reading the weights is what takes time."""
+"""Number of pixels of all images together up to which a matrix product of patches is the faster
+convolution, since reading the weights dominates."""
 SMALL_SIDE = 8
-"""Up to so small a map, the same holds of its doubling."""
+"""Side of a map up to which the same holds for a convolution after upsampling."""
 
 
 @dataclass(frozen=True)
 class Affine:
-    """x -> scale * x + shift, channel by channel; both are affine functions of a condition.
+    """Map x -> scale * x + shift per channel, with scale and shift affine in a condition.
 
     Attributes:
-        scale: of the condition, (channels, condition).
-        scale_base: at the condition 0, (channels).
-        shift: as scale.
-        shift_base: as scale_base.
+        scale: linear part of the scale, (channels, condition).
+        scale_base: scale at condition 0, (channels,).
+        shift: linear part of the shift, (channels, condition).
+        shift_base: shift at condition 0, (channels,).
     """
 
     scale: Tensor
@@ -41,7 +42,7 @@ class Affine:
     shift_base: Tensor
 
     def after(self, bias: Tensor) -> "Affine":
-        """The same of x + bias."""
+        """The map of x + bias."""
         bias = bias.double()
         return Affine(
             self.scale,
@@ -54,13 +55,13 @@ class Affine:
 def normalisation(
     moments: tuple[Tensor, Tensor] | None, eps: float, gain: Tensor, bias: Tensor
 ) -> Affine:
-    """(x - mean) / deviation * (1 + gain) + bias, gain and bias linear in the condition.
+    """Affine form of (x - mean) / deviation * (1 + gain) + bias, linear in the condition.
 
     Args:
         moments: mean and variance per channel; None for 0 and 1.
-        eps: added to the variance.
-        gain: (channels, condition).
-        bias: (channels, condition).
+        eps: number added to the variance.
+        gain: matrix from the condition to the gain, (channels, condition).
+        bias: matrix from the condition to the bias, (channels, condition).
     """
     gain, bias = gain.double(), bias.double()
     base = gain.new_ones(len(gain))
@@ -71,12 +72,12 @@ def normalisation(
 
 
 def frozen(weight: Tensor) -> nn.Parameter:
-    """A parameter of its own that is not trained."""
+    """Copies a weight to a parameter without gradient."""
     return nn.Parameter(weight.detach().clone(memory_format=torch.preserve_format), False)
 
 
 class Modulation(nn.Module):
-    """All scales and shifts of a block by one linear map of its condition."""
+    """One linear map from a block's condition to all its scales and shifts."""
 
     def __init__(self, affines: Sequence[Affine]) -> None:
         super().__init__()
@@ -93,13 +94,13 @@ class Modulation(nn.Module):
 
 
 def activated(x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
-    """The positive part of the map scaled and shifted."""
+    """ReLU of the scaled and shifted map."""
     scale, shift = modulation
     return torch.addcmul(shift, x, scale).relu_()
 
 
 class Convolution(nn.Module):
-    """A convolution that keeps the side."""
+    """Convolution that keeps the side."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
@@ -110,25 +111,36 @@ class Convolution(nn.Module):
         side = self.weight.shape[-1]
         if side == 1 or len(x) * x.shape[2] * x.shape[3] > FEW_PIXELS:
             return F.conv2d(x, self.weight, self.bias, padding=side // 2)
-        patches = F.unfold(x, side, padding=side // 2).unflatten(1, (-1, side * side))
-        columns = patches.permute(2, 1, 0, 3).flatten(0, 1).flatten(1)
-        y = self.weight.permute(0, 2, 3, 1).flatten(1) @ columns
+        columns = rearrange(
+            F.unfold(x, side, padding=side // 2),
+            "batch (inputs taps) pixels -> (taps inputs) (batch pixels)",
+            taps=side * side,
+        )
+        kernel = rearrange(self.weight, "outputs inputs row column -> outputs (row column inputs)")
+        y = kernel @ columns
         if self.bias is not None:
             y = y + self.bias[:, None]
-        return y.unflatten(1, (len(x), *x.shape[2:])).transpose(0, 1)
+        return rearrange(
+            y,
+            "outputs (batch height width) -> batch outputs height width",
+            batch=len(x),
+            height=x.shape[2],
+        )
 
 
 class Doubling(nn.Module):
-    """A 3 x 3 convolution of what nearest neighbours make of a map at twice its side."""
+    """3 x 3 convolution after nearest-neighbour upsampling to twice the side."""
 
     def __init__(self, weight: Tensor, side: int) -> None:
         super().__init__()
         self.small = side <= SMALL_SIDE
         flipped = weight.flip(2, 3)
         if self.small:
-            kernel = flipped.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+            kernel = rearrange(
+                flipped, "outputs inputs row column -> (outputs row column) inputs"
+            ).contiguous()
         else:
-            # Every pixel of a 2 x 2 square that is alike meets the kernel: their sum.
+            # Upsampling repeats each pixel in a 2 x 2 square: the kernel is summed over 4 shifts.
             spread = F.pad(weight, (1, 1, 1, 1))
             kernel = sum(spread[:, :, i : i + 4, j : j + 4] for i in (0, 1) for j in (0, 1))
             kernel = kernel.flip(2, 3).transpose(0, 1)
@@ -139,7 +151,12 @@ class Doubling(nn.Module):
         if not self.small:
             return F.conv_transpose2d(x, self.kernel, stride=2, padding=1)
         count, _, height, width = x.shape
-        columns = x.transpose(0, 1).flatten(1)
-        parts = (self.kernel @ columns).unflatten(1, (count, height, width)).transpose(0, 1)
+        columns = rearrange(x, "batch inputs height width -> inputs (batch height width)")
+        parts = rearrange(
+            self.kernel @ columns,
+            "patches (batch height width) -> batch patches height width",
+            batch=count,
+            height=height,
+        )
         doubled = F.interpolate(parts, scale_factor=2).flatten(2)
         return F.fold(doubled, (2 * height, 2 * width), 3, padding=1)

@@ -1,7 +1,7 @@
-"""Spectral normalisation as official state dicts hold it, and how to fold it into the weights.
+"""Spectral normalisation in the form of official state dicts, and its folding into the weights.
 
-Both forms divide a weight by an estimate of its largest singular value that the stored vectors of
-the power method give: an exact singular value would not reproduce the official images.
+A weight is divided by an estimate of its largest singular value from the stored vectors of the
+power iteration. The exact singular value would not reproduce the official images.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Spectral:
-    """What ajbrock's layers keep beside a weight.
+    """Spectral normalisation of ajbrock's layers, as stored next to a weight.
 
     Attributes:
-        vectors: buffers u0, u1, ...; 0 where weights are not normalised. Only u0 has an effect.
-        values: whether sv0, sv1, ... are kept too; they were for logging.
-        eps: least length of a vector of the power method.
+        vectors: number of buffers u0, u1, ...; 0 if weights are not normalised. Only u0 is used.
+        values: whether sv0, sv1, ... are stored too; they are for logging only.
+        eps: lower bound of the length of a vector in the power iteration.
     """
 
     vectors: int = 1
@@ -45,7 +45,7 @@ USUAL = Spectral()
 
 
 def largest_value(weight: Tensor, u: Tensor, eps: float) -> Tensor:
-    """One step of the power method from u, (1, rows): the sigma that evaluation divides by."""
+    """Sigma that evaluation divides by: one step of power iteration from u, (1, rows)."""
     matrix = weight.flatten(1)
     v = F.normalize(u @ matrix, eps=eps)
     u = F.normalize(v @ matrix.mT, eps=eps)
@@ -60,7 +60,7 @@ def _keep_vectors(layer: nn.Module, rows: int, spectral: Spectral) -> None:
 
 
 class SpectralConv2d(nn.Conv2d):
-    """A convolution whose weight is normalised anew in every pass."""
+    """Convolution whose weight is normalised in every pass."""
 
     def __init__(
         self, before: int, after: int, side: int = 3, *, bias: bool = True, spectral: Spectral
@@ -74,7 +74,7 @@ class SpectralConv2d(nn.Conv2d):
 
 
 class SpectralLinear(nn.Linear):
-    """A linear map whose weight is normalised anew in every pass."""
+    """Linear map whose weight is normalised in every pass."""
 
     def __init__(self, before: int, after: int, *, bias: bool = True, spectral: Spectral) -> None:
         super().__init__(before, after, bias=bias)
@@ -86,7 +86,7 @@ class SpectralLinear(nn.Linear):
 
 
 class SpectralEmbedding(nn.Embedding):
-    """A table whose rows are normalised together anew in every pass."""
+    """Embedding table, normalised as a whole in every pass."""
 
     def __init__(self, rows: int, columns: int, *, spectral: Spectral) -> None:
         super().__init__(rows, columns)
@@ -98,7 +98,7 @@ class SpectralEmbedding(nn.Embedding):
 
 
 class _Stored(nn.Module):
-    """A layer normalised by PyTorch's own `spectral_norm`: sigma = u W v, both vectors kept."""
+    """Layer normalised by PyTorch's `spectral_norm`: sigma = u W v with stored u and v."""
 
     weight_u: Tensor
     weight_v: Tensor
@@ -114,7 +114,7 @@ class _Stored(nn.Module):
 
 
 class StoredConv2d(_Stored):
-    """A convolution normalised so."""
+    """Convolution with PyTorch's `spectral_norm`."""
 
     def __init__(self, before: int, after: int, side: int, *, bias: bool = True) -> None:
         super().__init__(after, before, side, side, bias=bias)
@@ -125,7 +125,7 @@ class StoredConv2d(_Stored):
 
 
 class StoredLinear(_Stored):
-    """A linear map normalised so."""
+    """Linear map with PyTorch's `spectral_norm`."""
 
     def __init__(self, before: int, after: int, *, bias: bool = True) -> None:
         super().__init__(after, before, bias=bias)
@@ -135,7 +135,7 @@ class StoredLinear(_Stored):
 
 
 def normalised(layer: nn.Module) -> Tensor:
-    """The weight that a layer works with: divided by its sigma, where it has one."""
+    """Effective weight of a layer: divided by its sigma, if it is normalised."""
     if isinstance(layer, _Stored):
         weight = layer.weight_orig
         return weight / layer.weight_u.dot(weight.flatten(1).mv(layer.weight_v))
@@ -147,7 +147,7 @@ def normalised(layer: nn.Module) -> Tensor:
 
 @torch.no_grad()
 def fold_spectral(module: nn.Module) -> nn.Module:
-    """Replaces every layer below by a plain one that has the normalised weight; in place.
+    """Replaces every normalised submodule by a plain layer with the effective weight, in place.
 
     Returns:
         The module, frozen.

@@ -47,13 +47,13 @@ class MinibatchStd(nn.Module):
 
 
 class DiscriminatorBlock(Resampling):
-    """The layers of one resolution, which is halved.
+    """Layers at one resolution, which is halved at the end.
 
     Args:
         width: channels in.
         after: channels out.
-        channels: of the image; 0 where this block does not look at it.
-        residual: whether a plain convolution goes around the two layers.
+        channels: channels of the image; 0 if this block does not take the image.
+        residual: whether a shortcut convolution bypasses the two layers.
     """
 
     def __init__(self, width: int, after: int, channels: int, *, residual: bool) -> None:
@@ -74,13 +74,13 @@ class DiscriminatorBlock(Resampling):
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """The last layers, at 4 x 4 pixels.
+    """Final layers, at 4 x 4 pixels.
 
     Args:
         width: channels in.
-        channels: of the image; 0 where it is not looked at.
-        outputs: numbers out.
-        deviations: channels of MinibatchStd; 0: without it.
+        channels: channels of the image; 0 if it is not an input here.
+        outputs: number of outputs.
+        deviations: channels of MinibatchStd; 0 for none.
         resolution: pixels a side.
     """
 
@@ -101,16 +101,16 @@ class DiscriminatorEpilogue(nn.Module):
 
 
 class StyleGan2Discriminator(nn.Module):
-    """Images, in about [-1, 1], and a class to a logit: high for real ones.
+    """Discriminator from images, in about [-1, 1], and a class to a logit, high for real images.
 
     Args:
-        widths: resolution, 4 and doubling, to channels.
-        channels: of the image.
-        outputs: numbers of the last layer: 1, or as many as the class is mapped to.
+        widths: channels of each resolution, 4, 8 and so on.
+        channels: channels of the image.
+        outputs: outputs of the last layer: 1, or the dimension that classes are mapped to.
         architecture: "resnet", "skip" or "orig".
         deviations: channels of MinibatchStd.
-        mapping: of the class, where it is mapped; None with more than one output: the class row
-            picks its output (the first StyleGAN2 of TensorFlow).
+        mapping: mapping network of the class. Where it is None and there are several outputs, the
+            class row selects the output (the first StyleGAN2 of TensorFlow).
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class StyleGan2Discriminator(nn.Module):
     def features(
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch features"]:
-        """What the logit is a linear function of."""
+        """Features that the logit is a linear function of."""
         x: Tensor | None = None
         for resolution in self.resolutions[:-1]:
             block = self.get_submodule(f"b{resolution}")
@@ -161,10 +161,10 @@ class StyleGan2Discriminator(nn.Module):
         return self.b4.features(x)
 
     def directions(self, c: Float[Tensor, "batch c"] | None) -> Float[Tensor, "rows outputs"]:
-        """What the outputs are multiplied by, a row per image, or one for all.
+        """Weights of the outputs in the logit: one row per image, or one for all.
 
         Args:
-            c: a row per image; None: the mean over all classes, each as likely.
+            c: class row per image; None for the uniform mean over classes.
         """
         like = self.b4.out.weight
         if self.c_dim == 0:
@@ -179,10 +179,10 @@ class StyleGan2Discriminator(nn.Module):
         images: Float[Tensor, "batch channels height width"],
         c: Float[Tensor, "batch c"] | None = None,
     ) -> Float[Tensor, " batch"]:
-        """A logit per image.
+        """Returns one logit per image.
 
         Args:
-            images: whose values are as the generator makes them, about [-1, 1].
-            c: their classes; None: the mean of the logits over all classes.
+            images: images in the range of the generator, about [-1, 1].
+            c: class rows; None for the mean of the logits over all classes.
         """
         return (self.b4.out(self.features(images)) * self.directions(c)).sum(dim=1)

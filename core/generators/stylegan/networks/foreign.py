@@ -1,31 +1,26 @@
-"""StyleGAN2 under the names and layouts of TensorFlow's networks and of rosinality's.
+"""StyleGAN2 networks whose state dicts have foreign names and layouts, by a table.
 
-Such a network reads and writes its weights as the file has them, so that what is missing there, or
-left over, is named as the file names it. The correspondence of TensorFlow's names is the one that
-NVIDIA's own converter states.
+Such a network loads and saves its weights in the form of the file, so that errors on missing or
+superfluous tensors use the file's names. The tables are in `foreign_tables.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 
 from .discriminator import StyleGan2Discriminator
 from .stylegan2 import StyleGan2Generator
 
 __all__ = [
+    "SAME",
     "Layout",
     "Rule",
     "Table",
     "TranslatedDiscriminator",
     "TranslatedGenerator",
     "from_foreign",
-    "rosinality_discriminator",
-    "rosinality_generator",
-    "tensorflow_discriminator",
-    "tensorflow_generator",
 ]
 
 Change = Callable[[Tensor], Tensor]
@@ -35,11 +30,11 @@ LAYERS: Final = range(64)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies in a foreign file.
+    """Conversion between the layouts of a tensor here and in a foreign file.
 
     Attributes:
-        own: the foreign tensor as ours.
-        foreign: ours as the foreign one.
+        own: function from the foreign layout to this package's.
+        foreign: the inverse function.
     """
 
     own: Change
@@ -47,26 +42,16 @@ class Layout:
 
 
 SAME: Final = Layout(lambda t: t, lambda t: t)
-TRANSPOSED: Final = Layout(lambda t: t.mT, lambda t: t.mT)
-KERNEL: Final = Layout(lambda t: t.permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0))
-FLIPPED_KERNEL: Final = Layout(
-    lambda t: t.flip((0, 1)).permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0).flip((0, 1))
-)
-FIRST: Final = Layout(lambda t: _only(t, 1), lambda t: t[None])
-FIRST_TWO: Final = Layout(lambda t: _only(t, 2), lambda t: t[None, None])
-ONE_NUMBER: Final = Layout(lambda t: t.reshape(()), lambda t: t.reshape(1))
-COLOUR_BIAS: Final = Layout(lambda t: t.flatten(), lambda t: t.reshape(1, -1, 1, 1))
-GROWN_FILTER: Final = Layout(lambda t: t / 4, lambda t: t * 4)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Where tensors of one kind stand in a foreign file, whose names have no hyphen.
+    """Names of one kind of tensor here and in a foreign file; foreign names have no hyphen.
 
     Attributes:
-        own: our name; `{r}` stands for a resolution, `{i}` for a number of a layer.
-        foreign: makes the foreign name of the two.
-        layout: of the foreign tensor.
+        own: name here, with `{r}` for a resolution and `{i}` for the number of a layer.
+        foreign: function from resolution and number to the foreign name.
+        layout: conversion of the layout.
     """
 
     own: str
@@ -74,12 +59,12 @@ class Rule:
     layout: Layout = SAME
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Ours and the foreign one, for every resolution and layer that may be."""
+        """Yields (own, foreign) names for every possible resolution and layer."""
         resolutions = RESOLUTIONS if "{r}" in self.own else RESOLUTIONS[:1]
         for r in resolutions:
             for i in LAYERS if "{i}" in self.own else LAYERS[:1]:
                 foreign = self.foreign(r, i)
-                if "-" not in foreign:  # numbers below zero are of no layer
+                if "-" not in foreign:  # negative numbers name no layer
                     yield self.own.format(r=r, i=i), foreign
 
 
@@ -87,10 +72,10 @@ Table = Sequence[Rule]
 
 
 def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
-    """Those tensors that the table knows, under our names and in our layouts.
+    """Converts the tensors that the table knows to the names and layouts of this package.
 
     Raises:
-        ValueError: one has another rank than its kind.
+        ValueError: a tensor has the wrong rank.
     """
     found: dict[str, Tensor] = {}
     for rule in table:
@@ -106,12 +91,12 @@ def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tenso
 
 
 class Translated(nn.Module):
-    """A network whose state dict is a foreign one, by a table; what that lacks keeps its value."""
+    """A network with a foreign state dict, by a table; other tensors keep their values."""
 
     table: Table = ()
 
     def foreign_names(self) -> dict[str, tuple[str, Layout]]:
-        """Our names of what is in a file, to the foreign ones."""
+        """Foreign name and layout of each own tensor that is in a file."""
         names = {own: (foreign, rule) for rule in self.table for own, foreign in rule.names()}
         mine = nn.Module.state_dict(self)
         return {
@@ -119,7 +104,7 @@ class Translated(nn.Module):
         }
 
     def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """The tensors that a file has, under foreign names and in foreign layouts."""
+        """Returns the tensors of a file, under foreign names and in foreign layouts."""
         own = super().state_dict(*args, **kwargs)
         return {
             foreign: layout.foreign(own[name])
@@ -129,7 +114,7 @@ class Translated(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False
     ) -> object:
-        """Fills the network from a foreign state dict, which must be whole."""
+        """Loads a foreign state dict, which must be complete."""
         wanted = self.state_dict()
         missing = sorted(wanted.keys() - state_dict.keys())
         extra = sorted(state_dict.keys() - wanted.keys())
@@ -140,8 +125,8 @@ class Translated(nn.Module):
         ]
         faults = {"missing": missing, "left over": extra, "of another shape": ill}
         if any(faults.values()):
-            told = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
-            raise RuntimeError(told)
+            listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
+            raise RuntimeError(listed)
         own = {
             name: layout.own(state_dict[foreign])
             for name, (foreign, layout) in self.foreign_names().items()
@@ -155,148 +140,3 @@ class TranslatedGenerator(Translated, StyleGan2Generator):
 
 class TranslatedDiscriminator(Translated, StyleGan2Discriminator):
     """A StyleGAN2 discriminator under foreign names."""
-
-
-def tensorflow_generator(*, joined_first: bool) -> Table:
-    """Of the `Gs` network and its components.
-
-    Args:
-        joined_first: as MappingNetwork has it; the label's matrix then has another name.
-    """
-    label = "LabelConcat" if joined_first else "LabelEmbed"
-    grown, plain = "synthesis/{r}x{r}/Conv0_up", "synthesis/{r}x{r}/Conv1"
-    return (
-        _fixed("mapping.w_avg", "dlatent_avg"),
-        _fixed("mapping.embed.weight", f"mapping/{label}/weight", TRANSPOSED),
-        _fixed("mapping.embed.bias", f"mapping/{label}/bias"),
-        _fixed("mapping.fc{i}.weight", "mapping/Dense{i}/weight", TRANSPOSED),
-        _fixed("mapping.fc{i}.bias", "mapping/Dense{i}/bias"),
-        _fixed("synthesis.b4.const", "synthesis/4x4/Const/const", FIRST),
-        *_tensorflow_layer("synthesis.b{r}.conv0", grown, 5, FLIPPED_KERNEL),
-        *_tensorflow_layer("synthesis.b{r}.conv1", plain, 4),
-        *_tensorflow_layer("synthesis.b4.conv1", "synthesis/4x4/Conv", 4),
-        *_styles("synthesis.b{r}.torgb", "synthesis/{r}x{r}/ToRGB"),
-        _fixed("synthesis.b{r}.torgb.weight", "synthesis/{r}x{r}/ToRGB/weight", KERNEL),
-        _fixed("synthesis.b{r}.skip.weight", "synthesis/{r}x{r}/Skip/weight", FLIPPED_KERNEL),
-    )
-
-
-def tensorflow_discriminator() -> Table:
-    """Of the `D` network."""
-    return (
-        *_pair("b{r}.fromrgb", "{r}x{r}/FromRGB", KERNEL),
-        *_pair("b{r}.conv0", "{r}x{r}/Conv0", KERNEL),
-        *_pair("b{r}.conv1", "{r}x{r}/Conv1_down", KERNEL),
-        *_pair("b{r}.skip", "{r}x{r}/Skip", KERNEL),
-        *_pair("mapping.embed", "LabelEmbed", TRANSPOSED),
-        *_pair("mapping.fc{i}", "Mapping{i}", TRANSPOSED),
-        *_pair("b4.conv", "4x4/Conv", KERNEL),
-        *_pair("b4.fc", "4x4/Dense0", TRANSPOSED),
-        *_pair("b4.out", "Output", TRANSPOSED),
-    )
-
-
-def rosinality_generator() -> Table:
-    """Of `g` and `g_ema`."""
-    return (
-        Rule("mapping.fc{i}.weight", lambda r, i: f"style.{i + 1}.weight"),
-        Rule("mapping.fc{i}.bias", lambda r, i: f"style.{i + 1}.bias"),
-        _fixed("synthesis.b4.const", "input.input", FIRST),
-        *_rosinality_layer("synthesis.b{r}.conv0", lambda r: f"convs.{2 * _level(r) - 6}", 5),
-        *_rosinality_layer("synthesis.b{r}.conv1", lambda r: f"convs.{2 * _level(r) - 5}", 4),
-        *_rosinality_layer("synthesis.b4.conv1", lambda r: "conv1", 4),
-        Rule(
-            "synthesis.b{r}.conv0.resample_filter",
-            lambda r, i: f"convs.{2 * _level(r) - 6}.conv.blur.kernel",
-            GROWN_FILTER,
-        ),
-        *_rosinality_colours("synthesis.b{r}.torgb", lambda r: f"to_rgbs.{_level(r) - 3}"),
-        *_rosinality_colours("synthesis.b4.torgb", lambda r: "to_rgb1"),
-        Rule(
-            "synthesis.b{r}.resample_filter",
-            lambda r, i: f"to_rgbs.{_level(r) - 3}.upsample.kernel",
-            GROWN_FILTER,
-        ),
-    )
-
-
-def rosinality_discriminator(size: int) -> Table:
-    """Of `d`.
-
-    Args:
-        size: pixels a side of its images: the layers are numbered from there.
-    """
-
-    def block(rest: str) -> Callable[[int, int], str]:
-        return lambda r, i: f"convs.{_level(size) - _level(r) + 1}.{rest}"
-
-    return (
-        _fixed(f"b{size}.fromrgb.weight", "convs.0.0.weight"),
-        _fixed(f"b{size}.fromrgb.bias", "convs.0.1.bias"),
-        Rule("b{r}.conv0.weight", block("conv1.0.weight")),
-        Rule("b{r}.conv0.bias", block("conv1.1.bias")),
-        Rule("b{r}.conv1.resample_filter", block("conv2.0.kernel")),
-        Rule("b{r}.conv1.weight", block("conv2.1.weight")),
-        Rule("b{r}.conv1.bias", block("conv2.2.bias")),
-        Rule("b{r}.skip.resample_filter", block("skip.0.kernel")),
-        Rule("b{r}.skip.weight", block("skip.1.weight")),
-        _fixed("b4.conv.weight", "final_conv.0.weight"),
-        _fixed("b4.conv.bias", "final_conv.1.bias"),
-        *_pair("b4.fc", "final_linear.0", stop="."),
-        *_pair("b4.out", "final_linear.1", stop="."),
-    )
-
-
-def _only(t: Tensor, axes: int) -> Tensor:
-    """A tensor without leading axes of length one."""
-    if t.shape[:axes] != torch.Size([1] * axes):
-        raise ValueError(f"A tensor of shape {list(t.shape)}; expected {axes} leading ones.")
-    return t.reshape(t.shape[axes:])
-
-
-def _level(resolution: int) -> int:
-    return resolution.bit_length() - 1
-
-
-def _fixed(own: str, foreign: str, layout: Layout = SAME) -> Rule:
-    return Rule(own, lambda r, i: foreign.format(r=r, i=i), layout)
-
-
-def _pair(own: str, foreign: str, layout: Layout = SAME, stop: str = "/") -> Iterator[Rule]:
-    yield _fixed(f"{own}.weight", f"{foreign}{stop}weight", layout)
-    yield _fixed(f"{own}.bias", f"{foreign}{stop}bias")
-
-
-def _styles(own: str, foreign: str) -> Iterator[Rule]:
-    yield _fixed(f"{own}.affine.weight", f"{foreign}/mod_weight", TRANSPOSED)
-    yield _fixed(f"{own}.affine.bias", f"{foreign}/mod_bias")
-    yield _fixed(f"{own}.bias", f"{foreign}/bias")
-
-
-def _tensorflow_layer(
-    own: str, foreign: str, offset: int, layout: Layout = KERNEL
-) -> Iterator[Rule]:
-    yield from _styles(own, foreign)
-    yield _fixed(f"{own}.weight", f"{foreign}/weight", layout)
-    yield _fixed(f"{own}.noise_strength", f"{foreign}/noise_strength")
-    yield Rule(
-        f"{own}.noise_const", lambda r, i: f"synthesis/noise{2 * _level(r) - offset}", FIRST_TWO
-    )
-
-
-def _rosinality_layer(own: str, foreign: Callable[[int], str], offset: int) -> Iterator[Rule]:
-    yield Rule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
-    yield Rule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
-    yield Rule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
-    yield Rule(f"{own}.noise_strength", lambda r, i: f"{foreign(r)}.noise.weight", ONE_NUMBER)
-    yield Rule(f"{own}.bias", lambda r, i: f"{foreign(r)}.activate.bias")
-    yield Rule(
-        f"{own}.noise_const", lambda r, i: f"noises.noise_{2 * _level(r) - offset}", FIRST_TWO
-    )
-
-
-def _rosinality_colours(own: str, foreign: Callable[[int], str]) -> Iterator[Rule]:
-    yield Rule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
-    yield Rule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
-    yield Rule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
-    yield Rule(f"{own}.bias", lambda r, i: f"{foreign(r)}.bias", COLOUR_BIAS)

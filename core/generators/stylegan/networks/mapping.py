@@ -1,9 +1,10 @@
-"""From z to w: StyleGAN's fully connected layers, its mapping network, and truncation."""
+"""StyleGAN's mapping network from z to w, its fully connected layers, and truncation."""
 
 import math
 from typing import ClassVar
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,20 +17,20 @@ __all__ = ["FullyConnected", "MappingNetwork", "broadcast", "normalize_2nd_momen
 def normalize_2nd_moment(
     x: Float[Tensor, "batch features"], eps: float = 1e-8
 ) -> Float[Tensor, "batch features"]:
-    """Rows whose squares have mean one."""
+    """Rows scaled to a mean square of one."""
     return x * (x.square().mean(dim=1, keepdim=True) + eps).rsqrt()
 
 
 class FullyConnected(nn.Module):
-    """A linear layer at an equalised learning rate, and its activation.
+    """Linear layer with equalised learning rate and activation.
 
     Args:
-        before: numbers in.
-        after: numbers out.
-        bias: whether there is one.
-        activation: one of ACTIVATIONS.
+        before: number of inputs.
+        after: number of outputs.
+        bias: whether there is a bias.
+        activation: name in ACTIVATIONS.
         lr_multiplier: factor that the stored weight and bias are multiplied by.
-        shift: added to the bias, where a file stores it without (TensorFlow's styles: 1).
+        shift: constant added to a bias that is stored without it (1 for TensorFlow's styles).
     """
 
     ATTRIBUTES: ClassVar = ("activation", "weight_gain", "bias_gain")
@@ -64,21 +65,21 @@ class FullyConnected(nn.Module):
 
 
 class MappingNetwork(nn.Module):
-    """z and a class to w: normalised, joined, and through fully connected layers.
+    """Mapping network from z and a class to w: normalisation, joining, fully connected layers.
 
-    Its state dict: `embed.{weight,bias}` (with classes), `fc{i}.{weight,bias}`, `w_avg`.
+    State dict: `embed.{weight,bias}` (with classes), `fc{i}.{weight,bias}`, `w_avg`.
 
     Args:
         z_dim: length of z; 0 where the class alone is mapped, as in discriminators.
         c_dim: length of the class row; 0 without classes.
         w_dim: length of w.
         embed_dim: length of the embedded class; that of w by default.
-        hidden: widths between the layers, one less than there are layers; None: no layer at all.
-        activation: of the layers.
-        lr_multiplier: of the layers; the embedding's is 1.
+        hidden: widths between the layers, one fewer than layers; None for no layer at all.
+        activation: activation of the layers.
+        lr_multiplier: learning rate multiplier of the layers; the embedding's is 1.
         averaged: whether the mean of w is in the file, for truncation.
-        joined_first: whether z and the embedded class are normalised together, after they are
-            joined, and the embedding is a bare matrix (the first StyleGAN2 of TensorFlow).
+        joined_first: whether z and the embedded class are normalised together, after joining, and
+            the embedding is a plain matrix (the first StyleGAN2 of TensorFlow).
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class MappingNetwork(nn.Module):
         return "w_avg" in self._buffers
 
     def centre(self, c: Float[Tensor, "batch c"] | None) -> Float[Tensor, "..."]:
-        """What truncation pulls to, (w_dim,) here or (batch, w_dim): the mean of w."""
+        """Centre of truncation, the mean of w: (w_dim,) here, (batch, w_dim) in subclasses."""
         return self.get_buffer("w_avg")
 
     def forward(
@@ -147,28 +148,28 @@ def broadcast(
     psi: float = 1.0,
     cutoff: int = 0,
 ) -> Float[Tensor, "batch ws w"]:
-    """A w for every layer, truncated as by `truncated`.
+    """Repeats w for every layer and applies `truncated`.
 
     Args:
-        w: of the mapping network.
-        num_ws: how many the layers take.
-        centre: (w,) or (batch, w), what psi = 0 gives; needed where psi is not 1.
-        psi: centre + psi (w - centre).
-        cutoff: how many are pulled, from the first; 0: all.
+        w: output of the mapping network.
+        num_ws: number of ws that the layers take.
+        centre: centre of truncation, (w,) or (batch, w); required unless psi is 1.
+        psi: truncation to centre + psi (w - centre).
+        cutoff: number of truncated ws, from the first; 0 for all.
     """
-    return truncated(w[:, None].expand(-1, num_ws, -1), centre, psi, cutoff)
+    return truncated(repeat(w, "batch w -> batch ws w", ws=num_ws), centre, psi, cutoff)
 
 
 def truncated(
     ws: Float[Tensor, "batch ws w"], centre: Tensor | None, psi: float = 1.0, cutoff: int = 0
 ) -> Float[Tensor, "batch ws w"]:
-    """The first ws pulled towards a centre: the truncation trick.
+    """Applies the truncation trick: the first ws are moved towards a centre.
 
     Args:
-        ws: one per layer.
-        centre: (w,) or (batch, w), what psi = 0 gives; needed where psi is not 1.
-        psi: centre + psi (w - centre).
-        cutoff: how many are pulled, from the first; 0: all.
+        ws: one w per layer.
+        centre: centre of truncation, (w,) or (batch, w); required unless psi is 1.
+        psi: truncation to centre + psi (w - centre).
+        cutoff: number of truncated ws, from the first; 0 for all.
     """
     if psi == 1:
         return ws

@@ -1,8 +1,7 @@
-"""What all StyleGANs are made of: resampling, activations, modulated convolutions.
+"""Operations of all StyleGANs: resampling, activations and modulated convolutions.
 
-Formulas and the names of weights are those of NVIDIA's networks, which these layers fill from
-state dicts; the operations are PyTorch's own, so that they run anywhere, in float64 too, and have
-gradients of any order.
+Formulas and weight names are those of NVIDIA's networks, so their state dicts load. The operations
+are PyTorch's own, so they run on any device, also in float64, and have gradients of any order.
 """
 
 import math
@@ -35,15 +34,15 @@ ACTIVATIONS: Final[Mapping[str, tuple[Activation, float, float]]] = {
     "softplus": (lambda x, _: functional.softplus(x), 0.0, 1.0),
     "swish": (lambda x, _: x * x.sigmoid(), 0.0, math.sqrt(2)),
 }
-"""Name to function of (x, alpha), the usual alpha, and the usual gain."""
+"""Function of (x, alpha), default alpha and default gain of each activation."""
 
 
 def resampling_filter(taps: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The low-pass filter of NVIDIA's networks that these taps name, of sum one.
+    """Low-pass filter of NVIDIA's networks with the given taps, normalised to sum one.
 
     Args:
-        taps: (n,): kept as they are, and applied along both axes, from 8 taps on; an outer
-            product below. (height, width): a filter of the plane.
+        taps: separable filter (n,), expanded to an outer product below 8 taps; or 2-D filter
+            (height, width).
     """
     if taps.ndim == 1 and taps.numel() < 8:
         taps = torch.outer(taps, taps)
@@ -59,17 +58,17 @@ def upfirdn2d(
     flip_filter: bool = False,
     gain: float = 1.0,
 ) -> Float[Tensor, "batch channels high wide"]:
-    """Zeros inserted, padded, filtered, and decimated, each channel by itself.
+    """Upsamples with zeros, pads, filters and downsamples each channel independently.
 
     Args:
         x: images of any number of channels.
-        f: the filter: (n,), applied along both axes; (height, width); or None, the identity.
-        up: `up` - 1 zeros follow every pixel, below and to the right.
-        down: every so-manieth pixel is kept, the first of them.
-        padding: zeros added after the insertion: everywhere, (x, y), or (left, right, top,
-            bottom). Negative numbers crop.
+        f: filter (n,), applied along both axes, or (height, width); None for the identity.
+        up: upsampling factor; `up` - 1 zeros are inserted after every pixel on each axis.
+        down: downsampling factor; the first of every `down` pixels is kept.
+        padding: zeros added after upsampling: one number for all sides, (x, y), or (left, right,
+            top, bottom). Negative numbers crop.
         flip_filter: False convolves, True correlates.
-        gain: of the whole, a factor.
+        gain: factor on the result.
 
     Returns:
         Images of (size * up + padding - taps) // down + 1 pixels a side.
@@ -92,14 +91,14 @@ def bias_act(
     gain: float | None = None,
     clamp: float | None = None,
 ) -> Float[Tensor, "batch channels ..."]:
-    """A bias per channel, then the activation, then its gain, then bounds.
+    """Applies a bias per channel, an activation, its gain and a clamp, in this order.
 
     Args:
-        x: of any rank from 2.
-        b: added to dimension 1.
-        act: one of ACTIVATIONS.
-        alpha: of the activation; its usual one by default.
-        gain: factor after it; its usual one by default.
+        x: activations of rank 2 or more.
+        b: bias along dimension 1.
+        act: name in ACTIVATIONS.
+        alpha: parameter of the activation; None for its default.
+        gain: factor after the activation; None for its default.
         clamp: bound on the absolute value, if any.
     """
     function, usual_alpha, usual_gain = ACTIVATIONS[act]
@@ -120,18 +119,18 @@ def conv2d_resample(
     down: int = 1,
     padding: int = 0,
 ) -> Float[Tensor, "batch out high wide"]:
-    """A convolution of an image that is enlarged before it, or reduced after it.
+    """Convolves images, upsampling before or downsampling after.
 
-    `weight` correlates where the size stays or falls, as `conv2d` does, and convolves where it
-    grows, as `conv_transpose2d` does: so the networks' weights are stored.
+    As the stored weights require, this is a correlation where the size stays or shrinks (as
+    `conv2d`) and a convolution where it grows (as `conv_transpose2d`).
 
     Args:
         x: images.
-        weight: an odd square kernel.
+        weight: square kernel with an odd side.
         f: low-pass filter of the resampling.
-        up: factor of the enlargement, by zeros and f.
-        down: factor of the reduction.
-        padding: of the enlarged image, on each side.
+        up: upsampling factor, by zeros and f.
+        down: downsampling factor.
+        padding: padding of the upsampled image on each side.
     """
     if up == 1 and down == 1:
         return functional.conv2d(x, weight, padding=padding)
@@ -164,19 +163,19 @@ def modulated_conv2d(
     demodulate: bool = True,
     eps: float = 1e-8,
 ) -> Float[Tensor, "batch out high wide"]:
-    """A convolution whose input channels are scaled per sample, and whose output is normalised.
+    """Modulated convolution: input channels are scaled per sample, and outputs demodulated.
 
-    The scales go to the activations, not to a copy of the weights per sample: equal but for
-    rounding, and one convolution for the whole batch.
+    The scales multiply the activations rather than a copy of the weights per sample. The result is
+    equal up to rounding and takes one convolution for the whole batch.
 
     Args:
         x: activations.
-        weight: shared by the samples.
-        styles: scale of every input channel.
-        noise: added at the end; broadcasts over samples and channels.
-        up: factor of the enlargement, as in `conv2d_resample`.
-        padding: of the enlarged image.
-        f: low-pass filter of the enlargement.
+        weight: kernel, shared by the samples.
+        styles: scale of each input channel.
+        noise: noise added at the end; broadcasts over samples and channels.
+        up: upsampling factor, as in `conv2d_resample`.
+        padding: padding of the upsampled image.
+        f: low-pass filter of the upsampling.
         demodulate: whether a sample's weights are scaled to unit norm per output channel.
         eps: added to the squared norm.
     """
@@ -205,12 +204,12 @@ def _filtered(
     padding: tuple[int, int, int, int],
     flip_filter: bool,
 ) -> Tensor:
-    """By a depthwise convolution; (vertical, horizontal) factors, (left, right, top, bottom)."""
+    """Implements `upfirdn2d` by depthwise convolution; factors are (vertical, horizontal)."""
     channels = x.shape[1]
     left, right, top, bottom = padding
     if up != (1, 1):
-        # A transposed convolution is the insertion of zeros and the whole convolution at once;
-        # what the padding lacks to it is cropped.
+        # A transposed convolution inserts the zeros and computes the full convolution at once; the
+        # result is cropped to the requested padding.
         kernel = (f.flip((0, 1)) if flip_filter else f).expand(channels, 1, *f.shape)
         x = functional.conv_transpose2d(x, kernel, stride=up, groups=channels)
         tall, broad = f.shape

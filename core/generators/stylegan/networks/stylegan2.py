@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -16,16 +17,16 @@ __all__ = ["StyleGan2Generator", "StyleGan2Synthesis"]
 
 
 class SynthesisBlock(Resampling):
-    """The layers of one resolution.
+    """Layers at one resolution.
 
     Args:
-        before: channels in; 0 for the first block, which starts from a constant.
+        before: channels in; 0 for the first block, which starts from a learned constant.
         after: channels out.
         w_dim: length of w.
         resolution: pixels a side.
-        channels: of the image; 0 where this block adds nothing to it.
-        residual: whether a plain convolution goes around the two layers.
-        kernel: of the convolutions.
+        channels: channels of the image; 0 if this block adds nothing to it.
+        residual: whether a shortcut convolution bypasses the two layers.
+        kernel: side of the convolution kernels.
         noise: whether the layers have noise.
     """
 
@@ -58,7 +59,7 @@ class SynthesisBlock(Resampling):
 
     @property
     def convolutions(self) -> int:
-        """How many layers have a w of their own; the colours take the next block's first."""
+        """Number of layers with their own w; the colour layer shares the next block's first w."""
         return 1 if self.first else 2
 
     def forward(
@@ -69,10 +70,12 @@ class SynthesisBlock(Resampling):
         noise: str,
         rng: SampleRng | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """The activations and the image so far, at this resolution."""
+        """Returns the activations and the accumulated image at this resolution."""
         gain = math.sqrt(0.5) if self.residual else None
         if x is None:
-            x = self.const.expand(len(ws), -1, -1, -1)
+            x = repeat(
+                self.const, "channels height width -> batch channels height width", batch=len(ws)
+            )
             x = self.conv1(x, ws[:, 0], noise, rng)
         else:
             around = self.skip(x, gain=gain) if self.residual else None
@@ -90,15 +93,15 @@ class SynthesisBlock(Resampling):
 
 
 class StyleGan2Synthesis(nn.Module):
-    """w for every layer to images.
+    """Synthesis network from one w per layer to images.
 
     Args:
         w_dim: length of w.
-        widths: resolution, doubling from the first, to channels.
-        channels: of the image.
-        architecture: "skip": every resolution adds to the image; "resnet": residual blocks;
-            "orig": neither.
-        kernel: of the convolutions.
+        widths: channels of each resolution; resolutions double.
+        channels: channels of the image.
+        architecture: "skip" (every resolution adds to the image), "resnet" (residual blocks) or
+            "orig" (neither).
+        kernel: side of the convolution kernels.
         noise: whether the layers have noise.
     """
 
@@ -139,7 +142,7 @@ class StyleGan2Synthesis(nn.Module):
         noise: str = "const",
         rng: SampleRng | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
-        """Images, about [-1, 1] but not bounded."""
+        """Returns images in about [-1, 1], not clamped."""
         x: Tensor | None = None
         image: Tensor | None = None
         first = 0
@@ -151,11 +154,11 @@ class StyleGan2Synthesis(nn.Module):
 
 
 class StyleGan2Generator(nn.Module):
-    """Latents and a class to images.
+    """Generator from latents and a class to images.
 
     Args:
-        mapping: z to w.
-        synthesis: ws to images.
+        mapping: mapping network from z to w.
+        synthesis: synthesis network from ws to images.
     """
 
     def __init__(self, mapping: MappingNetwork, synthesis: StyleGan2Synthesis) -> None:
@@ -175,12 +178,12 @@ class StyleGan2Generator(nn.Module):
         """Images, about [-1, 1] but not bounded.
 
         Args:
-            z: N(0, 1) draws.
-            c: a row per image, one-hot or a mixture, where the network has classes.
-            psi: truncation, w_avg + psi (w - w_avg); 1: none.
-            cutoff: how many ws are truncated, from the first; 0: all.
-            noise: of the layers: "const", the file's own; "random", drawn anew; or "none".
-            rng: where random noise is drawn from.
+            z: draws from N(0, I).
+            c: class row per image, one-hot or a mixture, where the network has classes.
+            psi: truncation to w_avg + psi (w - w_avg); 1 for none.
+            cutoff: number of truncated ws, from the first; 0 for all.
+            noise: noise of the layers: "const" (the file's), "random" (new draws) or "none".
+            rng: streams of the random noise.
         """
         centre = self.mapping.centre(c) if psi != 1 else None
         ws = broadcast(self.mapping(z, c), self.synthesis.num_ws, centre, psi, cutoff)

@@ -1,7 +1,7 @@
-"""The layers of StyleGAN2's generator and discriminator, under NVIDIA's names.
+"""Layers of StyleGAN2's generator and discriminator, under NVIDIA's names.
 
-Everything runs in the dtype of the weights: blocks that were trained in half precision too, with
-the bounds on their activations (`conv_clamp`) that they were trained under.
+All layers run in the dtype of the weights, including blocks that were trained in half precision.
+These keep the clamp on their activations (`conv_clamp`) that they were trained with.
 """
 
 import math
@@ -20,7 +20,7 @@ __all__ = ["Convolution", "Resampling", "SynthesisLayer", "ToRgb"]
 
 
 class Resampling(nn.Module):
-    """A module with a low-pass filter: in its state dict, or made of taps where that has none."""
+    """Module with a low-pass filter, in its state dict or made of taps if that has none."""
 
     resample_filter: Tensor | None
 
@@ -30,23 +30,23 @@ class Resampling(nn.Module):
         self.register_buffer("resample_filter", resampling_filter(torch.tensor(self.taps)))
 
     def low_pass(self, like: Tensor) -> Tensor:
-        """The filter, of the dtype and on the device of `like`."""
+        """The filter in the dtype and on the device of `like`."""
         if self.resample_filter is None:
             return resampling_filter(constants(self.taps, like))
         return self.resample_filter.to(like)
 
 
 class Convolution(Resampling):
-    """A plain convolution at an equalised learning rate; it may enlarge or reduce by two.
+    """Convolution with equalised learning rate and optional up- or downsampling.
 
     Args:
         before: channels in.
         after: channels out.
-        kernel: pixels a side, odd.
-        bias: whether there is one.
-        activation: of stylegan_ops.ACTIVATIONS.
-        up: factor of the enlargement.
-        down: factor of the reduction.
+        kernel: side of the kernel, odd.
+        bias: whether there is a bias.
+        activation: name in `ops.ACTIVATIONS`.
+        up: upsampling factor.
+        down: downsampling factor.
     """
 
     ATTRIBUTES: ClassVar = ("activation", "conv_clamp")
@@ -85,16 +85,16 @@ class Convolution(Resampling):
 
 
 class SynthesisLayer(Resampling):
-    """A modulated 3 x 3 convolution, its noise, and its activation.
+    """Modulated convolution with noise and activation.
 
     Args:
         before: channels in.
         after: channels out.
         w_dim: length of w.
         resolution: pixels a side of its output.
-        kernel: of the convolution.
-        up: factor of the enlargement.
-        noise: whether it has noise.
+        kernel: side of the kernel.
+        up: upsampling factor.
+        noise: whether there is noise.
     """
 
     ATTRIBUTES: ClassVar = ("activation", "conv_clamp")
@@ -155,13 +155,13 @@ class SynthesisLayer(Resampling):
 
 
 class ToRgb(nn.Module):
-    """Modulated 1 x 1 convolution to the colours, without normalisation.
+    """Modulated 1 x 1 convolution to the image's channels, without demodulation.
 
     Args:
         before: channels in.
-        channels: of the image.
+        channels: channels of the image.
         w_dim: length of w.
-        kernel: of the convolution.
+        kernel: side of the kernel.
     """
 
     ATTRIBUTES: ClassVar = ("conv_clamp",)
@@ -185,6 +185,6 @@ class ToRgb(nn.Module):
 def _activated(
     x: Tensor, bias: Tensor | None, activation: str, clamp: float | None, gain: float | None
 ) -> Tensor:
-    """An activation, its gain and its bound, both scaled by a further gain."""
+    """Activation with its gain and clamp, both scaled by a further gain."""
     x = bias_act(x, bias, activation, clamp=clamp)
     return x if gain is None else x * gain

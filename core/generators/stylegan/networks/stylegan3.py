@@ -1,9 +1,9 @@
 """StyleGAN3's generator (Karras et al., 2021, "Alias-Free Generative Adversarial Networks").
 
-Fourier features, moved by an affine map of w, then layers that each modulate a convolution and
-apply a leaky ReLU at a higher sampling rate. StyleGAN-XL has the same synthesis network.
+Fourier features transformed by an affine map of w, followed by layers of a modulated convolution
+and a leaky ReLU at a higher sampling rate. StyleGAN-XL has the same synthesis network.
 
-The state dict is that of NVIDIA's: `mapping.*`, `synthesis.input.*`, `synthesis.{layer}.*`.
+The state dict is NVIDIA's: `mapping.*`, `synthesis.input.*`, `synthesis.{layer}.*`.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ Maps = Float[Tensor, "batch channels height width"]
 
 
 class StyleGan3Synthesis(nn.Module):
-    """w's to images: Fourier features and the layers.
+    """Synthesis network from one w per layer to images.
 
     Args:
         w_dim: length of w.
-        entry: the features.
-        layers: in their order; the last makes the colours.
-        output_scale: what the last layer's output is multiplied by.
+        entry: plan of the Fourier features.
+        layers: plans of the layers in order; the last makes the image.
+        output_scale: factor on the last layer's output.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class StyleGan3Synthesis(nn.Module):
         ws: Float[Tensor, "batch ws w"],
         transform: Float[Tensor, "3 3"] | None = None,
     ) -> Maps:
-        """Images, about [-1, 1] but not bounded.
+        """Returns images in about [-1, 1], not clamped.
 
         Args:
-            ws: one for the features, then one per layer.
-            transform: in the place of the features' own.
+            ws: one w for the features, then one per layer.
+            transform: replaces the transform of the features.
         """
         first, *others = ws.unbind(dim=1)
         maps = self.input(first, transform)
@@ -68,11 +68,11 @@ class StyleGan3Synthesis(nn.Module):
 
 
 class StyleGan3Generator(nn.Module):
-    """Latents and a class to images.
+    """Generator from latents and a class to images.
 
     Args:
-        mapping: z to w.
-        synthesis: ws to images.
+        mapping: mapping network from z to w.
+        synthesis: synthesis network from ws to images.
     """
 
     def __init__(self, mapping: MappingNetwork, synthesis: StyleGan3Synthesis) -> None:
@@ -87,13 +87,13 @@ class StyleGan3Generator(nn.Module):
         psi: float = 1.0,
         cutoff: int = 0,
     ) -> Maps:
-        """Images, about [-1, 1] but not bounded.
+        """Returns images in about [-1, 1], not clamped.
 
         Args:
-            z: N(0, 1) draws.
-            c: a row per image, one-hot or a mixture, where the network has classes.
-            psi: truncation, w_avg + psi (w - w_avg); 1: none.
-            cutoff: how many ws are truncated, from the first; 0: all.
+            z: draws from N(0, I).
+            c: class row per image, one-hot or a mixture, where the network has classes.
+            psi: truncation to w_avg + psi (w - w_avg); 1 for none.
+            cutoff: number of truncated ws, from the first; 0 for all.
         """
         centre = self.mapping.centre(c) if psi != 1 else None
         return self.synthesis(

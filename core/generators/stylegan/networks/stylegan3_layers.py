@@ -1,13 +1,14 @@
-"""The layers of StyleGAN3's synthesis network, and what is to be known of them beside weights.
+"""Layers of StyleGAN3's synthesis network, and their plans.
 
-Weights have the names of NVIDIA's networks; factors, padding and bounds, which those do not tell,
-stand in plans.
+Weights have the names of NVIDIA's networks. Plans hold the settings that weights do not determine:
+factors, padding and clamps.
 """
 
 import math
 from dataclasses import dataclass, replace
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,13 +32,13 @@ STYLE_EPS = 1e-8
 
 @dataclass(frozen=True)
 class InputPlan:
-    """What the Fourier features are.
+    """Plan of the Fourier features.
 
     Attributes:
-        channels: how many.
-        size: (width, height) in pixels, with the margin outside the image.
+        channels: number of features.
+        size: (width, height) in pixels, including the margin outside the image.
         sampling_rate: pixels per unit of length; the image has length 1.
-        bandwidth: largest frequency that is not damped.
+        bandwidth: largest frequency that is not attenuated.
     """
 
     channels: int
@@ -48,19 +49,19 @@ class InputPlan:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What a layer is, where its weights do not tell.
+    """Plan of a layer.
 
     Attributes:
-        name: in the state dict.
-        channels: (in, out).
-        kernel: side of the convolution.
-        up: pixels made of each pixel before the leaky ReLU, along each axis.
-        down: every which pixel is kept after it.
-        up_filter: shape of the filter before the leaky ReLU, (taps,); empty without one.
-        down_filter: shape of the filter after it, (taps,) or (taps, taps); empty without one.
-        padding: of the upsampled maps: left, right, above, below; negative numbers crop.
+        name: name in the state dict.
+        channels: number of channels (in, out).
+        kernel: side of the convolution kernel.
+        up: upsampling factor before the leaky ReLU, along each axis.
+        down: downsampling factor after it.
+        up_filter: shape of the filter before the leaky ReLU, (taps,); empty for none.
+        down_filter: shape of the filter after it, (taps,) or (taps, taps); empty for none.
+        padding: padding of the upsampled maps (left, right, above, below); negative numbers crop.
         clamp: bound on the magnitude after the leaky ReLU, if any.
-        to_rgb: whether it makes the colours: neither normalised nor rectified.
+        to_rgb: whether it makes the image, without demodulation or leaky ReLU.
     """
 
     name: str
@@ -75,7 +76,7 @@ class LayerPlan:
     to_rgb: bool
 
     def size(self, before: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of what it makes of maps of this (width, height)."""
+        """Size (width, height) of the output for maps of the given size."""
         left, right, above, below = self.padding
         return self._side(before[0], left + right), self._side(before[1], above + below)
 
@@ -85,17 +86,17 @@ class LayerPlan:
 
     @property
     def taken(self) -> int:
-        """Pixels that the filters take from each side of the upsampled maps."""
+        """Pixels by which the filters shrink the upsampled maps."""
         return sum(shape[-1] - 1 for shape in (self.up_filter, self.down_filter) if shape)
 
 
 def centred(plan: LayerPlan, before: int, after: int) -> LayerPlan:
-    """A layer with the padding that leaves the centre where it is (appendix C.3).
+    """Returns a plan with the padding that keeps the centre in place (appendix C.3).
 
     Args:
-        plan: but for its padding.
-        before: pixels a side of what it takes.
-        after: pixels a side of what it makes.
+        plan: plan whose padding is replaced.
+        before: side of the input in pixels.
+        after: side of the output in pixels.
     """
     total = (after - 1) * plan.down + 1 + plan.taken - (before + plan.kernel - 1) * plan.up
     low = (total + plan.up) // 2
@@ -103,14 +104,14 @@ def centred(plan: LayerPlan, before: int, after: int) -> LayerPlan:
 
 
 class FourierFeatures(nn.Module):
-    """Waves over the image, which w turns and shifts and `transform` moves as the user likes.
+    """Fourier features, which w rotates and translates and a user-defined `transform` transforms.
 
-    `transform` is the inverse of what happens to the image: a homogeneous 3 x 3 matrix, in units
-    of the image's side, its centre the origin.
+    `transform` is the inverse of the transformation of the image: a homogeneous 3 x 3 matrix in
+    units of the image's side, with the origin at the image's centre.
 
     Args:
         w_dim: length of w.
-        plan: of the features.
+        plan: plan of the features.
     """
 
     def __init__(self, w_dim: int, plan: InputPlan) -> None:
@@ -132,16 +133,19 @@ class FourierFeatures(nn.Module):
         turns = self._positions(w) @ frequencies.mT[:, None] + phases[:, None, None]
         waves = (turns * (2 * math.pi)).sin() * amplitudes[:, None, None]
         mixed = waves @ (self.weight / math.sqrt(self.plan.channels)).T
-        return mixed.permute(0, 3, 1, 2).contiguous()
+        return rearrange(
+            mixed, "batch height width channels -> batch channels height width"
+        ).contiguous()
 
     def _moved(
         self, w: Float[Tensor, "batch w"], transform: Float[Tensor, "3 3"]
     ) -> tuple[Float[Tensor, "batch channels 2"], Float[Tensor, "batch channels"]]:
-        """Frequencies and phases: turned, then shifted, then moved by the user's transform."""
+        """Frequencies and phases, rotated, translated, then transformed by the user's matrix."""
         move = self.affine(w)
         move = move / move[:, :2].norm(dim=1, keepdim=True)
         cosine, sine, across, down = move.unbind(dim=1)
-        turn = torch.stack([cosine, -sine, sine, cosine], dim=1).reshape(-1, 2, 2)
+        turn = torch.stack([cosine, -sine, sine, cosine], dim=1)
+        turn = rearrange(turn, "batch (row column) -> batch row column", row=2)
         shift = turn @ -torch.stack([across, down], dim=1)[:, :, None]
         whole = turn @ transform[:2] + shift * transform[2]
         return (
@@ -150,7 +154,7 @@ class FourierFeatures(nn.Module):
         )
 
     def _positions(self, like: Tensor) -> Float[Tensor, "height width 2"]:
-        """The centres of the pixels, (x, y)."""
+        """Centres (x, y) of the pixels."""
         x, y = (
             (torch.arange(side, device=like.device, dtype=like.dtype) + 0.5 - side / 2)
             / self.plan.sampling_rate
@@ -160,11 +164,11 @@ class FourierFeatures(nn.Module):
 
 
 class SynthesisLayer(nn.Module):
-    """A modulated convolution and a filtered leaky ReLU.
+    """Modulated convolution and filtered leaky ReLU.
 
     Args:
         w_dim: length of w.
-        plan: of the layer.
+        plan: plan of the layer.
     """
 
     def __init__(self, w_dim: int, plan: LayerPlan) -> None:
@@ -195,10 +199,10 @@ class SynthesisLayer(nn.Module):
         )
 
     def _convolved(self, maps: Maps, styles: Float[Tensor, "batch channels"]) -> Other:
-        """The convolution, input channels scaled by the styles, at the magnitude of training.
+        """Modulated convolution, rescaled to the input magnitude tracked in training.
 
-        Styles are normalised row by row, so that samples do not see each other. It makes no
-        difference but through an epsilon, since outputs are normalised after them.
+        Departure: styles are normalised per row rather than over the batch, so that samples are
+        independent. Outputs are demodulated afterwards, so the result differs only by an epsilon.
         """
         gain, weight, padding = self.magnitude_ema.rsqrt(), self.weight, self.plan.kernel - 1
         if self.plan.to_rgb:
@@ -223,17 +227,17 @@ def filtered_lrelu(
     gain: float,
     clamp: float | None,
 ) -> Float[Tensor, "batch channels high wide"]:
-    """Feature maps through upsampling, a leaky ReLU and downsampling (sec. 3.2).
+    """Filtered leaky ReLU: upsampling, leaky ReLU and downsampling (section 3.2).
 
     Args:
-        maps: with their bias already added.
-        up: pixels made of each pixel before the leaky ReLU, along each axis.
-        up_filter: separable (1-D) or not (2-D); None, the identity.
-        down: every which pixel is kept after it.
-        down_filter: of the rectified maps; as `up_filter`.
-        padding: of the upsampled maps.
-        slope: of the negative half.
-        gain: what the rectified maps are multiplied by.
+        maps: feature maps with the bias already added.
+        up: upsampling factor before the leaky ReLU, along each axis.
+        up_filter: separable (1-D) or 2-D filter of the upsampling; None for the identity.
+        down: downsampling factor after it.
+        down_filter: filter of the downsampling, as `up_filter`.
+        padding: padding of the upsampled maps.
+        slope: negative slope of the leaky ReLU.
+        gain: factor on the rectified maps.
         clamp: bound on their magnitude after the gain.
     """
     if up > 1 or up_filter is not None or any(padding):

@@ -1,4 +1,4 @@
-"""StyleGAN-XL's mapping network (Sauer et al., 2022): classes by an image network's embedding."""
+"""StyleGAN-XL's mapping network (Sauer et al., 2022), with pretrained class embeddings."""
 
 import torch
 from jaxtyping import Float
@@ -10,20 +10,20 @@ __all__ = ["XlMapping"]
 
 
 class XlMapping(MappingNetwork):
-    """z and a class to w, with a mean of w per class.
+    """Mapping network from z and a class to w, with a mean of w per class.
 
-    Its state dict: `embed.weight`, `embed_proj.{weight,bias}` (with classes),
+    State dict: `embed.weight`, `embed_proj.{weight,bias}` (with classes),
     `fc{i}.{weight,bias}`, `w_avg`.
 
     Args:
-        z_dim: length of z; the projected embedding is as long.
+        z_dim: length of z and of the projected embedding.
         c_dim: length of the class row; 0 without classes.
         w_dim: length of w.
-        embedding: (classes, length) of the embedding; without classes too the file has one, and
-            with them it may have rows for more.
-        hidden: widths between the layers, one less than there are layers.
-        lr_multiplier: of the layers; the projection's is 1.
-        by_class: whether there is a mean of w for every class, or one for all.
+        embedding: (rows, length) of the embedding table, which files have even without classes,
+            and which may have more rows than there are classes.
+        hidden: widths between the layers, one fewer than layers.
+        lr_multiplier: learning rate multiplier of the layers; the projection's is 1.
+        by_class: whether there is one mean of w per class rather than one for all.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class XlMapping(MappingNetwork):
             self.register_buffer("w_avg", torch.zeros(c_dim, w_dim))
 
     def centre(self, c: Float[Tensor, "batch c"] | None) -> Float[Tensor, "..."]:
-        """What truncation pulls to: the class's mean of w, mixed where classes are.
+        """Centre of truncation: the mean of w of each class, mixed as the class row is.
 
         Args:
-            c: a row per image; None: the mean over all classes, each as likely.
+            c: class row per image; None for the uniform mean over classes.
         """
         means = self.get_buffer("w_avg")
         if not self.by_class:

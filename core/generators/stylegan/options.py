@@ -1,0 +1,55 @@
+"""The options of StyleGANs: latent, truncation, cutoff and noise."""
+
+from typing import Final
+
+from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.options import ChoiceOption, WholeOption
+from ...errors import InvalidInput
+from ..options import truncation
+
+__all__ = ["LATENTS", "LATENT_OPTIONS", "NOISES", "STYLEGAN2_OPTIONS", "chosen_text"]
+
+LATENTS: Final = ("z", "w", "w+")
+LATENT_OPTIONS: Final = (
+    ChoiceOption(
+        "latent",
+        "For StyleGANs: the space that is steered. z and w as in the paper; w+ has one w per "
+        "layer. auto: z.",
+        place=0,
+        choices=LATENTS,
+    ),
+    truncation("StyleGANs pull w towards its mean."),
+    WholeOption(
+        "cutoff",
+        "For StyleGANs: the number of layers that are truncated, from the first on (0 to 64). 0: "
+        "all layers.",
+        place=2,
+        low=0,
+        high=64,
+    ),
+)
+"""The options of every architecture with these latents."""
+NOISES: Final = ("const", "random", "none")
+STYLEGAN2_OPTIONS: Final = (
+    *LATENT_OPTIONS,
+    ChoiceOption(
+        "noise",
+        "For StyleGAN2: the noise of every layer. const: the file's own; random: drawn anew for "
+        "every image, as in TR0N's code; none. auto: const, so that a latent is one image.",
+        place=3,
+        choices=NOISES,
+    ),
+)
+"""The options of StyleGAN2 architectures."""
+
+
+def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
+    """Value of an option with a fixed set of names, the first by default.
+
+    Raises:
+        InvalidInput: the value is none of them.
+    """
+    value = checkpoint.options.get(name, known[0])
+    if value not in known:
+        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
+    return str(value)
