@@ -1,4 +1,4 @@
-"""Folders as Hugging Face publishes models: a config.json beside the weights."""
+"""Hugging Face model folders: a config.json next to the weights."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ MOST_BYTES = 64 << 20
 
 
 def read_folder(path: Path) -> tuple[dict[str, Any], list[Path]]:
-    """A folder's configuration, and the files of its weights.
+    """Returns a folder's configuration and the paths of its weight files.
 
     Raises:
-        CheckpointError: without either, or either damaged.
+        CheckpointError: either is missing or damaged.
     """
     if not (path / CONFIG).is_file():
         raise CheckpointError(

@@ -1,8 +1,8 @@
-"""ResNets under torchvision's names, or those of the usual CIFAR code, from their tensors alone.
+"""Loads ResNets with the tensor names of torchvision or of common CIFAR code, from tensors alone.
 
-Read off the shapes: blocks, depths, widths, groups, classes and the stem: 7x7 with stride 2 as for
-ImageNet, or 3x3 with stride 1 as for CIFAR. The stride of a bottleneck is taken to be that of its
-3x3 convolution, as in torchvision.
+Blocks, depths, widths, groups, classes and the stem (7x7 with stride 2 as for ImageNet, or 3x3
+with stride 1 as for CIFAR) are detected from the shapes. A bottleneck's stride is assumed to be in
+its 3x3 convolution, as in torchvision.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def _load(checkpoint: Checkpoint) -> Classifier:
     )
     edge, crop = side if chosen is None else (chosen, chosen)
     names = class_names(checkpoint.path.name, layout.classes, options, _told(checkpoint, layout))
-    # What its constructor draws is replaced by the weights.
+    # The constructor's random weights are replaced.
     with torch.random.fork_rng(devices=[]):
         network = ResNet(
             stem=layout.stem,
@@ -71,8 +71,8 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
     mean, std = layout.colours()
     return {
         "max-pool": f"{'yes' if layout.pooled({}) else 'no'}, "
-        + ("as the file says" if layout.max_pool is not None else "as is usual after this stem"),
-        "image size": f"{IMAGENET_SIDES[1] if imagenet else CIFAR_SIDE}, as is usual of this stem",
+        + ("from the file" if layout.max_pool is not None else "as is usual after this stem"),
+        "image size": f"{IMAGENET_SIDES[1] if imagenet else CIFAR_SIDE}, usual for this stem",
         "mean, std": f"{mean}, {std}, of {'ImageNet' if imagenet else 'CIFAR'}",
         "stride of bottlenecks": "in the 3x3 convolution, as in torchvision",
         "classes": _naming(checkpoint, layout),

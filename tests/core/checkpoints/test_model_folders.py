@@ -333,4 +333,4 @@ def test_words_that_a_folders_tokenizer_has_not_are_noted(tmp_path):
     clip = load_auxiliary(saved(siglip_model(), tmp_path / "siglip"))
     assert clip.texts(["a red hat"]).notes == ()
     (note,) = clip.texts(["a red umbrella"]).notes
-    assert "not known, left out: umbrella" in note
+    assert "unknown, ignored: umbrella" in note

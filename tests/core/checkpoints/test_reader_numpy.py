@@ -60,7 +60,7 @@ def test_an_array_that_lies_about_its_size_is_refused(tmp_path):
 def test_other_entries_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
         archive.writestr("w.npy", b"no array")
-    with pytest.raises(CheckpointError, match="no array of NumPy"):
+    with pytest.raises(CheckpointError, match="not a NumPy array"):
         read(tmp_path / "m.npz")
 
 
