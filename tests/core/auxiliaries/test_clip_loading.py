@@ -348,7 +348,7 @@ def test_a_configuration_that_is_not_there(tmp_path):
     model = new_model(TINY)
     config = {"architecture": "open-clip", "model": "../../etc"}
     checkpoints.write(tmp_path / "m.safetensors", model.state_dict(), config)
-    with pytest.raises(CheckpointError, match=r"no CLIP configuration.*There are: avatars"):
+    with pytest.raises(CheckpointError, match=r"no CLIP configuration.*Known: avatars"):
         load_auxiliary(tmp_path / "m.safetensors")
 
 
