@@ -303,5 +303,5 @@ def test_a_vision_model_that_is_no_clip(lacking):
 
 
 def test_the_standalone_host_has_no_clip_vision(new_host):
-    with pytest.raises(WorkflowError, match="CLIP Vision models are ComfyUI's"):
+    with pytest.raises(WorkflowError, match="CLIP Vision models need ComfyUI"):
         new_host().vision_weights(Vision())
