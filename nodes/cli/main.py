@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"latentsteer {version()}")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: BASE/out)")
+    common.add_argument("--out", type=Path, metavar="DIR", help="results (default: BASE/out)")
     common.add_argument(
         "--base",
         type=Path,
@@ -203,7 +203,7 @@ def _add_inspect(commands: Commands, common: argparse.ArgumentParser) -> argpars
 
 def _add_convert(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     sub = commands.add_parser(
-        "convert", parents=[common], help="write a model file as safetensors without running its code"
+        "convert", parents=[common], help="write a model file as safetensors, running none of it"
     )
     sub.add_argument("source", type=Path, metavar="IN", help="a model file or folder")
     sub.add_argument("target", type=Path, metavar="OUT", help="ends in .safetensors")

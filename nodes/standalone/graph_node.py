@@ -108,9 +108,7 @@ class NodeParser:
             close = get_close_matches(name, self.sockets, n=1)
             hint = f"{there}; did you mean {close[0]!r}?" if close else there
             if name not in _FRONTENDS:
-                self.notes.append(
-                    f"{self.called} has no input {name!r}, so it is ignored; {hint}"
-                )
+                self.notes.append(f"{self.called} has no input {name!r}, so it is ignored; {hint}")
             return
         socket = self.sockets[name]
         if isinstance(value, list):

@@ -47,8 +47,7 @@ def api_from_ui(
         }
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise WorkflowError(
-            f"the workflow is damaged ({type(error).__name__}: {error}); save it again in "
-            "ComfyUI"
+            f"the workflow is damaged ({type(error).__name__}: {error}); save it again in ComfyUI"
         ) from error
 
 
