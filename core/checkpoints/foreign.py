@@ -49,12 +49,12 @@ def refuse_unlisted(file: io.BufferedIOBase, archive: zipfile.ZipFile, size: int
     file.seek(max(start, 0))
     mark, _, _, _, count, _, _, comment = END.unpack(file.read(END.size))
     if mark != MARK or comment:
-        raise Refused("is a zip with something after its end; torch.save and numpy.savez add none")
+        raise Refused("is a zip with data after its end; torch.save and numpy.savez add none")
     if count == FULL:
         file.seek(start - LOCATOR_BYTES - LARGE_BYTES)
         mark, *_, count = LARGE_END.unpack(file.read(LARGE_END.size))
         if mark != LARGE_MARK:
-            raise Refused("is a zip of many entries without a count of them; it is damaged")
+            raise Refused("is a large zip without its entry count; it is damaged")
     if count != len(archive.infolist()):
         raise Refused(
             f"lists {len(archive.infolist())} entries, but declares {count}; it is damaged. Fetch "
@@ -124,12 +124,12 @@ def damage(path: Path) -> Generator[None, None, None]:
         raise CheckpointError(f"{path} {refusal}.") from None
     except zipfile.BadZipFile as error:
         raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is not a whole zip file, as torch.save writes "
-            f"since PyTorch 1.6, and numpy.savez: {error}. Fetch it again."
+            f"{path} ({path.stat().st_size} bytes) is not an intact zip file, as written by "
+            f"torch.save since PyTorch 1.6 and by numpy.savez: {error}. Fetch it again."
         ) from error
     except Exception as error:
         raise CheckpointError(
-            f"{path} is no readable file of torch.save, nor a pickle or an .npz of weights: "
+            f"{path} is not a readable torch.save file, pickle or .npz of weights: "
             f"{error!r:.200}. Fetch or save it again."
         ) from error
 

@@ -38,7 +38,7 @@ def read_arrays(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
             "one of numpy.savez has arrays `*.npy` alone"
         )
     if len({entry.filename for entry in entries}) < len(entries):
-        raise Refused("has two entries of one name; numpy.savez makes none")
+        raise Refused("has two entries with the same name; numpy.savez makes none")
     declared = sum(entry.file_size for entry in entries)
     if declared > MOST_TIMES * size + SPARE_BYTES:
         raise Refused(f"unpacks to {declared} bytes from {size}, too many for weights")
@@ -56,7 +56,7 @@ def _array(name: str, file: io.BufferedIOBase) -> Array:
     count = struct.Struct("<H" if start[6] == 1 else "<I")
     (length,) = count.unpack(file.read(count.size))
     if length > LONGEST_HEADER:
-        raise Refused(f"has an array {name!r:.80} whose description has {length} bytes")
+        raise Refused(f"has an array {name!r:.80} whose header has {length} bytes")
     described = file.read(length).decode("latin-1")
     if (parts := HEADER.fullmatch(described)) is None:
         raise Refused(

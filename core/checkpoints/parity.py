@@ -74,14 +74,14 @@ def read_arrays(path: str | Path) -> dict[str, Tensor]:
     return dict(read(path).tensors)
 
 
-def _error(ours: Tensor, reference: Tensor) -> float:
-    if ours.shape != reference.shape:
+def _error(found: Tensor, reference: Tensor) -> float:
+    if found.shape != reference.shape:
         return math.inf
     if reference.numel() == 0:
         return 0.0
     wanted = reference.double()
     scale = float(wanted.abs().max())
-    far = float((ours.double() - wanted).abs().max())
+    far = float((found.double() - wanted).abs().max())
     if math.isnan(far):
         return math.inf
     return far / scale if scale else far

@@ -14,9 +14,9 @@ __all__ = [
     "Interval",
     "bootstrap",
     "diversity",
+    "diversity_line",
     "frechet_distance",
     "spread_of",
-    "told_spread",
     "within_class_diversity",
 ]
 
@@ -101,7 +101,7 @@ def spread_of(
     return diversity(features) if classes is None else within_class_diversity(features, classes)
 
 
-def told_spread(spread: float | None) -> str:
+def diversity_line(spread: float | None) -> str:
     """Formats a diversity for display."""
     if spread is None:
         return (

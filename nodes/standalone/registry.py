@@ -18,8 +18,8 @@ def load_nodes() -> dict[str, type[ComfyNode]]:
     from ..catalogue import ALL_NODES
     from .builtin.images import BUILTIN_NODES
 
-    ours = cast("list[type[ComfyNode]]", ALL_NODES)
-    return {node.schema().node_id: node for node in (*ours, *BUILTIN_NODES)}
+    own = cast("list[type[ComfyNode]]", ALL_NODES)
+    return {node.schema().node_id: node for node in (*own, *BUILTIN_NODES)}
 
 
 def schemas_of(nodes: Nodes) -> dict[str, Schema]:

@@ -100,7 +100,7 @@ def test_circle(api, nodes):
     message = refusal(api, nodes)
     assert message.startswith("the graph has a cycle: ")
     assert "node 1 (ToyMake, 'First') -> node 3 (ToyDecode)" in message
-    assert "take one of these links away" in message
+    assert "remove one of these links" in message
     assert "node 2" not in message
 
 

@@ -17,7 +17,7 @@ TEXT_BYTES = 4 << 20
 
 
 def class_names(
-    model: str, count: int, options: Mapping[str, object], told: Sequence[object] | None
+    model: str, count: int, options: Mapping[str, object], supplied: Sequence[object] | None
 ) -> tuple[str, ...]:
     """Returns a model's class names: the chosen ones, else its own, else numbers from 0.
 
@@ -29,7 +29,7 @@ def class_names(
         model: name of the model, for messages.
         count: number of classes.
         options: options; `classes` holds names chosen by the user.
-        told: names supplied by the model.
+        supplied: names supplied by the model.
 
     Raises:
         InvalidInput: chosen names are too few, too many, empty, or not distinct.
@@ -40,11 +40,11 @@ def class_names(
         if not isinstance(chosen, list | tuple):
             raise InvalidInput(f"classes is {chosen!r}; expected a sequence of names.")
         return _checked([str(name).strip() for name in chosen], model, count)
-    if told is None:
+    if supplied is None:
         return tuple(str(number) for number in range(count))
-    if len(told) != count:
-        raise CheckpointError(f"{model} names {len(told)} classes and has {count} logits.")
-    return _distinct([str(name).strip() for name in told])
+    if len(supplied) != count:
+        raise CheckpointError(f"{model} names {len(supplied)} classes and has {count} logits.")
+    return _distinct([str(name).strip() for name in supplied])
 
 
 def _checked(names: list[str], model: str, count: int) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ IMAGENET_SIDES = (256, 224)
 CIFAR_SIDE = 32
 
 
-def _told(checkpoint: Checkpoint, layout: Layout) -> Sequence[str] | None:
+def _own_names(checkpoint: Checkpoint, layout: Layout) -> Sequence[str] | None:
     saved = saved_names(checkpoint, layout.classes)
     if saved is None and (layout.kernel, layout.classes) == (7, 1000):
         return imagenet_names()
@@ -41,7 +41,9 @@ def _load(checkpoint: Checkpoint) -> Classifier:
         chosen_side(options),
     )
     edge, crop = side if chosen is None else (chosen, chosen)
-    names = class_names(checkpoint.path.name, layout.classes, options, _told(checkpoint, layout))
+    names = class_names(
+        checkpoint.path.name, layout.classes, options, _own_names(checkpoint, layout)
+    )
     # The constructor's random weights are replaced.
     with torch.random.fork_rng(devices=[]):
         network = ResNet(
@@ -82,7 +84,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
 def _naming(checkpoint: Checkpoint, layout: Layout) -> str:
     if saved_names(checkpoint, layout.classes) is not None:
         return "named by the file"
-    named = _told(checkpoint, layout) is not None
+    named = _own_names(checkpoint, layout) is not None
     return "ImageNet's, as torchvision lists them" if named else "numbered; the file has no names"
 
 

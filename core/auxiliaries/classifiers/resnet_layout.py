@@ -100,8 +100,8 @@ def is_headless(checkpoint: Checkpoint) -> bool:
 
 def is_resnet(checkpoint: Checkpoint) -> bool:
     """Whether a file holds a whole ResNet; LatentSteer's own files and folders are declared."""
-    told = {"architecture", "folder"} & checkpoint.config.keys()
-    return not told and _prefix(checkpoint.tensors) is not None
+    declared = {"architecture", "folder"} & checkpoint.config.keys()
+    return not declared and _prefix(checkpoint.tensors) is not None
 
 
 def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

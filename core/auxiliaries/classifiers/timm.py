@@ -59,7 +59,7 @@ def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
         raise CheckpointError(f"{folder.name} has {count!r} classes in its config.json.")
     classes = outputs(folder.name, count)
     prepared = _preparation(folder, cfg, options)
-    names = class_names(folder.name, classes, options, _told(cfg, classes))
+    names = class_names(folder.name, classes, options, _own_names(cfg, classes))
     network = _filled(folder, _built(folder, config, classes))
     return Classifier(
         name=folder.name,
@@ -164,14 +164,14 @@ def _preparation(
     return Preparation(scaled if squashed else scaled[0], (high, wide), *colours)
 
 
-def _told(cfg: Mapping[str, Any], classes: int) -> list[str] | None:
+def _own_names(cfg: Mapping[str, Any], classes: int) -> list[str] | None:
     """Returns the configuration's class names, described in words where possible."""
     names = cfg.get("label_names")
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]
     if not isinstance(names, list):
-        ours = imagenet_names() if classes == 1000 else None
-        return None if ours is None else list(ours)
+        standard = imagenet_names() if classes == 1000 else None
+        return None if standard is None else list(standard)
     described = cfg.get("label_descriptions")
     words = described if isinstance(described, dict) else {}
     return [str(words.get(name, name)) for name in names]

@@ -174,8 +174,8 @@ def _preset(member: str) -> Any:  # noqa: ANN401 - torchvision's presets are not
 def _load(checkpoint: Checkpoint) -> Classifier:
     family, tensors = _own(checkpoint)
     member, classes = fitting(checkpoint.path.name, family, tensors)
-    told = saved_names(checkpoint, classes) or (imagenet_names() if classes == 1000 else None)
-    names = class_names(checkpoint.path.name, classes, checkpoint.options, told)
+    own_names = saved_names(checkpoint, classes) or (imagenet_names() if classes == 1000 else None)
+    names = class_names(checkpoint.path.name, classes, checkpoint.options, own_names)
     # The constructor's random weights are replaced.
     with torch.random.fork_rng(devices=[]):
         network: Any = _built(member, classes, tensors)

@@ -68,7 +68,7 @@ def load_transformers_classifier(folder: Folder, options: Mapping[str, object]) 
     prepared = _preparation(folder, options)
     model = folder.model(getattr(transformers, _class(folder)))
     count = outputs(folder.name, int(model.config.num_labels))
-    names = class_names(folder.name, count, options, _told(folder, model.config.id2label))
+    names = class_names(folder.name, count, options, _own_names(folder, model.config.id2label))
     taken = model.main_input_name
     body = without(model, *_heads(model, count))
 
@@ -129,7 +129,7 @@ def _heads(model: Any, count: int) -> list[str]:  # noqa: ANN401 - transformers 
     return [name for first, name in last.items() if first != model.base_model_prefix]
 
 
-def _told(folder: Folder, labels: Mapping[Any, Any]) -> list[str] | None:
+def _own_names(folder: Folder, labels: Mapping[Any, Any]) -> list[str] | None:
     if "id2label" not in folder.config:
         return None
     return [str(labels[number]) for number in sorted(labels, key=int)]

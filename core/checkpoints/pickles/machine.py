@@ -110,13 +110,13 @@ class _Machine:
     def frame(self, file: Bounded, length: int) -> None:
         """Starts a frame; the previous one must have ended."""
         if file.left > self.after or length > file.left:
-            raise Refused("has pieces that overlap or are longer than it is; it is damaged")
+            raise Refused("has frames that overlap or exceed it; it is damaged")
         self.after = file.left - length
 
     def end(self) -> object:
         """Returns the only remaining object."""
         if len(self.stack) != 1 or self.marks:
-            raise Refused("has a pickle that ends in the midst of something; it is damaged")
+            raise Refused("has a pickle that ends prematurely; it is damaged")
         return self.stack.pop()
 
     def since_mark(self) -> list[Any]:
@@ -137,7 +137,7 @@ class _Machine:
     def put(self, place: int) -> None:
         """Memoises the top; picklers use each place once, in order, starting at 0 or 1."""
         if place in self.memo or place > len(self.memo) + 1:
-            raise Refused(f"remembers things out of turn, in place {place}; it is damaged")
+            raise Refused(f"memoises out of order, at place {place}; it is damaged")
         self.memo[place] = self.stack[-1]
 
     def set_items(self, items: list[Any]) -> None:
@@ -223,7 +223,7 @@ class _Machine:
         sizes = [len(a) for a in arguments if isinstance(a, bytes | dict | list | str)]
         self.left -= sum(size for size in sizes if size > FREE_ITEMS)
         if self.left < 0:
-            raise Refused("uses the same parts over and over; it is damaged or an attack")
+            raise Refused("reuses the same parts without limit; it is damaged or an attack")
 
     def refer(self, reference: object) -> None:
         """Pushes the target of a reference to something outside of the pickle."""

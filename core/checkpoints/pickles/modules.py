@@ -25,7 +25,7 @@ MOST_UNKNOWN = 10_000
 LONGEST = 100_000
 """Limit on entries of one list or dict that is walked."""
 LARGEST_INT = 2**63
-DEEP = f"nests deeper than {DEEPEST} levels, or holds itself"
+DEEP = f"nests deeper than {DEEPEST} levels, or contains itself"
 TENSOR_MAKERS = ("_rebuild", "rebuild_")
 """Prefixes of the names of PyTorch functions that rebuild tensors."""
 PARTS = ("_parameters", "_buffers", "_modules")
@@ -126,7 +126,7 @@ class Tree:
         self._visits += 1
         self._text += text
         if self._visits > MOST_ENTRIES or self._text > MOST_TEXT:
-            raise Refused(f"has more than {MOST_ENTRIES} entries, or names without end")
+            raise Refused(f"has more than {MOST_ENTRIES} entries, or too much text")
 
     def _tensor(self, name: str, value: View | Array) -> _LeftOut:
         if _is_text(value):
@@ -206,7 +206,7 @@ class Tree:
         state = record.attributes
         there = [part for part in PARTS if type(state.get(part)) is dict]
         if there and len(there) < len(PARTS):
-            raise Refused(f"has a module `{name}` with {' and '.join(there)} alone; it is damaged")
+            raise Refused(f"has a module `{name}` with only {' and '.join(there)}; it is damaged")
         for part in there[:2]:
             for key, value in state[part].items():
                 self._own(plain_name(name, key), value)
@@ -250,7 +250,7 @@ class Tree:
         if sorted({*state, "components"}) != list(NAMED) or type(held) is not dict:
             raise Refused(f"has a network `{path}` with other parts than {', '.join(NAMED)}")
         if type(variables) is not list:
-            raise Refused(f"has a network `{path}` whose variables are no list; it is damaged")
+            raise Refused(f"has a network `{path}` whose variables are not a list; it is damaged")
         for variable in variables:
             label, value = variable
             if type(label) is str and type(value) is Record:
@@ -258,7 +258,7 @@ class Tree:
                 self.left_out[named] = rebuilt(named, value)
                 continue
             if type(label) is not str or type(value) is not Array:
-                raise Refused(f"has a variable `{label!s:.99}` that is no array")
+                raise Refused(f"has a variable `{label!s:.99}` that is not an array")
             self._count(len(label))
             self._tensor(plain_name(root, within + label), value)
         source = state.get("build_module_src")
@@ -275,7 +275,7 @@ class Tree:
         for key, part in held.items():
             below = plain_name(plain_name(path, "components"), key)
             if type(part) is not Record or "variables" not in part.attributes:
-                raise Refused(f"has a component `{below}` that is no network")
+                raise Refused(f"has a component `{below}` that is not a network")
             scope = f"{within}{part.attributes.get('name', key)}/"
             self._within(
                 lambda _, name, value, __, scope=scope: self._network(root, name, value, scope),

@@ -68,7 +68,9 @@ def known(name: Name) -> Name:
     """
     for part in name:
         if len(part) > LONGEST_NAME or not all(map(_is_word, part.split("."))):
-            raise Refused(f"asks for `{str(name)!r:.80}`, which is no name; it is damaged")
+            raise Refused(
+                f"asks for `{str(name)!r:.80}`, an invalid name; it is damaged"
+            )
     refuse_hostile(name)
     return name
 
@@ -107,7 +109,7 @@ def _ordered(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401 - whateve
         raise Refused(f"has an ordered dict of a {type(pairs).__name__}")
     found = {key(name): value for name, value in pairs}
     if len(found) < len(pairs):
-        raise Refused("has an ordered dict with one key twice; it is damaged")
+        raise Refused("has an ordered dict with a duplicate key; it is damaged")
     return found
 
 
@@ -141,7 +143,7 @@ def _view(storage: object, offset: object, shape: object, stride: object, *_: ob
 def _view_of_kind(*arguments: Any) -> View:  # noqa: ANN401
     kind = arguments[6]
     if not isinstance(kind, Name) or kind.module != "torch" or kind.name not in DTYPES:
-        raise Refused(f"has a tensor of the kind {kind!s:.80}")
+        raise Refused(f"has a tensor of the dtype {kind!s:.80}")
     return _view(*arguments[:4])._replace(dtype=DTYPES[kind.name])
 
 
@@ -155,7 +157,7 @@ def _of_type(function: Any, _: object, arguments: Any, *state: object) -> object
 def _reconstructed(kind: Any, base: Any, state: Any) -> Record:  # noqa: ANN401
     """Builds an object as the oldest pickles write it."""
     if not isinstance(kind, Name) or base not in PLAIN_TYPES:
-        raise Refused("makes an object of no class")
+        raise Refused("makes an object without a class")
     record = makes(kind, ())
     if type(state) is dict:
         record.items.update(state)
@@ -170,7 +172,7 @@ def _dtype(code: object, *_: object) -> Dtype:
 
 def _scalar(dtype: object, content: object = b"") -> Array:
     if not isinstance(dtype, Dtype):
-        raise Refused("has a number of no kind")
+        raise Refused("has a number without a dtype")
     return Array(dtype, (), content, built=True)
 
 

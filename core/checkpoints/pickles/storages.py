@@ -66,13 +66,13 @@ def reference_of(reference: Any) -> Reference | Name:  # noqa: ANN401 - whatever
     if type(reference) is str:
         reference = _from_text(reference)
     if type(reference) is not tuple or len(reference) < 2 or type(reference[1]) is not Name:
-        raise Refused("refers to something outside of the pickle; storages alone are known")
+        raise Refused("refers to something outside of the pickle; only storages are supported")
     kind, name, *rest = reference
     if kind == "module" and len(rest) == 2:
         return name
     dtype = STORAGES.get(name.name) or QUANTISED.get(name.name)
     if kind != "storage" or dtype is None or not name.module.startswith("torch"):
-        raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
+        raise Refused(f"refers to a `{name}` outside of the pickle; only storages are supported")
     label, _, numel, *view = rest
     if type(label) is not str or type(numel) is not int:
         raise Refused("has a storage without a key or a count")

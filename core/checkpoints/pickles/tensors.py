@@ -131,7 +131,7 @@ class Tensors:
         count, width = math.prod(shape), array.dtype.width
         self._charge(name, count, width)
         if not isinstance(content, bytes | bytearray) or len(content) != count * width:
-            raise Refused(f"declares `{name}` as {count} numbers, for which it has other bytes")
+            raise Refused(f"declares `{name}` as {count} numbers, but its byte count differs")
         if count == 0:
             return torch.empty(shape, dtype=array.dtype.number)
         held = content if type(content) is bytearray else bytearray(content)

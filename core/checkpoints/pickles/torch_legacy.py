@@ -51,7 +51,7 @@ class PickleFile:
 def _nested_storage(content: object) -> Storage:
     """Returns the numbers of one tensor from the embedded torch.save file."""
     if not isinstance(content, bytes):
-        raise Refused("has a storage of no bytes")
+        raise Refused("has a storage without bytes")
     archive = LegacyArchive(io.BytesIO(content), len(content))
     storage = archive.content
     if not isinstance(storage, Storage) or archive.end != len(content):

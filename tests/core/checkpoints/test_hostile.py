@@ -237,7 +237,7 @@ def bombs():
             + b"etq\x01R"
             + b"h\x00h\x01R" * 3000
             + b"t.",
-            "over and over",
+            "without limit",
         ),
         "nested too deep": (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", "deeper than"),
         "a huge array": (

@@ -254,7 +254,7 @@ def test_another_kind_of_model_lists_the_known(tmp_path):
     ("spoil", "says"),
     [
         (lambda f: (f / "model.safetensors").unlink(), "has no weights; expected one of"),
-        (lambda f: (f / "config.json").write_text("{", "utf-8"), "is no JSON"),
+        (lambda f: (f / "config.json").write_text("{", "utf-8"), "is not JSON"),
         (lambda f: (f / "config.json").unlink(), "has neither config.json nor"),
     ],
 )
