@@ -68,9 +68,7 @@ def known(name: Name) -> Name:
     """
     for part in name:
         if len(part) > LONGEST_NAME or not all(map(_is_word, part.split("."))):
-            raise Refused(
-                f"asks for `{str(name)!r:.80}`, an invalid name; it is damaged"
-            )
+            raise Refused(f"asks for `{str(name)!r:.80}`, an invalid name; it is damaged")
     refuse_hostile(name)
     return name
 
