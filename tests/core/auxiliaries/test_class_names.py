@@ -29,7 +29,7 @@ def test_a_text_file_has_a_name_per_line(tmp_path):
     [
         (b"", r"names\.txt has no class names"),
         (b" \n\n", "has no class names. Write one per line"),
-        (b"cat\ndog\n\ncat\n", "names 'cat' twice, in the lines 1 and 4"),
+        (b"cat\ndog\n\ncat\n", "names 'cat' twice, on lines 1 and 4"),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"a" * (5 << 20), "that is not a list of names"),
     ],
