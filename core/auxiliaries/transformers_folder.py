@@ -193,7 +193,7 @@ def _weights(path: Path) -> tuple[Path, ...]:
     if outside := [name for name in names if Path(name).name != name]:
         raise CheckpointError(f"{file} names a file outside of its folder: {outside[0]}.")
     if missing := [name for name in names if not (path / name).is_file()]:
-        raise CheckpointError(f"{file} names {missing[0]}, which is not there. Fetch it too.")
+        raise CheckpointError(f"{file} names {missing[0]}, which does not exist. Fetch it too.")
     return tuple(path / name for name in names)
 
 

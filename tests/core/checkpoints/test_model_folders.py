@@ -274,7 +274,7 @@ def test_parts_of_weights(tmp_path):
     x = clip.pixels(images())
     torch.testing.assert_close(clip.embed(images()), pooled(model.get_image_features(x)))
     parts[0].unlink()
-    with pytest.raises(CheckpointError, match=rf"names {parts[0].name}, which is not there"):
+    with pytest.raises(CheckpointError, match=rf"names {parts[0].name}, which does not exist"):
         load_auxiliary(folder)
 
 

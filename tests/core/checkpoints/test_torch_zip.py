@@ -254,5 +254,5 @@ def test_a_file_of_a_big_endian_machine_is_refused(tmp_path):
 def test_a_file_that_is_neither_zip_nor_the_older_format_is_named(tmp_path):
     path = tmp_path / "m.pth"
     path.write_bytes(b"a letter to my aunt")
-    with pytest.raises(CheckpointError, match=r"not an intact zip file.*Fetch it again"):
+    with pytest.raises(CheckpointError, match=r"not an intact torch\.save zip.*Fetch it again"):
         read_tensors(path)
