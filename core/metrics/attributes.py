@@ -10,7 +10,7 @@ from torch import Tensor
 from ..auxiliary import AttributeJudge
 from ..chunking import Chunking
 from ..errors import InvalidInput
-from .distances import Interval, bootstrap, diversity_line, frechet_distance, spread_of
+from .distances import Interval, bootstrap, frechet_distance, shown_spread, spread_of
 
 __all__ = ["AttributeEvaluation", "evaluate_attributes"]
 
@@ -54,7 +54,7 @@ class AttributeEvaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", diversity_line(self.spread)]
+        lines = [f"{self.images} images", shown_spread(self.spread)]
         if self.satisfied is not None:
             lines.append(f"satisfied constraints {self.satisfied}")
             lines += [f"  {name}: {share:.2f}" for name, share in self.by_attribute.items()]

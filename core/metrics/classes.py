@@ -12,7 +12,7 @@ from ..chunking import Chunking
 from ..condition import Condition
 from ..errors import ConditionMismatch, InvalidInput
 from ..threads import threads_for
-from .distances import Interval, bootstrap, diversity_line, frechet_distance, spread_of
+from .distances import Interval, bootstrap, frechet_distance, shown_spread, spread_of
 
 __all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]
 
@@ -70,7 +70,7 @@ class Evaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", diversity_line(self.spread)]
+        lines = [f"{self.images} images", shown_spread(self.spread)]
         if self.probability is not None:
             lines.append(f"probability of the wanted class {self.probability}")
             lines.append(f"agreement {self.agreement:.3f}")

@@ -14,8 +14,8 @@ __all__ = [
     "Interval",
     "bootstrap",
     "diversity",
-    "diversity_line",
     "frechet_distance",
+    "shown_spread",
     "spread_of",
     "within_class_diversity",
 ]
@@ -101,7 +101,7 @@ def spread_of(
     return diversity(features) if classes is None else within_class_diversity(features, classes)
 
 
-def diversity_line(spread: float | None) -> str:
+def shown_spread(spread: float | None) -> str:
     """Formats a diversity for display."""
     if spread is None:
         return (
