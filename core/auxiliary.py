@@ -1,4 +1,4 @@
-"""Frozen auxiliary models f: images to the condition space that samples are steered in."""
+"""Frozen auxiliary models f: images to the condition space in which samples are steered."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ Images4 = Float[Tensor, "batch 3 height width"]
 
 @runtime_checkable
 class Auxiliary(Protocol):
-    """Any frozen f: images in [0, 1] to rows of its condition space."""
+    """Any frozen f from images in [0, 1] to rows of its condition space."""
 
     @property
     def name(self) -> str:
-        """To display."""
+        """Display name."""
         ...
 
     @property
     def id(self) -> str:
-        """The sha256 of its weights; conditions and translators remember it."""
+        """Sha256 of the weights; conditions and translators store it."""
         ...
 
     @property
     def embed_dim(self) -> int:
-        """Numbers in one condition."""
+        """Size of one condition."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class Auxiliary(Protocol):
         ...
 
     def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
-        """The condition f(x), what a translator learns to invert."""
+        """Returns the conditions f(x), which a translator learns to invert."""
         ...
 
 
@@ -50,12 +50,12 @@ class Classifier:
     """A frozen classifier p(c given x); its condition space is the probability vectors.
 
     Attributes:
-        name: to display.
-        id: the sha256 of its weights.
+        name: display name.
+        id: sha256 of the weights.
         module: the network.
-        classes: their names, in the order of the logits.
-        logits: images in [0, 1] to one logit per class, through the module.
-        features: images to the penultimate layer, for distances between sets of images.
+        classes: class names, in the order of the logits.
+        logits: maps images in [0, 1] to one logit per class, through the module.
+        features: maps images to the penultimate layer, for distances between sets of images.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Classifier:
 
     @property
     def embed_dim(self) -> int:
-        """One number per class."""
+        """Number of classes."""
         return len(self.classes)
 
     @property
@@ -76,17 +76,17 @@ class Classifier:
         return (self.module,)
 
     def embed(self, images: Images4) -> Float[Tensor, "batch classes"]:
-        """The probabilities of the classes."""
+        """Returns the class probabilities."""
         return self.logits(images).softmax(dim=1)
 
     def condition(self, classes: Sequence[int | str]) -> Condition:
-        """One one-hot row per entry.
+        """Returns a one-hot row per entry.
 
         Args:
-            classes: names, or numbers counted from 0.
+            classes: class names, or indices from 0.
 
         Raises:
-            ConditionMismatch: no entry, or one that is no class of this classifier.
+            ConditionMismatch: there is no entry, or one is not a class of this classifier.
         """
         if not classes:
             raise ConditionMismatch(f"No class given. {self._offer()}")
@@ -112,18 +112,18 @@ class Classifier:
 
 @dataclass(frozen=True)
 class AttributeJudge:
-    """A frozen network that classifies an image by several attributes.
+    """A frozen network that predicts the values of several attributes of an image.
 
     Attributes:
-        name: to display.
-        id: the sha256 of its weights.
+        name: display name.
+        id: sha256 of the weights.
         module: the network.
-        attributes: name to values, in the order of the logits.
-        logits: images in [0, 1] to (batch, values) per attribute, through the module.
-        features: images to the penultimate layer, for distances between sets of images.
-        visible: the attributes that can be seen where the others are as they are: no hair, no
-            colour of hair.
-        stated_in: the values of attributes that a text states, its constraints.
+        attributes: attribute name to values, in the order of the logits.
+        logits: maps images in [0, 1] to (batch, values) per attribute, through the module.
+        features: maps images to the penultimate layer, for distances between sets of images.
+        visible: keeps the attributes that are visible given the others: without hair, no hair
+            colour.
+        stated_in: parses the constraints that a text states.
     """
 
     name: str
@@ -137,7 +137,7 @@ class AttributeJudge:
 
     @property
     def embed_dim(self) -> int:
-        """One number per value of every attribute."""
+        """Number of values of all attributes."""
         return sum(len(values) for values in self.attributes.values())
 
     @property
@@ -146,13 +146,13 @@ class AttributeJudge:
         return (self.module,)
 
     def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
-        """The probabilities of the values, attribute by attribute."""
+        """Returns the probabilities of the values, attribute by attribute."""
         logits = self.logits(images)
         return torch.cat([logits[name].softmax(dim=1) for name in self.attributes], dim=1)
 
     @torch.no_grad()
     def likeliest(self, images: Images4) -> list[dict[str, str]]:
-        """The likeliest value of every attribute, an entry per image."""
+        """Returns the likeliest value of every attribute, one entry per image."""
         best = {name: found.argmax(dim=1).tolist() for name, found in self.logits(images).items()}
         return [
             {name: values[best[name][row]] for name, values in self.attributes.items()}
@@ -162,7 +162,7 @@ class AttributeJudge:
     def satisfied(
         self, images: Images4, constraints: Sequence[Mapping[str, str]]
     ) -> list[dict[str, bool]]:
-        """Which of its constraints every image satisfies: visible, and of the value stated."""
+        """Returns which constraints each image satisfies: visible, and with the stated value."""
         if len(images) != len(constraints):
             raise ConditionMismatch(f"{len(constraints)} sets of constraints for {len(images)}.")
         seen = [self.visible(values) for values in self.likeliest(images)]
@@ -180,11 +180,11 @@ class Discriminator:
 
     Attributes:
         module: the network.
-        logits: images in [0, 1] to one logit each.
-        features: images to what the logit is a linear function of.
-        of_classes: images and the numbers of their classes to one logit each, where it knows
-            classes.
-        classes: how many it knows, 0 for none.
+        logits: maps images in [0, 1] to one logit each.
+        features: maps images to the input of the last linear layer.
+        of_classes: maps images and their class indices to one logit each, for a conditional
+            discriminator.
+        classes: number of classes, 0 for an unconditional one.
     """
 
     module: nn.Module

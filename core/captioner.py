@@ -1,4 +1,4 @@
-"""Frozen captioners, and CLIPs that look at images through their captions."""
+"""Frozen captioners, and CLIPs that see images through their captions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ Images4 = Float[Tensor, "batch 3 height width"]
 
 @dataclass(frozen=True)
 class Decoding:
-    """How captions are found; nothing is drawn, so that an image always has the same caption.
+    """Decoding options of captions. Decoding is deterministic, so an image keeps its caption.
 
     Attributes:
-        prompt: what every caption begins with; it is not part of the caption.
-        max_length: tokens of a caption and its prompt, at least 2.
-        min_length: tokens before which it does not end, the prompt's included.
-        beams: captions followed at a time; 1 takes the likeliest word after word.
-        repetition_penalty: above 1 words do not come again so easily.
+        prompt: text that every caption starts with; it is not part of the caption.
+        max_length: maximum number of tokens of a caption and its prompt, at least 2.
+        min_length: minimum number of tokens, prompt included.
+        beams: number of beams; 1 is greedy decoding.
+        repetition_penalty: values above 1 discourage repeated words.
 
     Raises:
-        InvalidInput: a value out of its range.
+        InvalidInput: a value is out of its range.
     """
 
     prompt: str = "a picture of "
@@ -41,28 +41,28 @@ class Decoding:
     def __post_init__(self) -> None:
         if not 2 <= self.max_length <= 200 or not 0 <= self.min_length <= self.max_length:
             raise InvalidInput(
-                f"Captions of {self.min_length} to {self.max_length} tokens asked for; the most "
-                "may be 2 to 200, and the fewest 0 to the most."
+                f"Captions of {self.min_length} to {self.max_length} tokens requested; the "
+                "maximum can be 2 to 200, and the minimum 0 to the maximum."
             )
         if not 1 <= self.beams <= 32 or not 1 <= self.repetition_penalty <= 10:
             raise InvalidInput(
-                f"{self.beams} beams with a repetition penalty of {self.repetition_penalty}; 1 to "
-                "32 beams and a penalty of 1 to 10 are possible."
+                f"{self.beams} beams with a repetition penalty of {self.repetition_penalty}; "
+                "expected 1 to 32 beams and a penalty of 1 to 10."
             )
 
 
 @dataclass(frozen=True)
 class Captioner:
-    """A frozen model that says in words what an image shows. Alone it is no condition space.
+    """A frozen model that describes images in words. Alone it has no condition space.
 
     Attributes:
-        name: for people.
-        id: the sha256 of its weights.
+        name: display name.
+        id: sha256 of the weights.
         module: the network.
-        image_size: side of the square images that it looks at, in pixels.
-        mean: of the colour channels, for images in [0, 1].
-        std: of the colour channels.
-        write: the module, normalised pixels and how to decode, to a caption per image.
+        image_size: side of the square input images, in pixels.
+        mean: channel means, for images in [0, 1].
+        std: channel standard deviations.
+        write: maps the module, normalised pixels and decoding options to a caption per image.
     """
 
     name: str
@@ -80,9 +80,9 @@ class Captioner:
 
     @torch.no_grad()
     def captions(self, images: Images4, decoding: Decoding | None = None) -> list[str]:
-        """A caption per image in [0, 1], without its prompt.
+        """Returns a caption per image in [0, 1], without its prompt.
 
-        Where the model adds nothing to the prompt, the prompt is the caption.
+        If the model adds nothing to the prompt, the prompt is the caption.
         """
         decoding = decoding or Decoding()
         size = (self.image_size, self.image_size)
@@ -99,13 +99,13 @@ class Captioner:
 class CaptionedClip:
     """F of TR0N's text experiments: the embedding of an image's caption, f_txt(BLIP(x)).
 
-    It has the id of its CLIP, since its conditions lie in that CLIP's space: a translator trained
-    on it takes text conditions of the CLIP. It has no gradient; energies use the CLIP itself.
+    It has the id of its CLIP, since its conditions are in that CLIP's space: a translator trained
+    on it accepts text conditions of the CLIP. It has no gradient; energies use the CLIP itself.
 
     Attributes:
-        captioner: says what an image shows.
-        clip: embeds what it says.
-        decoding: how captions are found.
+        captioner: describes the image.
+        clip: embeds the description.
+        decoding: decoding options of the captions.
 
     Raises:
         ConditionMismatch: the CLIP has no text encoder.
@@ -124,25 +124,25 @@ class CaptionedClip:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Display name."""
         return f"{self.captioner.name} read by {self.clip.name}"
 
     @property
     def id(self) -> str:
-        """That of the CLIP, in whose space the embeddings lie."""
+        """Id of the CLIP, in whose space the embeddings are."""
         return self.clip.id
 
     @property
     def embed_dim(self) -> int:
-        """Numbers in one embedding."""
+        """Embedding size."""
         return self.clip.embed_dim
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The captioner's network; texts are encoded where the CLIP's text encoder is."""
+        """The captioner's network; texts are encoded on the device of the CLIP's text encoder."""
         return self.captioner.modules
 
     def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
-        """The embeddings of the images' captions."""
+        """Returns the embeddings of the images' captions."""
         captions = self.captioner.captions(images, self.decoding)
         return self.clip.texts(captions).embeddings.to(images)

@@ -1,4 +1,4 @@
-"""Row-wise work in chunks: how many samples a network sees at a time."""
+"""Row-wise work in chunks: how many samples a network processes at a time."""
 
 import sys
 from collections import Counter
@@ -17,28 +17,29 @@ __all__ = ["ALL_AT_ONCE", "ONE_BY_ONE", "ChunkMode", "Chunking"]
 
 ChunkMode: TypeAlias = Literal["fixed", "fast"]
 Group: TypeAlias = Sequence[int | None]
-"""The row at every place of a chunk; None where there is none."""
+"""The row at each place of a chunk; None for an empty place."""
 PIXELS_AT_ONCE = 1 << 20
-"""Pixels of one fast chunk: a few hundred megabytes of activations in the usual generators."""
+"""Pixels of one fast chunk: some hundred megabytes of activations in usual generators."""
 
 
 @dataclass(frozen=True)
 class Chunking:
-    """How many rows a network sees at a time, and where among them each stands.
+    """Number of rows that a network processes at a time, and the place of each among them.
 
-    The kernels that a library picks for an operation depend on its shape, and the last bits of a
-    row's result on where the row stands in it: on its place, but never on the neighbours' values.
-    So a fixed chunk has the same shape at every call, and a row the same place in it: the number
-    that the row goes by, modulo the chunk's size. Rows that would share a place go into different
-    chunks, and places without a row are filled with a copy of one. A sample's result is then the
-    same alone, moved or in any batch, on every machine with deterministic kernels.
+    The kernel that a library selects for an operation depends on its shape. The last bits of a
+    row's result depend on the row's place in the batch, but never on the neighbours' values. So a
+    fixed chunk has the same shape at every call, and a row always the same place in it: its name
+    modulo the chunk's size. Rows that would share a place go into different chunks, and empty
+    places are filled with a copy of a row. A sample's result is then the same alone, moved or in
+    any batch, on every machine whose kernels are deterministic.
 
-    Rows 0 to n - 1 make ceil(n / size) chunks, and so do any n numbers in a row; numbers that
-    leave the same remainder, such as samples 0, 8 and 16, make a chunk each.
+    Rows 0 to n - 1 make ceil(n / size) chunks, and so do any n consecutive names; names with the
+    same remainder, such as samples 0, 8 and 16, make one chunk each.
 
     Attributes:
-        size: rows at a time.
-        padded: whether chunks are fixed so; else they are spans of rows, the last one shorter.
+        size: number of rows at a time.
+        padded: whether chunks are fixed in this way; else they are spans of rows, the last one
+            shorter.
     """
 
     size: int
@@ -46,23 +47,23 @@ class Chunking:
 
     @classmethod
     def of(cls, mode: ChunkMode, image_size: tuple[int, int]) -> "Chunking":
-        """The chunking of a mode: `fixed` repeats to the bit, `fast` uses the largest chunk."""
+        """Returns the chunking of a mode: `fixed` is bitwise reproducible, `fast` is largest."""
         if mode == "fixed":
             return cls(8 if max(image_size) <= SMALL_IMAGE else 1, padded=True)
         if mode == "fast":
             return cls(max(1, PIXELS_AT_ONCE // (image_size[0] * image_size[1])), padded=False)
-        raise InvalidInput(f"Chunk mode {mode!r} given; there are 'fixed' and 'fast'.")
+        raise InvalidInput(f"Chunk mode {mode!r}; expected 'fixed' or 'fast'.")
 
     def spans(self, rows: int) -> Iterator[tuple[int, int]]:
-        """First and last row of chunks of rows that need no place: those of one list, in order."""
+        """Yields the bounds of chunks of rows without places, in the order of a list."""
         for first in range(0, rows, self.size):
             yield first, min(first + self.size, rows)
 
     def groups(self, names: Sequence[int]) -> list[Group]:
-        """The rows of every chunk, in order; None where a place is to be filled.
+        """Returns the rows of every chunk, in order; None marks a place to fill.
 
         Args:
-            names: the numbers that the rows go by.
+            names: names of the rows.
         """
         if not self.padded:
             return [range(first, last) for first, last in self.spans(len(names))]
@@ -80,13 +81,13 @@ class Chunking:
     def apply(
         self, function: Callable[[Tensor], Tensor], v: Tensor, names: Sequence[int] | None = None
     ) -> Tensor:
-        """The row-wise function of v, chunk by chunk.
+        """Applies a row-wise function to v, chunk by chunk.
 
         Args:
-            function: of some rows.
+            function: function of some rows.
             v: all rows.
-            names: the numbers that the rows go by: `rng.names` of samples; None for what has no
-                name, such as a list of images, whose places then are those of the list.
+            names: names of the rows: `rng.names` for samples; None for rows without names, such as
+                a list of images, which are named by their position.
         """
         known = range(len(v)) if names is None else names
         return self._joined(known, lambda group: (function(self._filled(v, group)),))[0]
@@ -98,13 +99,13 @@ class Chunking:
         rng: SampleRng,
         report: Callable[[int], None] = lambda rows: None,
     ) -> tuple[Tensor, ...]:
-        """The row-wise functions of v that draw from each row's stream, chunk by chunk.
+        """Applies row-wise functions that draw from each row's stream to v, chunk by chunk.
 
         Args:
-            function: of some rows.
+            function: function of some rows.
             v: all rows.
-            rng: a stream and a name per row.
-            report: called after each chunk with the rows done; may raise to stop.
+            rng: one stream and name per row.
+            report: called after each chunk with the number of finished rows; may raise to stop.
         """
 
         def of(group: Group) -> tuple[Tensor, ...]:
@@ -118,7 +119,7 @@ class Chunking:
         of: Callable[[Group], tuple[Tensor, ...]],
         report: Callable[[int], None] = lambda rows: None,
     ) -> tuple[Tensor, ...]:
-        """A function's values for all groups, back in the rows' order."""
+        """Concatenates a function's results for all groups, in the rows' order."""
         parts: list[tuple[Tensor, ...]] = []
         order: list[int] = []
         for group in self.groups(names):
@@ -132,14 +133,14 @@ class Chunking:
     def _filled(self, v: Tensor, group: Group) -> Tensor:
         own = [row for row in group if row is not None]
         if len(own) == len(group) and own == list(range(own[0], own[0] + len(own))):
-            # Copied always: some kernels look at where a tensor begins in memory, and one that was
-            # read from a file begins elsewhere than one that was computed.
+            # Always copied: some kernels depend on a tensor's alignment in memory, which differs
+            # between tensors read from a file and computed ones.
             return v[own[0] : own[-1] + 1].clone(memory_format=torch.contiguous_format)
         return torch.stack([v[own[-1] if row is None else row] for row in group])
 
 
 def _picked(rows: Tensor, which: Sequence[int]) -> Tensor:
-    """Some rows, in this order. By slices: a list as an index would wait for an accelerator."""
+    """Selects rows in this order. Slices, because index lists would synchronise an accelerator."""
     if which == list(range(len(which))):
         return rows if len(which) == len(rows) else rows[: len(which)]
     return torch.stack([rows[row] for row in which])
@@ -148,4 +149,4 @@ def _picked(rows: Tensor, which: Sequence[int]) -> Tensor:
 ALL_AT_ONCE = Chunking(sys.maxsize, padded=False)
 """For functions whose rows depend on each other."""
 ONE_BY_ONE = Chunking(1, padded=True)
-"""For what is cheap by the row, and for rows without a name that should not depend on others."""
+"""For work that is cheap per row, and for unnamed rows that must not depend on each other."""

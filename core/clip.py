@@ -1,4 +1,4 @@
-"""Frozen CLIPs: images and texts to one embedding space, where a cosine compares them."""
+"""Frozen CLIPs: images and texts in one embedding space, compared by cosine."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -27,11 +27,11 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Texts:
-    """What a text encoder makes of prompts.
+    """Encoded prompts.
 
     Attributes:
-        embeddings: a row per prompt, not normalised.
-        notes: sentences for people: words that were cut or are not known.
+        embeddings: one row per prompt, not normalised.
+        notes: sentences for the user: words that were cut or are unknown.
     """
 
     embeddings: Float[Tensor, "prompts embed"]
@@ -40,24 +40,23 @@ class Texts:
 
 @dataclass(frozen=True)
 class Clip:
-    """A frozen CLIP, SigLIP or the like; its condition space is that of its embeddings.
+    """A frozen CLIP, SigLIP or similar model; its condition space is that of its embeddings.
 
-    Embeddings are never normalised here: TR0N's translators take them with their norms.
+    Embeddings are not normalised here: TR0N's translators use their norms.
 
     Attributes:
-        name: for people.
-        id: the sha256 of its weights; conditions and translators remember it.
+        name: display name.
+        id: sha256 of the weights; conditions and translators store it.
         module: the network whose weights `encode` reads.
-        embed_dim: numbers in one embedding.
-        image_size: side of the square images that it looks at, in pixels.
-        mean: of the colour channels, for images in [0, 1].
-        std: of the colour channels.
-        encode: the module and normalised pixels to embeddings.
-        encode_texts: prompts to embeddings, or None where the file has no text encoder. It raises
-            InvalidInput for prompts that say nothing.
-        stages: the module and normalised pixels to feature maps, coarse last, where it has any.
-        logit_scale: what cosines were multiplied by in training, about 100 for CLIPs, where the
-            file tells it.
+        embed_dim: embedding size.
+        image_size: side of the square input images, in pixels.
+        mean: channel means, for images in [0, 1].
+        std: channel standard deviations.
+        encode: maps the module and normalised pixels to embeddings.
+        encode_texts: maps prompts to embeddings, or None without a text encoder. It raises
+            InvalidInput for prompts without meaning.
+        stages: maps the module and normalised pixels to feature maps, coarse last, if available.
+        logit_scale: factor on cosines in training, about 100 for CLIPs, if the file has it.
     """
 
     name: str
@@ -78,25 +77,25 @@ class Clip:
         return (self.module,)
 
     def encode_pixels(self, pixels: Pixels) -> Float[Tensor, "batch embed"]:
-        """Embeddings, in float32 or better, of pixels resized and normalised already."""
+        """Embeds resized and normalised pixels, in float32 or better."""
         weight = next(self.module.parameters())
         found = self.encode(self.module, pixels.to(weight.dtype))
         return found.to(torch.promote_types(found.dtype, torch.float32))
 
     def normalised(self, images: Images4) -> Images4:
-        """Images in [0, 1] by the channels' mean and standard deviation."""
+        """Normalises images in [0, 1] by the channels' mean and standard deviation."""
         mean, std = (constants(x, images) for x in (self.mean, self.std))
         return (images - mean[:, None, None]) / std[:, None, None]
 
     def pixels(self, images: Images4) -> Pixels:
-        """Images in [0, 1] as the network takes them: bilinear, no antialiasing, as the papers."""
+        """Prepares images in [0, 1]: bilinear without antialiasing, as in the papers."""
         size = (self.image_size, self.image_size)
         if images.shape[2:] != size:
             images = functional.interpolate(images, size, mode="bilinear", align_corners=False)
         return self.normalised(images)
 
     def embed(self, images: Images4) -> Float[Tensor, "batch embed"]:
-        """The embeddings of images, what a translator learns to invert."""
+        """Returns the embeddings of images, which a translator learns to invert."""
         return self.encode_pixels(self.pixels(images))
 
     @cached_property
@@ -104,23 +103,23 @@ class Clip:
         return copy.deepcopy(self.module).to(torch.bfloat16)
 
     def in_precision(self, precision: Precision) -> "Clip":
-        """The same CLIP with its weights and activations in this precision; made once.
+        """Returns this CLIP with weights and activations in a precision; converted once.
 
         Raises:
-            InvalidInput: an unknown precision.
+            InvalidInput: the precision is unknown.
         """
         if precision not in DTYPES:
-            raise InvalidInput(f"Precision {precision!r}; there are {', '.join(DTYPES)}.")
+            raise InvalidInput(f"Precision {precision!r}; expected one of {', '.join(DTYPES)}.")
         if precision == "fp32":
             return self
         return replace(self, module=self._half)
 
     def texts(self, prompts: Sequence[str]) -> Texts:
-        """The embeddings of prompts.
+        """Returns the embeddings of prompts.
 
         Raises:
-            ConditionMismatch: this file has no text encoder.
-            InvalidInput: a prompt that says nothing.
+            ConditionMismatch: there is no text encoder.
+            InvalidInput: a prompt is empty.
         """
         if self.encode_texts is None:
             raise ConditionMismatch(
@@ -128,7 +127,7 @@ class Clip:
             )
         for prompt in prompts:
             if not prompt.strip():
-                raise InvalidInput("A prompt is empty. Say what the image should show.")
+                raise InvalidInput("A prompt is empty. Describe what the image should show.")
         with torch.no_grad():
             return self.encode_texts(prompts)
 
@@ -139,13 +138,13 @@ class Clip:
         *,
         chunking: Chunking = ALL_AT_ONCE,
     ) -> Condition:
-        """A row per image, c = f(x') of TR0N section 5.3.
+        """Returns one row per image, c = f(x') of TR0N section 5.3.
 
-        With chunks of a fixed size images go one by one: they have no name that would give each
-        its place, and a row should be the same whatever other images stand beside it.
+        With chunks of a fixed size the images are processed one by one: they have no names that
+        would assign places, and a row should not depend on the other images.
 
         Raises:
-            InvalidInput: no image.
+            InvalidInput: there are no images.
         """
         if len(images) == 0:
             raise InvalidInput("No image to make a condition of: the batch is empty.")

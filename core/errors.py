@@ -1,4 +1,4 @@
-"""The errors of the library, one tree. Messages say got, expected, what there is, and the cure."""
+"""Exception hierarchy of the library. Messages give got, expected, what there is, and the cure."""
 
 __all__ = [
     "CheckpointError",
@@ -13,40 +13,40 @@ __all__ = [
 
 
 class SteerError(Exception):
-    """Root of all errors that this library raises on purpose."""
+    """Base class of all errors that the library raises deliberately."""
 
 
 class InvalidInput(SteerError, ValueError):
-    """A value lies outside its range, or is of the wrong form."""
+    """A value is outside its range or of the wrong form."""
 
 
 class CheckpointError(SteerError):
-    """A model file is missing, damaged, or of no known architecture."""
+    """A model file is missing, damaged, or of an unknown architecture."""
 
 
 class DomainMismatch(SteerError):
-    """An energy or a map was given points of another domain than its own."""
+    """An energy or a map received points of another domain."""
 
 
 class ConditionMismatch(SteerError):
-    """A condition does not fit: made by another auxiliary, or not one row per sample."""
+    """A condition does not fit: made by another auxiliary, or without one row per sample."""
 
 
 class GeneratorMismatch(SteerError):
-    """Latents or a translator belong to another generator than the one given."""
+    """Latents or a translator belong to another generator than the given one."""
 
 
 class ResumeMismatch(SteerError):
-    """An interrupted run cannot go on with the settings given."""
+    """An interrupted run cannot be resumed with the given settings."""
 
 
 class Diverged(SteerError):
-    """An energy or a position stopped being finite.
+    """An energy or a position is no longer finite.
 
     Attributes:
-        step: the step, counted from 0, at which it was seen.
-        samples: the rows of the batch concerned.
-        at_start: whether the point that the step started from is at fault, not where it led.
+        step: step at which it was detected, counted from 0.
+        samples: affected rows of the batch.
+        at_start: whether the step's starting point is at fault, rather than its result.
     """
 
     def __init__(

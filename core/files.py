@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Atomic writing of files."""
 
 import contextlib
 import os
@@ -12,27 +12,27 @@ from pathlib import Path
 __all__ = ["creating", "replacing"]
 
 _NUMBER = re.compile(r"\(os error (\d+)\)")
-"""How writers in other languages give the system's error number: in their text alone."""
+"""Matches the system's error number, which writers in other languages give in their text only."""
 
 
 def replacing(path: str | Path) -> contextlib.AbstractContextManager[Path]:
-    """A temporary path that takes the name of `path` when the block ends well.
+    """Yields a temporary path that is renamed to `path` if the block succeeds.
 
-    No reader sees half a file, and a failure leaves what was there. Missing folders are made. The
-    file has the mode that the user's umask gives to new files, whoever writes it. A device or a
-    pipe, such as /dev/stdout, is written to itself: it must not be replaced by a file.
+    No reader sees half a file, and a failure leaves the old one. Missing folders are created. The
+    file gets the mode of the user's umask, regardless of the writer. A device or a pipe, such as
+    /dev/stdout, is written to directly: it must not be replaced by a file.
 
     Raises:
-        OSError: the system refuses; it names `path`, whatever wrote and in whatever language.
+        OSError: the system refuses; it names `path`, regardless of the writer and its language.
     """
     return _written(Path(path), os.replace)
 
 
 def creating(path: str | Path) -> contextlib.AbstractContextManager[Path]:
-    """As `replacing`, but never over a file that is there.
+    """As `replacing`, but never overwrites an existing file.
 
     Raises:
-        FileExistsError: there is one, perhaps since a moment ago.
+        FileExistsError: the file exists, perhaps only since a moment ago.
     """
     return _written(Path(path), _link)
 
@@ -42,14 +42,14 @@ def _written(path: Path, name: Callable[[Path, Path], object]) -> Generator[Path
     if _is_device(path):
         yield path
         return
-    # Its length does not depend on the name's: a name that fits must not fail for this one.
+    # Its length is independent of the name's: a name that fits must not fail for this one.
     temporary = path.parent / f".{uuid.uuid4().hex}.partial"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
         mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
-        # Some writers make a private file of their own in its place.
+        # Some writers replace it by a private file of their own.
         if stat.S_IMODE(temporary.stat().st_mode) != mode:
             temporary.chmod(mode)
         name(temporary, path)
@@ -68,17 +68,17 @@ def _written(path: Path, name: Callable[[Path, Path], object]) -> Generator[Path
 
 
 def _is_device(path: Path) -> bool:
-    """Whether there is something that is neither a file nor a folder."""
+    """Whether the path exists and is neither a file nor a folder."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _link(temporary: Path, path: Path) -> None:
-    """Gives a file a name that no other has."""
+    """Links a file to a name that does not exist yet."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links: take the name, then fill it
+    except OSError:  # a file system without links: reserve the name, then fill it
         with path.open("xb"):
             pass
         try:

@@ -1,4 +1,4 @@
-"""Which model something belongs to: the hash of its weights, and the options of its map."""
+"""Identity of the model that something belongs to: weights' hash and options of its map."""
 
 import logging
 import re
@@ -25,54 +25,54 @@ __all__ = [
 OptionValue: TypeAlias = str | int | float
 Options: TypeAlias = Mapping[str, OptionValue]
 WIDGETS = MappingProxyType({"psi": "truncation"})
-"""What the loader calls an option, where that differs."""
+"""Loader's name of an option, where it differs."""
 WEIGHTS = 64
-"""Hexadecimal digits of a sha256."""
+"""Number of hexadecimal digits of a sha256."""
 logger = logging.getLogger("latentsteer")
 
 
 class ModelId(str):
     """The sha256 of a model's weights, with the options that its map depends on.
 
-    As a text, and when it is compared, it is the hash alone: what only needs to know the weights
-    (messages, caches, files written before there were options) goes on as it is. Guards read
-    `options` by `options_of` too. A plain `str` says nothing of options.
+    As text and in comparisons it is the hash alone, so code that only needs the weights (messages,
+    caches, files written before there were options) works unchanged. Guards also read `options`,
+    through `options_of`. A plain `str` has unknown options.
 
     Args:
-        weights: the sha256.
-        options: resolved, by the core's names: what "auto" came to, never "auto".
+        weights: sha256 of the weights.
+        options: resolved options under core's names: the value used for "auto", never "auto".
 
     Attributes:
-        options: likewise.
+        options: the same options.
     """
 
     options: Options
 
     def __new__(cls, weights: str, options: Options) -> "ModelId":
-        """The hash, with options."""
+        """Creates the hash with its options."""
         made = super().__new__(cls, weights)
         made.options = dict(sorted(options.items()))
         return made
 
     def __reduce__(self) -> tuple[type["ModelId"], tuple[str, Options]]:
-        """For copies."""
+        """Supports copying and pickling."""
         return ModelId, (str(self), self.options)
 
 
 def options_of(model: str) -> Options | None:
-    """The options of a model's id; None where it is a plain text that knows of none."""
+    """Returns the options of a model's id; None for plain text, whose options are unknown."""
     return model.options if isinstance(model, ModelId) else None
 
 
 def told_options(model: str, options: object) -> str:
-    """The id of a file that names weights and, unless it was written before, options.
+    """Returns the id for a file's weights and, if it stores them, options.
 
     Args:
-        model: the sha256.
-        options: as the file's JSON has them, or None.
+        model: sha256 of the weights.
+        options: options from the file's JSON, or None.
 
     Raises:
-        TypeError: options of another form.
+        TypeError: the options have another form.
     """
     if options is None:
         return model
@@ -82,15 +82,15 @@ def told_options(model: str, options: object) -> str:
 
 
 def belonging(model: str, name: str) -> str:
-    """For people: whose something is, by its generator's id and name."""
+    """Describes an owner by its generator's id and name, for display."""
     options = options_of(model)
     if options is None:
-        return f"{name}, known by its weights alone"
+        return f"{name}, identified by its weights alone"
     return f"{name}, with {shown_options(options)}" if options else name
 
 
 def shown_options(options: Options) -> str:
-    """For people: psi 0.7 (truncation), latent w."""
+    """Formats options for display: psi 0.7 (truncation), latent w."""
     parts: list[str] = []
     for name, value in options.items():
         widget = f" ({WIDGETS[name]})" if name in WIDGETS else ""
@@ -107,28 +107,28 @@ def check_options(
     *,
     against: str = "the generator given has",
 ) -> None:
-    """Refuses a generator of the same weights that was loaded with other options.
+    """Refuses a generator with the same weights that was loaded with other options.
 
-    What was written before options were kept is let through with a note in the log.
+    Objects saved before options were stored are accepted, with a note in the log.
 
     Args:
-        what: belongs to the generator, a plural: "The latents".
-        own: the id that they remember.
-        given: the id of the generator given.
-        name: of the generator.
-        cure: another than to load it otherwise: "initialise new latents".
-        against: what they are held against, with its verb.
+        what: plural noun of what belongs to the generator: "The latents".
+        own: the id stored with them.
+        given: id of the given generator.
+        name: name of the generator.
+        cure: alternative to loading it with the stored options: "initialise new latents".
+        against: subject and verb of what they are compared with.
 
     Raises:
-        GeneratorMismatch: naming each option that differs, with both values.
+        GeneratorMismatch: lists each option that differs, with both values.
     """
     theirs, new = options_of(own), options_of(given)
     if not new:
         return
     if theirs is None:
         logger.warning(
-            "%s were made before the options of a generator were kept: they are checked by the "
-            "weights of %r alone, and taken for those of %s.",
+            "%s were made before the options of a generator were stored: they are checked by the "
+            "weights of %r alone, and assumed to have %s.",
             what,
             name,
             shown_options(new),
@@ -145,16 +145,15 @@ def check_options(
 
 
 def same_auxiliary(own: str, given: str) -> bool:
-    """Whether two auxiliaries have the same weights and use them alike.
+    """Whether two auxiliaries have the same weights and the same options.
 
-    Their ids are a sha256 with what was chosen beside the file, see
-    `core.auxiliaries.classifiers.preprocessing.model_id`. Ids written before may hold a choice of
-    the very value that the file gives by itself; these are the same where `given` knows its
-    options.
+    Their ids are a sha256 with the user's choices, see
+    `core.auxiliaries.classifiers.preprocessing.model_id`. Older ids may include a choice equal to
+    the file's own value; these are the same if `given` has known options.
 
     Args:
-        own: the id that is remembered.
-        given: that of the auxiliary given.
+        own: the stored id.
+        given: id of the given auxiliary.
     """
     if own == given:
         return True
@@ -165,14 +164,14 @@ def same_auxiliary(own: str, given: str) -> bool:
 
 
 def chosen_differently(own: str, given: str) -> str:
-    """What was chosen differently for two auxiliaries of the same weights, in words.
+    """Describes the options that differ between two auxiliaries with the same weights.
 
     Args:
-        own: the id that is remembered.
-        given: that of the auxiliary given.
+        own: the stored id.
+        given: id of the given auxiliary.
 
     Returns:
-        Each option with both values; empty where the weights differ, or nothing does.
+        Each option with both values; empty if the weights differ or no option does.
     """
     if own[:WEIGHTS] != given[:WEIGHTS]:
         return ""
@@ -182,7 +181,7 @@ def chosen_differently(own: str, given: str) -> str:
 
 
 def written(value: object) -> str:
-    """An auxiliary's option as it is compared: numbers with commas between them."""
+    """Normalises an auxiliary's option for comparison: numbers separated by commas."""
     return ",".join(map(_plain, re.sub(r"[\[\]() ]", "", str(value)).split(",")))
 
 
@@ -194,7 +193,7 @@ def _plain(text: str) -> str:
 
 
 def _chosen(model: str) -> dict[str, str]:
-    """What was chosen, in an auxiliary's id."""
+    """Parses the user's choices from an auxiliary's id."""
     ending = model[WEIGHTS:]
     if ending in ("-quickgelu", "-gelu"):
         return {"activation": ending[1:]}

@@ -65,21 +65,21 @@ class Box:
 
 
 def grey(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """The mean of the channels."""
+    """Averages the channels."""
     return images.mean(dim=1, keepdim=True)
 
 
 def three_channels(
     images: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Grey images as colour ones."""
+    """Expands grey images to three channels."""
     return repeat(images, "batch 1 height width -> batch 3 height width")
 
 
 def resized(
     images: Float[Tensor, "batch channels height width"], size: tuple[int, int]
 ) -> Float[Tensor, "batch channels high wide"]:
-    """Images at (height, width), by antialiased bilinear resampling where the size differs."""
+    """Resizes images to (height, width) by antialiased bilinear resampling, if necessary."""
     if images.shape[2:] == size:
         return images
     return functional.interpolate(images, size, mode="bilinear", antialias=True)
@@ -91,15 +91,15 @@ def of_rows(
     size: tuple[int, int],
     like: Tensor,
 ) -> Float[Tensor, "batch channels high wide"]:
-    """The images that go with some samples, resized: one for all of them, or one each.
+    """Returns the resized images that belong to some samples: one for all of them, or one each.
 
-    Each is resized by itself, so that it is the same whatever others stand beside it.
+    Each is resized independently, so that it does not depend on the others.
 
     Args:
-        images: one, or one per sample of the whole batch.
+        images: one image, or one per sample of the whole batch.
         rows: the samples' rows in the whole batch.
-        size: (height, width) to bring them to.
-        like: where to put them, and in which type.
+        size: target (height, width).
+        like: tensor whose device and dtype the result gets.
     """
     if len(images) == 1:
         one = resized(placed(images, like), size)

@@ -1,4 +1,4 @@
-"""Randomness as an argument: one CPU stream per sample, so that a batch equals its members."""
+"""Explicit randomness: one CPU stream per sample, so that a batch equals its samples."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,31 +15,31 @@ from .errors import InvalidInput
 __all__ = ["SampleRng", "derive_seed", "digest_of", "stream", "stream_of"]
 
 WORDS = 624
-"""Numbers of 32 bits in the state of a Mersenne Twister, MT19937."""
+"""Number of 32-bit words in the state of a Mersenne Twister, MT19937."""
 SEED, FIRST = 0, 3
-"""Places in PyTorch's state of a CPU generator, in numbers of 64 bits: the seed, the words."""
+"""Offsets in PyTorch's state of a CPU generator, in 64-bit words: seed, state words."""
 
 
 def digest_of(*parts: object) -> int:
-    """64 bits that depend on all the parts, the same on every machine and version."""
+    """Returns 64 bits that depend on all parts, the same on every machine and version."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def stream_of(*parts: object) -> torch.Generator:
-    """The CPU stream of whatever names it: two names share one with a chance of 2^-64."""
+    """Returns the CPU stream with this name; two names share one with probability 2^-64."""
     return stream(digest_of(*parts))
 
 
 def stream(seed: int) -> torch.Generator:
-    """A CPU stream of which all 64 bits of a seed count.
+    """Returns a CPU stream that depends on all 64 bits of a seed.
 
-    `torch.Generator.manual_seed` initialises its Mersenne Twister by the low 32 bits alone, so
-    that among 77,000 seeds two share their stream more likely than not. Here the 624 words of the
-    state are SHAKE-128 of the seed. `initial_seed` gives the seed, modulo 2^64.
+    `torch.Generator.manual_seed` initialises its Mersenne Twister from the low 32 bits alone:
+    among 77,000 seeds, two probably share their stream. Here the 624 words of the state are
+    SHAKE-128 of the seed. `initial_seed` returns the seed, modulo 2^64.
 
     Args:
-        seed: any whole number; seeds that agree modulo 2^64 are the same.
+        seed: any integer; seeds that agree modulo 2^64 are equivalent.
     """
     seed %= 2**64
     state = _template().copy()
@@ -53,27 +53,27 @@ def stream(seed: int) -> torch.Generator:
 
 @cache
 def _template() -> np.ndarray:
-    """The state of a seeded generator that has drawn nothing: the next draw mixes all words."""
+    """State of a seeded generator before its first draw: the next draw mixes all words."""
     return torch.Generator().manual_seed(0).get_state().numpy().view(np.uint64).copy()
 
 
 def derive_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on all the parts, the same on every machine and version."""
+    """Returns a 63-bit seed that depends on all parts, the same on every machine and version."""
     return digest_of(*parts) >> 1
 
 
 class SampleRng:
-    """Who the samples of a batch are: rows in the whole batch, random streams, and names.
+    """The identity of a batch's samples: rows in the whole batch, random streams, and names.
 
-    Streams live on the CPU whatever the device, so that the draws do not depend on it. Row i draws
-    from its own stream only: what a sample gets depends neither on the others nor on its place.
+    Streams are on the CPU, so draws do not depend on the device. Row i draws from its own stream
+    only, so a sample's draws depend neither on the others nor on its position.
 
     Args:
         streams: one generator per row.
-        rows: each row's place in the whole batch; a condition with a row per sample is read by it.
-        names: the number that each row goes by wherever it stands, which decides its place in a
-            chunk (see `core.chunking`): of a sample that which names it, of one among several runs
-            of a sample what follows from the sample's name and the run's; the rows if None.
+        rows: position of each row in the whole batch; selects its row of a condition.
+        names: number that identifies each row at any position and decides its place in a chunk
+            (see `core.chunking`): for a sample, its own number; for one of several runs of a
+            sample, a number derived from the sample's name and the run's. The rows if None.
     """
 
     def __init__(
@@ -92,23 +92,23 @@ class SampleRng:
 
     @classmethod
     def of(cls, seed: int, samples: int | Sequence[int], purpose: str = "") -> "SampleRng":
-        """Streams of a run.
+        """Returns the streams of a run.
 
         Args:
-            seed: of the run.
-            samples: how many, or the number that names each (sample 3 alone draws as in a batch).
-            purpose: keeps apart runs that share a seed ("prior", "langevin" ...).
+            seed: seed of the run.
+            samples: number of samples, or their names (sample 3 alone draws as in a batch).
+            purpose: separates runs that share a seed ("prior", "langevin" ...).
         """
         names = range(samples) if isinstance(samples, int) else samples
         streams = [stream_of(seed, n, purpose) for n in names]
         return cls(streams, range(len(streams)), names)
 
     def after(self, history: Sequence[int]) -> "SampleRng":
-        """The same rows with fresh streams for those that work has drawn for before.
+        """Returns the same rows, with new streams where earlier work has drawn from a row.
 
         Args:
-            history: how often, a number per row; a row with 0 keeps its stream. A stream follows
-                from its row's and the number alone, whatever was drawn from either.
+            history: number of earlier runs per row; a row with 0 keeps its stream. A new stream
+                depends on the row's stream and this number alone, not on what was drawn.
         """
         pairs = zip(self.streams, history, strict=True)
         streams = [stream_of(s.initial_seed(), "after", n) if n else s for s, n in pairs]
@@ -118,12 +118,12 @@ class SampleRng:
         return len(self.streams)
 
     def part(self, first: int, last: int, size: int | None = None) -> "SampleRng":
-        """The rows first to last; padded to `size` as `taken`."""
+        """Returns the rows first to last; padded to `size` as in `taken`."""
         own = range(len(self))[first:last]
         return self.taken([*own, *[None] * ((size or 0) - len(own))])
 
     def taken(self, rows: Sequence[int | None]) -> "SampleRng":
-        """Some rows, by where they stand here; None is a copy of the last with another stream."""
+        """Selects rows by position; None is a copy of the last one with another stream."""
         own = [row for row in rows if row is not None]
         if len(own) == len(rows) and own and own == list(range(own[0], own[0] + len(own))):
             span = slice(own[0], own[0] + len(own))
@@ -138,12 +138,12 @@ class SampleRng:
         )
 
     def named(self, names: Sequence[int]) -> "SampleRng":
-        """The same rows and streams under other names."""
+        """Returns the same rows and streams under other names."""
         return SampleRng(self.streams, self.rows, names)
 
     def normal(self, *shape: int, like: Tensor) -> Float[Tensor, "batch ..."]:
-        """Standard normal draws, one tensor of `shape` per row, placed and typed like `like`."""
-        # Drawn in float32 always: a float64 run then sees the same noise.
+        """Draws standard normals, one tensor of `shape` per row, placed and typed like `like`."""
+        # Always drawn in float32, so that a float64 run sees the same noise.
         drawn = [torch.randn(shape, generator=stream) for stream in self.streams]
         return placed(_stack(drawn, shape), like)
 
@@ -153,11 +153,11 @@ class SampleRng:
         return placed(_stack(drawn, shape), like)
 
     def state(self) -> UInt8[Tensor, "batch bytes"]:
-        """The state of every stream, to resume from."""
+        """Returns the state of every stream, to resume from."""
         return torch.stack([stream.get_state() for stream in self.streams])
 
     def restored(self, state: UInt8[Tensor, "batch bytes"]) -> "SampleRng":
-        """The same rows with their streams at an earlier `state`."""
+        """Returns the same rows with their streams reset to an earlier `state`."""
         if len(state) != len(self):
             raise InvalidInput(f"Random state of {len(state)} samples for {len(self)} rows.")
         streams = [torch.Generator() for _ in state]

@@ -1,7 +1,7 @@
-"""The one place that knows which host runs the nodes: ComfyUI, or our own command line.
+"""Adapter to the host that runs the nodes: ComfyUI, or the command line's stand-in.
 
-Nothing else in this package imports ComfyUI. The services are those of `Host`; `host()` gives the
-current one.
+Nothing else in this package imports ComfyUI. `Host` defines the services; `host()` returns the
+current host.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from ..core.auxiliaries.clips.host_vision import VisionSettings
 from ..core.checkpoints.checkpoint import SUFFIXES
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
-"""ComfyUI imports its folders before any custom node."""
+"""ComfyUI imports this module before any custom node."""
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,78 +46,78 @@ logger = logging.getLogger("latentsteer")
 
 
 class Progress(Protocol):
-    """A bar with previews; where a stop is noticed."""
+    """A progress bar with previews; it also checks for a stop request."""
 
     def update(self, step: int, preview: "Callable[[], Image.Image] | None" = None) -> None:
-        """Says that `step` steps are done; raises the host's interrupt when asked to stop."""
+        """Reports `step` finished steps; raises the host's interrupt on a stop request."""
         ...
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         ...
 
 
 class Host(Protocol):
-    """What the nodes ask of a host."""
+    """Services that nodes use from a host."""
 
     def device(self) -> torch.device:
-        """Where to compute."""
+        """Returns the device to compute on."""
         ...
 
     def on_device(self, modules: Sequence[nn.Module]) -> contextlib.AbstractContextManager[None]:
-        """Within it the modules are wholly on `device()`."""
+        """Context in which the modules are entirely on `device()`."""
         ...
 
     def model_folder(self, kind: str) -> list[Path]:
-        """The folders searched for a kind of model; the first is written to."""
+        """Returns the folders searched for a kind of model; the first is written to."""
         ...
 
     def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
-        """The files of a kind of model, relative to its folders, with "/"."""
+        """Lists the files of a kind of model, relative to its folders, with "/"."""
         ...
 
     def input_directory(self) -> Path:
-        """Where people put what they bring."""
+        """Returns the folder of the user's input files."""
         ...
 
     def output_directory(self) -> Path:
-        """Where results go."""
+        """Returns the folder of the results."""
         ...
 
     def run_id(self) -> tuple[str, str]:
-        """Ids of the running prompt and node."""
+        """Returns the ids of the running prompt and node."""
         ...
 
     def progress(self, total: int, label: str = "") -> Progress:
-        """A bar for a loop of `total` steps."""
+        """Returns a progress bar for a loop of `total` steps."""
         ...
 
     def record_interrupted(self, path: Path) -> None:
-        """Tells where an interrupted run's state was kept."""
+        """Reports the file that holds an interrupted run's state."""
         ...
 
     def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
-        """The weights of a CLIP_VISION of the host's, and what they do not tell."""
+        """Returns the weights of the host's CLIP_VISION, and settings that they leave open."""
         ...
 
 
 @contextlib.contextmanager
 def autograd() -> Generator[None, None, None]:
-    """Leaves the inference mode that hosts run nodes in, so that gradients exist.
+    """Leaves the inference mode in which hosts run nodes, so that gradients exist.
 
-    What is built inside inference mode can never be back-propagated through, even frozen.
+    Tensors created in inference mode can never take part in back-propagation, even frozen ones.
     """
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def ordinary(tensor: Tensor) -> Tensor:
-    """The tensor, cloned where it was made in inference mode; call it inside `autograd`."""
+    """Returns the tensor, cloned if created in inference mode; call it inside `autograd`."""
     return tensor.clone() if tensor.is_inference() else tensor
 
 
 def host() -> Host:
-    """The host that runs the nodes."""
+    """Returns the host that runs the nodes."""
     if not TYPE_CHECKING and IN_COMFYUI:
         return COMFYUI
     from .standalone.host import current
@@ -127,7 +127,7 @@ def host() -> Host:
 
 @contextlib.contextmanager
 def running(total: int, label: str) -> Generator[Progress, None, None]:
-    """A bar for a loop of `total` steps, taken away at its end."""
+    """Shows a bar for a loop of `total` steps and removes it at the end."""
     bar = host().progress(total, label)
     try:
         yield bar
@@ -147,39 +147,39 @@ if IN_COMFYUI and not TYPE_CHECKING:
         return method
 
     class GradPatcher(ModelPatcher):
-        """A patcher whose weights never become inference tensors, whoever moves them."""
+        """A patcher whose weights never become inference tensors, regardless of who moves them."""
 
         load = _outside_inference_mode("load")
         unpatch_model = _outside_inference_mode("unpatch_model")
         partially_unload = _outside_inference_mode("partially_unload")
 
     class ComfyProgress:
-        """The host's progress bar."""
+        """ComfyUI's progress bar."""
 
         def __init__(self, total: int) -> None:
             self.total = total
             self.bar = comfy.utils.ProgressBar(total)
 
         def update(self, step: int, preview: "Callable[[], Image.Image] | None" = None) -> None:
-            """Moves the bar, shows the preview as JPEG, and stops when asked to."""
+            """Moves the bar, shows the preview as JPEG, and stops on request."""
             shown = ("JPEG", preview(), PREVIEW_PIXELS) if preview is not None else None
             self.bar.update_absolute(step, self.total, shown)
             # The newer host throttles its own check inside the bar.
             management.throw_exception_if_processing_interrupted()
 
         def close(self) -> None:
-            """Nothing: the host takes its bar away."""
+            """Does nothing: ComfyUI removes its bar itself."""
 
     class ComfyHost:
         """ComfyUI's services."""
 
         def device(self) -> torch.device:
-            """The host's choice."""
+            """Returns ComfyUI's choice."""
             return management.get_torch_device()
 
         @contextlib.contextmanager
         def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:
-            """Asks the host for room and loads the modules whole, buffers too."""
+            """Has ComfyUI free memory and loads the modules completely, buffers included."""
             patchers = [_patcher(module) for module in modules]
             with torch.inference_mode(False):
                 management.load_models_gpu(patchers, force_full_load=True)
@@ -189,38 +189,38 @@ if IN_COMFYUI and not TYPE_CHECKING:
             yield
 
         def model_folder(self, kind: str) -> list[Path]:
-            """The host's folders of this kind, extra_model_paths included."""
+            """Returns ComfyUI's folders of this kind, extra_model_paths included."""
             return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
 
         def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
-            """The host's list."""
+            """Returns ComfyUI's list."""
             wanted = tuple(suffixes)
             names = folder_paths.get_filename_list(kind)
             return [n.replace("\\", "/") for n in names if n.lower().endswith(wanted)]
 
         def input_directory(self) -> Path:
-            """The host's input folder."""
+            """Returns ComfyUI's input folder."""
             return Path(folder_paths.get_input_directory())
 
         def output_directory(self) -> Path:
-            """The host's output folder."""
+            """Returns ComfyUI's output folder."""
             return Path(folder_paths.get_output_directory())
 
         def run_id(self) -> tuple[str, str]:
-            """Of the executing context."""
+            """Returns the ids of the executing context."""
             context = get_executing_context()
             return (context.prompt_id, context.node_id) if context else ("run", "node")
 
         def progress(self, total: int, label: str = "") -> Progress:
-            """The bar on the node."""
+            """Returns the bar on the node."""
             return ComfyProgress(total)
 
         def record_interrupted(self, path: Path) -> None:
-            """Into the host's log."""
+            """Writes the path to ComfyUI's log."""
             logger.warning("interrupted; resume from %s with Load Latents", path)
 
         def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
-            """Its tensors; `encode_image` rounds pixels and writes in place: no gradient."""
+            """Returns the tensors, since `encode_image` rounds pixels and blocks the gradient."""
             tower = getattr(model.model, "vision_model", None)
             layers = getattr(getattr(tower, "encoder", None), "layers", None)
             names = {function: name for name, function in comfy.clip_model.ACTIVATIONS.items()}
@@ -245,11 +245,11 @@ if IN_COMFYUI and not TYPE_CHECKING:
         return patcher
 
     def _register_folder(kind: str) -> None:
-        # First, so that what we write lies there; extra_model_paths.yaml was read before.
+        # First, so that own files are written there; extra_model_paths.yaml was read before.
         own = str(Path(folder_paths.models_dir) / kind)
         folder_paths.add_model_folder_path(kind, own, is_default=True)
         paths, suffixes = folder_paths.folder_names_and_paths[kind]
-        # A folder named in extra_model_paths.yaml comes with no suffixes, which lists every file.
+        # A folder named in extra_model_paths.yaml has no suffixes, which would list every file.
         folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | SUFFIXES)
 
     for _kind in KINDS:

@@ -1,4 +1,4 @@
-"""The auxiliary models that can be opened, in the order in which they are tried."""
+"""Supported auxiliary models, in the order in which their architectures are tried."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from .folders import MARKS, load_folder
 __all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
 
 FOLDER_MARKS = frozenset(MARKS)
-"""The files by which a folder is known to be a model."""
+"""Files that mark a folder as a model."""
 AUXILIARIES: tuple[Architecture[Any], ...] = (
     digits.CLASSIFIER,
     digits.JUDGE,
@@ -42,11 +42,11 @@ def load_auxiliary(
     activation: Activation = "auto",
     options: Mapping[str, object] | None = None,
 ) -> Auxiliary:
-    """Opens an auxiliary model; as `open_model`, but for captioners, which have no space.
+    """Opens an auxiliary model; as `open_model`, but refuses captioners, which have no space.
 
     Raises:
-        CheckpointError: as there, or a captioner.
-        InvalidInput: as there.
+        CheckpointError: as for `open_model`, or the model is a captioner.
+        InvalidInput: as for `open_model`.
     """
     found = open_model(path, architecture=architecture, activation=activation, options=options)
     if isinstance(found, Captioner):
@@ -61,21 +61,22 @@ def open_model(
     activation: Activation = "auto",
     options: Mapping[str, object] | None = None,
 ) -> Auxiliary | Captioner:
-    """Opens an auxiliary model, whatever its architecture; call it outside inference mode.
+    """Opens an auxiliary model of any architecture; call it outside inference mode.
 
     Args:
         path: a file, or a model folder of transformers, timm or open_clip.
-        architecture: for files of open_clip, its name there; "auto" tells it from the tensors.
-        activation: for files of open_clip, that of its transformers; "auto" takes QuickGELU for
+        architecture: for open_clip files, the architecture's open_clip name; "auto" detects it
+            from the tensors.
+        activation: for open_clip files, the transformers' activation; "auto" uses QuickGELU for
             OpenAI's archives and for architectures that are named after it.
-        options: for classifiers, by name; what is not there is told from the model, or as usual:
-            `classes` (names, one for each logit), `mean` and `std` (of red, green and blue, for
-            images in [0, 1]), and for files alone `max_pool` (bool, of ResNets) and `image_size`
-            (int, the side of the squares that it looks at).
+        options: for classifiers, by name; omitted ones are taken from the model or from common
+            practice: `classes` (one name per logit), `mean` and `std` (of red, green and blue,
+            for images in [0, 1]), and for files only `max_pool` (bool, of ResNets) and
+            `image_size` (int, side of the square input).
 
     Raises:
-        CheckpointError: no such file, a damaged one, or of no known architecture.
-        InvalidInput: an architecture, an activation or options that the model does not take.
+        CheckpointError: the file is missing, damaged, or of an unknown architecture.
+        InvalidInput: the model does not support the architecture, activation or options.
     """
     path, options = Path(path), dict(options or {})
     chosen = (architecture, activation) != ("auto", "auto")
@@ -98,13 +99,13 @@ def open_model(
 
 def _untaken(path: Path) -> InvalidInput:
     return InvalidInput(
-        f"{path.name} says itself what it is and takes neither an architecture nor an activation; "
-        "choose auto for both. They are for files of open_clip."
+        f"{path.name} determines its own architecture and activation; choose auto for both. They "
+        "are for files of open_clip."
     )
 
 
 def _refuse_halves(checkpoint: Checkpoint) -> None:
-    """Files that hold half of what is needed, each with its reason."""
+    """Refuses files that hold only half of a model, each with its reason."""
     named = checkpoint.tensors.keys()
     images = any("vision_model." in name or name.startswith("visual.") for name in named)
     texts = [name for name in named if "text_model.encoder.layers." in name]
@@ -115,17 +116,17 @@ def _refuse_halves(checkpoint: Checkpoint) -> None:
             "a text encoder alone; f must look at images"
             if projected
             else "a text encoder without a projection, as in Stable Diffusion 1: its embeddings "
-            "lie in no space with images"
+            "share no space with images"
         )
         raise CheckpointError(f"{name} is {why}. Use a whole CLIP.")
     if is_headless(checkpoint):
         raise CheckpointError(
             f"{name} is a ResNet without its last layer, `fc` or `linear`: an encoder alone, "
-            "which knows no classes. Use a whole classifier."
+            "without classes. Use a whole classifier."
         )
     if any(key.startswith(("vision_model.", "text_model.")) for key in named):
         raise CheckpointError(
-            f"{name} has weights of the transformers library without what describes them. Put "
+            f"{name} has weights of the transformers library without their configuration. Put "
             f"the whole model folder, with {MARKS[0]} and the tokenizer, into the models' folder "
-            "and choose the folder; an image half alone also works as clip_vision."
+            "and choose the folder; an image tower alone also works as clip_vision."
         )

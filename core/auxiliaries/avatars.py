@@ -1,4 +1,4 @@
-"""The avatars' judge of the zoo: says what value every attribute of an avatar has."""
+"""Judge of the zoo's avatars: predicts the value of every attribute of an avatar."""
 
 from collections.abc import Mapping
 
@@ -19,15 +19,15 @@ __all__ = ["JUDGE", "AvatarJudge"]
 
 
 class AvatarJudge(nn.Module):
-    """An attribute classifier with a head per attribute: the independent judge of the figures.
+    """An attribute classifier with one head per attribute: the independent judge of the figures.
 
-    Group normalisation only, so no sample depends on the others. Read off a state dict:
-    `width = stem.weight.shape[0]`, `features = penultimate.weight.shape[0]`, heads by their names.
+    Group normalisation only, so samples are independent. Sizes read from a state dict:
+    `width = stem.weight.shape[0]`, `features = penultimate.weight.shape[0]`, heads by name.
 
     Args:
         heads: attribute to number of values.
-        width: channels at 32 x 32; twice, three and four times as many after.
-        features: length of the penultimate layer.
+        width: channels at 32 x 32; two, three and four times as many at the next sizes.
+        features: size of the penultimate layer.
     """
 
     def __init__(self, heads: Mapping[str, int], width: int = 40, features: int = 256) -> None:
@@ -44,7 +44,7 @@ class AvatarJudge(nn.Module):
         self.heads = nn.ModuleDict({n: nn.Linear(features, c) for n, c in heads.items()})
 
     def features(self, x: Float[Tensor, "batch 3 64 64"]) -> Float[Tensor, "batch features"]:
-        """The penultimate layer; x in [0, 1]."""
+        """Returns the penultimate layer; x in [0, 1]."""
         x = self.block32(self.stem(x * 2 - 1))
         x = self.block16(self.down16(functional.silu(x)))
         x = self.block8(self.down8(functional.silu(x)))
@@ -52,7 +52,7 @@ class AvatarJudge(nn.Module):
         return functional.silu(self.penultimate(x.flatten(1)))
 
     def forward(self, x: Float[Tensor, "batch 3 64 64"]) -> dict[str, Tensor]:
-        """Logits of every attribute's values; x in [0, 1]."""
+        """Returns the logits of every attribute's values; x in [0, 1]."""
         found = self.features(x)
         return {name: head(found) for name, head in self.heads.items()}
 
@@ -71,11 +71,11 @@ def _load(checkpoint: Checkpoint) -> AttributeJudge:
     found = {name: len(named.get(name, ())) for name in counts}
     if found != counts or set(named) != set(counts):
         raise CheckpointError(
-            f"{checkpoint.path.name} has heads of {counts} values and names {found}."
+            f"{checkpoint.path.name} has heads for {counts} values but names {found}."
         )
     features, _ = checkpoint.tensors["penultimate.weight"].shape
     width = checkpoint.tensors["stem.weight"].shape[0]
-    # The order of the configuration, which is that of the attributes.
+    # In the configuration's order, which is that of the attributes.
     heads = {name: counts[name] for name in named}
     network = load_network(AvatarJudge(heads, width, features), checkpoint)
 

@@ -1,4 +1,4 @@
-"""BLIP and BLIP-2, captioners of the transformers library, from model folders."""
+"""BLIP and BLIP-2, captioners of the transformers library, loaded from model folders."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,14 +17,14 @@ CAPTIONERS: Mapping[str, str] = {
     "blip": "BlipForConditionalGeneration",
     "blip-2": "Blip2ForConditionalGeneration",
 }
-"""Model types, and their classes in transformers."""
+"""Model type to its class in transformers."""
 
 
 def load_captioner(folder: Folder) -> Captioner:
     """Opens a folder whose model type is in CAPTIONERS.
 
     Raises:
-        CheckpointError: missing or unfit weights, or no tokenizer.
+        CheckpointError: weights are missing or do not fit, or there is no tokenizer.
     """
     import transformers
 
@@ -50,7 +50,7 @@ def load_captioner(folder: Folder) -> Captioner:
 
 
 def _options(decoding: Decoding, start: int) -> dict[str, Any]:
-    """For `generate`, after a start of so many tokens; nothing is drawn."""
+    """Returns arguments for `generate` after `start` prompt tokens; decoding is deterministic."""
     return {
         "do_sample": False,
         "num_beams": decoding.beams,
@@ -64,7 +64,7 @@ def _blip(tokenizer: Any) -> Callable[[nn.Module, Tensor, Decoding], list[str]]:
     def write(module: nn.Module, pixels: Tensor, decoding: Decoding) -> list[str]:
         model: Any = module
         row = tokenizer(decoding.prompt, return_tensors="pt").input_ids.to(pixels.device)
-        # The model replaces the first token by its own start and leaves the last one out.
+        # The model replaces the first token by its own start token and drops the last one.
         found = model.generate(
             pixel_values=pixels,
             input_ids=row.repeat(len(pixels), 1),
@@ -90,7 +90,7 @@ def _blip2(tokenizer: Any) -> Callable[[nn.Module, Tensor, Decoding], list[str]]
             input_ids=row.repeat(len(pixels), 1),
             **_options(decoding, 0 if both else said.shape[1]),
         )
-        # Decoders alone give the start back, with a token per place of the image.
+        # Decoder-only models return the prompt too, with one token per image position.
         found = found if both else found[:, row.shape[1] :]
         return tokenizer.batch_decode(found, skip_special_tokens=True)
 

@@ -1,4 +1,4 @@
-"""The digits classifiers of the zoo: f, and the judge that never sees what f was trained on."""
+"""Digits classifiers of the zoo: f, and an independent judge trained on other data."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,15 +17,15 @@ __all__ = ["CLASSIFIER", "JUDGE", "DigitsClassifier", "DigitsJudge"]
 
 
 class DigitsClassifier(nn.Module):
-    """A plain, smooth classifier (SiLU, average pooling): the auxiliary model.
+    """A plain, smooth classifier (SiLU, average pooling): the auxiliary model f.
 
-    Group normalisation only, so no sample depends on the others in either mode. Read off a state
+    Group normalisation only, so samples are independent in either mode. Sizes read from a state
     dict: `width = conv28.weight.shape[0]`, `features = penultimate.weight.shape[0]`,
     `classes = logits.weight.shape[0]`.
 
     Args:
-        width: channels at 28 x 28, a multiple of 4; twice as many after.
-        features: length of the penultimate layer.
+        width: channels at 28 x 28, a multiple of 4; twice as many at the next sizes.
+        features: size of the penultimate layer.
         classes: number of logits.
     """
 
@@ -41,19 +41,19 @@ class DigitsClassifier(nn.Module):
         self.logits = nn.Linear(features, classes)
 
     def features(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch features"]:
-        """The penultimate layer; x in [0, 1]."""
+        """Returns the penultimate layer; x in [0, 1]."""
         x = functional.avg_pool2d(functional.silu(self.norm28(self.conv28(x))), 2)
         x = functional.avg_pool2d(functional.silu(self.norm14(self.conv14(x))), 2)
         x = functional.avg_pool2d(functional.silu(self.norm7(self.conv7(x))), 2)
         return functional.silu(self.penultimate(x.flatten(1)))
 
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch classes"]:
-        """Logits of the classes; x in [0, 1]."""
+        """Returns the class logits; x in [0, 1]."""
         return self.logits(self.features(x))
 
 
 class _Residual(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
+    """Two 3 x 3 convolutions with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,13 +70,13 @@ class _Residual(nn.Module):
 class DigitsJudge(nn.Module):
     """A larger residual classifier of another family: the independent judge of the figures.
 
-    Group normalisation only, so no sample depends on the others in either mode. Read off a state
+    Group normalisation only, so samples are independent in either mode. Sizes read from a state
     dict: `width = stem.weight.shape[0]`, `features = penultimate.weight.shape[0]`,
     `classes = logits.weight.shape[0]`.
 
     Args:
         width: channels at 28 x 28 and 14 x 14, a multiple of 4; twice as many at 7 x 7.
-        features: length of the penultimate layer.
+        features: size of the penultimate layer.
         classes: number of logits.
     """
 
@@ -92,14 +92,14 @@ class DigitsJudge(nn.Module):
         self.logits = nn.Linear(features, classes)
 
     def features(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch features"]:
-        """The penultimate layer; x in [0, 1]."""
+        """Returns the penultimate layer; x in [0, 1]."""
         x = self.blocks14(self.down14(functional.relu(self.stem(x))))
         x = self.blocks7(self.down7(x))
         x = functional.relu(self.norm(x)).mean((2, 3))
         return functional.relu(self.penultimate(x))
 
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch classes"]:
-        """Logits of the classes; x in [0, 1]."""
+        """Returns the class logits; x in [0, 1]."""
         return self.logits(self.features(x))
 
 

@@ -1,6 +1,6 @@
-"""The expression classifier of npm's @vladmandic/face-api, converted from TensorFlow.js.
+"""Expression classifier of npm's @vladmandic/face-api, converted from TensorFlow.js.
 
-What it was trained on is not documented. It judges pictures, never people.
+Its training data is undocumented. It judges pictures, never people.
 """
 
 import json
@@ -24,16 +24,16 @@ from ..images import resized
 __all__ = ["CLASSES", "CLASSIFIER", "SIZE", "FaceExpressions", "from_tfjs"]
 
 SIZE = 112
-"""Pixels a side; four halvings leave 7."""
+"""Side of the input in pixels; four halvings leave 7."""
 
 
 def _padded(x: Tensor) -> Tensor:
-    """TensorFlow's SAME padding for kernel 3, stride 2 and an even side: after the last alone."""
+    """Applies TensorFlow's SAME padding for kernel 3, stride 2, even side: right and bottom."""
     return functional.pad(x, (0, 1, 0, 1))
 
 
 class _Separable(nn.Module):
-    """A filter of 3 x 3 per channel, then a mixture of the channels."""
+    """A depthwise 3 x 3 convolution followed by a pointwise one."""
 
     def __init__(self, before: int, after: int, stride: int = 1) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Separable(nn.Module):
 
 
 class _Dense(nn.Module):
-    """Four convolutions at half the side, each fed with the sum of those before it."""
+    """Four convolutions at half the side, each applied to the sum of the previous outputs."""
 
     def __init__(self, before: int, after: int, *, first: bool) -> None:
         super().__init__()
@@ -83,22 +83,22 @@ class FaceExpressions(nn.Module):
         self.fc = nn.Linear(8 * width, classes)
 
     def features(self, x: Float[Tensor, "batch 3 112 112"]) -> Float[Tensor, "batch features"]:
-        """What the logits are a linear function of; x is centred colour, about [-0.5, 0.6]."""
+        """Returns the input of the last linear layer; x is centred colour, about [-0.5, 0.6]."""
         x = self.dense3(self.dense2(self.dense1(self.dense0(x))))
         return x.mean(dim=(2, 3))
 
     def forward(self, x: Float[Tensor, "batch 3 112 112"]) -> Float[Tensor, "batch classes"]:
-        """Logits of the classes; x as for `features`."""
+        """Returns the class logits; x as for `features`."""
         return self.fc(self.features(x))
 
 
 CLASSES = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
 MEAN = (122.782, 117.001, 104.298)
-"""Of red, green and blue in [0, 255]; the network takes the difference over 255."""
+"""Mean of red, green and blue in [0, 255]; the network receives the difference over 255."""
 
 
 def _squared(images: Tensor) -> Tensor:
-    """Images in the middle of black squares."""
+    """Pads images to centred squares with black."""
     height, width = images.shape[2:]
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2
@@ -131,11 +131,11 @@ def _load(checkpoint: Checkpoint) -> Classifier:
 
 
 def from_tfjs(manifest: str | Path, weights: str | Path) -> dict[str, Tensor]:
-    """The classifier's tensors out of the files of TensorFlow.js, in float32.
+    """Reads the classifier's tensors from TensorFlow.js files, in float32.
 
     Args:
-        manifest: the JSON file that lists names, shapes and quantisation (value = q scale + min).
-        weights: the file of numbers that it describes.
+        manifest: JSON file with names, shapes and quantisation (value = q scale + min).
+        weights: binary file that it describes.
 
     Raises:
         CheckpointError: they do not fit each other, or are of another network.
@@ -163,7 +163,7 @@ def from_tfjs(manifest: str | Path, weights: str | Path) -> dict[str, Tensor]:
 
 
 def _entry(entry: Mapping[str, Any], content: bytes, start: int) -> tuple[Tensor, int]:
-    """A tensor of the file as TensorFlow shapes it, and where the next one starts."""
+    """Returns a tensor with TensorFlow's shape, and the offset of the next one."""
     shape = [int(size) for size in entry["shape"]]
     quantised = entry.get("quantization")
     dtype = entry["dtype"] if quantised is None else quantised["dtype"]
@@ -178,10 +178,10 @@ def _entry(entry: Mapping[str, Any], content: bytes, start: int) -> tuple[Tensor
 
 
 def _converted(name: str, tensor: Tensor) -> tuple[str, Tensor]:
-    """The name and the order of axes that PyTorch has."""
+    """Converts a name and the order of axes to PyTorch's."""
     *path, kind = name.split("/")
     separable = path != ["dense0", "conv0"] and path != ["fc"]
-    # TensorFlow: (height, width, in, out), of a depthwise filter (height, width, channels, 1).
+    # TensorFlow: (height, width, in, out); depthwise filters: (height, width, channels, 1).
     endings = {
         "filters": ("weight", (3, 2, 0, 1)),
         "depthwise_filter": ("depthwise.weight", (2, 3, 0, 1)),

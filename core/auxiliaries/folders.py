@@ -1,4 +1,4 @@
-"""Model folders: what they hold, told from their configuration."""
+"""Opens model folders, whose kind is detected from their configuration."""
 
 import json
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from .transformers_folder import Folder, open_folder
 __all__ = ["MARKS", "load_folder"]
 
 MARKS = ("config.json", "open_clip_config.json")
-"""By which a model folder is known."""
+"""Files that mark a folder as a model."""
 
 
 OPTIONS = ("classes", "mean", "std")
-"""What folders of classifiers take; all else they say themselves."""
+"""Options of classifier folders; their files determine everything else."""
 
 
 def load_folder(
@@ -32,12 +32,12 @@ def load_folder(
     """Opens a model folder of transformers, open_clip or timm.
 
     Args:
-        path: of the folder.
+        path: path of the folder.
         options: `classes`, `mean` and `std`, for classifiers.
 
     Raises:
-        CheckpointError: no known kind of model, or a damaged one.
-        InvalidInput: options that it does not take, or out of range.
+        CheckpointError: the model is damaged or of an unknown kind.
+        InvalidInput: an option is not supported or out of range.
     """
     folder, options = open_folder(path), options or {}
     kind = str(folder.config.get("model_type"))
@@ -64,8 +64,8 @@ def _check_taken(folder: Folder, options: Mapping[str, object], taken: tuple[str
     untaken = [name for name in options if name not in taken]
     if untaken:
         raise InvalidInput(
-            f"The folder {folder.name} takes no option {' nor '.join(untaken)}: it says itself "
-            f"what it is. It takes: {', '.join(taken) or 'none'}. Leave the others at auto."
+            f"The folder {folder.name} takes no option {' nor '.join(untaken)}; its files "
+            f"determine it. It takes: {', '.join(taken) or 'none'}. Leave the others at auto."
         )
 
 
@@ -75,12 +75,12 @@ def _unknown(folder: Folder, kind: str) -> CheckpointError:
     if kind in types:
         named = ", ".join(map(str, folder.config.get("architectures") or ())) or "no class"
         return CheckpointError(
-            f"The folder {folder.name} holds a {kind} without a head for classes ({named}); "
+            f"The folder {folder.name} holds a {kind} without a classification head ({named}); "
             f"expected {' or '.join(types[kind])} in its config.json."
         )
     return CheckpointError(
         f"The folder {folder.name} holds a model of type {kind!r}. Known types: {known}; "
-        f"classifiers of the types {', '.join(types)}; and timm's, whose config.json says "
+        f"classifiers of the types {', '.join(types)}; and timm's, whose config.json has "
         "`architecture`."
     )
 
@@ -94,5 +94,5 @@ def _open_clip(folder: Folder) -> Clip:
         config, seen = described["model_cfg"], described.get("preprocess_cfg", {})
         colours = (tuple(seen["mean"]), tuple(seen["std"])) if "mean" in seen else None
     except (LookupError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is no configuration of open_clip: {error!r}.") from error
+        raise CheckpointError(f"{path} is not an open_clip configuration: {error!r}.") from error
     return load_configured(read(folder.files[0]), config, colours)

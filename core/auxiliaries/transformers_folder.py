@@ -1,4 +1,4 @@
-"""Model folders of the transformers library, read from the disk alone."""
+"""Model folders of the transformers library, read from local files alone."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ from ..errors import CheckpointError
 __all__ = ["LOCAL", "Folder", "open_folder"]
 
 UNFIT = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-"""What transformers raises for files that do not fit each other."""
+"""Exceptions that transformers raises for files that do not fit each other."""
 
 LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-"""What every `from_pretrained` is told: no network, no code of the folder."""
+"""Arguments of every `from_pretrained`: no network, no code from the folder."""
 TOKENIZERS = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -31,9 +31,9 @@ TOKENIZERS = (
     "tokenizer.model",
 )
 SCALES = ("logit_scale", "logit_bias")
-"""Of the training's loss; embeddings do without, and transformers fills them in."""
+"""Parameters of the training loss; embeddings do not need them, and transformers adds them."""
 WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.", "clip.", "siglip.")
-"""What training scripts put before all names."""
+"""Prefixes that training scripts add to all names."""
 TOWERS = ("text_model.", "vision_model.", "text_projection.", "visual_projection.", *SCALES)
 WEIGHTS = (
     "model.safetensors",
@@ -50,10 +50,10 @@ class Folder:
     """A folder with a configuration and weights.
 
     Attributes:
-        path: where it lies.
-        config: of its `config.json`; empty without one.
-        preprocessing: of its `preprocessor_config.json`; empty without one.
-        files: the weights, all parts of them.
+        path: path of the folder.
+        config: contents of its `config.json`; empty without one.
+        preprocessing: contents of its `preprocessor_config.json`; empty without one.
+        files: all parts of the weights.
     """
 
     path: Path
@@ -63,19 +63,19 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Display name."""
         return self.path.name
 
     def id(self) -> str:
-        """The sha256 of the weights; of several files, that of their sha256s in order."""
+        """Returns the sha256 of the weights; for several files, that of their sha256s in order."""
         parts = [fingerprint(file) for file in self.files]
         return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def tensors(self) -> Weights:
-        """All weights, by our own readers, without what training wraps them in.
+        """Reads all weights with LatentSteer's readers and strips training wrappers' prefixes.
 
         Raises:
-            CheckpointError: a damaged file.
+            CheckpointError: a file is damaged.
         """
         found = joined(self.path, [read(file).tensors for file in self.files])
         while (wrapper := _wrapper(found)) is not None:
@@ -83,14 +83,14 @@ class Folder:
         return found
 
     def model(self, kind: Any) -> Any:  # noqa: ANN401 - transformers' classes are not typed
-        """A frozen model of a class of transformers, in float32.
+        """Builds a frozen model of a transformers class, in float32.
 
         Raises:
             CheckpointError: the weights do not fit the configuration.
         """
         tensors = self.tensors()
         try:
-            # What its constructors draw is replaced by the weights.
+            # The constructors' random weights are replaced.
             with torch.random.fork_rng(devices=[]):
                 config = kind.config_class.from_pretrained(self.path, **LOCAL)
                 model, found = kind.from_pretrained(
@@ -113,10 +113,10 @@ class Folder:
         return model.float().eval().requires_grad_(False)
 
     def tokenizer(self) -> Any:  # noqa: ANN401
-        """Its tokenizer, or None without its files.
+        """Returns the tokenizer, or None without its files.
 
         Raises:
-            CheckpointError: damaged files.
+            CheckpointError: its files are damaged.
         """
         from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -125,18 +125,18 @@ class Folder:
         try:
             return AutoTokenizer.from_pretrained(str(self.path), **LOCAL)
         except ImportError as error:
-            # Its own class needs a package; what is written out in tokenizer.json needs none.
+            # Its own class needs a package; the contents of tokenizer.json do not.
             if not (self.path / TOKENIZERS[0]).is_file():
                 raise self._unreadable(error) from error
         except UNFIT as error:
-            raise CheckpointError(f"The tokenizer of {self.name} is not whole: {error}") from error
+            raise CheckpointError(f"The tokenizer of {self.name} is damaged: {error}") from error
         try:
             return PreTrainedTokenizerFast.from_pretrained(str(self.path), **LOCAL)
         except (ImportError, *UNFIT) as error:
-            raise CheckpointError(f"The tokenizer of {self.name} is not whole: {error}") from error
+            raise CheckpointError(f"The tokenizer of {self.name} is damaged: {error}") from error
 
     def _unreadable(self, error: ImportError) -> CheckpointError:
-        """A tokenizer whose own package is not installed."""
+        """Returns the error for a tokenizer whose own package is not installed."""
         package = "sentencepiece" if "sentencepiece" in str(error).lower() else "another package"
         there = ", ".join(sorted(f.name for f in self.path.iterdir() if f.name in TOKENIZERS))
         return CheckpointError(
@@ -147,7 +147,7 @@ class Folder:
     def colours(
         self, mean: tuple[float, float, float], std: tuple[float, float, float]
     ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-        """Mean and standard deviation of the channels, with what to take where it says nothing."""
+        """Returns the channels' mean and standard deviation, or the given defaults."""
         found = [self.preprocessing.get(key) for key in ("image_mean", "image_std")]
         a, b = (values if values and len(values) == 3 else None for values in found)
         first = mean if a is None else (float(a[0]), float(a[1]), float(a[2]))
@@ -156,7 +156,7 @@ class Folder:
 
 
 def _wrapper(tensors: Mapping[str, Tensor]) -> str | None:
-    """What stands before all names of a CLIP; None where there is nothing."""
+    """Returns the prefix of all names of a CLIP, or None."""
     for wrapper in WRAPPERS:
         if all(name.startswith(wrapper) for name in tensors) and any(
             name.removeprefix(wrapper).startswith((*WRAPPERS, *TOWERS)) for name in tensors
@@ -166,10 +166,10 @@ def _wrapper(tensors: Mapping[str, Tensor]) -> str | None:
 
 
 def open_folder(path: Path) -> Folder:
-    """What a folder holds.
+    """Opens a model folder.
 
     Raises:
-        CheckpointError: no configuration or no weights.
+        CheckpointError: it has no configuration or no weights.
     """
     configs = ("config.json", "open_clip_config.json")
     if not any((path / file).is_file() for file in configs):
@@ -193,7 +193,7 @@ def _weights(path: Path) -> tuple[Path, ...]:
     if outside := [name for name in names if Path(name).name != name]:
         raise CheckpointError(f"{file} names a file outside of its folder: {outside[0]}.")
     if missing := [name for name in names if not (path / name).is_file()]:
-        raise CheckpointError(f"{file} names {missing[0]}, which is not there. Fetch it too.")
+        raise CheckpointError(f"{file} names {missing[0]}, which does not exist. Fetch it too.")
     return tuple(path / name for name in names)
 
 
@@ -203,7 +203,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointError(f"{path} is no JSON: {error}. Fetch it again.") from error
+        raise CheckpointError(f"{path} is not JSON: {error}. Fetch it again.") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} is no JSON object.")
+        raise CheckpointError(f"{path} is not a JSON object.")
     return found

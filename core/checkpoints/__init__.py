@@ -1,1 +1,1 @@
-"""Model files to tensors and configuration; nothing in a file is run."""
+"""Reads tensors and configuration from model files without running anything in them."""

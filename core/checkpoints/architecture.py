@@ -1,4 +1,4 @@
-"""Detecting the architecture of a model file from its contents."""
+"""Detects the architecture of a checkpoint from its contents and loads it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ KEYS_SHOWN = 4
 
 @dataclass(frozen=True)
 class Example:
-    """The smallest instance of an architecture, for the contract tests.
+    """Smallest instance of an architecture, for the contract tests.
 
     Attributes:
-        networks: prefix in the checkpoint to network.
-        config: the configuration in the checkpoint's metadata.
+        networks: checkpoint prefix to network.
+        config: contents of the checkpoint's metadata.
     """
 
     networks: Mapping[str, nn.Module]
@@ -36,16 +36,17 @@ class Architecture(Generic[Loaded]):
     """How one kind of checkpoint is recognised and loaded.
 
     Attributes:
-        id: unique; also the architecture's name in configurations.
-        needs: the tensors that it is recognised by, for the error that lists all architectures.
-        recognises: has no false negatives; the first architecture that recognises a file wins.
-        load: builds the model from a checkpoint that it recognises; a generator that needs
-            inputs (an image, a mask, a sentence ...) as a `ConditionalGenerator`.
-        examples: makes the smallest instances, one per hyper-parameter read from the file.
-        options: what can be chosen beside the file, in `Checkpoint.options`.
-        parity: from a checkpoint and a reference's arrays, its own value of every output array
-            that it recognises by name, in the range of the authors' code; None where it has none.
-        facts: what the checkpoint leaves open and what is assumed, in words.
+        id: unique name, also used in configurations.
+        needs: the characteristic tensors, named in the error that lists the known architectures.
+        recognises: whether a checkpoint is of this kind, without false negatives; the first
+            architecture that accepts a checkpoint wins.
+        load: builds the model from a checkpoint that it recognises; a generator that needs inputs
+            (an image, a mask, a sentence ...) as a `ConditionalGenerator`.
+        examples: make the smallest instances, one per hyper-parameter read from the file.
+        options: the supported entries of `Checkpoint.options`.
+        parity: maps a checkpoint and a reference's arrays to LatentSteer's value of each output
+            array that it knows by name, in the range of the authors' code; None if unsupported.
+        facts: describes what the checkpoint leaves open and what is assumed instead.
     """
 
     id: str
@@ -64,17 +65,17 @@ class Architecture(Generic[Loaded]):
 
 
 def all_of(*keys: str) -> Callable[[Checkpoint], bool]:
-    """Recognises a checkpoint that has all of these tensors."""
+    """Returns a predicate that accepts checkpoints with all of these tensors."""
     return lambda checkpoint: all(key in checkpoint.tensors for key in keys)
 
 
 def detect(
     checkpoint: Checkpoint, architectures: Sequence[Architecture[Loaded]]
 ) -> Architecture[Loaded]:
-    """The first architecture that recognises the checkpoint.
+    """Returns the first architecture that recognises the checkpoint.
 
     Raises:
-        CheckpointError: none does; the message lists what the file has and what is known.
+        CheckpointError: none does; the message lists the file's tensors and the known kinds.
     """
     for architecture in architectures:
         if architecture.recognises(checkpoint):
@@ -88,25 +89,25 @@ def detect(
 
 
 def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[Loaded]]) -> Loaded:
-    """The model that a checkpoint holds.
+    """Loads the model in a checkpoint.
 
     Raises:
-        CheckpointError: no known architecture, or tensors that do not fit the one it looks like.
-        InvalidInput: options that the architecture does not take.
+        CheckpointError: the architecture is unknown, or the tensors do not fit the detected one.
+        InvalidInput: the architecture does not support an option.
     """
     architecture = detect(checkpoint, architectures)
     _refuse_untaken(checkpoint, architecture)
     try:
         return architecture.load(checkpoint)
     except InvalidInput:
-        raise  # a choice that the file refuses, not a fault of its tensors
+        raise  # the file refuses a choice; its tensors are not at fault
     except Unusable:
         raise
     except CheckpointError as error:
-        told = why_left_out(checkpoint.tensors)
-        raise error if told in str(error) else CheckpointError(f"{error}{told}") from error
+        reasons = why_left_out(checkpoint.tensors)
+        raise error if reasons in str(error) else CheckpointError(f"{error}{reasons}") from error
     except (LookupError, TypeError, ValueError) as error:
-        # Sizes are read off tensors that may be missing or of another rank.
+        # Sizes are read from tensors that may be missing or of another rank.
         raise CheckpointError(
             f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "
             f"{error!r}.{why_left_out(checkpoint.tensors)}"
@@ -127,12 +128,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> Network:
-    """Fills a network with the checkpoint's tensors under a prefix, in float32, and freezes it.
+    """Loads the tensors under a prefix into a network in float32, and freezes it.
 
-    Convolutions are laid out channels last: on the digits a step takes two thirds of the time.
+    Convolutions are stored channels last, which cuts a step on the digits to two thirds.
 
     Raises:
-        CheckpointError: tensors are missing, left over, of another shape, or not finite.
+        CheckpointError: tensors are missing, superfluous, misshapen, or not finite.
     """
     own = {
         name: tensor.float() if tensor.is_floating_point() else tensor

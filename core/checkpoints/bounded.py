@@ -1,4 +1,4 @@
-"""Files that give no more than they have, so that no declared length is allocated first."""
+"""Length-checked reads, so that no declared length is allocated up front."""
 
 import io
 
@@ -10,11 +10,11 @@ LONGEST_LINE = 1 << 20
 
 
 class Bounded:
-    """A file that gives no more than it has, so that no declared length is allocated first.
+    """A file whose reads are checked against its size before they allocate anything.
 
     Args:
-        file: at the start of the pickle.
-        size: how many bytes there are from there on.
+        file: positioned at the start of the pickle.
+        size: number of bytes from there to the end.
     """
 
     def __init__(self, file: io.BufferedIOBase, size: int) -> None:
@@ -22,34 +22,34 @@ class Bounded:
 
     @classmethod
     def of(cls, content: bytes) -> "Bounded":
-        """A pickle in memory."""
+        """Wraps a pickle in memory."""
         return cls(io.BytesIO(content), len(content))
 
     def read(self, count: int) -> bytes:
-        """As many bytes.
+        """Reads exactly `count` bytes.
 
         Raises:
-            Refused: there are fewer.
+            Refused: fewer are left.
         """
         if not 0 <= count <= self._left:
             raise Refused(
-                f"ends within a pickle: {count} bytes were to follow, {self._left} do. Fetch or "
-                "save it again"
+                f"ends within a pickle: {count} bytes should follow, but {self._left} do. Fetch "
+                "or save it again"
             )
         self._left -= count
         return self._file.read(count)
 
     def readline(self) -> bytes:
-        """Bytes up to and with the next line break."""
+        """Reads up to and including the next line break."""
         line = self._file.readline(min(self._left, LONGEST_LINE))
         self._left -= len(line)
         return line
 
     def tell(self) -> int:
-        """The place in the file."""
+        """Returns the position in the file."""
         return self._file.tell()
 
     @property
     def left(self) -> int:
-        """How many bytes are left."""
+        """Number of bytes left."""
         return self._left

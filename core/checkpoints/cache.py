@@ -1,4 +1,4 @@
-"""Model files of others written once as safetensors, and the cache that keeps such copies."""
+"""Conversion of model files to safetensors, and a cache of such copies."""
 
 import logging
 import os
@@ -18,26 +18,26 @@ __all__ = ["SUFFIX", "cache_folder", "cached", "convert"]
 
 SUFFIX = ".safetensors"
 VARIABLE = "LATENTSTEER_CACHE"
-"""Environment variable that names the cache's folder."""
+"""Environment variable with the path of the cache folder."""
 LEAST_BYTES = 1 << 20
-"""Smaller files are as quick to read as their copies would be."""
+"""Smaller files are read as quickly as their copies would be."""
 PREFIX = 32
-"""Hexadecimal digits of a file's sha256 in the name of its copy."""
+"""Number of hexadecimal digits of the source's sha256 in a copy's name."""
 logger = logging.getLogger("latentsteer")
 
 
 def convert(source: str | Path, target: str | Path) -> None:
     """Writes a model file as safetensors that every architecture loads alike.
 
-    The tensors are the same, in the same dtypes; what else the file told rides as JSON in the
-    metadata, with the name and the sha256 of the source.
+    Tensors and dtypes stay the same. The remaining contents go as JSON into the metadata, with
+    the name and the sha256 of the source.
 
     Args:
-        source: any model file, or a folder of Hugging Face.
-        target: where to, ending in `.safetensors`; there is never half of it.
+        source: any model file, or a Hugging Face folder.
+        target: output path, ending in `.safetensors`; it is never left half-written.
 
     Raises:
-        CheckpointError: the source cannot be read, or holds what safetensors cannot.
+        CheckpointError: the source cannot be read, or safetensors cannot hold its contents.
         InvalidInput: the target has another suffix.
     """
     target = Path(target)
@@ -47,17 +47,17 @@ def convert(source: str | Path, target: str | Path) -> None:
 
 
 def cached(path: str | Path, folder: str | Path | None = None) -> Checkpoint:
-    """Opens a model file, by its copy as safetensors where there is one; else leaves a copy.
+    """Opens a model file through its safetensors copy, or writes a copy if there is none.
 
-    The checkpoint is as `read` gives it, with the path and the sha256 of the file itself. A
-    damaged copy is made anew; where none can be written, none is.
+    The checkpoint equals that of `read`, with the path and the sha256 of the file itself. A
+    damaged copy is replaced. If no copy can be written, the file is read directly.
 
     Args:
-        path: any model file, or a folder, which is read as it is.
-        folder: of the copies; by default `cache_folder()`.
+        path: any model file, or a folder, which is read directly.
+        folder: folder of the copies; `cache_folder()` by default.
 
     Raises:
-        CheckpointError: as `read`.
+        CheckpointError: as for `read`.
     """
     path = Path(path)
     home = cache_folder() if folder is None else Path(folder)
@@ -79,7 +79,7 @@ def cached(path: str | Path, folder: str | Path | None = None) -> Checkpoint:
 
 
 def cache_folder() -> Path | None:
-    """Where copies are kept: LATENTSTEER_CACHE, or a folder in the user's own cache."""
+    """Returns the folder of the copies: LATENTSTEER_CACHE, or one in the user's cache folder."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
     try:
@@ -114,7 +114,7 @@ def _write(checkpoint: Checkpoint, target: Path) -> None:
 
 
 def _taken(copy: Path, digest: str) -> Checkpoint | None:
-    """The checkpoint of a copy; None where there is no whole one of that file."""
+    """Returns the checkpoint of a copy, or None without an intact copy of that file."""
     if not copy.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Model files: reading tensors and their configuration, and writing our own, atomically."""
+"""Reads the tensors and configuration of model files, and writes LatentSteer's own atomically."""
 
 import hashlib
 import json
@@ -28,29 +28,29 @@ __all__ = ["LEFT_OUT_KEY", "SUFFIXES", "Checkpoint", "fingerprint", "read", "wri
 
 METADATA_KEY = "latentsteer"
 LEFT_OUT_KEY = "left_out"
-"""In the configuration of a copy: why tensors and values of its source are not in it, by name."""
+"""Key in a copy's configuration: why tensors and values of its source are missing, by name."""
 SUM_KEY = "crc32"
-"""In the configuration: of names, dtypes, shapes, numbers and all else that is configured.
+"""Key in the configuration: checksum of names, dtypes, shapes, numbers and the other entries.
 
-Safetensors itself has no check sum.
+Safetensors itself has no checksum.
 """
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The contents of a model file.
+    """Contents of a model file.
 
     Attributes:
-        path: where it was read from.
-        tensors: name to tensor, on the CPU, in the dtype of the file. Those that cannot be used,
-            being not finite or made from what is not known, are refused once they are taken.
-        config: a JSON object. Of our own files what rebuilds the model. Of others `modules`
-            (class, attributes and constructor arguments of pickled modules, by their paths),
-            `values` (all else that is no tensor, nested as in the file) and, of a folder,
-            `folder` (its config.json); empty where a file has none of them.
-        sha256: of the file's bytes; of a folder, of its weights and its configuration.
+        path: path that it was read from.
+        tensors: name to tensor, on the CPU, in the file's dtype. Accessing an unusable tensor
+            (not finite, or made from something unknown) raises an error.
+        config: a JSON object. For LatentSteer's own files, what rebuilds the model. For others,
+            `modules` (class, attributes and constructor arguments of pickled modules, by path),
+            `values` (all other non-tensor contents, nested as in the file) and, for a folder,
+            `folder` (its config.json); empty if the file has none of them.
+        sha256: hash of the file's bytes; for a folder, of its weights and its configuration.
         script: whether it is a TorchScript archive, as OpenAI's CLIPs are.
-        options: what the user chose beside the file, by name; only what differs from "auto".
+        options: the user's choices by name; only those that differ from "auto".
     """
 
     path: Path
@@ -62,13 +62,13 @@ class Checkpoint:
 
 
 def read(path: str | Path) -> Checkpoint:
-    """Opens a model file, or a folder of Hugging Face, without running any code of it.
+    """Opens a model file or a Hugging Face folder without running any of its code.
 
-    What the file is, its contents say: its suffix must only be one of a model.
+    The container is detected from the contents; the suffix only has to be a model's.
 
     Raises:
-        CheckpointError: there is no such file, it is empty, damaged, or no kind of model file; or
-            it asks for what only attacks need, such as code to be run.
+        CheckpointError: the file is missing, empty, damaged, or no model file; or it requests
+            something that only attacks need, such as running code.
     """
     path = Path(path)
     if path.is_dir():
@@ -93,12 +93,12 @@ def _safetensors(path: Path) -> Checkpoint:
                 "It may be truncated: fetch or save it again"
             ) from error
         config = _config(path, metadata)
-        if (told := config.pop(SUM_KEY, None)) not in (None, _sum(tensors, config)):
+        if (stored := config.pop(SUM_KEY, None)) not in (None, _sum(tensors, config)):
             raise Refused(
-                f"was changed since it was written: its check sum is not {told!r:.20}. Fetch or "
+                f"was changed since it was written: its checksum is not {stored!r:.20}. Fetch or "
                 "save it again"
             )
-        left_out, unknown = (dict[str, str](told) for told in config.pop(LEFT_OUT_KEY, ({}, {})))
+        left_out, unknown = (dict[str, str](held) for held in config.pop(LEFT_OUT_KEY, ({}, {})))
         left_out |= {n: why for n, tensor in tensors.items() if (why := unfinite(n, tensor))}
         whole = {name: tensor for name, tensor in tensors.items() if name not in left_out}
         if not whole and left_out:
@@ -120,25 +120,25 @@ def _folder(path: Path) -> Checkpoint:
 def write(
     path: str | Path, tensors: Mapping[str, Tensor], config: Mapping[str, object] | None = None
 ) -> None:
-    """Writes a safetensors file, to a temporary name first, so that no reader sees half of it.
+    """Writes a safetensors file to a temporary name and renames it.
 
     Args:
-        path: where to; its folder is made when missing.
-        tensors: name to tensor, from any device.
-        config: what JSON can hold; it rides in the file's metadata.
+        path: output path; its folder is created if missing.
+        tensors: name to tensor, on any device.
+        config: a JSON-serialisable object, stored in the file's metadata.
     """
-    # Cloned, since the format refuses tensors that share memory.
+    # Cloned because the format refuses tensors that share memory.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    # What it will be read as, whose keys are texts and sorted as such.
-    told = json.loads(json.dumps(dict(config or {}), sort_keys=True))
-    text = json.dumps(told | {SUM_KEY: _sum(plain, told)}, sort_keys=True)
+    # The form in which it is read back: keys become strings and are sorted as such.
+    plain_config = json.loads(json.dumps(dict(config or {}), sort_keys=True))
+    text = json.dumps(plain_config | {SUM_KEY: _sum(plain, plain_config)}, sort_keys=True)
     metadata = {METADATA_KEY: text}
     with replacing(path) as temporary:
         safetensors.torch.save_file(plain, temporary, metadata)
 
 
 def fingerprint(path: str | Path) -> str:
-    """The sha256 of a file, remembered by path, size and time of change."""
+    """Returns the sha256 of a file, cached by path, size and modification time."""
     path = Path(path).resolve()
     status = path.stat()
     return _sha256(path, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Folders as Hugging Face publishes models: a config.json beside the weights."""
+"""Hugging Face model folders: a config.json next to the weights."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ MOST_BYTES = 64 << 20
 
 
 def read_folder(path: Path) -> tuple[dict[str, Any], list[Path]]:
-    """A folder's configuration, and the files of its weights.
+    """Returns a folder's configuration and the paths of its weight files.
 
     Raises:
-        CheckpointError: without either, or either damaged.
+        CheckpointError: either is missing or damaged.
     """
     if not (path / CONFIG).is_file():
         raise CheckpointError(
@@ -49,7 +49,7 @@ def _parts(index: Path) -> list[Path]:
     if outside := [name for name in names if Path(name).name != name]:
         raise CheckpointError(f"{index} names a file outside of its folder: {outside[0]}.")
     if missing := [name for name in names if not (index.parent / name).is_file()]:
-        raise CheckpointError(f"{index} names {missing[0]}, which is not there. Fetch it too.")
+        raise CheckpointError(f"{index} names {missing[0]}, which does not exist. Fetch it too.")
     return [index.parent / name for name in names]
 
 
@@ -59,7 +59,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (RecursionError, ValueError) as error:
-        raise CheckpointError(f"{path} is no JSON: {error}. Fetch it again.") from error
+        raise CheckpointError(f"{path} is not JSON: {error}. Fetch it again.") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} is no JSON object. Fetch it again.")
+        raise CheckpointError(f"{path} is not a JSON object. Fetch it again.")
     return found

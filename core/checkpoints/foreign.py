@@ -1,4 +1,4 @@
-"""Tensors and configuration of files that others wrote, running nothing of what is inside."""
+"""Reads tensors and configuration from third-party files without running anything in them."""
 
 import codecs
 import contextlib
@@ -24,54 +24,54 @@ from .weights import Weights
 __all__ = ["Contents", "damage", "open_foreign", "refuse_unlisted"]
 
 END = struct.Struct("<4s4H2LH")
-"""The record that ends every zip file: disks, entries here and in all, a directory, a comment."""
+"""Zip end record: disks, entries here and in total, directory, comment."""
 MARK = b"PK\x05\x06"
 LOCATOR_BYTES = 20
 LARGE_END = struct.Struct("<4sQ2H2L2Q")
 LARGE_MARK = b"PK\x06\x06"
 LARGE_BYTES = 56
 FULL = 0xFFFF
-"""Stands for a count that only the larger record holds."""
+"""Placeholder for a count that only the zip64 record holds."""
 
 
 def refuse_unlisted(file: io.BufferedIOBase, archive: zipfile.ZipFile, size: int) -> None:
-    """Refuses a zip whose directory names fewer or more entries than it says there are.
+    """Refuses a zip whose directory has another number of entries than it declares.
 
     Args:
-        file: what the archive was opened on.
-        archive: open.
-        size: of the file, in bytes.
+        file: the file that the archive was opened on.
+        archive: the open archive.
+        size: file size in bytes.
 
     Raises:
-        Refused: the counts differ, or there is something after the end.
+        Refused: the counts differ, or something follows the end record.
     """
     start = size - END.size
     file.seek(max(start, 0))
     mark, _, _, _, count, _, _, comment = END.unpack(file.read(END.size))
     if mark != MARK or comment:
-        raise Refused("is a zip with something after its end; torch.save and numpy.savez add none")
+        raise Refused("is a zip with data after its end; torch.save and numpy.savez add none")
     if count == FULL:
         file.seek(start - LOCATOR_BYTES - LARGE_BYTES)
         mark, *_, count = LARGE_END.unpack(file.read(LARGE_END.size))
         if mark != LARGE_MARK:
-            raise Refused("is a zip of many entries without a count of them; it is damaged")
+            raise Refused("is a large zip without its entry count; it is damaged")
     if count != len(archive.infolist()):
         raise Refused(
-            f"lists {len(archive.infolist())} entries, but says that there are {count}; it is "
-            "damaged. Fetch or save it again"
+            f"lists {len(archive.infolist())} entries, but declares {count}; it is damaged. Fetch "
+            "or save it again"
         )
 
 
 CODECS = tuple(map(codecs.lookup, ("cp437", "raw_unicode_escape")))
-"""What zip files and old pickles need: here already, so that no file makes Python import it."""
+"""Codecs that zip files and old pickles need, loaded now so that no file triggers an import."""
 Archive = ZipArchive | LegacyArchive | PickleFile
 
 
 class Contents(NamedTuple):
-    """What a file holds.
+    """Contents of a file.
 
     Attributes:
-        tensors: by their dotted names.
+        tensors: dotted name to tensor.
         config: its `modules` and `values`, as JSON.
     """
 
@@ -80,13 +80,13 @@ class Contents(NamedTuple):
 
 
 def open_foreign(path: Path, kind: Kind) -> Contents:
-    """The tensors of a file, on the CPU, and all else as JSON.
+    """Reads the tensors of a file onto the CPU, and the other contents as JSON.
 
-    Where they were saved from, such as a GPU, is ignored. Of a TorchScript archive the tensors
-    among the modules' attributes; its code is not looked at.
+    The device that they were saved from is ignored. In a TorchScript archive the tensors are
+    those among the modules' attributes; its code is never read.
 
     Raises:
-        CheckpointError: the file is damaged, or asks for more than weights.
+        CheckpointError: the file is damaged, or requests more than weights.
     """
     with damage(path):
         size = path.stat().st_size
@@ -105,10 +105,10 @@ def open_foreign(path: Path, kind: Kind) -> Contents:
 
 @contextlib.contextmanager
 def damage(path: Path) -> Generator[None, None, None]:
-    """The one place where whatever goes wrong while a file is read becomes our error.
+    """Converts any exception raised while a file is read into a CheckpointError.
 
     Raises:
-        CheckpointError: something did.
+        CheckpointError: any exception was raised.
     """
     try:
         yield
@@ -118,12 +118,12 @@ def damage(path: Path) -> Generator[None, None, None]:
         raise CheckpointError(f"{path} {refusal}.") from None
     except zipfile.BadZipFile as error:
         raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is not a whole zip file, as torch.save writes "
-            f"since PyTorch 1.6, and numpy.savez: {error}. Fetch it again."
+            f"{path} ({path.stat().st_size} bytes) is not an intact zip file, as written by "
+            f"torch.save since PyTorch 1.6 and by numpy.savez: {error}. Fetch it again."
         ) from error
     except Exception as error:
         raise CheckpointError(
-            f"{path} is no readable file of torch.save, nor a pickle or an .npz of weights: "
+            f"{path} is not a readable torch.save file, pickle or .npz of weights: "
             f"{error!r:.200}. Fetch or save it again."
         ) from error
 

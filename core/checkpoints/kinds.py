@@ -1,4 +1,4 @@
-"""What kind of file a model lies in, told from its first bytes and never from its name alone."""
+"""Detects the container format of a model file from its first bytes, never from its name alone."""
 
 from enum import Enum
 from pathlib import Path
@@ -11,9 +11,9 @@ __all__ = ["SUFFIXES", "Kind", "kind_of"]
 SUFFIXES = frozenset(
     {".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle", ".npz", ".safetensors"}
 )
-"""Names of model files. What a file holds is told from its contents."""
+"""Accepted suffixes. The contents decide what a file is."""
 MOST_BYTES = 16 << 30
-"""Largest file opened."""
+"""Largest file that is opened."""
 HEAD = 64
 LONGEST_HEADER = 100 << 20
 OTHERS: dict[bytes, str] = {
@@ -23,19 +23,19 @@ OTHERS: dict[bytes, str] = {
     b"\xfd7zXZ": "an xz archive; unpack it first",
     b"\x89PNG": "a picture, not a model",
     b"\xff\xd8\xff": "a picture, not a model",
-    b"\x89HDF": "an HDF5 file, as Keras writes; it is not known",
-    b"GGUF": "a GGUF file; it is not known",
+    b"\x89HDF": "an HDF5 file, as Keras writes; this format is not supported",
+    b"GGUF": "a GGUF file; this format is not supported",
     b"%PDF": "a PDF, not a model",
-    b"<?xml": "a text in XML, not a model. Download the file itself",
-    b"\x93NUMPY": "a single array of NumPy; write it by numpy.savez",
+    b"<?xml": "an XML text, not a model. Download the file itself",
+    b"\x93NUMPY": "a single NumPy array; write it with numpy.savez",
 }
 PAGES = (b"<!doctype", b"<html", b"<head", b"<!--")
 PICKLES = b"\x80(]}clgN"
-"""First bytes of pickles that hold something: of protocol 2 and later, and of the oldest."""
+"""First bytes of non-empty pickles: protocol 2 and later, then the oldest."""
 
 
 class Kind(Enum):
-    """The containers that are known."""
+    """Supported containers."""
 
     SAFETENSORS = "safetensors"
     ZIP = "zip"
@@ -44,23 +44,24 @@ class Kind(Enum):
 
 
 def kind_of(path: Path) -> Kind:
-    """The container of a file.
+    """Returns the container format of a file.
 
     Raises:
-        CheckpointError: it is none, is empty or missing, or has no name of a model.
+        CheckpointError: the format is unknown, the file is empty or missing, or it lacks a model
+            suffix.
     """
     if not path.exists():
         raise CheckpointError(f"There is no model file {path}. Check the name and the folder.")
     if not path.is_file():
-        raise CheckpointError(f"{path} is no ordinary file; a model file was expected.")
+        raise CheckpointError(f"{path} is not a regular file; a model file was expected.")
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(sorted(SUFFIXES))
         raise CheckpointError(f"{path} does not end in a known suffix. Known: {known}.")
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise CheckpointError(
-            f"{path} has {size} bytes, more than the {MOST_BYTES} that are opened. Keep the "
-            "generator alone: the training's other networks and its optimisers are not needed."
+            f"{path} has {size} bytes, above the limit of {MOST_BYTES}. Keep the generator alone: "
+            "the training's other networks and its optimisers are not needed."
         )
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -100,7 +101,7 @@ def _unknown(path: Path, size: int, head: bytes) -> CheckpointError:
             "It may be truncated: fetch or save it again."
         )
     return CheckpointError(
-        f"{path} ({size} bytes) begins with {head[:8]!r}: not a whole zip file of torch.save, nor "
-        "an older file of it, nor a pickle, nor an .npz, nor safetensors. Those are known. Fetch "
-        "it again."
+        f"{path} ({size} bytes) begins with {head[:8]!r}: not an intact torch.save zip or older "
+        "torch.save file, nor a pickle, an .npz or safetensors. Those are supported. Fetch it "
+        "again."
     )

@@ -1,4 +1,4 @@
-"""Arrays of `.npz` files, as chainer writes its weights: plain numbers, never objects."""
+"""Reads numeric arrays from `.npz` files, as chainer writes its weights; never objects."""
 
 import io
 import re
@@ -13,7 +13,7 @@ MAGIC = b"\x93NUMPY"
 SUFFIX = ".npy"
 LONGEST_HEADER = 4096
 MOST_TIMES = 20
-"""How much larger than the file its arrays may be: compressed numbers are no better than that."""
+"""Limit on unpacked size over file size; compressed numbers never reach this ratio."""
 SPARE_BYTES = 64 << 20
 HEADER = re.compile(
     r"\{'descr': '(?P<descr>[^']{2,8})', 'fortran_order': (?P<fortran>True|False), "
@@ -22,14 +22,14 @@ HEADER = re.compile(
 
 
 def read_arrays(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
-    """The arrays of a zip file whose check sums agree, under their names without `.npy`.
+    """Reads the arrays of a zip file with valid checksums, by name without `.npy`.
 
     Args:
-        archive: open.
-        size: of the file, in bytes.
+        archive: the open archive.
+        size: file size in bytes.
 
     Raises:
-        Refused: other entries, objects, far more than the file can hold, damage.
+        Refused: there are other entries, objects, implausible sizes, or damage.
     """
     entries = archive.infolist()
     if others := [entry.filename for entry in entries if not entry.filename.endswith(SUFFIX)]:
@@ -38,10 +38,10 @@ def read_arrays(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
             "one of numpy.savez has arrays `*.npy` alone"
         )
     if len({entry.filename for entry in entries}) < len(entries):
-        raise Refused("has two entries of one name; numpy.savez makes none")
+        raise Refused("has two entries with the same name; numpy.savez makes none")
     declared = sum(entry.file_size for entry in entries)
     if declared > MOST_TIMES * size + SPARE_BYTES:
-        raise Refused(f"unpacks to {declared} bytes from {size}, which no weights do")
+        raise Refused(f"unpacks to {declared} bytes from {size}, too many for weights")
     found: dict[str, Array] = {}
     for entry in entries:
         with archive.open(entry) as file:
@@ -52,11 +52,11 @@ def read_arrays(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
 def _array(name: str, file: io.BufferedIOBase) -> Array:
     start = file.read(8)
     if len(start) < 8 or start[:6] != MAGIC or start[6] not in (1, 2, 3):
-        raise Refused(f"has an entry {name!r:.80} that is no array of NumPy")
+        raise Refused(f"has an entry {name!r:.80} that is not a NumPy array")
     count = struct.Struct("<H" if start[6] == 1 else "<I")
     (length,) = count.unpack(file.read(count.size))
     if length > LONGEST_HEADER:
-        raise Refused(f"has an array {name!r:.80} whose description has {length} bytes")
+        raise Refused(f"has an array {name!r:.80} whose header has {length} bytes")
     described = file.read(length).decode("latin-1")
     if (parts := HEADER.fullmatch(described)) is None:
         raise Refused(

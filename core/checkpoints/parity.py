@@ -1,4 +1,4 @@
-"""Whether a checkpoint gives here what its authors' code gave: outputs against theirs."""
+"""Compares the outputs of a checkpoint here with those of its authors' code."""
 
 import math
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from .checkpoint import Checkpoint, read
 __all__ = ["TOLERANCE", "Comparison", "compared", "read_arrays"]
 
 TOLERANCE = 1e-5
-"""Largest error relative to the largest number of the reference, in float32."""
+"""Largest error relative to the largest magnitude of the reference, in float32."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One output against the reference.
+    """Comparison of one output with the reference.
 
     Attributes:
-        name: of the array.
-        error: max |ours - reference| / max |reference|; infinite where shapes differ.
-        shape: of the reference.
+        name: name of the array.
+        error: max |output - reference| / max |reference|; infinite if the shapes differ.
+        shape: shape of the reference.
     """
 
     name: str
@@ -47,11 +47,11 @@ def compared(
     architecture: Architecture[Any],
     arrays: Mapping[str, Tensor],
 ) -> list[Comparison]:
-    """Every output that the arrays name and the architecture knows, against them.
+    """Compares every output that the arrays name and the architecture supports.
 
     Args:
-        checkpoint: that the architecture recognises.
-        architecture: of the checkpoint.
+        checkpoint: a checkpoint that the architecture recognises.
+        architecture: architecture of the checkpoint.
         arrays: inputs and the outputs of the authors' code, by name.
     """
     if architecture.parity is None:
@@ -66,22 +66,22 @@ def compared(
 
 
 def read_arrays(path: str | Path) -> dict[str, Tensor]:
-    """The arrays of an `.npz` file, by name; numbers alone.
+    """Reads the numeric arrays of an `.npz` file, by name.
 
     Raises:
-        CheckpointError: no such file, a damaged one, or one with objects.
+        CheckpointError: the file is missing, damaged, or holds objects.
     """
     return dict(read(path).tensors)
 
 
-def _error(ours: Tensor, reference: Tensor) -> float:
-    if ours.shape != reference.shape:
+def _error(found: Tensor, reference: Tensor) -> float:
+    if found.shape != reference.shape:
         return math.inf
     if reference.numel() == 0:
         return 0.0
     wanted = reference.double()
     scale = float(wanted.abs().max())
-    far = float((ours.double() - wanted).abs().max())
+    far = float((found.double() - wanted).abs().max())
     if math.isnan(far):
         return math.inf
     return far / scale if scale else far

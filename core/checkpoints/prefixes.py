@@ -1,4 +1,4 @@
-"""Which of several networks in one file is taken: the averaged one, as people sample from it."""
+"""Selects one of several networks in a file: the moving average, which is usually sampled from."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ __all__ = ["averaged", "choice_fact"]
 
 
 def averaged(found: Sequence[str]) -> str | None:
-    """The prefix of the moving average: by its name, else the last of a tuple (G, D, G_ema).
+    """Returns the prefix of the moving average: by name, else the last of a tuple (G, D, G_ema).
 
     Args:
-        found: what stands before the names of each network of a kind, in the order of the file.
+        found: prefixes of the networks of one kind, in file order.
     """
     named = [prefix for prefix in found if "ema" in prefix.lower()]
     if named or not found:
@@ -21,11 +21,11 @@ def averaged(found: Sequence[str]) -> str | None:
 
 
 def choice_fact(found: Sequence[str], taken: str | None = None) -> Mapping[str, str]:
-    """What `inspect` says where a file holds several networks of the kind that is taken.
+    """Describes which network is used if a file holds several of one kind, for `inspect`.
 
     Args:
-        found: as `averaged` takes it.
-        taken: the one that is, where another rule chose it.
+        found: as for `averaged`.
+        taken: the prefix that is used, if another rule chose it.
     """
     if len(found) < 2:
         return {}

@@ -1,4 +1,4 @@
-"""The tensors of a file, of which only those are checked that something takes."""
+"""Tensors of a file, validated only when they are requested."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,17 +16,17 @@ Loaded = TypeVar("Loaded")
 
 
 class Unusable(CheckpointError):
-    """A tensor is taken that the file has not in a form that can be used."""
+    """Raised when a requested tensor cannot be used."""
 
 
 class Weights(Mapping[str, Tensor]):
-    """Name to tensor; those that cannot be used are there by name and refused once taken.
+    """Name to tensor; unusable tensors are listed by name and raise an error once requested.
 
     Args:
-        path: of the file, for messages.
-        whole: the tensors that can be used.
-        left_out: why others cannot, in words that follow the file's name, by their names.
-        unknown: of values that are not tensors as far as is known, the same.
+        path: path of the file, for messages.
+        whole: usable tensors.
+        left_out: name of an unusable tensor to the reason, in words that follow the file's name.
+        unknown: the same for values that are not known to be tensors.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Weights(Mapping[str, Tensor]):
         self.path, self.whole, self.left_out, self.unknown = path, whole, left_out, unknown
 
     def __getitem__(self, name: str) -> Tensor:
-        """A tensor that can be used.
+        """Returns a usable tensor.
 
         Raises:
-            Unusable: it cannot, or what stands there instead is not known.
-            KeyError: there is none.
+            Unusable: it is unusable, or an unknown value has this name.
+            KeyError: there is no such tensor.
         """
         if (found := self.whole.get(name)) is not None:
             return found
@@ -52,16 +52,16 @@ class Weights(Mapping[str, Tensor]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is one, of use or not."""
+        """Whether the name exists, usable or not."""
         return name in self.whole or name in self.left_out
 
     def __iter__(self) -> Iterator[str]:
-        """The names, of those that cannot be used last."""
+        """Iterates over the names, unusable ones last."""
         yield from self.whole
         yield from self.left_out
 
     def below(self, prefix: str) -> "Weights":
-        """Those under a prefix, by their names after it."""
+        """Returns the tensors under a prefix, which their names then lack."""
         parts = (
             {
                 name.removeprefix(prefix): held
@@ -73,15 +73,15 @@ class Weights(Mapping[str, Tensor]):
         return Weights(self.path, *parts)  # pyright: ignore[reportArgumentType]
 
     def __len__(self) -> int:
-        """How many there are, of use or not."""
+        """Number of tensors, usable or not."""
         return len(self.whole) + len(self.left_out)
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, by their names after it.
+    """Returns the tensors under a prefix, which their names then lack.
 
     Raises:
-        Unusable: one of those cannot be used.
+        Unusable: one of them cannot be used.
     """
     return {
         name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)
@@ -89,9 +89,9 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def if_usable(load: Callable[[], Loaded]) -> Loaded | None:
-    """What is loaded beside a model, such as its discriminator; None if its tensors are useless.
+    """Loads an optional part of a model, such as its discriminator; None if it is unusable.
 
-    Training that diverged leaves such discriminators; the generator then opens without one.
+    Diverged training leaves unusable discriminators: the generator is opened without one.
     """
     try:
         return load()
@@ -100,16 +100,16 @@ def if_usable(load: Callable[[], Loaded]) -> Loaded | None:
 
 
 def why_left_out(tensors: Mapping[str, Tensor]) -> str:
-    """A sentence about what a file has that is not read, for messages; empty where all is."""
+    """Returns a sentence about what is not read from a file, for messages, or an empty text."""
     if not isinstance(tensors, Weights):
         return ""
-    told = [f"it {why}" for why in (*tensors.left_out.values(), *tensors.unknown.values())]
-    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    return f" Not all of the file is read: {'; '.join(told[:SHOWN])}{more}." if told else ""
+    reasons = [f"it {why}" for why in (*tensors.left_out.values(), *tensors.unknown.values())]
+    more = f" and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+    return f" Not all of the file is read: {'; '.join(reasons[:SHOWN])}{more}." if reasons else ""
 
 
 def joined(path: Path, parts: Sequence[Mapping[str, Tensor]]) -> Weights:
-    """The tensors of several files that hold one model."""
+    """Merges the tensors of several files that hold one model."""
     whole: dict[str, Tensor] = {}
     left_out: dict[str, str] = {}
     for part in parts:

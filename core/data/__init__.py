@@ -1,1 +1,1 @@
-"""Folders of images."""
+"""Image data sets in folders."""

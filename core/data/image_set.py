@@ -1,4 +1,4 @@
-"""Sets of pictures: a folder of them, with a caption or a label each, as one batch."""
+"""Reads a folder of images, each with a caption or a label, as one batch."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -22,19 +22,19 @@ __all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LABEL_FILES = ("captions.txt", "labels.csv")
 SEPARATORS = ("\t", "|", ": ")
-"""What may stand between a file's name and its caption."""
+"""Separators between a file's name and its caption."""
 
 Fit: TypeAlias = Literal["crop", "stretch"]
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures of one size.
+    """Images of one size.
 
     Attributes:
-        images: in [0, 1].
-        names: of their files.
-        labels: a caption or a label of each; the names where no file tells any.
+        images: images in [0, 1].
+        names: file names.
+        labels: a caption or label per image; the file names if none are supplied.
     """
 
     images: Float[Tensor, "batch 3 height width"]
@@ -43,7 +43,7 @@ class ImageSet:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The picture files of a folder, in the order of their names; those below it are left out."""
+    """Lists the image files of a folder by name; subfolders are ignored."""
     if not folder.is_dir():
         return []
     found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
@@ -51,14 +51,14 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def labels_file(folder: Path, name: str = "auto") -> Path | None:
-    """The file with the labels, or None.
+    """Returns the file with the labels, or None.
 
     Args:
-        folder: of the pictures.
-        name: `none`, a file of that folder, or `auto`: captions.txt or labels.csv, if there.
+        folder: folder of the images.
+        name: `none`, a file in that folder, or `auto`: captions.txt or labels.csv, if present.
 
     Raises:
-        InvalidInput: no such file, or both are there for `auto`.
+        InvalidInput: the file is missing, or both are present for `auto`.
     """
     if name == "none":
         return None
@@ -66,7 +66,7 @@ def labels_file(folder: Path, name: str = "auto") -> Path | None:
     if name == "auto":
         if len(known) > 1:
             raise InvalidInput(
-                f"{folder} holds {' and '.join(LABEL_FILES)}. Say which of the two to take."
+                f"{folder} holds {' and '.join(LABEL_FILES)}. Choose which of the two to use."
             )
         return known[0] if known else None
     path = folder / name
@@ -75,7 +75,7 @@ def labels_file(folder: Path, name: str = "auto") -> Path | None:
             entry.name for entry in folder.glob("*") if entry.suffix in (".txt", ".csv")
         )
         raise InvalidInput(
-            f"There is no file {name!r} with labels in {folder}; its text files: "
+            f"There is no labels file {name!r} in {folder}; its text files: "
             f"{', '.join(texts) or 'none'}."
         )
     return path
@@ -94,38 +94,39 @@ def read_image_set(
     part: Part = "all",
     report: Callable[[int], None] = lambda done: None,
 ) -> ImageSet:
-    """The pictures of a folder, sorted by name, turned as their EXIF says, in colour.
+    """Reads the images of a folder, sorted by name, rotated by their EXIF, in colour.
 
-    Pictures of 16 bits and of floats are scaled, see `core.data.pictures.levels`.
+    Images with 16 bits or floats are scaled, see `core.data.pictures.levels`.
 
-    Labels are read from captions.txt, a caption per line, either of the pictures in their order or
-    after the file's name and a tab, a `|` or a colon; or from labels.csv, a row per picture with
-    its name and its label, under a heading or not.
+    Labels are read from captions.txt or labels.csv. captions.txt has one caption per line, either
+    in the order of the images or after the file's name and a tab, a `|` or a colon. labels.csv has
+    one row per image with its name and its label, with or without a header.
 
     Args:
-        folder: where they lie.
-        size: (height, width) to bring them to, antialiased; None: as they are, all alike.
-        fit: `crop` keeps the shape and cuts off what is beyond it on both sides alike; `stretch`
+        folder: path of the folder.
+        size: (height, width) to resize to, antialiased; None: unchanged, all must be equal.
+        fit: `crop` keeps the aspect ratio and cuts the excess equally on both sides; `stretch`
             does not.
-        first: how many of the part to skip, at least 0.
-        limit: how many to read at most; 0 for all.
-        labels: as of `labels_file`.
-        order: as of `core.data.subsets.portion`; `as filed` is by name, `balanced` over the
-        labels.
-        seed: of the order.
-        part: of that order: all, or a half.
-        report: called after each picture with the number read; may raise to stop.
+        first: number of images of the part to skip, at least 0.
+        limit: maximum number of images to read; 0 for all.
+        labels: as for `labels_file`.
+        order: as for `core.data.subsets.portion`; `as filed` is by name, `balanced` over the
+            labels.
+        seed: seed of the order.
+        part: part of that order: all, or a half.
+        report: called after each image with the number read; may raise to stop.
 
     Raises:
-        InvalidInput: no picture, or one that cannot be read; pictures of several sizes and none
-            asked for; labels that do not go with the pictures, or none where the order is
-            balanced over them; a number outside its range.
+        InvalidInput: there are no images, or one cannot be read; sizes differ without `size`;
+            labels do not match the images, or are missing for a balanced order; a number is
+            outside its range.
     """
     if fit not in get_args(Fit):
-        raise InvalidInput(f"Fit {fit!r}; there are {', '.join(get_args(Fit))}.")
+        raise InvalidInput(f"Fit {fit!r}; expected one of {', '.join(get_args(Fit))}.")
     if first < 0 or limit < 0 or (size is not None and min(size) < 1):
         raise InvalidInput(
-            f"First {first}, limit {limit}, size {size}: numbers below their range."
+            f"First {first}, limit {limit}, size {size}: expected first and limit from 0, and "
+            "sizes from 1."
         )
     every = pictures(folder)
     if not every:
@@ -160,7 +161,7 @@ def _opened(path: Path) -> Float[Tensor, "1 3 height width"]:
         with Image.open(path) as file:
             rgb = levels(turned(file)).rgb
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidInput(f"The picture {path} cannot be read: {error}. Take it out.") from error
+        raise InvalidInput(f"The picture {path} cannot be read: {error}. Remove it.") from error
     pixels = torch.from_numpy(rgb.copy())
     return rearrange(pixels, "height width colours -> 1 colours height width").contiguous()
 
@@ -171,7 +172,7 @@ def _brought(image: Tensor, size: tuple[int, int] | None, fit: Fit) -> Tensor:
     high, wide = size
     if fit == "crop":
         height, width = image.shape[2:]
-        # The largest part of the shape asked for, in the middle.
+        # The largest centred part with the requested aspect ratio.
         kept_high = min(height, max(1, round(width * high / wide)))
         kept_wide = min(width, max(1, round(height * wide / high)))
         top, left = (height - kept_high) // 2, (width - kept_wide) // 2
@@ -196,8 +197,8 @@ def _labels(path: Path | None, every: Sequence[Path]) -> Mapping[str, str]:
     missing = [name for name in names if name not in found]
     if missing:
         raise InvalidInput(
-            f"{path} says nothing of {', '.join(missing[:5])}"
-            f"{' and others' if len(missing) > 5 else ''}. Add a line for each picture, or take "
+            f"{path} has no label for {', '.join(missing[:5])}"
+            f"{' and others' if len(missing) > 5 else ''}. Add a line for each picture, or use "
             "no labels."
         )
     return found

@@ -1,4 +1,4 @@
-"""Pictures as files hold them: of 1, 8 or 16 bits, or of floats, in one range."""
+"""Reads the values of image files with 1, 8 or 16 bits, or floats, in one range."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ FULL_16 = 65535.0
 
 
 class Levels(NamedTuple):
-    """The numbers of a picture.
+    """Values of an image.
 
     Attributes:
         rgb: (height, width, 3) in [0, 1], float32.
-        alpha: (height, width) in [0, 1], float32, 0 where it is transparent; None where the
-            picture knows no transparency.
+        alpha: (height, width) in [0, 1], float32, 0 where transparent; None for an image without
+            transparency.
     """
 
     rgb: np.ndarray
@@ -26,13 +26,13 @@ class Levels(NamedTuple):
 
 
 def levels(picture: Image.Image) -> Levels:
-    """A picture's numbers, scaled from the range that its kind has.
+    """Returns an image's values, scaled from the range of its mode.
 
-    Grey pictures of 16 bits are divided by 65535; floats are taken as they are.
+    Grey images with 16 bits are divided by 65535; floats are unchanged.
 
     Raises:
-        InvalidInput: floats outside [0, 1], or whole numbers of 32 bits: those have no range of
-            their own; the message has the range that they take.
+        InvalidInput: floats outside [0, 1], or 32-bit integers, whose range is undefined; the
+            message contains the range of the values.
     """
     if picture.mode.startswith("I;16"):
         return _grey(picture, np.asarray(picture).astype(np.float32) / FULL_16)
@@ -47,7 +47,7 @@ def levels(picture: Image.Image) -> Levels:
 
 
 def turned(file: Image.Image) -> Image.Image:
-    """A picture turned as its EXIF says, which still knows what kind of file it came from."""
+    """Returns an image rotated by its EXIF; it keeps its file format."""
     picture = ImageOps.exif_transpose(file)
     picture.format = file.format
     return picture
@@ -58,15 +58,15 @@ def _bytes(picture: Image.Image, mode: str) -> np.ndarray:
 
 
 def _unbounded(picture: Image.Image) -> np.ndarray:
-    """Floats that lie in [0, 1] already."""
+    """Returns floats that are in [0, 1] already."""
     numbers = np.asarray(picture)
     low, high = numbers.min(), numbers.max()
     if picture.mode == "F" and low >= 0 and high <= 1:
         return numbers.astype(np.float32)
-    what = "whole numbers of 32 bits" if picture.mode == "I" else "floats"
+    what = "32-bit integers" if picture.mode == "I" else "floats"
     raise InvalidInput(
-        f"it has {what} from {low:g} to {high:g}, whose black and white are not known. Save it "
-        "with 8 or 16 bits a channel, or as floats from 0 to 1"
+        f"it has {what} from {low:g} to {high:g}, whose black and white levels are unknown. Save "
+        "it with 8 or 16 bits a channel, or as floats from 0 to 1"
     )
 
 

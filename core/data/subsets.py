@@ -1,7 +1,7 @@
-"""Some of a set of pictures: an order, drawn by a seed, and a part of it.
+"""Subsets of a set of images: a part of an order drawn from a seed.
 
-Two halves of one order share no picture, so what moves samples and what measures them can be
-kept apart.
+Two halves of one order share no image, so the data that moves samples and the data that measures
+them can be separated.
 """
 
 import random
@@ -27,32 +27,32 @@ def portion(
     part: Part = "all",
     labels: Sequence[Hashable] = (),
 ) -> list[int]:
-    """The numbers of the pictures of a part, in their order.
+    """Returns the indices of the images in a part, in order.
 
-    `balanced` spreads the pictures of every label evenly over the order, each label's shuffled:
-    any stretch of it holds the labels in the shares that they have in the whole, to one picture
-    of each, and so do both halves.
+    `balanced` spreads the images of every label evenly over the order, shuffled within each label.
+    Any stretch of it, and so each half, has the labels in their overall shares, to within one
+    image of each label.
 
     Args:
-        count: of all pictures, numbered from 0 as they are filed.
+        count: number of all images, indexed from 0 as filed.
         order: `as filed`, `shuffled` or `balanced` over the labels.
-        seed: of the order, without effect as filed.
-        part: `all`, or a half of the order; of an odd number the second half has one more.
-        labels: one per picture, for `balanced`.
+        seed: seed of the order; unused for `as filed`.
+        part: `all`, or a half of the order; the second half of an odd number has one more.
+        labels: one label per image, for `balanced`.
 
     Raises:
-        InvalidInput: an unknown order or part; no label for every picture where they are needed.
+        InvalidInput: the order or part is unknown, or `balanced` has not one label per image.
     """
     if order not in ORDERS:
-        raise InvalidInput(f"Order {order!r}; there are {', '.join(ORDERS)}.")
+        raise InvalidInput(f"Order {order!r}; expected one of {', '.join(ORDERS)}.")
     if part not in PARTS:
-        raise InvalidInput(f"Part {part!r}; there are {', '.join(PARTS)}.")
+        raise InvalidInput(f"Part {part!r}; expected one of {', '.join(PARTS)}.")
     numbers = list(range(count))
     if order == "balanced":
         if len(labels) != count:
             raise InvalidInput(
-                f"The order balanced needs a label of each picture; {len(labels)} labels for "
-                f"{count} pictures. Give labels, or take the order shuffled."
+                f"The balanced order needs one label per picture; got {len(labels)} labels for "
+                f"{count} pictures. Give labels, or use the order shuffled."
             )
         numbers = _spread(labels, seed)
     elif order == "shuffled":
@@ -64,7 +64,7 @@ def portion(
 
 
 def chosen(numbers: Sequence[int], first: int, limit: int, what: str) -> list[int]:
-    """Some of these numbers: `limit` of them (0: all that follow) from place `first` on.
+    """Returns `limit` of these indices (0: all the rest), starting at position `first`.
 
     Raises:
         InvalidInput: none is left.
@@ -76,7 +76,7 @@ def chosen(numbers: Sequence[int], first: int, limit: int, what: str) -> list[in
 
 
 def _spread(labels: Sequence[Hashable], seed: int) -> list[int]:
-    """The j-th of a label's n pictures stands about the share (j + 1/2) / n of the way."""
+    """Places the j-th of a label's n images at a share of about (j + 1/2) / n of the order."""
     draw = random.Random(derive_seed(seed, "order"))
     members: dict[Hashable, list[int]] = {}
     for number, label in enumerate(labels):

@@ -1,1 +1,1 @@
-"""Figures of sets of images, with intervals."""
+"""Metrics of sets of images, with intervals."""

@@ -1,4 +1,4 @@
-"""Figures of images by their attributes: the share of constraints that are satisfied."""
+"""Evaluates images by their attributes: which share of the constraints they satisfy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ __all__ = ["AttributeEvaluation", "evaluate_attributes"]
 
 @dataclass(frozen=True)
 class AttributeEvaluation:
-    """Figures of a set of images, by one judge of attributes.
+    """Metrics of a set of images by one attribute judge.
 
     Attributes:
-        images: how many.
+        images: number of images.
         satisfied: share of all constraints that are satisfied, with its bootstrap interval over
-            the images; None where none is stated.
-        by_attribute: the share of each attribute's constraints.
+            the images; None if none are stated.
+        by_attribute: share satisfied of each attribute's constraints.
         frechet: Frechet distance to the reference images.
         spread: diversity of the features; None for a single image.
     """
@@ -37,11 +37,11 @@ class AttributeEvaluation:
 
     @property
     def headline(self) -> float:
-        """The one figure: the share satisfied, 0 where nothing is stated."""
+        """The main metric: the share satisfied, 0 without constraints."""
         return 0.0 if self.satisfied is None else self.satisfied.value
 
     def numbers(self) -> dict[str, float]:
-        """The figures under flat names."""
+        """Returns the metrics under flat names."""
         found: dict[str, float] = {"images": self.images}
         if self.spread is not None:
             found["diversity"] = self.spread
@@ -75,19 +75,19 @@ def evaluate_attributes(
     device: torch.device,
     seed: int = 0,
 ) -> AttributeEvaluation:
-    """The figures of images.
+    """Computes the metrics of images.
 
     Args:
-        judge: it took no part in the steering.
-        images: in [0, 1].
-        texts: what every image should show, in words; none, one for all, or one each.
-        reference: real images that the judge was not trained on.
-        chunking: images at a time.
-        device: where the judge is.
-        seed: of the bootstrap.
+        judge: a judge that took no part in the steering.
+        images: images in [0, 1].
+        texts: descriptions of what the images should show; none, one for all, or one each.
+        reference: real images on which the judge was not trained.
+        chunking: number of images at a time.
+        device: device of the judge.
+        seed: seed of the bootstrap.
 
     Raises:
-        InvalidInput: no image, or another number of texts.
+        InvalidInput: there are no images, or their number differs from that of the texts.
     """
     if len(images) == 0:
         raise InvalidInput("No image to evaluate.")

@@ -1,4 +1,4 @@
-"""Figures of images: a classifier's probabilities, and distances in its features."""
+"""Evaluates images by a classifier's probabilities and by distances between its features."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class ClassifierOutputs:
     """Outputs of a classifier for images.
 
     Attributes:
-        probabilities: of every class.
-        features: its penultimate layer.
+        probabilities: probabilities of all classes.
+        features: penultimate layer.
     """
 
     probabilities: Float[Tensor, "batch classes"]
@@ -33,15 +33,15 @@ class ClassifierOutputs:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of a set of images by one classifier.
+    """Metrics of a set of images by one judge.
 
     Attributes:
-        images: how many.
+        images: number of images.
         probability: mean probability of the wanted class, with its bootstrap interval.
         agreement: share of images whose likeliest class is the wanted one.
         frechet: Frechet distance to the reference images.
-        spread: diversity of the features, within classes when there are wanted ones; None where
-            there are no two images to compare.
+        spread: diversity of the features, within classes if some are wanted; None if no two images
+            can be compared.
     """
 
     images: int
@@ -52,11 +52,11 @@ class Evaluation:
 
     @property
     def headline(self) -> float:
-        """The one figure: the probability, 0 where no class is wanted."""
+        """The main metric: the probability, 0 without wanted classes."""
         return 0.0 if self.probability is None else self.probability.value
 
     def numbers(self) -> dict[str, float]:
-        """The figures under flat names."""
+        """Returns the metrics under flat names."""
         found: dict[str, float] = {"images": self.images}
         if self.spread is not None:
             found["diversity"] = self.spread
@@ -87,10 +87,10 @@ def classifier_outputs(
     chunking: Chunking,
     device: torch.device,
 ) -> ClassifierOutputs:
-    """Probabilities and features of images, on the CPU.
+    """Computes probabilities and features of images; the results are on the CPU.
 
     Raises:
-        InvalidInput: no image.
+        InvalidInput: there are no images.
     """
     if len(images) == 0:
         raise InvalidInput("No image to evaluate.")
@@ -106,16 +106,16 @@ def classifier_outputs(
 def wanted_classes(
     classifier: Classifier, condition: Condition, count: int
 ) -> Int[Tensor, " batch"]:
-    """The numbers that a condition's classes have in a classifier, found by name.
+    """Returns a classifier's indices of a condition's classes, matched by name.
 
     Raises:
-        ConditionMismatch: a class that the classifier does not have, or rows that do not fit.
+        ConditionMismatch: the classifier lacks a class, or the number of rows does not fit.
     """
     condition.check_batch(count)
     unknown = sorted(set(condition.labels) - set(classifier.classes))
     if unknown:
         raise ConditionMismatch(
-            f"{classifier.name!r} does not know the classes {', '.join(unknown)}; it knows "
+            f"{classifier.name!r} does not have the classes {', '.join(unknown)}; it has "
             f"{', '.join(classifier.classes[:20])}."
         )
     labels: Sequence[str] = condition.labels * (count if len(condition) == 1 else 1)
@@ -129,16 +129,16 @@ def evaluate(
     reference: Float[Tensor, "real features"] | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """The figures of a classifier's outputs for images.
+    """Computes the metrics of a classifier's outputs for images.
 
     Args:
-        outputs: of a classifier that was trained on none of the images.
-        wanted: the class that each image should show.
-        reference: the classifier's features of real images that it was not trained on.
-        seed: of the bootstrap.
+        outputs: outputs of a classifier that was trained on none of the images.
+        wanted: class index that each image should show.
+        reference: the classifier's features of real images on which it was not trained.
+        seed: seed of the bootstrap.
 
     Raises:
-        InvalidInput: no image, or wanted classes for another number of images.
+        InvalidInput: there are no images, or another number of wanted classes.
     """
     count = len(outputs.features)
     if count == 0:

@@ -1,4 +1,4 @@
-"""AugCLIP measured at the end: of finished images, on views that nothing was fitted to."""
+"""AugCLIP of finished images, on views that were not used to optimise them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ __all__ = ["VIEWS", "VIEWS_OF_A_ROUND", "Scores", "clip_scores"]
 
 VIEWS_OF_A_ROUND = 50
 VIEWS = 20 * VIEWS_OF_A_ROUND
-"""Of the released code: 20 rounds of 50 views."""
+"""As in the released code: 20 rounds of 50 views."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """A CLIP's scores of images.
+    """CLIP scores of images.
 
     Attributes:
-        values: a cosine per image, in [-1, 1]; higher is better.
-        errors: standard errors of the values, from how rounds of views differ, each counted as
-            the views that it has; 0 where there are not two rounds.
-        labels: what each image was wanted to be.
-        views: of every image; 0 is the image itself.
+        values: one cosine per image, in [-1, 1]; higher is better.
+        errors: standard errors of the values, from the variation between rounds of views, weighted
+            by their number of views; 0 with a single round.
+        labels: description that each image should match.
+        views: number of views per image; 0 means the image itself.
     """
 
     values: Float[Tensor, " batch"]
@@ -41,7 +41,7 @@ class Scores:
 
     @property
     def mean(self) -> float:
-        """Over the images."""
+        """Mean over the images."""
         return float(self.values.mean())
 
     def __str__(self) -> str:
@@ -66,25 +66,25 @@ def clip_scores(
     device: torch.device,
     report: Callable[[int], None] = lambda rounds: None,
 ) -> Scores:
-    """The cosine between images and what they should be: FuseDream eq. (3), or (1) without views.
+    """Cosine between images and their condition: FuseDream eq. (3), or (1) without views.
 
-    Views come in rounds of 50, each with a resize ratio of its own, as in the released code; the
-    last round takes the rest. From 51 to 99 views there are two rounds of about half each, for a
-    standard error needs two rounds alike.
+    Views are drawn in rounds of 50, each with its own resize ratio, as in the released code; the
+    last round takes the rest. From 51 to 99 views there are two rounds of about half each, because
+    a standard error needs two similar rounds.
 
     Args:
-        clip: that looks.
+        clip: the CLIP that scores the images.
         condition: one row for all images, or one each, of this CLIP.
-        images: in [0, 1].
-        rng: a stream per image; views are drawn from it.
-        views: of every image, 1000 in the released code; 0 for the image itself.
-        chunking: images at a time.
-        device: where the CLIP is.
-        report: called with the rounds done; may raise to stop.
+        images: images in [0, 1].
+        rng: one stream per image, from which its views are drawn.
+        views: number of views per image, 1000 in the released code; 0 for the image itself.
+        chunking: number of images at a time.
+        device: device of the CLIP.
+        report: called with the number of finished rounds; may raise to stop.
 
     Raises:
-        ConditionMismatch: another CLIP's condition, or rows that do not fit the images.
-        InvalidInput: no image, or negative views.
+        ConditionMismatch: the condition is of another CLIP, or its rows do not fit the images.
+        InvalidInput: there are no images, or `views` is negative.
     """
     if len(images) == 0:
         raise InvalidInput("No image to score: the batch is empty.")
@@ -116,9 +116,9 @@ def _errors(
 ) -> Float[Tensor, " batch"]:
     """Standard errors of the mean of rounds under weights that sum to 1.
 
-    The error squared is sum_r w_r^2 (m_r - m)^2 / (1 - w_r), where m = sum_r w_r m_r: with equal
-    rounds the usual variance over their number, and unbiased with a short last round where the
-    variance of a round is the inverse of its size.
+    The squared error is sum_r w_r^2 (m_r - m)^2 / (1 - w_r), where m = sum_r w_r m_r: with equal
+    rounds the usual variance over their number, and unbiased for a shorter last round if the
+    variance of a round is inversely proportional to its size.
     """
     if len(rounds) == 1:
         return torch.zeros_like(rounds[0])

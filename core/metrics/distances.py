@@ -1,4 +1,4 @@
-"""Distances between sets of images, seen through the features of a network."""
+"""Distances between sets of images in the feature space of a network."""
 
 import torch
 from jaxtyping import Float, Int
@@ -20,12 +20,12 @@ def frechet_distance(
 ) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets' features, in float64.
 
-    The trace of the root is the sum of the singular values of R1 R2^T, where S = R^T R: no matrix
-    root, and never a complex one. The distance of finite sets is biased upwards: compare sets of
-    equal size.
+    The trace of the root is the sum of the singular values of R1 R2^T, where S = R^T R. This
+    avoids matrix roots and complex numbers. The distance between finite sets is biased upwards:
+    compare sets of equal size.
 
     Raises:
-        InvalidInput: sets of other widths, of fewer than two rows, or not finite.
+        InvalidInput: widths differ, a set has fewer than two rows, or values are not finite.
     """
     if first.shape[1] != second.shape[1]:
         raise InvalidInput(f"Features of widths {first.shape[1]} and {second.shape[1]}.")
@@ -42,21 +42,21 @@ def frechet_distance(
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean, and a matrix R with R^T R the covariance."""
+    """Returns the mean, and a matrix R such that R^T R is the covariance."""
     mean = features.mean(dim=0)
     root = (features - mean) / (len(features) - 1) ** 0.5
     return mean, torch.linalg.qr(root, mode="r").R if len(root) > root.shape[1] else root
 
 
 def diversity(features: Float[Tensor, "batch features"]) -> float:
-    """The root mean square distance of two samples over sqrt(2); 0 when all are alike.
+    """Root mean square distance between two samples over sqrt(2); 0 if all are equal.
 
-    It is sqrt(sum_i |f_i - m|^2 / (n - 1)), m the mean: its square is the trace of the unbiased
-    covariance, and the mean of |f_i - f_j|^2 / 2 over pairs of different samples, so that it
-    does not depend on how many samples there are.
+    It is sqrt(sum_i |f_i - m|^2 / (n - 1)), m the mean. Its square is the trace of the unbiased
+    covariance, and the mean of |f_i - f_j|^2 / 2 over pairs of different samples, so it does not
+    depend on the number of samples.
 
     Raises:
-        InvalidInput: fewer than two samples, which have no distance.
+        InvalidInput: there are fewer than two samples.
     """
     if len(features) < 2:
         raise InvalidInput(
@@ -70,7 +70,7 @@ def diversity(features: Float[Tensor, "batch features"]) -> float:
 def within_class_diversity(
     features: Float[Tensor, "batch features"], classes: Int[Tensor, " batch"]
 ) -> float:
-    """The mean of `diversity` within each class, over the classes with at least two samples.
+    """Mean of `diversity` within each class, over the classes with at least two samples.
 
     Raises:
         InvalidInput: no class has two samples.
@@ -88,7 +88,7 @@ def within_class_diversity(
 def spread_of(
     features: Float[Tensor, "batch features"], classes: Int[Tensor, " batch"] | None = None
 ) -> float | None:
-    """The diversity, within classes where there are some; None where no two samples compare."""
+    """Diversity, within classes if given; None if no two samples can be compared."""
     counts = torch.tensor([len(features)]) if classes is None else classes.bincount()
     if int(counts.max()) < 2:
         return None
@@ -96,9 +96,9 @@ def spread_of(
 
 
 def shown_spread(spread: float | None) -> str:
-    """A diversity to display."""
+    """Formats a diversity for display."""
     if spread is None:
         return (
-            "diversity: none, for it compares at least 2 images, of one class where there are some"
+            "diversity: none; it needs at least 2 images, of the same class if classes are wanted"
         )
     return f"diversity {spread:.3f}"

@@ -57,15 +57,15 @@ def bootstrap(
 
 
 def wilson(yes: int, cases: int, *, level: float = 0.95) -> Interval:
-    """A share with Wilson's score interval, which stays in [0, 1] and holds for few cases too.
+    """A share with Wilson's score interval, which stays in [0, 1] and suits few cases too.
 
     Args:
-        yes: from 0 to `cases`.
-        cases: at least 1, independent of each other.
-        level: of the interval, in (0, 1).
+        yes: number of positive cases, from 0 to `cases`.
+        cases: number of independent cases, at least 1.
+        level: confidence level, in (0, 1).
 
     Raises:
-        InvalidInput: a number outside its range.
+        InvalidInput: a number is outside its range.
     """
     if not 0 <= yes <= cases or cases < 1 or not 0 < level < 1:
         raise InvalidInput(f"A share of {yes} out of {cases} at level {level}; expected 0 to all.")
@@ -73,7 +73,7 @@ def wilson(yes: int, cases: int, *, level: float = 0.95) -> Interval:
     share, spread = yes / cases, z * z / cases
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    # The ends are met exactly at none and at all; rounding must not pass them.
+    # The bounds are exact at 0 and 1; rounding must not exceed them.
     low = 0.0 if yes == 0 else middle - half
     high = 1.0 if yes == cases else middle + half
     return Interval(share, low, high)
@@ -82,22 +82,24 @@ def wilson(yes: int, cases: int, *, level: float = 0.95) -> Interval:
 def paired_difference(
     first: Sequence[bool], second: Sequence[bool], *, level: float = 0.95
 ) -> Interval:
-    """How much larger the first share is than the second, of the same cases.
+    """Difference between two shares (first minus second) of the same cases.
 
-    Newcombe's interval for paired shares (Statistics in Medicine 17, 1998, method 10): Wilson's
-    intervals of both, put together with the correlation of the pairs, corrected for continuity.
+    Newcombe's interval for paired shares (Statistics in Medicine 17, 1998, method 10) combines
+    Wilson's intervals of both with the correlation of the pairs, corrected for continuity.
 
     Args:
-        first: a yes or no of every case.
-        second: of the same cases, in the same order.
-        level: of the interval, in (0, 1).
+        first: binary outcome of each case.
+        second: outcomes of the same cases, in the same order.
+        level: confidence level, in (0, 1).
 
     Raises:
-        InvalidInput: no case, or another number of them.
+        InvalidInput: there are no cases, or the numbers of outcomes differ.
     """
     cases = len(first)
     if cases < 1 or len(second) != cases:
-        raise InvalidInput(f"{cases} and {len(second)} answers; expected as many, and at least 1.")
+        raise InvalidInput(
+            f"{cases} and {len(second)} outcomes; expected equal numbers of at least 1."
+        )
     pairs = list(zip(first, second, strict=True))
     both, one, other = (pairs.count(kind) for kind in ((True, True), (True, False), (False, True)))
     neither = cases - both - one - other

@@ -1,4 +1,4 @@
-"""The captions that the avatars' figures are taken on: made once, from drawable values alone."""
+"""Captions for the avatars' figures, generated once from drawable values alone."""
 
 import json
 from dataclasses import dataclass
@@ -25,35 +25,35 @@ PROMPTS = (
     "eyepatch, brown moustache, orange hoodie",
     "a yellow turban, sticking the tongue out, dark skin, purple background",
 )
-"""Eight that people look at."""
+"""Eight readable examples."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A caption and what it states."""
+    """A caption and the constraints that it states."""
 
     text: str
     constraints: dict[str, str]
 
 
 def drawable() -> dict[str, list[str]]:
-    """Attribute to the values that the generator can draw, by the judge's word."""
+    """Maps each attribute to the values that the generator can draw, according to the judge."""
     text = (_HERE / "avatars_drawable.json").read_text(encoding="utf-8")
     return json.loads(text)["drawable"]
 
 
 def captions() -> list[Prompt]:
-    """48, each of three or more drawable values."""
+    """Returns 48 captions, each with three or more drawable values."""
     return _read("captions")
 
 
 def single_values() -> list[Prompt]:
-    """One for every drawable value that can be said alone."""
+    """Returns one caption for every drawable value that can be stated alone."""
     return _read("single_values")
 
 
 def colour_pairs() -> list[Prompt]:
-    """30, each of a hat and a shirt of two colours."""
+    """Returns 30 captions, each of a hat and a shirt in two colours."""
     return _read("colour_pairs")
 
 
@@ -63,7 +63,7 @@ def _read(name: str) -> list[Prompt]:
 
 
 def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
-    """The three lists, as the file holds them."""
+    """Generates the three lists in the file's form."""
     rng = np.random.default_rng(seed)
     can = drawable()
     made: dict[str, list[Prompt]] = {"captions": [], "single_values": [], "colour_pairs": []}
@@ -83,7 +83,7 @@ def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
             made["captions"].append(Prompt(one.text, dict(one.constraints)))
     for name, values in can.items():
         if name in ("hat_colour", "facial_hair_colour"):
-            continue  # they cannot be said without what bears them
+            continue  # a colour cannot be stated without its object
         for value in values:
             if UNSAID.get(name) == value:
                 continue
@@ -104,7 +104,7 @@ def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
 
 
 def main() -> None:
-    """Writes the file."""
+    """Writes the file of captions."""
     text = json.dumps(make(), indent=1) + "\n"
     _FILE.write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,7 +1,7 @@
-"""Prompts of two persons, for composed generation: made once, from drawable values alone.
+"""Prompts of two persons for composed generation, generated once from drawable values alone.
 
-Each person has a hat or hair of some kind and one thing more, and the two differ in both, so that
-no single face fits either statement of both.
+Each person has a hat or a kind of hair and one further attribute. The two persons differ in both,
+so that no single face satisfies either statement of both.
 """
 
 import json
@@ -19,35 +19,35 @@ _FILE = Path(__file__).parent / "avatar_pairs.json"
 COUNT = 30
 HAIR = ("long hair", "bob", "hair bun", "curly hair", "wavy hair", "afro", "dreadlocks")
 HEADGEAR = ("hat", "beanie", "hijab", "turban")
-"""One of the two persons has this, the other that."""
+"""One person has a value of HAIR, the other one of HEADGEAR."""
 MORE = {
     "accessory": ("glasses", "sunglasses", "eyepatch"),
     "skin": ("light skin", "brown skin", "dark skin"),
 }
-"""What else is said: things that can still be seen of whom a foreground hides in part."""
+"""The further attributes: visible even if a foreground partly covers the face."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two persons, each with a text and what it states."""
+    """Two persons, each with a text and its constraints."""
 
     first: Prompt
     second: Prompt
 
     @property
     def text(self) -> str:
-        """Both, as people write prompts of several parts."""
+        """Joins both texts in the syntax of prompts with several parts."""
         return f"{self.first.text} | {self.second.text}"
 
 
 def person_pairs() -> list[Pair]:
-    """30, of two persons each that contradict each other."""
+    """Returns 30 pairs of persons that contradict each other."""
     lists = json.loads(_FILE.read_text(encoding="utf-8"))["pairs"]
     return [Pair(*(Prompt(text, dict(stated_in(text))) for text in texts)) for texts in lists]
 
 
 def make(seed: int = 2026) -> list[list[str]]:
-    """The texts of all pairs, as the file holds them."""
+    """Generates the texts of all pairs in the file's form."""
     rng = np.random.default_rng(seed)
     made: list[list[str]] = []
     while len(made) < COUNT:
@@ -61,7 +61,7 @@ def make(seed: int = 2026) -> list[list[str]]:
 
 
 def main() -> None:
-    """Writes the file."""
+    """Writes the file of pairs."""
     text = json.dumps({"pairs": make()}, indent=1) + "\n"
     _FILE.write_text(text, encoding="utf-8", newline="\n")
 

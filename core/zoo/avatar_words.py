@@ -1,4 +1,4 @@
-"""How people say what is to be seen in an avatar, and what their words state."""
+"""Wording of avatars' attributes, and parsing of texts to constraints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ NEUTRAL: Final = (
     *("a", "an", "the", "and", "with", "in", "wearing", "has", "of", "on", "who", "is", "his"),
     *("her", "person", "man", "woman", "avatar", "portrait", "cartoon", "picture", "face"),
 )
-"""Words that say nothing about an avatar. Man, woman and person are among them: nothing in these
-drawings is tied to them."""
+"""Words without information about an avatar. They include man, woman and person: the drawings
+show no such distinction."""
 
 _SAID: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "top": {
@@ -99,14 +99,14 @@ _COLOUR_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Caption:
-    """Words, and what they state."""
+    """A text and the constraints that it states."""
 
     text: str
     constraints: Mapping[str, str]
 
 
 def caption(avatar: Mapping[str, str], rng: Generator, most: int = 8) -> Caption:
-    """Words for 1 to `most` of what can be seen in an avatar, in any order."""
+    """Describes 1 to `most` visible attributes of an avatar, in any order."""
     sayable = [n for n, v in visible(avatar).items() if UNSAID.get(n) != v]
     count = int(rng.integers(1, min(most, len(sayable)) + 1))
     chosen = {str(n): avatar[str(n)] for n in rng.choice(sayable, size=count, replace=False)}
@@ -114,7 +114,7 @@ def caption(avatar: Mapping[str, str], rng: Generator, most: int = 8) -> Caption
 
 
 def worded(stated: Constraints, avatar: Mapping[str, str], rng: Generator) -> Caption:
-    """A caption of these constraints; what cannot be said alone brings its bearer along."""
+    """Words these constraints as a caption; a colour adds its object."""
     stated = dict(stated)
     if "hat_colour" in stated:
         stated["top"] = avatar["top"]
@@ -136,7 +136,7 @@ def worded(stated: Constraints, avatar: Mapping[str, str], rng: Generator) -> Ca
 
 
 def corrupted(one: Caption, rng: Generator) -> Caption:
-    """The caption of a near miss: two colours change places, or one statement is another one."""
+    """Returns a near miss of a caption: two colours swapped, or one statement changed."""
     stated = dict(one.constraints)
     colours = [n for n in ("hat_colour", "hair_colour", "clothes_colour") if n in stated]
     if len(colours) == 2 and rng.random() < 0.6:
@@ -157,7 +157,7 @@ def corrupted(one: Caption, rng: Generator) -> Caption:
 
 
 def said_alone(name: str, value: str, rng: Generator) -> str:
-    """Words for one value where nothing else is said; a colour comes with what can bear it."""
+    """Words a single value; a colour comes with an object that can have it."""
     bearers = {
         "hair_colour": ("hair",),
         "hat_colour": HEADGEAR,
@@ -170,17 +170,17 @@ def said_alone(name: str, value: str, rng: Generator) -> str:
 
 
 def phrase_of(name: str, value: str, rng: Generator) -> str:
-    """Words for one attribute's value."""
+    """Words one attribute's value."""
     if name == "background":
         return f"{_colour(value, rng)} background"
     return str(rng.choice(_SAID[name][value]))
 
 
 def stated_in(text: str) -> Constraints:
-    """What a text states of an avatar, read phrase by phrase; other words are passed over.
+    """Parses the constraints that a text states, phrase by phrase; other words are skipped.
 
-    A colour belongs to the next thing that can have it, or to the one that it stands within: "red
-    hat", "long red hair".
+    A colour belongs to the next object that can have it, or to the one whose phrase contains it:
+    "red hat", "long red hair".
     """
     words = WORD.findall(text.lower())
     stated: Constraints = {}
@@ -204,7 +204,7 @@ def stated_in(text: str) -> Constraints:
 
 
 def _longest(words: list[str]) -> tuple[int, tuple[str, str] | None, str | None]:
-    """Words taken, what the phrase means, and the colour that stands within it."""
+    """Returns the word count and meaning of the longest phrase, and a colour inside of it."""
     if len(words) > 2 and words[1] in _COLOUR_NAMES:
         without = [words[0], *words[2:]]
         for length in range(min(len(without), _LONGEST), 1, -1):
@@ -219,7 +219,7 @@ def _longest(words: list[str]) -> tuple[int, tuple[str, str] | None, str | None]
 
 
 def _bind(stated: Constraints, name: str, value: str, colour: str | None) -> str | None:
-    """Gives a pending colour to what was just named; returns what is still pending."""
+    """Assigns a pending colour to the latest object; returns the colour that is still pending."""
     owner = {"clothes": "clothes_colour", "facial_hair": "facial_hair_colour"}.get(name)
     if name == "top" and value != "bald":
         owner = "hat_colour" if value in HEADGEAR else "hair_colour"
@@ -274,7 +274,7 @@ def _vocabulary() -> tuple[str, ...]:
 
 
 WORDS: Final = _vocabulary()
-"""Every word that a caption can have, in the order of their tokens."""
+"""Every word that a caption can contain, in token order."""
 
 
 def _meanings() -> dict[str, tuple[str, str]]:

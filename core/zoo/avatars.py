@@ -1,7 +1,7 @@
-"""The avatars' world: what can be seen in one.
+"""Attributes of the avatars, their values, and the rules of what is visible.
 
-Every avatar is a choice of one value per attribute. What a caption states of them are its
-constraints, so that a judge of attributes can count how many of them an image satisfies.
+An avatar has one value per attribute. The values that a caption states are its constraints, so an
+attribute judge can count how many of them an image satisfies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,18 +47,18 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "facial_hair": ("none", "beard", "moustache"),
     "facial_hair_colour": HAIR_COLOURS,
 }
-"""Attribute to its values. A judge has one head for each."""
+"""Attribute to its values. A judge has one head per attribute."""
 
 _CHANCES: Final[Mapping[str, tuple[float, ...]]] = {
     "eyes": (0.4, 0.12, 0.12, 0.12, 0.12, 0.12),
     "accessory": (0.58, 0.15, 0.15, 0.12),
     "facial_hair": (0.64, 0.2, 0.16),
 }
-"""Where values are not equally likely."""
+"""Probabilities of attributes whose values are not equally likely."""
 
 
 def draw(rng: Generator) -> Avatar:
-    """One avatar: each attribute by its own chance; a hijab goes without facial hair."""
+    """Draws an avatar, each attribute independently; a hijab excludes facial hair."""
     avatar = {name: str(rng.choice(values, p=_CHANCES.get(name))) for name, values in _items()}
     if avatar["top"] == "hijab":
         avatar["facial_hair"] = "none"
@@ -66,10 +66,10 @@ def draw(rng: Generator) -> Avatar:
 
 
 def sibling(avatar: Avatar, rng: Generator) -> Avatar:
-    """The same avatar but for one to three visible things.
+    """Returns the avatar with one to three visible attributes changed.
 
-    In half of the cases in which hat (or hair) and clothes know each other's colour, those change
-    places instead.
+    If hat (or hair) and clothes can have each other's colours, those are swapped instead in half
+    of the cases.
     """
     other = dict(avatar)
     above = "hat_colour" if avatar["top"] in HEADGEAR else "hair_colour"
@@ -90,7 +90,7 @@ def sibling(avatar: Avatar, rng: Generator) -> Avatar:
 
 
 def visible(avatar: Mapping[str, str]) -> dict[str, str]:
-    """The attributes that can be seen in it: no colour of hair that is not there, and so on."""
+    """Returns the visible attributes: no hair colour without hair, and so on."""
     hidden: set[str] = set()
     top = avatar.get("top")
     if top not in HAIR:
@@ -105,7 +105,7 @@ def visible(avatar: Mapping[str, str]) -> dict[str, str]:
 
 
 def constraint_matrix(captions: Sequence[Mapping[str, str]]) -> NDArray[np.int8]:
-    """(captions, attributes) of value numbers, -1 where nothing is stated."""
+    """Encodes captions as (captions, attributes) value indices, -1 where nothing is stated."""
     table = np.full((len(captions), len(ATTRIBUTES)), -1, dtype=np.int8)
     for row, stated in enumerate(captions):
         for column, (name, values) in enumerate(_items()):

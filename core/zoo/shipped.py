@@ -1,4 +1,4 @@
-"""What is shipped with the library: names for people, and where the files lie."""
+"""Names and files of the models and data shipped with the package."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ __all__ = [
 
 HERE = Path(__file__).parent
 TILE = 64
-"""Pixels a side of an image in an atlas."""
+"""Side in pixels of an image in an atlas."""
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -41,36 +41,36 @@ REFERENCES = {
     "avatars held out (embedded)": "avatars_held_out.png",
     "digits held out (embedded)": "digits_held_out.npz",
 }
-"""Real images that no embedded model was trained on."""
+"""Real images on which no embedded model was trained."""
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name is that of a shipped model."""
+    """Whether a name belongs to a shipped model."""
     return name in GENERATORS or name in AUXILIARIES
 
 
 def embedded(name: str) -> Path:
-    """The file of a shipped model.
+    """Returns the path of a shipped model.
 
     Raises:
-        InvalidInput: no shipped model of that name.
+        InvalidInput: there is no shipped model of that name.
     """
     if not is_embedded(name):
         there = ", ".join([*GENERATORS, *AUXILIARIES])
-        raise InvalidInput(f"No embedded model {name!r}. There are: {there}.")
+        raise InvalidInput(f"No embedded model {name!r}. Known: {there}.")
     return HERE / (GENERATORS | AUXILIARIES)[name]
 
 
 def reference_images(
     name: str,
 ) -> tuple[Float[Tensor, "batch 3 height width"], Int[Tensor, "batch ..."]]:
-    """Real images, in [0, 1], and what they show: classes, or a value number per attribute.
+    """Returns real images in [0, 1] with their classes, or with a value index per attribute.
 
     Raises:
-        InvalidInput: no reference of that name.
+        InvalidInput: there is no reference of that name.
     """
     if name not in REFERENCES:
-        raise InvalidInput(f"No reference {name!r}. There are: {', '.join(REFERENCES)}.")
+        raise InvalidInput(f"No reference {name!r}. Known: {', '.join(REFERENCES)}.")
     path = HERE / REFERENCES[name]
     if path.suffix == ".png":
         values = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["values"]
@@ -84,17 +84,17 @@ def reference_images(
 def reference_portion(
     name: str, *, order: Order = "as filed", seed: int = 0, part: Part = "all"
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Real images of a part of an order.
+    """Returns a part of the real images, in a given order.
 
     Args:
-        name: of the reference.
-        order: as of `core.data.subsets.portion`, `balanced` over classes, or over all attributes
-            taken together.
-        seed: of the order.
-        part: all of them, or a half.
+        name: name of the reference.
+        order: as for `core.data.subsets.portion`; `balanced` over classes, or over combinations of
+            attributes.
+        seed: seed of the order.
+        part: all images, or a half.
 
     Raises:
-        InvalidInput: no reference of that name; an unknown order or part.
+        InvalidInput: the reference, order or part is unknown.
     """
     images, labels = reference_images(name)
     rows = [tuple(row) for row in labels.reshape(len(labels), -1).tolist()]
@@ -103,7 +103,7 @@ def reference_portion(
 
 
 def _tiles(path: Path) -> Tensor:
-    """The square images that an atlas shows, row by row."""
+    """Splits an atlas into its square images, row by row."""
     with Image.open(path) as atlas:
         sheet = torch.from_numpy(np.array(atlas.convert("RGB"))).float().div(255)
     return rearrange(

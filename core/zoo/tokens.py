@@ -1,4 +1,4 @@
-"""Words to tokens, for text encoders with a small vocabulary of their own."""
+"""Word tokenizer for text encoders with a small vocabulary of their own."""
 
 import difflib
 import re
@@ -22,13 +22,13 @@ PUNCTUATION = string.punctuation
 
 @dataclass(frozen=True)
 class Tokenised:
-    """A text as tokens.
+    """A tokenised text.
 
     Attributes:
         tokens: (context,), 0 after the end.
-        unknown: what was left out because the vocabulary lacks it: words, numbers, emoji, words
-            of other scripts.
-        cut: the words beyond the context, left out too.
+        unknown: parts ignored because the vocabulary lacks them: words, numbers, emoji, words in
+            other scripts.
+        cut: words beyond the context, also ignored.
     """
 
     tokens: Int[Tensor, " context"]
@@ -37,11 +37,11 @@ class Tokenised:
 
 
 def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
-    """The unknown parts of a text, in its order, without punctuation."""
+    """Yields the parts of a text other than known words, in order; punctuation is skipped."""
     for piece in text.split():
         rest = WORD.sub(" ", piece.lower())
         if any(map(_says, rest)):
-            # Of "2red" the word is known, and the rest is named; else the whole piece.
+            # In "2red" the word is known and only the rest is yielded; else the whole piece.
             words = WORD.findall(piece.lower())
             kept = bool(words) and all(word in known for word in words)
             bare = (part.strip(PUNCTUATION) for part in (rest.split() if kept else [piece]))
@@ -51,7 +51,7 @@ def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
 
 
 def _says(character: str) -> bool:
-    """Whether a character has a meaning: letters, digits and symbols such as emoji do."""
+    """Whether a character has meaning, as letters, digits and symbols such as emoji do."""
     return character not in PUNCTUATION and unicodedata.category(character)[0] in "LNS"
 
 
@@ -61,8 +61,8 @@ class WordTokenizer:
 
     Attributes:
         words: the vocabulary; the token of words[i] is i + 1, and 0 pads.
-        neutral: words without a meaning of their own.
-        context: tokens in a row, the end token included.
+        neutral: words without meaning on their own.
+        context: number of tokens in a row, the end token included.
     """
 
     words: tuple[str, ...]
@@ -71,14 +71,14 @@ class WordTokenizer:
 
     @property
     def end(self) -> int:
-        """The end token; the vocabulary's size less one."""
+        """End token: the vocabulary's size minus one."""
         return len(self.words) + 1
 
     def encode(self, text: str) -> Tokenised:
-        """The tokens of a text.
+        """Tokenises a text.
 
         Raises:
-            InvalidInput: no known word but neutral ones; the closest known ones are named.
+            InvalidInput: no known word has meaning; the message lists the closest known words.
         """
         number = {word: place + 1 for place, word in enumerate(self.words)}
         said = WORD.findall(text.lower())

@@ -1,1 +1,1 @@
-"""The adapter that runs our graphs without ComfyUI, or submits them to one."""
+"""Commands that run LatentSteer's graphs without ComfyUI, or submit them to one."""

@@ -1,7 +1,8 @@
-"""`latentsteer` wherever the package lies and whatever its folder is called.
+"""Entry point of `latentsteer`, independent of the package's location and folder name.
 
-`python -m latentsteer.nodes.cli` where it is installed, and `python custom_nodes/ANY/nodes/cli`
-from a ComfyUI, whose folder for it may have any name and is on no path.
+Run `python -m latentsteer.nodes.cli` if the package is installed, or
+`python custom_nodes/ANY/nodes/cli` from a ComfyUI, where the folder can have any name and is not
+on the path.
 """
 
 import sys
@@ -9,10 +10,10 @@ from pathlib import Path
 
 
 def _imported_by_path() -> str:
-    """Import the package from the folder above this one; its name for relative imports."""
+    """Imports the package from the folder above; returns its name for relative imports."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    # Python put this folder first, and its modules are called `images`, `server` and the like.
+    # Python put this folder first on the path, and its modules have names like `images`.
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != here]
     top = here.parents[1]

@@ -1,4 +1,4 @@
-"""`latentsteer inspect`, `convert` and `parity`: model files outside of any graph."""
+"""Commands `latentsteer inspect`, `convert` and `parity` for model files outside of a graph."""
 
 import argparse
 import json
@@ -22,11 +22,11 @@ __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
 ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *AUXILIARIES)
 
 UNKNOWN = 2
-"""Exit code of parity where the arrays name no output that the architecture knows."""
+"""Exit code of parity if the architecture knows none of the named outputs."""
 
 
 def run_inspect(args: argparse.Namespace) -> int:
-    """Prints what a model file is, and what could not be told from it."""
+    """Prints the architecture of a model file, and what was assumed about it."""
     facts = inspected(args.file)
     width = max(map(len, facts))
     print("\n".join(f"{name:<{width}}  {value}" for name, value in facts.items()))
@@ -46,14 +46,14 @@ def run_parity(args: argparse.Namespace) -> int:
     """Compares outputs with those of the authors' code.
 
     Returns:
-        0 where all are within the tolerance, 1 where one is not, 2 where none is recognised.
+        0 if all are within the tolerance, 1 if one is not, 2 if none is known.
     """
     arrays = read_arrays(args.arrays)
     checkpoint = read(args.checkpoint)
     architecture: Architecture[Any] = detect(checkpoint, ALL)
     rows = compared(checkpoint, architecture, arrays)
     if not rows:
-        print(f"{architecture.id}: of {', '.join(arrays)} no output is known")
+        print(f"{architecture.id}: none of {', '.join(arrays)} is a known output")
         return UNKNOWN
     print("\n".join(map(str, rows)))
     kept = sum(row.holds for row in rows)
@@ -68,7 +68,7 @@ def run_parity(args: argparse.Namespace) -> int:
 
 
 def inspected(path: Path) -> dict[str, Any]:
-    """What a model file or folder is, by fact; the values are texts and numbers.
+    """Returns facts about a model file or folder by name, as texts and numbers.
 
     Raises:
         CheckpointError: it cannot be opened, or no known architecture recognises it.
@@ -89,7 +89,7 @@ def inspected(path: Path) -> dict[str, Any]:
     if left_out := getattr(checkpoint.tensors, "left_out", {}):
         count = f"{len(left_out)} tensors" if len(left_out) > 1 else "a tensor"
         why = next(iter(left_out.values()))
-        facts["not read"] = f"{count}, which nothing above takes: it {why}"
+        facts["not read"] = f"{count}, which the model above does not use: it {why}"
     facts["verified"] = _verdict(checkpoint, family)
     return facts
 
@@ -140,7 +140,7 @@ def _record(checkpoint: Checkpoint) -> Path | None:
 
 
 def _remember(checkpoint: Checkpoint, error: float, outputs: int) -> None:
-    """Notes in the cache that this file was verified; where none can be written, none is."""
+    """Records in the cache that a file was verified, if the cache is writable."""
     if (path := _record(checkpoint)) is None:
         return
     found = {"sha256": checkpoint.sha256, "error": error, "outputs": outputs}
@@ -153,7 +153,7 @@ def _remember(checkpoint: Checkpoint, error: float, outputs: int) -> None:
 
 def _verdict(checkpoint: Checkpoint, family: Architecture[Any]) -> str:
     if family.parity is None:
-        return "unverified: there is no parity check of this family"
+        return "unverified: there is no parity check for this family"
     path = _record(checkpoint)
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path else {}
@@ -164,4 +164,4 @@ def _verdict(checkpoint: Checkpoint, family: Architecture[Any]) -> str:
             )
     except (AttributeError, LookupError, OSError, TypeError, ValueError):
         pass
-    return "unverified: run `latentsteer parity` on it with arrays of its authors' code"
+    return "unverified: run `latentsteer parity` on it with arrays from its authors' code"

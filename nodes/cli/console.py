@@ -1,4 +1,4 @@
-"""The process around a command: its streams, and the signals that stop it."""
+"""Output streams of a command's process, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = [
 ]
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
-"""Exit codes as shells give them: 128 and the number of the signal."""
+"""Exit codes as shells report them: 128 plus the number of the signal."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal other than Ctrl-C's asked the process to stop."""
+    """A stop signal other than Ctrl-C's."""
 
 
 def writable() -> None:
-    """Let the output take any text, whatever its encoding: what it lacks is written as escapes."""
+    """Makes the output accept any text: characters that its encoding lacks are escaped."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -38,7 +38,7 @@ def writable() -> None:
 
 
 def flushed() -> bool:
-    """Write what is pending; false where nobody reads any more, of which Python is not told."""
+    """Writes pending output; false if the reader has closed the pipe, which Python ignores."""
     read = [_flushed(stream) for stream in (sys.stdout, sys.stderr)]
     return all(read)
 
@@ -48,19 +48,19 @@ def _flushed(stream: TextIO) -> bool:
         stream.flush()
     except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):
-            # Python flushes once more at its end.
+            # Python flushes once more at exit.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)
         return False
     except (AttributeError, OSError, ValueError):
-        pass  # there is no such stream, or it was closed
+        pass  # there is no such stream, or it is closed
     return True
 
 
 @contextlib.contextmanager
 def stoppable() -> Generator[None, None, None]:
-    """While inside: SIGTERM ends the process as Ctrl-C does, so that nothing is left half done."""
+    """Context in which SIGTERM ends the process like Ctrl-C, so that clean-up code runs."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Stopped(signal.Signals(signum).name)

@@ -1,4 +1,4 @@
-"""The console script `latentsteer`."""
+"""Console script `latentsteer`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
 
-# name -> "module:function", the module relative to this package; run(args) -> exit code.
+# Name to "module:function", the module relative to this package; run(args) returns the exit code.
 BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
     "generator": "...workflows.studies.bench.generator:run",
@@ -45,15 +45,15 @@ exit codes:
   1    an unexpected error, with its traceback; parity: an output differs
   2    the command line, the graph, a value, a file, the server or the system is at fault
   130  interrupted with Ctrl-C; 143 with SIGTERM
-  141  nobody reads the output any more
+  141  the reader of the output has closed it
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script.
+    """Runs the script.
 
     Args:
-        argv: the arguments after the script's name; those of the process if None.
+        argv: arguments after the script's name; those of the process if None.
 
     Returns:
         The exit code.
@@ -70,15 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("aborted", file=sys.stderr)
         code = console.TERMINATED if isinstance(error, console.Stopped) else console.INTERRUPTED
     finally:
-        read = console.flushed()  # argparse leaves by SystemExit
+        read = console.flushed()  # argparse exits by SystemExit
     return code if read else console.CLOSED_PIPE
 
 
 def _wait_passively() -> None:
-    """Lets OpenMP's threads sleep while they wait for each other, if nobody said otherwise.
+    """Lets waiting OpenMP threads sleep, unless the environment sets another policy.
 
     They spin by default, which in loops of small operations on a busy machine takes many times as
-    long as the work (see `core.devices`). The runtime reads the environment as PyTorch loads it.
+    long as the work (see `core.devices`). The runtime reads the environment when PyTorch loads it.
     """
     said = any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))
     if not said and "torch" not in sys.modules:
@@ -111,7 +111,7 @@ def _guarded(args: argparse.Namespace) -> int:
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    """Refuse what the results cannot be written to, before any work."""
+    """Refuses outputs that cannot be written, before any work."""
     if args.out is not None or getattr(args, "writes", False):
         folder = args.base / "out" if args.out is None else args.out
         os_errors.check_folder(folder, "--out")
@@ -122,7 +122,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def _fail(error: Exception, cause: BaseException | None, *, show_traceback: bool) -> int:
-    """Say what went wrong, in a sentence where it is no fault of ours; the exit code."""
+    """Reports an error, in one sentence unless it is internal; returns the exit code."""
     from ...core.errors import SteerError
     from ..standalone.errors import NodeError
 
@@ -163,11 +163,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="holds models/ and input/ (default: the current folder)",
+        help="folder with models/ and input/ (default: the current folder)",
     )
     common.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    common.add_argument("--threads", type=_positive, metavar="N", help="threads of PyTorch")
-    common.add_argument("--traceback", action="store_true", help="show where an error came from")
+    common.add_argument("--threads", type=_positive, metavar="N", help="PyTorch threads")
+    common.add_argument("--traceback", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_run, _add_inspect, _add_convert, _add_parity, _add_bench, _add_reproduce,
                 _add_demo):  # fmt: skip
@@ -185,16 +185,16 @@ def _add_run(commands: Commands, common: argparse.ArgumentParser) -> argparse.Ar
         default=[],
         dest="settings",
         metavar="NODE.INPUT=VALUE",
-        help="change a widget; NODE is an id, a title or a type; may be repeated",
+        help="change a widget; NODE is an id, a title or a type; can be repeated",
     )
-    sub.add_argument("--server", metavar="URL", help="run on this ComfyUI rather than here")
+    sub.add_argument("--server", metavar="URL", help="run on this ComfyUI instead of here")
     sub.add_argument("--previews", action="store_true", help="write previews to OUT/previews")
     sub.set_defaults(run=_run, writes=True)
     return sub
 
 
 def _add_inspect(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    sub = commands.add_parser("inspect", parents=[common], help="say what a model file is")
+    sub = commands.add_parser("inspect", parents=[common], help="describe a model file")
     sub.add_argument("file", type=Path, metavar="FILE", help="a model file or folder")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the facts here")
     sub.set_defaults(run=_later(".checkpoint:run_inspect"))
@@ -218,7 +218,7 @@ def _add_parity(commands: Commands, common: argparse.ArgumentParser) -> argparse
         help="compare a checkpoint's outputs with those of its authors' code",
     )
     sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    sub.add_argument("arrays", type=Path, metavar="ARRAYS.npz", help="inputs and outputs, named")
+    sub.add_argument("arrays", type=Path, metavar="ARRAYS.npz", help="named inputs and outputs")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the errors here")
     sub.set_defaults(run=_later(".checkpoint:run_parity"))
     return sub
@@ -228,13 +228,13 @@ def _add_bench(commands: Commands, common: argparse.ArgumentParser) -> argparse.
     sub = commands.add_parser("bench", parents=[common], help="measure speed and memory")
     sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(BENCHES) or 'none yet'}")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
-    sub.add_argument("--quick", action="store_true", help="small: tries the commands out")
+    sub.add_argument("--quick", action="store_true", help="small sizes, to try the command out")
     sub.set_defaults(run=lambda args: _named(BENCHES, "bench", args))
     return sub
 
 
 def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    sub = commands.add_parser("reproduce", parents=[common], help="redo a paper's experiment")
+    sub = commands.add_parser("reproduce", parents=[common], help="repeat a paper's experiment")
     sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(REPRODUCTIONS)}")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     sub.add_argument("--budget", choices=("ci", "full"), default="full")
@@ -243,7 +243,7 @@ def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argpa
 
 
 def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    sub = commands.add_parser("demo", parents=[common], help="a first run, nothing to download")
+    sub = commands.add_parser("demo", parents=[common], help="a first run without downloads")
     sub.add_argument(
         "--faces",
         action="store_true",
@@ -260,7 +260,7 @@ def _load(target: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _later(target: str) -> Callable[[argparse.Namespace], int]:
-    """A command whose module is not imported before it runs."""
+    """Returns a command whose module is imported only when it runs."""
     return lambda args: _load(target)(args)
 
 
@@ -269,7 +269,7 @@ def _named(table: Mapping[str, str], command: str, args: argparse.Namespace) -> 
 
     if args.name not in table:
         there = ", ".join(sorted(table)) or "none yet"
-        raise WorkflowError(f"{command}: there is no {args.name!r}; there is: {there}")
+        raise WorkflowError(f"{command}: there is no {args.name!r}; known: {there}")
     return _load(table[args.name])(args)
 
 

@@ -1,4 +1,4 @@
-"""`report.json`: what was run, with what, for how long, and what the nodes measured."""
+"""`report.json`: settings, versions, timings and the nodes' measurements of a run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..standalone.version import version
 __all__ = ["KEY", "build", "measures", "write"]
 
 KEY = "latentsteer"
-"""Under this key of its ui, a node hands over a list of JSON-able dicts for the report."""
+"""Key of a node's ui under which it passes JSON-serialisable dicts to the report."""
 
 
 def build(
     result: RunResult, *, workflow: str, device: str, server: str | None = None
 ) -> dict[str, Any]:
-    """The report of a run, JSON-able.
+    """Builds the report of a run, JSON-serialisable.
 
     Args:
-        result: of the run.
-        workflow: the name of the workflow's file.
-        device: what was computed on.
-        server: the address of the ComfyUI that ran it, if one did.
+        result: result of the run.
+        workflow: name of the workflow file.
+        device: device that computed it.
+        server: address of the ComfyUI that ran it, if any.
     """
     import torch
 
@@ -54,7 +54,7 @@ def build(
 def measures(
     api: Mapping[str, Any], ui: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """What the nodes handed over for the report, by node."""
+    """Returns the dicts that nodes passed to the report, by node."""
     return {
         node_id: {
             "class_type": api.get(node_id, {}).get("class_type"),
@@ -67,14 +67,14 @@ def measures(
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
+    """Writes a JSON file atomically."""
     text = json.dumps(content, indent=2, default=_plain) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _settings(result: RunResult, wanted: Callable[[str], bool]) -> dict[str, object]:
-    """Widgets by node and name, those that the graph leaves to their default too."""
+    """Returns widgets by node and name, including those that the graph leaves at their default."""
     return {
         f"{node_id}.{name}": value
         for node_id, raw in result.api.items()
@@ -84,7 +84,7 @@ def _settings(result: RunResult, wanted: Callable[[str], bool]) -> dict[str, obj
 
 
 def _plain(value: object) -> object:
-    """JSON for the numbers of NumPy and PyTorch, of one element or many, and for paths."""
+    """Converts paths, and NumPy and PyTorch values of any shape, to JSON types."""
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "tolist"):

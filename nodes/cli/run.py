@@ -1,4 +1,4 @@
-"""`latentsteer run`: a workflow file, here or on a server, and its report."""
+"""Command `latentsteer run`: runs a workflow file, here or on a server, and writes its report."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
-    """Run a workflow file as the command line says.
+    """Runs a workflow file.
 
     Args:
         args: workflow, settings, base, out, device, server and previews.
-        nodes: the nodes that may occur; ours and ComfyUI's few if None.
+        nodes: supported nodes; LatentSteer's and the stand-ins for ComfyUI's if None.
 
     Returns:
+        0; failures are raised.
         0; what goes wrong is raised.
     """
     known = load_nodes() if nodes is None else nodes

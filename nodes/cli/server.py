@@ -1,4 +1,4 @@
-"""Submits a graph to a running ComfyUI, follows it, and fetches its pictures."""
+"""Submits a graph to a running ComfyUI, follows its progress, and downloads its pictures."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def submit(
     stop: Callable[[], bool] = lambda: False,
     on_event: Callable[[str, dict[str, Any]], None] | None = None,
 ) -> RunResult:
-    """Run a graph on a ComfyUI server.
+    """Runs a graph on a ComfyUI server.
 
     Args:
-        api: the graph in API format.
-        url: the server's address, like http://127.0.0.1:8188.
-        out: where its output pictures are downloaded to; previews go to its sub-folder `temp`.
-        workflow: the canvas' form of the graph, for the PNG files.
-        stop: asked now and then; when true, the run is interrupted on the server.
+        api: graph in API format.
+        url: address of the server, such as http://127.0.0.1:8188.
+        out: download folder of the output pictures; previews go to its subfolder `temp`.
+        workflow: canvas format of the graph, for the PNG files.
+        stop: polled regularly; if true, the run is interrupted on the server.
         on_event: called with the server's messages, and ("preview", {"count"}) for its previews.
 
     Returns:
-        As of a run here, without `outputs`; `ui` is the server's history.
+        As for a local run, without `outputs`; `ui` is the server's history.
 
     Raises:
-        ServerError: the server cannot be reached, refuses the graph, or fails.
-        Interrupted: a stop was asked for, here or on the server.
+        ServerError: the server is unreachable, refuses the graph, or fails.
+        Interrupted: a stop was requested, here or on the server.
     """
     try:
         import aiohttp
@@ -72,7 +72,7 @@ def submit(
 
 
 class _Run:
-    """One graph on one server."""
+    """A run of one graph on one server."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _Run:
             self.result.prompt_id = str(answer["prompt_id"])
             await self._interrupt(session)
             raise ServerError(
-                f"the ComfyUI at {self.url} would run only a part of the graph, so it was "
+                f"the ComfyUI at {self.url} would run only part of the graph, so it was "
                 f"stopped: {_refusal(answer, self.api)}"
             )
         return str(answer["prompt_id"])
@@ -156,7 +156,7 @@ class _Run:
                 )
 
     def _done(self, kind: str, data: dict[str, Any], bar: _Bar) -> bool:
-        """Take in a message; whether it says that the run is over."""
+        """Handles a message; returns whether it ends the run."""
         if data.get("prompt_id", self.result.prompt_id) != self.result.prompt_id:
             return False
         self.on_event(kind, data)
@@ -191,7 +191,7 @@ class _Run:
         await session.post(f"{self.url}/interrupt", json={"prompt_id": run})
 
     async def _history(self, session: aiohttp.ClientSession) -> dict[str, Any]:
-        """The server's record of the run, which it writes a moment after its last message."""
+        """Returns the server's record of the run, written shortly after its last message."""
         for _ in range(_HISTORY_TRIES):
             async with session.get(f"{self.url}/history/{self.result.prompt_id}") as response:
                 history = _object(await response.text())
@@ -215,14 +215,14 @@ class _Run:
                 content = await response.read()
                 if response.status != 200:
                     raise ServerError(
-                        f"the ComfyUI at {self.url} did not give {query['filename']!r}: "
+                        f"the ComfyUI at {self.url} did not send {query['filename']!r}: "
                         f"HTTP {response.status}"
                     )
             self.result.files.append(_keep(self.out, query, content))
 
 
 class _Bar:
-    """The progress of the node that runs, on stderr."""
+    """Progress bar of the running node, on stderr."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -239,7 +239,7 @@ class _Bar:
             self._bar.close()
 
     def show(self, name: str, value: int, total: int) -> None:
-        """Say that a node has done `value` of `total` steps."""
+        """Shows that a node has finished `value` of `total` steps."""
         if self._bar is None or self._of != (name, total):
             self.__exit__()
             self._of = (name, total)
@@ -256,7 +256,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _refusal(answer: Mapping[str, Any], api: Mapping[str, Any]) -> str:
-    """The server's reasons in one line each."""
+    """Formats the server's reasons, one per line."""
     reasons = [
         f"{called(node_id, api.get(node_id, {}))}: {error.get('message')}: {error.get('details')}"
         for node_id, node in (answer.get("node_errors") or {}).items()
@@ -271,7 +271,7 @@ def _refusal(answer: Mapping[str, Any], api: Mapping[str, Any]) -> str:
 
 
 def _keep(out: Path, entry: Mapping[str, str], content: bytes) -> Path:
-    """Write a downloaded file under its own name, or a numbered one if that is taken."""
+    """Writes a downloaded file under its own name, or a numbered one if that exists."""
     parts = [*PurePosixPath(entry["subfolder"].replace("\\", "/")).parts, entry["filename"]]
     clean = [_FORBIDDEN.sub("_", part).strip(". ") or "_" for part in parts]
     folder = out / "temp" if entry["type"] == "temp" else out

@@ -1,4 +1,4 @@
-"""`--set NODE.INPUT=VALUE`: change widgets of a graph from the command line."""
+"""Option `--set NODE.INPUT=VALUE`: changes widgets of a graph from the command line."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["apply_settings"]
 
 
 def apply_settings(api: Api, settings: Sequence[str], schemas: Schemas) -> Api:
-    """A copy of a graph with some widgets changed.
+    """Returns a copy of a graph with some widgets changed.
 
     Args:
-        api: the graph in API format.
-        settings: each "NODE.INPUT=VALUE"; NODE is an id, or a title or type that one
-            node alone has.
-        schemas: the nodes known here; for others the value is read as JSON, else as a text.
+        api: graph in API format.
+        settings: entries "NODE.INPUT=VALUE"; NODE is an id, or a title or type that only one
+            node has.
+        schemas: nodes known here; values for other nodes are parsed as JSON, else as text.
 
     Raises:
-        WorkflowError: a setting is malformed, or names a node or an input that is not there.
+        WorkflowError: a setting is malformed, or its node or input does not exist.
     """
     changed = copy.deepcopy(api)
     for setting in settings:
@@ -53,7 +53,7 @@ def _find(api: Api, name: str, setting: str) -> str:
     if found:
         raise WorkflowError(
             f"--set {setting!r}: {len(found)} nodes are called {name!r}; "
-            f"take an id: {listed([called(n, api[n]) for n in found])}"
+            f"use an id: {listed([called(n, api[n]) for n in found])}"
         )
     raise WorkflowError(
         f"--set {setting!r}: there is no node {name!r}; the graph has "

@@ -1,1 +1,1 @@
-"""The stand-in host, for running graphs without ComfyUI."""
+"""Stand-in host, for running graphs without ComfyUI."""

@@ -1,4 +1,4 @@
-"""The errors of the adapter, beside the library's own tree."""
+"""Errors of the stand-in host, in addition to core's."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Interrupted", "NodeError", "ServerError", "WorkflowError"]
 
 
 class WorkflowError(SteerError):
-    """A graph, or a value in it, cannot be run as it stands.
+    """A graph, or a value in it, is invalid.
 
     Attributes:
-        problems: every problem found, one sentence each; the message joins them by line.
+        problems: every problem found, one sentence each; the message joins them by line breaks.
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:
@@ -23,15 +23,15 @@ class WorkflowError(SteerError):
 
 
 class ServerError(SteerError):
-    """A ComfyUI server could not be reached, refused the graph, or failed while running it."""
+    """A ComfyUI server is unreachable, refused the graph, or failed while running it."""
 
 
 class NodeError(Exception):
-    """What a node raised while it ran; the original error is `__cause__`.
+    """An error raised by a running node; the original error is `__cause__`.
 
     Attributes:
-        node_id: the id of the node in the graph.
-        title: how the node is called in messages.
+        node_id: id of the node in the graph.
+        title: display name of the node in messages.
     """
 
     def __init__(self, node_id: str, title: str, cause: BaseException) -> None:
@@ -41,11 +41,11 @@ class NodeError(Exception):
 
 
 class Interrupted(BaseException):
-    """The user asked to stop. A BaseException, so that `except Exception` cannot swallow it.
+    """A stop requested by the user. A BaseException, so `except Exception` cannot swallow it.
 
     Attributes:
-        files: what the nodes wrote before they stopped.
-        terminated: whether SIGTERM asked, not Ctrl-C.
+        files: files that the nodes wrote before they stopped.
+        terminated: whether SIGTERM was the request, rather than Ctrl-C.
     """
 
     def __init__(self, message: str = "interrupted", files: Sequence[Path] = ()) -> None:

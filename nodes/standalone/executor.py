@@ -1,4 +1,4 @@
-"""Runs a checked graph: each node once, in order, under inference mode as the host does."""
+"""Runs a validated graph: each node once, in order, in inference mode as ComfyUI does."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 
 @dataclass
 class RunResult:
-    """What a run gave.
+    """Result of a run.
 
     Attributes:
-        prompt_id: the id of the run.
-        api: the graph as run.
-        values: the widgets of each node that was to run, with the defaults of those left out;
-            empty for a run on a server, which does not tell.
-        outputs: the values of each executed node.
-        ui: what each node showed, where it showed something.
-        seconds: the time of each executed node, in the order of execution.
-        total: the time of the whole run in seconds, its checks included.
-        files: what was written to the output folder.
+        prompt_id: id of the run.
+        api: the graph that was run.
+        values: widgets of each node due to run, including defaults; empty for a run on a server,
+            which does not report them.
+        outputs: output values of each executed node.
+        ui: what each node displayed, if anything.
+        seconds: duration of each executed node, in order of execution.
+        total: duration of the whole run in seconds, validation included.
+        files: files written to the output folder.
     """
 
     prompt_id: str
@@ -57,21 +57,21 @@ def execute(
     nodes: Nodes | None = None,
     extra_pnginfo: dict[str, Any] | None = None,
 ) -> RunResult:
-    """Check a graph and run it.
+    """Validates a graph and runs it.
 
     Args:
-        api: the workflow in API format.
-        host: the services of the nodes.
-        on_event: called with ("note", {text}) for what is left out of the graph, then with
+        api: workflow in API format.
+        host: services for the nodes.
+        on_event: called with ("note", {text}) for parts of the graph that are ignored, then with
             ("start", {node_id, called, index, count}) before and ("done", {node_id, called,
             seconds}) after each node.
-        nodes: the nodes that may occur; ours and ComfyUI's few if None.
-        extra_pnginfo: texts for the PNG files beside the graph.
+        nodes: supported nodes; LatentSteer's and the stand-ins for ComfyUI's if None.
+        extra_pnginfo: texts for the PNG files, in addition to the graph.
 
     Raises:
-        WorkflowError: the graph does not hold; nothing has run.
+        WorkflowError: the graph is invalid; nothing has run.
         NodeError: a node failed.
-        Interrupted: a stop was asked for.
+        Interrupted: a stop was requested.
     """
     begin, known = time.perf_counter(), load_nodes() if nodes is None else nodes
     with use(host):
@@ -129,7 +129,7 @@ def _run(
         result.ui[node.id] = _shown(output)
 
 
-async def _wait(awaitable: Any) -> object:  # noqa: ANN401 - whatever an async execute gives
+async def _wait(awaitable: Any) -> object:  # noqa: ANN401 - whatever an async execute returns
     return await awaitable
 
 

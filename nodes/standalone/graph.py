@@ -1,4 +1,4 @@
-"""An API-format workflow, parsed and checked as a whole before anything runs."""
+"""Parses an API-format workflow and validates it as a whole before anything runs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Api = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Graph:
-    """A checked graph.
+    """A validated graph.
 
     Attributes:
-        nodes: all nodes by id, in the order of the file.
-        order: the ids of those that an output node needs, each after what it needs.
-        notes: what was left out, a sentence each.
+        nodes: all nodes by id, in file order.
+        order: ids of the nodes that an output node needs, each after its sources.
+        notes: what is ignored, one sentence each.
     """
 
     nodes: dict[str, Node]
@@ -46,19 +46,18 @@ class Graph:
 
 
 def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
-    """Check a whole graph, and put it in order.
+    """Validates a whole graph and sorts it.
 
-    A node that no output node needs may lack inputs, as in the host; all else is checked for it
-    too. Inputs that a node does not have are noted and left out, as the host leaves them out:
-    frontends send some of their own. A node's own `validate_inputs` decides alone on the inputs
-    that it names.
+    A node that no output node needs may lack inputs, as in ComfyUI; everything else is checked for
+    it too. Unknown inputs of a node are noted and ignored, as ComfyUI ignores them: frontends send
+    some of their own. A node's `validate_inputs` alone validates the inputs that it names.
 
     Args:
-        api: the workflow in API format; not changed.
-        nodes: the nodes that may occur.
+        api: workflow in API format; not changed.
+        nodes: supported nodes.
 
     Raises:
-        WorkflowError: with every problem found.
+        WorkflowError: the graph is invalid; lists every problem found.
     """
     schemas = schemas_of(nodes)
     check_shape(api)
@@ -78,10 +77,10 @@ def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
 
 
 def check_shape(api: Mapping[str, Any]) -> None:
-    """Check that a workflow is in API format, whatever its nodes.
+    """Checks that a workflow is in API format, regardless of its nodes.
 
     Raises:
-        WorkflowError: it is not, or has no nodes.
+        WorkflowError: it is not, or it has no nodes.
     """
     if not api:
         raise WorkflowError("the workflow has no nodes")
@@ -89,7 +88,7 @@ def check_shape(api: Mapping[str, Any]) -> None:
     for node_id, raw in api.items():
         if not isinstance(raw, dict) or not isinstance(raw.get("class_type"), str):
             problems.append(
-                f"entry {node_id!r} is no node: expected an object with class_type and inputs "
+                f"entry {node_id!r} is not a node: expected an object with class_type and inputs "
                 "(API format; save it from ComfyUI with File > Export (API))"
             )
         elif not all(isinstance(raw.get(key, {}), dict) for key in ("inputs", "_meta")):
@@ -110,9 +109,9 @@ def _check_known(api: Mapping[str, Any], schemas: Schemas) -> None:
 
 def _unknown_node(node_id: str, kind: str, schemas: Schemas) -> str:
     close = get_close_matches(kind, schemas, n=3, cutoff=0.4)
-    hint = f"the closest are {', '.join(close)}" if close else f"there are {listed(schemas)}"
+    hint = f"the closest are {', '.join(close)}" if close else f"known: {listed(schemas)}"
     return (
-        f"node {node_id} is a {kind!r}, and there is no such node here; {hint}. "
+        f"node {node_id} is a {kind!r}, which is not available here; {hint}. "
         "Nodes of ComfyUI and of other packs need a running ComfyUI: use --server"
     )
 
@@ -131,7 +130,7 @@ def _order(api: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
     except graphlib.CycleError as error:
         cycle = " -> ".join(called(node_id, api[node_id]) for node_id in error.args[1])
         raise WorkflowError(
-            f"the graph runs in a circle: {cycle}; take one of these links away"
+            f"the graph has a cycle: {cycle}; remove one of these links"
         ) from error
     waiting = [n for n, raw in api.items() if schemas[raw["class_type"]].is_output_node]
     if not waiting:

@@ -1,4 +1,4 @@
-"""One node of an API-format workflow, parsed and checked."""
+"""Parses and validates one node of an API-format workflow."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _FRONTENDS = (
     "preview_text",
     "preview_mode",
 )
-"""Inputs that canvases send for buttons and previews of their own."""
+"""Inputs that frontends send for their own buttons and previews."""
 
 
 class Link(NamedTuple):
-    """The output of another node, as the value of an input."""
+    """A link to another node's output, as the value of an input."""
 
     node: str
     slot: int
@@ -35,15 +35,15 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """A node of a checked graph.
+    """A node of a validated graph.
 
     Attributes:
-        id: its id in the graph.
-        called: how messages call it.
-        type: its class.
-        schema: its schema when the graph was checked.
-        values: the values of its widgets, in their own types.
-        links: where its other inputs come from.
+        id: id in the graph.
+        called: display name in messages.
+        type: node class.
+        schema: schema at the time of validation.
+        values: widget values, in their own types.
+        links: sources of its other inputs.
     """
 
     id: str
@@ -55,13 +55,13 @@ class Node:
 
 
 def called(node_id: str, node: Mapping[str, Any]) -> str:
-    """How messages call a node: id, type, and title if it has another."""
+    """Returns a node's display name: id, type, and title if it differs."""
     kind, title = node.get("class_type"), (node.get("_meta") or {}).get("title")
     return f"node {node_id} ({kind}{f', {title!r}' if title and title != kind else ''})"
 
 
 def as_link(value: object) -> Link | None:
-    """The link that a value of an API graph is, or None."""
+    """Parses a value of an API graph as a link, or returns None."""
     if isinstance(value, list) and len(value) == 2:
         node, index = value
         if isinstance(node, str) and isinstance(index, int) and not isinstance(index, bool):
@@ -70,7 +70,7 @@ def as_link(value: object) -> Link | None:
 
 
 class NodeParser:
-    """Checks one node, and gathers its problems."""
+    """Validates one node and collects its problems."""
 
     def __init__(
         self, node_id: str, api: Mapping[str, Any], node: type[ComfyNode], schemas: Schemas
@@ -86,10 +86,10 @@ class NodeParser:
         self.links: dict[str, Link] = {}
 
     def parse(self, *, required: bool) -> Node:
-        """The node; what is wrong with it is in `problems`, what was left out in `notes`.
+        """Returns the node; errors go to `problems`, ignored parts to `notes`.
 
         Args:
-            required: whether inputs that the node needs must be there.
+            required: whether missing required inputs are problems.
         """
         own = _validator_inputs(self.node, self.sockets)
         for name, value in self.raw.get("inputs", {}).items():
@@ -108,9 +108,7 @@ class NodeParser:
             close = get_close_matches(name, self.sockets, n=1)
             hint = f"{there}; did you mean {close[0]!r}?" if close else there
             if name not in _FRONTENDS:
-                self.notes.append(
-                    f"{self.called} has no input {name!r}, so it is left out; {hint}"
-                )
+                self.notes.append(f"{self.called} has no input {name!r}, so it is ignored; {hint}")
             return
         socket = self.sockets[name]
         if isinstance(value, list):
@@ -129,7 +127,7 @@ class NodeParser:
             value = cast("dict[str, object]", value)["__value__"]
         try:
             value = coerced(socket, value)
-            # A node decides on texts alone: files that are not listed, say.
+            # A node overrides the check of texts only, for instance for files not listed.
             decided = decided and isinstance(value, str)
             self.values[socket.id] = value if decided else checked(socket, value)
         except ValueError as error:
@@ -138,7 +136,7 @@ class NodeParser:
     def _link(self, socket: Input, value: list[object]) -> None:
         link = as_link(value)
         if link is None:
-            self._problem(socket.id, f'{value} is no link; a link is ["node id", output index]')
+            self._problem(socket.id, f'{value} is not a link; a link is ["node id", output index]')
             return
         if isinstance(socket, WidgetInput) and socket.socketless:
             self._problem(socket.id, f"got the link {value}; this widget takes no links")
@@ -146,7 +144,8 @@ class NodeParser:
         if link.node not in self.api:
             there = listed([called(n, raw) for n, raw in self.api.items()])
             self._problem(
-                socket.id, f"linked to node {link.node!r}, which is not there; there are {there}"
+                socket.id,
+                f"linked to node {link.node!r}, which does not exist; the nodes are {there}",
             )
             return
         source = self.api[link.node]
@@ -168,7 +167,7 @@ class NodeParser:
         self.links[socket.id] = link
 
     def _missing(self, *, required: bool) -> None:
-        """Fill defaults in, and name what is left out and needed."""
+        """Fills in defaults, and reports required inputs that are missing."""
         given = self.raw.get("inputs", {})
         for name, socket in self.sockets.items():
             default = getattr(socket, "default", None)
@@ -182,7 +181,7 @@ class NodeParser:
                     if default is None
                     else f"its default is {default!r}"
                 )
-                self._problem(name, f"it is required, and the graph does not give it; {cure}")
+                self._problem(name, f"it is required, but the graph does not set it; {cure}")
 
     def _validate_inputs(self, own: frozenset[str]) -> None:
         arguments = {
@@ -192,7 +191,7 @@ class NodeParser:
         }
         try:
             answer: object = self.node.validate_inputs(**arguments)
-        except (SteerError, OSError, ValueError) as error:  # names that no file can have
+        except (SteerError, OSError, ValueError) as error:  # impossible file names
             answer = str(error)
         if answer is not True:
             reason = (
@@ -202,7 +201,7 @@ class NodeParser:
 
 
 def _validator_inputs(node: type[ComfyNode], sockets: Mapping[str, Input]) -> frozenset[str]:
-    """The inputs that a node checks itself: those that its validate_inputs names."""
+    """Returns the inputs named by a node's validate_inputs, which it validates itself."""
     if not overrides(node, "validate_inputs"):
         return frozenset()
     parameters = inspect.signature(node.validate_inputs).parameters

@@ -1,4 +1,4 @@
-"""What a host gives to nodes, without a host: device, folders, images, run ids, progress, stop."""
+"""Stand-in for the host's services: device, folders, images, run ids, progress, stop requests."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 class StandaloneHost:
-    """The services that nodes ask of a host.
+    """Services that nodes use from a host.
 
     Attributes:
-        base: the folder that holds `models/` and `input/`.
-        out: where results go.
+        base: folder that contains `models/` and `input/`.
+        out: folder of the results.
         files: every file that the nodes have written to `out`, in order.
-        interrupted_files: what nodes wrote because they were told to stop.
-        write_previews: whether previews of the progress are written to `out/previews`.
+        interrupted_files: files that nodes wrote because of a stop request.
+        write_previews: whether progress previews are written to `out/previews`.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class StandaloneHost:
     def configure(
         self, base: Path, out: Path, device: Device = "auto", *, write_previews: bool = False
     ) -> None:
-        """Choose the folders and the device.
+        """Sets the folders and the device.
 
         Args:
-            base: the folder that holds `models/` and `input/`.
-            out: where results go; made when something is written.
-            device: "auto" takes CUDA, else MPS, else the CPU.
-            write_previews: write the previews of the progress to `out/previews`.
+            base: folder that contains `models/` and `input/`.
+            out: folder of the results, created when something is written.
+            device: "auto" selects CUDA, else MPS, else the CPU.
+            write_previews: whether to write progress previews to `out/previews`.
 
         Raises:
-            WorkflowError: the base folder is not there.
+            WorkflowError: the base folder does not exist.
         """
         if not base.is_dir():
             raise WorkflowError(
-                f"the base folder {base} is not there; it should hold models/ and input/ "
+                f"the base folder {base} does not exist; it should hold models/ and input/ "
                 "(choose it with --base)"
             )
         self.base, self.out = base.resolve(), out.resolve()
@@ -77,10 +77,10 @@ class StandaloneHost:
         self._device: Device = device
 
     def device(self) -> torch.device:
-        """The device to compute on.
+        """Returns the device to compute on.
 
         Raises:
-            WorkflowError: the device asked for is not there.
+            WorkflowError: the selected device is not available.
         """
         import torch
 
@@ -99,7 +99,7 @@ class StandaloneHost:
 
     @contextlib.contextmanager
     def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:
-        """Within it the modules are wholly on `device()`, and they stay there."""
+        """Context in which the modules are entirely on `device()`; they stay there."""
         import torch
 
         with torch.inference_mode(False):
@@ -108,17 +108,17 @@ class StandaloneHost:
         yield
 
     def model_folder(self, kind: str) -> list[Path]:
-        """The folders searched for a kind of model, first the one to write to.
+        """Returns the folders searched for a kind of model; the first is written to.
 
         Raises:
-            ValueError: no such kind.
+            ValueError: the kind is unknown.
         """
         if kind not in KINDS:
-            raise ValueError(f"no model folder {kind!r}; there are {', '.join(KINDS)}")
+            raise ValueError(f"no model folder {kind!r}; known: {', '.join(KINDS)}")
         return [self.base / "models" / kind]
 
     def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
-        """The files of a kind of model, relative to its folder, with "/", sorted."""
+        """Lists the files of a kind of model, relative to its folder, with "/", sorted."""
         wanted = tuple(suffix.lower() for suffix in suffixes)
         return sorted(
             {
@@ -131,15 +131,15 @@ class StandaloneHost:
         )
 
     def input_directory(self) -> Path:
-        """Where pictures are read from."""
+        """Returns the folder that pictures are read from."""
         return self.base / "input"
 
     def output_directory(self) -> Path:
-        """Where results go."""
+        """Returns the folder of the results."""
         return self.out
 
     def temp_directory(self) -> Path:
-        """Where previews go."""
+        """Returns the folder of the previews."""
         return self.out / "temp"
 
     def save_images(
@@ -150,10 +150,10 @@ class StandaloneHost:
         folder: Literal["output", "temp"] = "output",
         hidden: HiddenHolder | None = None,
     ) -> list[dict[str, str]]:
-        """Write a batch "batch height width 3" as PNG files that carry the graph.
+        """Writes a batch "batch height width 3" as PNG files that contain the graph.
 
         Returns:
-            For each file what the host's history says: filename, subfolder, type.
+            The host's history entry per file: filename, subfolder, type.
         """
         from . import images as pictures
 
@@ -172,12 +172,12 @@ class StandaloneHost:
         ]
 
     def run_id(self) -> tuple[str, str]:
-        """The ids of the run and of the node that is executing; the node's is "" when none is."""
+        """Returns the ids of the run and of the executing node ("" if none is)."""
         return self._running[-1] if self._running else (self._idle, "")
 
     @contextlib.contextmanager
     def executing(self, prompt_id: str, node_id: str) -> Generator[None, None, None]:
-        """While a node executes: `run_id()` gives these ids, and this is the current host."""
+        """Context of an executing node: sets `run_id()`, and makes this the current host."""
         self._running.append((prompt_id, node_id))
         try:
             with use(self):
@@ -186,43 +186,43 @@ class StandaloneHost:
             self._running.pop()
 
     def progress(self, total: int, label: str = "") -> Progress:
-        """A bar on stderr for a loop of `total` steps."""
+        """Returns a progress bar on stderr for a loop of `total` steps."""
         return Progress(self, total, label)
 
     def record_interrupted(self, path: Path) -> None:
-        """Say where the state of an interrupted run was kept, for the last message."""
+        """Records the file that holds an interrupted run's state, for the final message."""
         self.interrupted_files.append(Path(path))
 
     def vision_weights(self, model: object) -> tuple[Mapping[str, torch.Tensor], VisionSettings]:
-        """Nothing here makes a CLIP Vision.
+        """Always raises: no node here creates a CLIP Vision.
 
         Raises:
             WorkflowError: always.
         """
-        raise WorkflowError("CLIP Vision models are ComfyUI's; without it, load a CLIP's file")
+        raise WorkflowError("CLIP Vision models need ComfyUI; without it, load a CLIP's file")
 
     def request_interrupt(self) -> None:
-        """Ask the running node to stop at its next step."""
+        """Asks the running node to stop at its next step."""
         self._stop.set()
 
     def interrupt_requested(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop was requested."""
         return self._stop.is_set()
 
     def raise_if_interrupted(self) -> None:
-        """Stop here when a stop was asked for.
+        """Stops here if a stop was requested.
 
         Raises:
-            Interrupted: it was.
+            Interrupted: a stop was requested.
         """
         if self._stop.is_set():
             raise Interrupted("interrupted", self.interrupted_files)
 
     @contextlib.contextmanager
     def catching_sigint(self) -> Generator[None, None, None]:
-        """While inside: the first Ctrl-C asks the node to stop, the second aborts at once.
+        """Context in which the first Ctrl-C asks the node to stop and the second aborts.
 
-        SIGTERM, which services and schedulers send, asks as Ctrl-C does.
+        SIGTERM, which services and schedulers send, is handled like Ctrl-C.
         """
         asked: list[int] = []
 
@@ -232,7 +232,7 @@ class StandaloneHost:
                 raise Stopped if signum == signal.SIGTERM else KeyboardInterrupt
             asked.append(signum)
             self.request_interrupt()
-            with contextlib.suppress(OSError):  # a closed pipe must not cost what is kept
+            with contextlib.suppress(OSError):  # a closed pipe must not lose the saved state
                 print("\nstopping at the next step; Ctrl-C again aborts at once", file=sys.stderr)
 
         def restore() -> None:
@@ -253,27 +253,27 @@ class StandaloneHost:
 
 
 class Progress:
-    """A bar on stderr; also where an interrupt is noticed."""
+    """A progress bar on stderr that also checks for a stop request."""
 
     def __init__(self, host: StandaloneHost, total: int, label: str) -> None:
         from tqdm import tqdm
 
         self._host = host
         self._node = host.run_id()[1] or "run"
-        # None: no bar where stderr is no terminal.
+        # None: no bar if stderr is not a terminal.
         self._bar = tqdm(
             total=total, desc=label or None, file=sys.stderr, leave=False, disable=None
         )
 
     def update(self, step: int, preview: Callable[[], Image.Image] | None = None) -> None:
-        """Say that `step` steps are done.
+        """Reports `step` finished steps.
 
         Args:
-            step: counted from 1, so the last call says `total`.
-            preview: makes a picture of where things stand; called only if previews are wanted.
+            step: step number from 1, so the last call passes `total`.
+            preview: renders the current state; called only if previews are wanted.
 
         Raises:
-            Interrupted: a stop was asked for; the bar is closed.
+            Interrupted: a stop was requested; the bar is closed.
         """
         self._bar.update(step - self._bar.n)
         if preview is not None and self._host.write_previews:
@@ -285,7 +285,7 @@ class Progress:
             self._host.raise_if_interrupted()
 
     def close(self) -> None:
-        """Take the bar away; may be called again."""
+        """Removes the bar; can be called repeatedly."""
         self._bar.close()
 
 
@@ -293,7 +293,7 @@ _HOSTS: list[StandaloneHost] = []
 
 
 def current() -> StandaloneHost:
-    """The host that nodes talk to: the one in `use`, else one with a temporary `out`."""
+    """Returns the host set by `use`, or a default one with a temporary `out`."""
     if not _HOSTS:
         out = Path(tempfile.gettempdir()) / "latentsteer"
         _HOSTS.append(StandaloneHost(out=out))
@@ -302,7 +302,7 @@ def current() -> StandaloneHost:
 
 @contextlib.contextmanager
 def use(host: StandaloneHost) -> Generator[StandaloneHost, None, None]:
-    """Make a host the current one while inside."""
+    """Context in which a host is the current one."""
     _HOSTS.append(host)
     try:
         yield host

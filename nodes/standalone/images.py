@@ -1,4 +1,4 @@
-"""IMAGE tensors and picture files."""
+"""Conversion between IMAGE tensors and picture files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["inside", "load", "save", "stem_of", "to_pil"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-# No file of Windows may be called so; a graph made elsewhere must still run there.
+# Windows forbids these in file names; a graph made elsewhere must still run there.
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 
 
 def inside(folder: Path, name: str, what: str) -> Path:
-    """The path of a name in a folder.
+    """Returns the path of a name in a folder.
 
     Raises:
-        WorkflowError: the name leads out of the folder, or no file can be called so.
+        WorkflowError: the name leads out of the folder, or is not a possible file name.
     """
     try:
         path = (folder / name).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a cycle of links, a null
         why = getattr(error, "strerror", None) or str(error)
         raise WorkflowError(f"{what} {name!r} cannot be used: {why}") from error
     if not path.is_relative_to(folder.resolve()):
@@ -42,15 +42,15 @@ def inside(folder: Path, name: str, what: str) -> Path:
 
 
 def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """One picture file.
+    """Loads one picture file.
 
     Returns:
         The image "1 height width 3" in [0, 1], and the mask "1 height width": 1 where the picture
-        is transparent, "1 64 64" of zeros where it has no transparency (as the host gives).
+        is transparent, or "1 64 64" zeros for a picture without transparency (as in ComfyUI).
 
     Raises:
-        WorkflowError: the picture is empty, damaged or too large, may not be read, or its black
-            and white are not known.
+        WorkflowError: the picture is empty, damaged, too large or not readable, or its black and
+            white levels are unknown.
     """
     import torch
     from PIL import Image
@@ -73,10 +73,10 @@ def load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
-    """One image "height width 3" in [0, 1] as 8-bit RGB, cut off rather than rounded, as the host.
+    """Converts an image "height width 3" in [0, 1] to 8-bit RGB, truncated as in ComfyUI.
 
     Raises:
-        ValueError: another shape.
+        ValueError: it has another shape.
     """
     import torch
     from PIL import Image
@@ -93,13 +93,13 @@ def to_pil(image: torch.Tensor) -> Image.Image:
 def save(
     images: torch.Tensor, folder: Path, prefix: str, texts: Mapping[str, object]
 ) -> list[Path]:
-    """Write a batch as `<prefix>_00001_.png` and on, never over a file that is there.
+    """Writes a batch as `<prefix>_00001_.png` and so on, never over an existing file.
 
     Args:
         images: "batch height width 3" in [0, 1].
-        folder: where to.
-        prefix: begins the names; may name a sub-folder.
-        texts: text chunks of the PNG, as JSON.
+        folder: output folder.
+        prefix: start of the file names; can include a subfolder.
+        texts: text chunks of the PNG, written as JSON.
 
     Raises:
         WorkflowError: the prefix leads out of the folder.
@@ -133,10 +133,10 @@ def save(
 
 
 def stem_of(folder: Path, prefix: str) -> Path:
-    """The path that the names of saved files begin with.
+    """Returns the path prefix of the saved files.
 
     Raises:
-        WorkflowError: the prefix leads out of the folder, is none, or is too long for the system.
+        WorkflowError: the prefix is empty, leads out of the folder, or is too long for the system.
     """
     try:
         stem = inside(folder, _FORBIDDEN.sub("_", prefix), "the file name prefix")
@@ -147,7 +147,7 @@ def stem_of(folder: Path, prefix: str) -> Path:
             (there / part).exists()
     except OSError as error:
         raise WorkflowError(
-            f"files cannot be called by the prefix {prefix!r}: {error.strerror or error}"
+            f"files cannot be named with the prefix {prefix!r}: {error.strerror or error}"
         ) from error
     return stem
 

@@ -1,4 +1,4 @@
-"""The pictures that a graph names, in the ways that ComfyUI writes their names."""
+"""Resolves the picture names in a graph, in all notations that ComfyUI uses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["located"]
 
 _ANNOTATED = re.compile(r"(.*?)\s*\[(input|output|temp)\]", re.DOTALL)
-"""Mask editor and galleries write the folder behind the name: "clipspace/a.png [input]"."""
+"""Mask editor and galleries append the folder to the name: "clipspace/a.png [input]"."""
 
 
 def located(host: StandaloneHost, name: str) -> Path:
-    """The file that a name means, in the input folder unless it says another.
+    """Returns the file of a picture name, in the input folder unless the name has another.
 
     Raises:
-        WorkflowError: the name leads out of the folder, or there is no such file.
+        WorkflowError: the name leads out of the folder, or the file does not exist.
     """
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a graph may
         raise WorkflowError(f"got {name!r}, expected the name of a picture")
@@ -36,10 +36,10 @@ def located(host: StandaloneHost, name: str) -> Path:
         "temp": host.temp_directory(),
     }
     folder = folders[kind]
-    # A graph of Windows has backslashes.
+    # Graphs from Windows have backslashes.
     for spelled in dict.fromkeys((bare, bare.replace("\\", "/"))):
         path = pictures.inside(folder, spelled, "the picture")
-        with contextlib.suppress(OSError):  # no file can be called so
+        with contextlib.suppress(OSError):  # not a possible file name
             if path.is_file():
                 return path
     raise WorkflowError(f"there is no picture {bare!r} in {folder}; it holds: {_listed(folder)}")

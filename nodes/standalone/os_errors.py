@@ -1,4 +1,4 @@
-"""What the operating system refuses, as one sentence with a cure."""
+"""Converts errors of the operating system to one sentence with a cure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _CURES = {
     errno.ENOENT: "check the path",
     errno.ENOTDIR: "a part of the path is a file; choose another path",
     errno.EISDIR: "it is a folder; name a file",
-    errno.EEXIST: "something of that name is there; choose another name",
+    errno.EEXIST: "something with that name exists; choose another name",
     errno.EMFILE: "close other programs, or raise the limit of open files",
 }
 
 
 def sentence(error: OSError) -> str:
-    """One sentence: the path where it is known, what the system says, and a cure."""
+    """Returns one sentence: the path if known, the system's message, and a cure."""
     said = error.strerror or str(error) or type(error).__name__
     where = [str(path) for path in (error.filename, error.filename2) if path is not None]
     text = f"{' and '.join(where)}: {said}" if where else said
@@ -36,11 +36,11 @@ def sentence(error: OSError) -> str:
 
 
 def check_folder(folder: Path, option: str) -> None:
-    """Refuse a folder that results cannot be written to, before any work; nothing is left there.
+    """Refuses an unwritable results folder before any work; leaves nothing behind.
 
     Args:
-        folder: it, or one that can be made.
-        option: of the command line, for the message.
+        folder: the folder, which may not exist yet.
+        option: command line option, for the message.
 
     Raises:
         WorkflowError: it is a file, or the system refuses a file in it.
@@ -57,7 +57,7 @@ def check_folder(folder: Path, option: str) -> None:
             trial.write(bytes(4096))
             trial.flush()
     except OSError as error:
-        # The trial's own name says nothing.
+        # The trial file's name is meaningless to the user.
         shown = OSError(error.errno, error.strerror, str(folder)) if error.errno else error
         raise WorkflowError(f"{option}: results cannot be written to {sentence(shown)}") from error
     finally:
@@ -66,11 +66,11 @@ def check_folder(folder: Path, option: str) -> None:
 
 
 def check_file(path: Path, option: str) -> None:
-    """Refuse a file that cannot be written, before any work.
+    """Refuses an unwritable file before any work.
 
     Args:
-        path: it; folders that are missing are made when it is written.
-        option: of the command line, for the message.
+        path: path of the file; missing folders are created when it is written.
+        option: command line option, for the message.
 
     Raises:
         WorkflowError: it is a folder, or the system refuses it.

@@ -1,4 +1,4 @@
-"""The nodes that a graph may name: ours and ComfyUI's few."""
+"""Nodes that run without ComfyUI: LatentSteer's and stand-ins for some of ComfyUI's."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Schemas = Mapping[str, Schema]
 
 
 def load_nodes() -> dict[str, type[ComfyNode]]:
-    """Every node that runs without ComfyUI, by its id."""
+    """Returns every node that runs without ComfyUI, by id."""
     from ..catalogue import ALL_NODES
     from .builtin.images import BUILTIN_NODES
 
-    ours = cast("list[type[ComfyNode]]", ALL_NODES)
-    return {node.schema().node_id: node for node in (*ours, *BUILTIN_NODES)}
+    own = cast("list[type[ComfyNode]]", ALL_NODES)
+    return {node.schema().node_id: node for node in (*own, *BUILTIN_NODES)}
 
 
 def schemas_of(nodes: Nodes) -> dict[str, Schema]:
-    """The schemas of nodes as they are now: lists of files are read again."""
+    """Returns the current schemas of nodes: lists of files are read again."""
     return {node_id: node.GET_SCHEMA() for node_id, node in nodes.items()}

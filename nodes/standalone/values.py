@@ -1,4 +1,4 @@
-"""The values of widgets: the host's coercions and checks, and texts from the command line."""
+"""Widget values: ComfyUI's coercions and checks, and parsing of command line texts."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _SWITCH = {
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a message, cut short when there are many."""
+    """Joins names for a message and truncates long lists."""
     names = list(names)
     more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return (", ".join(names[:_LISTED]) or "none") + more
 
 
 def fits(given: str, wanted: str) -> bool:
-    """Whether an output of one type may be linked to an input of another."""
+    """Whether an output of one type can be linked to an input of another."""
     if "*" in (given, wanted):
         return True
     left, right = set(given.split(",")), set(wanted.split(","))
@@ -46,10 +46,10 @@ def fits(given: str, wanted: str) -> bool:
 
 
 def coerced(widget: WidgetInput[Any], value: object) -> object:
-    """A value in the type of its widget, by the host's rule: int(), float(), str() or bool().
+    """Converts a value to its widget's type by ComfyUI's rule: int(), float(), str() or bool().
 
     Raises:
-        ValueError: it cannot be.
+        ValueError: the conversion fails.
     """
     kind = widget.get_io_type()
     if kind not in _TYPES:
@@ -61,7 +61,7 @@ def coerced(widget: WidgetInput[Any], value: object) -> object:
 
 
 def checked(widget: WidgetInput[Any], value: Any) -> object:  # noqa: ANN401 - of the widget's type
-    """A value of the right type, when it is in the widget's range or list.
+    """Returns a value of the right type if it is in the widget's range or list.
 
     Raises:
         ValueError: it is not.
@@ -79,10 +79,10 @@ def checked(widget: WidgetInput[Any], value: Any) -> object:  # noqa: ANN401 - o
 
 
 def parsed(widget: WidgetInput[Any], text: str) -> object:
-    """The value that a text of the command line means for a widget.
+    """Parses a command line text as a widget value.
 
     Raises:
-        ValueError: it means none.
+        ValueError: it is not a valid value.
     """
     if isinstance(widget, Combo.Input):
         by_text = {str(option): option for option in widget.options}
@@ -95,19 +95,19 @@ def parsed(widget: WidgetInput[Any], text: str) -> object:
 
 
 def widgets(schema: Schema) -> list[WidgetInput[Any]]:
-    """The inputs of a schema that hold a value, in order."""
+    """Returns the inputs of a schema that hold a value, in order."""
     inputs = schema.inputs or ()
     return [i for i in inputs if isinstance(i, WidgetInput) and not i.force_input]
 
 
 def default_of(widget: WidgetInput[Any]) -> object:
-    """What the canvas puts into a new widget: its default, or the first of its list."""
+    """Returns the value that the canvas gives a new widget: its default, or the first option."""
     options: Sequence[object] = getattr(widget, "options", ())
     return options[0] if widget.default is None and options else widget.default
 
 
 def has_control(widget: WidgetInput[Any]) -> bool:
-    """Whether the canvas puts a "control after generate" widget behind a widget."""
+    """Whether the canvas adds a "control after generate" widget after a widget."""
     flag = getattr(widget, "control_after_generate", None)
     if flag is None and widget.get_io_type() == "INT":
         return widget.id in ("seed", "noise_seed")
@@ -115,7 +115,7 @@ def has_control(widget: WidgetInput[Any]) -> bool:
 
 
 def has_upload(widget: WidgetInput[Any]) -> bool:
-    """Whether the canvas puts an upload button behind a widget."""
+    """Whether the canvas adds an upload button after a widget."""
     return isinstance(widget, Combo.Input) and widget.upload is not None
 
 

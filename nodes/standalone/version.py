@@ -1,4 +1,4 @@
-"""The version of the package."""
+"""Version of the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["version"]
 
 
 def version() -> str:
-    """The version in the checkout's pyproject.toml, else that of the installed package."""
+    """Returns the version in the checkout's pyproject.toml, else the installed package's."""
     pyproject = Path(__file__).resolve().parents[2] / "pyproject.toml"
     if pyproject.is_file():
         text = pyproject.read_text(encoding="utf-8")

@@ -59,7 +59,7 @@ def test_an_output_that_differs_is_1(tmp_path, capsys):
 def test_no_known_output_is_2(tmp_path, capsys):
     np.savez(tmp_path / "arrays.npz", z=np.zeros((1, 32), np.float32), other=np.zeros(3))
     assert main(["parity", str(FILE), str(tmp_path / "arrays.npz")]) == 2
-    assert "of z, other no output is known" in capsys.readouterr().out
+    assert "none of z, other is a known output" in capsys.readouterr().out
 
 
 def test_a_conversion_gives_the_same_outputs(tmp_path, capsys):

@@ -100,7 +100,7 @@ def test_unknown_nodes_inputs_and_links_are_told(api, schemas):
         canvas({"1": {"class_type": "ToyMake", "inputs": {"sede": 1}}}, schemas)
     with pytest.raises(WorkflowError, match=r"node 1 \(Other\): no such node"):
         canvas({"1": {"class_type": "Other", "inputs": {}}}, schemas)
-    with pytest.raises(WorkflowError, match="node '9', which is not there"):
+    with pytest.raises(WorkflowError, match="node '9', which does not exist"):
         canvas({"1": {"class_type": "ToyDecode", "inputs": {"toy": ["9", 0]}}}, schemas)
     api["3"]["inputs"]["toy"] = ["1", 5]
     with pytest.raises(WorkflowError, match=r"\(ToyMake, 'First'\) has no output 5"):
@@ -178,7 +178,7 @@ def test_links_as_objects(api, schemas):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda ui: ui["nodes"][1].update(type="Other"), "widgets are not known here.*Export"),
+        (lambda ui: ui["nodes"][1].update(type="Other"), "widgets are unknown here.*Export"),
         (lambda ui: ui["nodes"][1].pop("type"), "is damaged .*KeyError"),
     ],
 )
@@ -193,5 +193,5 @@ def test_reroutes_in_a_circle_are_told(schemas):
     reroute = {"id": 1, "type": "Reroute", "inputs": [{"name": "", "type": "*", "link": 1}]}
     taker = {"id": 2, "type": "PreviewImage", "inputs": [{"name": "images", "link": 2}]}
     ui = {"nodes": [reroute, taker], "links": [[1, 1, 0, 1, 0, "*"], [2, 1, 0, 2, 0, "IMAGE"]]}
-    with pytest.raises(WorkflowError, match="circle"):
+    with pytest.raises(WorkflowError, match="cycle"):
         api_from_ui(ui, schemas)

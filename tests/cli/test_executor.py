@@ -179,7 +179,7 @@ def test_folders_and_device(host, tmp_path):
     assert names == ["b.SafeTensors", "sub/a.safetensors"]
     assert host.device() == torch.device("cpu")
     assert host.input_directory() == tmp_path.resolve() / "input"
-    with pytest.raises(ValueError, match="there are latentsteer_generators"):
+    with pytest.raises(ValueError, match="known: latentsteer_generators"):
         host.model_folder("vae")
     with pytest.raises(WorkflowError, match="--base"):
         StandaloneHost(tmp_path / "nowhere")

@@ -39,13 +39,13 @@ def test_a_good_graph_is_ordered_and_coerced(api, nodes):
         ("1", "scale", float("nan"), "got nan, expected a number from 0.0 to 10.0"),
         ("1", "chunk", "fixd", "expected one of: fixed, fast; did you mean 'fixed'?"),
         ("3", "toy", 3, 'got the value 3, expected a link ["node id", output index] of type TOY'),
-        ("3", "toy", ["1"], "is no link"),
-        ("3", "toy", [1, 0], "is no link"),
+        ("3", "toy", ["1"], "is not a link"),
+        ("3", "toy", [1, 0], "is not a link"),
         (
             "3",
             "toy",
             ["9", 0],
-            "linked to node '9', which is not there; there are node 1 (ToyMake, 'First')",
+            "linked to node '9', which does not exist; the nodes are node 1 (ToyMake, 'First')",
         ),
         (
             "3",
@@ -74,7 +74,7 @@ def test_unknown_inputs_are_noted_and_left_out(api, nodes):
     assert "sede" not in graph.nodes["1"].values
     assert "gone" not in graph.nodes["3"].links
     one, other = graph.notes
-    assert one.startswith("node 1 (ToyMake, 'First') has no input 'sede', so it is left out;")
+    assert one.startswith("node 1 (ToyMake, 'First') has no input 'sede', so it is ignored;")
     assert "it has seed, size, chunk, scale, grey, text; did you mean 'seed'?" in one
     assert "node 3 (ToyDecode) has no input 'gone'" in other
 
@@ -98,9 +98,9 @@ def test_unknown_node(api, nodes):
 def test_circle(api, nodes):
     api["1"]["inputs"]["text"] = ["3", 0]
     message = refusal(api, nodes)
-    assert message.startswith("the graph runs in a circle: ")
+    assert message.startswith("the graph has a cycle: ")
     assert "node 1 (ToyMake, 'First') -> node 3 (ToyDecode)" in message
-    assert "take one of these links away" in message
+    assert "remove one of these links" in message
     assert "node 2" not in message
 
 
@@ -114,7 +114,7 @@ def test_no_output_node(api, nodes):
 @pytest.mark.parametrize("api", [{}, {"1": 3}, {"1": {"inputs": {}}}, {"last_node_id": 3}])
 def test_not_api_format(api, nodes):
     message = refusal(api, nodes)
-    assert "no nodes" in message or "is no node: expected an object with class_type" in message
+    assert "no nodes" in message or "is not a node: expected an object with class_type" in message
 
 
 def test_unneeded_nodes_may_lack_inputs_but_not_err(api, nodes):

@@ -67,10 +67,10 @@ def test_a_canvas_workflow_runs_too(call, api, schemas, tmp_path):
 @pytest.mark.parametrize(
     ("change", "arguments", "says"),
     [
-        (lambda api: api["1"].update(class_type="Toy"), [], "there is no such node here"),
+        (lambda api: api["1"].update(class_type="Toy"), [], "which is not available here"),
         (lambda api: None, ["--set", "77.seed=1"], "there is no node '77'"),
         (lambda api: None, ["--server", "127.0.0.1:9"], "no ComfyUI answers at http://127.0.0.1"),
-        (lambda api: api.update(x=3), ["--set", "1.seed=1"], "entry 'x' is no node"),
+        (lambda api: api.update(x=3), ["--set", "1.seed=1"], "entry 'x' is not a node"),
     ],
 )
 def test_faults_are_one_clean_message(call, api, capsys, change, arguments, says):
@@ -88,7 +88,7 @@ def test_unknown_inputs_are_noted(call, api, capsys):
     assert call(api) == 0
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
     assert len(notes) == 1
-    assert "has no input 'sede', so it is left out" in notes[0]
+    assert "has no input 'sede', so it is ignored" in notes[0]
     assert "did you mean 'seed'?" in notes[0]
 
 
@@ -123,7 +123,7 @@ def test_interrupts_exit_with_130(call, api, capsys, presses):
 
 def test_a_missing_base(call, api, tmp_path, capsys):
     assert call(api, "--base", str(tmp_path / "nowhere")) == 2
-    assert "nowhere is not there; it should hold models/ and input/" in capsys.readouterr().err
+    assert "nowhere does not exist; it should hold models/ and input/" in capsys.readouterr().err
 
 
 def test_threads(call, api, tmp_path):
@@ -167,7 +167,7 @@ def test_names_are_dispatched(monkeypatch, tmp_path, capsys):
     assert main(["bench", "toy"]) == 5
     assert main(["reproduce", "toy", "--json", "abc", "--budget", "ci"]) == 3
     assert main(["bench", "none"]) == 2
-    assert "bench: there is no 'none'; there is: toy" in capsys.readouterr().err.replace(
+    assert "bench: there is no 'none'; known: toy" in capsys.readouterr().err.replace(
         ", ".join(sorted(script.BENCHES)), "toy"
     )
     assert main(["reproduce", "none"]) == 2

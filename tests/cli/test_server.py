@@ -190,7 +190,7 @@ def test_a_refusal_without_nodes(api, tmp_path):
 
 def test_a_part_of_a_graph_is_not_run(api, tmp_path):
     fake = FakeComfy([], node_errors=NODE_ERRORS)
-    assert "would run only a part" in failure(fake, api, tmp_path)
+    assert "would run only part" in failure(fake, api, tmp_path)
     assert ("/queue", {"delete": ["p1"]}) in fake.posted
 
 
@@ -213,7 +213,7 @@ def test_a_lost_connection(api, tmp_path):
 def test_a_missing_picture(api, tmp_path):
     gone = {"4": {"images": [{**IMAGE, "filename": "gone.png"}]}}
     message = failure(FakeComfy([("execution_success", {})], outputs=gone), api, tmp_path)
-    assert "did not give 'gone.png': HTTP 404" in message
+    assert "did not send 'gone.png': HTTP 404" in message
 
 
 def test_an_interrupt_there(api, tmp_path):

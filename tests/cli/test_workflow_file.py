@@ -58,7 +58,7 @@ def test_a_saved_picture_gives_its_graph(tmp_path, api, nodes, host):
     Image.new("RGB", (2, 2)).save(tmp_path / "canvas.png", pnginfo=info)
     assert read(tmp_path / "canvas.png") == UI
     Image.new("RGB", (2, 2)).save(tmp_path / "plain.png")
-    with pytest.raises(WorkflowError, match="carries no workflow"):
+    with pytest.raises(WorkflowError, match="contains no workflow"):
         read(tmp_path / "plain.png")
     (tmp_path / "half.png").write_bytes(path.read_bytes()[:60])
     with pytest.raises(WorkflowError, match="cannot be read"):

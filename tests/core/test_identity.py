@@ -311,7 +311,7 @@ def test_latents_of_before_open_with_a_note(opened, toys, tmp_path, caplog):
     forgetful(path)
     old = load_latents(path)
     assert options_of(old.generator) is None
-    assert "known by its weights alone" in belonging(old.generator, old.generator_name)
+    assert "identified by its weights alone" in belonging(old.generator, old.generator_name)
     with caplog.at_level(logging.WARNING, "latentsteer"):
         refined, _ = refine(job(toys, generator), old)
     (note,) = [record.getMessage() for record in caplog.records]
@@ -364,7 +364,7 @@ def test_generators_without_options_need_no_note(toys, caplog):
     latents = toys.latents(generator, toys.normal(2, 12))
     refine(toys.job(generator=generator, steps=1), latents)
     assert not caplog.records
-    assert belonging("a" * 64, "digits") == "digits, known by its weights alone"
+    assert belonging("a" * 64, "digits") == "digits, identified by its weights alone"
     assert belonging(ModelId("a" * 64, {}), "digits") == "digits"
 
 

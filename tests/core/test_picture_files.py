@@ -91,7 +91,7 @@ def test_a_palette_with_transparency_has_a_mask(tmp_path):
         (np.array([[0.0, 255.0]], np.float32), "floats from 0 to 255"),
         (np.array([[-1.0, 1.0]], np.float32), "floats from -1 to 1"),
         (np.array([[0.0, np.nan]], np.float32), "floats from nan to nan"),
-        (np.array([[3, 70000]], np.int32), "whole numbers of 32 bits from 3 to 70000"),
+        (np.array([[3, 70000]], np.int32), "32-bit integers from 3 to 70000"),
     ],
 )
 def test_numbers_without_a_range_of_their_own_are_refused_with_theirs(values, says, tmp_path):

@@ -22,4 +22,4 @@ def test_embeddings_are_the_hosts_and_have_gradients(checkout, tmp_path, record_
         assert one["slope"] > 0
         assert one["same"]
         assert not one["inference"]
-    assert "lack what pools them" in found["siglip"]["refused"]
+    assert "lack their pooling" in found["siglip"]["refused"]

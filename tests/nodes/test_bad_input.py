@@ -454,7 +454,7 @@ def test_a_judge_that_does_not_know_the_classes(own_base, graph):
     graph.add("EvaluateImages", images=images, auxiliary=judge, condition=made.condition)
     with pytest.raises(NodeError) as caught:
         run(graph)
-    assert "'letters' does not know the classes 3, 5; it knows a, b, c" in str(caught.value)
+    assert "'letters' does not have the classes 3, 5; it has a, b, c" in str(caught.value)
 
 
 def test_a_workflow_that_is_no_json_or_no_graph(tmp_path, capsys):

@@ -155,8 +155,8 @@ def test_latents_and_translators_refuse_another_truncation(small, new_host, run,
     checkpoints.write(path, kept.tensors, config)
     with caplog.at_level(logging.WARNING, "latentsteer"):
         ran, loaded = decoded(0.5)
-    assert "known by its weights alone" in ran.ui(loaded)["text"][0]
-    assert "before the options of a generator were kept" in caplog.text
+    assert "identified by its weights alone" in ran.ui(loaded)["text"][0]
+    assert "before the options of a generator were stored" in caplog.text
 
 
 def test_the_shipped_generators_take_no_options(run, graph):

@@ -611,7 +611,7 @@ def test_labels_go_with_their_pictures(name, text, labels, loaded, pictures):
     ("name", "text", "inputs", "said"),
     [
         ("captions.txt", "one\ntwo\n", {}, "has 2 captions for 3 pictures"),
-        ("labels.csv", "a.jpg,0\n", {}, "says nothing of b.png, c.png"),
+        ("labels.csv", "a.jpg,0\n", {}, "has no label for b.png, c.png"),
         ("labels.csv", "a.jpg,0\na.jpg,1\n", {}, "labels 'a.jpg' twice"),
         ("labels.csv", "a.jpg\n", {}, "has no label"),
         ("x.txt", "", {"labels_file": "gone.txt"}, "no file 'gone.txt'"),

@@ -104,7 +104,7 @@ def test_an_architecture_that_is_not_offered(own, graph):
 def test_an_option_that_the_file_does_not_take(own, graph):
     _, run = own
     graph.add("LoadAuxModel", file=WORDS, activation="gelu")
-    with pytest.raises(NodeError, match="takes neither an architecture nor an activation"):
+    with pytest.raises(NodeError, match="determines its own architecture and activation"):
         run(graph)
 
 
@@ -298,10 +298,10 @@ def test_the_same_weights_have_the_same_id():
 @pytest.mark.parametrize("lacking", ["visual_projection.weight", "class_embedding"])
 def test_a_vision_model_that_is_no_clip(lacking):
     tensors = {n: t for n, t in vision().items() if lacking not in n}
-    with pytest.raises(CheckpointError, match="lack what pools them"):
+    with pytest.raises(CheckpointError, match="lack their pooling"):
         vision_clip("CLIP Vision", tensors, SETTINGS)
 
 
 def test_the_standalone_host_has_no_clip_vision(new_host):
-    with pytest.raises(WorkflowError, match="CLIP Vision models are ComfyUI's"):
+    with pytest.raises(WorkflowError, match="CLIP Vision models need ComfyUI"):
         new_host().vision_weights(Vision())

@@ -1,4 +1,4 @@
-"""The names of a classifier's classes: chosen, saved beside the weights, or a library's."""
+"""Class names of a classifier: chosen by the user, saved with the weights, or a library's."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,38 +13,38 @@ __all__ = ["class_names", "imagenet_names", "read_class_names", "saved_names"]
 NAMED = ("classes", "class_names", "classnames", "label_names", "labels", "categories")
 NUMBERED = ("class_to_idx", "class_to_index", "label2id")
 TEXT_BYTES = 4 << 20
-"""Longest text file of class names; that of ImageNet-22k has half a MiB."""
+"""Size limit of a class name file; that of ImageNet-22k has half a MiB."""
 
 
 def class_names(
-    model: str, count: int, options: Mapping[str, object], told: Sequence[object] | None
+    model: str, count: int, options: Mapping[str, object], supplied: Sequence[object] | None
 ) -> tuple[str, ...]:
-    """The names of a model's classes: those chosen, else those it tells, else numbers from 0.
+    """Returns a model's class names: the chosen ones, else its own, else numbers from 0.
 
-    Lists of classes are written with commas, so of the model's own names that have one, the part
-    before it stands for the whole where no other begins so. Names that a model gives to several
-    classes get their numbers.
+    Lists of classes are written with commas. If one of the model's own names has a comma, the part
+    before it is used when no other name starts with it. Names shared by several classes get their
+    class number appended.
 
     Args:
-        model: its name, for messages.
-        count: its classes.
-        options: `classes` among them, where the user chose names.
-        told: by the model.
+        model: name of the model, for messages.
+        count: number of classes.
+        options: options; `classes` holds names chosen by the user.
+        supplied: names supplied by the model.
 
     Raises:
-        InvalidInput: names chosen are too few, too many, empty, or not distinct.
-        CheckpointError: the model tells names of another number of classes.
+        InvalidInput: chosen names are too few, too many, empty, or not distinct.
+        CheckpointError: the model supplies another number of names than classes.
     """
     chosen = options.get("classes")
     if chosen is not None:
         if not isinstance(chosen, list | tuple):
             raise InvalidInput(f"classes is {chosen!r}; expected a sequence of names.")
         return _checked([str(name).strip() for name in chosen], model, count)
-    if told is None:
+    if supplied is None:
         return tuple(str(number) for number in range(count))
-    if len(told) != count:
-        raise CheckpointError(f"{model} names {len(told)} classes and has {count} logits.")
-    return _distinct([str(name).strip() for name in told])
+    if len(supplied) != count:
+        raise CheckpointError(f"{model} names {len(supplied)} classes and has {count} logits.")
+    return _distinct([str(name).strip() for name in supplied])
 
 
 def _checked(names: list[str], model: str, count: int) -> tuple[str, ...]:
@@ -80,27 +80,27 @@ def _distinct(names: list[str]) -> tuple[str, ...]:
 
 
 def read_class_names(path: str | Path) -> tuple[str, ...]:
-    """Class names of a text file, one per line in the order of the logits; blank lines are none.
+    """Reads class names from a text file, one per line in logit order; blank lines are skipped.
 
     Raises:
-        InvalidInput: no such file, not text, no name in it, or a name that stands there twice.
+        InvalidInput: the file is missing or not text, has no name, or repeats one.
     """
     path = Path(path)
     if not path.is_file():
         raise InvalidInput(f"There is no file of class names {path}. Check the name.")
     if path.stat().st_size > TEXT_BYTES:
-        raise InvalidInput(f"{path} has {path.stat().st_size} bytes; that is no list of names.")
+        raise InvalidInput(f"{path} has {path.stat().st_size} bytes; that is not a list of names.")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is no text in UTF-8: {error}. Save it as one.") from error
+        raise InvalidInput(f"{path} is not UTF-8 text: {error}. Save it as such.") from error
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         name = line.strip()
         if name in seen:
             raise InvalidInput(
-                f"{path} names {name!r} twice, in the lines {seen[name]} and {number}. Names must "
-                "be distinct; add something to one of them."
+                f"{path} names {name!r} twice, on lines {seen[name]} and {number}. Names must be "
+                "distinct; add something to one of them."
             )
         if name:
             seen[name] = number
@@ -110,7 +110,7 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
 
 
 def imagenet_names() -> tuple[str, ...] | None:
-    """ImageNet's 1000 classes as torchvision calls them, or None where it has no such list."""
+    """Returns torchvision's names of ImageNet's 1000 classes, or None if it lacks the list."""
     try:
         from torchvision.models import _meta
     except ImportError:
@@ -120,7 +120,7 @@ def imagenet_names() -> tuple[str, ...] | None:
 
 
 def saved_names(checkpoint: Checkpoint, count: int) -> list[str] | None:
-    """Class names that were saved beside the weights, if there are as many as classes."""
+    """Returns class names saved with the weights, if there is one per class."""
     if isinstance(own := checkpoint.config.get("classes"), list):
         return [str(name) for name in own]
     level: list[Any] = [checkpoint.config.get("values")]

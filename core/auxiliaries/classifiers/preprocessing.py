@@ -1,4 +1,4 @@
-"""What all classifiers share: how they look at images, and what was chosen for them."""
+"""Image preprocessing and options shared by all classifiers."""
 
 import copy
 import math
@@ -30,7 +30,7 @@ __all__ = [
 
 Colours: TypeAlias = tuple[float, float, float]
 IMAGENET: tuple[Colours, Colours] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of the colour channels of ImageNet, in [0, 1]."""
+"""Mean and standard deviation of ImageNet's colour channels, in [0, 1]."""
 CLASSIFIER_OPTIONS = (
     Option("classes", "Names of the classes, one for each logit."),
     Option("mean", "The mean of red, green and blue that is subtracted from images in [0, 1]."),
@@ -43,14 +43,14 @@ CLASSIFIER_OPTIONS = (
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a classifier looks at images; differentiable, in the images' precision.
+    """Preprocessing of a classifier's images; differentiable, in the images' precision.
 
     Attributes:
-        scaled: the shorter side after resizing, or (height, width) whatever the image's shape.
-        size: (height, width) of the middle that is cut out then.
-        mean: of the channels, in [0, 1].
-        std: of the channels; what is seen is (image - mean) / std.
-        reversed_channels: whether blue comes first.
+        scaled: shorter side after resizing, or (height, width) for any aspect ratio.
+        size: (height, width) of the centre crop that follows.
+        mean: channel means, in [0, 1].
+        std: channel standard deviations; the network receives (image - mean) / std.
+        reversed_channels: whether the channel order is blue, green, red.
     """
 
     scaled: int | tuple[int, int]
@@ -62,10 +62,10 @@ class Preparation:
     def __call__(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 high wide"]:
-        """Images in [0, 1] as the network takes them, by antialiased bilinear resampling."""
+        """Prepares images in [0, 1], resized by antialiased bilinear resampling."""
         high, wide = self.size
         images = resized(images, self._scaled(images.shape[2], images.shape[3]))
-        # As torchvision rounds, half to even.
+        # Rounds like torchvision, half to even.
         top = round((images.shape[2] - high) / 2)
         left = round((images.shape[3] - wide) / 2)
         images = images[:, :, top : top + high, left : left + wide]
@@ -85,17 +85,17 @@ class Preparation:
 def chosen_colours(
     options: Mapping[str, object], default: tuple[Colours, Colours]
 ) -> tuple[Colours, Colours]:
-    """The options `mean` and `std`, or what to take without them.
+    """Returns the options `mean` and `std`, or the defaults.
 
     Raises:
-        InvalidInput: other than three numbers, a mean outside [0, 1], a std that is not above 0.
+        InvalidInput: not three numbers, a mean outside [0, 1], or a std that is not positive.
     """
     mean = _three("mean", options.get("mean", default[0]))
     std = _three("std", options.get("std", default[1]))
     if "mean" in options and not all(0 <= number <= 1 for number in mean):
         raise InvalidInput(
-            f"mean {_shown(mean)}; expected numbers in [0, 1], of images in [0, 1]. Divide those "
-            "of images in [0, 255] by 255, std too."
+            f"mean {_shown(mean)}; expected numbers in [0, 1], for images in [0, 1]. Divide mean "
+            "and std for images in [0, 255] by 255."
         )
     if "std" in options and not all(number > 0 for number in std):
         raise InvalidInput(f"std {_shown(std)}; expected numbers above 0, to divide images by.")
@@ -119,10 +119,10 @@ def _shown(values: Sequence[object]) -> str:
 
 
 def chosen_side(options: Mapping[str, object]) -> int | None:
-    """The option `image_size`, the side of the squares that a network looks at.
+    """Returns the option `image_size`, the side of a network's square input.
 
     Raises:
-        InvalidInput: no whole number from 8 to 4096.
+        InvalidInput: it is not an integer from 8 to 4096.
     """
     side = options.get("image_size")
     if side is None:
@@ -133,15 +133,15 @@ def chosen_side(options: Mapping[str, object]) -> int | None:
 
 
 def model_id(sha256: str, options: Mapping[str, object], own: Mapping[str, object]) -> ModelId:
-    """The sha256 of the weights, and what was chosen: weights used otherwise are another model.
+    """Returns the weights' sha256 with the options, which make the weights a different model.
 
-    Names of classes change nothing that it computes, nor does the choice of what a model has by
-    itself.
+    Class names do not affect the outputs and are left out, as are options equal to the model's
+    defaults.
 
     Args:
-        sha256: of the weights.
-        options: chosen.
-        own: what options without a choice come to.
+        sha256: sha256 of the weights.
+        options: chosen options.
+        own: values that options have by default.
     """
     chosen = {name: value for name, value in options.items() if name != "classes"}
     resolved = {name: written(value) for name, value in {**own, **chosen}.items()}
@@ -151,9 +151,9 @@ def model_id(sha256: str, options: Mapping[str, object], own: Mapping[str, objec
 
 
 def usual(prepared: Preparation) -> dict[str, object]:
-    """The options that a preparation comes from, as its model has them by itself.
+    """Returns the options that reproduce a preparation, as the model's defaults.
 
-    A side alone is resized to and nothing is cut, so a preparation that cuts comes from none.
+    `image_size` resizes without cropping, so a preparation that crops has none.
     """
     high, wide = prepared.size
     side = high if high == wide and prepared.scaled == high else None
@@ -161,13 +161,13 @@ def usual(prepared: Preparation) -> dict[str, object]:
 
 
 def outputs(model: str, count: int) -> int:
-    """The number of classes, if it is one.
+    """Validates and returns a number of classes.
 
     Raises:
-        CheckpointError: none or one.
+        CheckpointError: it is zero or one.
     """
     if count < 2:
-        why = "a regression, or a yes and no in one number" if count else "no last layer"
+        why = "a regression, or a binary choice in one number" if count else "no last layer"
         raise CheckpointError(
             f"{model} has {count} output{'s' * (count != 1)}: {why}. A classifier has a logit for "
             "each of two classes or more."
@@ -176,7 +176,7 @@ def outputs(model: str, count: int) -> int:
 
 
 def without(module: nn.Module, *names: str) -> Any:  # noqa: ANN401 - a module of the same class
-    """The module with submodules left out: what went into them comes out. All else is shared."""
+    """Returns the module with submodules replaced by identities; everything else is shared."""
     for name in names:
         first, _, rest = name.partition(".")
         copied = copy.copy(module)

@@ -1,8 +1,8 @@
-"""ResNets under torchvision's names, or those of the usual CIFAR code, from their tensors alone.
+"""Loads ResNets with the tensor names of torchvision or of common CIFAR code, from tensors alone.
 
-Read off the shapes: blocks, depths, widths, groups, classes and the stem: 7x7 with stride 2 as for
-ImageNet, or 3x3 with stride 1 as for CIFAR. The stride of a bottleneck is taken to be that of its
-3x3 convolution, as in torchvision.
+Blocks, depths, widths, groups, classes and the stem (7x7 with stride 2 as for ImageNet, or 3x3
+with stride 1 as for CIFAR) are detected from the shapes. A bottleneck's stride is assumed to be in
+its 3x3 convolution, as in torchvision.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ IMAGENET_SIDES = (256, 224)
 CIFAR_SIDE = 32
 
 
-def _told(checkpoint: Checkpoint, layout: Layout) -> Sequence[str] | None:
+def _own_names(checkpoint: Checkpoint, layout: Layout) -> Sequence[str] | None:
     saved = saved_names(checkpoint, layout.classes)
     if saved is None and (layout.kernel, layout.classes) == (7, 1000):
         return imagenet_names()
@@ -48,8 +48,10 @@ def _load(checkpoint: Checkpoint) -> Classifier:
         chosen_side(options),
     )
     edge, crop = side if chosen is None else (chosen, chosen)
-    names = class_names(checkpoint.path.name, layout.classes, options, _told(checkpoint, layout))
-    # What its constructor draws is replaced by the weights.
+    names = class_names(
+        checkpoint.path.name, layout.classes, options, _own_names(checkpoint, layout)
+    )
+    # The constructor's random weights are replaced.
     with torch.random.fork_rng(devices=[]):
         network = ResNet(
             stem=layout.stem,
@@ -78,8 +80,8 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
     mean, std = layout.colours()
     return {
         "max-pool": f"{'yes' if layout.pooled({}) else 'no'}, "
-        + ("as the file says" if layout.max_pool is not None else "as is usual after this stem"),
-        "image size": f"{IMAGENET_SIDES[1] if imagenet else CIFAR_SIDE}, as is usual of this stem",
+        + ("from the file" if layout.max_pool is not None else "as is usual after this stem"),
+        "image size": f"{IMAGENET_SIDES[1] if imagenet else CIFAR_SIDE}, usual for this stem",
         "mean, std": f"{mean}, {std}, of {'ImageNet' if imagenet else 'CIFAR'}",
         "stride of bottlenecks": "in the 3x3 convolution, as in torchvision",
         "classes": _naming(checkpoint, layout),
@@ -89,7 +91,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
 def _naming(checkpoint: Checkpoint, layout: Layout) -> str:
     if saved_names(checkpoint, layout.classes) is not None:
         return "named by the file"
-    named = _told(checkpoint, layout) is not None
+    named = _own_names(checkpoint, layout) is not None
     return "ImageNet's, as torchvision lists them" if named else "numbered; the file has no names"
 
 

@@ -1,4 +1,4 @@
-"""What the names and shapes of a ResNet's tensors say of it."""
+"""Detects the layout of a ResNet from the names and shapes of its tensors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,25 +21,25 @@ CIFAR10: tuple[Colours, Colours] = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0
 """Mean and standard deviation of the colour channels of CIFAR-10's pixels."""
 CIFAR100: tuple[Colours, Colours] = ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 CIFAR_CODE: tuple[Colours, Colours] = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-"""What the CIFAR code that says `shortcut` and `linear` divides by: the mean of the images' own
-standard deviations."""
+"""Normalisation of the CIFAR code with the names `shortcut` and `linear`: its std is the mean of
+the per-image standard deviations."""
 MARKS = ("conv1.weight", "bn1.weight", "layer1.0.conv1.weight")
 HEAD = re.compile(r"(?<![^.])(?:fc|linear)\.(?:\d+\.)?weight$")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the tensors of a ResNet say.
+    """Layout of a ResNet.
 
     Attributes:
-        tensors: under torchvision's names.
-        stem: channels after the first convolution.
-        kernel: of it.
-        max_pool: whether a max-pool follows; None where the file does not say.
-        bottleneck: which blocks.
-        stages: of them.
-        classes: logits.
-        cifar_names: whether it said `shortcut` or `linear`.
+        tensors: the tensors, under torchvision's names.
+        stem: output channels of the first convolution.
+        kernel: kernel size of the first convolution.
+        max_pool: whether a max-pool follows; None if the file leaves it open.
+        bottleneck: whether the blocks are bottlenecks.
+        stages: the stages.
+        classes: number of logits.
+        cifar_names: whether the last layer is named `linear`.
     """
 
     tensors: Mapping[str, Tensor]
@@ -52,7 +52,7 @@ class Layout:
     cifar_names: bool
 
     def pooled(self, options: Mapping[str, object]) -> bool:
-        """Whether a max-pool follows the stem: as chosen, as the file says, or as is usual."""
+        """Whether a max-pool follows the stem: as chosen, in the file, or usual."""
         chosen = options.get("max_pool")
         if chosen is None:
             return self.kernel == 7 if self.max_pool is None else self.max_pool
@@ -61,7 +61,7 @@ class Layout:
         return chosen
 
     def colours(self) -> tuple[Colours, Colours]:
-        """Mean and std that such networks are usually trained with."""
+        """Returns the mean and std that such networks are usually trained with."""
         if self.kernel == 7:
             return IMAGENET
         if self.classes == 100:
@@ -70,7 +70,7 @@ class Layout:
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
-    """What stands before the names of a whole ResNet; averaged weights before others."""
+    """Returns the name prefix of a whole ResNet, preferring averaged weights, or None."""
     last = MARKS[0]
     headed = {name[: found.start()] for name in tensors if (found := HEAD.search(name))}
     found = [
@@ -85,7 +85,7 @@ def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
 
 
 def is_headless(checkpoint: Checkpoint) -> bool:
-    """Whether a file is a ResNet without a last layer."""
+    """Whether a file is a ResNet without its last layer."""
     names = checkpoint.tensors.keys()
     bodies = [name.removesuffix(MARKS[2]) for name in names if name.endswith(MARKS[2])]
     own = any(
@@ -93,19 +93,19 @@ def is_headless(checkpoint: Checkpoint) -> bool:
         and not any(name.startswith((f"{body}fc.", f"{body}linear.")) for name in names)
         for body in bodies
     )
-    # CLIPs, and other models that have one within, are known by more than that.
+    # CLIPs and other models that contain a ResNet have further marks.
     others = any("attnpool" in name or "transformer" in name for name in names)
     return own and not others and _prefix(checkpoint.tensors) is None
 
 
 def is_resnet(checkpoint: Checkpoint) -> bool:
-    """Whether a file holds a whole ResNet; ours and folders say themselves what they are."""
-    told = {"architecture", "folder"} & checkpoint.config.keys()
-    return not told and _prefix(checkpoint.tensors) is not None
+    """Whether a file holds a whole ResNet; LatentSteer's own files and folders are declared."""
+    declared = {"architecture", "folder"} & checkpoint.config.keys()
+    return not declared and _prefix(checkpoint.tensors) is not None
 
 
 def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under torchvision's names, where those are free."""
+    """Returns the tensors under torchvision's names, where those are free."""
     heads = {name.rpartition(".")[0] for name in tensors if HEAD.search(name)}
     head = heads.pop() if len(heads) == 1 else "fc"
     renamed: dict[str, Tensor] = {}
@@ -118,10 +118,10 @@ def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_layout(checkpoint: Checkpoint) -> Layout:
-    """Reads the shapes.
+    """Detects the layout from the shapes.
 
     Raises:
-        CheckpointError: an unknown stem.
+        CheckpointError: the stem is unknown.
         LookupError, ValueError: tensors are missing, or of another rank.
     """
     prefix = _prefix(checkpoint.tensors) or ""
@@ -153,19 +153,19 @@ def _check_stem(checkpoint: Checkpoint, weight: Tensor, stride: object) -> None:
         return
     with_stride = "" if said is None else f" with stride {said}"
     raise CheckpointError(
-        f"{checkpoint.path.name} is a ResNet whose stem is not known: its first convolution is "
+        f"{checkpoint.path.name} is a ResNet with an unknown stem: its first convolution is "
         f"{' x '.join(map(str, kernel))}{with_stride} and takes {channels} channels. Known: 7 x 7 "
         "with stride 2 as for ImageNet and 3 x 3 with stride 1 as for CIFAR, of 3 channels. "
-        "Folders of timm open any that it has."
+        "Folders of timm support all of timm's stems."
     )
 
 
 def _max_pool(modules: Mapping[str, Any], prefix: str) -> bool | None:
-    """Whether a whole module has a max-pool; None of state dicts, which do not say."""
+    """Whether a whole module has a max-pool; None for state dicts, which leave it open."""
     if f"{prefix}conv1" not in modules:
         return None
     pool = modules.get(f"{prefix}maxpool")
-    # Code that pools by a function has no such module; it is taken for none.
+    # Code that pools by a function has no such module; no pooling is assumed.
     return pool is not None and pool.get("class") == "MaxPool2d"
 
 
@@ -196,5 +196,5 @@ def _shortcut(convolved: bool, bottleneck: bool, equal: bool, first: bool) -> "S
         return "convolved"
     if first and equal:
         return "none"
-    # Where it must be a convolution, the missing tensors are named when it is filled.
+    # A required convolution is assumed; loading names its missing tensors.
     return "convolved" if bottleneck or first else "padded"

@@ -1,4 +1,4 @@
-"""Image classifiers of timm, from their folders alone: `config.json` and the weights."""
+"""Loads image classifiers of timm from their folders: `config.json` and the weights."""
 
 import dataclasses
 import math
@@ -31,26 +31,26 @@ REFUSED = frozenset(
         "scriptable",
     }
 )
-"""Arguments of `timm.create_model` that reach for other files or build no classifier."""
+"""Arguments of `timm.create_model` that access other files or build no classifier."""
 SEEN = ("input_size", "fixed_input_size", "pool_size", "num_classes")
-"""What of the pretrained configuration the constructors read."""
+"""Entries of the pretrained configuration that the constructors read."""
 
 
 def is_timm(folder: Folder) -> bool:
-    """Whether the configuration is timm's: it names an architecture in place of a class."""
+    """Whether the configuration is timm's, which names an architecture instead of a class."""
     return isinstance(folder.config.get("architecture"), str)
 
 
 def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
-    """Opens a folder of timm; nothing is downloaded.
+    """Opens a timm folder; nothing is downloaded.
 
     Args:
-        folder: whose configuration `is_timm`.
+        folder: a folder that `is_timm`.
         options: `classes`, `mean` and `std`.
 
     Raises:
-        CheckpointError: no timm, an architecture that it does not have, or unfit weights.
-        InvalidInput: options out of range.
+        CheckpointError: timm is missing, lacks the architecture, or the weights do not fit.
+        InvalidInput: options are out of range.
     """
     config = _described(folder)
     cfg = config["pretrained_cfg"]
@@ -59,7 +59,7 @@ def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
         raise CheckpointError(f"{folder.name} has {count!r} classes in its config.json.")
     classes = outputs(folder.name, count)
     prepared = _preparation(folder, cfg, options)
-    names = class_names(folder.name, classes, options, _told(cfg, classes))
+    names = class_names(folder.name, classes, options, _own_names(cfg, classes))
     network = _filled(folder, _built(folder, config, classes))
     return Classifier(
         name=folder.name,
@@ -72,7 +72,7 @@ def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
 
 
 def _described(folder: Folder) -> dict[str, Any]:
-    """The configuration with all about the weights under `pretrained_cfg`, as newer ones are."""
+    """Returns the configuration in the newer form, with the weights' part in `pretrained_cfg`."""
     config = dict(folder.config)
     inner = config.get("pretrained_cfg")
     cfg: dict[str, Any] = dict(inner) if isinstance(inner, dict) else dict(config)
@@ -83,7 +83,7 @@ def _described(folder: Folder) -> dict[str, Any]:
     arguments = config.get("model_args") or {}
     if not isinstance(arguments, dict) or not REFUSED.isdisjoint(arguments):
         there = sorted(REFUSED & set(arguments)) if isinstance(arguments, dict) else arguments
-        raise CheckpointError(f"{folder.name} asks for model_args that are not taken: {there}.")
+        raise CheckpointError(f"{folder.name} has model_args that are not supported: {there}.")
     return {
         "architecture": str(config["architecture"]),
         "pretrained_cfg": cfg,
@@ -92,7 +92,7 @@ def _described(folder: Folder) -> dict[str, Any]:
 
 
 def _built(folder: Folder, config: Mapping[str, Any], classes: int) -> nn.Module:
-    """An untrained model; the global random state is left as it was."""
+    """Returns an untrained model; the global random state is unchanged."""
     try:
         import timm
         from timm.models import PretrainedCfg
@@ -107,7 +107,7 @@ def _built(folder: Folder, config: Mapping[str, Any], classes: int) -> nn.Module
         raise CheckpointError(
             f"{folder.name} is of the architecture {name!r}, which timm {timm.__version__} does "
             f"not have. {'Closest: ' + ', '.join(close) + '. ' if close else ''}Newer versions of "
-            "timm have more."
+            "timm may have it."
         )
     known = {field.name for field in dataclasses.fields(PretrainedCfg)}
     cfg = config["pretrained_cfg"]
@@ -123,7 +123,7 @@ def _built(folder: Folder, config: Mapping[str, Any], classes: int) -> nn.Module
             )
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise CheckpointError(
-            f"timm {timm.__version__} does not build {folder.name}, {name} with "
+            f"timm {timm.__version__} cannot build {folder.name}, {name} with "
             f"{config['model_args']}: {e!r}"
         ) from e
 
@@ -154,24 +154,24 @@ def _preparation(
             raise ValueError(f"size {size}, crop_pct {share}, std {std}")
     except (ArithmeticError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"The config.json of {folder.name} says no usable input_size, crop_pct, mean or std: "
+            f"The config.json of {folder.name} has no usable input_size, crop_pct, mean or std: "
             f"{error}."
         ) from error
     if channels != 3:
-        raise CheckpointError(f"{folder.name} takes images of {channels} channels; 3 are known.")
+        raise CheckpointError(f"{folder.name} takes images of {channels} channels; expected 3.")
     colours = chosen_colours(options, ((m1, m2, m3), (s1, s2, s3)))
     squashed = cfg.get("crop_mode") == "squash" or high != wide
     return Preparation(scaled if squashed else scaled[0], (high, wide), *colours)
 
 
-def _told(cfg: Mapping[str, Any], classes: int) -> list[str] | None:
-    """The configuration's names of classes, in words where it describes them."""
+def _own_names(cfg: Mapping[str, Any], classes: int) -> list[str] | None:
+    """Returns the configuration's class names, described in words where possible."""
     names = cfg.get("label_names")
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]
     if not isinstance(names, list):
-        ours = imagenet_names() if classes == 1000 else None
-        return None if ours is None else list(ours)
+        standard = imagenet_names() if classes == 1000 else None
+        return None if standard is None else list(standard)
     described = cfg.get("label_descriptions")
     words = described if isinstance(described, dict) else {}
     return [str(words.get(name, name)) for name in names]

@@ -1,4 +1,4 @@
-"""Torchvision's other classifiers, by trying which of its constructors has the file's tensors."""
+"""Detects torchvision's other classifiers by comparing tensors with its constructors'."""
 
 import re
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ __all__ = ["FAMILIES", "TORCHVISION", "Family", "fitting"]
 
 COUNTER = "num_batches_tracked"
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
-"""Torchvision's published DenseNets are older than its names for their layers."""
+"""Layer names of torchvision's published DenseNets, which are older than its current names."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Constructors of torchvision that share the names of a few tensors.
+    """Torchvision constructors with some tensor names in common.
 
     Attributes:
-        mark: a tensor by which it is known, without a prefix.
-        head: the last layer, which has the classes.
+        mark: characteristic tensor name, without prefix.
+        head: name of the last layer, which outputs the classes.
         members: names of the constructors.
     """
 
@@ -89,11 +89,11 @@ FAMILIES = (
         ("alexnet", *(f"vgg{n}{x}" for n in (11, 13, 16, 19) for x in ("", "_bn"))),
     ),
 )
-"""In the order in which they are tried."""
+"""Families in the order in which they are tried."""
 
 
 def _found(tensors: Mapping[str, Tensor]) -> tuple[Family, str] | None:
-    """The family of a file and the prefix of its names; averaged weights before others."""
+    """Returns a file's family and name prefix, preferring averaged weights."""
     for family in FAMILIES:
         prefixes = [
             prefix
@@ -108,10 +108,10 @@ def _found(tensors: Mapping[str, Tensor]) -> tuple[Family, str] | None:
 
 
 def _own(checkpoint: Checkpoint) -> tuple[Family, dict[str, Tensor]]:
-    """The family, and the tensors under torchvision's names."""
+    """Returns the family, and the tensors under torchvision's names."""
     found = _found(checkpoint.tensors)
     if found is None:
-        raise CheckpointError(f"{checkpoint.path.name} is no known classifier of torchvision.")
+        raise CheckpointError(f"{checkpoint.path.name} is not a known torchvision classifier.")
     family, prefix = found
     return family, {
         OLD_DENSENET.sub(r"\1\2.", name): tensor
@@ -120,7 +120,7 @@ def _own(checkpoint: Checkpoint) -> tuple[Family, dict[str, Tensor]]:
 
 
 def _built(name: str, classes: int, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """An untrained model; a vision transformer at the image size of its positions."""
+    """Returns an untrained model; a ViT gets the image size of its position embeddings."""
     import torchvision
 
     arguments: dict[str, Any] = {}
@@ -131,10 +131,10 @@ def _built(name: str, classes: int, tensors: Mapping[str, Tensor]) -> nn.Module:
 
 
 def fitting(model: str, family: Family, tensors: Mapping[str, Tensor]) -> tuple[str, int]:
-    """The constructor whose tensors are these, and the number of classes.
+    """Returns the constructor with exactly these tensors, and the number of classes.
 
     Raises:
-        CheckpointError: none is; the message names what is wrong for the closest.
+        CheckpointError: none matches; the message lists the differences from the closest.
     """
     classes = outputs(model, tensors[f"{family.head}.weight"].shape[0])
     own = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(COUNTER)}
@@ -148,7 +148,7 @@ def fitting(model: str, family: Family, tensors: Mapping[str, Tensor]) -> tuple[
             return member, classes
     closest = min(wrong, key=lambda member: len(wrong[member]))
     raise CheckpointError(
-        f"{model} has the names of a classifier of torchvision but fits none of "
+        f"{model} has the names of a torchvision classifier but fits none of "
         f"{', '.join(wrong)}. Closest is {closest}, in all but {len(wrong[closest])} tensors: "
         f"{'; '.join(wrong[closest][:3])}."
     )
@@ -166,7 +166,7 @@ def _differences(own: Mapping[str, torch.Size], expected: Mapping[str, torch.Siz
 
 
 def _preset(member: str) -> Any:  # noqa: ANN401 - torchvision's presets are not typed
-    """How torchvision's own weights of a constructor look at images; nothing is downloaded."""
+    """Returns the preprocessing of a constructor's official weights; nothing is downloaded."""
     import torchvision
 
     return torchvision.models.get_model_weights(member)["DEFAULT"].transforms()
@@ -175,9 +175,9 @@ def _preset(member: str) -> Any:  # noqa: ANN401 - torchvision's presets are not
 def _load(checkpoint: Checkpoint) -> Classifier:
     family, tensors = _own(checkpoint)
     member, classes = fitting(checkpoint.path.name, family, tensors)
-    told = saved_names(checkpoint, classes) or (imagenet_names() if classes == 1000 else None)
-    names = class_names(checkpoint.path.name, classes, checkpoint.options, told)
-    # What its constructor draws is replaced by the weights.
+    own_names = saved_names(checkpoint, classes) or (imagenet_names() if classes == 1000 else None)
+    names = class_names(checkpoint.path.name, classes, checkpoint.options, own_names)
+    # The constructor's random weights are replaced.
     with torch.random.fork_rng(devices=[]):
         network: Any = _built(member, classes, tensors)
     prepared = _preparation(checkpoint, member, network)
@@ -201,7 +201,7 @@ def _preparation(checkpoint: Checkpoint, member: str, network: nn.Module) -> Pre
     chosen, fixed = chosen_side(checkpoint.options), getattr(network, "image_size", None)
     if fixed is not None and chosen not in (None, fixed):
         raise InvalidInput(
-            f"{checkpoint.path.name} is a {member} of images of {fixed} pixels; image_size "
+            f"{checkpoint.path.name} is a {member} for images of {fixed} pixels; image_size "
             f"{chosen} does not fit its positions. Leave it at auto."
         )
     side = fixed if chosen is None else chosen

@@ -1,4 +1,4 @@
-"""Image classifiers of the transformers library, from model folders."""
+"""Loads image classifiers of the transformers library from model folders."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,17 +24,17 @@ __all__ = ["classifier_types", "is_classifier", "load_transformers_classifier"]
 
 UNFIT = {
     "dinat": "needs the package natten, which is compiled",
-    "imagegpt": "looks at clusters of colours, through which there is no gradient",
+    "imagegpt": "quantises colours to clusters, which blocks the gradient",
     "shieldgemma2": "is a language model",
-    "siglip2": "takes patches in place of pixels",
+    "siglip2": "takes patches instead of pixels",
     "timm_wrapper": "is timm's, but does not name its architecture",
 }
-"""Model types that are none of ours, each with its reason."""
+"""Unsupported model types, each with its reason."""
 SIDE = 224
 
 
 def classifier_types() -> dict[str, tuple[str, ...]]:
-    """The model types that can be opened, and their classes in transformers."""
+    """Returns the supported model types and their classes in transformers."""
     from transformers.models.auto import modeling_auto
 
     names: Any = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -46,21 +46,21 @@ def classifier_types() -> dict[str, tuple[str, ...]]:
 
 
 def is_classifier(folder: Folder) -> bool:
-    """Whether the configuration says that there is a head for classes."""
+    """Whether the configuration declares a classification head."""
     named = folder.config.get("architectures") or ()
     return any("ForImageClassification" in str(name) for name in named)
 
 
 def load_transformers_classifier(folder: Folder, options: Mapping[str, object]) -> Classifier:
-    """Opens a folder of an image classifier; nothing is downloaded and no code of it is run.
+    """Opens an image classifier's folder; nothing is downloaded and none of its code is run.
 
     Args:
-        folder: whose model type is in `classifier_types`.
+        folder: a folder whose model type is in `classifier_types`.
         options: `classes`, `mean` and `std`.
 
     Raises:
-        CheckpointError: missing or unfit weights, no head, or one that is no classifier's.
-        InvalidInput: options out of range.
+        CheckpointError: weights are missing or do not fit, or there is no classification head.
+        InvalidInput: options are out of range.
     """
     import transformers
 
@@ -68,7 +68,7 @@ def load_transformers_classifier(folder: Folder, options: Mapping[str, object]) 
     prepared = _preparation(folder, options)
     model = folder.model(getattr(transformers, _class(folder)))
     count = outputs(folder.name, int(model.config.num_labels))
-    names = class_names(folder.name, count, options, _told(folder, model.config.id2label))
+    names = class_names(folder.name, count, options, _own_names(folder, model.config.id2label))
     taken = model.main_input_name
     body = without(model, *_heads(model, count))
 
@@ -89,7 +89,7 @@ def _class(folder: Folder) -> str:
     kind = str(folder.config.get("model_type"))
     known = classifier_types().get(kind, ())
     if not known:
-        why = UNFIT.get(kind, "is of no known kind")
+        why = UNFIT.get(kind, "is of an unknown kind")
         raise CheckpointError(
             f"The folder {folder.name} holds a model of type {kind!r}, which {why}. Known "
             f"classifiers of transformers: {', '.join(classifier_types())}."
@@ -98,14 +98,14 @@ def _class(folder: Folder) -> str:
     fitting = [name for name in named if name in known]
     if not fitting:
         raise CheckpointError(
-            f"The folder {folder.name} holds {', '.join(named)}, which has no logits of classes; "
+            f"The folder {folder.name} holds {', '.join(named)}, which has no class logits; "
             f"expected {' or '.join(known)}."
         )
     return fitting[0]
 
 
 def _check_head(folder: Folder) -> None:
-    """Heads that are no classifier's, told before anything is built."""
+    """Refuses heads of other tasks before anything is built."""
     labels = folder.config.get("id2label")
     count = len(labels) if isinstance(labels, dict) else folder.config.get("num_labels")
     if isinstance(count, int):
@@ -113,13 +113,13 @@ def _check_head(folder: Folder) -> None:
     problem = folder.config.get("problem_type")
     if problem in ("regression", "multi_label_classification"):
         raise CheckpointError(
-            f"{folder.name} was trained for {problem.replace('_', ' ')}; a classifier's classes "
-            "exclude each other. Use one of single-label classification."
+            f"{folder.name} was trained for {problem.replace('_', ' ')}; the classes of a "
+            "classifier exclude each other. Use a single-label classifier."
         )
 
 
 def _heads(model: Any, count: int) -> list[str]:  # noqa: ANN401 - transformers is not typed
-    """The last layers of a model, outside of its backbone; before them is the penultimate."""
+    """Returns a model's last layers outside of its backbone; their inputs are the features."""
     last: dict[str, str] = {}
     for name, module in model.named_modules():
         first = name.partition(".")[0]
@@ -129,7 +129,7 @@ def _heads(model: Any, count: int) -> list[str]:  # noqa: ANN401 - transformers 
     return [name for first, name in last.items() if first != model.base_model_prefix]
 
 
-def _told(folder: Folder, labels: Mapping[Any, Any]) -> list[str] | None:
+def _own_names(folder: Folder, labels: Mapping[Any, Any]) -> list[str] | None:
     if "id2label" not in folder.config:
         return None
     return [str(labels[number]) for number in sorted(labels, key=int)]
@@ -145,7 +145,7 @@ def _preparation(folder: Folder, options: Mapping[str, object]) -> Preparation:
             raise ValueError(f"size {size}, std {std}")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"The preprocessor_config.json of {folder.name} says no usable size, mean or std: "
+            f"The preprocessor_config.json of {folder.name} has no usable size, mean or std: "
             f"{error!r}."
         ) from error
     flipped = bool(said.get("do_flip_channel_order", False))
@@ -153,7 +153,7 @@ def _preparation(folder: Folder, options: Mapping[str, object]) -> Preparation:
 
 
 def _pair(value: Any) -> tuple[int, int]:  # noqa: ANN401 - of a JSON file
-    """A size as its several ways to write it mean it: (height, width)."""
+    """Returns (height, width) from any of the notations for a size."""
     if isinstance(value, dict):
         if "shortest_edge" in value:
             return int(value["shortest_edge"]), int(value["shortest_edge"])
@@ -169,7 +169,7 @@ def _processor(said: Mapping[str, Any]) -> str:
 
 
 def _sizes(folder: Folder) -> tuple[int | tuple[int, int], tuple[int, int]]:
-    """To what images are resized, and what is cut out of their middle."""
+    """Returns the size after resizing, and the size of the centre crop."""
     said, vision = folder.preprocessing, folder.config.get("vision_config")
     own = (vision if isinstance(vision, dict) else folder.config).get("image_size")
     size = said.get("size") or (SIDE if own is None else own)
@@ -177,7 +177,7 @@ def _sizes(folder: Folder) -> tuple[int | tuple[int, int], tuple[int, int]]:
     high, wide = _pair(size)
     if said.get("crop_pct") is not None:
         if high >= 384 and "PoolFormer" not in _processor(said):
-            # ConvNeXt's processor, ResNet's too, does not cut large images.
+            # ConvNeXt's processor, which ResNets use too, does not crop large images.
             return (high, wide), (high, wide)
         return int(high / float(said["crop_pct"])), (high, wide)
     crop = _pair(said["crop_size"]) if said.get("crop_size") else (high, wide)
@@ -189,11 +189,11 @@ def _sizes(folder: Folder) -> tuple[int | tuple[int, int], tuple[int, int]]:
 
 
 def _colours(folder: Folder) -> tuple[Colours, Colours]:
-    """Mean and std for images in [0, 1], with the processor's own scale of numbers within."""
+    """Returns mean and std for images in [0, 1], including the processor's own scaling."""
     said = folder.preprocessing
     asked = said.get("do_normalize")
     if asked is None:
-        # MobileViT's processor names colours that it does not use.
+        # MobileViT's processor lists a mean and std that it does not use.
         asked = not said or ("image_mean" in said and "MobileViT" not in _processor(said))
     normalised = bool(asked)
     mean, std = folder.colours(*IMAGENET) if normalised else ((0.0,) * 3, (1.0,) * 3)

@@ -1,4 +1,4 @@
-"""CLIPs as open_clip builds them: from a configuration, with no weights and no download."""
+"""Builds CLIPs with open_clip from a configuration, without weights or downloads."""
 
 import importlib.util
 import re
@@ -25,7 +25,7 @@ Config = Mapping[str, Any]
 
 
 def architectures() -> list[str]:
-    """The names of open_clip's configurations, found without importing it; none without it."""
+    """Lists open_clip's configurations without importing it; empty if it is not installed."""
     found = importlib.util.find_spec("open_clip")
     places = [] if found is None else list(found.submodule_search_locations or ())
     names = {path.stem for place in places for path in Path(place, "model_configs").glob("*.json")}
@@ -33,56 +33,56 @@ def architectures() -> list[str]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    # Numbers by their size: RN50x4 before RN50x16.
+    # Numbers sort by value: RN50x4 before RN50x16.
     parts = re.findall(r"\d+|\D+", name.lower())
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def configuration(name: str) -> Config:
-    """Open_clip's configuration of a name.
+    """Returns open_clip's configuration of a name.
 
     Raises:
-        InvalidInput: it has none of that name.
+        InvalidInput: open_clip has no such configuration.
     """
     import open_clip
 
     config = open_clip.get_model_config(name) if ":" not in name else None
     if config is None:
         there = ", ".join(open_clip.list_models())
-        raise InvalidInput(f"open_clip has no architecture {name!r}. There are: auto, {there}.")
+        raise InvalidInput(f"open_clip has no architecture {name!r}. Known: auto, {there}.")
     return config
 
 
 def build(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module:
-    """An untrained model in float32; the global random state is left as it was.
+    """Builds an untrained model in float32; the global random state is unchanged.
 
-    Its image tower runs places first (see `sequence_first`), and its last block at the class token
-    alone (see `class_token`): the same numbers, sooner.
+    Its image tower runs sequence first (`hold_sequence_first`) and computes its last block for the
+    class token alone (`read_class_token_alone`): the results are the same, but sooner.
 
     Args:
-        config: `embed_dim`, `vision_cfg`, `text_cfg` and what else open_clip's constructors take.
-        quick_gelu: x * sigmoid(1.702 x) as the activation of its transformers.
+        config: `embed_dim`, `vision_cfg`, `text_cfg` and other constructor arguments of open_clip.
+        quick_gelu: whether the transformers' activation is x * sigmoid(1.702 x).
         device: "meta" for shapes alone.
 
     Raises:
-        CheckpointError: its text tower is another library's, or it is a captioner too.
+        CheckpointError: the text tower is another library's, or the model is also a captioner.
     """
     from open_clip.model import CLIP, CustomTextCLIP
 
     if tower := config["text_cfg"].get("hf_model_name"):
         raise CheckpointError(
-            f"The text tower of this architecture is {tower!r} of the Hugging Face hub, and "
+            f"The text tower of this architecture is {tower!r} on the Hugging Face hub, and "
             "nothing is downloaded here. Use a transformers folder, or an architecture with "
             "open_clip's own text tower."
         )
     if "multimodal_cfg" in config:
         raise CheckpointError(
-            "CoCa architectures cannot be opened. Use a CLIP or a SigLIP, and BLIP for captions."
+            "CoCa architectures are not supported. Use a CLIP or a SigLIP, and BLIP for captions."
         )
     own = {"custom_text", "quick_gelu"}
     parts = {name: part for name, part in config.items() if name not in own}
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
-    # Its constructor draws initial weights globally.
+    # The constructor draws initial weights from the global stream.
     with torch.random.fork_rng(devices=[]), torch.device(device):
         model = kind(**parts, quick_gelu=quick_gelu)
     hold_sequence_first(model.visual)
@@ -91,7 +91,7 @@ def build(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module
 
 
 def image_side(visual: nn.Module) -> int:
-    """The side of the square images that an image tower of open_clip looks at.
+    """Returns the side of the square images that an open_clip image tower takes.
 
     Raises:
         CheckpointError: its images are not square.
@@ -99,17 +99,17 @@ def image_side(visual: nn.Module) -> int:
     size: Any = getattr(visual, "image_size", None)
     sides = {int(side) for side in (size if isinstance(size, list | tuple) else (size,))}
     if len(sides) != 1:
-        raise CheckpointError(f"The image tower takes images of {size}; only squares are known.")
+        raise CheckpointError(f"The image tower takes images of {size}; expected a square.")
     return sides.pop()
 
 
 def scale_of(logarithm: Tensor | None) -> float | None:
-    """What cosines were multiplied by, of the logarithm that files hold; None without one."""
+    """Returns the factor on cosines from the stored logarithm, or None without one."""
     return None if logarithm is None else float(logarithm.detach().float().exp())
 
 
 def stages_of(visual: nn.Module) -> Callable[[nn.Module, Tensor], tuple[Tensor, ...]] | None:
-    """The feature maps of a ModifiedResNet: stem and first three layers; None of other towers."""
+    """Returns a function to a ModifiedResNet's feature maps (stem, layers 1 to 3), else None."""
     if not all(hasattr(visual, name) for name in ("stem", "layer1", "layer2", "layer3")):
         return None
 

@@ -1,4 +1,4 @@
-"""Attention that multiplies its frozen weights once, not once for each place of a sequence."""
+"""Attention that multiplies its frozen weights once instead of once per sequence position."""
 
 from functools import cache
 from typing import Any, TypeVar
@@ -9,14 +9,14 @@ __all__ = ["hold_sequence_first", "read_class_token_alone"]
 
 
 def read_class_token_alone(visual: Any) -> None:  # noqa: ANN401
-    """Has the last block of open_clip's image tower give the class token and no other place.
+    """Restricts the last block of open_clip's image tower to the class token.
 
-    The embedding is read off that token, so queries, projection and perceptron of the other
-    places (49 of 50 in a ViT-B/32, four fifths of a block) do nothing but cost. Every place keeps
-    its keys and values; results stay. Towers that pool otherwise are left as they are.
+    The embedding is read from that token, so queries, projection and MLP of the other positions
+    (49 of 50 in a ViT-B/32, four fifths of a block) are wasted. All positions keep their keys and
+    values, and the results are the same. Towers with another pooling are unchanged.
 
     Args:
-        visual: of open_clip, its places held first (`sequence_first`); changed in place.
+        visual: sequence-first tower of open_clip (`hold_sequence_first`); changed in place.
     """
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
@@ -26,7 +26,7 @@ def read_class_token_alone(visual: Any) -> None:  # noqa: ANN401
         return
     last = visual.transformer.resblocks[-1]
     if type(last) is ResidualAttentionBlock and not visual.transformer.batch_first:
-        # Another class for the same weights under the same names, which copies keep.
+        # Another class for the same weights under the same names; copies keep it.
         last.__class__ = _last_block()
 
 
@@ -35,7 +35,7 @@ def _last_block() -> Any:  # noqa: ANN401
     from open_clip.transformer import ResidualAttentionBlock
 
     class ClassTokenBlock(ResidualAttentionBlock):
-        """The block, of the first place alone."""
+        """The block, evaluated at the first position alone."""
 
         def forward(
             self,
@@ -44,7 +44,7 @@ def _last_block() -> Any:  # noqa: ANN401
             v_x: Tensor | None = None,
             attn_mask: Tensor | None = None,
         ) -> Tensor:
-            """As the block's own; keys and values are its own, and nothing is masked."""
+            """Attends from the first position to all; keys, values and mask are not replaced."""
             normed = self.ln_1(q_x)
             x = q_x[:1] + self.ls_1(self.attention(normed[:1], normed, normed))
             return x + self.ls_2(self.mlp(self.ln_2(x)))
@@ -56,11 +56,11 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def hold_sequence_first(network: Network) -> Network:
-    """Has every nn.MultiheadAttention take (places, images, width), contiguous; results stay.
+    """Switches every nn.MultiheadAttention to (positions, images, width); results are the same.
 
-    With `batch_first` PyTorch projects a transposed view, and where the weights are frozen and a
-    gradient is wanted it does so by a batched product with a copy of them for each place: 50 in a
-    ViT-B/32, 196 in a SigLIP B/16. Weights and their names are left as they are.
+    With `batch_first` PyTorch projects a transposed view. If the weights are frozen and a gradient
+    is needed, it does so as a batched product with a copy of the weights per position: 50 in a
+    ViT-B/32, 196 in a SigLIP B/16. Weights and their names are unchanged.
 
     Args:
         network: an image tower; changed in place.
@@ -76,18 +76,18 @@ def hold_sequence_first(network: Network) -> Network:
 
 
 def _turn_transformer(module: Any) -> None:  # noqa: ANN401
-    """Of open_clip's transformers, that turn their tokens around once for all blocks."""
+    """Switches an open_clip transformer, which transposes its tokens once for all blocks."""
     if not (hasattr(module, "resblocks") and getattr(module, "batch_first", False)):
         return
     attentions: list[Any] = [getattr(block, "attn", None) for block in module.resblocks]
-    # open_clip's own Attention knows one layout alone, and copies nothing.
+    # open_clip's own Attention supports one layout only, and copies nothing.
     if all(isinstance(attention, nn.MultiheadAttention) for attention in attentions):
         for turned in (module, *attentions):
             turned.batch_first = False
 
 
 def _places_first(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    # What is one tensor stays one: PyTorch projects it once then.
+    # Identical tensors stay identical, so that PyTorch projects them once.
     different = {id(tensor): tensor for tensor in given}
     turned = {key: tensor.transpose(0, 1).contiguous() for key, tensor in different.items()}
     return tuple(turned[id(tensor)] for tensor in given)

@@ -1,4 +1,4 @@
-"""A CLIP's image half from tensors that someone else has loaded."""
+"""Builds a CLIP's image tower from tensors that the host has loaded."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from .networks.vision import ACTIVATIONS, ClipVision
 __all__ = ["VisionSettings", "vision_clip", "with_texts"]
 
 SAME = 0.99
-"""Cosine above which two embeddings of one image come from the same weights."""
+"""Cosine above which two embeddings of one image are taken to share their weights."""
 
 
 @dataclass(frozen=True)
 class VisionSettings:
-    """What the tensors of a vision transformer do not tell.
+    """Settings of a vision transformer that its tensors leave open.
 
     Attributes:
-        heads: of each attention.
+        heads: number of heads of each attention.
         activation: "gelu", "gelu_pytorch_tanh" or "quick_gelu".
         image_size: side of the square images in pixels.
-        mean: of the colour channels, for images in [0, 1].
-        std: of the colour channels.
+        mean: channel means, for images in [0, 1].
+        std: channel standard deviations.
     """
 
     heads: int
@@ -41,15 +41,15 @@ class VisionSettings:
 
 
 def vision_clip(name: str, tensors: Mapping[str, Tensor], settings: VisionSettings) -> Clip:
-    """A CLIP without a text encoder, on clones of the tensors.
+    """Builds a CLIP without a text encoder from clones of the tensors.
 
     Args:
-        name: for people.
-        tensors: under the names of transformers' CLIPVisionModelWithProjection.
-        settings: what they do not tell.
+        name: display name.
+        tensors: tensors under the names of transformers' CLIPVisionModelWithProjection.
+        settings: settings that the tensors leave open.
 
     Raises:
-        CheckpointError: no CLIP with a projection, such as SigLIP without its pooling or DINOv2.
+        CheckpointError: not a CLIP with a projection, e.g. DINOv2, or SigLIP without its pooling.
     """
     known = ("vision_model.", "visual_projection.")
     own = {key: value.detach().cpu().clone() for key, value in tensors.items()}
@@ -57,8 +57,8 @@ def vision_clip(name: str, tensors: Mapping[str, Tensor], settings: VisionSettin
     needed = ("visual_projection.weight", "vision_model.embeddings.class_embedding")
     if missing := [key for key in needed if key not in own]:
         raise CheckpointError(
-            f"{name!r} has no {missing[0]}, so its images do not lie in a space with texts "
-            "(ComfyUI's SigLIP and DINO lack what pools them). Load a CLIP: ViT-L, ViT-H or "
+            f"{name!r} has no {missing[0]}, so its images share no space with texts "
+            "(ComfyUI's SigLIP and DINO lack their pooling). Load a CLIP: ViT-L, ViT-H or "
             "ViT-bigG."
         )
     if settings.activation not in ACTIVATIONS:
@@ -69,7 +69,7 @@ def vision_clip(name: str, tensors: Mapping[str, Tensor], settings: VisionSettin
     try:
         network = _network(own, settings)
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{name!r} is no vision transformer of CLIP: {error!r}.") from error
+        raise CheckpointError(f"{name!r} is not a CLIP vision transformer: {error!r}.") from error
     checkpoint = Checkpoint(Path(name), own, _digest(own))
     network = load_network(network, checkpoint)
     return Clip(
@@ -85,28 +85,28 @@ def vision_clip(name: str, tensors: Mapping[str, Tensor], settings: VisionSettin
 
 
 def with_texts(images: Clip, whole: Clip) -> Clip:
-    """The one's images and the other's texts.
+    """Combines the image tower of one CLIP with the text tower of another.
 
     Raises:
-        ConditionMismatch: they are not halves of one CLIP.
+        ConditionMismatch: they are not towers of the same CLIP.
     """
     cure = (
-        f"Choose as file the CLIP whose image half {images.name!r} is, or disconnect clip_vision."
+        f"Choose as file the CLIP whose image tower {images.name!r} is, or disconnect clip_vision."
     )
     if images.embed_dim != whole.embed_dim:
         raise ConditionMismatch(
             f"{images.name!r} makes {images.embed_dim} numbers of an image and {whole.name!r} "
-            f"{whole.embed_dim} of a text: they are no halves of one CLIP. {cure}"
+            f"{whole.embed_dim} of a text: they belong to different CLIPs. {cure}"
         )
-    # Equal widths say little: OpenAI's and LAION's ViT-L-14 have the same.
+    # Equal widths prove little: OpenAI's and LAION's ViT-L-14 have the same.
     ramp = torch.linspace(0, 1, 64)
     probe = torch.stack([ramp[:, None] * ramp, ramp[:, None].expand(64, 64), ramp.expand(64, 64)])
     with torch.no_grad():
         one, other = (_placed(probe[None], clip) for clip in (images, whole))
     if float(functional.cosine_similarity(one, other)) < SAME:
         raise ConditionMismatch(
-            f"{images.name!r} and {whole.name!r} embed the same image differently: they are no "
-            f"halves of one CLIP. {cure}"
+            f"{images.name!r} and {whole.name!r} embed the same image differently: they belong to "
+            f"different CLIPs. {cure}"
         )
     return replace(images, encode_texts=whole.encode_texts, logit_scale=whole.logit_scale)
 

@@ -1,4 +1,4 @@
-"""Which of open_clip's architectures a file of weights fits."""
+"""Detects which open_clip architecture a file of weights fits."""
 
 import json
 import re
@@ -15,25 +15,25 @@ __all__ = ["candidates", "has_text", "is_openai", "own_tensors", "prefix_of"]
 
 BEFORE_VISUAL = re.compile(r"((?:\w+\.)*?)visual\.")
 SCALES = ("logit_scale", "logit_bias")
-"""Of the training's loss; embeddings do without."""
+"""Parameters of the training loss; embeddings do not need them."""
 CONSTANTS = ("input_resolution", "context_length", "vocab_size")
-"""Sizes that OpenAI's archives hold as tensors of one number."""
+"""Sizes that OpenAI's archives store as one-element tensors."""
 COMPILED = "_orig_mod."
-"""What torch.compile puts before the names of a part."""
+"""Prefix that torch.compile adds to the names of a submodule."""
 LEFT_OUT = frozenset((*SCALES, *CONSTANTS))
 SHOWN = 12
 
 
 def prefix_of(checkpoint: Checkpoint) -> str | None:
-    """What precedes the names, such as `state_dict.module.`, or None of no open_clip model.
+    """Returns the name prefix, such as `state_dict.module.`, or None without an open_clip model.
 
     Raises:
-        CheckpointError: several models are in the file.
+        CheckpointError: the file holds several models.
     """
     found = {
         match[1] for name in checkpoint.tensors if (match := BEFORE_VISUAL.match(name)) is not None
     }
-    # What optimisers keep is named after the parameters too.
+    # Optimisers name their state after the parameters too.
     found = {prefix for prefix in found if "optim" not in prefix}
     if len(found) > 1:
         raise CheckpointError(
@@ -44,7 +44,7 @@ def prefix_of(checkpoint: Checkpoint) -> str | None:
 
 
 def own_tensors(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
-    """The model's tensors without their prefix and without the loss's."""
+    """Returns the model's tensors without their prefix and without the loss's parameters."""
     names = {
         name.removeprefix(prefix).replace(COMPILED, ""): name
         for name in checkpoint.tensors
@@ -54,7 +54,7 @@ def own_tensors(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
 
 
 def is_openai(checkpoint: Checkpoint) -> bool:
-    """Whether a state dict is that of one of OpenAI's archives, which alone hold these sizes."""
+    """Whether a state dict is from one of OpenAI's archives, which alone hold these sizes."""
     prefix = prefix_of(checkpoint)
     return all(f"{prefix}{name}" in checkpoint.tensors for name in CONSTANTS)
 
@@ -65,15 +65,15 @@ def has_text(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def candidates(tensors: Mapping[str, Tensor], *, exact: bool, among: Sequence[str]) -> list[str]:
-    """The names of the architectures that have tensors of these names and shapes.
+    """Returns the names of the architectures with tensors of these names and shapes.
 
     Args:
-        tensors: without prefix.
-        exact: whether the architecture must have all of them, not only the other way round.
-        among: names of architectures.
+        tensors: tensors, without prefix.
+        exact: whether the architecture must have all of them, rather than only the reverse.
+        among: names of the architectures to try.
 
     Raises:
-        CheckpointError: none fits, or several that compute different things.
+        CheckpointError: none fits, or several that compute different outputs.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     text = has_text(tensors)
@@ -83,24 +83,24 @@ def candidates(tensors: Mapping[str, Tensor], *, exact: bool, among: Sequence[st
         offer = ", ".join(near[:SHOWN]) or "none of the same sizes"
         raise CheckpointError(
             "These weights fit no architecture of open_clip exactly. Nearest: "
-            f"{offer}. Choose one as `architecture`, or make sure that the file is whole."
+            f"{offer}. Choose one as `architecture`, or make sure that the file is complete."
         )
     if len({_computes(configuration(name), text) for name in fitting}) > 1:
         raise CheckpointError(
-            "These weights fit several architectures of open_clip, which differ in what no "
-            f"tensor shows: {', '.join(fitting)}. Choose one as `architecture`."
+            "These weights fit several architectures of open_clip, whose differences the tensors "
+            f"do not show: {', '.join(fitting)}. Choose one as `architecture`."
         )
     return fitting
 
 
 def _computes(config: Config, text: bool) -> str:
-    """What an architecture computes, but for the activation."""
+    """Returns a key for what an architecture computes, except for the activation."""
     parts = ("embed_dim", "vision_cfg", *(("text_cfg",) if text else ()))
     return json.dumps([config[part] for part in parts], sort_keys=True)
 
 
 def _possible(config: Config, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether sizes that can be told without building the model agree."""
+    """Whether the sizes that need no built model agree."""
     if "multimodal_cfg" in config or "hf_model_name" in config["text_cfg"]:
         return False
     if ("timm_model_name" in config["vision_cfg"]) != _has(shapes, "visual.trunk."):
@@ -130,7 +130,7 @@ def _only_visual(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def _fits(config: Config, shapes: Mapping[str, tuple[int, ...]], text: bool, exact: bool) -> bool:
-    """Whether a model of the configuration, built without memory, has these tensors."""
+    """Whether a model of the configuration, built on the meta device, has these tensors."""
     with torch.no_grad():
         model = build(config, quick_gelu=False, device="meta")
     built = {

@@ -1,4 +1,4 @@
-"""CLIPs and SigLIPs of open_clip, and OpenAI's archives, each from a local file alone."""
+"""Loads CLIPs and SigLIPs of open_clip, and OpenAI's archives, each from one local file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,11 +29,11 @@ HALVES: tuple[Colours, Colours] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model is built by.
+    """Specification of a model to build.
 
     Attributes:
-        config: of open_clip.
-        quick_gelu: the activation.
+        config: open_clip configuration.
+        quick_gelu: whether the activation is QuickGELU.
         colours: mean and standard deviation of the colour channels.
     """
 
@@ -45,20 +45,20 @@ class Recipe:
 def load_open_clip(
     checkpoint: Checkpoint, *, architecture: str = "auto", activation: Activation = "auto"
 ) -> Clip:
-    """Opens a file of open_clip, or a TorchScript archive of OpenAI.
+    """Opens an open_clip file, or a TorchScript archive of OpenAI.
 
     Args:
         checkpoint: a whole model, or its image tower alone under `visual.`.
-        architecture: a name of open_clip, or "auto" to tell it from the tensors.
-        activation: "auto" takes QuickGELU for TorchScript archives, which OpenAI's are, for their
-            state dicts, and for architectures whose name ends in quickgelu.
+        architecture: an open_clip name, or "auto" to detect it from the tensors.
+        activation: "auto" uses QuickGELU for TorchScript archives (OpenAI's), for their state
+            dicts, and for architectures whose name ends in quickgelu.
 
     Raises:
         CheckpointError: no architecture fits, several do, or the towers' widths differ.
-        InvalidInput: an unknown architecture or activation.
+        InvalidInput: the architecture or activation is unknown.
     """
     if activation not in ("auto", "quickgelu", "gelu"):
-        raise InvalidInput(f"Activation {activation!r}; there are auto, quickgelu and gelu.")
+        raise InvalidInput(f"Activation {activation!r}; expected auto, quickgelu or gelu.")
     tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
     _check_widths(checkpoint, tensors)
     openai = checkpoint.script or is_openai(checkpoint)
@@ -83,7 +83,7 @@ def load_open_clip(
 def load_configured(
     checkpoint: Checkpoint, config: Config, colours: tuple[Colours, Colours] | None
 ) -> Clip:
-    """Opens weights that come with a configuration of open_clip.
+    """Opens weights that come with an open_clip configuration.
 
     Raises:
         CheckpointError: they do not fit it.
@@ -104,7 +104,7 @@ def _loaded(
     if hasattr(model, "text"):
         tensors = convert_to_custom_text_state_dict(dict(tensors))
     if checkpoint.script:
-        # Archives keep plain attributes too, such as masks and sizes.
+        # Archives also store plain attributes, such as masks and sizes.
         known = model.state_dict()
         tensors = {name: tensor for name, tensor in tensors.items() if name in known}
     visual = model.visual
@@ -138,13 +138,13 @@ def _check_widths(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None
         return
     if images.shape[1] != texts.shape[1]:
         raise CheckpointError(
-            f"{checkpoint.path.name} is no CLIP: images become {images.shape[1]} numbers and "
+            f"{checkpoint.path.name} is not a CLIP: images become {images.shape[1]} numbers and "
             f"texts {texts.shape[1]}. Take both towers from one model."
         )
 
 
 def _colours(names: Sequence[str]) -> tuple[Colours, Colours]:
-    """What open_clip's own weights of these architectures were trained with, if one thing."""
+    """Returns the colours of open_clip's official weights if they agree, else usual ones."""
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     entries = [
@@ -210,7 +210,7 @@ def _hub_texts(
 
 
 def _recognises(checkpoint: Checkpoint) -> bool:
-    # Ours say so themselves, and are opened by word_clip.
+    # LatentSteer's own files declare an architecture and are opened by word_clip.
     return "architecture" not in checkpoint.config and prefix_of(checkpoint) is not None
 
 

@@ -1,7 +1,7 @@
-"""Small CLIPs with a vocabulary of their own, such as the avatars' of the zoo.
+"""Small CLIPs with their own vocabulary, such as the one for the zoo's avatars.
 
-The metadata of the file says {"architecture": "open-clip", "model": NAME}, and NAME is a
-configuration in `configs/`; in place of a name the configuration itself may stand there.
+The file's metadata is {"architecture": "open-clip", "model": NAME}, where NAME is a configuration
+in `configs/`, or the configuration itself.
 """
 
 import json
@@ -28,26 +28,26 @@ NAME = "open-clip"
 
 @cache
 def named_config(name: str) -> Mapping[str, Any]:
-    """A configuration of ours.
+    """Returns a configuration of LatentSteer.
 
     Raises:
-        CheckpointError: none of that name.
+        CheckpointError: there is none of that name.
     """
     path = CONFIGS / f"{name}.json"
     if Path(name).name != name or not path.is_file():
         there = ", ".join(sorted(entry.stem for entry in CONFIGS.glob("*.json")))
-        raise CheckpointError(f"There is no CLIP configuration {name!r}. There are: {there}.")
+        raise CheckpointError(f"There is no CLIP configuration {name!r}. Known: {there}.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def new_model(config: Mapping[str, Any]) -> nn.Module:
-    """An untrained model of open_clip, image tower under `visual`."""
+    """Builds an untrained open_clip model, with its image tower under `visual`."""
     parts = ("embed_dim", "vision_cfg", "text_cfg")
     return build({part: config[part] for part in parts}, quick_gelu=False)
 
 
 def tokenizer(config: Mapping[str, Any]) -> WordTokenizer:
-    """Of a configuration's words."""
+    """Builds the tokenizer of a configuration's vocabulary."""
     words, neutral = tuple(config["words"]), frozenset(config["neutral"])
     return WordTokenizer(words, neutral, config["text_cfg"]["context_length"])
 

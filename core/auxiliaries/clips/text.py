@@ -1,4 +1,4 @@
-"""From prompts to embeddings, with notes of the words that a text encoder never sees."""
+"""Encodes prompts to embeddings, with notes on words that a text encoder never sees."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,12 +14,12 @@ __all__ = ["bpe_encoder", "knows", "left_out", "word_encoder"]
 
 
 def left_out(text: str, count: Callable[[str], int], context: int) -> tuple[str, ...]:
-    """The words of a text beyond what a context takes.
+    """Returns the words of a text beyond the context length.
 
     Args:
-        text: words with blanks between them.
-        count: the tokens of a text, those at its start and end included.
-        context: the most tokens.
+        text: words separated by blanks.
+        count: number of tokens of a text, start and end tokens included.
+        context: maximum number of tokens.
     """
     words = text.split()
     low, high = 0, len(words)
@@ -33,7 +33,7 @@ def left_out(text: str, count: Callable[[str], int], context: int) -> tuple[str,
 
 
 def knows(tokenizer: Any, word: str) -> bool:  # noqa: ANN401 - transformers' are not typed
-    """Whether a tokenizer of transformers has tokens for a word."""
+    """Whether a transformers tokenizer has tokens for a word."""
     unknown = tokenizer.unk_token_id
     tokens = tokenizer(word, add_special_tokens=False, verbose=False).input_ids
     return unknown is None or unknown not in tokens
@@ -45,18 +45,18 @@ def bpe_encoder(
     context: int,
     knows: Callable[[str], bool] = lambda word: True,
 ) -> Callable[[Sequence[str]], Texts]:
-    """A text encoder whose tokenizer takes words to pieces and cuts long prompts.
+    """Wraps a text encoder whose tokenizer splits words and truncates long prompts.
 
     Args:
-        embed: prompts to their embeddings.
-        count: the tokens of a text, those at its start and end included.
-        context: the most tokens that it sees.
-        knows: whether the tokenizer has tokens for a word; most have for any.
+        embed: maps prompts to embeddings.
+        count: number of tokens of a text, start and end tokens included.
+        context: maximum number of tokens.
+        knows: whether the tokenizer has tokens for a word; most have them for any word.
     """
 
     def encode(prompts: Sequence[str]) -> Texts:
         notes = [
-            f"{prompt!r}: not known, left out: {', '.join(dict.fromkeys(unknown))}."
+            f"{prompt!r}: unknown, ignored: {', '.join(dict.fromkeys(unknown))}."
             for prompt in prompts
             if (unknown := [word for word in prompt.split() if not knows(word)])
         ]
@@ -74,11 +74,11 @@ def bpe_encoder(
 def word_encoder(
     embed: Callable[[Tensor], Float[Tensor, "prompts embed"]], tokenizer: WordTokenizer
 ) -> Callable[[Sequence[str]], Texts]:
-    """A text encoder with a small vocabulary.
+    """Wraps a text encoder with a small vocabulary.
 
     Args:
-        embed: (prompts, context) tokens to embeddings.
-        tokenizer: it raises InvalidInput for a prompt of which it knows nothing.
+        embed: maps tokens (prompts, context) to embeddings.
+        tokenizer: raises InvalidInput for a prompt without any known word.
     """
 
     def encode(prompts: Sequence[str]) -> Texts:
@@ -86,7 +86,7 @@ def word_encoder(
         notes: list[str] = []
         for prompt, tokenised in zip(prompts, found, strict=True):
             if tokenised.unknown:
-                notes.append(f"{prompt!r}: not known, left out: {', '.join(tokenised.unknown)}.")
+                notes.append(f"{prompt!r}: unknown, ignored: {', '.join(tokenised.unknown)}.")
             if tokenised.cut:
                 notes.append(
                     f"{prompt!r} is longer than the text encoder sees ({tokenizer.context} "

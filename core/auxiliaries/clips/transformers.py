@@ -1,4 +1,4 @@
-"""CLIPs and SigLIPs of the transformers library, from model folders."""
+"""Loads CLIPs and SigLIPs of the transformers library from model folders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ __all__ = ["CLIPS", "REFUSED", "load_transformers_clip"]
 REFUSED = {
     "clip_text_model": "holds a text encoder alone; f must look at images. Use the whole CLIP.",
 }
-"""Model types with a reason of their own."""
+"""Unsupported model types, each with its reason."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A model type that can be opened.
+    """A supported model type.
 
     Attributes:
-        model: its class in transformers.
-        siglip: whether it is a SigLIP: no projections, colours to [-1, 1], padded texts.
+        model: class name in transformers.
+        siglip: whether it is a SigLIP: no projections, colours in [-1, 1], padded texts.
         text: whether it has a text tower.
-        patched: whether it takes patches in place of pixels.
+        patched: whether it takes patches instead of pixels.
     """
 
     model: str
@@ -54,7 +54,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
     """Opens a folder whose model type is in CLIPS.
 
     Raises:
-        CheckpointError: missing or unfit weights, or towers of different widths.
+        CheckpointError: weights are missing or do not fit, or the towers' widths differ.
     """
     import transformers
 
@@ -65,7 +65,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
     vision = model.config.vision_config if kind.text else model.config
     side = _side(vision, kind)
     mean, std = folder.colours(*(HALVES if kind.siglip else OPENAI))
-    # CLIP's own attention copies nothing; the pooling of SigLIP is PyTorch's.
+    # CLIP's own attention copies nothing; SigLIP's pooling is PyTorch's attention.
     body = hold_sequence_first(getattr(model, "vision_model", model))
     projection = getattr(model, "visual_projection", None)
     tower = PatchedImageTower(body, vision.patch_size) if kind.patched else None
@@ -86,7 +86,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
 def _side(vision: Any, kind: Kind) -> int:  # noqa: ANN401
     if not kind.patched:
         return int(vision.image_size)
-    # The grid that the positions were learnt on.
+    # The grid that the position embeddings were trained on.
     return int(vision.num_patches**0.5) * int(vision.patch_size)
 
 
@@ -100,13 +100,13 @@ def _check_widths(folder: Folder, tensors: Mapping[str, Tensor], kind: Kind) -> 
     )
     if missing := [name for name in heads if name not in tensors]:
         raise CheckpointError(
-            f"{folder.name} has no {missing[0]}: without it images and texts lie in different "
-            "spaces, as with the text encoder of Stable Diffusion 1. Use a whole CLIP or SigLIP."
+            f"{folder.name} has no {missing[0]}: without it images and texts share no space, as "
+            "with the text encoder of Stable Diffusion 1. Use a whole CLIP or SigLIP."
         )
     images, texts = (tensors[name].shape[0] for name in heads)
     if images != texts:
         raise CheckpointError(
-            f"{folder.name} is no CLIP: images become {images} numbers and texts {texts}. Take "
+            f"{folder.name} is not a CLIP: images become {images} numbers and texts {texts}. Take "
             "both towers from one model."
         )
 

@@ -1,1 +1,1 @@
-"""The pickle machine, and the layouts that tensors are stored in."""
+"""The pickle interpreter and the layouts in which tensors are stored."""

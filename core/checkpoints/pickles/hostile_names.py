@@ -1,7 +1,7 @@
-"""Names that a file of weights has no use for: they run code, open files, or lead to what does.
+"""Names that weight files never need: they run code, open files, or lead to something that does.
 
-Nothing that a file names is ever imported or called, so this list protects nobody: it tells the
-user that a file which asks for one of these was made to attack, whatever else lies in it.
+Nothing that a file names is ever imported or called, so this list is not the protection. It lets
+the error report that a file with one of these names was made to attack, whatever else it holds.
 """
 
 import _compat_pickle
@@ -30,16 +30,16 @@ MODULES: Final = _words(
     sys telnetlib tempfile timeit trace unittest venv webbrowser wsgiref xmlrpc zipapp zipimport
     """
 )
-"""Modules whose every name is refused, but for `RESULTS`."""
+"""Modules whose names are all refused, except `RESULTS`."""
 PACKAGES: Final = _words(
     """
     asyncio cffi ctypes distutils ensurepip idlelib importlib lib2to3 os pip pkg_resources
     setuptools sqlite3 unittest venv wsgiref xmlrpc
     """
 )
-"""Those of them whose parts are refused too; a package of people's own may be called `code`."""
+"""Those whose submodules are refused too; a user's own package may be called `code`."""
 RESULTS: Final = frozenset({"stat_result", "statvfs_result", "terminal_size", "uname_result"})
-"""What modules of the system give as plain numbers."""
+"""Plain numeric results of system modules."""
 BUILTINS: Final = _words(
     """
     __import__ apply breakpoint compile delattr eval exec execfile exit file globals help input
@@ -74,7 +74,7 @@ CALLED: Final = _names(
         "torch.serialization": "load save",
     }
 )
-"""Names that a file may hold and not call."""
+"""Names that a file may hold but not call."""
 WITHIN: Final = ("http.client", "http.server", "torch.utils.cpp_extension", "urllib.request")
 REACHING: Final = _words(
     """
@@ -83,11 +83,11 @@ REACHING: Final = _words(
     gi_frame popen system
     """
 )
-"""Attributes that lead from any object to what runs code."""
+"""Attributes that lead from any object to something that runs code."""
 
 
 def as_python_3(name: Name) -> Name:
-    """The name that Python 3 has for one of Python 2; any other as it is."""
+    """Returns the Python 3 name for a Python 2 name; any other unchanged."""
     found = _compat_pickle.NAME_MAPPING.get((name.module, name.name))
     if found is not None:
         return Name(*found)
@@ -95,10 +95,10 @@ def as_python_3(name: Name) -> Name:
 
 
 def refuse_hostile(name: Name, *, called: bool = False) -> None:
-    """Refuses a name, by any of Python's spellings.
+    """Refuses a hostile name, in any of Python's spellings.
 
     Args:
-        name: as the file has it.
+        name: the name in the file.
         called: whether the file calls it.
 
     Raises:
@@ -108,16 +108,16 @@ def refuse_hostile(name: Name, *, called: bool = False) -> None:
         if _is_hostile(spelled, called):
             raise Hostile(
                 f"{'calls' if called else 'asks for'} `{name}`, which no weights need; nothing of "
-                "it was run. Known are tensors, arrays, modules and plain values: save "
+                "it was run. Supported are tensors, arrays, modules and plain values: save "
                 "`model.state_dict()`, or ask who made the file"
             )
 
 
 def refuse_reaching(attribute: object) -> None:
-    """Refuses an attribute that files take of something only to run code.
+    """Refuses an attribute that files access only to run code.
 
     Raises:
-        Hostile: it is such a one.
+        Hostile: it is such an attribute.
     """
     if isinstance(attribute, str) and not REACHING.isdisjoint(attribute.split(".")):
         raise Hostile(
@@ -130,7 +130,7 @@ def _is_hostile(name: Name, called: bool) -> bool:
     if name.module in MODULES or name.module.split(".")[0] in PACKAGES:
         return name.name not in RESULTS
     *through, last = name.name.split(".")
-    # Modules are attributes of those that import them: `os.system` of `posixpath`.
+    # Modules are attributes of their importers: `os.system` of `posixpath`.
     if through and (last in REACHING or not MODULES.isdisjoint(through)):
         return True
     listed = Name(name.module, through[0] if through else last)

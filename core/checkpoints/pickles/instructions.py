@@ -1,4 +1,4 @@
-"""The instructions of pickles that are followed, and what each does to the machine's stack."""
+"""Supported pickle instructions and their effect on the machine's stack."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,10 +49,10 @@ ACTIONS: dict[str, Callable[[Any, Any], object]] = {
     "NEWOBJ_EX": lambda m, arg: m.new_object(m.stack.pop()),
     "INST": lambda m, arg: m.old_object(m.name(*arg.split(" ", 1)), m.since_mark()),
     "OBJ": lambda m, arg: (lambda found: m.old_object(found[0], found[1:]))(m.since_mark()),
-    "NEXT_BUFFER": lambda m, arg: m.outside("has a buffer that lies in no file"),
+    "NEXT_BUFFER": lambda m, arg: m.outside("has an out-of-band buffer that is not in the file"),
     "READONLY_BUFFER": lambda m, arg: None,
     "POP": lambda m, arg: m.drop(),
     "POP_MARK": lambda m, arg: m.since_mark(),
     "BUILD": lambda m, arg: m.set_state(),
 }
-"""By their names: what they do to a machine of `inert_pickle`, with an argument."""
+"""Instruction name to its action, called with the machine of `machine` and an argument."""

@@ -1,4 +1,4 @@
-"""What the keys of a file's dicts become: texts and small numbers, which cost nothing to hash."""
+"""Converts the keys of a file's dicts to text and small numbers, which are cheap to hash."""
 
 from .records import Name, Record
 
@@ -9,7 +9,7 @@ LONGEST_KEY = 1000
 
 
 def key(value: object) -> object:
-    """What a dict of a file has as a key: text and small numbers as they are, others as text."""
+    """Returns a dict key for a value: text and small numbers unchanged, others as text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -18,19 +18,19 @@ def key(value: object) -> object:
         return value if len(value) <= LONGEST_KEY else f"{value[:LONGEST_KEY]}..."
     if isinstance(value, float | Name):
         return str(value)
-    # A key of nested tuples could take for ever to write.
+    # Formatting a key of nested tuples could take unbounded time.
     if type(value) is tuple and 0 < len(value) < 9:
         return ",".join(_brief(part) for part in value)
     return _brief(value)
 
 
 def _brief(value: object) -> str:
-    """A short text of a value."""
+    """Returns a short text for a value."""
     if isinstance(value, str | int | float | Name):
         return str(key(value))
     if isinstance(value, bytes):
         return repr(value[:LONGEST_KEY])
     if isinstance(value, Record):
-        told = [str(part) for part in value.arguments[:4] if isinstance(part, str | int)]
-        return f"{value.kind}({','.join(told)})"[:LONGEST_KEY]
+        shown = [str(part) for part in value.arguments[:4] if isinstance(part, str | int)]
+        return f"{value.kind}({','.join(shown)})"[:LONGEST_KEY]
     return f"a {type(value).__name__}"

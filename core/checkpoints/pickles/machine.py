@@ -1,8 +1,8 @@
-"""Pickles of weights, read without running any of them.
+"""Reads pickles of weights without running any of their contents.
 
-A small machine of our own follows the instructions. A name in the file selects a builder of our
-own or stays inert; nothing is imported. What an unknown call would give becomes an inert record,
-which has no attributes, is never called, and makes no tensor.
+A small interpreter follows the instructions. A name in the file selects one of LatentSteer's
+builders or stays inert; nothing is imported. The result of an unknown call becomes an inert
+record, which has no attributes, is never called, and makes no tensor.
 """
 
 import pickletools
@@ -20,26 +20,25 @@ from .records import Array, Dtype, Hostile, Name, Record, Refused
 __all__ = ["Unpickled", "unpickle"]
 
 MOST_STEPS = 4_000_000
-"""Instructions of a pickle; that of the largest StyleGAN-XL has some hundred thousand."""
+"""Limit on instructions; the largest StyleGAN-XL pickle has some hundred thousand."""
 FREE_ITEMS = 64
-"""Arguments of builders that are not counted, being so short."""
+"""Builder arguments up to this length are not counted."""
 COPIES = 4
-"""How often builders may copy as much as the file has; protocols 0 to 2 write bytes as texts."""
+"""Limit on what builders copy, as a multiple of the file: protocols 0 to 2 write bytes as text."""
 MOST_UNKNOWN = 16
-"""Unknown names and calls that are remembered for messages."""
+"""Number of unknown names and calls kept for messages."""
 REACHING = {"getattr", "_getattr", "_get_attr", "_getattribute", "attrgetter"}
-"""Functions that take an attribute of what they are given."""
+"""Functions that return an attribute of their argument."""
 Persistent = Callable[[Any], object]
-"""What stands for a reference to something outside of the pickle."""
+"""Resolves a reference to something outside of the pickle."""
 
 
 class Unpickled(NamedTuple):
-    """What a pickle describes.
+    """Contents of a pickle.
 
     Attributes:
         content: dicts, lists, tuples, numbers, texts, names, views and records.
-        unknown: the first names and calls in it that are not known, in words that follow the
-            file's name.
+        unknown: the first unknown names and calls, in words that follow the file's name.
     """
 
     content: object
@@ -51,19 +50,19 @@ def unpickle(
     persistent: Persistent | None = None,
     builders: Mapping[Name, Builder] | None = None,
 ) -> Unpickled:
-    """What a pickle describes.
+    """Reads the contents of a pickle.
 
-    Sets and sizes come as lists, modules, other objects and the results of unknown calls as
+    Sets and sizes become lists; modules, other objects and results of unknown calls become
     records.
 
     Args:
-        file: left where the pickle ends.
-        persistent: what to make of references to something outside; without it they are unknown.
-        builders: for names beside those that are always known.
+        file: the pickle; left at its end.
+        persistent: resolves references to something outside; without it they are unknown.
+        builders: additional builders by name.
 
     Raises:
-        Hostile: it asks for what only attacks need.
-        Refused: it is no pickle of values, or too large.
+        Hostile: the pickle requests something that only attacks need.
+        Refused: it is not a pickle of values, or is too large.
         LookupError, TypeError, ValueError: it is damaged.
     """
     machine = _Machine(COPIES * file.left, persistent, builders or {})
@@ -72,13 +71,13 @@ def unpickle(
 
 @dataclass
 class _Machine:
-    """The stack of a pickle.
+    """Interpreter state of a pickle.
 
     Attributes:
-        left: how many items may still be copied by builders: arguments can be shared without end.
-        after: how many bytes follow the piece that is being read.
-        unknown: the first names and calls that are not known.
-        written_out: which dicts have keys that were written out as texts.
+        left: number of items that builders may still copy; shared arguments could repeat forever.
+        after: number of bytes after the current frame.
+        unknown: the first unknown names and calls.
+        written_out: ids of dicts with keys that were converted to text.
     """
 
     left: int
@@ -92,7 +91,7 @@ class _Machine:
     written_out: set[int] = field(default_factory=set[int])
 
     def run(self, file: Bounded) -> object:
-        """What the pickle describes."""
+        """Runs the pickle and returns its contents."""
         for step, (code, argument, _) in enumerate(pickletools.genops(file)):  # pyright: ignore[reportArgumentType]
             if step > MOST_STEPS:
                 raise Refused(f"has a pickle of more than {MOST_STEPS} instructions")
@@ -109,40 +108,40 @@ class _Machine:
         raise Refused("has a pickle without an end")
 
     def frame(self, file: Bounded, length: int) -> None:
-        """The start of a piece that is read at once; the one before it is over."""
+        """Starts a frame; the previous one must have ended."""
         if file.left > self.after or length > file.left:
-            raise Refused("has pieces that overlap or are longer than it is; it is damaged")
+            raise Refused("has frames that overlap or exceed it; it is damaged")
         self.after = file.left - length
 
     def end(self) -> object:
-        """The one thing that is left."""
+        """Returns the only remaining object."""
         if len(self.stack) != 1 or self.marks:
-            raise Refused("has a pickle that ends in the midst of something; it is damaged")
+            raise Refused("has a pickle that ends prematurely; it is damaged")
         return self.stack.pop()
 
     def since_mark(self) -> list[Any]:
-        """What was put on the stack after the last mark."""
+        """Pops everything above the last mark."""
         start = self.marks.pop()
         found, self.stack[start:] = self.stack[start:], []
         return found
 
     def last(self, count: int) -> list[Any]:
-        """The topmost entries, taken off."""
+        """Pops the topmost `count` entries, in stack order."""
         return [self.stack.pop() for _ in range(count)][::-1]
 
     def expect(self, value: object, kind: type) -> None:
-        """Refuses a value of another type."""
+        """Raises Refused unless the value is of exactly this type."""
         if type(value) is not kind:
             raise Refused(f"has a {type(value).__name__} where a {kind.__name__} was expected")
 
     def put(self, place: int) -> None:
-        """Remembers what is on top; picklers use every place once and in turn, from 0 or 1."""
+        """Memoises the top; picklers use each place once, in order, starting at 0 or 1."""
         if place in self.memo or place > len(self.memo) + 1:
-            raise Refused(f"remembers things out of turn, in place {place}; it is damaged")
+            raise Refused(f"memoises out of order, at place {place}; it is damaged")
         self.memo[place] = self.stack[-1]
 
     def set_items(self, items: list[Any]) -> None:
-        """Pairs into the dict on top."""
+        """Adds key-value pairs to the dict on top."""
         top = self.stack[-1]
         held = top.items if type(top) is Record else top
         self.expect(held, dict)
@@ -150,7 +149,7 @@ class _Machine:
             self.set_item(held, name, value)
 
     def set_item(self, held: dict[Any, Any], name: object, value: object) -> None:
-        """An entry; keys that are no texts or numbers are written out, and give way to those."""
+        """Adds an entry; a converted key yields to a key that is already text or a number."""
         plain = key(name)
         if plain is not name:
             self.written_out.add(id(held))
@@ -165,33 +164,33 @@ class _Machine:
         held[plain] = value
 
     def as_dict(self) -> None:
-        """The pairs since the mark as a new dict."""
+        """Pushes a new dict of the pairs above the mark."""
         items = self.since_mark()
         self.stack.append({})
         self.set_items(items)
 
     def extend(self, items: list[Any]) -> None:
-        """Items onto the list on top."""
+        """Appends items to the list on top."""
         top = self.stack[-1]
         held = top.entries if type(top) is Record else top
         self.expect(held, list)
         held.extend(items)
 
     def note(self, why: str) -> str:
-        """Remembers that something is not known."""
+        """Records an unknown item and returns its description."""
         if len(self.unknown) < MOST_UNKNOWN:
             self.unknown.append(why)
         return why
 
     def name(self, module: str, name: str) -> Name:
-        """A name, which stays inert."""
+        """Returns a name, which stays inert."""
         found = known(Name(module, name))
         if not is_expected(found):
             self.note(f"asks for `{found}`, which no weights need; nothing of it was run")
         return found
 
     def call(self) -> None:
-        """What the builder makes that stands for the name below its arguments, or a record."""
+        """Replaces a name and its arguments by the builder's result or a record."""
         callee, arguments = self.last(2)
         self.expect(arguments, tuple)
         if type(callee) is not Record:
@@ -199,7 +198,7 @@ class _Machine:
         self.stack.append(self.made(callee, arguments))
 
     def made(self, callee: Name | Record, arguments: tuple[Any, ...]) -> object:
-        """What a call gives: nothing that the file brings is called."""
+        """Returns the result of a call. Nothing from the file is ever called."""
         name = callee if isinstance(callee, Name) else callee.kind
         refuse_hostile(name, called=True)
         if name.name.rpartition(".")[2] in REACHING:
@@ -220,14 +219,14 @@ class _Machine:
         return Record(name, arguments, why=self.note(why))
 
     def count(self, arguments: tuple[Any, ...]) -> None:
-        """Counts what a builder may copy."""
+        """Charges a builder's arguments to the copy limit."""
         sizes = [len(a) for a in arguments if isinstance(a, bytes | dict | list | str)]
         self.left -= sum(size for size in sizes if size > FREE_ITEMS)
         if self.left < 0:
-            raise Refused("uses the same parts over and over; it is damaged or an attack")
+            raise Refused("reuses the same parts without limit; it is damaged or an attack")
 
     def refer(self, reference: object) -> None:
-        """Something outside of the pickle."""
+        """Pushes the target of a reference to something outside of the pickle."""
         try:
             if self.persistent is None:
                 raise Refused("refers to something outside of it, which only torch.save does")
@@ -238,11 +237,11 @@ class _Machine:
             self.outside(str(refusal))
 
     def outside(self, why: str) -> None:
-        """Something that is not in the file, as a record."""
+        """Pushes a record for something that is not in the file."""
         self.stack.append(Record(Name("", "reference"), why=self.note(why)))
 
     def new_object(self, options: object = None) -> None:
-        """An object, as a record."""
+        """Pushes an object as a record."""
         name, arguments = self.last(2)
         self.expect(arguments, tuple)
         if type(name) is Record:
@@ -257,13 +256,13 @@ class _Machine:
         self.stack.append(record)
 
     def old_object(self, name: object, arguments: list[Any]) -> None:
-        """An object as Python 2 wrote those of its old classes."""
+        """Pushes an instance of an old-style Python 2 class."""
         if type(name) is not Record:
             self.expect(name, Name)
         self.stack.append(self.made(name, tuple(arguments)))  # pyright: ignore[reportArgumentType]
 
     def set_state(self) -> None:
-        """Attributes of a record; those of a dict, such as versions, are of no use here."""
+        """Sets the attributes of a record; those of a dict, such as versions, are ignored."""
         state = self.stack.pop()
         top = self.stack[-1]
         if type(top) is Record:
@@ -278,14 +277,14 @@ class _Machine:
             self.expect(state, dict)
 
     def drop(self) -> None:
-        """Forgets what is on top, or the mark there."""
+        """Pops the top, or the mark there."""
         if self.marks and self.marks[-1] == len(self.stack):
             self.marks.pop()
         else:
             self.stack.pop()
 
     def stack_global(self) -> None:
-        """The name that lies on the stack."""
+        """Pushes a name whose module and name are on the stack."""
         module, name = self.last(2)
         self.expect(module, str)
         self.expect(name, str)

@@ -1,6 +1,6 @@
-"""What a pickle describes, as named tensors and JSON: modules, TensorFlow networks, values.
+"""Converts a pickle's contents to named tensors and JSON: modules, TensorFlow networks, values.
 
-A module's tensors have the names of its state dict, behind its path in the pickled tree.
+A module's tensors have the names of its state dict, prefixed by its path in the pickled tree.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from .tensors import Tensors, plain_name, rebuilt
 __all__ = ["Tree"]
 
 DEEPEST = 32
-"""Levels of dicts, lists and modules in a checkpoint."""
+"""Limit on nesting levels of dicts, lists and modules."""
 MOST_ENTRIES = 300_000
-"""Entries visited in search of tensors: shared lists could be visited without end."""
+"""Limit on entries visited; shared lists could be visited forever."""
 MOST_TEXT = 1 << 28
-"""Characters of names and texts in all."""
+"""Limit on the characters of names and texts in total."""
 MOST_UNKNOWN = 10_000
 LONGEST = 100_000
-"""Entries of one list of numbers or dict of values that is walked."""
+"""Limit on entries of one list or dict that is walked."""
 LARGEST_INT = 2**63
-DEEP = f"nests deeper than {DEEPEST} levels, or holds itself"
+DEEP = f"nests deeper than {DEEPEST} levels, or contains itself"
 TENSOR_MAKERS = ("_rebuild", "rebuild_")
-"""What the names of PyTorch's functions begin with that make tensors of what a file holds."""
+"""Prefixes of the names of PyTorch functions that rebuild tensors."""
 PARTS = ("_parameters", "_buffers", "_modules")
-"""What every module has among its attributes."""
+"""Attributes of every module."""
 NAMED = (
     "build_func_name",
     "build_module_src",
@@ -39,31 +39,31 @@ NAMED = (
     "variables",
     "version",
 )
-"""What every network of dnnlib's TensorFlow has among its attributes, but for components."""
+"""Attributes of every network of dnnlib's TensorFlow; `components` may be missing."""
 SCRIPT = "__torch__"
-"""The module of all classes that a TorchScript archive brings along."""
+"""Module of all classes that a TorchScript archive brings along."""
 OPTIMISER = {"state", "param_groups"}
-"""The keys of an optimiser's state dict, whose numbers may be of any kind: they are not used."""
+"""Keys of an optimiser's state dict; its numbers are unused and may have any value."""
 
 
 class _LeftOut:
-    """Stands for what JSON cannot hold, or what became a tensor."""
+    """Marks something that JSON cannot hold, or that became a tensor."""
 
 
 LEFT_OUT: Final = _LeftOut()
 
 
 class Tree:
-    """Walks what a file describes.
+    """Walks the contents of a file.
 
     Args:
         make: makes the tensors.
 
     Attributes:
-        tensors: by their dotted names.
-        modules: class, attributes and arguments of every module, by its path.
-        left_out: why tensors are not read, by their names.
-        unknown: why values are not known that may stand for tensors, by their names.
+        tensors: dotted name to tensor.
+        modules: path of a module to its class, attributes and arguments.
+        left_out: tensor name to the reason why it is not read.
+        unknown: name to the reason why a value that may be a tensor is unknown.
     """
 
     def __init__(self, make: Tensors) -> None:
@@ -76,17 +76,17 @@ class Tree:
         self.unknown: dict[str, str] = {}
 
     def config(self, content: object) -> dict[str, Any]:
-        """Walks the content; gives all but the tensors, as `modules` and `values`.
+        """Walks the content and returns its non-tensor part as `modules` and `values`.
 
         Raises:
-            Refused: tensors that lie, nesting without end.
+            Refused: tensors contradict their bytes, or nesting is unbounded.
         """
         values = self._of("", content)
         found = {"modules": self.modules, "values": values}
         return {key: value for key, value in found.items() if value and value is not LEFT_OUT}
 
     def _of(self, name: str, value: Any, *, plain: bool = False) -> Any:  # noqa: ANN401
-        """A value as JSON, its tensors taken out; those of plain values are left out."""
+        """Converts a value to JSON and collects its tensors; plain values omit them."""
         self._count(len(name) + (len(value) if isinstance(value, str) else 0))
         if value is None or isinstance(value, bool | str):
             return value
@@ -106,7 +106,7 @@ class Tree:
         return self._within(walk, name, value, plain)
 
     def _within(self, walk: "_Walk", name: str, value: object, plain: bool) -> Any:  # noqa: ANN401
-        """A walk one level deeper."""
+        """Walks one level deeper."""
         if id(value) in self._walked:
             return LEFT_OUT if type(value) is Record else self._drop(name, DEEP)
         if len(self._walked) >= DEEPEST:
@@ -117,7 +117,7 @@ class Tree:
         return found
 
     def _drop(self, name: str, why: str) -> _LeftOut:
-        """Leaves out what may have been a tensor, or have held some."""
+        """Omits a value that may be a tensor or hold some."""
         if len(self.unknown) < MOST_UNKNOWN:
             self.unknown.setdefault(name, why)
         return LEFT_OUT
@@ -126,7 +126,7 @@ class Tree:
         self._visits += 1
         self._text += text
         if self._visits > MOST_ENTRIES or self._text > MOST_TEXT:
-            raise Refused(f"has more than {MOST_ENTRIES} entries, or names without end")
+            raise Refused(f"has more than {MOST_ENTRIES} entries, or too much text")
 
     def _tensor(self, name: str, value: View | Array) -> _LeftOut:
         if _is_text(value):
@@ -195,7 +195,7 @@ class Tree:
         return self._dict(name, state | record.items, plain)
 
     def _unknown(self, name: str, record: Record) -> None:
-        """The result of an unknown call; it stands for a tensor where its name says so."""
+        """Handles the result of an unknown call; its name may show that it is a tensor."""
         why = rebuilt(name, record)
         if record.kind.name.startswith(TENSOR_MAKERS) and record.kind.module.startswith("torch"):
             self.left_out[name] = why
@@ -206,7 +206,7 @@ class Tree:
         state = record.attributes
         there = [part for part in PARTS if type(state.get(part)) is dict]
         if there and len(there) < len(PARTS):
-            raise Refused(f"has a module `{name}` with {' and '.join(there)} alone; it is damaged")
+            raise Refused(f"has a module `{name}` with only {' and '.join(there)}; it is damaged")
         for part in there[:2]:
             for key, value in state[part].items():
                 self._own(plain_name(name, key), value)
@@ -227,7 +227,7 @@ class Tree:
         return LEFT_OUT
 
     def _own(self, name: str, value: object) -> None:
-        """A parameter or a buffer."""
+        """Adds a parameter or buffer."""
         if value is None:
             return
         if type(value) is Record:
@@ -243,14 +243,14 @@ class Tree:
         return {key: value for key, value in plain.items() if value is not LEFT_OUT}
 
     def _network(self, root: str, path: str, record: Record, within: str = "") -> _LeftOut:
-        """A network of dnnlib's TensorFlow: variables by their official names."""
+        """Reads a network of dnnlib's TensorFlow; variables keep their official names."""
         state = record.attributes
         variables, parts = state.get("variables"), state.get("components") or {}
         held = parts.items if isinstance(parts, Record) else parts
         if sorted({*state, "components"}) != list(NAMED) or type(held) is not dict:
             raise Refused(f"has a network `{path}` with other parts than {', '.join(NAMED)}")
         if type(variables) is not list:
-            raise Refused(f"has a network `{path}` whose variables are no list; it is damaged")
+            raise Refused(f"has a network `{path}` whose variables are not a list; it is damaged")
         for variable in variables:
             label, value = variable
             if type(label) is str and type(value) is Record:
@@ -258,7 +258,7 @@ class Tree:
                 self.left_out[named] = rebuilt(named, value)
                 continue
             if type(label) is not str or type(value) is not Array:
-                raise Refused(f"has a variable `{label!s:.99}` that is no array")
+                raise Refused(f"has a variable `{label!s:.99}` that is not an array")
             self._count(len(label))
             self._tensor(plain_name(root, within + label), value)
         source = state.get("build_module_src")
@@ -275,7 +275,7 @@ class Tree:
         for key, part in held.items():
             below = plain_name(plain_name(path, "components"), key)
             if type(part) is not Record or "variables" not in part.attributes:
-                raise Refused(f"has a component `{below}` that is no network")
+                raise Refused(f"has a component `{below}` that is not a network")
             scope = f"{within}{part.attributes.get('name', key)}/"
             self._within(
                 lambda _, name, value, __, scope=scope: self._network(root, name, value, scope),

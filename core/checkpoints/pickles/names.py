@@ -1,4 +1,4 @@
-"""The names that pickles may use, and what is done in place of each; all others are inert."""
+"""Names that pickles may use, and what stands in for each; all others are inert."""
 
 import hashlib
 import sys
@@ -44,7 +44,7 @@ DTYPES = {
     if isinstance(dtype := getattr(torch, name), torch.dtype) and not dtype.is_complex
 }
 STANDARD = frozenset(sys.stdlib_module_names) | {"__builtin__", "copy_reg", "org"}
-"""Modules whose names stay inert, but for those below."""
+"""Modules whose names are unexpected, except those below."""
 BUILTINS = ("builtins", "__builtin__")
 PLAIN_TYPES = frozenset(
     Name(module, name)
@@ -52,48 +52,48 @@ PLAIN_TYPES = frozenset(
     for name in ("bool", "bytes", "complex", "dict", "float", "int", "list", "object", "str")
 ) | {Name("builtins", "tuple"), Name("typing", "Any")}
 CONTAINERS = frozenset({Name("argparse", "Namespace")})
-"""Classes of the standard library whose objects are only attributes."""
+"""Standard library classes whose objects are only attributes."""
 PERSISTENT = "_reconstruct_persistent_obj"
 PERSISTED = {"type", "version", "module_src", "class_name", "state"}
-"""What NVIDIA's persistence writes of an object."""
+"""Keys that NVIDIA's persistence writes for an object."""
 LONGEST_NAME = 1000
 
 
 def known(name: Name) -> Name:
-    """The name, which stays inert.
+    """Validates a name and returns it; it stays inert.
 
     Raises:
-        Hostile: no weights need it, and attacks do.
-        Refused: no name at all.
+        Hostile: weights never need it, and attacks do.
+        Refused: it is not a valid name.
     """
     for part in name:
         if len(part) > LONGEST_NAME or not all(map(_is_word, part.split("."))):
-            raise Refused(f"asks for `{str(name)!r:.80}`, which is no name; it is damaged")
+            raise Refused(f"asks for `{str(name)!r:.80}`, an invalid name; it is damaged")
     refuse_hostile(name)
     return name
 
 
 def _is_word(part: str) -> bool:
-    """Whether it can stand between the dots of a name; that of torch.package has brackets."""
+    """Whether it can be a component of a dotted name; torch.package adds angle brackets."""
     return part.isidentifier() or (part[:1] + part[-1:] == "<>" and part[1:-1].isidentifier())
 
 
 def is_expected(name: Name) -> bool:
-    """Whether files of weights have such names; of Python's own modules few are."""
+    """Whether weight files use such names; few from Python's standard library are."""
     return name.module.split(".")[0] not in STANDARD or not FROM_STANDARD.isdisjoint(
         (name, as_python_3(name))
     )
 
 
 def builder_of(name: Name) -> Builder | None:
-    """What is called in place of a name; None where nothing is."""
+    """Returns the builder called in place of a name, or None."""
     if name.name == PERSISTENT and name.module.split(".")[-1] == "persistence":
         return _persistent
     return BUILDERS.get(name) or BUILDERS.get(as_python_3(name))
 
 
 def makes(name: Name, arguments: tuple[Any, ...]) -> Record:
-    """An object of a class, as a record."""
+    """Returns an object of a class, as a record."""
     record = Record(name, arguments)
     is_storage = name.module == "torch" and name.name in STORAGES
     if builder_of(name) is not None or is_storage or not is_expected(name):
@@ -102,12 +102,12 @@ def makes(name: Name, arguments: tuple[Any, ...]) -> Record:
 
 
 def _ordered(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401 - whatever a file says
-    """An ordered dict of a list of pairs, as Python 2 wrote it."""
+    """Builds an ordered dict from a list of pairs, as Python 2 writes it."""
     if not isinstance(pairs, list | tuple):
         raise Refused(f"has an ordered dict of a {type(pairs).__name__}")
     found = {key(name): value for name, value in pairs}
     if len(found) < len(pairs):
-        raise Refused("has an ordered dict with one key twice; it is damaged")
+        raise Refused("has an ordered dict with a duplicate key; it is damaged")
     return found
 
 
@@ -128,7 +128,7 @@ def _dict(pairs: Any = ()) -> dict[object, object]:  # noqa: ANN401
 
 
 def _encoded(text: Any, coding: Any = "latin1") -> bytes:  # noqa: ANN401
-    """Bytes as Python 3 writes them for Python 2."""
+    """Builds bytes as Python 3 writes them for Python 2."""
     if not isinstance(text, str) or coding not in ("latin1", "latin-1"):
         raise Refused(f"has text in the coding {coding!r:.40}")
     return text.encode("latin-1")
@@ -141,21 +141,21 @@ def _view(storage: object, offset: object, shape: object, stride: object, *_: ob
 def _view_of_kind(*arguments: Any) -> View:  # noqa: ANN401
     kind = arguments[6]
     if not isinstance(kind, Name) or kind.module != "torch" or kind.name not in DTYPES:
-        raise Refused(f"has a tensor of the kind {kind!s:.80}")
+        raise Refused(f"has a tensor of the dtype {kind!s:.80}")
     return _view(*arguments[:4])._replace(dtype=DTYPES[kind.name])
 
 
 def _of_type(function: Any, _: object, arguments: Any, *state: object) -> object:  # noqa: ANN401
-    """A tensor with attributes; those are left out."""
+    """Builds a tensor with attributes and drops those."""
     if function not in TENSORS or not isinstance(arguments, tuple):
         raise Refused(f"makes a tensor by `{function!s:.80}`")
     return TENSORS[function](*arguments)
 
 
 def _reconstructed(kind: Any, base: Any, state: Any) -> Record:  # noqa: ANN401
-    """An object as the oldest pickles write it."""
+    """Builds an object as the oldest pickles write it."""
     if not isinstance(kind, Name) or base not in PLAIN_TYPES:
-        raise Refused("makes an object of no class")
+        raise Refused("makes an object without a class")
     record = makes(kind, ())
     if type(state) is dict:
         record.items.update(state)
@@ -170,7 +170,7 @@ def _dtype(code: object, *_: object) -> Dtype:
 
 def _scalar(dtype: object, content: object = b"") -> Array:
     if not isinstance(dtype, Dtype):
-        raise Refused("has a number of no kind")
+        raise Refused("has a number without a dtype")
     return Array(dtype, (), content, built=True)
 
 
@@ -179,7 +179,7 @@ def _array_in_band(content: object, dtype: object, shape: object, order: object)
 
 
 def _persistent(meta: Any) -> Record:  # noqa: ANN401
-    """An object of NVIDIA's `torch_utils.persistence`, whose source is hashed and dropped."""
+    """Builds an object of NVIDIA's `torch_utils.persistence`; its source is hashed and dropped."""
     held = meta.items if isinstance(meta, Record) else meta
     if type(held) is not dict or held.get("type") != "class" or held.keys() != PERSISTED:
         raise Refused("has a persistent object of an unknown kind")
@@ -199,7 +199,7 @@ def _nothing(*_: object) -> None:
 
 
 def _attribute(of: Any, name: Any) -> Name:  # noqa: ANN401
-    """The name of a module's attribute, as dill writes it; those of other things are inert."""
+    """Returns the name of a module's attribute, as dill writes it; refuses others."""
     module = of.arguments[0] if isinstance(of, Record) and of.kind in IMPORTED else None
     if not isinstance(module, str) or not isinstance(name, str):
         raise Refused(f"takes the attribute `{name!s:.80}` of something; nothing of it was run")
@@ -217,7 +217,7 @@ IMPORTED = frozenset(
         Name("cloudpickle", "subimport"),
     }
 )
-"""Functions that would import a module by its name."""
+"""Functions that import a module by its name."""
 TENSORS: dict[Name, Builder] = {
     Name("torch._utils", "_rebuild_tensor"): _view,
     Name("torch._utils", "_rebuild_tensor_v2"): _view,
@@ -283,6 +283,6 @@ BUILDERS: dict[Name, Builder] = {
         )
     },
 }
-"""The names that may be called, each with what is called in its place."""
+"""Callable names, each with the builder called in its place."""
 FROM_STANDARD = frozenset(BUILDERS) | PLAIN_TYPES | CONTAINERS
-"""What of Python's own modules a file may name."""
+"""Names from Python's standard library that a file may use."""

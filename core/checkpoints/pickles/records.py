@@ -1,4 +1,4 @@
-"""What pickles are read into: plain records, none of which can do anything."""
+"""Inert records that pickles are read into."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -33,23 +33,23 @@ NUMBERS = {
     "c8": torch.complex64,
     "c16": torch.complex128,
 }
-"""NumPy's codes of the numbers that tensors hold too."""
+"""NumPy type codes of the number types that tensors support."""
 
 
 class Refused(Exception):
-    """What is wrong with the file, in words that follow its name."""
+    """The file is invalid; the message follows its name."""
 
 
 class Hostile(Refused):
-    """The file asks for what only attacks need: refused whatever else lies in it."""
+    """The file requests something that only attacks need; refused whatever else it holds."""
 
 
 class LeftOut(Refused):
-    """What is wrong with a single tensor: the file is refused once that tensor is taken."""
+    """A single tensor is invalid; the error is raised once that tensor is requested."""
 
 
 class Name(NamedTuple):
-    """A name that the file asks for: inert, whatever it is called."""
+    """A name used in the file; always inert."""
 
     module: str
     name: str
@@ -60,13 +60,13 @@ class Name(NamedTuple):
 
 @dataclass(eq=False)
 class Storage:
-    """Numbers of the file, not read yet.
+    """Numbers of the file that are not read yet.
 
     Attributes:
-        dtype: of the numbers.
-        key: by which the file knows it.
-        numel: how many the file says there are.
-        content: the bytes, where they lie in the pickle itself.
+        dtype: dtype of the numbers.
+        key: the file's key for it.
+        numel: declared number of elements.
+        content: the bytes, if they are in the pickle itself.
     """
 
     dtype: torch.dtype
@@ -76,7 +76,7 @@ class Storage:
 
 
 class View(NamedTuple):
-    """A tensor as the file declares it, not checked yet."""
+    """A tensor as declared in the file, not checked yet."""
 
     storage: Any
     offset: Any
@@ -87,12 +87,12 @@ class View(NamedTuple):
 
 @dataclass(eq=False)
 class Dtype:
-    """A kind of numbers of NumPy.
+    """A NumPy dtype.
 
     Attributes:
-        number: that of tensors; None for text and dates, which are left out.
-        width: bytes of one.
-        why: why arrays of this kind are not read, in words that follow the file's name.
+        number: the equivalent torch dtype; None for text and dates, which are omitted.
+        width: bytes per element.
+        why: why such arrays are not read, in words that follow the file's name.
     """
 
     number: torch.dtype | None
@@ -102,10 +102,10 @@ class Dtype:
 
     @classmethod
     def of(cls, code: object) -> "Dtype":
-        """From NumPy's code, such as `f4` or `<f4`.
+        """Parses a NumPy type code, such as `f4` or `<f4`.
 
         Raises:
-            Refused: objects, records, numbers of another byte order.
+            Refused: objects, records, or another byte order.
         """
         if not isinstance(code, str) or not 1 < len(code) < 12:
             raise Refused(f"has an array of kind {code!r:.40}; numbers are expected")
@@ -119,7 +119,7 @@ class Dtype:
         raise Refused(f"has an array of kind {code!r}; little-endian numbers are expected")
 
     def set_state(self, state: object) -> None:
-        """Version, byte order and what only records have."""
+        """Checks version, byte order and the fields that only records have."""
         if self.built or type(state) is not tuple or len(state) < 5:
             raise Refused("describes a kind of array in an unknown way")
         _, order, *records = state
@@ -132,7 +132,7 @@ class Dtype:
 
 @dataclass(eq=False)
 class Array:
-    """Numbers of NumPy, not checked yet."""
+    """A NumPy array, not checked yet."""
 
     dtype: Any = None
     shape: Any = ()
@@ -142,7 +142,7 @@ class Array:
     why: str | None = None
 
     def set_state(self, state: object) -> None:
-        """Version, shape, kind, order and bytes, once."""
+        """Sets version, shape, dtype, order and bytes, once."""
         if self.built or type(state) is not tuple or len(state) != 5:
             raise Refused("describes an array in an unknown way")
         _, self.shape, self.dtype, self.fortran, self.content = state
@@ -151,17 +151,16 @@ class Array:
 
 @dataclass(eq=False)
 class Record:
-    """An object of the file as plain data; its class is a name and nothing more.
+    """An object of the file as plain data; its class is only a name.
 
     Attributes:
-        kind: the class's name.
-        arguments: what it was to be made from.
-        state: its attributes, for most a dict.
-        items: what it holds as a dict of its own kind, such as an EasyDict.
-        entries: what it holds as a list of its own kind.
-        source: sha256 of the source text that came with it and was dropped.
-        why: of what stands for the result of a call: why that is not known, in words that follow
-            the file's name.
+        kind: name of the class.
+        arguments: constructor arguments.
+        state: attributes, usually a dict.
+        items: entries of a dict subclass, such as an EasyDict.
+        entries: entries of a list subclass.
+        source: sha256 of the accompanying source text, which is dropped.
+        why: for the result of a call, why it is unknown, in words that follow the file's name.
     """
 
     kind: Name
@@ -175,7 +174,7 @@ class Record:
 
     @property
     def attributes(self) -> dict[Any, Any]:
-        """The state where it is a dict; those of slots are not told apart."""
+        """The state as a dict, with slots merged in; empty if it is anything else."""
         if type(self.state) is dict:
             return self.state
         if type(self.state) is tuple:
@@ -183,7 +182,7 @@ class Record:
         return {}
 
     def set_state(self, state: object) -> None:
-        """The state, once."""
+        """Sets the state, once."""
         if self.built:
             raise Refused(f"sets the attributes of a `{self.kind}` twice")
         self.state, self.built = state, True

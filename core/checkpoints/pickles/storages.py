@@ -1,4 +1,4 @@
-"""References of files of torch.save to the storages of their tensors."""
+"""References in torch.save files to the storages of their tensors."""
 
 import re
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ QUANTISED = {
     "QUInt2x4Storage": torch.uint8,
     "QUInt4x2Storage": torch.uint8,
 }
-"""Storages of quantised numbers and what lies in them; tensors of such are not read."""
+"""Quantised storages and their element types; their tensors are not read."""
 PRINTED = re.compile(
     r"\('(?P<kind>storage|module)', <class '(?P<name>\w+(?:\.\w+)+)'>, "
     r"(?:'(?P<key>\w+)', '(?P<place>[\w:]+)', (?P<count>\d{1,18})(?:, None)?\)|.*)",
@@ -27,12 +27,12 @@ PRINTED = re.compile(
 
 
 class Part(NamedTuple):
-    """A storage that is a piece of another, as PyTorch before 0.4 wrote views.
+    """A storage that is a slice of another, as PyTorch before 0.4 wrote views.
 
     Attributes:
-        key: by which the file knows it.
-        start: its first number, counted from the other's.
-        numel: how many numbers it has.
+        key: the file's key for it.
+        start: index of its first element in the other.
+        numel: number of elements.
     """
 
     key: str
@@ -41,11 +41,11 @@ class Part(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A storage that a file refers to.
+    """A reference to a storage.
 
     Attributes:
-        storage: the whole.
-        part: the piece of it that is meant, where it is not the whole.
+        storage: the whole storage.
+        part: the referenced slice, unless it is the whole.
         why: why its numbers are not read, in words that follow the file's name.
     """
 
@@ -55,24 +55,24 @@ class Reference(NamedTuple):
 
 
 def reference_of(reference: Any) -> Reference | Name:  # noqa: ANN401 - whatever a file says
-    """What ('storage', type, key, where it was, count, part) means; a name of a ('module', ...).
+    """Parses ('storage', type, key, location, count, part); of ('module', ...) returns the name.
 
-    In protocol 0 the reference is the text that Python prints of that tuple.
+    In protocol 0 the reference is the printed form of that tuple.
 
     Raises:
-        Hostile: it names what only attacks need.
-        Refused: anything else.
+        Hostile: it names something that only attacks need.
+        Refused: it is anything else.
     """
     if type(reference) is str:
         reference = _from_text(reference)
     if type(reference) is not tuple or len(reference) < 2 or type(reference[1]) is not Name:
-        raise Refused("refers to something outside of the pickle; storages alone are known")
+        raise Refused("refers to something outside of the pickle; only storages are supported")
     kind, name, *rest = reference
     if kind == "module" and len(rest) == 2:
         return name
     dtype = STORAGES.get(name.name) or QUANTISED.get(name.name)
     if kind != "storage" or dtype is None or not name.module.startswith("torch"):
-        raise Refused(f"refers to a `{name}` outside of the pickle; storages alone are known")
+        raise Refused(f"refers to a `{name}` outside of the pickle; only storages are supported")
     label, _, numel, *view = rest
     if type(label) is not str or type(numel) is not int:
         raise Refused("has a storage without a key or a count")
@@ -89,7 +89,7 @@ def _part(view: list[Any], numel: int) -> Part | None:
     if type(key) is not str or type(start) is not int or type(count) is not int:
         raise Refused("has a storage within another in an unknown way")
     if start < 0 or count < 0 or start + count > numel:
-        raise Refused(f"has a storage {key:.40} that is no piece of the one that it lies in")
+        raise Refused(f"has a storage {key:.40} that exceeds the storage that it is a slice of")
     return Part(key, start, count)
 
 

@@ -1,4 +1,4 @@
-"""Tensors from what a file declares of them, checked against the bytes that it has."""
+"""Makes tensors from a file's declarations, checked against its bytes."""
 
 import math
 import re
@@ -13,25 +13,25 @@ from .records import Array, Dtype, LeftOut, Record, Refused, Storage, View
 __all__ = ["SPARE_BYTES", "Tensors", "plain_name", "unfinite"]
 
 SPARE_BYTES = 64 << 20
-"""What the tensors may take beyond twice the file, since saved views may share storage."""
+"""Allowance for tensors beyond twice the file size, since saved views may share storage."""
 DEEPEST = 32
-"""Dimensions of a tensor."""
+"""Limit on the dimensions of a tensor."""
 LARGEST = 2**40
 NAME = re.compile(r"[\w./:+-]*", re.ASCII)
 Fetch = Callable[[Storage], bytes | bytearray]
 
 
 class Tensors:
-    """Makes tensors of views and arrays, within what a file of its size may hold.
+    """Makes tensors from views and arrays, within what a file of its size can hold.
 
     Args:
-        size: of the file, in bytes.
-        fetch: the bytes of a storage.
-        sealed: whether check sums cover the file. Without them names and strides must be such as
-            people and PyTorch make, so that most damage is seen.
+        size: file size in bytes.
+        fetch: returns the bytes of a storage.
+        sealed: whether checksums cover the file. Without them only usual names and PyTorch's own
+            strides are accepted, which detects most damage.
 
     Attributes:
-        forgiving: whether a tensor that is not finite is left out instead of refused.
+        forgiving: whether tensors that are not finite are omitted instead of refused.
     """
 
     def __init__(self, size: int, fetch: Fetch, *, sealed: bool) -> None:
@@ -41,10 +41,10 @@ class Tensors:
         self._buffers: dict[int, tuple[Storage, bytearray]] = {}
 
     def of(self, name: str, declared: View | Array) -> Tensor | None:
-        """The tensor that the file declares under a name; None where one is left out.
+        """Returns the tensor declared under a name, or None if it is omitted.
 
         Raises:
-            LeftOut: it depends on what is not known, is not finite, or has no name of a weight.
+            LeftOut: it depends on something unknown, is not finite, or has no weight's name.
             Refused: it does not fit its bytes, or is far too large.
         """
         if not self._sealed and not NAME.fullmatch(name):
@@ -60,7 +60,7 @@ class Tensors:
         return tensor
 
     def number(self, name: str, array: Array) -> bool | int | float | None:
-        """A single number of NumPy; None for a complex one.
+        """Returns a NumPy scalar as a Python number, or None for a complex one.
 
         Raises:
             Refused: it does not fit its bytes.
@@ -83,7 +83,7 @@ class Tensors:
             raise Refused(f"declares `{name}` by other than a storage, a shape and strides")
         numbers = (offset, *shape, *stride)
         if any(type(n) is not int or not 0 <= n < LARGEST for n in numbers):
-            raise Refused(f"declares `{name}` with sizes that are no sizes: {numbers!r:.99}")
+            raise Refused(f"declares `{name}` with invalid sizes: {numbers!r:.99}")
         if len(shape) > DEEPEST:
             raise Refused(f"declares tensors, up to `{name}`, far larger than the file")
         dtype = kind or storage.dtype
@@ -103,8 +103,8 @@ class Tensors:
         if not self._sealed and _overlaps(shape, stride):
             raise LeftOut(
                 f"declares `{name}` with strides {list(stride)} for the shape {list(shape)}, so "
-                "that its numbers overlap. A file without check sums that does so cannot be told "
-                "from a damaged one: save clones of the tensors by torch.save"
+                "that its numbers overlap. In a file without checksums this may be damage: save "
+                "clones of the tensors with torch.save"
             )
         if len(held) % dtype.itemsize:
             raise Refused(f"declares `{name}` of a storage that holds no such numbers")
@@ -123,15 +123,15 @@ class Tensors:
             raise LeftOut(why)
         shape, content = _sizes(array.shape), array.content
         if type(array.dtype) is not Dtype or array.dtype.number is None or shape is None:
-            raise Refused(f"declares `{name}` as an array of no numbers")
+            raise Refused(f"declares `{name}` as an array without numbers")
         if any(type(n) is not int or not 0 <= n < LARGEST for n in shape) or len(shape) > DEEPEST:
-            raise Refused(f"declares `{name}` with sizes that are no sizes: {shape!r:.99}")
+            raise Refused(f"declares `{name}` with invalid sizes: {shape!r:.99}")
         if isinstance(content, str):
             content = content.encode("latin-1")
         count, width = math.prod(shape), array.dtype.width
         self._charge(name, count, width)
         if not isinstance(content, bytes | bytearray) or len(content) != count * width:
-            raise Refused(f"declares `{name}` as {count} numbers, for which it has other bytes")
+            raise Refused(f"declares `{name}` as {count} numbers, but its byte count differs")
         if count == 0:
             return torch.empty(shape, dtype=array.dtype.number)
         held = content if type(content) is bytearray else bytearray(content)
@@ -141,7 +141,7 @@ class Tensors:
         return flat.reshape(shape)
 
     def _unread(self, name: str, array: Array) -> str | None:
-        """Why an array is not read, where it is made of what is not known."""
+        """Returns why an array cannot be read, or None if all its parts are known."""
         for part in (array.dtype, array.shape, array.content):
             if type(part) is Record:
                 return rebuilt(name, part)
@@ -156,21 +156,21 @@ def _refuse_records(name: str, *parts: object) -> None:
 
 
 def rebuilt(name: str, record: Record) -> str:
-    """That a tensor depends on a record, in words that follow the file's name."""
+    """Explains that a tensor depends on a record, in words that follow the file's name."""
     why = f": the file {record.why}" if record.why else ""
     return (
         f"has a tensor `{name}` that is made from `{record.kind}`, of which nothing is run or "
-        f"read{why}. Save the `state_dict` of the network by torch.save, as plain dense tensors"
+        f"read{why}. Save the `state_dict` of the network with torch.save, as plain dense tensors"
     )
 
 
 def plain_name(prefix: str, key: object) -> str:
-    """The dotted name of what lies under a key."""
+    """Returns the dotted name of an entry."""
     return f"{prefix}.{key}" if prefix else str(key)
 
 
 def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
-    """Whether all numbers are finite, or at least none is NaN."""
+    """Whether all numbers are finite, or with `or_infinite` at least not NaN."""
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return True
     real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
@@ -183,7 +183,7 @@ def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
 
 
 def unfinite(name: str, tensor: Tensor) -> str | None:
-    """Why weights with NaN or infinite numbers are not taken; masks may hold infinite ones."""
+    """Returns why weights with NaN or infinity are refused, or None; masks may be infinite."""
     if is_finite(tensor, or_infinite="mask" in name):
         return None
     return (
@@ -196,7 +196,7 @@ def _sizes(shape: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - whatever a f
 
 
 def _overlaps(shape: tuple[Any, ...], stride: tuple[Any, ...]) -> bool:
-    """Whether a view shows a number twice, as no slice does; expanded ones may."""
+    """Whether a view shows an element twice, as expanded tensors may and slices never do."""
     steps = sorted((d, n) for n, d in zip(shape, stride, strict=True) if n > 1 and d > 0)
     reach = 0
     for step, size in steps:

@@ -1,8 +1,8 @@
-"""Files of torch.save from before PyTorch 1.6, as an archive like the newer zip files.
+"""Archives written by torch.save before PyTorch 1.6, with the interface of the newer zip files.
 
-Such are torchvision's VGG16 and the heads of LPIPS, and every tensor within a pickle that was not
-written by torch.save. The file is a row of pickles (a magic number, a protocol, the machine, the
-content, the storages' keys) and then every storage: an int64 count and the numbers.
+Examples are torchvision's VGG16, the heads of LPIPS, and every tensor in a pickle that torch.save
+did not write. The file is a sequence of pickles (magic number, protocol, machine, content, storage
+keys) followed by every storage: an int64 count and the numbers.
 """
 
 import io
@@ -21,19 +21,19 @@ class PickleFile:
     """A pickle that torch.save did not write.
 
     Args:
-        file: at its start.
-        size: of the file, in bytes.
+        file: file, positioned at its start.
+        size: file size in bytes.
 
     Attributes:
-        content: the dicts, records and views that it describes.
-        unknown: the first names and calls in it that are not known.
+        content: the dicts, records and views in the file.
+        unknown: the first unknown names and calls.
 
     Raises:
-        Refused: it asks for more than weights, or does not end where the file does.
+        Refused: it requests more than weights, or the pickle ends before the file.
     """
 
     sealed = False
-    """It has no check sums."""
+    """The format has no checksums."""
 
     def __init__(self, file: io.BufferedIOBase, size: int) -> None:
         bounded = Bounded(file, size)
@@ -43,14 +43,14 @@ class PickleFile:
             raise Refused(f"goes on for {bounded.left} bytes after its end; it is damaged")
 
     def fetch(self, storage: Storage) -> bytes:
-        """Never needed: these storages bring their bytes."""
+        """Always raises: these storages bring their bytes."""
         raise Refused(f"has no bytes for storage {storage.key:.40}")
 
 
 def _nested_storage(content: object) -> Storage:
-    """The numbers of one tensor, from the file of torch.save that holds them."""
+    """Returns the numbers of one tensor from the embedded torch.save file."""
     if not isinstance(content, bytes):
-        raise Refused("has a storage of no bytes")
+        raise Refused("has a storage without bytes")
     archive = LegacyArchive(io.BytesIO(content), len(content))
     storage = archive.content
     if not isinstance(storage, Storage) or archive.end != len(content):
@@ -60,9 +60,9 @@ def _nested_storage(content: object) -> Storage:
 
 
 MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
-"""The first pickle but for its protocol: PyTorch's magic number."""
+"""First pickle without its protocol: PyTorch's magic number."""
 OLDEST = b"L119547037146038801333356L\n."
-"""The same in the protocols 0 and 1."""
+"""The same in protocols 0 and 1."""
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 COUNT = struct.Struct("<q")
@@ -76,23 +76,23 @@ def begins_legacy(head: bytes) -> bool:
 
 
 class LegacyArchive:
-    """An old file: what it describes, and its storages.
+    """An old torch.save file: its contents and its storages.
 
     Args:
-        file: open as long as the archive is used.
-        size: of the file, in bytes.
+        file: file, open as long as the archive is used.
+        size: file size in bytes.
 
     Attributes:
-        content: the dicts, records and views that the file describes.
-        unknown: the first names and calls in it that are not known.
-        end: where the file ends by its own account.
+        content: the dicts, records and views in the file.
+        unknown: the first unknown names and calls.
+        end: position at which the declared contents end.
 
     Raises:
-        Refused: not such a file, of another version, or cut short.
+        Refused: not such a file, of another version, or truncated.
     """
 
     sealed = False
-    """It has no check sums."""
+    """The format has no checksums."""
 
     def __init__(self, file: io.BufferedIOBase, size: int) -> None:
         self._file, self._size = file, size
@@ -118,7 +118,7 @@ class LegacyArchive:
         self.end = file.tell()
 
     def fetch(self, storage: Storage) -> bytes:
-        """The bytes of a storage."""
+        """Returns the bytes of a storage."""
         start, length = self._places[storage.key]
         self._file.seek(start)
         return self._file.read(length)

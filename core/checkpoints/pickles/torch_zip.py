@@ -1,4 +1,4 @@
-"""Zip files of torch.save and torch.jit.save: what they describe and their storages, checked."""
+"""Zip files of torch.save and torch.jit.save: their contents and their storages, checked."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ PICKLE_BYTES = 64 << 20
 
 
 def is_script(path: str | Path) -> bool:
-    """Whether a file is a TorchScript archive, which carries code beside its tensors."""
+    """Whether a file is a TorchScript archive, which contains code besides its tensors."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.split("/")[1:] == ["constants.pkl"] for name in archive.namelist())
@@ -24,22 +24,22 @@ def is_script(path: str | Path) -> bool:
 
 
 class ZipArchive:
-    """A file of torch.save since PyTorch 1.6, or of torch.jit.save, whose code is not looked at.
+    """A file of torch.save since PyTorch 1.6, or of torch.jit.save, whose code is never read.
 
     Args:
-        archive: open as long as this is used.
-        size: of the file, in bytes.
+        archive: the archive, open as long as this is used.
+        size: file size in bytes.
 
     Attributes:
-        content: the dicts, records and views that the file describes.
-        unknown: the first names and calls in it that are not known.
+        content: the dicts, records and views in the file.
+        unknown: the first unknown names and calls.
 
     Raises:
-        Refused: not such a file, or one that asks for more than weights.
+        Refused: not such a file, or one that requests more than weights.
     """
 
     sealed = True
-    """Every entry has a check sum."""
+    """Every entry has a checksum."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         entries = archive.infolist()
@@ -65,7 +65,7 @@ class ZipArchive:
         self.content, self.unknown = unpickle(Bounded.of(pickle), self._refer)
 
     def fetch(self, storage: Storage) -> bytes:
-        """The bytes of a storage, whose check sum agrees."""
+        """Returns the bytes of a storage, whose checksum is verified."""
         name = f"data/{storage.key}"
         if self._folder + name not in self._entries:
             raise Refused(f"has no entry {name:.99} for a storage that it refers to")
@@ -84,6 +84,6 @@ class ZipArchive:
         if found.why or found.part:
             raise Refused(found.why or "has a storage within another")
         kept = self._storages.setdefault(found.storage.key, found.storage)
-        # Of two accounts the wrong one is refused when its tensor is made.
+        # If two references disagree, the wrong one is refused when its tensor is made.
         same = (kept.dtype, kept.numel) == (found.storage.dtype, found.storage.numel)
         return kept if same else found.storage

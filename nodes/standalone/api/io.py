@@ -1,6 +1,6 @@
-"""Stand-in for `comfy_api.latest.io`: sockets, widgets and outputs, as far as our nodes use them.
+"""Stand-in for `comfy_api.latest.io`: the sockets, widgets and outputs that LatentSteer uses.
 
-Every constructor takes exactly the arguments that ComfyUI 0.3.64 takes, so what that host would
+Every constructor takes exactly the arguments of ComfyUI 0.3.64, so anything that ComfyUI would
 refuse is a TypeError here too. Newer attributes are set after construction.
 """
 

@@ -1,4 +1,4 @@
-"""The node side of the stand-in: ComfyNode, its Schema, its hidden values and its output."""
+"""Stand-ins for ComfyNode, its Schema, its hidden values and its output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ N = TypeVar("N", bound="type[ComfyNode]")
 
 
 class Hidden(str, Enum):
-    """The values that a node can ask of the host beside its inputs."""
+    """Values that a node can request from the host in addition to its inputs."""
 
     unique_id = "UNIQUE_ID"
     prompt = "PROMPT"
@@ -36,12 +36,12 @@ class Hidden(str, Enum):
 
 @dataclass(frozen=True)
 class HiddenHolder:
-    """The hidden values of one execution; those that the schema did not ask for are None.
+    """Hidden values of one execution; those that the schema does not request are None.
 
     Attributes:
-        unique_id: the id of the node in the graph.
-        prompt: the whole graph in API format.
-        extra_pnginfo: texts for the PNG files, "workflow" among them when there is one.
+        unique_id: id of the node in the graph.
+        prompt: whole graph in API format.
+        extra_pnginfo: texts for the PNG files, including "workflow" if there is one.
     """
 
     unique_id: str | None = None
@@ -50,7 +50,7 @@ class HiddenHolder:
 
 
 class _Newer:
-    """What hosts after 0.3.64 read off a schema: attributes to set, not arguments."""
+    """Schema attributes of hosts after 0.3.64: set as attributes, not passed as arguments."""
 
     if TYPE_CHECKING:
         search_aliases: list[str]
@@ -59,7 +59,7 @@ class _Newer:
 
 @dataclass
 class Schema(_Newer):
-    """What a node is called, takes and gives.
+    """Name, inputs and outputs of a node.
 
     An attribute of a newer host (`search_aliases`) is set after construction.
     """
@@ -77,7 +77,7 @@ class Schema(_Newer):
     not_idempotent: bool = False
 
     def validate(self) -> None:
-        """Refuse ids that the host would refuse.
+        """Refuses ids that ComfyUI would refuse.
 
         Raises:
             ValueError: two inputs, two outputs, or an input and an output share an id.
@@ -92,13 +92,13 @@ class Schema(_Newer):
         if both := sorted(set(inputs) & {name for name in outputs if name}):
             problems.append(
                 f"Schema {self.node_id!r}: {both} name both an input and an output; "
-                "give the output an id of its own, and the name by display_name"
+                "give the output its own id, and set its name by display_name"
             )
         if problems:
             raise ValueError("\n".join(problems))
 
     def finalize(self) -> None:
-        """Name outputs without an id, and ask for what an output node always gets."""
+        """Names outputs without an id, and requests the hidden values of output nodes."""
         self.hidden = list(self.hidden or ())
         if self.is_output_node:
             wanted = (Hidden.prompt, Hidden.extra_pnginfo)
@@ -109,15 +109,15 @@ class Schema(_Newer):
 
 
 class UIOutput(Protocol):
-    """What a node shows on the canvas."""
+    """Content that a node displays on the canvas."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry of the node in the history."""
+        """Returns the node's entry in the history."""
         ...
 
 
 class NodeOutput:
-    """The values of a node, one for each output of its schema, and what it shows.
+    """Values of a node, one per output of its schema, and what it displays.
 
     Attributes:
         args: the values.
@@ -130,7 +130,7 @@ class NodeOutput:
 
     @property
     def result(self) -> tuple[object, ...] | None:
-        """The values, or None when there are none."""
+        """The values, or None without any."""
         return self.args or None
 
     def __getitem__(self, index: int) -> object:
@@ -138,7 +138,7 @@ class NodeOutput:
 
 
 class _NodeMeta(type):
-    """Makes the class that a node executes as read-only, as the host does."""
+    """Makes an executing node's class read-only, as ComfyUI does."""
 
     def __setattr__(cls, name: str, value: object) -> None:
         if cls.__dict__.get("_locked", False):
@@ -153,34 +153,34 @@ _SCHEMAS: WeakKeyDictionary[type, Schema] = WeakKeyDictionary()
 
 
 class ComfyNode(metaclass=_NodeMeta):
-    """The base of all nodes."""
+    """Base class of all nodes."""
 
-    # Outside an execution there is none, on the host neither.
+    # None outside an execution, as in ComfyUI.
     hidden: HiddenHolder = cast("HiddenHolder", None)
 
     @classmethod
     def define_schema(cls) -> Schema:
-        """What the node is called, takes and gives."""
+        """Returns the node's name, inputs and outputs."""
         raise NotImplementedError(f"{cls.__name__} has no define_schema")
 
     @classmethod
     def execute(cls, *args: Any, **kwargs: Any) -> NodeOutput | Awaitable[NodeOutput]:  # noqa: ANN401 - any override fits
-        """Do the node's work; the inputs come by name."""
+        """Runs the node; the inputs are passed by name."""
         raise NotImplementedError(f"{cls.__name__} has no execute")
 
     @classmethod
     def validate_inputs(cls, *args: Any, **kwargs: Any) -> bool | str:  # noqa: ANN401 - any override fits
-        """True, or a sentence that says what is wrong. Optional."""
+        """Returns True, or a sentence that describes the problem. Optional."""
         raise NotImplementedError(f"{cls.__name__} has no validate_inputs")
 
     @classmethod
     def fingerprint_inputs(cls, *args: Any, **kwargs: Any) -> object:  # noqa: ANN401 - any override fits
-        """A value that changes when the node must run again. Optional; unused without a host."""
+        """Returns a value that changes if the node must run again. Optional; unused here."""
         raise NotImplementedError(f"{cls.__name__} has no fingerprint_inputs")
 
     @classmethod
     def GET_SCHEMA(cls) -> Schema:  # noqa: N802 - the host's name
-        """A fresh, checked schema: lists of files are read again."""
+        """Builds and validates a new schema: lists of files are read again."""
         for name in ("define_schema", "execute"):
             if not overrides(cls, name):
                 raise TypeError(f"node class {cls.__name__} defines no {name}")
@@ -191,29 +191,29 @@ class ComfyNode(metaclass=_NodeMeta):
 
     @classmethod
     def schema(cls) -> Schema:
-        """The schema as it was first asked for."""
+        """Returns the schema, built at the first call."""
         if cls not in _SCHEMAS:
             _SCHEMAS[cls] = cls.GET_SCHEMA()
         return _SCHEMAS[cls]
 
 
 def overrides(node: type[ComfyNode], name: str) -> bool:
-    """Whether a node class, or a base of it below ComfyNode, defines a method itself."""
+    """Whether a node class, or one of its bases below ComfyNode, defines a method."""
     above = ComfyNode.__mro__
     return any(name in cls.__dict__ for cls in node.__mro__ if cls not in above)
 
 
 def with_hidden(node: N, hidden: HiddenHolder) -> N:
-    """A locked copy of a node class that carries hidden values: what one execution runs as."""
+    """Returns a locked copy of a node class with hidden values, for one execution."""
     return cast("N", _NodeMeta(node.__name__, (node,), {"hidden": hidden, "_locked": True}))
 
 
 def normalised(node: type[ComfyNode], schema: Schema, returned: object) -> NodeOutput:
-    """What `execute` returned, as a NodeOutput with one value for each output.
+    """Converts the result of `execute` to a NodeOutput with one value per output.
 
     Raises:
-        TypeError: it is a dict or another thing that the host refuses, or has too few or too
-            many values.
+        TypeError: it is a dict or another type that ComfyUI refuses, or has the wrong number of
+            values.
     """
     if returned is None:
         returned = NodeOutput()
@@ -227,7 +227,7 @@ def normalised(node: type[ComfyNode], schema: Schema, returned: object) -> NodeO
     outputs: Sequence[Output] = schema.outputs or ()
     if len(returned.args) != len(outputs):
         raise TypeError(
-            f"{node.__name__}.execute gave {len(returned.args)} values; its schema has "
+            f"{node.__name__}.execute returned {len(returned.args)} values; its schema has "
             f"{len(outputs)} outputs ({', '.join(str(output.id) for output in outputs)})"
         )
     return returned

@@ -1,4 +1,4 @@
-"""The sockets of the stand-in: the bases of inputs and outputs, and the types without a widget."""
+"""Sockets of the stand-in: base classes of inputs and outputs, and types without a widget."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 class FolderType(str, Enum):
-    """The host's three folders."""
+    """ComfyUI's three folders."""
 
     input = "input"
     output = "output"
@@ -33,7 +33,7 @@ class FolderType(str, Enum):
 
 
 class UploadType(str, Enum):
-    """What an upload button next to a combo takes."""
+    """File type of an upload button next to a combo."""
 
     image = "image_upload"
     audio = "audio_upload"
@@ -42,18 +42,18 @@ class UploadType(str, Enum):
 
 
 class NumberDisplay(str, Enum):
-    """How the canvas draws a number."""
+    """Display of a number on the canvas."""
 
     number = "number"
     slider = "slider"
 
 
 class Input:
-    """A socket that takes a link."""
+    """A socket that accepts a link."""
 
     io_type: ClassVar[str] = "*"
 
-    if TYPE_CHECKING:  # newer than 0.3.64, so never a constructor's argument
+    if TYPE_CHECKING:  # newer than 0.3.64, so never a constructor argument
         advanced: bool
 
     def __init__(
@@ -73,12 +73,12 @@ class Input:
         self.extra_dict = {} if extra_dict is None else extra_dict
 
     def get_io_type(self) -> str:
-        """The type of the socket, under the host's name for it."""
+        """Returns the type of the socket, under ComfyUI's name."""
         return self.io_type
 
 
 class WidgetInput(Input, Generic[V]):
-    """An input that holds a value of its own unless it is linked."""
+    """An input that holds its own value unless it is linked."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class WidgetInput(Input, Generic[V]):
 
 
 class Output:
-    """A socket that gives a value."""
+    """A socket that provides a value."""
 
     io_type: ClassVar[str] = "*"
 
@@ -111,7 +111,7 @@ class Output:
 
 
 class ComfyType:
-    """A type of socket, with the classes of its inputs and outputs."""
+    """A socket type, with the classes of its inputs and outputs."""
 
     io_type: ClassVar[str] = "*"
 
@@ -123,10 +123,10 @@ class ComfyType:
 
 
 def Custom(io_type: str) -> type[ComfyType]:  # noqa: N802 - the host's name
-    """A socket type of our own.
+    """Creates a custom socket type.
 
     Args:
-        io_type: its name, as the canvas shows it; "A,B" takes either.
+        io_type: name of the type, as displayed on the canvas; "A,B" accepts either.
     """
     members = {
         "io_type": io_type,

@@ -1,4 +1,4 @@
-"""Stand-in for `comfy_api.latest.ui`: what our nodes show beside their values."""
+"""Stand-in for `comfy_api.latest.ui`: what LatentSteer's nodes display."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["PreviewImage", "PreviewText"]
 
 
 class PreviewImage:
-    """Images shown on the node; like the host's, they are written to the temp folder at once.
+    """Images displayed on the node; as in ComfyUI, they are written to the temp folder at once.
 
     Args:
         image: "batch height width 3", in [0, 1].
-        animated: the host's flag; no effect here.
-        cls: the executing node, whose hidden values go into the PNG texts.
+        animated: ComfyUI's flag; no effect here.
+        cls: executing node, whose hidden values go into the PNG texts.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class PreviewImage:
         self.animated = animated
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry of the node in the history."""
+        """Returns the node's entry in the history."""
         return {"images": self.values, "animated": (self.animated,)}
 
 
 class PreviewText:
-    """A text shown on the node."""
+    """A text displayed on the node."""
 
     def __init__(self, value: str) -> None:
         self.value = value
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry of the node in the history."""
+        """Returns the node's entry in the history."""
         return {"text": (self.value,)}

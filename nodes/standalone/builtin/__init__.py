@@ -1,1 +1,1 @@
-"""The host's own nodes that the shipped graphs use."""
+"""Stand-ins for ComfyUI's own nodes in the shipped graphs."""

@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI that our graphs use, under its ids."""
+"""Stand-ins for ComfyUI's image and text nodes, under its ids."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["BUILTIN_NODES", "LoadImage", "PreviewAny", "PreviewImage", "SaveImag
 
 
 class LoadImage(io.ComfyNode):
-    """A picture of the input folder."""
+    """Loads a picture from the input folder."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         folder = current().input_directory()
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         return io.Schema(
@@ -47,7 +47,7 @@ class LoadImage(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, image: str) -> bool | str:
-        """Whether the file is there and can be read, so that no work is done before."""
+        """Checks that the file exists and can be read, before any work."""
         try:
             pictures.load(located(current(), image))
         except SteerError as error:
@@ -56,16 +56,16 @@ class LoadImage(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: str) -> io.NodeOutput:
-        """Read the file."""
+        """Reads the file."""
         return io.NodeOutput(*pictures.load(located(current(), image)))
 
 
 class SaveImage(io.ComfyNode):
-    """Pictures into the output folder, with the graph inside."""
+    """Saves pictures to the output folder, with the graph inside."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="SaveImage",
             display_name="Save Image",
@@ -80,7 +80,7 @@ class SaveImage(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
-        """Whether files can be called so; None where a link gives the name."""
+        """Checks that the prefix is possible; None if a link supplies it."""
         if filename_prefix is None:
             return True
         try:
@@ -91,17 +91,17 @@ class SaveImage(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: torch.Tensor, filename_prefix: str) -> io.NodeOutput:
-        """Write the files."""
+        """Writes the files."""
         saved = current().save_images(images, filename_prefix, hidden=cls.hidden)
         return io.NodeOutput(ui={"images": saved})
 
 
 class PreviewImage(io.ComfyNode):
-    """Pictures into the temp folder."""
+    """Writes pictures to the temp folder."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="PreviewImage",
             display_name="Preview Image",
@@ -113,16 +113,16 @@ class PreviewImage(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
-        """Write the files."""
+        """Writes the files."""
         return io.NodeOutput(ui=ui.PreviewImage(images, cls=cls))
 
 
 class PreviewAny(io.ComfyNode):
-    """A text or a number, shown."""
+    """Displays a text or a number."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="PreviewAny",
             display_name="Preview Any",
@@ -134,7 +134,7 @@ class PreviewAny(io.ComfyNode):
 
     @classmethod
     def execute(cls, source: object) -> io.NodeOutput:
-        """Show it."""
+        """Displays the value."""
         return io.NodeOutput(ui={"text": (str(source),)})
 
 

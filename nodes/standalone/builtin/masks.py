@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI for masks that our graphs use, under its ids."""
+"""Stand-ins for ComfyUI's mask nodes, under its ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["MASK_NODES"]
 
 MOST = 16384
-"""The host's largest side."""
+"""ComfyUI's largest side."""
 OPERATIONS = ("multiply", "add", "subtract", "and", "or", "xor")
 Operation = Literal["multiply", "add", "subtract", "and", "or", "xor"]
 
@@ -22,11 +22,11 @@ def _side(name: str, default: int = 0, least: int = 0) -> io.Int.Input:
 
 
 class SolidMask(io.ComfyNode):
-    """A mask of one value."""
+    """Creates a mask of one value."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="SolidMask",
             display_name="SolidMask",
@@ -41,18 +41,18 @@ class SolidMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, value: float, width: int, height: int) -> io.NodeOutput:
-        """Fill it."""
+        """Fills the mask."""
         import torch
 
         return io.NodeOutput(torch.full((1, height, width), value))
 
 
 class InvertMask(io.ComfyNode):
-    """White for black."""
+    """Inverts a mask."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="InvertMask",
             display_name="InvertMask",
@@ -63,16 +63,16 @@ class InvertMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask: torch.Tensor) -> io.NodeOutput:
-        """Invert it."""
+        """Inverts the mask."""
         return io.NodeOutput(1.0 - mask)
 
 
 class MaskToImage(io.ComfyNode):
-    """A mask to look at."""
+    """Converts a mask to an image."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="MaskToImage",
             display_name="Convert Mask to Image",
@@ -83,17 +83,17 @@ class MaskToImage(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask: torch.Tensor) -> io.NodeOutput:
-        """Grey of its value."""
+        """Returns a grey image of its values."""
         grey = mask.reshape(-1, mask.shape[-2], mask.shape[-1], 1)
         return io.NodeOutput(grey.expand(-1, -1, -1, 3))
 
 
 class MaskComposite(io.ComfyNode):
-    """A mask on a mask."""
+    """Combines two masks."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="MaskComposite",
             display_name="MaskComposite",
@@ -117,7 +117,7 @@ class MaskComposite(io.ComfyNode):
         y: int,
         operation: Operation,
     ) -> io.NodeOutput:
-        """Put the source's top left corner at x, y of the destination."""
+        """Puts the source's top left corner at x, y of the destination."""
         result = destination.reshape(-1, *destination.shape[-2:]).clone()
         above = source.reshape(-1, *source.shape[-2:])
         high, wide = (
@@ -142,11 +142,11 @@ def _combined(below: torch.Tensor, above: torch.Tensor, operation: Operation) ->
 
 
 class ImageCompositeMasked(io.ComfyNode):
-    """An image on an image, where a mask is white."""
+    """Puts an image on another where a mask is white."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="ImageCompositeMasked",
             display_name="Image Composite Masked",
@@ -172,7 +172,7 @@ class ImageCompositeMasked(io.ComfyNode):
         resize_source: bool,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        """Put the source's top left corner at x, y; it becomes as many as the destination."""
+        """Puts the source's top left corner at x, y, repeated to the destination's batch."""
         import torch
         from torch.nn.functional import interpolate
 
@@ -194,7 +194,7 @@ class ImageCompositeMasked(io.ComfyNode):
 
 
 def _as_many(rows: torch.Tensor, count: int) -> torch.Tensor:
-    """The rows again and again, so many in all."""
+    """Repeats the rows up to `count`."""
     times = -(-count // len(rows))
     return rows.repeat(times, *[1] * (rows.ndim - 1))[:count]
 

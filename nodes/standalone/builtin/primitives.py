@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI that hold one value, under its ids."""
+"""Stand-ins for ComfyUI's nodes that hold one value, under its ids."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ class PrimitiveString(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return _schema("PrimitiveString", "Text", io.String.Input("value"), io.String.Output())
 
     @classmethod
     def execute(cls, value: str) -> io.NodeOutput:
-        """Give it."""
+        """Returns the value."""
         return io.NodeOutput(value)
 
 
 class PrimitiveStringMultiline(io.ComfyNode):
-    """A text of many lines."""
+    """A multi-line text."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         text = io.String.Input("value", multiline=True)
         return _schema("PrimitiveStringMultiline", "Text (Multiline)", text, io.String.Output())
 
     @classmethod
     def execute(cls, value: str) -> io.NodeOutput:
-        """Give it."""
+        """Returns the value."""
         return io.NodeOutput(value)
 
 
 class PrimitiveInt(io.ComfyNode):
-    """A whole number."""
+    """An integer."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         number = io.Int.Input(
             "value", min=-sys.maxsize, max=sys.maxsize, control_after_generate=True
         )
@@ -51,7 +51,7 @@ class PrimitiveInt(io.ComfyNode):
 
     @classmethod
     def execute(cls, value: int) -> io.NodeOutput:
-        """Give it."""
+        """Returns the value."""
         return io.NodeOutput(value)
 
 
@@ -60,13 +60,13 @@ class PrimitiveFloat(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         number = io.Float.Input("value", min=-sys.maxsize, max=sys.maxsize, step=0.1)
         return _schema("PrimitiveFloat", "Float", number, io.Float.Output())
 
     @classmethod
     def execute(cls, value: float) -> io.NodeOutput:
-        """Give it."""
+        """Returns the value."""
         return io.NodeOutput(value)
 
 
@@ -75,13 +75,13 @@ class PrimitiveBoolean(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         switch = io.Boolean.Input("value")
         return _schema("PrimitiveBoolean", "Boolean", switch, io.Boolean.Output())
 
     @classmethod
     def execute(cls, value: bool) -> io.NodeOutput:
-        """Give it."""
+        """Returns the value."""
         return io.NodeOutput(value)
 
 

@@ -1,4 +1,4 @@
-"""The host's nodes that enlarge images, under its ids."""
+"""Stand-ins for ComfyUI's upscaling nodes, under its ids."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _UPSCALER = io.Custom("UPSCALE_MODEL")
 
 
 class ImageScaleBy(io.ComfyNode):
-    """Images of another size."""
+    """Resizes images by a factor."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="ImageScaleBy",
             display_name="Upscale Image By",
@@ -41,17 +41,17 @@ class ImageScaleBy(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: torch.Tensor, upscale_method: str, scale_by: float) -> io.NodeOutput:
-        """Resample, as the host does."""
+        """Resamples as ComfyUI does."""
         height, width = (round(side * scale_by) for side in image.shape[1:3])
         return io.NodeOutput(_resampled(image, height, width, upscale_method))
 
 
 class UpscaleModelLoader(io.ComfyNode):
-    """A network that enlarges images."""
+    """Loads an upscaling network."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         folder = _folder()
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         return io.Schema(
@@ -64,7 +64,7 @@ class UpscaleModelLoader(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, model_name: str) -> bool | str:
-        """Whether the file is there."""
+        """Checks that the file exists."""
         if _inside(model_name) is not None:
             return True
         there = sorted(path.name for path in _folder().rglob("*") if path.is_file())
@@ -72,7 +72,7 @@ class UpscaleModelLoader(io.ComfyNode):
 
     @classmethod
     def execute(cls, model_name: str) -> io.NodeOutput:
-        """Read the file by the package that the host has for it."""
+        """Loads the file with the package that ComfyUI uses."""
         from ....core.checkpoints.checkpoint import read
 
         path = _inside(model_name)
@@ -83,11 +83,11 @@ class UpscaleModelLoader(io.ComfyNode):
 
 
 class ImageUpscaleWithModel(io.ComfyNode):
-    """Images through such a network."""
+    """Upscales images with such a network."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """The host's schema."""
+        """Returns ComfyUI's schema."""
         return io.Schema(
             node_id="ImageUpscaleWithModel",
             display_name="Upscale Image (using Model)",
@@ -98,7 +98,7 @@ class ImageUpscaleWithModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, upscale_model: Any, image: torch.Tensor) -> io.NodeOutput:  # noqa: ANN401
-        """Enlarge image by image."""
+        """Upscales image by image."""
         import torch
 
         upscale_model.to(current().device())
@@ -137,7 +137,7 @@ def _inside(name: str) -> Path | None:
 
 
 def _unwrapped(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without the name that all of the weights lie under, such as params_ema."""
+    """Removes a name prefix of all weights, such as params_ema."""
     heads = {name.partition(".")[0] for name in tensors}
     wrapper = next(iter(heads)) if len(heads) == 1 else ""
     if wrapper not in _WRAPPERS:
@@ -150,9 +150,9 @@ def _loader() -> Any:  # noqa: ANN401
         from spandrel import ModelLoader  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise WorkflowError(
-            "upscale models are opened by the package spandrel, which ComfyUI brings and this "
-            "Python lacks: run the workflow in ComfyUI, pip install spandrel, or take Upscale "
-            "Image By, which needs no model"
+            "upscale models need the package spandrel, which ComfyUI includes and this Python "
+            "lacks: run the workflow in ComfyUI, pip install spandrel, or use Upscale Image By, "
+            "which needs no model"
         ) from error
     return ModelLoader()
 

@@ -1,1 +1,1 @@
-"""Canvas format and API format, and the layout of a canvas."""
+"""Canvas format, API format, and the layout of a canvas."""

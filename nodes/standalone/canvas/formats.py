@@ -1,4 +1,4 @@
-"""Workflows between the canvas' format and API format."""
+"""Converts workflows between canvas format and API format."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def api_from_ui(
     schemas: Schemas,
     warn: Callable[[str], None] = lambda text: None,
 ) -> Api:
-    """The API-format graph of a canvas workflow, as the canvas itself would send it.
+    """Converts a canvas workflow to API format, as the canvas itself would.
 
-    Notes and muted nodes fall away, reroutes and bypassed nodes are passed through, the values of
-    primitive nodes are written where they lead, and subgraphs are replaced by their nodes.
+    Notes and muted nodes are dropped, reroutes and bypassed nodes are passed through, values of
+    primitive nodes are written to their targets, and subgraphs are replaced by their nodes.
 
     Args:
-        ui_workflow: the workflow as File > Save writes it.
-        schemas: the schemas of the nodes in it.
-        warn: told of values that belong to no widget and are left out.
+        ui_workflow: workflow as written by File > Save.
+        schemas: schemas of the nodes in it.
+        warn: called with a message about values that belong to no widget and are dropped.
 
     Raises:
         WorkflowError: a node is unknown, or the workflow is damaged.
@@ -47,7 +47,7 @@ def api_from_ui(
         }
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise WorkflowError(
-            f"the workflow is damaged ({type(error).__name__}: {error}); save it anew from ComfyUI"
+            f"the workflow is damaged ({type(error).__name__}: {error}); save it again in ComfyUI"
         ) from error
 
 
@@ -57,15 +57,15 @@ def _api_node(
     kind, called = node["type"], f"node {level.id_of(node)}"
     if kind not in schemas:
         raise WorkflowError(
-            f"{called} is a {kind!r}, whose widgets are not known here, so the workflow "
-            "cannot be turned into API format; save it from ComfyUI with File > Export (API). "
-            f"Known are {listed(schemas)}"
+            f"{called} is a {kind!r}, whose widgets are unknown here, so the workflow "
+            "cannot be converted to API format; save it from ComfyUI with File > Export (API). "
+            f"Known: {listed(schemas)}"
         )
     values, left = _shown(level, node, schemas[kind])
     if left:
         warn(
-            f"{called} ({kind}) has values that none of its widgets here takes: {listed(left)}; "
-            "they are left out. It was made with another version of the node"
+            f"{called} ({kind}) has values that match none of its widgets here: {listed(left)}; "
+            "they are ignored. It was made with another version of the node"
         )
     inputs = {name: _wrapped(value) for name, value in values.items()}
     for socket in node.get("inputs") or ():
@@ -80,12 +80,12 @@ def _api_node(
 
 
 def _shown(level: Level, node: Mapping[str, Any], schema: Schema) -> WidgetValues:
-    """The values of a node's widgets, with what an instance around it says of them."""
+    """Returns a node's widget values, including overrides of an enclosing subgraph instance."""
     values, left = widget_values(node, schema)
     own = {name: v for (n, name), v in level.overrides.items() if n == str(node["id"])}
     return WidgetValues(values | {n: v for n, v in own.items() if n in values}, left)
 
 
 def _wrapped(value: object) -> object:
-    """A value; lists are wrapped, for a bare one is a link."""
+    """Wraps lists, because a bare list is a link."""
     return {"__value__": value} if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The nodes and links of a canvas workflow, through reroutes, primitives and subgraphs.
+"""Resolves the nodes and links of a canvas workflow through reroutes, primitives and subgraphs.
 
 A subgraph is a graph in `definitions.subgraphs`; a node whose type is its id is an instance of
 it. Links from node -10 are the instance's inputs, those to node -20 its outputs. A node inside
@@ -23,7 +23,7 @@ _DEEPEST = 64
 
 
 class Value(NamedTuple):
-    """A value that comes over a link: of a primitive node, or of a subgraph's widget."""
+    """A value received over a link, from a primitive node or a subgraph's widget."""
 
     value: object
 
@@ -32,24 +32,24 @@ ValueOf: TypeAlias = "Callable[[Level, Mapping[str, Any], str], object]"
 
 
 class _Next(NamedTuple):
-    """A link to go on with."""
+    """A link to follow."""
 
     level: Level
     link: object
 
 
 Source: TypeAlias = "list[object] | Value | None"
-"""What an input gets: a link of the API's, a value, or nothing."""
+"""Source of an input: a link in API format, a value, or None."""
 
 
 class Level:
-    """The graph itself, or one instance of a subgraph in it.
+    """The workflow's graph, or one instance of a subgraph in it.
 
     Attributes:
-        nodes: by id.
-        value_of: gives the value of a node's widget by its name, None where it has none.
-        path: ids of the instances around it, from the outermost.
-        overrides: values of inner widgets that instances around it show, by (node id, name).
+        nodes: nodes by id.
+        value_of: returns the value of a node's widget by name, or None without one.
+        path: ids of the enclosing instances, outermost first.
+        overrides: values of inner widgets that enclosing instances show, by (node id, name).
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Level:
         self._inside: dict[str, Level] = {}
 
     def executed(self) -> Iterator[tuple[Level, Mapping[str, Any]]]:
-        """The nodes that are executed, each with its level; those inside of instances too."""
+        """Yields the executed nodes with their levels, including those inside instances."""
         for node in self.nodes.values():
             if node["type"] in (*NOTES, _PRIMITIVE, _REROUTE):
                 continue
@@ -86,7 +86,7 @@ class Level:
                 yield self, node
 
     def inside(self, instance: Mapping[str, Any]) -> Level:
-        """The level of an instance of a subgraph."""
+        """Returns the level of a subgraph's instance."""
         key = str(instance["id"])
         if key not in self._inside:
             graph = self.known[instance["type"]]
@@ -94,24 +94,24 @@ class Level:
         return self._inside[key]
 
     def id_of(self, node: Mapping[str, Any]) -> str:
-        """The id of a node in the API's graph."""
+        """Returns a node's id in the API graph."""
         return ":".join((*self.path, str(node["id"])))
 
     def source(self, socket: Mapping[str, Any]) -> Source:
-        """What an input of a node here gets, past all nodes that are not executed."""
+        """Returns the source of a node's input, past all nodes that are not executed."""
         found: _Next | Source = _Next(self, socket.get("link"))
         kind, seen = str(socket.get("type", "*")), set[tuple[tuple[str, ...], object]]()
         while isinstance(found, _Next):
             if found.link is None:
                 return None
             if (found.level.path, found.link) in seen:
-                raise WorkflowError("the workflow's reroutes or bypassed nodes run in a circle")
+                raise WorkflowError("the workflow's reroutes or bypassed nodes form a cycle")
             seen.add((found.level.path, found.link))
             found = found.level._step(found.link, kind)
         return found
 
     def _step(self, link: object, kind: str) -> _Next | Source:
-        """Where a link here comes from, or the link that it goes on with."""
+        """Returns the origin of a link, or the next link to follow."""
         ends = self.links.get(link)
         if ends is None:
             return None
@@ -135,7 +135,7 @@ class Level:
         return [self.id_of(node), ends.origin_slot]
 
     def _outside(self, slot: int) -> _Next | Value | None:
-        """Where an input of this instance comes from: a link of the level above, or a value."""
+        """Returns the source of this instance's input: a link one level up, or a value."""
         assert self.outer is not None
         level, instance = self.outer
         name = self.graph["inputs"][slot]["name"]
@@ -145,7 +145,7 @@ class Level:
         return Value(self.host[name]) if name in self.host else self._shared(slot)
 
     def _shared(self, slot: int) -> Value | None:
-        """What an input shows that has no value of its own: the first widget that it leads to."""
+        """Returns the value of an input without its own: that of its first inner widget."""
         for ends in self.links.values():
             node = self.nodes.get(ends.target)
             if (ends.origin, ends.origin_slot) != (INPUT, slot) or node is None:
@@ -158,7 +158,7 @@ class Level:
         return None
 
     def _output(self, slot: int) -> object:
-        """The link inside that leads to an output of this instance."""
+        """Returns the inner link to an output of this instance."""
         ends = (e for e in self.links.values() if (e.target, e.target_slot) == (OUTPUT, slot))
         return next((e.id for e in ends), None)
 
@@ -170,7 +170,7 @@ class Level:
 
 
 def root(workflow: Mapping[str, Any], value_of: ValueOf) -> Level:
-    """The outermost level of a canvas workflow; subgraphs that nobody uses do no harm."""
+    """Returns the outermost level of a canvas workflow; unused subgraphs are ignored."""
     return Level(workflow, dict(_definitions(workflow)), value_of)
 
 
@@ -182,9 +182,10 @@ def _definitions(graph: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
 
 
 def _passed(node: Mapping[str, Any], slot: int, kind: str) -> object:
-    """The link that a bypassed node hands on at an output, by the frontend's rule.
+    """Returns the link that a bypassed node passes to an output, by the frontend's rule.
 
-    Same place first, then an input of exactly the wanted type, then any that fits.
+    The input at the same position has priority, then one of exactly the wanted type, then any
+    that fits.
     """
     inputs, given = node.get("inputs") or [], str(node["outputs"][slot]["type"])
     if not inputs:

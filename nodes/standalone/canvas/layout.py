@@ -1,4 +1,4 @@
-"""Where the nodes of a graph stand on the canvas: columns from left to right, nothing overlaps."""
+"""Lays out the nodes of a graph in columns from left to right, without overlaps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..values import has_control, has_upload, widgets
 
 __all__ = ["Box", "around", "note_box", "place", "size_of"]
 
-# Canvas units of LiteGraph: `pos` is below the title bar, which rises TITLE above it.
+# LiteGraph's canvas units: `pos` is below the title bar, which is TITLE high.
 TITLE, ROW, WIDGET, TEXT, PICTURE = 30, 20, 24, 110, 270
 GAP_X, GAP_Y = 50, 40
 _CHARACTER, _NARROW, _WIDE = 8, 240, 420
 _SHOWS = {"LoadImage": PICTURE, "SaveImage": PICTURE, "PreviewImage": PICTURE, "PreviewAny": 190}
 _PREVIEWS = "preview_every"
-"""The widget of the nodes that show pictures while they run."""
+"""Widget of the nodes that show pictures while they run."""
 
 
 class Box(NamedTuple):
-    """A node on the canvas, without its title bar."""
+    """Rectangle of a node on the canvas, without its title bar."""
 
     x: float
     y: float
@@ -30,7 +30,7 @@ class Box(NamedTuple):
 
 
 def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[int, int]:
-    """Width and height of a node with these widget values."""
+    """Returns width and height of a node with these widget values."""
     shown = widgets(schema)
     names = {widget.id for widget in shown}
     sockets = [socket for socket in schema.inputs or () if socket.id not in names]
@@ -46,7 +46,7 @@ def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[i
 
 
 def note_box(text: str, boxes: Sequence[Box]) -> Box:
-    """The place of a note: under the first column, as wide as that."""
+    """Returns the box of a note: below the first column and as wide."""
     first = [box for box in boxes if box.x == min(other.x for other in boxes)]
     width = max([_NARROW, *(box.width for box in first)])
     bottom = max((box.y + box.height + TITLE + GAP_Y for box in first), default=0)
@@ -59,11 +59,11 @@ def note_box(text: str, boxes: Sequence[Box]) -> Box:
 def place(
     sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
 ) -> dict[str, Box]:
-    """Columns by distance from the sources; in a column, near what a node takes.
+    """Assigns columns by distance from the sources; within one, nodes are near their sources.
 
     Args:
-        sizes: of each node.
-        sources: the nodes whose outputs each node takes; without circles.
+        sizes: size of each node.
+        sources: source nodes of each node; without cycles.
     """
     columns: dict[int, list[str]] = {}
     for node, column in _columns(list(sizes), sources).items():
@@ -82,7 +82,7 @@ def place(
 
 
 def around(boxes: Sequence[Box]) -> list[float]:
-    """The bounding of a group with a title, around nodes."""
+    """Returns the bounds of a titled group around nodes."""
     left, top = min(b.x for b in boxes) - 10, min(b.y for b in boxes) - TITLE - 50
     right, bottom = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
     return [left, top, right - left + 10, bottom - top + 10]
@@ -93,7 +93,7 @@ def _columns(nodes: Sequence[str], sources: Mapping[str, Sequence[str]]) -> dict
     for _ in nodes:
         for node in nodes:
             column[node] = max([0, *(column[source] + 1 for source in sources[node])])
-    # A node that takes nothing stands right before the first that takes from it.
+    # A node without sources goes right before the first node that uses it.
     for node in nodes:
         takers = [column[other] for other in nodes if node in sources[other]]
         if takers and not sources[node]:

@@ -1,8 +1,9 @@
-"""The values of widgets that an instance of a subgraph shows for the nodes inside.
+"""Values of inner widgets that a subgraph's instance shows.
 
 Frontends have saved them in three ways: as a row for those inputs of the subgraph that lead to a
-widget inside (1.27, 1.28); inside, the instance only listing what it shows in
-`properties.proxyWidgets` (1.32 to 1.45); and as a row with names (1.46 on), or beside such a list.
+widget inside (1.27, 1.28); inside, with only a list of the shown widgets on the instance in
+`properties.proxyWidgets` (1.32 to 1.45); and as a row with names (from 1.46), or next to
+that list.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from typing import Any, NamedTuple
 __all__ = ["INPUT", "OUTPUT", "Ends", "HostValues", "host_values", "link_ends"]
 
 INPUT, OUTPUT = "-10", "-20"
-"""Ids of a subgraph's own two ends."""
+"""Ids of a subgraph's input and output ends."""
 _OWN = "-1"
-"""Stands for the instance's own inputs in the list of what it shows."""
+"""Refers to the instance's own inputs in the list of shown widgets."""
 _PREFIX = re.compile(r"\s*(\d+)\s*:\s*(.+)")
 
 Overrides = Mapping[tuple[str, str], object]
 
 
 class Ends(NamedTuple):
-    """A link: its id, where it comes from, and where it leads."""
+    """A link: id, origin and target."""
 
     id: object
     origin: str
@@ -34,11 +35,11 @@ class Ends(NamedTuple):
 
 
 class HostValues(NamedTuple):
-    """What an instance says of the widgets inside.
+    """An instance's values of inner widgets.
 
     Attributes:
-        inputs: values of the subgraph's inputs, by name; they count where no link comes in.
-        inner: values of widgets inside, by (node id, name).
+        inputs: values of the subgraph's inputs, by name; used if no link is connected.
+        inner: values of inner widgets, by (node id, name).
     """
 
     inputs: dict[str, object]
@@ -46,7 +47,7 @@ class HostValues(NamedTuple):
 
 
 def link_ends(link: Any) -> Ends:  # noqa: ANN401 - a row, or an object
-    """A link as a canvas saves it, in either form."""
+    """Parses a link from either of the canvas's forms."""
     if isinstance(link, Mapping):
         found: Mapping[str, Any] = link
         keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot")
@@ -59,12 +60,12 @@ def link_ends(link: Any) -> Ends:  # noqa: ANN401 - a row, or an object
 def host_values(
     instance: Mapping[str, Any], graph: Mapping[str, Any], above: Overrides
 ) -> HostValues:
-    """The values that an instance shows.
+    """Returns the values that an instance shows.
 
     Args:
-        instance: the node on the canvas.
-        graph: its subgraph's definition.
-        above: what the instance around it says of widgets here, by (node id, name).
+        instance: node on the canvas.
+        graph: definition of its subgraph.
+        above: overrides of widgets here by the enclosing instance, by (node id, name).
     """
     names = {str(socket["name"]) for socket in graph.get("inputs") or ()}
     bound = dict(_bound(graph))
@@ -90,7 +91,7 @@ def host_values(
 
 
 def _bound(graph: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """The widgets inside that a subgraph's inputs lead to: ((node id, name), input)."""
+    """Yields the inner widgets of a subgraph's inputs: ((node id, name), input)."""
     nodes = {str(node["id"]): node for node in graph["nodes"]}
     links = [link_ends(link) for link in graph.get("links") or ()]
     for slot, socket in enumerate(graph.get("inputs") or ()):
@@ -104,7 +105,7 @@ def _bound(graph: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _listed(instance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(node id, widget) of what an instance shows."""
+    """Returns (node id, widget) of the widgets that an instance shows."""
     shown = (instance.get("properties") or {}).get("proxyWidgets") or ()
     if isinstance(shown, str):
         try:
@@ -115,7 +116,7 @@ def _listed(instance: Mapping[str, Any]) -> list[tuple[str, str]]:
     for node_id, name, *deepest in shown:
         if prefixed := _PREFIX.fullmatch(str(name)):
             name, deepest = prefixed[2], [prefixed[1]]
-        del deepest  # of nested instances: the widget's name finds it there
+        del deepest  # of nested instances: the widget's name identifies it there
         entries.append((str(node_id), str(name)))
     return entries
 
@@ -127,7 +128,7 @@ def _put(
     names: set[str],
     bound: Mapping[tuple[str, str], str],
 ) -> None:
-    """A value for an input of the subgraph, or else for a widget inside."""
+    """Stores a value for an input of the subgraph, or else for an inner widget."""
     node_id, name = entry
     if entry in bound:
         found.inputs[bound[entry]] = value

@@ -1,4 +1,4 @@
-"""From API format to the canvas' format."""
+"""Converts API format to canvas format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CORE_NODES = (
 _CORE = {"cnr_id": "comfy-core", "ver": "0.3.64"}
 _OPTIONAL_SHAPE = 7
 _SCALE, _MARGIN = 0.6, (140, 220)
-"""Of the first view; the margins in the canvas' own units."""
+"""Scale and margins of the initial view; the margins are in canvas units."""
 
 
 def ui_from_api(
@@ -38,18 +38,18 @@ def ui_from_api(
     layout: Mapping[str, tuple[float, float]] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """A canvas workflow (version 0.4) of an API-format graph.
+    """Converts an API-format graph to a canvas workflow (version 0.4).
 
-    `api_from_ui` gives the same graph back, if the graph names every widget; one that it leaves
-    out gets its default, since a widget of the canvas always has a value.
+    `api_from_ui` returns the same graph if it names every widget; omitted ones get their default,
+    since a widget on the canvas always has a value.
 
     Args:
-        api: the graph.
-        schemas: the schemas of the nodes in it.
-        title: of the note.
-        notes: Markdown of the note that stands under the first nodes; no note if empty.
-        layout: positions of some nodes; the others stand in columns.
-        groups: ids of the nodes to frame, by title of the frame.
+        api: graph in API format.
+        schemas: schemas of the nodes in it.
+        title: title of the note.
+        notes: Markdown of the note below the first nodes; no note if empty.
+        layout: positions of some nodes; the others are placed in columns.
+        groups: group title to the ids of the nodes in its frame.
 
     Raises:
         WorkflowError: a node or an input is unknown.
@@ -84,7 +84,7 @@ def ui_from_api(
 
 
 class _Maker:
-    """Makes the nodes, with the links numbered once for all."""
+    """Builds the nodes, with links numbered across the graph."""
 
     def __init__(self, api: Mapping[str, Any], schemas: Schemas) -> None:
         self.api: Api = {n: {**raw, "inputs": raw.get("inputs", {})} for n, raw in api.items()}
@@ -92,7 +92,7 @@ class _Maker:
         for node_id, raw in self.api.items():
             if raw["class_type"] not in schemas:
                 raise WorkflowError(
-                    f"{called(node_id, raw)}: no such node; there are {listed(schemas)}"
+                    f"{called(node_id, raw)}: no such node; known: {listed(schemas)}"
                 )
             self.schemas[node_id] = schemas[raw["class_type"]]
         self.links: list[list[Any]] = []
@@ -175,7 +175,7 @@ class _Maker:
 
     def _kind_of(self, node_id: str, slot: int) -> str:
         if node_id not in self.api:
-            raise WorkflowError(f"a link leads to node {node_id!r}, which is not there")
+            raise WorkflowError(f"a link leads to node {node_id!r}, which does not exist")
         outputs = self.schemas[node_id].outputs if node_id in self.schemas else None
         if not outputs or not 0 <= slot < len(outputs):
             raise WorkflowError(f"{called(node_id, self.api[node_id])} has no output {slot}")
@@ -203,7 +203,7 @@ def _id(node_id: str) -> int | str:
 
 
 def _view(boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
-    """What the canvas shows at first: from the top left, at a scale that can still be read."""
+    """Initial view of the canvas: the top left, at a legible scale."""
     left = min((box.x for box in boxes.values()), default=0)
     top = min((box.y for box in boxes.values()), default=0)
     return {"scale": _SCALE, "offset": [_MARGIN[0] - left, _MARGIN[1] - top]}

@@ -1,9 +1,9 @@
-"""Which value of a canvas node belongs to which of its widgets.
+"""Assigns the saved values of a canvas node to its widgets.
 
-A canvas saves the values of a node's widgets in a row, without names: behind a seed stands what
-to do with it after a run ("fixed", "randomize"), behind a picture its upload button. Whether such
-a value is there depends on the frontend and on the node's version, so it is told by types: of all
-ways to lay the row along the widgets the one that fits best is taken.
+A canvas saves widget values in a row without names. A seed is followed by its control after a run
+("fixed", "randomize"), a picture by its upload button. Whether such a value is present depends on
+the versions of the frontend and the node, so it is inferred from types: of all assignments of the
+row to the widgets, the best fit is used.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from ..values import default_of, has_control, has_upload, widgets
 __all__ = ["CONTROLS", "UPLOAD", "WidgetValues", "widget_values"]
 
 CONTROLS = ("fixed", "increment", "decrement", "randomize", "increment-wrap")
-"""What a canvas does with a value after a run; the last one for lists."""
+"""What a canvas does with a value after a run; the last one is for lists."""
 UPLOAD = "image"
-"""The value of the button behind a picture to upload."""
+"""Value of the upload button after a picture."""
 _BUTTONS = ("control_after_generate", "control_filter_list", "upload")
-"""Names of what is no input, in rows that are saved with names."""
+"""Names in named rows that are not inputs."""
 
 
 class WidgetValues(NamedTuple):
-    """The values of a node.
+    """Widget values of a node.
 
     Attributes:
-        values: of every widget of the schema, by id; defaults where the file has none.
+        values: value of every widget of the schema, by id; defaults if the file has none.
         left: values that belong to no widget here, as texts for a message.
     """
 
@@ -38,7 +38,7 @@ class WidgetValues(NamedTuple):
 
 
 class _Cost(NamedTuple):
-    """What speaks against a way to lay values along widgets, the gravest first."""
+    """Penalties of an assignment of values to widgets, most important first."""
 
     misfits: int = 0
     left: int = 0
@@ -56,16 +56,16 @@ class _Way(NamedTuple):
 
 
 def widget_values(node: Mapping[str, Any], schema: Schema) -> WidgetValues:
-    """The values of a canvas node's widgets.
+    """Returns the widget values of a canvas node.
 
     Newer frontends save them with names (`widgets_values_named`), some nodes as an object; both
-    are taken by name. A row is laid along the schema's widgets, or along the names of the node's
-    own inputs where that fits better: they tell the order of the version that saved it. Values
-    that are missing, at the end or as null, are defaults.
+    are matched by name. A row is assigned to the schema's widgets, or to the names of the node's
+    own inputs if that fits better: they have the order of the version that saved it. Values that
+    are missing at the end or null become defaults.
 
     Args:
-        node: as saved, with `widgets_values`.
-        schema: of its type, as it is here.
+        node: node as saved, with `widgets_values`.
+        schema: schema of its type in this version.
     """
     shown = widgets(schema)
     named, row = node.get("widgets_values_named"), node.get("widgets_values")
@@ -81,7 +81,7 @@ def widget_values(node: Mapping[str, Any], schema: Schema) -> WidgetValues:
         ways.append(_best(list(row or ()), [known[name] for name in names]))
     way = min(ways, key=lambda way: way.cost)
     values = {w.id: _or_default(w, way.values.get(w.id)) for w in shown}
-    # Frontends put widgets of their own on some of the host's nodes without any.
+    # Frontends add their own widgets to some of ComfyUI's nodes without any.
     return WidgetValues(values, tuple(repr(value) for value in way.left) if shown else ())
 
 
@@ -100,7 +100,7 @@ def _or_default(widget: WidgetInput[Any], value: object) -> object:
 
 
 def _best(row: list[object], shown: Sequence[WidgetInput[Any]]) -> _Way:
-    """The cheapest way to lay a row along widgets; the first of equals."""
+    """Returns the cheapest assignment of a row to widgets; the first of equals."""
     ways = {0: _Way(_Cost(), {}, ())}  # by the number of values used
     for widget in shown:
         onward: dict[int, _Way] = {}
@@ -119,7 +119,7 @@ def _best(row: list[object], shown: Sequence[WidgetInput[Any]]) -> _Way:
 def _steps(
     way: _Way, widget: WidgetInput[Any], row: list[object], used: int
 ) -> Iterator[tuple[int, _Way]]:
-    """A widget takes one value, and those behind it that are no widget's."""
+    """Assigns one value to a widget, and skips following values that belong to no widget."""
     if used >= len(row):
         yield used, way._replace(cost=way.cost.plus(missing=1))
         return
@@ -137,20 +137,20 @@ def _steps(
         way = way._replace(cost=way.cost.plus(odd=int(odd)))
         yield used + 1, way
         if isinstance(widget, Combo.Input) and len(behind) > 1 and isinstance(behind[1], str):
-            yield used + 2, way._replace(cost=way.cost.plus(odd=1))  # the filter of its list
+            yield used + 2, way._replace(cost=way.cost.plus(odd=1))  # filter of its list
     elif behind and has_upload(widget) and behind[0] in (UPLOAD, None):
         yield used + 1, way
 
 
 def _is_control(widget: WidgetInput[Any], value: object) -> bool:
-    """Whether a value may be the control behind a widget; the oldest were switches."""
+    """Whether a value can be the control after a widget; the oldest ones were booleans."""
     if not isinstance(widget, Int.Input | Float.Input | Combo.Input):
         return False
     return value in CONTROLS or (has_control(widget) and isinstance(value, bool))
 
 
 def _fits(widget: WidgetInput[Any], value: object) -> bool:
-    """Whether a value is of a widget's type as JavaScript writes it."""
+    """Whether a value has a widget's type as JavaScript writes it."""
     if value is None:
         return True
     if isinstance(widget, Boolean.Input):
@@ -167,12 +167,12 @@ def _fits(widget: WidgetInput[Any], value: object) -> bool:
 
 
 def _offered(widget: WidgetInput[Any], value: object) -> bool:
-    """Whether a list has a value; files may be gone, so it weighs little."""
+    """Whether a list contains a value; files may be gone, so this has a low weight."""
     if not isinstance(widget, Combo.Input) or value is None or widget.upload is not None:
         return True
     return value in widget.options
 
 
 def _idle(value: object) -> bool:
-    """What says nothing where no widget takes it."""
+    """Whether a value can be ignored if no widget uses it."""
     return value is None or value == ""

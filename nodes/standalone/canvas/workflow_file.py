@@ -1,4 +1,4 @@
-"""Workflow files in all the forms that ComfyUI and its users keep them in."""
+"""Reads workflow files in all forms of ComfyUI and its users."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["is_ui", "read"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WRAPPERS = ("prompt", "output", "workflow")
-"""Keys under which other programs keep a graph: the body of POST /prompt, the canvas' own answer
-and a saved history; what the API takes comes first."""
+"""Keys under which other programs store a graph: the body of POST /prompt, the canvas's own answer
+and a saved history; the API's key has priority."""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The workflow in a file: canvas or API format.
+    """Reads the workflow in a file, in canvas or API format.
 
-    A picture that ComfyUI saved gives the graph that made it. An object that holds a graph under
-    "prompt", "output" or "workflow" gives that graph.
+    A picture saved by ComfyUI contains the graph that made it. An object with a graph under
+    "prompt", "output" or "workflow" is replaced by that graph.
 
     Raises:
-        WorkflowError: no such file, no JSON, no object, or a picture without a graph.
+        WorkflowError: the file is missing, not a JSON object, or a picture without a graph.
     """
     try:
         data = path.read_bytes()
@@ -57,7 +57,7 @@ def _in_picture(path: Path) -> object:
 
     try:
         with Image.open(path) as picture:
-            picture.load()  # texts may stand behind the pixels
+            picture.load()  # texts may follow the pixels
             texts = dict(picture.info)
     except (OSError, SyntaxError, ValueError) as error:
         raise WorkflowError(f"the picture {path} cannot be read: {error}") from error
@@ -65,8 +65,8 @@ def _in_picture(path: Path) -> object:
         if isinstance(texts.get(key), str):
             return _parsed(texts[key], path)
     raise WorkflowError(
-        f"the picture {path} carries no workflow; ComfyUI and latentsteer write one into the "
-        "PNG files that they save, unless told not to or changed by another program"
+        f"the picture {path} contains no workflow; ComfyUI and latentsteer write one into the "
+        "PNG files that they save, unless this is disabled or another program changes the file"
     )
 
 
@@ -75,7 +75,7 @@ def _unwrapped(content: dict[str, Any]) -> dict[str, Any]:
         return content
     for key in _WRAPPERS:
         inner = content.get(key)
-        # A node's id may be any text: what has a class_type is a node.
+        # A node's id can be any text: an object with a class_type is a node.
         if isinstance(inner, dict) and "class_type" not in inner and _is_graph(inner):
             return cast("dict[str, Any]", inner)
     return content

@@ -29,9 +29,9 @@ def test_a_text_file_has_a_name_per_line(tmp_path):
     [
         (b"", r"names\.txt has no class names"),
         (b" \n\n", "has no class names. Write one per line"),
-        (b"cat\ndog\n\ncat\n", "names 'cat' twice, in the lines 1 and 4"),
-        (b"\xff\xfe\x00", "is no text in UTF-8"),
-        (b"a" * (5 << 20), "that is no list of names"),
+        (b"cat\ndog\n\ncat\n", "names 'cat' twice, on lines 1 and 4"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"a" * (5 << 20), "that is not a list of names"),
     ],
 )
 def test_a_text_file_with_a_fault(content, says, tmp_path):

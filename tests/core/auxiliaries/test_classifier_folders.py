@@ -183,7 +183,7 @@ def test_timm_is_not_installed(tmp_path, monkeypatch):
         ({"num_classes": 0}, "has 0 outputs: no last layer"),
         ({"num_classes": 4}, "does not fit its network"),
         ({"num_classes": "many"}, "has 'many' classes"),
-        ({"model_args": {"checkpoint_path": "/x"}}, r"not taken: \['checkpoint_path'\]"),
+        ({"model_args": {"checkpoint_path": "/x"}}, r"not supported: \['checkpoint_path'\]"),
         ({"model_args": {"strange": 1}}, "does not build mine"),
         ({"label_names": ["a", "b"]}, "names 2 classes and has 3 logits"),
     ],
@@ -399,7 +399,7 @@ def test_folders_load_and_back_propagate_inside_inference_mode(kind, vit, tmp_pa
         ({"problem_type": "multi_label_classification"}, "multi label classification"),
         ({"id2label": {"0": "a", "1": "b"}}, "do not fit"),
         ({"model_type": "bert"}, r"type 'bert', which is of no known kind. .*vit"),
-        ({"model_type": "siglip2"}, "takes patches in place of pixels"),
+        ({"model_type": "siglip2"}, "takes patches instead of pixels"),
         ({"architectures": ["BertForImageClassification"]}, "no logits of classes; expected ViT"),
         ({"architectures": ["ViTModel"]}, "a vit without a head for classes"),
     ],
@@ -426,7 +426,7 @@ def test_weights_of_transformers_that_do_not_fit(fault, vit):
 )
 def test_preprocessing_that_makes_no_sense(change, tmp_path):
     folder = saved(made("ViTForImageClassification"), tmp_path / "vit", SEEN | change)
-    with pytest.raises(CheckpointError, match="says no usable size, mean or std"):
+    with pytest.raises(CheckpointError, match="has no usable size, mean or std"):
         load_auxiliary(folder)
 
 

@@ -138,7 +138,7 @@ def test_a_whole_module_says_whether_it_has_a_max_pool(pool, tmp_path):
         expected = model(prepared(x, 32, 32, CIFAR))
         torch.testing.assert_close(classifier.logits(x), expected, rtol=1e-5, atol=1e-5)
     facts = RESNET.facts(checkpoints.read(tmp_path / "whole.pth"))
-    assert facts["max-pool"].endswith("as the file says")
+    assert facts["max-pool"].endswith("from the file")
 
 
 @pytest.mark.parametrize(

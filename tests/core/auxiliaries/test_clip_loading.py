@@ -269,7 +269,7 @@ def test_a_text_tower_of_the_hub_is_not_fetched(tmp_path):
 
 def test_options_for_a_model_that_takes_none(tmp_path):
     path = write_words(tmp_path)
-    with pytest.raises(InvalidInput, match="takes neither an architecture nor an activation"):
+    with pytest.raises(InvalidInput, match="determines its own architecture and activation"):
         load_auxiliary(path, architecture="ViT-B-32")
 
 
@@ -319,7 +319,7 @@ def write_words(folder, config=TINY):
 def test_words_that_are_not_known_or_do_not_fit_are_noted(tmp_path):
     clip = load_auxiliary(write_words(tmp_path))
     texts = clip.texts(["a red zebra", "red blue red blue red blue"])
-    assert texts.notes[0].endswith("not known, left out: zebra.")
+    assert texts.notes[0].endswith("unknown, ignored: zebra.")
     assert texts.notes[1].endswith("(6 tokens); cut: blue.")
     with pytest.raises(
         InvalidInput, match=r"No word of 'reed' is known\. The closest to reed: red"
@@ -348,7 +348,7 @@ def test_a_configuration_that_is_not_there(tmp_path):
     model = new_model(TINY)
     config = {"architecture": "open-clip", "model": "../../etc"}
     checkpoints.write(tmp_path / "m.safetensors", model.state_dict(), config)
-    with pytest.raises(CheckpointError, match=r"no CLIP configuration.*There are: avatars"):
+    with pytest.raises(CheckpointError, match=r"no CLIP configuration.*Known: avatars"):
         load_auxiliary(tmp_path / "m.safetensors")
 
 

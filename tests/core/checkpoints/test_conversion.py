@@ -72,7 +72,7 @@ def test_a_written_file_that_changed_is_refused(tmp_path):
     content = bytearray((tmp_path / "m.safetensors").read_bytes())
     content[-20] ^= 1
     (tmp_path / "m.safetensors").write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"check sum is not|not finite"):
+    with pytest.raises(CheckpointError, match=r"checksum is not|not finite"):
         read(tmp_path / "m.safetensors")
 
 

@@ -226,7 +226,7 @@ def bombs():
         "a tuple that doubles": (b"\x80\x02()q\x00" + b"".join(twos) + b"t.", "entries"),
         "eight gigabytes of text": (
             b"\x80\x04\x8d" + (8 << 30).to_bytes(8, "little") + b"x",
-            "8589934592 bytes were to follow, 1 do",
+            "8589934592 bytes should follow, but 1 do",
         ),
         "bytes beyond all": (b"\x80\x04\x8e" + b"\xff" * 8 + b"x", "maxsize"),
         "negative bytes": (b"\x80\x02T\xff\xff\xff\xffx.", "byte count < 0"),
@@ -237,7 +237,7 @@ def bombs():
             + b"etq\x01R"
             + b"h\x00h\x01R" * 3000
             + b"t.",
-            "over and over",
+            "without limit",
         ),
         "nested too deep": (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", "deeper than"),
         "a huge array": (

@@ -392,7 +392,7 @@ def test_arrays_in_and_out_of_band_open_where_they_are(protocol, tmp_path):
         assert torch.equal(found["n"], torch.arange(3.0).double())
         return
     assert len(outside) == 2
-    with pytest.raises(CheckpointError, match="buffer that lies in no file"):
+    with pytest.raises(CheckpointError, match="out-of-band buffer that is not in the file"):
         found["n"]
 
 

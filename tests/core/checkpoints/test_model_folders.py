@@ -254,7 +254,7 @@ def test_another_kind_of_model_lists_the_known(tmp_path):
     ("spoil", "says"),
     [
         (lambda f: (f / "model.safetensors").unlink(), "has no weights; expected one of"),
-        (lambda f: (f / "config.json").write_text("{", "utf-8"), "is no JSON"),
+        (lambda f: (f / "config.json").write_text("{", "utf-8"), "is not JSON"),
         (lambda f: (f / "config.json").unlink(), "has neither config.json nor"),
     ],
 )
@@ -274,7 +274,7 @@ def test_parts_of_weights(tmp_path):
     x = clip.pixels(images())
     torch.testing.assert_close(clip.embed(images()), pooled(model.get_image_features(x)))
     parts[0].unlink()
-    with pytest.raises(CheckpointError, match=rf"names {parts[0].name}, which is not there"):
+    with pytest.raises(CheckpointError, match=rf"names {parts[0].name}, which does not exist"):
         load_auxiliary(folder)
 
 
@@ -333,4 +333,4 @@ def test_words_that_a_folders_tokenizer_has_not_are_noted(tmp_path):
     clip = load_auxiliary(saved(siglip_model(), tmp_path / "siglip"))
     assert clip.texts(["a red hat"]).notes == ()
     (note,) = clip.texts(["a red umbrella"]).notes
-    assert "not known, left out: umbrella" in note
+    assert "unknown, ignored: umbrella" in note

@@ -155,7 +155,7 @@ def test_an_optimisers_broken_numbers_are_left_out(tmp_path):
 def test_a_module_without_its_parts_is_refused(tmp_path):
     path = tmp_path / "m.pkl"
     path.write_bytes(reader_files.plain_modules().replace(b"_buffers", b"_bufferz"))
-    with pytest.raises(CheckpointError, match=r"a module `G_ema` with .* alone; it is damaged"):
+    with pytest.raises(CheckpointError, match=r"a module `G_ema` with only .*; it is damaged"):
         read(path)
 
 

@@ -53,14 +53,14 @@ def test_an_array_that_lies_about_its_size_is_refused(tmp_path):
         content = held.getvalue().replace(b"(3,)", shape)
         with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
             archive.writestr("w.npy", content)
-        with pytest.raises(CheckpointError, match=r"for which it has other bytes|far larger"):
+        with pytest.raises(CheckpointError, match=r"but its byte count differs|far larger"):
             read(tmp_path / "m.npz")
 
 
 def test_other_entries_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
         archive.writestr("w.npy", b"no array")
-    with pytest.raises(CheckpointError, match="no array of NumPy"):
+    with pytest.raises(CheckpointError, match="not a NumPy array"):
         read(tmp_path / "m.npz")
 
 
@@ -92,7 +92,7 @@ def test_a_folder_in_parts_is_put_together(tmp_path):
     (path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": table}))
     assert {name: float(t) for name, t in read(path).tensors.items()} == {"w0": 0.0, "w1": 1.0}
     (path / "part-1.bin").unlink()
-    with pytest.raises(CheckpointError, match=r"part-1\.bin, which is not there"):
+    with pytest.raises(CheckpointError, match=r"part-1\.bin, which does not exist"):
         read(path)
     (path / "pytorch_model.bin.index.json").write_text('{"weight_map": {"w": "../m.bin"}}')
     with pytest.raises(CheckpointError, match="outside of its folder"):
@@ -104,9 +104,9 @@ def test_a_folder_in_parts_is_put_together(tmp_path):
     [
         (None, "pytorch_model.bin", r"without config\.json"),
         ("{}", None, r"has no weights; expected one of model\.safetensors"),
-        ("{", "pytorch_model.bin", "is no JSON"),
-        ("[1]", "pytorch_model.bin", "is no JSON object"),
-        ("[" * 100_000, "pytorch_model.bin", "is no JSON"),
+        ("{", "pytorch_model.bin", "is not JSON"),
+        ("[1]", "pytorch_model.bin", "is not a JSON object"),
+        ("[" * 100_000, "pytorch_model.bin", "is not JSON"),
     ],
 )
 def test_a_folder_of_something_else_is_refused(config, name, message, tmp_path):

@@ -113,6 +113,6 @@ def test_halves_of_a_folder_share_no_picture_and_keep_their_labels(order, tmp_pa
 def test_a_balanced_order_needs_labels(tmp_path):
     for name in "abc":
         written(tmp_path / f"{name}.png", np.zeros((2, 2, 3)))
-    with pytest.raises(InvalidInput, match="needs a label of each picture"):
+    with pytest.raises(InvalidInput, match="needs one label per picture"):
         read_image_set(tmp_path, order="balanced")
     assert len(read_image_set(tmp_path, order="shuffled").names) == 3

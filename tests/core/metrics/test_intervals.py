@@ -67,5 +67,5 @@ def test_shares_out_of_range_are_refused(call):
 
 @pytest.mark.parametrize(("first", "second"), [([], []), ([True], [True, False])])
 def test_unequal_or_no_cases_are_refused(first, second):
-    with pytest.raises(InvalidInput, match="expected as many"):
+    with pytest.raises(InvalidInput, match="expected equal numbers"):
         paired_difference(first, second)

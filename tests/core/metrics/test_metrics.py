@@ -224,7 +224,7 @@ def test_an_evaluation_that_compares_no_two_images_says_so(wanted, toys):
     found = evaluate(seen, wanted=None if wanted is None else torch.tensor(wanted))
     assert found.spread is None
     assert "diversity" not in found.numbers()
-    assert "diversity: none, for it compares at least 2 images" in str(found)
+    assert "diversity: none; it needs at least 2 images" in str(found)
 
 
 def test_evaluations_without_sense_are_refused(toys):

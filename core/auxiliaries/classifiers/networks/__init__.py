@@ -1,1 +1,1 @@
-"""The networks of classifiers."""
+"""Networks of classifiers."""

@@ -1,4 +1,4 @@
-"""ResNets of torchvision's blocks at any depths and widths, with ImageNet's stem or CIFAR's."""
+"""ResNets of torchvision's blocks, of any depth and width, with ImageNet's or CIFAR's stem."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ Shortcut = Literal["none", "padded", "convolved"]
 
 @dataclass(frozen=True)
 class Stage:
-    """A row of blocks; every stage but the first halves the image.
+    """A sequence of blocks; every stage but the first halves the image.
 
     Attributes:
-        depth: blocks.
-        channels: after each of them.
-        inner: channels of a bottleneck's 3x3 convolution; those of a basic block are `channels`.
-        groups: of that convolution.
-        shortcut: past the first block: nothing, zeros for the channels that are new (He et al.'s
-            option A), or a 1x1 convolution with its normalisation.
+        depth: number of blocks.
+        channels: output channels of each block.
+        inner: channels of a bottleneck's 3x3 convolution; a basic block has `channels`.
+        groups: groups of that convolution.
+        shortcut: shortcut of the first block: identity, zeros in the new channels (He et al.'s
+            option A), or a 1x1 convolution with normalisation.
     """
 
     depth: int
@@ -34,7 +34,7 @@ class Stage:
 
 
 class Padded(nn.Module):
-    """Every second pixel, between zeros as new channels."""
+    """Takes every second pixel and pads the new channels with zeros on both sides."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -46,15 +46,15 @@ class Padded(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Images to logits, under the names of torchvision's `ResNet`, with any number of stages.
+    """Maps images to logits, with the tensor names of torchvision's `ResNet` and any stages.
 
     Args:
-        stem: channels after the first convolution.
-        kernel: of it: 7 with stride 2, or 3 with stride 1.
+        stem: output channels of the first convolution.
+        kernel: its kernel size: 7 with stride 2, or 3 with stride 1.
         max_pool: whether a 3x3 max-pool with stride 2 follows.
-        bottleneck: blocks of three convolutions, the middle one with the stride, in place of two.
-        stages: at least one.
-        classes: logits.
+        bottleneck: whether blocks have three convolutions, the middle one strided, or two.
+        stages: at least one stage.
+        classes: number of logits.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(before, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the logits are a linear function of: (batch, channels of the last stage)."""
+        """Returns the input of the last linear layer: (batch, channels of the last stage)."""
         x = self.maxpool(self.bn1(self.conv1(x)).relu())
         for name in self.layers:
             x = self.get_submodule(name)(x)
@@ -112,7 +112,7 @@ def _block(
     if not bottleneck:
         return BasicBlock(before, stage.channels, stride, shortcut)
     planes = stage.channels // Bottleneck.expansion
-    # torchvision takes int(planes * base / 64) channels per group; half a channel more outweighs
-    # the rounding of floats.
+    # torchvision uses int(planes * base / 64) channels per group; adding half a channel outweighs
+    # floating-point rounding.
     base = (stage.inner // stage.groups + 0.5) * 64 / planes
     return Bottleneck(before, planes, stride, shortcut, stage.groups, base)  # pyright: ignore

@@ -1,1 +1,1 @@
-"""The networks of CLIP models."""
+"""Networks of CLIP models."""

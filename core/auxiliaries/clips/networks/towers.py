@@ -1,4 +1,4 @@
-"""The two halves of transformers' CLIPs and SigLIPs, each as pixels or tokens to embeddings."""
+"""Image and text towers of transformers' CLIPs and SigLIPs: pixels or tokens to embeddings."""
 
 import torch
 from einops import rearrange
@@ -10,7 +10,7 @@ __all__ = ["ImageTower", "PatchedImageTower", "TextTower"]
 
 
 class ImageTower(nn.Module):
-    """Normalised pixels to embeddings."""
+    """Maps normalised pixels to embeddings."""
 
     def __init__(self, body: nn.Module, projection: nn.Module | None) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class ImageTower(nn.Module):
 
 
 class PatchedImageTower(nn.Module):
-    """The same for SigLIP 2's flexible grids, used at one size."""
+    """Maps normalised pixels to embeddings with SigLIP 2's flexible grids, at one size."""
 
     def __init__(self, body: nn.Module, patch: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class PatchedImageTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Tokens to embeddings."""
+    """Maps tokens to embeddings."""
 
     def __init__(self, body: nn.Module, projection: nn.Module | None) -> None:
         super().__init__()

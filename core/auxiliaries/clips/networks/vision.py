@@ -1,4 +1,4 @@
-"""CLIP's vision transformer under the names of transformers, as ComfyUI keeps its weights."""
+"""CLIP's vision transformer with the tensor names of transformers, as ComfyUI stores it."""
 
 import torch
 from einops import rearrange, repeat
@@ -15,7 +15,7 @@ ACTIVATIONS = {
 
 
 class Attention(nn.Module):
-    """Self-attention of `heads` heads, to the tokens that ask from all."""
+    """Multi-head self-attention, from the query tokens to all tokens."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Attention(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Two layers with an activation between them."""
+    """Two linear layers with an activation between them."""
 
     def __init__(self, width: int, hidden: int, activation: str) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Perceptron(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and perceptron, each after a norm and beside a shortcut."""
+    """Attention and MLP, each with a pre-norm and a residual connection."""
 
     def __init__(self, width: int, heads: int, hidden: int, activation: str) -> None:
         super().__init__()
@@ -68,15 +68,15 @@ class Layer(nn.Module):
         self.mlp = Perceptron(width, hidden, activation)
 
     def forward(self, x: Tensor, places: int | None = None) -> Tensor:
-        """The tokens of the first places, or of all."""
+        """Returns the tokens of the first `places` positions, or of all."""
         normed = self.layer_norm1(x)
-        # Not in place: gradients need what went in.
+        # Not in place: the gradient needs the input.
         x = x[:, :places] + self.self_attn(normed, normed[:, :places])
         return x + self.mlp(self.layer_norm2(x))
 
 
 class Embeddings(nn.Module):
-    """Patches and the class token, each with its place."""
+    """Embeds patches and the class token, with position embeddings."""
 
     def __init__(self, width: int, patch: int, places: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Embeddings(nn.Module):
 
 
 class VisionModel(nn.Module):
-    """Pixels to the class token after the last layer."""
+    """Maps pixels to the class token after the last layer."""
 
     def __init__(
         self,
@@ -119,23 +119,23 @@ class VisionModel(nn.Module):
         *layers, last = self.encoder["layers"]
         for layer in layers:
             x = layer(x)
-        # Nothing but the class token is read.
+        # Only the class token is read.
         x = last(x, places=1)
         return self.post_layernorm(x[:, 0])
 
 
 class ClipVision(nn.Module):
-    """Normalised pixels, (batch, 3, size, size), to embeddings (batch, embed).
+    """Maps normalised pixels (batch, 3, size, size) to embeddings (batch, embed).
 
     Args:
-        width: of the tokens.
+        width: token width.
         patch: side of a patch in pixels.
-        places: patches and the class token.
-        layers: of the transformer.
-        heads: of each attention.
-        hidden: units between the two layers of a perceptron.
+        places: number of positions: patches and the class token.
+        layers: number of transformer layers.
+        heads: number of heads of each attention.
+        hidden: hidden units of an MLP.
         act: a key of ACTIVATIONS.
-        embed: numbers in an embedding.
+        embed: embedding size.
     """
 
     def __init__(self, *, width: int, embed: int, **sizes) -> None:  # noqa: ANN003
