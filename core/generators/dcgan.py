@@ -49,7 +49,7 @@ class DcganGenerator(nn.Sequential):
 
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
-    """What stands before the numbers of the layers, or None where there is no such generator."""
+    """The prefix of the numbered layers; None without such a generator."""
     tensors = checkpoint.tensors
     for key in tensors:
         prefix = key.removesuffix("0.weight")

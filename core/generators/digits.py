@@ -62,7 +62,7 @@ class DigitsGenerator(nn.Module):
 
 
 class DigitsDiscriminator(nn.Module):
-    """The generator's opponent, without any normalisation: real digits get high logits.
+    """The discriminator, without any normalisation: real digits get high logits.
 
     Read off a state dict: `width = conv14.weight.shape[0]`.
 
@@ -79,7 +79,7 @@ class DigitsDiscriminator(nn.Module):
         self.logit = nn.Linear(4 * width, 1)
 
     def features(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch features"]:
-        """What the logit is a linear function of; x in [-1, 1]."""
+        """Features of which the logit is a linear function; x in [-1, 1]."""
         for conv in (self.conv14, self.conv7, self.conv3):
             x = functional.leaky_relu(conv(x), 0.2)
         return functional.leaky_relu(self.penultimate(x.flatten(1)), 0.2)
@@ -97,7 +97,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         checkpoint,
         "generator.",
     )
-    opponent = load_network(
+    discriminator = load_network(
         DigitsDiscriminator(tensors["discriminator.conv14.weight"].shape[0]),
         checkpoint,
         "discriminator.",
@@ -116,9 +116,9 @@ def _load(checkpoint: Checkpoint) -> Generator:
         image_size=(28, 28),
         render=render,
         discriminator=Discriminator(
-            opponent,
-            logits=lambda images: opponent(grey(images) * 2 - 1),
-            features=lambda images: opponent.features(grey(images) * 2 - 1),
+            discriminator,
+            logits=lambda images: discriminator(grey(images) * 2 - 1),
+            features=lambda images: discriminator.features(grey(images) * 2 - 1),
         ),
         licence=str(checkpoint.config.get("licence", "unknown")),
     )

@@ -1,6 +1,6 @@
 """BigGAN-deep of huggingface/pytorch-pretrained-BigGAN: a folder of weights and config.json.
 
-Sizes are read off the shapes; config.json tells which blocks double the side, and the eps. psi
+Sizes are read off the shapes; config.json has the blocks that double the side, and the eps. psi
 scales z and picks the statistics that were taken at that truncation.
 """
 

@@ -1,4 +1,4 @@
-"""What the kinds of BigGAN share: sizes and options read from a file, and the wrappers."""
+"""Sizes, options and wrappers that all kinds of BigGAN share."""
 
 import math
 from collections.abc import Mapping
@@ -245,7 +245,7 @@ def _classes(generator: Generator) -> Classes:
 
 
 def facts_of(checkpoint: Checkpoint, layout: GeneratorLayout) -> dict[str, str]:
-    """What is assumed of a generator in ajbrock's layout."""
+    """Facts assumed about a generator in ajbrock's layout, for `inspect`."""
     converted = layout.spectral.vectors > 0 and not layout.spectral.values
     why = "no sv0: converted from TF Hub" if converted else "ajbrock's default"
     if checkpoint.options.get("eps"):

@@ -1,4 +1,4 @@
-"""What the arrays of a StyleGAN's reference are called: `ws_psi07_cut4`, `img_none` ..."""
+"""Names of the arrays of a StyleGAN reference: `ws_psi07_cut4`, `img_none` ..."""
 
 import re
 from collections.abc import Callable, Collection, Mapping

@@ -1,4 +1,4 @@
-"""StyleGAN2 networks of the sizes that tensors have, with the attributes that a file tells."""
+"""StyleGAN2 networks, sized by their tensors, with the attributes that a file keeps."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +42,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 
 
 def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str, Any]]:
-    """Name of a module under a prefix, without it, to the attributes that the file tells of it."""
+    """Name of a module under a prefix, without it, to its attributes in the file."""
     modules = checkpoint.config.get("modules")
     found: dict[str, Mapping[str, Any]] = {}
     for name, told in (modules if isinstance(modules, Mapping) else {}).items():
@@ -118,7 +118,7 @@ def discriminator_parts(tensors: Tensors, make: type[Made]) -> Made:
 
 
 def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
-    """Gives the modules of a network what a file tells: attributes, and the sizes of filters.
+    """Sets a network's attributes and the sizes of its filters from a file.
 
     Raises:
         ValueError: an attribute or a filter that there cannot be.

@@ -54,7 +54,7 @@ class StyleMapping(Protocol):
         ...
 
     def centre(self, c: Tensor | None) -> Tensor:
-        """What truncation pulls to: (w_dim,), or (batch, w_dim) where it depends on the class."""
+        """The centre of truncation: (w_dim,), or (batch, w_dim) where it depends on the class."""
         ...
 
 

@@ -1,7 +1,7 @@
 """StyleGAN3-T and StyleGAN3-R, as NVIDIA's repository saves them.
 
 The generator stands under `G_ema.`, as in the pickles, or under any other name. It is rebuilt from
-what the pickle tells of each layer, not from the arguments that it was made with: so every
+the attributes of each layer in the pickle, not from the constructor arguments, so every
 configuration loads. `synthesis.input.transform`, which a user may have set, is as in the file.
 """
 
@@ -27,7 +27,7 @@ from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
 from .options import LATENT_OPTIONS
-from .stylegan2 import described, logits_of, opponent_facts, opponent_of, part_of
+from .stylegan2 import described, discriminator_facts, load_discriminator, logits_of, part_of
 
 __all__ = [
     "GENERATOR",
@@ -44,11 +44,11 @@ __all__ = [
 
 FREQUENCIES: Final = "synthesis.input.freqs"
 ARRAY_ATTRIBUTES: Final = (".in_size", ".out_size", ".size", ".sampling_rates")
-"""What pickles keep beside the weights, as arrays."""
+"""Arrays that pickles keep beside the weights."""
 
 
 def prefixes_of(checkpoint: Checkpoint) -> list[str]:
-    """What stands before the names of each generator of the file."""
+    """The prefix of each generator in the file."""
     return [
         key.removesuffix(FREQUENCIES)
         for key in checkpoint.tensors
@@ -57,7 +57,7 @@ def prefixes_of(checkpoint: Checkpoint) -> list[str]:
 
 
 def prefix_of(checkpoint: Checkpoint) -> str | None:
-    """What stands before the generator's names, the averaged one's; None without one."""
+    """The prefix of the averaged generator; None without one."""
     return averaged(prefixes_of(checkpoint))
 
 
@@ -113,7 +113,7 @@ def finished(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan3Generator,
-    opponent: StyleGan2Discriminator | None = None,
+    discriminator: StyleGan2Discriminator | None = None,
 ) -> Generator:
     """The generator of a network, steered and truncated as the options say.
 
@@ -121,7 +121,7 @@ def finished(
         checkpoint: where it is from.
         architecture: the id.
         network: filled and frozen.
-        opponent: likewise, where the file has one.
+        discriminator: likewise, where the file has one.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     width, height = network.synthesis.image_size
@@ -138,7 +138,7 @@ def finished(
         prior=latents.prior,
         image_size=(height, width),
         render=render,
-        discriminator=None if opponent is None else building.judge(opponent),
+        discriminator=None if discriminator is None else building.judge(discriminator),
         licence=str(checkpoint.config.get("licence", building.LICENCE)),
     )
 
@@ -170,7 +170,7 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[StyleGan3Generator, StyleGan2Discriminator | None]:
     prefix = prefix_of(checkpoint) or ""
-    return network_of(checkpoint, prefix, _mapping), opponent_of(checkpoint, prefix)
+    return network_of(checkpoint, prefix, _mapping), load_discriminator(checkpoint, prefix)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -178,8 +178,8 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    network, opponent = _networks(checkpoint)
-    return arrays_of(network, arrays) | logits_of(opponent, arrays)
+    network, discriminator = _networks(checkpoint)
+    return arrays_of(network, arrays) | logits_of(discriminator, arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
@@ -188,7 +188,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     if not building.attributes_of(checkpoint, prefix):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     chosen = choice_fact(prefixes_of(checkpoint))
-    return {**facts, **opponent_facts(checkpoint, prefix), **chosen}
+    return {**facts, **discriminator_facts(checkpoint, prefix), **chosen}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:
@@ -236,7 +236,7 @@ def example_synthesis(
 
 
 def told_of(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
-    """What a pickle tells of a generator's modules, for `config["modules"]`.
+    """The attributes of a generator's modules in the form of `config["modules"]`.
 
     Args:
         network: of any sizes.
@@ -251,14 +251,14 @@ def _example(
     channels: int = 3,
     radial: bool = False,
     clamp: float | None = None,
-    opponent: bool = False,
+    discriminator: bool = False,
 ) -> Example:
     mapping = MappingNetwork(5, c_dim, 7, hidden=(7,), lr_multiplier=1.0)
     synthesis = example_synthesis(7, channels, radial=radial, clamp=clamp)
     network = StyleGan3Generator(mapping, synthesis)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
     modules = told_of(network, "G_ema.")
-    if opponent:
+    if discriminator:
         networks["D."] = StyleGan2Discriminator({4: 6, 8: 6, 16: 4}, channels)
         modules |= described(networks["D."], "D.")
     return Example(networks, {"modules": modules})
@@ -270,7 +270,7 @@ GENERATOR: Architecture[Generator] = Architecture(
     recognises=_recognised,
     load=_load,
     examples=(
-        lambda: _example(opponent=True),
+        lambda: _example(discriminator=True),
         lambda: _example(radial=True, c_dim=3, clamp=256.0),
         lambda: _example(channels=1),
     ),

@@ -118,7 +118,7 @@ def _refuse_gaps(entry: InputPlan, layers: Sequence[LayerPlan]) -> None:
 
 
 def assumed(module: ModuleView) -> dict[str, str]:
-    """What is not in the file and was taken from the official defaults, in words."""
+    """Facts that the file lacks and the official defaults give, for `inspect`."""
     found: dict[str, str] = {}
     names = layer_names(module)
     if not _told(module, names):

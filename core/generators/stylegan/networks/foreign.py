@@ -72,7 +72,7 @@ Table = Sequence[Rule]
 
 
 def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
-    """Those tensors that the table knows, under our names and in our layouts.
+    """The tensors that the table knows, under our names and in our layouts.
 
     Raises:
         ValueError: one has another rank than its kind.

@@ -35,7 +35,7 @@ GROWN_FILTER: Final = Layout(lambda t: t / 4, lambda t: t * 4)
 
 
 def tensorflow_generator(*, joined_first: bool) -> Table:
-    """Of the `Gs` network and its components.
+    """The table of the `Gs` network and its components.
 
     Args:
         joined_first: as MappingNetwork has it; the label's matrix then has another name.
@@ -59,7 +59,7 @@ def tensorflow_generator(*, joined_first: bool) -> Table:
 
 
 def tensorflow_discriminator() -> Table:
-    """Of the `D` network."""
+    """The table of the `D` network."""
     return (
         *_pair("b{r}.fromrgb", "{r}x{r}/FromRGB", KERNEL),
         *_pair("b{r}.conv0", "{r}x{r}/Conv0", KERNEL),
@@ -74,7 +74,7 @@ def tensorflow_discriminator() -> Table:
 
 
 def rosinality_generator() -> Table:
-    """Of `g` and `g_ema`."""
+    """The table of `g` and `g_ema`."""
     return (
         Rule("mapping.fc{i}.weight", lambda r, i: f"style.{i + 1}.weight"),
         Rule("mapping.fc{i}.bias", lambda r, i: f"style.{i + 1}.bias"),
@@ -98,7 +98,7 @@ def rosinality_generator() -> Table:
 
 
 def rosinality_discriminator(size: int) -> Table:
-    """Of `d`.
+    """The table of `d`.
 
     Args:
         size: pixels a side of its images: the layers are numbered from there.
@@ -173,7 +173,7 @@ def _rosinality_colours(own: str, foreign: Callable[[int], str]) -> Iterator[Rul
 
 
 def _only(t: Tensor, axes: int) -> Tensor:
-    """A tensor without leading axes of length one."""
+    """The tensor without its leading axes of length one."""
     if t.shape[:axes] != torch.Size([1] * axes):
         raise ValueError(f"A tensor of shape {list(t.shape)}; expected {axes} leading ones.")
     return t.reshape(t.shape[axes:])

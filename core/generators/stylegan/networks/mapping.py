@@ -120,7 +120,7 @@ class MappingNetwork(nn.Module):
         return "w_avg" in self._buffers
 
     def centre(self, c: Float[Tensor, "batch c"] | None) -> Float[Tensor, "..."]:
-        """What truncation pulls to, (w_dim,) here or (batch, w_dim): the mean of w."""
+        """The centre of truncation, (w_dim,) here or (batch, w_dim): the mean of w."""
         return self.get_buffer("w_avg")
 
     def forward(
