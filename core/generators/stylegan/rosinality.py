@@ -158,7 +158,7 @@ def _draw_noise(network: TranslatedGenerator) -> None:
             module.noise_const.copy_(torch.randn(module.noise_const.shape, generator=stream))
 
 
-def _discriminator(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator:
+def _load_discriminator(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, prefix)
     blocks = 0
     while any(name.startswith(f"convs.{blocks + 1}.") for name in part.tensors):
@@ -176,7 +176,7 @@ def _networks(
     prefix = _prefix(checkpoint) or ""
     beside = _discriminator_prefix(checkpoint, prefix)
     discriminator = (
-        None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
+        None if beside is None else if_usable(lambda: _load_discriminator(checkpoint, beside))
     )
     return _generator(checkpoint, prefix), discriminator
 

@@ -31,7 +31,7 @@ __all__ = [
     "arrays_of",
     "described",
     "discriminator_facts",
-    "discriminator_network",
+    "load_discriminator",
     "logits_of",
     "part_of",
 ]
@@ -80,10 +80,10 @@ def _networks(
     network = StyleGan2Generator(*building.generator_parts(tensors, attributes))
     building.adopt(network, tensors, attributes)
     load_network(network, checkpoint, prefix)
-    return network, discriminator_network(checkpoint, prefix)
+    return network, load_discriminator(checkpoint, prefix)
 
 
-def discriminator_network(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator | None:
+def load_discriminator(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator | None:
     """Loads the discriminator next to a generator, frozen; None unless it is StyleGAN2's.
 
     Args:
@@ -91,10 +91,10 @@ def discriminator_network(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discr
         prefix: prefix of the generator's tensors.
     """
     beside = _discriminator_prefix(checkpoint, prefix)
-    return None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
+    return None if beside is None else if_usable(lambda: _load_discriminator(checkpoint, beside))
 
 
-def _discriminator(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
+def _load_discriminator(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
     tensors = part_of(checkpoint, beside)
     discriminator = building.discriminator_parts(tensors, StyleGan2Discriminator)
     building.adopt(discriminator, tensors, building.attributes_of(checkpoint, beside))

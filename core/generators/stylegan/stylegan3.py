@@ -28,7 +28,7 @@ from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
 from .options import LATENT_OPTIONS
-from .stylegan2 import described, discriminator_facts, discriminator_network, logits_of, part_of
+from .stylegan2 import described, discriminator_facts, load_discriminator, logits_of, part_of
 
 __all__ = [
     "GENERATOR",
@@ -172,7 +172,7 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[StyleGan3Generator, StyleGan2Discriminator | None]:
     prefix = prefix_of(checkpoint) or ""
-    return network_of(checkpoint, prefix, _mapping), discriminator_network(checkpoint, prefix)
+    return network_of(checkpoint, prefix, _mapping), load_discriminator(checkpoint, prefix)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:

@@ -147,7 +147,7 @@ def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
     return load_network(network, part)
 
 
-def _discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
+def _load_discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, root)
     told, builder = _told(checkpoint, root)
     table = tensorflow_discriminator()
@@ -171,7 +171,7 @@ def _networks(
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
     beside = _discriminator_root(checkpoint)
     discriminator = (
-        None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
+        None if beside is None else if_usable(lambda: _load_discriminator(checkpoint, beside))
     )
     return _generator(checkpoint, _root(checkpoint) or ""), discriminator
 
