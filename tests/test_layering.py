@@ -155,8 +155,7 @@ TO_MEND = {
     ("energies", "composition"),  # Box
     ("energies", "generators"),  # MinibatchStd
     ("features", "generators"),  # MinibatchStd
-    ("energies", "refine"),  # CLASS_BLOCKS
-    ("starts", "refine"),  # CLASS_BLOCKS, readings, Trace
+    ("starts", "refine"),  # readings, Trace
 }
 """Edges that are not in the table and go with the cords that they name."""
 

@@ -1,6 +1,5 @@
 """What a composition is made from, and what comes of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -16,7 +15,7 @@ from ..latents import Latents
 from ..perceptual import Features
 from ..refine.barrier import Barrier, falls
 from ..refine.kernel import Rule
-from ..refine.rules import adam
+from ..refine.rules import Adam
 from ..refine.trace import Trace
 from ..rng import SampleRng
 from ..snapshot import comparable
@@ -62,10 +61,6 @@ def _spread(term: Part, each: int) -> Part:
 Blend: TypeAlias = Literal["Poisson", "none"]
 
 
-def _adam() -> Rule:
-    return adam()
-
-
 @dataclass(frozen=True)
 class Composing:
     """What is to be composed, and how.
@@ -83,7 +78,6 @@ class Composing:
         blend: `Poisson` (the paper) or `none`.
         chunking: runs at a time.
         device: where the networks are.
-        settings: what the rule was made from, to tell whether an interrupted run may go on.
     """
 
     generator: Generator
@@ -95,9 +89,8 @@ class Composing:
     device: torch.device
     placements: tuple[Placement, ...] = field(default_factory=placements)
     weighing: Barrier = field(default_factory=Barrier)
-    rule: Rule = field(default_factory=_adam)
+    rule: Rule = field(default_factory=Adam)
     blend: Blend = "Poisson"
-    settings: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

@@ -122,10 +122,9 @@ class FlowSettings:
     self_term: bool = True
     divergence: Divergence = "KL"
     floor: float = 1e-2
-    # Interrupted runs are told by the text of this: these are named where they have an effect.
-    pooled: bool = field(default=False, repr=False)
-    real_samples: int = field(default=0, repr=False)
-    real_fresh: bool = field(default=True, repr=False)
+    pooled: bool = False
+    real_samples: int = 0
+    real_fresh: bool = True
 
     def __post_init__(self) -> None:
         for name, value in (

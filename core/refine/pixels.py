@@ -13,7 +13,7 @@ from ..rng import SampleRng
 from ..spaces import IMAGES
 from ..threads import threads_for
 
-__all__ = ["check_on_images", "moved_pixels"]
+__all__ = ["check_on_images", "fgsm"]
 
 
 def check_on_images(energy: Energy) -> None:
@@ -30,7 +30,7 @@ def check_on_images(energy: Energy) -> None:
             )
 
 
-def moved_pixels(
+def fgsm(
     images: Float[Tensor, "batch 3 height width"],
     energy: Energy,
     rng: SampleRng,

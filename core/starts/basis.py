@@ -12,7 +12,6 @@ from ..chunking import ONE_BY_ONE, Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng, stream_of
 from ..snapshot import comparable
 from ..spaces import Block, Space
@@ -224,9 +223,7 @@ def from_basis(
     own prior, within the bounds that it states.
     """
     space = generator.source
-    over = tuple(
-        block.name for block in space.blocks if over_classes or block.name not in CLASS_BLOCKS
-    )
+    over = tuple(block.name for block in space.blocks if over_classes or block.role != "class")
     if not over:
         raise InvalidInput(
             f"Generator {generator.name!r} has a class alone, {space}: nothing to "
@@ -273,7 +270,7 @@ def drawing(generator: Generator, classes: Classes, device: torch.device) -> Dra
 def _class_block(generator: Generator) -> Block:
     space = generator.source
     for block in space.blocks:
-        if block.name in CLASS_BLOCKS and block.low == -torch.inf:
+        if block.role == "class" and block.low == -torch.inf:
             return block
     raise InvalidInput(
         f"Classes 'gaussian' replaces the embedding of a class, and generator {generator.name!r} "

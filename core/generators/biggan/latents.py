@@ -34,8 +34,8 @@ class Classes:
     def block(self) -> Block:
         """The latent's block: an embedding, or shares that add up to 1."""
         if self.table is None:
-            return Block("c", (self.count,), 0.0, 1.0, shares=True)
-        return Block("y", (self.table.shape[1],))
+            return Block("c", (self.count,), 0.0, 1.0, shares=True, role="class")
+        return Block("y", (self.table.shape[1],), role="class")
 
     def vectors(self, y: Tensor) -> Float[Tensor, "batch class"]:
         """Points of the block, of class numbers (batch,) or of shares (batch, classes)."""

@@ -24,7 +24,7 @@ from latentsteer.core.images import resized
 from latentsteer.core.latents import load_latents, save_latents
 from latentsteer.core.perceptual import clip_features, feature_distance
 from latentsteer.core.refine.barrier import Barrier
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 
@@ -48,7 +48,7 @@ def given(toys):
             "seed": 3,
             "chunking": Chunking.of("fixed", generator.image_size),
             "device": toys.cpu,
-            "rule": adam(learning_rate=0.1),
+            "rule": Adam(learning_rate=0.1),
             "placements": NINE,
         }
         front = toys.latents(generator, toys.normal(3, 12)[:samples], names)

@@ -14,9 +14,9 @@ from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
 from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.refine.kernel import by_term
+from latentsteer.core.refine.kernel import gradient_by_term
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import descent
+from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 
 COUNT = 10
@@ -58,7 +58,7 @@ def start(toys, count=COUNT, dtype=torch.float64):
 
 
 def field_of(flow, generator, chunking, step=0):
-    return flow.direction(flow.energy.pullback(generator), chunking).at(step)
+    return flow.direction.field(flow.energy.pullback(generator), chunking).at(step)
 
 
 def job_of(toys, flow, generator, **changes):
@@ -66,7 +66,7 @@ def job_of(toys, flow, generator, **changes):
         "generator": generator,
         "energy": flow.energy,
         "direction": flow.direction,
-        "rule": descent(step_size=0.3),
+        "rule": Descent(step_size=0.3),
         "steps": 4,
         "chunking": Chunking(3, padded=True),
     }
@@ -131,7 +131,7 @@ def test_finite_differences_agree(toys):
     settled = pulled.settled_at(z, rng, chunking)
     assert pulled.coupled
     assert not settled.coupled
-    found = by_term(pulled, chunking)(z, rng).vector
+    found = gradient_by_term(pulled, chunking)(z, rng).vector
     ahead = toys.normal(COUNT, 12, seed=5, dtype=torch.float64)
     with torch.no_grad():
         change = settled(z + 1e-5 * ahead, rng) - settled(z - 1e-5 * ahead, rng)
@@ -323,7 +323,7 @@ def test_the_speed_of_a_divergence_goes_by_r_without_the_lambdas(chart, toys):
     if chart:
         space = generator.source
         energy = energy.pullback(toys.lift(toys.vectors(12), space, lambda v: v))
-    found = flow.direction(energy, ALL_AT_ONCE).at(0)(z, rng).vector
+    found = flow.direction.field(energy, ALL_AT_ONCE).at(0)(z, rng).vector
     speed = (ratio - ratio.mean()).exp().clamp_max(20)
     assert torch.allclose(found, vector * speed[:, None], atol=1e-6)
 
