@@ -103,6 +103,8 @@ def refine(
         DomainMismatch: an energy that does not fit the generator.
         ResumeMismatch: an interrupted run, and other settings.
         Diverged: an energy or a position stopped being finite.
+        InvalidInput: no step, no sample, a start that is not finite, or settings without an
+            identity.
     """
     if job.steps < 1:
         raise InvalidInput(f"{job.steps} steps of refinement; at least 1 needed.")
@@ -129,9 +131,10 @@ def _refined(
     on_step: Callable[[Snapshot], None],
     on_stop: Callable[[Latents], None],
 ) -> tuple[Latents, Trace]:
+    settings = job.identity()  # before any work: it refuses what has none
     if resume and latents.interrupted is not None:
         # The unfinished run is in their history already.
-        latents.interrupted.check(job.identity())
+        latents.interrupted.check(settings)
         snapshot = _moved(latents.interrupted.snapshot, job.device)
         before = latents.interrupted.before
     else:
@@ -149,7 +152,7 @@ def _refined(
     except BaseException as error:
         faulty = isinstance(error, Diverged) and error.at_start
         kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
-        unfinished = Interrupted(kept, job.identity(), before)
+        unfinished = Interrupted(kept, settings, before)
         on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
         raise
 

@@ -14,6 +14,7 @@ from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
 from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.kernel import gradient_by_term
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Descent
@@ -65,8 +66,7 @@ def job_of(toys, flow, generator, **changes):
     defaults = {
         "generator": generator,
         "energy": flow.energy,
-        "direction": flow.direction,
-        "rule": Descent(step_size=0.3),
+        "refiner": FirstOrder(Descent(step_size=0.3), direction=flow.direction),
         "steps": 4,
         "chunking": Chunking(3, padded=True),
     }
