@@ -122,9 +122,10 @@ class FlowSettings:
     self_term: bool = True
     divergence: Divergence = "KL"
     floor: float = 1e-2
-    pooled: bool = False
-    real_samples: int = 0
-    real_fresh: bool = True
+    # The text is part of the energy's signature, which has the groups and the drawn images apart.
+    pooled: bool = field(default=False, repr=False)
+    real_samples: int = field(default=0, repr=False)
+    real_fresh: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         for name, value in (

@@ -208,9 +208,7 @@ def test_a_run_of_an_earlier_version_is_refused_as_such(toys, tmp_path):
     interrupted = replace(left[0], interrupted=replace(left[0].interrupted, settings=old))
     save_latents(tmp_path / "old.safetensors", interrupted)
     opened = load_latents(tmp_path / "old.safetensors")
-    with pytest.raises(
-        ResumeMismatch, match=r"step 1 of a run of an earlier version"
-    ):
+    with pytest.raises(ResumeMismatch, match=r"step 1 of a run of an earlier version"):
         refine(job, opened)
     moved, _ = refine(job, opened, resume=False)
     assert bool(moved.values.isfinite().all())
