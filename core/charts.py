@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .errors import InvalidInput
 from .rng import SampleRng
-from .spaces import Block, Domain, Identity, Map, Space
+from .spaces import Block, Domain, Identity, Map, Role, Space
 
 __all__ = [
     "BASIS",
@@ -78,7 +78,7 @@ BASIS = ".basis"
 WEIGHTS = ".weights"
 """Endings of the two blocks that stand for an over-parametrised one."""
 SHARES = "shares"
-"""Marks a saved block whose numbers are shares of a whole."""
+"""Mark of a saved block, after its role, where its numbers are shares of a whole."""
 SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
 WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
@@ -128,19 +128,21 @@ class MixtureOfBasis:
 
         Each over-parametrised block becomes a basis (k, *shape), followed by its weights (k,
         *shape) where these are per coordinate. Scalar weights are one block (k,) at the end, named
-        after all over-parametrised blocks, such as `z+y.weights`.
+        after all over-parametrised blocks, such as `z+y.weights`. A basis has the role `latent`,
+        whatever the role of its block.
         """
         blocks: list[Block] = []
         for block in self.target.blocks:
             if block.name in self.over:
                 shape = (self.k, *block.shape)
-                blocks.append(replace(block, name=block.name + BASIS, shape=shape))
+                basis = replace(block, name=block.name + BASIS, shape=shape, role="latent")
+                blocks.append(basis)
                 if self.weights != "scalar":
-                    blocks.append(Block(block.name + WEIGHTS, shape))
+                    blocks.append(Block(block.name + WEIGHTS, shape, role="weights"))
             else:
                 blocks.append(block)
         if self.weights == "scalar":
-            blocks.append(Block(self._shared, (self.k,)))
+            blocks.append(Block(self._shared, (self.k,), role="weights"))
         return Space(tuple(blocks))
 
     @property
@@ -251,19 +253,29 @@ def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis
 
 def _space_to_config(space: Space) -> list[list[object]]:
     return [
-        [b.name, list(b.shape), repr(b.low), repr(b.high), *([SHARES] if b.shares else [])]
+        [b.name, list(b.shape), repr(b.low), repr(b.high), b.role, *([SHARES] if b.shares else [])]
         for b in space.blocks
     ]
+
+
+def _role_by_name(name: str) -> Role:
+    """The role of a block of a file that was written before blocks had roles."""
+    if name.endswith(WEIGHTS):
+        return "weights"
+    return "class" if name in ("y", "c") else "latent"
 
 
 def _space_from_config(config: object) -> Space:
     blocks: list[Block] = []
     try:
-        for name, shape, low, high, *kind in cast("list[Any]", config):
+        for name, shape, low, high, *marks in cast("list[Any]", config):
             bounds = (float(low), float(high))
-            # Older files do not mark it; there was one such block.
-            shares = kind == [SHARES] or (not kind and name == "c" and bounds == (0, 1))
-            blocks.append(Block(str(name), tuple(int(n) for n in shape), *bounds, shares=shares))
+            roles = [mark for mark in marks if mark != SHARES]
+            role = roles[0] if roles else _role_by_name(str(name))
+            # The first files had no marks; one block held shares then.
+            shares = SHARES in marks or (not marks and name == "c" and bounds == (0, 1))
+            size = tuple(int(n) for n in shape)
+            blocks.append(Block(str(name), size, *bounds, shares=shares, role=role))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"A latent space cannot be read from {config!r}.") from error
     return Space(tuple(blocks))

@@ -1,12 +1,14 @@
-"""Identity of the model that something belongs to: weights' hash and options of its map."""
+"""Identities: of a model, its weights' hash and its map's options; of a run, its settings."""
 
 import logging
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from .errors import GeneratorMismatch
+from .errors import GeneratorMismatch, InvalidInput
 
 __all__ = [
     "ModelId",
@@ -15,6 +17,7 @@ __all__ = [
     "belonging",
     "check_options",
     "chosen_differently",
+    "identity_of",
     "options_of",
     "same_auxiliary",
     "shown_options",
@@ -203,3 +206,46 @@ def _chosen(model: str) -> dict[str, str]:
 
 def _number(value: OptionValue) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+KIND = "kind"
+"""The key of a dataclass' name in its identity."""
+
+
+def identity_of(value: object) -> object:
+    """The identity of settings as JSON: equal for equal settings, changed by each of their fields.
+
+    A frozen dataclass becomes its name and its compared fields, in their order. What a field
+    excludes by `field(compare=False)` is no part of the identity: devices, callbacks, and what
+    another part of the run's identity covers.
+
+    Args:
+        value: None, a boolean, a number, a text, a dataclass, or a mapping or a sequence of these.
+
+    Returns:
+        The same of JSON's types: mappings are sorted by their keys, sequences are lists, and
+        numbers that are not finite are texts.
+
+    Raises:
+        InvalidInput: a value of another type, which has no identity.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {
+            one.name: identity_of(getattr(value, one.name)) for one in fields(value) if one.compare
+        }
+        return {KIND: type(value).__name__, **own}
+    if isinstance(value, Mapping):
+        return {str(key): identity_of(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, Sequence):
+        return [identity_of(one) for one in value]
+    raise InvalidInput(
+        f"{value!r} of type {type(value).__name__} has no identity; expected None, a boolean, a "
+        "number, a text, a dataclass, or a mapping or a sequence of these. Exclude the field that "
+        "holds it by field(compare=False)."
+    )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -104,8 +104,9 @@ class Interrupted:
 
     Attributes:
         snapshot: where it stood.
-        settings: all that its result depends on; it resumes only with the same.
-        before: the readings at the start.
+        settings: the identity of the run, all that its result depends on; it goes on only with
+            the same one.
+        before: what its terms said at the start.
     """
 
     snapshot: Snapshot
@@ -116,16 +117,21 @@ class Interrupted:
         """Refuses to go on with other settings.
 
         Raises:
-            ResumeMismatch: naming each setting that differs.
+            ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
         """
-        own, new = _plain(self.settings), _plain(settings)
-        # Older runs do not hold the generator's options.
+        if "refiner" not in self.settings:
+            raise ResumeMismatch(
+                f"These latents were interrupted at step {self.snapshot.state.step} of a run of "
+                "an earlier version, which identified its settings in another way. Such a run "
+                "cannot go on. Switch `resume` off to start a new run from where the latents are; "
+                "a node without that switch needs latents of no interrupted run."
+            )
+        own, new = _flat(_plain(self.settings)), _flat(_plain(settings))
+        # Runs of before say nothing of the generator's options.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
-        differing = sorted(
-            name for name in (own.keys() | new.keys()) - unknown if own.get(name) != new.get(name)
-        )
+        differing = _differences(own, {n: value for n, value in new.items() if n not in unknown})
         if differing:
-            shown = "; ".join(f"{n}: {own.get(n)!r} then, {new.get(n)!r} now" for n in differing)
+            shown = "; ".join(differing)
             raise ResumeMismatch(
                 f"These latents were interrupted at step {self.snapshot.state.step} of a run with "
                 f"other settings ({shown}). Set them back, or switch `resume` off to start a new "
@@ -136,3 +142,27 @@ class Interrupted:
 def _plain(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings as they come back from a file."""
     return json.loads(json.dumps(dict(settings)))
+
+
+def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested settings in one level, such as `refiner.rule.step_size`."""
+    found: dict[str, object] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= _flat(cast("dict[str, object]", value), f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def _differences(own: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """For people: each setting that differs, once where several parts repeat it.
+
+    The steps of a run, for one, are those of its schedules too: the outermost name is shown.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for name in sorted(own.keys() | new.keys(), key=lambda n: (n.count("."), n)):
+        if own.get(name) != new.get(name):
+            change = f"{own.get(name)!r} then, {new.get(name)!r} now"
+            found.setdefault((name.rpartition(".")[2], change), f"{name}: {change}")
+    return [*found.values()]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,19 +13,17 @@ from .errors import DomainMismatch, InvalidInput
 from .rng import SampleRng
 
 __all__ = [
-    "CLASS_BLOCKS",
     "IMAGES",
     "Block",
     "Domain",
     "Identity",
     "Images",
     "Map",
+    "Role",
     "Space",
     "nearest_shares",
 ]
 
-CLASS_BLOCKS = ("y", "c")
-"""Names of the blocks that hold the class: an embedding, or a row of shares of classes."""
 ROUNDING = 1e-6
 """How far, times the number of shares' root, a sum may lie from 1 and count as 1."""
 
@@ -51,6 +49,11 @@ def nearest_shares(v: Float[Tensor, "*batch shares"]) -> Float[Tensor, "*batch s
     return torch.where(already, v, nearest)
 
 
+Role: TypeAlias = Literal["latent", "class", "weights"]
+"""What the numbers of a block are: a latent that is rendered; the class, as an embedding or as
+shares of classes; or the weights of a basis."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A named part of a latent.
@@ -61,9 +64,11 @@ class Block:
         low: least value that the generator accepts, in latent units.
         high: greatest value that the generator accepts.
         shares: whether the numbers along the last axis are shares of a whole: from 0, of sum 1.
+        role: what the numbers are.
 
     Raises:
-        InvalidInput: bounds in the wrong order, or shares whose bounds are not 0 and 1.
+        InvalidInput: bounds in the wrong order, shares whose bounds are not 0 and 1, or an unknown
+            role.
     """
 
     name: str
@@ -71,8 +76,14 @@ class Block:
     low: float = -math.inf
     high: float = math.inf
     shares: bool = False
+    role: Role = "latent"
 
     def __post_init__(self) -> None:
+        if self.role not in get_args(Role):
+            raise InvalidInput(
+                f"Block {self.name!r} has the role {self.role!r}; there are "
+                f"{', '.join(get_args(Role))}."
+            )
         if not self.low < self.high:
             raise InvalidInput(
                 f"Block {self.name!r}: low {self.low} is not below high {self.high}."

@@ -21,7 +21,8 @@ from ..errors import GeneratorMismatch, InvalidInput
 from ..generator import Gaussian, Generator
 from ..identity import ModelId, options_of
 from ..latents import Latents
-from ..refine.barrier import barrier
+from ..refine.barrier import DynamicBarrier
+from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
 from ..refine.trace import Trace
 from ..rng import SampleRng, derive_seed
@@ -158,21 +159,20 @@ class Composer:
             title=TITLE,
             generator=self.generator,
             energy=self._energy,
-            rule=job.rule,
             steps=job.steps,
             seed=job.seed,
             chunking=job.chunking,
             device=job.device,
-            direction=barrier(self.secondary, job.weighing, watch=watch),
+            refiner=FirstOrder(
+                job.rule,
+                direction=DynamicBarrier(
+                    self.secondary,
+                    job.weighing,
+                    compared_by="pixels" if job.features is None else job.features.id,
+                    watch=watch,
+                ),
+            ),
             names=self._names,
-            settings={
-                "method": job.weighing.method,
-                "beta": job.weighing.beta,
-                "linear_weight": job.weighing.weight,
-                "unit": job.weighing.unit,
-                "features": job.features.id if job.features is not None else "pixels",
-                **(job.settings or {}),
-            },
         )
 
     @cached_property

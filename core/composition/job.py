@@ -1,6 +1,5 @@
 """The job of a composition, and its result."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,7 +14,7 @@ from ..generator import Generator
 from ..latents import Latents
 from ..refine.barrier import Barrier, falls
 from ..refine.kernel import Rule
-from ..refine.rules import adam
+from ..refine.rules import Adam
 from ..refine.trace import Trace
 from ..snapshot import lowest
 from .placement import Placement, placements
@@ -24,10 +23,6 @@ __all__ = ["Blend", "CompositionJob", "CompositionResult"]
 
 
 Blend: TypeAlias = Literal["Poisson", "none"]
-
-
-def _adam() -> Rule:
-    return adam()
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,6 @@ class CompositionJob:
         blend: `Poisson` (the paper) or `none`.
         chunking: runs at a time.
         device: where the networks are.
-        settings: what the rule was made from, which an interrupted run is compared by.
     """
 
     generator: Generator
@@ -59,9 +53,8 @@ class CompositionJob:
     device: torch.device
     placements: tuple[Placement, ...] = field(default_factory=placements)
     weighing: Barrier = field(default_factory=Barrier)
-    rule: Rule = field(default_factory=_adam)
+    rule: Rule = field(default_factory=Adam)
     blend: Blend = "Poisson"
-    settings: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

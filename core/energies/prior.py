@@ -14,7 +14,7 @@ from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator, NormalPrior, Prior
 from ..rng import SampleRng
-from ..spaces import CLASS_BLOCKS, Space
+from ..spaces import Space
 from ..terms import Term
 from .example import EnergyExample, toy_generator
 
@@ -96,10 +96,11 @@ def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
             f"A Gaussian about 0 is no prior of {space}: nothing of w's law lies there. Steer z, "
             "or take the generator's prior_energy with no_density 'fitted Gaussian'."
         )
-    classes = {name: at for name, at in space.slices().items() if name in CLASS_BLOCKS}
+    at = space.slices()
+    classes = [at[block.name] for block in space.blocks if block.role == "class"]
     free = torch.ones(space.dim)
-    for at in classes.values():
-        free[at] = 0.0
+    for place in classes:
+        free[place] = 0.0
 
     def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
         own = z * placed(free, z) if classes else z
@@ -121,7 +122,7 @@ def _label(nu: float, classes: bool) -> str:
 
 def _own(space: Space, prior: NormalPrior, std: float) -> tuple[str, Evaluate]:
     own = prior.std if isinstance(prior, Gaussian) else 1.0
-    classes = any(block.name in CLASS_BLOCKS for block in space.blocks)
+    classes = any(block.role == "class" for block in space.blocks)
     return _label(own * std, classes), lambda z: prior.potential(z, std)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 import torch
 from jaxtyping import Float
@@ -11,7 +12,7 @@ from ..chunking import Chunking
 from ..energy import Energy, Pullback
 from ..errors import InvalidInput
 from ..features import FeatureMap
-from ..refine.kernel import Annealed, Direction, Field, Seen, by_term
+from ..refine.kernel import Annealed, Direction, Field, FieldValue, gradient_by_term
 from ..rng import SampleRng
 from .groups import Groups, groups_of
 from .log_ratio import GENERATED, REAL, LogRatio
@@ -33,6 +34,25 @@ class Flow:
 
     energy: Energy
     direction: Direction
+
+
+@dataclass(frozen=True)
+class FlowDirection:
+    """The gradient of a flow's energy as it is at each step, at the speed of the divergence.
+
+    Attributes:
+        settings: of the flow.
+        groups: of the samples by their conditions, each with a density of its own; None for one.
+    """
+
+    settings: FlowSettings
+    groups: Groups | None = attribute(default=None, compare=False)
+
+    def field(self, energy: Energy, chunking: Chunking) -> Annealed:
+        """The field of a flow's energy; see `Direction`."""
+        return Annealed(
+            lambda step: _moving(energy.at(step), chunking, self.settings, self.groups)
+        )
 
 
 def krr_flow(
@@ -89,10 +109,7 @@ def krr_flow(
             "1 needs nothing, lambda 2 real images, lambda 3 an energy)."
         )
 
-    def direction(energy: Energy, chunking: Chunking) -> Annealed:
-        return Annealed(lambda step: _moving(energy.at(step), chunking, settings, groups))
-
-    return Flow(sum(parts[1:], start=parts[0]), direction)
+    return Flow(sum(parts[1:], start=parts[0]), FlowDirection(settings, groups))
 
 
 def _checked(groups: Groups | None) -> Groups | None:
@@ -111,14 +128,14 @@ def _moving(
     energy: Energy, chunking: Chunking, settings: FlowSettings, groups: Groups | None
 ) -> Field:
     """The gradient of an energy at the speed of a divergence."""
-    field = by_term(energy, chunking)
+    along = gradient_by_term(energy, chunking)
     # Without the samples' own density there is no r: particles move as they do for KL.
     if settings.divergence == "KL" or settings.generated == 0:
-        return field
+        return along
     shares = dict(zip(energy.names(), _shares(energy, settings.condition), strict=True))
 
-    def moved(v: Tensor, rng: SampleRng) -> Seen:
-        seen = field(v, rng)
+    def moved(v: Tensor, rng: SampleRng) -> FieldValue:
+        seen = along(v, rng)
         energies = [share * seen.terms[name] for name, share in shares.items()]
         apart = None if groups is None else groups.places(rng.rows)
         speed = speeds(settings.divergence, -torch.stack(energies).sum(dim=0), apart)

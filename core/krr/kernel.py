@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..devices import as_float64
 from ..errors import InvalidInput
-from ..refine.rules import ScheduleName, schedule
+from ..refine.schedule import Schedule, ScheduleName
 from ..rng import stream_of
 
 __all__ = [
@@ -73,13 +73,13 @@ class Mollifier:
             raise InvalidInput(
                 f"{self.samples} samples of the mollifier; expected an even number of at least 2."
             )
-        schedule(self.schedule, 1, self.final)
+        Schedule(self.schedule, 1, self.final)
 
     def sigma_at(self, step: int, steps: int) -> float:
         """The standard deviation at a step of a run; 0 without a mollifier."""
         if self.kind == "none":
             return 0.0
-        return self.sigma * schedule(self.schedule, steps, self.final)(step)
+        return self.sigma * Schedule(self.schedule, steps, self.final)(step)
 
 
 def widened(width: float, sigma: float) -> float:

@@ -122,7 +122,7 @@ class FlowSettings:
     self_term: bool = True
     divergence: Divergence = "KL"
     floor: float = 1e-2
-    # The text identifies interrupted runs: these are named where they have an effect.
+    # The text is part of the energy's signature, which has the groups and the drawn images apart.
     pooled: bool = field(default=False, repr=False)
     real_samples: int = field(default=0, repr=False)
     real_fresh: bool = field(default=True, repr=False)

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as attribute
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 import torch
@@ -14,13 +16,17 @@ from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..terms import Term
-from .kernel import Direction, Field
+from .kernel import Field
 
-__all__ = ["Barrier", "Method", "Watch", "barrier", "combined", "falls"]
+__all__ = ["Barrier", "DynamicBarrier", "Method", "Watch", "combined", "falls"]
 
 Method: TypeAlias = Literal["bi-level", "linear", "inverse bi-level", "primary only"]
 Watch: TypeAlias = Callable[[Tensor], None]
 Vectors = Float[Tensor, "batch dim"]
+
+
+def _ignored(values: Tensor) -> None:
+    """Watches nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class Barrier:
             )
 
 
+PAPER = Barrier()
+"""The paper's weighing."""
+
+
 def combined(settings: Barrier, primary: Vectors, secondary: Vectors) -> Vectors:
     """What is descended along: v of FuseDream eq. (6), or an ablation's, row by row.
 
@@ -95,45 +105,53 @@ def _lifted(first: Tensor, second: Tensor, beta: float) -> Tensor:
     return second + missing.clamp_min(0) * unit
 
 
-def barrier(
-    secondary: Term, settings: Barrier | None = None, *, watch: Watch = lambda values: None
-) -> Direction:
-    """The direction of two objectives, both seen in one evaluation of what they share.
+@dataclass(frozen=True)
+class DynamicBarrier:
+    """The direction of two objectives, both from one evaluation of what they share.
 
-    The secondary is one of the terms of the energy that is refined: there with weight 0, so that
-    the energy is the primary's alone and a trace tells both. All other terms are the primary.
+    The secondary is one of the terms of the energy that is refined, with weight 0, so that the
+    energy is the primary alone and a trace has both. All other terms are the primary.
 
-    Args:
+    Attributes:
         secondary: l, the very term that the energy holds.
-        settings: how both are weighed; the paper's by default.
+        weighing: how both are weighed; the paper's by default.
+        compared_by: the id of the model that the secondary compares by, for the run's identity:
+            the energy's signature has the name alone.
         watch: called at each evaluation with l of every sample.
     """
-    chosen = settings or Barrier()
 
-    def direction(energy: Energy, chunking: Chunking) -> Field:
-        _check(energy, secondary)
+    secondary: Term = attribute(compare=False)
+    weighing: Barrier = PAPER
+    compared_by: str = ""
+    watch: Watch = attribute(default=_ignored, compare=False)
+
+    def field(self, energy: Energy, chunking: Chunking) -> Field:
+        """The field of an energy; see `Direction`.
+
+        Raises:
+            InvalidInput: the energy does not hold the secondary, or nothing else.
+        """
+        _check(energy, self.secondary)
         allowed = energy.chunking(chunking)
 
-        def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor, Tensor]:
-            leaf = v.detach().requires_grad_()
-            with torch.enable_grad():
-                first, second = _both(energy, secondary, leaf, rng)
-                alone = chosen.method == "primary only"
-                (down,) = torch.autograd.grad(first.sum(), leaf, retain_graph=not alone)
-                vector = down
-                if not alone:
-                    (other,) = torch.autograd.grad(second.sum(), leaf)
-                    vector = combined(chosen, down, other)
-            return vector, first.detach(), second.detach()
-
-        def field(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
-            vector, values, second = allowed.apply_random(rows, v, rng)
-            watch(second)
+        def vectors(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
+            vector, values, second = allowed.apply_random(partial(self._rows, energy), v, rng)
+            self.watch(second)
             return vector, values
 
-        return field
+        return vectors
 
-    return direction
+    def _rows(self, energy: Energy, v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor, Tensor]:
+        leaf = v.detach().requires_grad_()
+        with torch.enable_grad():
+            first, second = _both(energy, self.secondary, leaf, rng)
+            alone = self.weighing.method == "primary only"
+            (down,) = torch.autograd.grad(first.sum(), leaf, retain_graph=not alone)
+            vector = down
+            if not alone:
+                (other,) = torch.autograd.grad(second.sum(), leaf)
+                vector = combined(self.weighing, down, other)
+        return vector, first.detach(), second.detach()
 
 
 def _both(

@@ -1,6 +1,6 @@
-"""Search by generations: CMA-ES, and BasinCMA, whose members descend before they are judged."""
+"""Search by generations: CMA-ES, and BasinCMA, whose members descend before they are evaluated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
@@ -16,9 +16,12 @@ from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng, stream_of
 from ..snapshot import Memory, State, comparable
-from .kernel import Info, Kernel
+from ..spaces import Map
+from .first_order import FirstOrder
+from .kernel import Info, Kernel, Projection, Refiner
+from .rules import Adam
 
-__all__ = ["LARGEST_FULL", "Evolution", "evolve"]
+__all__ = ["LARGEST_FULL", "CmaEs"]
 
 LARGEST_FULL = 512
 """Numbers up to which the whole covariance is learnt; above, its diagonal alone."""
@@ -27,16 +30,32 @@ LIBRARY = "cmaes"
 PARTS = ("_mean", "_sigma", "_C", "_p_sigma", "_pc", "_g")
 """What a generation changes of an optimiser of cmaes; all else follows from its settings."""
 ENERGY = "energy"
+ADAM = FirstOrder(Adam(learning_rate=0.05))
 
 
 @dataclass(frozen=True)
-class Evolution:
-    """How a search goes by generations.
+class CmaEs:
+    """CMA-ES, for each sample independently: a step is a generation.
+
+    The members of a sample are drawn from its normal distribution, brought within bounds and
+    evaluated, and the distribution is updated by their energies; the sample is then the best of
+    them. With inner steps it is BasinCMA (Wampler and Popovic 2009; FuseDream's reference 32):
+    each member descends first, the distribution is updated by the energy reached and the place it
+    started from, and the sample is the point that the best one reached. So does pix2latent. From
+    513 numbers on only variances are learnt (sep-CMA-ES).
+
+    The members of all samples are one batch for the networks. All members of a generation meet
+    the same random views, so that their order is no chance; the next generation meets others.
+    A sample takes one draw per generation from its stream, which all else follows from.
+
+    Departures: pix2latent searches BigGAN's z alone with sigma 1 and ends with a long descent;
+    here all numbers of the chart are searched, with one sigma, and a descent is a node of its own.
 
     Attributes:
         population: members of a generation, 0 for 4 + 3 log(numbers in a point), else at least 4.
         sigma: standard deviation of the first generation about the start, above 0.
-        inner_steps: of descent that every member makes before it is judged; 0 is CMA-ES itself.
+        inner_steps: steps that every member makes before it is evaluated; 0 is CMA-ES itself.
+        inner: what makes those steps.
 
     Raises:
         InvalidInput: a number outside its range.
@@ -45,6 +64,7 @@ class Evolution:
     population: int = 0
     sigma: float = 0.5
     inner_steps: int = 0
+    inner: Refiner = ADAM
 
     def __post_init__(self) -> None:
         if self.population and self.population < SMALLEST_POPULATION:
@@ -56,6 +76,18 @@ class Evolution:
             raise InvalidInput(f"sigma is {self.sigma}; expected a number above 0.")
         if self.inner_steps < 0:
             raise InvalidInput(f"{self.inner_steps} inner steps; expected 0 (none) or more.")
+
+    def bind(
+        self, energy: Energy, chart: Map, chunking: Chunking, project: Projection | None = None
+    ) -> Kernel:
+        """The kernel whose step is a generation; see `Refiner`.
+
+        Raises:
+            InvalidInput: the library cmaes is not installed, or the energy's samples depend on
+                each other.
+        """
+        inner = self.inner.bind(energy, chart, chunking, project)
+        return _kernel(self, energy, inner, chunking, project)
 
 
 @runtime_checkable
@@ -76,40 +108,9 @@ class Optimiser(Protocol):
         ...
 
 
-def evolve(
-    settings: Evolution,
-    energy: Energy,
-    inner: Kernel,
-    *,
-    chunking: Chunking,
-    project: Callable[[Tensor], Tensor] | None = None,
+def _kernel(
+    settings: CmaEs, energy: Energy, inner: Kernel, chunking: Chunking, project: Projection | None
 ) -> Kernel:
-    """The kernel whose step is a generation of CMA-ES, of every sample for itself.
-
-    A sample's members are drawn from its normal law, brought within bounds, judged, and the law
-    told of them; the sample is then the best of them. With inner steps it is BasinCMA (Wampler and
-    Popovic 2009; FuseDream's reference 32): each member descends first, the law is told the
-    energy found below and the place it started from, and the sample is where the best one got to.
-    So does pix2latent. From 513 numbers on only variances are learnt (sep-CMA-ES).
-
-    The members of all samples are one batch for the networks. All members of a generation meet
-    the same random views, so that their order is no chance; the next generation meets others.
-    A sample takes one draw per generation from its stream, which all else follows from.
-
-    Args:
-        settings: population, sigma, inner steps.
-        energy: on the latents that are searched.
-        inner: how members descend.
-        chunking: how many members the networks see at a time.
-        project: onto the latents' bounds.
-
-    Raises:
-        InvalidInput: the library cmaes is not installed, or the energy's samples depend on each
-            other.
-
-    Departures: pix2latent searches BigGAN's z alone with sigma 1 and ends with a long descent;
-    here all numbers of the chart are searched, with one sigma, and a descent is a node of its own.
-    """
     library = _library()
     if energy.coupled:
         raise InvalidInput(
@@ -168,7 +169,7 @@ def _library() -> Any:  # noqa: ANN401
 
 def _optimiser(
     library: Any,  # noqa: ANN401
-    settings: Evolution,
+    settings: CmaEs,
     mean: Float[np.ndarray, " dim"],
     seed: int,
 ) -> Optimiser:
@@ -209,7 +210,7 @@ def _written(laws: Sequence[Optimiser], energies: Tensor) -> Memory:
 
 def _read(
     library: Any,  # noqa: ANN401
-    settings: Evolution,
+    settings: CmaEs,
     state: State,
     seeds: Sequence[int],
 ) -> list[Optimiser]:

@@ -1,9 +1,9 @@
-"""The contract of refinement: a direction and a rule make a kernel, whose state never changes."""
+"""The contract of refinement: a refiner binds an energy to a kernel, whose state never changes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,32 +13,36 @@ from ..chunking import ALL_AT_ONCE, Chunking
 from ..energy import Energy
 from ..rng import SampleRng
 from ..snapshot import Memory, State
+from ..spaces import Map
 
 __all__ = [
     "Annealed",
     "Direction",
     "Field",
+    "FieldValue",
+    "Gradient",
     "Info",
     "Kernel",
+    "Projection",
+    "Refiner",
     "Rule",
-    "Seen",
     "Step",
-    "by_term",
     "descend",
     "gradient",
+    "gradient_by_term",
     "row_norms",
 ]
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
-class Seen(NamedTuple):
-    """What a field says of points.
+class FieldValue(NamedTuple):
+    """The value of a field at some points.
 
     Attributes:
         vector: to descend along.
         energy: per sample.
-        terms: the energy's terms apart, per sample and without their weights; may be left out.
+        terms: the energy's single terms, per sample and without their weights; optional.
     """
 
     vector: Tensor
@@ -46,27 +50,36 @@ class Seen(NamedTuple):
     terms: Mapping[str, Tensor] = NOTHING
 
 
-Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor] | Seen]
-"""A direction to descend along: points to (vectors, energies), or with the terms apart."""
+Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor] | FieldValue]
+"""A direction to descend along: from points to (vectors, energies), optionally with the terms."""
 
 
 @dataclass(frozen=True)
 class Annealed:
-    """A field that changes in the course of a run.
+    """A field that changes during a run.
 
     Attributes:
-        at: the number of a step, from 0, to its field.
+        at: from the number of a step, counted from 0, to the field of that step.
     """
 
     at: Callable[[int], Field]
 
 
-Direction: TypeAlias = Callable[[Energy, Chunking], Field | Annealed]
-"""How an energy on latents becomes a field: `gradient`, or one that weighs it against others."""
+@runtime_checkable
+class Direction(Protocol):
+    """How an energy on latents becomes a field.
+
+    A frozen dataclass: its compared fields are part of a run's identity, see
+    `core.identity.identity_of`.
+    """
+
+    def field(self, energy: Energy, chunking: Chunking) -> Field | Annealed:
+        """The field of an energy on latents, with as many samples at a time as the chunking."""
+        ...
 
 
 class Step(NamedTuple):
-    """Where a rule is called.
+    """The step at which a rule is called.
 
     Attributes:
         number: of the step, from 0.
@@ -79,25 +92,30 @@ class Step(NamedTuple):
     rng: SampleRng
 
 
-class Rule(NamedTuple):
-    """How a direction becomes a displacement. Deterministic rules ignore the streams.
+@runtime_checkable
+class Rule(Protocol):
+    """How a direction becomes a displacement.
 
-    Attributes:
-        init: position to memory.
-        update: (vector, memory, step) to (displacement, memory).
+    A frozen dataclass: its compared fields are part of a run's identity, see
+    `core.identity.identity_of`. Deterministic rules ignore the streams.
     """
 
-    init: Callable[[Tensor], Memory]
-    update: Callable[[Tensor, Memory, Step], tuple[Tensor, Memory]]
+    def init(self, position: Tensor) -> Memory:
+        """The memory before the first step, at a position (batch, dim)."""
+        ...
+
+    def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
+        """The displacement (batch, dim) along -vector, and the memory after the step."""
+        ...
 
 
 class Info(NamedTuple):
-    """What a step saw.
+    """What a step evaluated.
 
     Attributes:
         energy: per sample, at the position that the step started from.
         gradient_norm: per sample, of the direction there.
-        terms: per sample, the energy's terms apart, where the field tells them.
+        terms: per sample, the energy's single terms, where the field gives them.
     """
 
     energy: Tensor
@@ -106,15 +124,41 @@ class Info(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """One step of a refiner.
+    """One step of a refiner that is bound to an energy.
 
     Attributes:
-        init: position to first state.
-        step: (state, streams) to (next state, what was seen).
+        init: from a position to the first state.
+        step: from (state, streams) to (next state, what was evaluated).
     """
 
     init: Callable[[Tensor], State]
     step: Callable[[State, SampleRng], tuple[State, Info]]
+
+
+Projection: TypeAlias = Callable[[Tensor], Tensor]
+"""From points to the nearest allowed points, row by row."""
+
+
+@runtime_checkable
+class Refiner(Protocol):
+    """What moves latents: a direction with a rule, or a search.
+
+    A frozen dataclass: its compared fields are part of a run's identity, see
+    `core.identity.identity_of`.
+    """
+
+    def bind(
+        self, energy: Energy, chart: Map, chunking: Chunking, project: Projection | None = None
+    ) -> Kernel:
+        """The kernel that lowers an energy.
+
+        Args:
+            energy: on the chart's source.
+            chart: in which the latents are written; its blocks have roles.
+            chunking: how many samples the networks see at a time.
+            project: onto the allowed points; every position that a step ends at is projected.
+        """
+        ...
 
 
 def gradient(
@@ -126,16 +170,18 @@ def gradient(
         energy: on latents.
         chunking: how many samples the networks see at a time.
     """
-    whole = by_term(energy, chunking)
+    whole = gradient_by_term(energy, chunking)
 
     def field(v: Tensor, rng: SampleRng) -> tuple[Tensor, Tensor]:
-        seen = whole(v, rng)
-        return seen.vector, seen.energy
+        value = whole(v, rng)
+        return value.vector, value.energy
 
     return field
 
 
-def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng], Seen]:
+def gradient_by_term(
+    energy: Energy, chunking: Chunking
+) -> Callable[[Tensor, SampleRng], FieldValue]:
     """The gradient of an energy, with the values of its terms.
 
     Where samples are coupled and the energy can be decoupled (see `Energy.decoupled_at`), the
@@ -147,7 +193,7 @@ def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng],
     """
     names = energy.names()
 
-    def field(v: Tensor, rng: SampleRng) -> Seen:
+    def field(v: Tensor, rng: SampleRng) -> FieldValue:
         decoupled = energy.decoupled_at(v, rng, chunking)
 
         def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
@@ -162,19 +208,26 @@ def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng],
 
         allowed = decoupled.chunking(chunking)
         vector, values, *terms = allowed.apply_random(rows, v, rng)
-        return Seen(vector, values, dict(zip(names, terms, strict=True)))
+        return FieldValue(vector, values, dict(zip(names, terms, strict=True)))
 
     return field
 
 
+@dataclass(frozen=True)
+class Gradient:
+    """The direction of steepest ascent, which rules descend along."""
+
+    def field(self, energy: Energy, chunking: Chunking) -> Field:
+        """See `gradient`."""
+        return gradient(energy, chunking)
+
+
 def row_norms(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-    """The length of every row, by itself: the same whatever other rows stand beside it."""
+    """The length of every row, computed alone: independent of the other rows, to the bit."""
     return torch.stack([row.norm() for row in vectors])
 
 
-def descend(
-    field: Field | Annealed, rule: Rule, *, project: Callable[[Tensor], Tensor] | None = None
-) -> Kernel:
+def descend(field: Field | Annealed, rule: Rule, *, project: Projection | None = None) -> Kernel:
     """The kernel that moves along -field by a rule, then projects (onto the latent's bounds)."""
 
     def init(position: Tensor) -> State:
@@ -183,7 +236,7 @@ def descend(
     def step(state: State, rng: SampleRng) -> tuple[State, Info]:
         now = field.at(state.step) if isinstance(field, Annealed) else field
         found = now(state.position, rng)
-        vector, energy, terms = found if isinstance(found, Seen) else Seen(*found)
+        vector, energy, terms = found if isinstance(found, FieldValue) else FieldValue(*found)
         at = Step(state.step, state.position, rng)
         displacement, memory = rule.update(vector, state.memory, at)
         position = state.position + displacement

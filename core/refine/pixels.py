@@ -13,10 +13,10 @@ from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
 
-__all__ = ["moved_pixels"]
+__all__ = ["fgsm"]
 
 
-def moved_pixels(
+def fgsm(
     images: Float[Tensor, "batch 3 height width"],
     energy: Energy,
     rng: SampleRng,

@@ -1,7 +1,7 @@
 """A refinement from end to end: latents in, latents and their record out, resumable on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeAlias
 
 import torch
@@ -13,14 +13,13 @@ from ..devices import threads_of
 from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
-from ..identity import options_of
+from ..identity import identity_of, options_of
 from ..latents import Latents
 from ..rng import SampleRng
 from ..snapshot import MAP, Best, Interrupted, Snapshot, State
 from ..spaces import Map
-from .cma_es import Evolution, evolve
-from .kernel import Direction, Kernel, Rule, descend, gradient
-from .run import begin, check_energy, finish, walk
+from .kernel import Kernel, Refiner
+from .run import check_energy, first_snapshot, iterate, with_last_energy
 from .trace import Trace, curves
 
 __all__ = ["Refinement", "Returned", "refine"]
@@ -30,67 +29,53 @@ Returned: TypeAlias = Literal["last", "last but one"]
 
 @dataclass(frozen=True)
 class Refinement:
-    """What is to be done to latents.
+    """What is done to latents, and with what settings.
 
     Attributes:
         title: for people.
-        generator: whose latents they are.
+        generator: of the latents.
         energy: on images or latents of the generator.
-        rule: how they move, on the latents' chart; in an evolution, how its members do.
+        refiner: what moves the latents.
         steps: T, at least 1.
-        seed: of the noise and of random energies; latents that have been through a run draw
-            afresh, whatever its seed was.
+        seed: of the noise and of random energies; latents of an earlier run draw afresh, whatever
+            its seed was.
         chunking: how many samples the networks see at a time.
         device: where the networks are.
         clamp: whether latents stay within the generator's bounds. Shares of classes stay shares,
             of sum 1, either way.
         keep_best: whether each sample ends at the best point that it met, not at its last.
-        direction: what the rule follows, from the energy on the latents' chart.
         latent_noise: standard deviation of noise on the latents that the generator renders, fresh
-            at every step; 0 in FuseDream's paper, 0.01 in its released code. What the terms say
-            before and after is read without it.
+            at every step; 0 in FuseDream's paper, 0.01 in its released code. The readings before
+            and after are without it.
         returned: `last`, or `last but one` for the latents that the last step starts from: the
-            released code renders those and throws its last step away. That step is not made here.
-        evolution: a search by generations instead of one step of the rule, where there is one.
-        settings: what both were made from, to tell whether an interrupted run may go on.
+            released code renders those and discards its last step. That step is not made here.
         names: that decide the samples' places in chunks, one each; the latents' own if None.
     """
 
     title: str
     generator: Generator
     energy: Energy
-    rule: Rule
+    refiner: Refiner
     steps: int
     seed: int
     chunking: Chunking
-    device: torch.device
+    device: torch.device = field(compare=False)
     clamp: bool = True
     keep_best: bool = False
-    direction: Direction = gradient
     latent_noise: float = 0.0
     returned: Returned = "last"
-    evolution: Evolution | None = None
-    settings: Mapping[str, object] | None = None
-    names: Sequence[int] | None = None
+    names: Sequence[int] | None = field(default=None, compare=False)
 
     def identity(self) -> dict[str, object]:
-        """All that the result depends on, but for the latents and the versions."""
-        options = options_of(self.generator.id)
-        return {
-            "title": self.title,
-            "generator": str(self.generator.id),
-            **{f"{MAP}{name}": value for name, value in (options or {}).items()},
-            "energy": self.energy.signature(),
-            "steps": self.steps,
-            "seed": self.seed,
-            "chunk": [self.chunking.size, self.chunking.padded],
-            "clamp": self.clamp,
-            "keep_best": self.keep_best,
-            "latent_noise": self.latent_noise,
-            "returned": self.returned,
-            "evolution": self.evolution and asdict(self.evolution),
-            **(self.settings or {}),
-        }
+        """All that the result depends on, except the latents and the versions.
+
+        The fields are those of this class that are compared, see `core.identity.identity_of`.
+        """
+        options = options_of(self.generator.id) or {}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+        own |= {"generator": self.generator.id, "energy": self.energy.signature()}
+        own |= {f"{MAP}{name}": value for name, value in options.items()}
+        return {name: identity_of(value) for name, value in own.items()}
 
 
 def refine(
@@ -101,16 +86,16 @@ def refine(
     on_step: Callable[[Snapshot], None] = lambda snapshot: None,
     on_stop: Callable[[Latents], None] = lambda latents: None,
 ) -> tuple[Latents, Trace]:
-    """Refines latents, from their interrupted run on if they have one.
+    """Refines latents, continuing their interrupted run if there is one.
 
     Args:
         job: what to do.
         latents: of the job's generator.
-        resume: whether to go on with the run that the latents come from, when there is one, to
-            the bits of the undisturbed run. Else a new one begins, whose draws are fresh.
+        resume: whether to continue the interrupted run of the latents, if there is one, to the
+            bits of the undisturbed run. Otherwise a new run begins, whose draws are fresh.
         on_step: called after every step; may raise to stop.
-        on_stop: called with latents to resume from when the run ends before its time, whatever
-            ended it; after a divergence they are the last ones whose energies are finite.
+        on_stop: called with latents to resume from when the run ends early, whatever the cause;
+            after a divergence they are the last ones whose energies are finite.
 
     Raises:
         GeneratorMismatch: latents of another generator.
@@ -118,6 +103,8 @@ def refine(
         DomainMismatch: an energy that does not fit the generator.
         ResumeMismatch: an interrupted run, and other settings.
         Diverged: an energy or a position stopped being finite.
+        InvalidInput: no step, no sample, a start that is not finite, or settings without an
+            identity.
     """
     if job.steps < 1:
         raise InvalidInput(f"{job.steps} steps of refinement; at least 1 needed.")
@@ -144,44 +131,41 @@ def _refined(
     on_step: Callable[[Snapshot], None],
     on_stop: Callable[[Latents], None],
 ) -> tuple[Latents, Trace]:
+    settings = job.identity()  # before any work: it refuses what has none
     if resume and latents.interrupted is not None:
         # The unfinished run is in their history already.
-        latents.interrupted.check(job.identity())
+        latents.interrupted.check(settings)
         snapshot = _moved(latents.interrupted.snapshot, job.device)
         before = latents.interrupted.before
     else:
         latents = latents.drawn_for()
         position = latents.chart.source.share(latents.values.to(job.device))
-        snapshot = begin(kernel, position, rng)
+        snapshot = first_snapshot(kernel, position, rng)
         before = energy.readings(position, rng, job.chunking)
 
     confirmed = snapshot
     try:
-        for following in walk(kernel, snapshot, steps, rng):
+        for following in iterate(kernel, snapshot, steps, rng):
             confirmed, snapshot = snapshot, following
             on_step(snapshot)
         return _finished(job, latents, energy, snapshot, rng, before)
     except BaseException as error:
         faulty = isinstance(error, Diverged) and error.at_start
         kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
-        unfinished = Interrupted(kept, job.identity(), before)
+        unfinished = Interrupted(kept, settings, before)
         on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
         raise
 
 
 def _kernel(job: Refinement, chart: Map) -> Kernel:
     noisy = job.latent_noise > 0
-    seen = Noisy(job.generator, job.latent_noise) if noisy else job.generator
-    energy = job.energy.pullback(seen).pullback(chart)
-    project = _projection(job, chart)
-    kernel = descend(job.direction(energy, job.chunking), job.rule, project=project)
-    if job.evolution is None:
-        return kernel
-    return evolve(job.evolution, energy, kernel, chunking=job.chunking, project=project)
+    rendered = Noisy(job.generator, job.latent_noise) if noisy else job.generator
+    energy = job.energy.pullback(rendered).pullback(chart)
+    return job.refiner.bind(energy, chart, job.chunking, _projection(job, chart))
 
 
 def _projection(job: Refinement, chart: Map) -> Callable[[Tensor], Tensor]:
-    """Onto the latents' bounds and where densities of theirs end, or onto shares alone."""
+    """Onto the latents' bounds and the supports of their densities, or onto shares alone."""
     if not job.clamp:
         return chart.source.share
     within = [
@@ -209,7 +193,7 @@ def _finished(
     streams = rng.restored(snapshot.rng_state)
     after = energy.readings(snapshot.state.position, streams, job.chunking)
     check_energy(after["energy"], snapshot.state.step)
-    snapshot = finish(snapshot, after["energy"])
+    snapshot = with_last_energy(snapshot, after["energy"])
     position, terms = snapshot.state.position, curves(snapshot.terms, after)
     if job.keep_best:
         position = snapshot.best.position

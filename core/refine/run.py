@@ -11,10 +11,10 @@ from ..rng import SampleRng
 from ..snapshot import Best, Snapshot, State
 from .kernel import Info, Kernel
 
-__all__ = ["begin", "check_energy", "finish", "walk"]
+__all__ = ["check_energy", "first_snapshot", "iterate", "with_last_energy"]
 
 
-def begin(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
+def first_snapshot(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
     """The snapshot before the first step.
 
     Raises:
@@ -28,15 +28,15 @@ def begin(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
     return Snapshot(kernel.init(position), rng.state(), (), Best(position, nowhere))
 
 
-def walk(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterator[Snapshot]:
-    """Steps from a snapshot until `steps` are made in all, yielding each.
+def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterator[Snapshot]:
+    """The snapshots after each step, from a snapshot until `steps` steps are made in all.
 
-    Whoever consumes it shows progress, previews, and stops by not going on: what was yielded last
-    is whole.
+    The consumer shows progress and previews, and stops by not iterating further: the last snapshot
+    is complete.
 
     Args:
         kernel: the refiner, bound to its energy.
-        start: from `begin`, or an interrupted run's last snapshot.
+        start: from `first_snapshot`, or an interrupted run's last snapshot.
         steps: T, the number of steps of the whole run.
         rng: the samples; their streams go on from the snapshot's state.
 
@@ -59,8 +59,8 @@ def walk(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterato
         yield snapshot
 
 
-def finish(snapshot: Snapshot, energy: Tensor) -> Snapshot:
-    """Adds the energy of the last point, so that the curve and the best point cover it."""
+def with_last_energy(snapshot: Snapshot, energy: Tensor) -> Snapshot:
+    """The snapshot with the energy of its last point, which the curve and the best point cover."""
     return replace(
         snapshot,
         energies=(*snapshot.energies, energy.float().cpu()),

@@ -15,7 +15,7 @@ from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng, stream_of
 from ..snapshot import lowest
-from ..spaces import CLASS_BLOCKS, Block, Space
+from ..spaces import Block, Space
 from .candidates import Draw, Report
 
 __all__ = [
@@ -221,9 +221,7 @@ def from_basis(
     own prior, within the bounds that it states.
     """
     space = generator.source
-    over = tuple(
-        block.name for block in space.blocks if over_classes or block.name not in CLASS_BLOCKS
-    )
+    over = tuple(block.name for block in space.blocks if over_classes or block.role != "class")
     if not over:
         raise InvalidInput(
             f"Generator {generator.name!r} has a class alone, {space}: nothing to "
@@ -270,7 +268,7 @@ def drawing(generator: Generator, classes: Classes, device: torch.device) -> Dra
 def _class_block(generator: Generator) -> Block:
     space = generator.source
     for block in space.blocks:
-        if block.name in CLASS_BLOCKS and block.low == -torch.inf:
+        if block.role == "class" and block.low == -torch.inf:
             return block
     raise InvalidInput(
         f"Classes 'gaussian' replaces the embedding of a class, and generator {generator.name!r} "

@@ -4,12 +4,13 @@ from ...core.chunking import ChunkMode
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
-from ...core.refine.cma_es import Evolution
-from ...core.refine.rules import adam
+from ...core.refine.cma_es import CmaEs
+from ...core.refine.first_order import FirstOrder
+from ...core.refine.rules import Adam
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
-from .running import outputs, preview_every, run
+from .running import outputs, preview_every, run_refinement
 
 __all__ = ["NODES"]
 
@@ -128,24 +129,20 @@ class CMAESRefine(io.ComfyNode):
         resume: bool,
     ) -> io.NodeOutput:
         """Runs the generations."""
-        inner = adam(learning_rate=inner_rate)
-        refined, trace = run(
+        inner = FirstOrder(Adam(learning_rate=inner_rate))
+        refined, trace = run_refinement(
             "CMA-ES Refine",
-            inner,
-            inner,
-            {"inner_rate": inner_rate},
+            CmaEs(population, sigma, inner_steps, inner),
             generator=generator,
             start=start,
             energy=energy,
             seed=seed,
             steps=steps,
-            clip_norm=0.0,
             clamp=True,
             keep_best=keep_best,
             chunk=chunk,
             preview_every=preview_every,
             resume=resume,
-            evolution=Evolution(population, sigma, inner_steps),
         )
         return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 

@@ -14,7 +14,7 @@ from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.refine.barrier import Barrier, Method
-from ...core.refine.rules import adam
+from ...core.refine.rules import Adam
 from ...core.snapshot import Snapshot
 from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..host import Progress, autograd, host, io, running
@@ -153,9 +153,8 @@ class ComposeFuse(io.ComfyNode):
                 device=host().device(),
                 placements=placements(_numbers(scales), places),
                 weighing=Barrier(method, beta, linear_weight, secondary_weight),
-                rule=adam(learning_rate=learning_rate),
+                rule=Adam(learning_rate=learning_rate),
                 blend=blend,
-                settings={"learning_rate": learning_rate},
             )
             composer = Composer(job, foreground, background)
             modules = (*generator.modules, *energy.modules, *composer.secondary.modules)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ...core.refine.kernel import Rule
-from ...core.refine.presets import Preset, clip_of
-from ...core.refine.rules import ScheduleName, adam, langevin
-from ...core.refine.rules import schedule as make_schedule
+from ...core.refine.first_order import FirstOrder, Preset, clip_of
+from ...core.refine.kernel import Refiner
+from ...core.refine.rules import Adam, Langevin
+from ...core.refine.schedule import Schedule, ScheduleName
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
-from .running import outputs, preview_every, run
+from .running import outputs, preview_every, run_refinement
 
 __all__ = ["NODES"]
 
@@ -97,12 +97,10 @@ def _shared() -> list[io.Input]:
 
 def _refined(
     title: str,
-    rule: Rule,
-    weights: Rule,
-    settings: dict[str, object],
+    refiner: Refiner,
     **options: Any,  # noqa: ANN401
 ) -> io.NodeOutput:
-    refined, trace = run(title, rule, weights, settings, **options)
+    refined, trace = run_refinement(title, refiner, **options)
     return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 
 
@@ -199,26 +197,16 @@ class LangevinRefine(io.ComfyNode):
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         """Runs the steps."""
-        rule = langevin(
+        rule = Langevin(
             step_size=step_size,
             inverse_temperature=inverse_temperature,
             momentum=momentum,
-            step_schedule=make_schedule(step_schedule, steps, step_final),
-            noise_schedule=make_schedule(noise_schedule, steps, noise_final),
+            step_schedule=Schedule(step_schedule, steps, step_final),
+            noise_schedule=Schedule(noise_schedule, steps, noise_final),
         )
-        settings: dict[str, object] = {
-            "step_size": step_size,
-            "inverse_temperature": inverse_temperature,
-            "momentum": momentum,
-            "step_schedule": [step_schedule, step_final],
-            "noise_schedule": [noise_schedule, noise_final],
-            "weights_rate": weights_rate,
-        }
-        weights = adam(learning_rate=weights_rate)
-        limit = clip_of(preset, clip_norm)
-        return _refined(
-            "Langevin Refine", rule, weights, settings, steps=steps, clip_norm=limit, **shared
-        )
+        weights = Adam(learning_rate=weights_rate)
+        refiner = FirstOrder(rule, weights, clip_of(preset, clip_norm))
+        return _refined("Langevin Refine", refiner, steps=steps, **shared)
 
 
 class AdamRefine(io.ComfyNode):
@@ -259,18 +247,16 @@ class AdamRefine(io.ComfyNode):
         learning_rate: float,
         rate_schedule: ScheduleName,
         rate_final: float,
+        clip_norm: float,
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         """Runs the steps."""
-        rule = adam(
+        rule = Adam(
             learning_rate=learning_rate,
-            step_schedule=make_schedule(rate_schedule, steps, rate_final),
+            step_schedule=Schedule(rate_schedule, steps, rate_final),
         )
-        settings: dict[str, object] = {
-            "learning_rate": learning_rate,
-            "rate_schedule": [rate_schedule, rate_final],
-        }
-        return _refined("Adam Refine", rule, rule, settings, steps=steps, **shared)
+        refiner = FirstOrder(rule, clip_norm=clip_norm)
+        return _refined("Adam Refine", refiner, steps=steps, **shared)
 
 
 NODES = [LangevinRefine, AdamRefine]

@@ -18,12 +18,13 @@ from ...core.krr.groups import groups_of
 from ...core.krr.kernel import Mollifier, MollifierKind
 from ...core.krr.settings import Divergence, Estimator, FlowSettings
 from ...core.latents import Latents
-from ...core.refine.rules import ScheduleName, descent
-from ...core.refine.rules import schedule as make_schedule
+from ...core.refine.first_order import FirstOrder
+from ...core.refine.rules import Descent
+from ...core.refine.schedule import Schedule, ScheduleName
 from ..host import autograd, io, ordinary
 from ..images import from_host
 from .krr_widgets import inputs
-from .running import outputs, run
+from .running import outputs, run_refinement
 
 __all__ = ["NODES"]
 
@@ -95,6 +96,7 @@ class KRRFlowRefine(io.ComfyNode):
         divergence: Divergence,
         step_schedule: ScheduleName,
         step_final: float,
+        clip_norm: float,
         chunk: ChunkMode,
         auxiliary: Auxiliary | None = None,
         real: Tensor | None = None,
@@ -127,8 +129,8 @@ class KRRFlowRefine(io.ComfyNode):
             real_samples=real_samples,
             real_fresh=real_draw == "each step",
         )
-        rule = descent(
-            step_size=step_size, step_schedule=make_schedule(step_schedule, steps, step_final)
+        rule = Descent(
+            step_size=step_size, step_schedule=Schedule(step_schedule, steps, step_final)
         )
         with autograd():
             flow = krr_flow(
@@ -141,15 +143,12 @@ class KRRFlowRefine(io.ComfyNode):
                 real=None if real is None else from_host(ordinary(real)),
                 seed=seed,
             )
-        refined, trace = run(
+        refined, trace = run_refinement(
             "KRR Flow Refine",
-            rule,
-            rule,
-            _told(settings, step_size, [step_schedule, step_final], apart=apart),
+            FirstOrder(rule, clip_norm=clip_norm, direction=flow.direction),
             generator=generator,
             start=start,
             energy=flow.energy,
-            direction=flow.direction,
             seed=seed,
             steps=steps,
             keep_best=False,
@@ -163,35 +162,6 @@ def _count(real: Tensor | None, drawn: int) -> float:
     """How many real images make a density."""
     there = 1 if real is None else max(1, len(real))
     return float(min(drawn, there) if drawn else there)
-
-
-def _told(
-    settings: FlowSettings, step_size: float, schedule: list[object], *, apart: bool
-) -> dict[str, object]:
-    """What a run was made from, by the names on the node: newer ones where they have an effect."""
-    mollifier = settings.mollifier
-    newer: dict[str, object] = {"pooled": False} if apart else {}
-    if settings.real_samples:
-        draw = "each step" if settings.real_fresh else "once"
-        newer |= {"real_samples": settings.real_samples, "real_draw": draw}
-    return {
-        "step_size": step_size,
-        "step_schedule": schedule,
-        "lambda_generated": settings.generated,
-        "lambda_real": settings.real,
-        "lambda_condition": settings.condition,
-        "eta": settings.eta,
-        "xi": settings.xi,
-        "bandwidth": settings.bandwidth,
-        "mollifier": mollifier.kind,
-        "sigma": mollifier.sigma,
-        "mollifier_samples": mollifier.samples,
-        "sigma_schedule": [mollifier.schedule, mollifier.final],
-        "estimator": settings.estimator,
-        "self_term": settings.self_term,
-        "divergence": settings.divergence,
-        **newer,
-    }
 
 
 NODES = [KRRFlowRefine]

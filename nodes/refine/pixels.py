@@ -6,7 +6,7 @@ from torch import Tensor
 from ...core.chunking import Chunking, ChunkMode
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
-from ...core.refine.pixels import moved_pixels
+from ...core.refine.pixels import fgsm
 from ...core.rng import SampleRng
 from ...core.starts.ranking import ranked_images
 from ..host import autograd, host, io, ordinary, running
@@ -77,7 +77,7 @@ class ImageGradientStep(io.ComfyNode):
         devices = host().on_device(energy.modules)
         with autograd(), devices, running(len(images), "Image Gradient Step") as bar:
             pictures = from_host(ordinary(images))
-            moved = moved_pixels(
+            moved = fgsm(
                 pictures.to(host().device()),
                 energy,
                 SampleRng.of(seed, len(pictures), "pixels"),

@@ -10,9 +10,7 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latent_files import save_latents
 from ...core.latents import Latents
-from ...core.refine.cma_es import Evolution
-from ...core.refine.kernel import Direction, Rule, gradient
-from ...core.refine.presets import over_chart
+from ...core.refine.kernel import Refiner
 from ...core.refine.refinement import Refinement, Returned, refine
 from ...core.refine.trace import Trace
 from ...core.snapshot import Snapshot
@@ -21,7 +19,7 @@ from ..images import grid
 from ..sockets import LATENTS, TRACE
 from ..widgets import advanced
 
-__all__ = ["keep_unfinished", "outputs", "preview_every", "run"]
+__all__ = ["keep_unfinished", "outputs", "preview_every", "run_refinement"]
 
 PREVIEWED = 16
 """Samples in a preview."""
@@ -88,18 +86,15 @@ class _Watch:
         return picture
 
 
-def run(
+def run_refinement(
     title: str,
-    rule: Rule,
-    weights: Rule,
-    settings: dict[str, object],
+    refiner: Refiner,
     *,
     generator: Generator,
     start: Latents,
     energy: Energy,
     seed: int,
     steps: int,
-    clip_norm: float,
     clamp: bool,
     keep_best: bool,
     chunk: ChunkMode,
@@ -107,22 +102,17 @@ def run(
     resume: bool,
     latent_noise: float = 0.0,
     returned: Returned = "last",
-    evolution: Evolution | None = None,
-    direction: Direction = gradient,
 ) -> tuple[Latents, Trace]:
     """Refines with a bar, previews and a file to resume from when stopped.
 
     Args:
         title: for people.
-        rule: how latents move.
-        weights: how the weights of a basis move.
-        settings: what the rules were made from.
-        generator: whose latents they are.
-        start: where from, or an interrupted run.
-        energy: what is lowered.
+        refiner: what moves the latents.
+        generator: of the latents.
+        start: latents to start from, or of an interrupted run.
+        energy: to lower.
         seed: of the noise and of random energies.
         steps: T, at least 1.
-        clip_norm: limit of a sample's gradient, 0 for none.
         clamp: whether latents stay within the generator's bounds.
         keep_best: whether each sample ends at the best point that it met.
         chunk: how many samples the networks see at a time.
@@ -130,14 +120,12 @@ def run(
         resume: whether an interrupted run goes on.
         latent_noise: standard deviation of noise on what the generator renders.
         returned: the last latents, or those that the last step starts from.
-        evolution: a search by generations instead of steps of the rule.
-        direction: what the rules follow.
     """
     job = Refinement(
         title=title,
         generator=generator,
         energy=energy,
-        rule=over_chart(start.chart, rule, weights, clip=clip_norm),
+        refiner=refiner,
         steps=steps,
         seed=seed,
         chunking=Chunking.of(chunk, generator.image_size),
@@ -146,9 +134,6 @@ def run(
         keep_best=keep_best,
         latent_noise=latent_noise,
         returned=returned,
-        evolution=evolution,
-        direction=direction,
-        settings={**settings, "clip_norm": clip_norm},
     )
     devices = host().on_device((*generator.modules, *energy.modules))
     with autograd(), devices, running(steps, title) as bar:

@@ -9,7 +9,8 @@ from ...core.energies.perceptual import likeness
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
-from ...core.refine.rules import adam
+from ...core.refine.first_order import FirstOrder
+from ...core.refine.rules import Adam
 from ...core.refine.trace import Trace, trace_of
 from ...core.rng import SampleRng
 from ...core.starts.inversion import InversionStart, from_images
@@ -17,7 +18,7 @@ from ..energy.perceptual import backbone, backbone_changed, backbone_present, co
 from ..energy.widgets import weight as weighting
 from ..host import autograd, host, io, ordinary, running
 from ..images import from_host
-from ..refine.running import outputs, preview_every, run
+from ..refine.running import outputs, preview_every, run_refinement
 from ..sockets import GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 
@@ -149,18 +150,14 @@ class ImageToLatents(io.ComfyNode):
         if steps == 0:
             latents, trace = start, _trace(generator, start, energy, chunk)
         else:
-            rule = adam(learning_rate=learning_rate)
-            latents, trace = run(
+            latents, trace = run_refinement(
                 TITLE,
-                rule,
-                rule,
-                {"learning_rate": learning_rate},
+                FirstOrder(Adam(learning_rate=learning_rate)),
                 generator=generator,
                 start=start,
                 energy=energy,
                 seed=seed,
                 steps=steps,
-                clip_norm=0.0,
                 clamp=True,
                 keep_best=True,
                 chunk=chunk,

@@ -1,7 +1,7 @@
 """Toys that the tests of the core share: small, smooth, in any float type."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +12,10 @@ from latentsteer.core.energies.classification import classification
 from latentsteer.core.energy import Energy
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.latents import Latents
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import Refinement
-from latentsteer.core.refine.rules import langevin
+from latentsteer.core.refine.rules import Langevin
+from latentsteer.core.refine.schedule import Schedule
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Domain, Identity, Space
 from latentsteer.core.terms import Term
@@ -96,20 +98,36 @@ def _latents(generator: Generator, values: Tensor, samples=None, chart=None) -> 
 
 
 def _job(**changes) -> Refinement:
-    """Langevin on a class of the toy classifier, 10 steps."""
+    """Langevin on a class of the toy classifier, 10 steps; `rule` stands for a refiner of it."""
     generator = changes.pop("generator", None) or _generator()
     classifier = _classifier(next(generator.module.parameters()).dtype)
     settings = {
         "title": "test",
         "generator": generator,
         "energy": classification(classifier, classifier.condition(["b"])),
-        "rule": langevin(step_size=1e-2, inverse_temperature=20, momentum=0.5),
+        "refiner": FirstOrder(Langevin(step_size=1e-2, inverse_temperature=20, momentum=0.5)),
         "steps": 10,
         "seed": 3,
         "chunking": Chunking.of("fixed", generator.image_size),
         "device": CPU,
     }
+    if "rule" in changes:
+        settings["refiner"] = FirstOrder(changes.pop("rule"))
     return Refinement(**settings | changes)
+
+
+@dataclass(frozen=True)
+class Factors(Schedule):
+    """Any function of the step as a schedule."""
+
+    function: Callable[[int], float] = field(default=float, compare=False)
+
+    def __call__(self, step: int) -> float:
+        return self.function(step)
+
+
+def _schedule(function: Callable[[int], float]) -> Schedule:
+    return Factors(function=function)
 
 
 @pytest.fixture(params=accelerators.KINDS)
@@ -131,5 +149,6 @@ def toys() -> SimpleNamespace:
         vectors=_vectors,
         latents=_latents,
         job=_job,
+        schedule=_schedule,
         cpu=CPU,
     )

@@ -6,13 +6,13 @@ import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis, chart_from_config, chart_to_config
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.refine.kernel import Rule, descend, gradient
-from latentsteer.core.refine.presets import over_chart
-from latentsteer.core.refine.rules import adam, by_block, langevin
+from latentsteer.core.refine.first_order import FirstOrder
+from latentsteer.core.refine.kernel import descend, gradient
+from latentsteer.core.refine.rules import Adam, ByBlock, Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 
-SPACE = Space((Block("z", (2, 2), -2.0, 2.0), Block("y", (3,))))
+SPACE = Space((Block("z", (2, 2), -2.0, 2.0), Block("y", (3,), role="class")))
 K = 3
 
 
@@ -65,6 +65,16 @@ def test_scalar_weights_are_one_number_per_basis_vector_for_all_blocks(over, toy
             assert torch.equal(latent[name], parts[name])
 
 
+class Still:
+    """A rule that moves nothing."""
+
+    def init(self, position):
+        return {}
+
+    def update(self, vector, memory, step):
+        return torch.zeros_like(vector), memory
+
+
 def test_scalar_weights_that_move_alone_keep_the_latent_in_the_span_of_its_basis(toys):
     """FuseDream section 3.2, against Adam on the k weights of eq. (4) by hand."""
     own = MixtureOfBasis(Space((Block("z", (6,)), Block("y", (2,)))), K, ("z", "y"), "scalar")
@@ -72,11 +82,11 @@ def test_scalar_weights_that_move_alone_keep_the_latent_in_the_span_of_its_basis
     vectors = toys.normal(1, K, 8)
     basis = {"z": vectors[..., :6], "y": vectors[..., 6:]}
     start = own.start(basis, torch.full((1, K), 1 / K), {})
-    still = Rule(lambda p: {}, lambda slope, memory, step: (torch.zeros_like(slope), memory))
+    still = Still()
     blocks = dict.fromkeys(("z.basis", "y.basis"), still) | {
-        "z+y.weights": adam(learning_rate=0.01)
+        "z+y.weights": Adam(learning_rate=0.01)
     }
-    kernel = descend(gradient(energy.pullback(own)), by_block(own.source, blocks))
+    kernel = descend(gradient(energy.pullback(own)), ByBlock(own.source, blocks))
     rng = SampleRng.of(0, 1)
     state = kernel.init(start)
     weights = torch.full((K,), 1 / K, requires_grad=True)
@@ -94,8 +104,8 @@ def test_scalar_weights_that_move_alone_keep_the_latent_in_the_span_of_its_basis
     # A weight per coordinate leaves it at once.
     free = MixtureOfBasis(own.target, K, ("z", "y"), "linear")
     blocks = {block.name: still for block in free.source.blocks}
-    blocks |= dict.fromkeys(("z.weights", "y.weights"), adam(learning_rate=0.01))
-    kernel = descend(gradient(energy.pullback(free)), by_block(free.source, blocks))
+    blocks |= dict.fromkeys(("z.weights", "y.weights"), Adam(learning_rate=0.01))
+    kernel = descend(gradient(energy.pullback(free)), ByBlock(free.source, blocks))
     state, _ = kernel.step(kernel.init(free.start(basis, torch.full((1, K), 1 / K), {})), rng)
     moved = free(state.position, rng)
     spanned = torch.linalg.lstsq(vectors[0].T, moved.T).solution
@@ -180,8 +190,8 @@ def test_the_basis_moves_by_langevin_and_its_weights_by_adam_without_noise(kind,
     own = MixtureOfBasis(Space((Block("z", (4,)),)), K, ("z",), kind)
     at = own.source.slices()
     energy = toys.energy_of(lambda z: (z - 1).square().sum(dim=1), own.target).pullback(own)
-    points = langevin(step_size=0.01, inverse_temperature=2.0, momentum=0.0)
-    kernel = descend(gradient(energy), over_chart(own, points, adam(learning_rate=0.05)))
+    points = Langevin(step_size=0.01, inverse_temperature=2.0, momentum=0.0)
+    kernel = descend(gradient(energy), FirstOrder(points, Adam(learning_rate=0.05)).on(own.source))
     start = toys.normal(1, own.source.dim).expand(400, -1).contiguous()
     state, _ = kernel.step(kernel.init(start), SampleRng.of(0, 400))
     moved = state.position - start
@@ -198,14 +208,14 @@ def test_the_basis_moves_by_langevin_and_its_weights_by_adam_without_noise(kind,
 
 
 def test_without_a_basis_or_a_class_the_rule_is_the_points_own(toys):
-    rule = langevin(inverse_temperature=1.0)
-    assert over_chart(Identity(Space((Block("z", (4,)),))), rule, adam()) is rule
+    rule = Langevin(inverse_temperature=1.0)
+    assert FirstOrder(rule, Adam()).on(Space((Block("z", (4,)),))) is rule
 
 
 def test_a_class_moves_by_adam_without_noise_beside_the_latent(toys):
     at = SPACE.slices()
     energy = toys.energy_of(lambda v: (v - 1).square().sum(dim=1), SPACE)
-    rule = over_chart(Identity(SPACE), langevin(inverse_temperature=2.0), adam(learning_rate=0.05))
+    rule = FirstOrder(Langevin(inverse_temperature=2.0), Adam(learning_rate=0.05)).on(SPACE)
     kernel = descend(gradient(energy), rule)
     start = toys.normal(1, SPACE.dim).expand(50, -1).contiguous()
     state, _ = kernel.step(kernel.init(start), SampleRng.of(0, 50))
@@ -219,10 +229,13 @@ def test_a_class_moves_by_adam_without_noise_beside_the_latent(toys):
 def test_the_gradient_is_clipped_per_block(toys):
     own = MixtureOfBasis(Space((Block("z", (4,)),)), K, ("z",))
     at = own.source.slices()
-    still = langevin(
-        step_size=2.0, inverse_temperature=1.0, momentum=0.0, noise_schedule=lambda step: 0.0
+    still = Langevin(
+        step_size=2.0,
+        inverse_temperature=1.0,
+        momentum=0.0,
+        noise_schedule=toys.schedule(lambda step: 0.0),
     )
-    rule = over_chart(own, still, still, clip=0.5)
+    rule = FirstOrder(still, clip_norm=0.5).on(own.source)
     energy = toys.energy_of(lambda v: 100 * v.square().sum(dim=1), own.source)
     kernel = descend(gradient(energy), rule)
     start = toys.normal(5, own.source.dim)

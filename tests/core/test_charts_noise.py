@@ -8,7 +8,7 @@ from latentsteer.core.charts import MixtureOfBasis, Noisy
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput, ResumeMismatch
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.terms import Term
@@ -44,7 +44,7 @@ def on_basis(toys, **changes):
     chart = MixtureOfBasis(generator.source, 3, ("z",))
     values = chart.start({"z": toys.normal(2, 3, 12)}, torch.full((2, 3), 1 / 3), {})
     bright = Energy.of(Term("dark", IMAGES, lambda x, rng: -x.mean(dim=(1, 2, 3))))
-    job = toys.job(generator=watched, energy=bright, rule=adam(), **{"steps": 3, **changes})
+    job = toys.job(generator=watched, energy=bright, rule=Adam(), **{"steps": 3, **changes})
     return job, toys.latents(generator, values, chart=chart), seen
 
 

@@ -14,7 +14,7 @@ from latentsteer.core.errors import CheckpointError, DomainMismatch
 from latentsteer.core.generators import ARCHITECTURES, load_generator
 from latentsteer.core.refine.examples import RULES
 from latentsteer.core.refine.kernel import descend, gradient
-from latentsteer.core.refine.run import begin, walk
+from latentsteer.core.refine.run import first_snapshot, iterate
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.snapshot import State
 from latentsteer.core.spaces import IMAGES, Block, Identity, Space
@@ -493,7 +493,7 @@ def kernel_of(make, toys, project=None):
 
 
 def run_of(kernel, position, rng, steps):
-    *_, last = walk(kernel, begin(kernel, position, rng), steps, rng)
+    *_, last = iterate(kernel, first_snapshot(kernel, position, rng), steps, rng)
     return last
 
 
@@ -558,7 +558,7 @@ def test_a_rules_positions_stay_within_the_projection(make, toys):
     free = descend(gradient(pushed), make(SPACE))
     start, rng = torch.full((3, SPACE.dim), 2.4), SampleRng.of(0, 3)
     assert run_of(free, start, rng, 30).state.position.max() > 2.5
-    for snapshot in walk(kernel, begin(kernel, start, rng), 30, rng):
+    for snapshot in iterate(kernel, first_snapshot(kernel, start, rng), 30, rng):
         assert snapshot.state.position.max() <= 2.5
         assert snapshot.state.position.min() >= -2.5
 

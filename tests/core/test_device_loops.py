@@ -26,14 +26,14 @@ from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.metrics.classes import classifier_outputs
 from latentsteer.core.metrics.clip_score import clip_scores
 from latentsteer.core.refine.barrier import Barrier
-from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.examples import RULES
-from latentsteer.core.refine.kernel import by_term, descend
-from latentsteer.core.refine.pixels import moved_pixels
-from latentsteer.core.refine.presets import over_chart
+from latentsteer.core.refine.first_order import FirstOrder
+from latentsteer.core.refine.kernel import descend, gradient_by_term
+from latentsteer.core.refine.pixels import fgsm
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, descent, langevin
-from latentsteer.core.refine.run import begin, walk
+from latentsteer.core.refine.rules import Adam, Descent, Langevin
+from latentsteer.core.refine.run import first_snapshot, iterate
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import from_basis
 from latentsteer.core.starts.candidates import from_prior, from_translator
@@ -101,7 +101,7 @@ def job_of(toys, there=None, energy="classifier", **changes):
         "generator": place(toys.generator()),
         "energy": made,
         "device": toys.cpu if there is None else there.device,
-        "rule": langevin(step_size=1e-3, inverse_temperature=20, momentum=0.5),
+        "rule": Langevin(step_size=1e-3, inverse_temperature=20, momentum=0.5),
         "steps": 3,
         "chunking": CHUNKS,
     }
@@ -163,8 +163,8 @@ class Stop(Exception):
     "changes",
     [
         {},
-        {"rule": adam(learning_rate=0.05), "keep_best": True, "latent_noise": 0.1},
-        {"evolution": Evolution(population=4, inner_steps=1), "rule": descent()},
+        {"rule": Adam(learning_rate=0.05), "keep_best": True, "latent_noise": 0.1},
+        {"refiner": CmaEs(population=4, inner_steps=1, inner=FirstOrder(Descent()))},
     ],
     ids=["langevin", "adam", "evolution"],
 )
@@ -195,15 +195,19 @@ def test_a_run_goes_on_to_the_bit(changes, toys, there, tmp_path):
 def test_a_step_does_not_wait_and_a_run_reads_once_a_step(energy, toys, there):
     job = job_of(toys, there, energy)
     pulled = job.energy.pullback(job.generator)
-    kernel = descend(by_term(pulled, job.chunking), job.rule, project=job.generator.source.clamp)
+    kernel = descend(
+        gradient_by_term(pulled, job.chunking),
+        job.refiner.rule,
+        project=job.generator.source.clamp,
+    )
     position, rng = there(toys.normal(COUNT, 12)), SampleRng.of(0, COUNT)
     state, _ = kernel.step(kernel.init(position), rng)  # what is looked at once
     with there.without_waiting():
         for _ in range(3):
             state, _ = kernel.step(state, rng)
-    begun = begin(kernel, position, rng)
+    begun = first_snapshot(kernel, position, rng)
     with there.without_waiting(reads=3):
-        *_, last = walk(kernel, begun, 3, rng)
+        *_, last = iterate(kernel, begun, 3, rng)
     assert last.state.step == 3
 
 
@@ -224,8 +228,8 @@ def test_a_basis_agrees(weights, toys, there):
         )
         latents = toys.latents(job.generator, begun.values.cpu(), chart=begun.chart)
         assert isinstance(begun.chart, MixtureOfBasis)
-        rule = over_chart(begun.chart, job.rule, adam(learning_rate=0.05), clip=1)
-        refined, _ = refine(replace(job, rule=rule), latents)
+        refiner = FirstOrder(job.refiner.rule, Adam(learning_rate=0.05), clip_norm=1)
+        refined, _ = refine(replace(job, refiner=refiner), latents)
         rows.append((refined, found))
     same(there, rows[1][0], rows[0][0])
     there.close(rows[1][1].points, rows[0][1].points)
@@ -237,8 +241,8 @@ def test_a_generation_agrees(inner, toys, there):
     pytest.importorskip("cmaes", reason="CMA-ES needs the library cmaes")
     ends = []
     for at in (None, there):
-        evolution = Evolution(population=5, inner_steps=inner)
-        job = job_of(toys, at, evolution=evolution, rule=descent(), steps=2)
+        search = CmaEs(population=5, inner_steps=inner, inner=FirstOrder(Descent()))
+        job = job_of(toys, at, refiner=search, steps=2)
         refined, _ = refine(job, start(toys, job.generator))
         ends.append(refined)
     same(there, ends[1], ends[0])
@@ -270,8 +274,9 @@ def flow_job(toys, at, settings, chunking=CHUNKS):
         condition=classification(classifier, classifier.condition(["b"])),
         real=picture_of(toys, seed=8, count=7),
     )
-    job = job_of(toys, at, lambda place: made.energy, rule=descent(step_size=0.1), steps=3)
-    return replace(job, direction=made.direction, chunking=chunking)
+    refiner = FirstOrder(Descent(step_size=0.1), direction=made.direction)
+    job = job_of(toys, at, lambda place: made.energy, refiner=refiner, steps=3)
+    return replace(job, chunking=chunking)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +297,7 @@ def test_a_flows_step_looks_at_its_kernel_matrix_and_no_more(toys, there):
     job = flow_job(toys, there, FLOWS["krr"])
     latents = start(toys, job.generator)
     pulled = job.energy.pullback(job.generator)
-    kernel = descend(job.direction(pulled, job.chunking), job.rule)
+    kernel = job.refiner.bind(pulled, latents.chart, job.chunking)
     state = kernel.init(there(latents.values))
     rng = latents.rng(0, "refine")
     state, _ = kernel.step(state, rng)  # the real images, once
@@ -317,7 +322,7 @@ def test_a_composition_agrees(toys, there):
             seed=3,
             chunking=CHUNKS,
             device=job.device,
-            rule=adam(learning_rate=0.05),
+            rule=Adam(learning_rate=0.05),
             weighing=Barrier("bi-level"),
             placements=placements([0.5], "centre") + placements([0.65], "top left"),
         )
@@ -434,7 +439,7 @@ def test_a_ranking_and_a_step_on_pixels_agree(toys, there):
             latents, job.generator, job.energy, seed=0, keep=3, chunking=CHUNKS, device=job.device
         )
         images = picture_of(toys, count=2).to(job.device)
-        moved = moved_pixels(
+        moved = fgsm(
             images, job.energy, SampleRng.of(0, 2), epsilon=0.05, steps=2, chunking=CHUNKS
         )
         ends.append((order, moved))

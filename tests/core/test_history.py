@@ -13,9 +13,9 @@ from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.latents import Latents
-from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, descent, langevin
+from latentsteer.core.refine.rules import Descent, Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
 from latentsteer.core.starts.ranking import ranked
@@ -41,7 +41,7 @@ def flat(toys):
 @pytest.fixture
 def job(toys, flat):
     """Langevin steps of noise alone, all samples at once."""
-    rule = langevin(step_size=LAMBDA, inverse_temperature=1, momentum=0)
+    rule = Langevin(step_size=LAMBDA, inverse_temperature=1, momentum=0)
 
     def make(**changes):
         usual = {"energy": flat, "rule": rule, "chunking": ALL_AT_ONCE, "clamp": False}
@@ -92,7 +92,7 @@ def test_runs_in_a_row_spread_as_one_of_their_length(runs, job, begun):
 @pytest.mark.parametrize(("runs", "beta"), [(1, 1.0), (5, 1.0), (20, 4.0)])
 def test_chained_kernels_reach_a_gaussians_stationary_law(runs, beta, job, begun, well):
     """The step's own law: its variance is 1 / (beta (1 - beta lambda / 4))."""
-    rule = langevin(step_size=LAMBDA, inverse_temperature=beta, momentum=0)
+    rule = Langevin(step_size=LAMBDA, inverse_temperature=beta, momentum=0)
     found = chained(job(energy=well, rule=rule, steps=200 // runs), begun(), runs)
     shrink = (1 - beta * LAMBDA / 2) ** 400
     expected = (1 - shrink) / (beta * (1 - beta * LAMBDA / 4))
@@ -132,7 +132,7 @@ def test_branches_of_one_start_share_their_noise(job, begun):
     first = chained(job(), begun(8), 1)
     one, other = (refine(job(steps=10), first)[0] for _ in range(2))
     assert torch.equal(one.values, other.values)
-    hotter = langevin(step_size=4 * LAMBDA, inverse_temperature=1, momentum=0)
+    hotter = Langevin(step_size=4 * LAMBDA, inverse_temperature=1, momentum=0)
     wide, _ = refine(job(steps=10, rule=hotter), first)
     torch.testing.assert_close(wide.values - first.values, 2 * (one.values - first.values))
 
@@ -252,7 +252,7 @@ def test_an_unfinished_run_of_before_counts_too(job, begun, tmp_path):
 def test_every_kind_of_draw_is_fresh_in_the_next_run(kind, toys, job, begun):
     """A descent along <eps, z> moves by what it draws."""
     generator = toys.generator()
-    rule = descent(step_size=0.1)
+    rule = Descent(step_size=0.1)
     if kind == "rendered noise":
         # Half |z + s eps|^2: the gradient at 0 is the noise.
         energy = toys.energy_of(lambda z: z.square().sum(dim=1) / 2, generator.source)
@@ -279,7 +279,7 @@ def _as_images(z):
 def test_generations_are_fresh_in_the_next_search(toys, job, begun):
     pytest.importorskip("cmaes")
     count = 40
-    made = job(evolution=Evolution(population=6, sigma=0.5), steps=1, rule=adam(learning_rate=1))
+    made = job(refiner=CmaEs(population=6, sigma=0.5), steps=1)
     noise = Energy.of(
         Term("any", toys.generator().source, lambda v, rng: rng.normal(1, like=v)[:, 0])
     )
@@ -380,7 +380,7 @@ def test_a_second_composition_draws_afresh_and_both_halves_remember(toys):
         chunking=Chunking(8, padded=True),
         device=toys.cpu,
         placements=placements([0.5])[:1],
-        rule=descent(step_size=1.0),
+        rule=Descent(step_size=1.0),
     )
     front = toys.latents(generator, torch.zeros(count, DIM))
     back = toys.latents(generator, torch.zeros(count, DIM))

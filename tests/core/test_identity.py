@@ -33,7 +33,7 @@ from latentsteer.core.identity import (
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.latents import Latents
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.refine.trace import trace_of
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
@@ -133,7 +133,7 @@ def likeness_to_grey(generator):
 
 
 def job(toys, generator, **changes):
-    settings = {"energy": likeness_to_grey(generator), "rule": adam(learning_rate=0.01)}
+    settings = {"energy": likeness_to_grey(generator), "rule": Adam(learning_rate=0.01)}
     return toys.job(generator=generator, steps=3, **settings | changes)
 
 
@@ -198,7 +198,7 @@ def guards(toys, clip, first, second):
         "features": None,
         "steps": 1,
         "seed": 0,
-        "rule": adam(learning_rate=0.1),
+        "rule": Adam(learning_rate=0.1),
         "placements": placements([0.5])[:1],
         **common,
     }
@@ -400,7 +400,7 @@ def test_a_composition_of_before_goes_on(opened, toys):
         features=None,
         steps=1,
         seed=0,
-        rule=adam(learning_rate=0.1),
+        rule=Adam(learning_rate=0.1),
         placements=placements([0.5])[:1],
         chunking=CHUNKS,
         device=CPU,

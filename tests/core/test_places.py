@@ -23,10 +23,10 @@ from latentsteer.core.energies.perceptual import pixels
 from latentsteer.core.energy import Energy
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.clip_score import clip_scores
-from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.kernel import row_norms
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, chain, clip_norm, langevin
+from latentsteer.core.refine.rules import Adam, Chain, ClipNorm, Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.basis import best_candidates, over_basis
@@ -151,8 +151,8 @@ def equal_in_any_batch(made, batches=BATCHES):
 def test_refined_samples(rule, keep_best, toys):
     generator = telling_generator(toys)
     rules = {
-        "langevin": langevin(step_size=1e-2, inverse_temperature=20),
-        "clipped adam": chain(clip_norm(0.1), adam(learning_rate=0.1)),
+        "langevin": Langevin(step_size=1e-2, inverse_temperature=20),
+        "clipped adam": Chain((ClipNorm(0.1), Adam(learning_rate=0.1))),
     }
     energy = telling() + telling(generator.source)
     job = toys.job(
@@ -174,7 +174,7 @@ def test_evolved_samples(toys):
         generator=generator,
         energy=telling(),
         steps=2,
-        evolution=Evolution(population=5, inner_steps=2),
+        refiner=CmaEs(population=5, inner_steps=2, inner=toys.job().refiner),
     )
     start = toys.normal(BATCH, 12)
 

@@ -13,7 +13,7 @@ from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.biggan.latents import Classes, TruncatedWithClass
 from latentsteer.core.generators.stylegan.latents import ClassPrior
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import langevin
+from latentsteer.core.refine.rules import Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
 from torch import nn
@@ -236,11 +236,11 @@ def test_a_prior_of_another_kind_says_its_own_density(toys):
 def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     """Without a classifier's pull (1, 1) leaves the prior: its variance and its cut-off."""
     prior = TruncatedWithClass(1, Classes(2, torch.tensor([[5.0], [-3.0]])), psi)
-    space = Space((Block("z", (1,), -2.0, 2.0), Block("y", (1,))))
+    space = Space((Block("z", (1,), -2.0, 2.0), Block("y", (1,), role="class")))
     base = toys.generator()
     fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
     generator = Generator(**fields | {"prior": prior, "source": space})
-    rule = langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
+    rule = Langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
     job = toys.job(generator=generator, energy=prior_energy(generator), rule=rule, steps=200)
     count = 400
     refined, _ = refine(job, toys.latents(generator, torch.full((count, 2), 0.5)))

@@ -16,7 +16,7 @@ from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.generators import load_generator
 from latentsteer.core.refine.kernel import gradient
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import langevin
+from latentsteer.core.refine.rules import Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
 from latentsteer.core.translators.training import new_translator
@@ -43,7 +43,7 @@ def job_of(models, toys, mode="fixed", labels=(1,), steps=25, **changes):
     settings = {
         "generator": generator,
         "energy": classification(classifier, classifier.condition(list(labels))),
-        "rule": langevin(step_size=1e-3, inverse_temperature=20),
+        "rule": Langevin(step_size=1e-3, inverse_temperature=20),
         "steps": steps,
         "chunking": Chunking.of(mode, generator.image_size),
     }
@@ -233,7 +233,7 @@ def test_with_fast_chunks_in_float64_a_hundred_steps_agree_within_1e_10(models, 
         # The paper's own step size and momentum: their steady velocity is the same as with 1e-3
         # and .9, at which one of these trajectories is stiff, and grows a rounding error of 4e-16
         # a million times whatever computes it.
-        rule = langevin(step_size=1e-4, inverse_temperature=1, momentum=0.99)
+        rule = Langevin(step_size=1e-4, inverse_temperature=1, momentum=0.99)
         job = job_of(models, toys, mode="fast", steps=100, energy=energy, rule=rule)
 
         def run(samples):

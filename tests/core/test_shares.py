@@ -15,11 +15,11 @@ from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Generator
 from latentsteer.core.latent_files import load_latents, save_latents
-from latentsteer.core.refine.cma_es import Evolution
+from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.examples import RULES
-from latentsteer.core.refine.presets import over_chart
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, descent, langevin
+from latentsteer.core.refine.rules import Adam, Descent, Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.snapshot import Best, comparable
 from latentsteer.core.spaces import Block, Identity, Space, nearest_shares
@@ -32,7 +32,7 @@ from latentsteer.core.terms import Term
 from .example_files import GENERATOR_FILES, drawn, loaded_generator
 
 DOUBLE = torch.float64
-SPACE = Space((Block("z", (8,), -4.0, 4.0), Block("c", (4,), 0.0, 1.0, shares=True)))
+SPACE = Space((Block("z", (8,), -4.0, 4.0), Block("c", (4,), 0.0, 1.0, shares=True, role="class")))
 CHARTS = {
     "plain": Identity(SPACE),
     "linear": MixtureOfBasis(SPACE, 3, ("z", "c"), "linear"),
@@ -128,9 +128,9 @@ def test_shares_stay_shares_under_an_evolution(chart, inner, toys):
     pytest.importorskip("cmaes", reason="CMA-ES needs the library cmaes")
     generator = conditional(toys)
     latents = start_in(generator, CHARTS[chart], toys)
-    rule = over_chart(latents.chart, descent(step_size=0.5), adam(learning_rate=0.1))
-    evolution = Evolution(population=5, inner_steps=inner)
-    job = toys.job(generator=generator, rule=rule, steps=3, evolution=evolution)
+    moving = FirstOrder(Descent(step_size=0.5), weights=Adam(learning_rate=0.1))
+    search = CmaEs(population=5, inner_steps=inner, inner=moving)
+    job = toys.job(generator=generator, refiner=search, steps=3)
     refined, _ = refine(job, latents)
     assert on_simplex(seen_by(generator, refined))
     assert not torch.allclose(seen_by(generator, refined), seen_by(generator, latents))
@@ -139,7 +139,7 @@ def test_shares_stay_shares_under_an_evolution(chart, inner, toys):
 def test_a_start_off_the_simplex_is_brought_there_first(toys):
     generator = conditional(toys)
     values = toys.normal(3, 12)
-    rule = langevin(step_size=1e-3, inverse_temperature=20, momentum=0)
+    rule = Langevin(step_size=1e-3, inverse_temperature=20, momentum=0)
     job = toys.job(generator=generator, rule=rule, keep_best=True, steps=2)
     refined, trace = refine(job, toys.latents(generator, values))
     assert on_simplex(seen_by(generator, refined))
@@ -284,7 +284,7 @@ def test_broken_members_of_a_generation_are_its_worst(broken, toys):
 
     energy = toys.energy_of(told, generator.source)
     latents = toys.latents(generator, torch.full((2, 12), -1.0))
-    job = toys.job(generator=generator, energy=energy, evolution=Evolution(), steps=8)
+    job = toys.job(generator=generator, energy=energy, refiner=CmaEs(), steps=8)
     refined, trace = refine(job, latents)
     assert bool((refined.values[:, 0] <= 0).all())
     assert bool(trace.energies.isfinite().all())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from latentsteer.core.metrics.intervals import bootstrap
-from latentsteer.core.refine.cma_es import Evolution, _optimiser
+from latentsteer.core.refine.cma_es import CmaEs, _optimiser
 from latentsteer.core.rng import SampleRng, derive_seed, digest_of, stream, stream_of
 from latentsteer.core.translators.translator import Translator, TranslatorConfig
 
@@ -83,9 +83,7 @@ def test_all_that_takes_a_seed_takes_64_bits():
     )
     assert low.low != high.low
     cmaes = pytest.importorskip("cmaes")
-    low, high = (
-        _optimiser(cmaes, Evolution(), np.zeros(3), seed).ask() for seed in (1, 1 + 2**32)
-    )
+    low, high = (_optimiser(cmaes, CmaEs(), np.zeros(3), seed).ask() for seed in (1, 1 + 2**32))
     assert not np.array_equal(low, high)
 
 

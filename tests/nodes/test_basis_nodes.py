@@ -194,7 +194,7 @@ def test_an_evolution_that_is_stopped_goes_on_to_the_same_bits(
     with pytest.raises(NodeError) as caught:
         run(graph)
     assert isinstance(caught.value.__cause__, ResumeMismatch)
-    assert "'sigma': 0.5" in str(caught.value)
+    assert "refiner.sigma: 0.5 then, 0.4 now" in str(caught.value)
 
 
 def test_without_its_library_an_evolution_says_what_to_install(graph, fault, monkeypatch):

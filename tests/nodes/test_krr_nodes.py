@@ -375,9 +375,9 @@ def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, o
     [
         ({"eta": 51.0}, "eta: 50.0 then, 51.0 now"),
         ({"step_size": 0.4}, "step_size: 0.3 then, 0.4 now"),
-        ({"lambda_real": 2.0}, "lambda_real: 1.0 then, 2.0 now"),
-        ({"sigma_final": 0.3}, "sigma_schedule: "),
-        ({"real_samples": 5}, "real_samples: None then, 5 now"),
+        ({"lambda_real": 2.0}, "settings.real: 1.0 then, 2.0 now"),
+        ({"sigma_final": 0.3}, "settings.mollifier.final: 1.0 then, 0.3 now"),
+        ({"real_samples": 5}, "real_samples: 0 then, 5 now"),
     ],
 )
 def test_other_settings_are_refused_by_name(changes, named, run, new_graph, at_step, out):

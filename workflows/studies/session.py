@@ -13,8 +13,8 @@ from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents, decode
+from ...core.refine.first_order import FirstOrder
 from ...core.refine.kernel import Rule
-from ...core.refine.presets import over_chart
 from ...core.refine.refinement import Refinement, refine
 from ...core.rng import SampleRng
 from ...core.snapshot import Snapshot
@@ -118,7 +118,7 @@ class Steering:
             title="refinement",
             generator=self.generator,
             energy=energy,
-            rule=over_chart(latents.chart, rule, weights or rule, clip=clip),
+            refiner=FirstOrder(rule, weights, clip),
             steps=steps,
             seed=self.seed,
             chunking=self.chunking,

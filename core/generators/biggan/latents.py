@@ -34,8 +34,8 @@ class Classes:
     def block(self) -> Block:
         """Block of the latent: an embedding, or shares that sum to 1."""
         if self.table is None:
-            return Block("c", (self.count,), 0.0, 1.0, shares=True)
-        return Block("y", (self.table.shape[1],))
+            return Block("c", (self.count,), 0.0, 1.0, shares=True, role="class")
+        return Block("y", (self.table.shape[1],), role="class")
 
     def vectors(self, y: Tensor) -> Float[Tensor, "batch class"]:
         """Points in the block for class numbers (batch,) or shares (batch, classes)."""

@@ -188,8 +188,9 @@ class StyleLatents:
         if self.latent == "w+":
             return Space((Block("w", (self.num_ws, mapping.w_dim)),))
         z = Block("z", (mapping.z_dim,))
-        c = Block("c", (mapping.c_dim,), 0.0, 1.0, shares=True) if mapping.c_dim else None
-        return Space((z,) if c is None else (z, c))
+        if not mapping.c_dim:
+            return Space((z,))
+        return Space((z, Block("c", (mapping.c_dim,), 0.0, 1.0, shares=True, role="class")))
 
     @property
     def prior(self) -> Prior:

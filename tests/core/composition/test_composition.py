@@ -24,7 +24,7 @@ from latentsteer.core.features import clip_features, feature_distance
 from latentsteer.core.images import resized
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.barrier import Barrier
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.terms import Term
@@ -49,7 +49,7 @@ def given(toys):
             "seed": 3,
             "chunking": Chunking.of("fixed", generator.image_size),
             "device": toys.cpu,
-            "rule": adam(learning_rate=0.1),
+            "rule": Adam(learning_rate=0.1),
             "placements": NINE,
         }
         front = toys.latents(generator, toys.normal(3, 12)[:samples], names)

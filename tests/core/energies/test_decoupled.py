@@ -11,8 +11,8 @@ from latentsteer.core.energy import Energy
 from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.refine.kernel import Annealed, Seen, by_term, descend
-from latentsteer.core.refine.rules import descent
+from latentsteer.core.refine.kernel import Annealed, FieldValue, descend, gradient_by_term
+from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.terms import Term
@@ -58,16 +58,16 @@ def test_decoupled_energies_are_exact_along_all_maps(kind, chunking, toys):
     energy = pulled(toys, kind)
     dim = 48 if kind == "basis" else 12
     z = toys.normal(COUNT, dim, dtype=torch.float64)
-    whole = by_term(energy, ALL_AT_ONCE)(z, SampleRng.of(0, COUNT))
+    whole = gradient_by_term(energy, ALL_AT_ONCE)(z, SampleRng.of(0, COUNT))
     streams = SampleRng.of(0, COUNT)
-    parts = by_term(energy, chunking)(z, streams)
+    parts = gradient_by_term(energy, chunking)(z, streams)
     assert float(whole.vector.norm(dim=1).min()) > 0.1
     assert torch.allclose(parts.vector, whole.vector, atol=1e-8)
     assert torch.allclose(parts.energy, whole.energy, atol=1e-8)
     assert tuple(parts.terms) == energy.names()
     # The streams end where those of one evaluation do.
     once = SampleRng.of(0, COUNT)
-    by_term(energy, ALL_AT_ONCE)(z, once)
+    gradient_by_term(energy, ALL_AT_ONCE)(z, once)
     assert torch.equal(streams.state(), once.state())
     found = energy.readings(z, SampleRng.of(0, COUNT), chunking)
     assert torch.allclose(found["energy"], whole.energy.float(), atol=1e-5)
@@ -82,7 +82,7 @@ def test_what_cannot_be_decoupled_is_still_seen_all_at_once(toys):
 
     space = toys.vectors(3)
     energy = Energy.of(Term("spread", space, spread, coupled=True))
-    by_term(energy, Chunking(2, padded=True))(toys.normal(5, 3), SampleRng.of(0, 5))
+    gradient_by_term(energy, Chunking(2, padded=True))(toys.normal(5, 3), SampleRng.of(0, 5))
     assert sizes == [5]
 
 
@@ -94,7 +94,7 @@ def test_energies_that_are_not_coupled_are_seen_once(toys):
         return v.square().sum(dim=1)
 
     energy = Energy.of(Term("square", toys.vectors(3), square))
-    by_term(energy, Chunking(2, padded=False))(toys.normal(5, 3), SampleRng.of(0, 5))
+    gradient_by_term(energy, Chunking(2, padded=False))(toys.normal(5, 3), SampleRng.of(0, 5))
     assert seen == [2, 2, 1]
 
 
@@ -102,14 +102,14 @@ def test_terms_of_one_label_are_numbered(toys):
     one = toys.energy_of(lambda v: v[:, 0], toys.vectors(2), "one")
     two = toys.energy_of(lambda v: v[:, 1], toys.vectors(2), "one 2")
     assert (one + one + two + one).names() == ("one", "one 2", "one 2 2", "one 3")
-    seen = by_term(2.0 * one + two, ALL_AT_ONCE)(torch.ones(3, 2), SampleRng.of(0, 3))
+    seen = gradient_by_term(2.0 * one + two, ALL_AT_ONCE)(torch.ones(3, 2), SampleRng.of(0, 3))
     assert torch.equal(seen.energy, 3 * torch.ones(3))
     assert torch.equal(seen.terms["one"], torch.ones(3))
 
 
 def test_an_annealed_field_is_that_of_its_step():
-    field = Annealed(lambda step: lambda v, rng: Seen(torch.full_like(v, step), v[:, 0]))
-    kernel = descend(field, descent(step_size=1.0))
+    field = Annealed(lambda step: lambda v, rng: FieldValue(torch.full_like(v, step), v[:, 0]))
+    kernel = descend(field, Descent(step_size=1.0))
     state = kernel.init(torch.zeros(2, 1))
     for _ in range(4):
         state, info = kernel.step(state, SampleRng.of(0, 2))

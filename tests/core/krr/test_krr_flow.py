@@ -13,9 +13,10 @@ from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
 from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latent_files import load_latents, save_latents
-from latentsteer.core.refine.kernel import by_term
+from latentsteer.core.refine.first_order import FirstOrder
+from latentsteer.core.refine.kernel import gradient_by_term
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import descent
+from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 
 COUNT = 10
@@ -57,15 +58,14 @@ def start(toys, count=COUNT, dtype=torch.float64):
 
 
 def field_of(flow, generator, chunking, step=0):
-    return flow.direction(flow.energy.pullback(generator), chunking).at(step)
+    return flow.direction.field(flow.energy.pullback(generator), chunking).at(step)
 
 
 def job_of(toys, flow, generator, **changes):
     defaults = {
         "generator": generator,
         "energy": flow.energy,
-        "direction": flow.direction,
-        "rule": descent(step_size=0.3),
+        "refiner": FirstOrder(Descent(step_size=0.3), direction=flow.direction),
         "steps": 4,
         "chunking": Chunking(3, padded=True),
     }
@@ -130,7 +130,7 @@ def test_finite_differences_agree(toys):
     decoupled = pulled.decoupled_at(z, rng, chunking)
     assert pulled.coupled
     assert not decoupled.coupled
-    found = by_term(pulled, chunking)(z, rng).vector
+    found = gradient_by_term(pulled, chunking)(z, rng).vector
     ahead = toys.normal(COUNT, 12, seed=5, dtype=torch.float64)
     with torch.no_grad():
         change = decoupled(z + 1e-5 * ahead, rng) - decoupled(z - 1e-5 * ahead, rng)
@@ -322,7 +322,7 @@ def test_the_speed_of_a_divergence_goes_by_r_without_the_lambdas(chart, toys):
     if chart:
         space = generator.source
         energy = energy.pullback(toys.lift(toys.vectors(12), space, lambda v: v))
-    found = flow.direction(energy, ALL_AT_ONCE).at(0)(z, rng).vector
+    found = flow.direction.field(energy, ALL_AT_ONCE).at(0)(z, rng).vector
     speed = (ratio - ratio.mean()).exp().clamp_max(20)
     assert torch.allclose(found, vector * speed[:, None], atol=1e-6)
 

@@ -11,7 +11,7 @@ from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.kernel import gram
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.refine.kernel import descend
-from latentsteer.core.refine.rules import descent
+from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
 from latentsteer.core.terms import Term
@@ -35,8 +35,8 @@ def moved(z, settings, *, steps, step_size=1.0, real=None, condition=None):
         real=None if real is None else real[:, :, None, None],
         condition=condition,
     )
-    field = flow.direction(flow.energy.pullback(PIXEL), ALL_AT_ONCE)
-    kernel = descend(field, descent(step_size=step_size))
+    field = flow.direction.field(flow.energy.pullback(PIXEL), ALL_AT_ONCE)
+    kernel = descend(field, Descent(step_size=step_size))
     state, rng = kernel.init(z), SampleRng.of(0, len(z))
     for _ in range(steps):
         state, _ = kernel.step(state, rng)

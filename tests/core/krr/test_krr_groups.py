@@ -14,8 +14,9 @@ from latentsteer.core.krr.flow import GENERATED, krr_flow
 from latentsteer.core.krr.groups import groups_of
 from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import descent
+from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.terms import Term
@@ -51,8 +52,7 @@ def flowed(toys, z, classes, names, settings, chunking=FIXED, steps=4, dtype=tor
     job = toys.job(
         generator=generator,
         energy=flow.energy,
-        direction=flow.direction,
-        rule=descent(step_size=0.3),
+        refiner=FirstOrder(Descent(step_size=0.3), direction=flow.direction),
         steps=steps,
         chunking=chunking,
     )
@@ -125,7 +125,7 @@ def test_samples_are_of_a_condition_even_where_it_has_no_weight(toys):
 
     def vector(energy, rows):
         flow = flow_of(toys, energy, condition=0.0)
-        field = flow.direction(flow.energy.pullback(generator), FIXED).at(0)
+        field = flow.direction.field(flow.energy.pullback(generator), FIXED).at(0)
         return field(z[rows], SampleRng.of(0, len(rows))).vector
 
     found, alone = vector(energy, list(range(8))), vector(None, [0, 2, 4, 6])

@@ -1,6 +1,6 @@
 """The dynamic barrier, FuseDream eq. (6): what it promises, and what becomes of quadratics."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
@@ -8,9 +8,9 @@ import torch
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.refine.barrier import Barrier, barrier, combined, falls
-from latentsteer.core.refine.kernel import Rule, descend, gradient
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.barrier import Barrier, DynamicBarrier, combined, falls
+from latentsteer.core.refine.kernel import descend, gradient
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
 from latentsteer.core.terms import Term
@@ -104,6 +104,19 @@ def test_settings_out_of_range(settings, says):
         Barrier(**settings)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Descent by a step size of its own for every row."""
+
+    size: torch.Tensor
+
+    def init(self, position):
+        return {}
+
+    def update(self, vector, memory, step):
+        return -self.size * vector, memory
+
+
 class Quadratics:
     """Pairs of random quadratic bowls; the primary's are flat along some directions."""
 
@@ -136,7 +149,7 @@ class Quadratics:
 
     def run(self, direction, rule, steps):
         """The points of all steps, (points, pairs, dim), and E there."""
-        kernel, rng = descend(direction(self.energy, ALL_AT_ONCE), rule), self.rng()
+        kernel, rng = descend(direction.field(self.energy, ALL_AT_ONCE), rule), self.rng()
         states = [kernel.init(self.start)]
         for _ in range(steps):
             states.append(kernel.step(states[-1], rng)[0])
@@ -147,7 +160,7 @@ class Quadratics:
     def descent(self):
         """Plain descent by a tenth of the largest step that lowers."""
         size = (0.1 / self.curvature[self.rows])[:, None]
-        return Rule(lambda position: {}, lambda vector, memory, step: (-size * vector, memory))
+        return Scaled(size)
 
 
 @pytest.mark.parametrize("rank", [3, DIM])
@@ -155,7 +168,7 @@ class Quadratics:
 def test_plain_descent_never_raises_the_energy_until_it_is_stationary(rank, seed):
     pairs = Quadratics(rank, seed)
     assert len(pairs.rows) > PAIRS * 0.9
-    points, energies = pairs.run(barrier(pairs.secondary), pairs.descent(), steps=150)
+    points, energies = pairs.run(DynamicBarrier(pairs.secondary), pairs.descent(), steps=150)
     steep = torch.stack(
         [
             pairs.slope(pairs.primary, p, pairs.rng()).norm(dim=1)
@@ -172,9 +185,9 @@ def test_plain_descent_never_raises_the_energy_until_it_is_stationary(rank, seed
 
 def test_the_secondary_ends_lower_at_an_equal_primary():
     pairs = Quadratics(rank=3)
-    without = barrier(pairs.secondary, Barrier("primary only"))
+    without = DynamicBarrier(pairs.secondary, Barrier("primary only"))
     ends = {}
-    for name, direction in (("with", barrier(pairs.secondary)), ("without", without)):
+    for name, direction in (("with", DynamicBarrier(pairs.secondary)), ("without", without)):
         points, energies = pairs.run(direction, pairs.descent(), steps=600)
         second = pairs.secondary.evaluate(points[-1], pairs.rng())
         ends[name] = (energies[-1] / energies[0], second)
@@ -187,7 +200,7 @@ def test_the_secondary_ends_lower_at_an_equal_primary():
 
 def test_adam_makes_the_primary_fall_at_times_and_the_count_says_how_often():
     pairs = Quadratics(rank=3)
-    _, energies = pairs.run(barrier(pairs.secondary), adam(learning_rate=0.05), steps=200)
+    _, energies = pairs.run(DynamicBarrier(pairs.secondary), Adam(learning_rate=0.05), steps=200)
     count = falls(energies)
     by_hand = [
         sum(later > earlier for earlier, later in pairwise(column))
@@ -201,7 +214,9 @@ def test_primary_only_is_the_gradient_and_the_watch_sees_the_secondary():
     pairs = Quadratics(rank=3)
     seen = []
     settings = Barrier("primary only")
-    field = barrier(pairs.secondary, settings, watch=seen.append)(pairs.energy, ALL_AT_ONCE)
+    field = DynamicBarrier(pairs.secondary, settings, watch=seen.append).field(
+        pairs.energy, ALL_AT_ONCE
+    )
     vector, values = field(pairs.start, pairs.rng())
     wanted, energies = gradient(pairs.energy)(pairs.start, pairs.rng())
     assert torch.allclose(vector, wanted)
@@ -212,12 +227,14 @@ def test_primary_only_is_the_gradient_and_the_watch_sees_the_secondary():
 
 def test_the_products_run_over_all_blocks_and_chunks_change_nothing():
     pairs = Quadratics(rank=DIM)
-    whole, values = barrier(pairs.secondary)(pairs.energy, ALL_AT_ONCE)(pairs.start, pairs.rng())
+    whole, values = DynamicBarrier(pairs.secondary).field(pairs.energy, ALL_AT_ONCE)(
+        pairs.start, pairs.rng()
+    )
     down = pairs.slope(pairs.primary, pairs.start, pairs.rng())
     other = pairs.slope(pairs.secondary, pairs.start, pairs.rng())
     assert torch.allclose(whole, combined(Barrier(), down, other))
     for chunking in (Chunking(7, padded=True), Chunking(5, padded=False)):
-        field = barrier(pairs.secondary)(pairs.energy, chunking)
+        field = DynamicBarrier(pairs.secondary).field(pairs.energy, chunking)
         parts, seen = field(pairs.start, pairs.rng())
         assert torch.allclose(parts, whole)
         assert torch.allclose(seen, values)
@@ -234,4 +251,4 @@ def test_an_energy_without_its_secondary_once_is_refused(held):
         "another": first + 0.0 * Energy.of(replace(pairs.secondary)),
     }[held]
     with pytest.raises(InvalidInput, match=r"holds its secondary term \(secondary\) once"):
-        barrier(pairs.secondary)(energy, ALL_AT_ONCE)
+        DynamicBarrier(pairs.secondary).field(energy, ALL_AT_ONCE)

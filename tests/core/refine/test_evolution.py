@@ -9,13 +9,13 @@ from latentsteer.core.chunking import Chunking
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine import cma_es as evolution
-from latentsteer.core.refine.cma_es import Evolution, evolve
-from latentsteer.core.refine.kernel import descend, gradient
+from latentsteer.core.refine.cma_es import CmaEs
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam
-from latentsteer.core.refine.run import begin, walk
+from latentsteer.core.refine.rules import Adam
+from latentsteer.core.refine.run import first_snapshot, iterate
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.spaces import Block, Space
+from latentsteer.core.spaces import Block, Identity, Space
 from latentsteer.core.terms import Term
 
 pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
@@ -35,13 +35,13 @@ def waves(v):
 
 def kernel_of(toys, function=bowl, energy=None, project=None, rate=0.05, **settings):
     energy = energy or toys.energy_of(function, toys.vectors(DIM))
-    inner = descend(gradient(energy, CHUNKS), adam(learning_rate=rate), project=project)
-    return evolve(Evolution(**settings), energy, inner, chunking=CHUNKS, project=project)
+    refiner = CmaEs(**settings, inner=FirstOrder(Adam(learning_rate=rate)))
+    return refiner.bind(energy, Identity(energy.terms[0][1].domain), CHUNKS, project)
 
 
 def ended(kernel, start, generations, rng=None):
     rng = SampleRng.of(0, len(start), "refine") if rng is None else rng
-    *_, last = walk(kernel, begin(kernel, start, rng), generations, rng)
+    *_, last = iterate(kernel, first_snapshot(kernel, start, rng), generations, rng)
     return last
 
 
@@ -59,9 +59,9 @@ def test_it_finds_the_minimum(full, toys, monkeypatch):
 def test_the_energies_are_those_of_the_points_that_generations_start_from(toys):
     kernel, points = kernel_of(toys), []
     rng = SampleRng.of(0, 2, "refine")
-    first = begin(kernel, start(toys), rng)
+    first = first_snapshot(kernel, start(toys), rng)
     points.append(first.state.position)
-    for snapshot in walk(kernel, first, 6, rng):
+    for snapshot in iterate(kernel, first, 6, rng):
         points.append(snapshot.state.position)
     for energies, position in zip(snapshot.energies, points[:-1], strict=True):
         torch.testing.assert_close(energies, bowl(position).float())
@@ -136,7 +136,7 @@ def test_members_stay_within_bounds(toys):
     kernel = kernel_of(toys, project=space.clamp, inner_steps=1, sigma=3.0)
     first = space.clamp(start(toys))
     rng = SampleRng.of(0, 2)
-    for snapshot in walk(kernel, begin(kernel, first, rng), 12, rng):
+    for snapshot in iterate(kernel, first_snapshot(kernel, first, rng), 12, rng):
         assert float(snapshot.state.position.abs().max()) <= 0.5
     assert bool((bowl(snapshot.state.position) < bowl(first)).all())
 
@@ -155,8 +155,7 @@ def test_an_interrupted_search_goes_on_through_a_file(inner_steps, toys, tmp_pat
     generator = toys.generator()
     job = toys.job(
         generator=generator,
-        rule=adam(learning_rate=0.05),
-        evolution=Evolution(inner_steps=inner_steps, population=5),
+        refiner=CmaEs(inner_steps=inner_steps, population=5),
         steps=6,
     )
     latents = toys.latents(generator, toys.normal(2, 12))
@@ -180,13 +179,13 @@ def test_an_interrupted_search_goes_on_through_a_file(inner_steps, toys, tmp_pat
     assert torch.equal(again.energies, trace.energies)
     from latentsteer.core.errors import ResumeMismatch
 
-    other = replace(job, evolution=Evolution(inner_steps=inner_steps, population=6))
-    with pytest.raises(ResumeMismatch, match="evolution"):
+    other = replace(job, refiner=CmaEs(inner_steps=inner_steps, population=6))
+    with pytest.raises(ResumeMismatch, match=r"refiner\.population: 5 then, 6 now"):
         refine(other, half)
 
 
 def test_a_search_lowers_an_energy_through_a_generator(toys):
-    job = toys.job(evolution=Evolution(), steps=15, keep_best=True)
+    job = toys.job(refiner=CmaEs(), steps=15, keep_best=True)
     latents = toys.latents(job.generator, toys.normal(2, 12))
     _, trace = refine(job, latents)
     assert bool((trace.after["energy"] < trace.before["energy"]).all())
@@ -204,7 +203,7 @@ def test_a_search_lowers_an_energy_through_a_generator(toys):
 )
 def test_settings_without_sense_are_refused(settings, said):
     with pytest.raises(InvalidInput, match=said):
-        Evolution(**settings)
+        CmaEs(**settings)
 
 
 def test_coupled_energies_and_single_numbers_are_refused(toys):

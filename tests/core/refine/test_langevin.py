@@ -5,7 +5,8 @@ import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine.kernel import descend, gradient
-from latentsteer.core.refine.rules import langevin, schedule
+from latentsteer.core.refine.rules import Langevin
+from latentsteer.core.refine.schedule import Schedule
 from latentsteer.core.rng import SampleRng
 from scipy.linalg import solve_discrete_lyapunov
 
@@ -49,7 +50,7 @@ def assert_law(points, mean, covariance):
 @pytest.mark.parametrize("step_size", [0.02, 0.1])
 def test_without_momentum_each_eigendirection_is_an_autoregression(step_size, toys):
     beta, slopes = 5.0, torch.tensor([1.0, 4.0], dtype=torch.float64)
-    rule = langevin(step_size=step_size, inverse_temperature=beta, momentum=0)
+    rule = Langevin(step_size=step_size, inverse_temperature=beta, momentum=0)
     points = ends_of(rule, slopes.diag(), 150, toys)
     decay = 1 - beta * step_size * slopes / 2
     assert bool((decay.abs() ** 150 < 1e-3).all())
@@ -67,7 +68,7 @@ def test_with_momentum_the_covariance_solves_the_discrete_lyapunov_equation(mome
     assert np.abs(np.linalg.eigvals(transition)).max() ** 200 < 1e-3
     noise = np.diag([step_size, step_size, 0, 0])
     covariance = torch.from_numpy(solve_discrete_lyapunov(transition, noise))[:2, :2]
-    rule = langevin(step_size=step_size, inverse_temperature=beta, momentum=momentum)
+    rule = Langevin(step_size=step_size, inverse_temperature=beta, momentum=momentum)
     assert_law(ends_of(rule, precision, 200, toys), CENTRE, covariance)
 
 
@@ -78,14 +79,17 @@ def test_small_steps_sample_the_boltzmann_law(toys):
     # The chain's own variance is larger by beta lambda a / 4, less than a standard error.
     assert (beta * step_size * slopes / 4).max() < 0.01
     assert (1 - beta * step_size * slopes / 2).max() ** 700 < 0.005
-    rule = langevin(step_size=step_size, inverse_temperature=beta, momentum=0)
+    rule = Langevin(step_size=step_size, inverse_temperature=beta, momentum=0)
     assert_law(ends_of(rule, precision, 700, toys), CENTRE, (beta * precision).inverse())
 
 
 def test_momentum_multiplies_the_gain_on_a_constant_gradient(toys):
     pull = toys.energy_of(lambda v: 3 * v.sum(dim=1), toys.vectors(2))
-    rule = langevin(
-        step_size=0.1, inverse_temperature=2, momentum=0.8, noise_schedule=lambda step: 0.0
+    rule = Langevin(
+        step_size=0.1,
+        inverse_temperature=2,
+        momentum=0.8,
+        noise_schedule=toys.schedule(lambda step: 0.0),
     )
     kernel = descend(gradient(pull), rule)
     state = kernel.init(torch.zeros(1, 2, dtype=torch.float64))
@@ -102,7 +106,7 @@ def test_schedules_scale_the_step_and_the_noise_apart(toys):
     start = torch.zeros(1, 3, dtype=torch.float64)
 
     def walked(**schedules):
-        rule = langevin(step_size=0.04, inverse_temperature=1, momentum=0, **schedules)
+        rule = Langevin(step_size=0.04, inverse_temperature=1, momentum=0, **schedules)
         kernel = descend(gradient(flat), rule)
         state, rng = kernel.init(start), SampleRng.of(7, 1)
         steps = []
@@ -113,8 +117,8 @@ def test_schedules_scale_the_step_and_the_noise_apart(toys):
         return steps
 
     plain = walked()
-    quartered = walked(step_schedule=schedule("linear", 3, 0.25))
-    halved = walked(noise_schedule=schedule("linear", 3, 0.5))
+    quartered = walked(step_schedule=Schedule("linear", 3, 0.25))
+    halved = walked(noise_schedule=Schedule("linear", 3, 0.5))
     draws = SampleRng.of(7, 1)
     for index, step in enumerate(plain):
         torch.testing.assert_close(step, 0.2 * draws.normal(3, like=start))
@@ -135,4 +139,4 @@ def test_schedules_scale_the_step_and_the_noise_apart(toys):
 )
 def test_numbers_out_of_range_are_refused(wrong, name):
     with pytest.raises(InvalidInput, match=name):
-        langevin(**{"inverse_temperature": 1.0} | wrong)
+        Langevin(**{"inverse_temperature": 1.0} | wrong)

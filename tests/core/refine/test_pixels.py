@@ -16,7 +16,7 @@ from latentsteer.core.errors import (
     InvalidInput,
 )
 from latentsteer.core.latents import Latents
-from latentsteer.core.refine.pixels import moved_pixels
+from latentsteer.core.refine.pixels import fgsm
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
 from latentsteer.core.starts.ranking import ranked_images
@@ -33,7 +33,7 @@ def pictures(count, size=6, seed=0):
 
 def moved(images, energy, seed=0, samples=None, **settings):
     rng = SampleRng.of(seed, samples or len(images), "pixels")
-    return moved_pixels(images, energy, rng, **{"epsilon": 0.1, "chunking": CHUNKING, **settings})
+    return fgsm(images, energy, rng, **{"epsilon": 0.1, "chunking": CHUNKING, **settings})
 
 
 @pytest.fixture

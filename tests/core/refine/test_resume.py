@@ -14,9 +14,10 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.latent_files import load_latents, save_latents
-from latentsteer.core.refine.presets import over_chart
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, langevin, schedule
+from latentsteer.core.refine.rules import Adam, Langevin
+from latentsteer.core.refine.schedule import Schedule
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.candidates import from_translator
@@ -61,27 +62,27 @@ def langevin_run(toys):
 
 
 def scheduled_run(toys):
-    rule = langevin(
-        step_size=0.01, inverse_temperature=20, step_schedule=schedule("cosine", STEPS, 0.1)
+    rule = Langevin(
+        step_size=0.01, inverse_temperature=20, step_schedule=Schedule("cosine", STEPS, 0.1)
     )
     return toys.job(steps=STEPS, rule=rule), start(toys)
 
 
 def adam_run(toys):
-    return toys.job(steps=STEPS, rule=adam(learning_rate=0.05)), start(toys)
+    return toys.job(steps=STEPS, rule=Adam(learning_rate=0.05)), start(toys)
 
 
 def keep_best_run(toys):
     # Hot enough for the best point to be met on the way.
-    hot = langevin(step_size=0.3, inverse_temperature=1, momentum=0)
+    hot = Langevin(step_size=0.3, inverse_temperature=1, momentum=0)
     return toys.job(steps=STEPS, rule=hot, keep_best=True), start(toys)
 
 
 def basis_run(toys, weights="linear"):
     latents = basis_start(toys, weights)
-    points = langevin(step_size=0.01, inverse_temperature=20, momentum=0.5)
-    rule = over_chart(latents.chart, points, adam(learning_rate=0.05), clip=1.0)
-    return toys.job(steps=STEPS, rule=rule), latents
+    points = Langevin(step_size=0.01, inverse_temperature=20, momentum=0.5)
+    refiner = FirstOrder(points, weights=Adam(learning_rate=0.05), clip_norm=1.0)
+    return toys.job(steps=STEPS, refiner=refiner), latents
 
 
 RUNS = {
@@ -187,7 +188,11 @@ def test_without_resume_a_new_run_starts_from_where_the_latents_are(toys, tmp_pa
         ({"seed": 4}, "seed: 3 then, 4 now"),
         ({"keep_best": True}, "keep_best: False then, True now"),
         ({"clamp": False}, "clamp: True then, False now"),
-        ({"settings": {"momentum": 0.9}}, "momentum: None then, 0.9 now"),
+        ({"latent_noise": 0.1}, "latent_noise: 0.0 then, 0.1 now"),
+        (
+            {"rule": Langevin(step_size=1e-2, inverse_temperature=20, momentum=0.9)},
+            "refiner.rule.momentum: 0.5 then, 0.9 now",
+        ),
         ({"title": "other"}, "title: 'test' then, 'other' now"),
     ],
 )
@@ -252,7 +257,12 @@ def test_a_position_that_stops_being_finite_leaves_the_point_before_it(toys):
     def exploding(step):
         return 1.0 if step < 4 else float("inf")
 
-    rule = langevin(step_size=0.01, inverse_temperature=20, momentum=0.0, step_schedule=exploding)
+    rule = Langevin(
+        step_size=0.01,
+        inverse_temperature=20,
+        momentum=0.0,
+        step_schedule=toys.schedule(exploding),
+    )
     job = toys.job(rule=rule, clamp=False)
     with pytest.raises(Diverged, match=r"position of sample 0, 1, 2, 3, 4 .* at step 4 "):
         refine(job, start(toys), on_stop=stopped.append)
@@ -311,7 +321,7 @@ def test_the_curve_starts_and_ends_with_the_readings(toys):
 @pytest.mark.parametrize("clamp", [True, False])
 def test_latents_are_clamped_to_the_generators_bounds_when_asked(clamp, toys):
     generator = toys.generator(bound=1.5)
-    rule = langevin(step_size=0.5, inverse_temperature=1, momentum=0)
+    rule = Langevin(step_size=0.5, inverse_temperature=1, momentum=0)
     job = toys.job(generator=generator, rule=rule, clamp=clamp)
     latents, _ = refine(job, toys.latents(generator, toys.normal(5, 12).clamp(-1, 1)))
     assert (latents.values.abs().max() <= 1.5) == clamp

@@ -6,7 +6,8 @@ import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine.kernel import Step, descend, gradient
-from latentsteer.core.refine.rules import adam, by_block, chain, clip_norm, langevin, schedule
+from latentsteer.core.refine.rules import Adam, ByBlock, Chain, ClipNorm, Langevin
+from latentsteer.core.refine.schedule import Schedule
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
 
@@ -19,11 +20,11 @@ def bumpy(v):
 @pytest.mark.parametrize("final", [None, 0.1])
 def test_adam_is_torchs_adam(betas, final, toys):
     start = toys.normal(3, 5, dtype=torch.float64)
-    factor = schedule("cosine", 50, final) if final is not None else schedule("constant", 50, 0)
+    factor = Schedule("cosine", 50, final) if final is not None else Schedule("constant", 50, 0)
     parameter = start.clone().requires_grad_()
     theirs = torch.optim.Adam([parameter], lr=0.02, betas=betas, eps=1e-6)
     rates = torch.optim.lr_scheduler.LambdaLR(theirs, factor)
-    rule = adam(learning_rate=0.02, betas=betas, epsilon=1e-6, step_schedule=factor)
+    rule = Adam(learning_rate=0.02, betas=betas, epsilon=1e-6, step_schedule=factor)
     kernel = descend(gradient(toys.energy_of(bumpy, toys.vectors(5))), rule)
     state, rng = kernel.init(start), SampleRng.of(0, 3)
     for _ in range(50):
@@ -41,12 +42,12 @@ def test_adam_is_torchs_adam(betas, final, toys):
 )
 def test_adam_refuses_numbers_out_of_range(wrong):
     with pytest.raises(InvalidInput, match="expected a number in"):
-        adam(**wrong)
+        Adam(**wrong)
 
 
 @pytest.mark.parametrize(("name", "middle"), [("constant", 1.0), ("linear", 0.6), ("cosine", 0.6)])
 def test_a_schedule_goes_from_one_to_its_final_factor(name, middle):
-    factor = schedule(name, 11, 0.2)
+    factor = Schedule(name, 11, 0.2)
     assert factor(0) == pytest.approx(1)
     assert factor(5) == pytest.approx(middle)
     assert factor(10) == pytest.approx(1 if name == "constant" else 0.2)
@@ -54,20 +55,20 @@ def test_a_schedule_goes_from_one_to_its_final_factor(name, middle):
 
 
 def test_a_cosine_is_flat_at_its_ends_and_a_line_is_even():
-    line, cosine = schedule("linear", 101, 0), schedule("cosine", 101, 0)
+    line, cosine = Schedule("linear", 101, 0), Schedule("cosine", 101, 0)
     assert [1 - line(25), 1 - cosine(25)] == pytest.approx(
         [0.25, 0.5 - 0.5 * math.cos(math.pi / 4)]
     )
 
 
 def test_a_schedule_of_one_step_is_one():
-    assert schedule("linear", 1, 0.5)(0) == 1
+    assert Schedule("linear", 1, 0.5)(0) == 1
 
 
 @pytest.mark.parametrize("final", [-0.1, math.inf, math.nan])
 def test_a_schedules_final_factor_is_a_number_of_at_least_0(final):
     with pytest.raises(InvalidInput, match="Final factor"):
-        schedule("linear", 10, final)
+        Schedule("linear", 10, final)
 
 
 def at(position, index=0):
@@ -76,17 +77,19 @@ def at(position, index=0):
 
 def test_clipping_shortens_long_directions_alone():
     vector = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
-    clipped, memory = clip_norm(1.0).update(vector, {}, at(vector))
+    clipped, memory = ClipNorm(1.0).update(vector, {}, at(vector))
     torch.testing.assert_close(clipped, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
     assert memory == {}
     with pytest.raises(InvalidInput, match="limit"):
-        clip_norm(0.0)
+        ClipNorm(0.0)
 
 
 def test_a_chain_feeds_each_rule_what_the_last_one_gave(toys):
     vector = 10 * toys.normal(3, 4)
-    plain = langevin(step_size=0.01, inverse_temperature=5, noise_schedule=lambda step: 0.0)
-    chained = chain(clip_norm(0.5), clip_norm(1.0), plain)
+    plain = Langevin(
+        step_size=0.01, inverse_temperature=5, noise_schedule=toys.schedule(lambda step: 0.0)
+    )
+    chained = Chain((ClipNorm(0.5), ClipNorm(1.0), plain))
     moved, memory = chained.update(vector, chained.init(vector), at(vector))
     short = vector / vector.norm(dim=1, keepdim=True) * 0.5
     expected, _ = plain.update(short, plain.init(vector), at(vector))
@@ -97,12 +100,12 @@ def test_a_chain_feeds_each_rule_what_the_last_one_gave(toys):
 def test_each_block_moves_by_its_own_rule(toys):
     space = Space((Block("a", (2,)), Block("b", (3,))))
     vector = toys.normal(4, 5)
-    rules = {"a": adam(), "b": langevin(inverse_temperature=3.0)}
-    joint = by_block(space, rules)
+    rules = {"a": Adam(), "b": Langevin(inverse_temperature=3.0)}
+    joint = ByBlock(space, rules)
     moved, memory = joint.update(vector, joint.init(vector), at(vector))
     left, _ = rules["a"].update(vector[:, :2], rules["a"].init(vector[:, :2]), at(vector))
     right, _ = rules["b"].update(vector[:, 2:], rules["b"].init(vector[:, 2:]), at(vector))
     assert torch.equal(moved, torch.cat([left, right], dim=1))
     assert set(memory) == {"a/mean", "a/square", "b/velocity"}
     with pytest.raises(InvalidInput, match="'a', 'b'"):
-        by_block(space, {"a": adam()})
+        ByBlock(space, {"a": Adam()})

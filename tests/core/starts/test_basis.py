@@ -9,9 +9,9 @@ from latentsteer.core.energy import Energy
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.biggan.ajbrock import GENERATOR as BIGGAN
-from latentsteer.core.refine.presets import over_chart
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Block, Space
 from latentsteer.core.starts.basis import best_candidates, drawing, from_basis, over_basis
@@ -20,7 +20,7 @@ from latentsteer.core.terms import Term
 CHUNKS = Chunking(4, padded=True)
 LIKE = torch.empty(0)
 WITHOUT_EMBEDDING = BIGGAN.examples[2]
-SPACE = Space((Block("z", (3,), -2.0, 2.0), Block("y", (2,))))
+SPACE = Space((Block("z", (3,), -2.0, 2.0), Block("y", (2,), role="class")))
 BRIGHT = Energy.of(Term("dark", IMAGES, lambda x, rng: -x.mean(dim=(1, 2, 3))))
 
 
@@ -266,10 +266,8 @@ def test_rows_that_are_neither_one_nor_a_sample_each_are_refused(toys):
 @pytest.mark.parametrize("weights", ["linear", "softmax"])
 def test_adam_on_basis_and_weights_lowers_the_energy(weights, biggan, toys):
     start, _ = made(biggan, weights=weights)
-    rule = adam(learning_rate=0.02)
-    job = toys.job(
-        generator=biggan, energy=BRIGHT, rule=over_chart(start.chart, rule, rule), steps=15
-    )
+    rule = Adam(learning_rate=0.02)
+    job = toys.job(generator=biggan, energy=BRIGHT, refiner=FirstOrder(rule), steps=15)
     latents = toys.latents(biggan, start.values, chart=start.chart)
     refined, trace = refine(job, latents)
     assert bool((trace.after["energy"] < trace.before["energy"]).all())

@@ -6,10 +6,10 @@ from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.conditions.prompts import text_condition
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.similarity import similarity
+from latentsteer.core.refine.first_order import FirstOrder, clip_of
 from latentsteer.core.refine.kernel import Step
-from latentsteer.core.refine.presets import clip_of, over_chart
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam, langevin
+from latentsteer.core.refine.rules import Adam, Langevin
 
 STEP, BETA, MOMENTUM, RATE = 1e-4, 2000.0, 0.99, 5e-3
 
@@ -20,11 +20,11 @@ def job_on(toys, weights, views, clip=0.0, **changes):
     chart = MixtureOfBasis(generator.source, 4, ("z",), weights)
     law = toys.normal(2, 4, seed=1).softmax(dim=1)
     values = chart.start({"z": toys.normal(2, 4, 12)}, law, {})
-    rule = langevin(step_size=STEP, inverse_temperature=BETA, momentum=MOMENTUM)
+    rule = Langevin(step_size=STEP, inverse_temperature=BETA, momentum=MOMENTUM)
     job = toys.job(
         generator=generator,
         energy=similarity(seer, condition, views=views),
-        rule=over_chart(chart, rule, adam(learning_rate=RATE), clip=clip),
+        refiner=FirstOrder(rule, Adam(learning_rate=RATE), clip),
         **changes,
     )
     return job, toys.latents(generator, values, chart=chart)
@@ -86,10 +86,13 @@ def test_clipping_bounds_means_and_weights_apart(toys):
     """With plain descent as rule, a step is as long as the clipped gradient."""
     generator = toys.generator()
     chart = MixtureOfBasis(generator.source, 2, ("z",))
-    plain = langevin(
-        step_size=2.0, inverse_temperature=1.0, momentum=0.0, noise_schedule=lambda step: 0.0
+    plain = Langevin(
+        step_size=2.0,
+        inverse_temperature=1.0,
+        momentum=0.0,
+        noise_schedule=toys.schedule(lambda step: 0.0),
     )
-    rule = over_chart(chart, plain, plain, clip=clip_of("official code", 0.0))
+    rule = FirstOrder(plain, clip_norm=clip_of("official code", 0.0)).on(chart.source)
     slope = toys.normal(3, chart.source.dim) * torch.tensor([[10.0], [1.0], [0.01]])
     latents = toys.normal(3, chart.source.dim)
     step = Step(0, latents, toys.latents(generator, latents, chart=chart).rng(0, "x"))

@@ -10,7 +10,7 @@ from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.features import clip_features
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
 from latentsteer.core.starts.inversion import from_images
@@ -93,9 +93,7 @@ def test_refinement_finds_the_image_again(generator, pictures, toys):
     energy = likeness(pictures, clip_features(clip), pixel_weight=1.0)
     first = start(generator, pictures, toys, energy=energy)
     latents = toys.latents(generator, first.values)
-    job = toys.job(
-        generator=generator, energy=energy, rule=adam(learning_rate=0.05), steps=120, settings={}
-    )
+    job = toys.job(generator=generator, energy=energy, rule=Adam(learning_rate=0.05), steps=120)
     found, trace = refine(job, latents)
     assert set(trace.before) == {"energy", "perceptual(features of toy-clip)", "pixels"}
     assert bool((trace.after["energy"] < 0.2 * trace.before["energy"]).all())

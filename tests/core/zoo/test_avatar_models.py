@@ -12,7 +12,7 @@ from latentsteer.core.generators import load_generator
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.attributes import evaluate_attributes
 from latentsteer.core.refine.refinement import Refinement, refine
-from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior
 from latentsteer.core.zoo import avatar_captions
@@ -137,7 +137,7 @@ def test_words_steer_avatars(generator, clip, judge):
         title="words",
         generator=generator,
         energy=energy,
-        rule=adam(learning_rate=0.1),
+        rule=Adam(learning_rate=0.1),
         steps=25,
         seed=0,
         chunking=CHUNKING,

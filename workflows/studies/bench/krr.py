@@ -27,8 +27,9 @@ from ....core.krr.flow import krr_flow
 from ....core.krr.kernel import gram
 from ....core.krr.settings import FlowSettings
 from ....core.latents import Latents
+from ....core.refine.first_order import FirstOrder
 from ....core.refine.refinement import Refinement, refine
-from ....core.refine.rules import descent
+from ....core.refine.rules import Descent
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
@@ -147,12 +148,11 @@ def prepared(particles: int, mode: ChunkMode) -> tuple[Step, Step]:
         title="bench",
         generator=generator,
         energy=flow.energy,
-        rule=descent(),
+        refiner=FirstOrder(Descent(), direction=flow.direction),
         steps=1,
         seed=0,
         chunking=chunking,
         device=torch.device("cpu"),
-        direction=flow.direction,
     )
 
     def step(count: int) -> None:

@@ -61,7 +61,7 @@ def differences(
                 chunking=chunking,
                 real=real,
             )
-            field = flow.direction(flow.energy.pullback(generator), chunking)
+            field = flow.direction.field(flow.energy.pullback(generator), chunking)
             assert isinstance(field, Annealed)
             return field.at(0)(z, SampleRng.of(0, len(z)))[0]
 

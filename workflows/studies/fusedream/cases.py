@@ -11,7 +11,7 @@ from torch import Tensor
 from ....core.charts import Start
 from ....core.metrics.distances import frechet_distance
 from ....core.metrics.intervals import Interval, bootstrap, paired_difference, wilson
-from ....core.refine.pixels import moved_pixels
+from ....core.refine.pixels import fgsm
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.starts.basis import best_candidates
@@ -57,7 +57,7 @@ def attacks(
     for attacked, count in (("plain", 0), ("augclip", views)):
         rng = SampleRng.of(study.seed, len(real), f"attack on {attacked}")
         energy = study.energy(condition, count)
-        moved = moved_pixels(real, energy, rng, epsilon=epsilon, chunking=study.chunking)
+        moved = fgsm(real, energy, rng, epsilon=epsilon, chunking=study.chunking)
         for name, scored in kinds.items():
             rise[attacked, name] = study.scores(moved, condition, scored) - before[name]
     found: Figures = {}

@@ -13,7 +13,7 @@ from ....core.energies.regions import somewhere
 from ....core.features import clip_features
 from ....core.latents import Latents
 from ....core.metrics.intervals import paired_difference, wilson
-from ....core.refine.rules import adam
+from ....core.refine.rules import Adam
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_pairs import Pair
 from .cases import Figures, told
@@ -134,7 +134,7 @@ def two_persons(
             chunking=study.chunking,
             device=study.device,
             placements=tuple(places),
-            rule=adam(learning_rate=composed_rate),
+            rule=Adam(learning_rate=composed_rate),
         )
         result = Composer(job, layers[0], layers[1]).run()
         shown |= {f"single, {name}": single, f"composed, {name}": result.images}

@@ -13,9 +13,9 @@ from ....core.conditions.prompts import text_condition
 from ....core.energies.similarity import similarity
 from ....core.energy import Energy
 from ....core.latents import Latents, decode
-from ....core.refine.presets import over_chart
+from ....core.refine.first_order import FirstOrder
 from ....core.refine.refinement import Refinement, refine
-from ....core.refine.rules import adam
+from ....core.refine.rules import Adam
 from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
@@ -136,12 +136,11 @@ class FuseDreamStudy:
                 released code does.
             on_step: called after every step.
         """
-        rule = adam(learning_rate=rate)
         job = Refinement(
             title="Adam",
             generator=self.generator,
             energy=energy,
-            rule=over_chart(latents.chart, rule, rule),
+            refiner=FirstOrder(Adam(learning_rate=rate)),
             steps=steps,
             seed=self.seed,
             chunking=self.chunking,

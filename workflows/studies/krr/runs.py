@@ -15,8 +15,9 @@ from ....core.generator import Generator
 from ....core.krr.flow import krr_flow
 from ....core.krr.settings import FlowSettings
 from ....core.latents import Latents, decode
+from ....core.refine.first_order import FirstOrder
 from ....core.refine.refinement import Refinement, refine
-from ....core.refine.rules import descent
+from ....core.refine.rules import Descent
 from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
@@ -190,12 +191,11 @@ class Runner:
             title="flow",
             generator=self.generator,
             energy=flow.energy,
-            rule=descent(step_size=run.step_size),
+            refiner=FirstOrder(Descent(step_size=run.step_size), direction=flow.direction),
             steps=run.steps,
             seed=self.seed,
             chunking=self.chunking,
             device=self.device,
-            direction=flow.direction,
         )
         kept: dict[int, Tensor] = {}
 

@@ -13,7 +13,7 @@ from ....core.conditions.prompts import text_condition
 from ....core.energies.similarity import similarity
 from ....core.energy import Energy
 from ....core.latents import Latents
-from ....core.refine.rules import adam, langevin
+from ....core.refine.rules import Adam, Langevin
 from ....core.snapshot import Snapshot
 from ....core.starts.ranking import ranked
 from ....core.translators.training import Training
@@ -142,8 +142,8 @@ class AvatarsStudy:
         return self.steering.refined(
             start,
             self.energy(condition, VIEWS),
-            langevin(inverse_temperature=INVERSE_TEMPERATURE),
-            weights=adam(learning_rate=5e-3),
+            Langevin(inverse_temperature=INVERSE_TEMPERATURE),
+            weights=Adam(learning_rate=5e-3),
             steps=STEPS,
             on_step=on_step,
         )

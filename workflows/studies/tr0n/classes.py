@@ -16,7 +16,7 @@ from ....core.generator import Generator
 from ....core.latents import Latents
 from ....core.metrics.classes import ClassifierOutputs, classifier_outputs
 from ....core.refine.kernel import Rule
-from ....core.refine.rules import adam, langevin
+from ....core.refine.rules import Adam, Langevin
 from ....core.translators.training import Training
 from ....core.translators.translator import TranslatorKind
 from ..session import Progress, Steering
@@ -138,7 +138,7 @@ class Study:
 
 def _rule(setting: Setting) -> Rule:
     if setting.refiner == "adam":
-        return adam(learning_rate=0.01)
+        return Adam(learning_rate=0.01)
     # The temperature of E'_Bayes is in its weights.
     beta = INVERSE_TEMPERATURE if setting.bayes is None else 1.0
-    return langevin(inverse_temperature=beta)
+    return Langevin(inverse_temperature=beta)
