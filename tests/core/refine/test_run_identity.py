@@ -14,7 +14,7 @@ from latentsteer.core.identity import identity_of
 from latentsteer.core.krr.flow import FlowDirection
 from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine import (
     barrier,
     cma_es,
