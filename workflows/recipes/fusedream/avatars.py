@@ -1,13 +1,15 @@
 """FuseDream on the avatars: images by text, and what is made of them."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
 from ..graph import GraphBuilder, Link, Recipe
 from .avatars_graph import START, TASK, FuseDreamAvatars, avatars
 from .composed import TRACE
 
-__all__ = ["RECIPES"]
+__all__ = ["COMPOSED", "RECIPES", "SCALE"]
 
 PER_PROMPT, SEEDS, BEST, FRAMES = 2, 12, 8, 8
 PAIRS = (
@@ -15,6 +17,9 @@ PAIRS = (
     ("orange turban, dark skin", "blonde curly hair, light skin"),
 )
 """Of a foreground and a background."""
+COMPOSED: Mapping[str, Any] = {"steps": 10, "learning_rate": 0.01}
+SCALE = 0.5
+"""Of the foreground."""
 STRANGE = (
     "green skin, red hat\nblue afro, purple background\nwinking, orange hoodie\n"
     "a red hat and a yellow turban"
@@ -46,9 +51,8 @@ def _composition(recipe: Recipe) -> GraphBuilder:
         energy=graph.score(both),
         auxiliary=graph.models["auxiliary"],
         secondary_weight=0.1,
-        scales="0.5",
-        steps=10,
-        learning_rate=0.01,
+        scales=f"{SCALE}",
+        **COMPOSED,
     )
     graph.curves(images, TRACE)
     graph.pictured(recipe.id, images, 2)

@@ -10,19 +10,21 @@ from ..graph import GraphBuilder, Link, Recipe
 __all__ = [
     "CANDIDATES",
     "COMPLETIONS",
+    "EDITED_VARIATION",
     "EDITING",
-    "EDIT_START",
     "INPAINTING",
     "KEPT",
     "KNOWN",
-    "NARROW",
+    "NEIGHBOURS",
     "OF_EACH",
     "PARTNERS",
     "PASTED",
     "RECIPES",
     "SAMPLES",
+    "SPREAD",
     "TEXT",
     "TEXT_WEIGHT",
+    "VARIATION",
 ]
 
 SIDE = 64
@@ -32,11 +34,11 @@ SAMPLES, COMPLETIONS = 16, 4
 CANDIDATES, PASTED = 400, 32
 """Draws of which the likeliest is a start: of the prior; parts of random avatars beside what is
 known."""
-NARROW = 0.2
-"""How far the samples of a text are from the one that they vary."""
-EDIT_START: Mapping[str, Any] = {"variation": 0.7, "spread": 0.5, "candidates": 600}
-"""How far edits begin from their picture at most; by what share nearer they may be; variations of
-which the likeliest begin."""
+NEIGHBOURS = 600
+"""Variations of a picture of which the likeliest are the starts of edits."""
+VARIATION, EDITED_VARIATION, SPREAD = 0.2, 0.7, 0.5
+"""How far the samples of a text are from the one that they vary, and edits from their picture at
+most; by what share nearer those may be."""
 PARTNERS, OF_EACH = 64, 40
 """Samples of the prior that an edit's candidates go towards, each the text's best of so many."""
 KNOWN, KEPT, TEXT_WEIGHT = 1000.0, 20.0, 2.5
@@ -103,7 +105,7 @@ def _text(recipe: Recipe) -> GraphBuilder:
     energy = graph.add("EnergyCLIP", condition=condition, views=0, scale="logit scale")
     best = graph.add("PriorInit", samples=1, energy=energy, candidates=CANDIDATES)
     led = graph.flowed("Lead one sample", best, energy, lambda_generated=0.0)
-    start = graph.add("VariationInit", near=led, samples_per_latent=SAMPLES, variation=NARROW)
+    start = graph.add("VariationInit", near=led, samples_per_latent=SAMPLES, variation=VARIATION)
     graph.decoded(recipe.id, graph.both(start, energy, condition=condition), SAMPLES)
     return graph
 
@@ -154,7 +156,9 @@ def _editing(recipe: Recipe) -> GraphBuilder:
         samples_per_latent=COMPLETIONS,
         towards=partners,
         energy=energy,
-        **EDIT_START,
+        variation=EDITED_VARIATION,
+        spread=SPREAD,
+        candidates=NEIGHBOURS,
     )
     graph.decoded(recipe.id, graph.both(start, energy, condition=wanted), COMPLETIONS)
     return graph

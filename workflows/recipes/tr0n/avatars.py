@@ -1,20 +1,21 @@
 """TR0N's text, image and interpolation rows on the avatars."""
 
 from functools import partial
-from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
 from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, AVATARS_JUDGE
 from ..graph import GraphBuilder, Link, Recipe
 
 __all__ = [
+    "EPOCHS",
     "GENERATIONS",
+    "HIDDEN",
     "INVERSE_TEMPERATURE",
     "NOISE",
+    "PAIRS",
     "RECIPES",
     "SEARCHED",
     "STEPS",
-    "TRANSLATOR",
     "VIEWS",
 ]
 
@@ -23,7 +24,8 @@ STEPS, INVERSE_TEMPERATURE, CANDIDATES = 100, 1000.0, 100
 VIEWS = 0
 """Of the energy: in this small world the image itself does as well as random views of it."""
 NOISE = 0.5
-TRANSLATOR: dict[str, Any] = {"pairs": 12_000, "epochs": 20, "hidden": 256}
+PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
+"""Of the translator."""
 EVOLUTION = (10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16
@@ -45,7 +47,10 @@ class _Avatars(GraphBuilder):
         super().__init__(
             {
                 "EnergyCLIP": {"views": VIEWS},
-                "TrainTranslator": {**TRANSLATOR, "condition_noise": NOISE},
+                "TrainTranslator": {
+                    **{"pairs": PAIRS, "epochs": EPOCHS, "hidden": HIDDEN},
+                    "condition_noise": NOISE,
+                },
                 "LangevinRefine": {"steps": STEPS, "inverse_temperature": INVERSE_TEMPERATURE},
             }
         )
