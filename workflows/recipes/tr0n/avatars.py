@@ -1,6 +1,7 @@
 """TR0N's text, image and interpolation rows on the avatars."""
 
 from functools import partial
+from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
 from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, AVATARS_JUDGE
@@ -160,7 +161,7 @@ def _image_to_latents(recipe: Recipe) -> GraphBuilder:
 
 _avatars = partial(Recipe, about=ABOUT)
 _by_text = partial(_avatars, task="Draw avatars by text with a trained translator")
-_tiles = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
+_tiles: dict[str, Any] = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
 RECIPES = (
     _by_text(
         "tr0n_avatars_text",
