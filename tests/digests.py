@@ -50,10 +50,10 @@ def made(shipped, name):
     """The digest of what a workflow saves."""
     with tempfile.TemporaryDirectory() as folder:
         graph, out = Path(folder) / "graph.json", Path(folder) / "out"
-        graph.write_text(json.dumps(shipped.SHIPPED[name].api), encoding="utf-8")
+        graph.write_text(json.dumps(shipped.RECIPES[name].api), encoding="utf-8")
         flags = [
             text
-            for setting in shipped.cheaper(shipped.SHIPPED[name].api, name)
+            for setting in shipped.cheaper(shipped.RECIPES[name].api, name)
             for text in ("--set", setting)
         ]
         places = ["--base", folder, "--out", str(out), "--device", "cpu", "--threads", "1"]

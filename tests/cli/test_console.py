@@ -1,5 +1,6 @@
 """The process around a command: encodings, closed pipes, signals, and where it is started."""
 
+import copy
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from latentsteer.nodes.standalone.version import version
+from latentsteer.workflows.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "nodes" / "cli"
@@ -85,7 +87,7 @@ def test_started_by_path_and_by_name_under_any_folder(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
 def test_a_terminated_refinement_is_kept(tmp_path):
-    api = json.loads((ROOT / "workflows/api/tr0n_digits_no_translator.json").read_text("utf-8"))
+    api = copy.deepcopy(RECIPES["tr0n_digits_no_translator"].api)
     for raw in api.values():
         for name in {"samples_per_class", "steps", "preview_every"} & raw["inputs"].keys():
             raw["inputs"][name] = {"samples_per_class": 1, "steps": 100_000}.get(name, 1)

@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.nodes.defaults import defaults_of
+from latentsteer.workflows.recipes.table import RECIPES
+from latentsteer.workflows.recipes.write import canvas_path
 from PIL import Image
-
-from .hosts import ROOT
 
 ENDS = ("execution_success", "execution_error", "execution_interrupted")
 RUN_SECONDS = 240
@@ -157,22 +157,22 @@ def _picture(message: bytes) -> tuple[int, Image.Image]:
     return kind, picture
 
 
-def shipped() -> list[str]:
-    return sorted(path.stem for path in (ROOT / "workflows" / "api").glob("*.json"))
+def templates() -> list[str]:
+    """Those that a host lists."""
+    return sorted(name for name, recipe in RECIPES.items() if recipe.curated)
 
 
 def embedded() -> list[str]:
     """Workflows that run on shipped models; the others name files of users."""
-
-    def files(name: str) -> list[str]:
-        return [str(n["inputs"]["file"]) for n in workflow(name).values() if "file" in n["inputs"]]
-
-    return [name for name in shipped() if all("(embedded)" in file for file in files(name))]
+    return sorted(name for name, recipe in RECIPES.items() if not recipe.files)
 
 
 def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
-    path = ROOT / "workflows" / ("api" if api else ".") / f"{name}.json"
-    return json.loads(path.read_text("utf-8"))
+    """A shipped graph: with every widget, or as its canvas file has it."""
+    recipe = RECIPES[name]
+    if api:
+        return copy.deepcopy(recipe.api)
+    return json.loads(canvas_path(recipe).read_text("utf-8"))
 
 
 def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_the_command_from_the_folder_of_custom_nodes(checkout, server, tmp_path)
             checkout.python,
             *start,
             "run",
-            f"{pack}/workflows/tr0n_digits_no_translator.json",
+            f"{pack}/workflows/tr0n/tr0n_digits_no_translator.json",
         ]
         command += [
             "--set",

@@ -17,7 +17,7 @@ from .client import (
     minimal,
     node_of,
     nodes_of,
-    shipped,
+    templates,
     workflow,
 )
 from .hosts import PACK, Server, make_base
@@ -192,8 +192,8 @@ def test_a_missing_file_gives_our_message(client, server, kind):
 
 
 def test_templates_pictures_and_help_pages_are_served(client):
-    assert sorted(client.get("/workflow_templates")[PACK]) == shipped()
-    for name in shipped():
+    assert sorted(client.get("/workflow_templates")[PACK]) == templates()
+    for name in templates():
         there = f"/api/workflow_templates/{PACK}/{name}"
         assert client.get(f"{there}.json")["nodes"]
         assert client.get(f"{there}.jpg")[:2] == b"\xff\xd8"

@@ -3,7 +3,6 @@
 import inspect
 import itertools
 import json
-from pathlib import Path
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
@@ -15,9 +14,9 @@ from latentsteer.nodes.standalone.graph import validate
 from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.nodes.standalone.values import widgets
+from latentsteer.workflows.recipes.table import RECIPES
 from PIL import Image
 
-API = Path(__file__).parents[2] / "workflows" / "api"
 NODES = load_nodes()
 OURS = {node.GET_SCHEMA().node_id for node in ALL_NODES}
 
@@ -83,19 +82,12 @@ def host(tmp_path):
     return StandaloneHost(tmp_path, tmp_path / "out", "cpu")
 
 
-def users_files(api):
-    return [
-        raw for raw in api.values() if "(embedded)" not in raw["inputs"].get("file", "(embedded)")
-    ]
-
-
-SHIPPED = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(API.glob("*.json"))}
-RUNNABLE = [name for name, api in SHIPPED.items() if not users_files(api)]
+RUNNABLE = [name for name, recipe in RECIPES.items() if not recipe.files]
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_a_minimal_graph_of_a_shipped_workflow_holds(name, host):
-    api = SHIPPED[name]
+    api = RECIPES[name].api
     small, left = minimal(api)
     assert left > len(api)
     with use(host):
@@ -107,7 +99,7 @@ def test_a_minimal_graph_of_a_shipped_workflow_holds(name, host):
 
 
 def test_a_minimal_graph_gives_the_same_picture_and_report(tmp_path):
-    api = json.loads(json.dumps(SHIPPED["tr0n_digits_no_translator"]))
+    api = json.loads(json.dumps(RECIPES["tr0n_digits_no_translator"].api))
     for raw in api.values():
         for name in {"samples_per_class", "steps"} & raw["inputs"].keys():
             raw["inputs"][name] = 2

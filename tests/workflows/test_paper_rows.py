@@ -1,40 +1,35 @@
 """The shipped workflows against the papers' numbers, node input by node input."""
 
 import copy
-import json
 import re
+from functools import partial
 
 import pytest
 from latentsteer.nodes.standalone.registry import load_nodes
 from latentsteer.nodes.standalone.values import widgets
-from latentsteer.workflows.recipes.graph import Shipped
-from latentsteer.workflows.recipes.paper.notes import departures, rows_named, with_paper
-from latentsteer.workflows.recipes.paper.numbers import Each, Has, OneOf
-from latentsteer.workflows.recipes.paper.rows import ROWS, inputs_of, sweep
-from latentsteer.workflows.recipes.write import FOLDER
+from latentsteer.workflows.recipes.departures import departures
+from latentsteer.workflows.recipes.graph import GraphBuilder, Recipe
+from latentsteer.workflows.recipes.notes import note, rows_sentence
+from latentsteer.workflows.recipes.numbers import Each, Has, OneOf
+from latentsteer.workflows.recipes.rows import ROWS, inputs_of, parts, sweep
+from latentsteer.workflows.recipes.table import RECIPES
 
 NODES = load_nodes()
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
-OFFICIAL = tuple(name for name in NAMES if re.match(r"tr0n_(biggan|faces|xl)_", name))
-FUSEDREAM = tuple(name for name in NAMES if re.match(r"fusedream_(biggan|pixels)_", name))
+NAMES = sorted(RECIPES)
+OFFICIAL = tuple(n for n in NAMES if RECIPES[n].files and RECIPES[n].paper == "tr0n")
+FUSEDREAM = tuple(n for n in NAMES if RECIPES[n].files and RECIPES[n].paper == "fusedream")
 CAPTIONED = {("CaptionAuxModel", "beams")}
 """The paper samples captions by nucleus."""
 
 
 def api_of(name):
-    return json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    return RECIPES[name].api
 
 
-def note_of(name):
-    canvas = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    (note,) = [n for n in canvas["nodes"] if n["type"] == "MarkdownNote"]
-    return note["widgets_values"][0]
-
-
-def tables_of(note):
-    """The table's rows that a note names; f10 is all of f10a to f10e."""
-    named = [number for number in ROWS for name in rows_named(note) if number.startswith(name)]
-    return [ROWS[number].nodes for number in dict.fromkeys(named)]
+def tables_of(name):
+    """The numbers of the setups that a workflow is, or is compared with."""
+    recipe = RECIPES[name]
+    return [part.nodes for row in recipe.rows or recipe.like for part in parts(row)]
 
 
 def as_written(spec, given):
@@ -68,13 +63,13 @@ def other(api, tables):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_is_the_papers_or_the_note_says_that_it_is_not(name):
-    note, api = note_of(name), api_of(name)
-    tables = tables_of(note)
+    text, api = note(RECIPES[name]), api_of(name)
+    tables = tables_of(name)
     differ = other(api, tables)
-    said = note.partition("**Not as in ")[2]
+    said = text.partition("**Not as in ")[2]
     assert bool(said) == bool(differ)
-    assert ("**Numbers as in " in note) == (bool(tables) and not differ)
-    assert "settings as in the paper" not in note
+    assert ("**Numbers as in " in text) == (bool(tables) and not differ)
+    assert "settings as in the paper" not in text
     for kind, wrong in differ:
         title = NODES[f"LatentSteer_{kind}"].schema().display_name
         (line,) = [line for line in said.split("\n") if line.startswith(f"* **{title}**: ")]
@@ -112,11 +107,11 @@ def test_tr0n_trains_with_the_papers_numbers_on_official_files():
 
 @pytest.mark.parametrize("name", OFFICIAL + FUSEDREAM)
 def test_on_official_files_the_captions_alone_are_not_the_papers(name):
-    differ = other(api_of(name), tables_of(note_of(name)))
+    differ = other(api_of(name), tables_of(name))
     # Algorithm 2's start where the paper has equation 5, which is what that workflow is for.
     allowed = {("TranslatorInit", "mode")} if name == "tr0n_biggan_text_mixture" else set()
     assert differ - CAPTIONED == allowed
-    assert tables_of(note_of(name))
+    assert tables_of(name)
 
 
 def test_fusedreams_rows_weigh_each_basis_vector_by_a_number_but_for_the_released_code():
@@ -143,19 +138,23 @@ def test_the_table_names_inputs_that_there_are(row):
     assert ROWS[row].where
 
 
-def test_a_note_names_rows_alone_by_ranges_and_by_parts():
-    assert rows_named("Paper rows t02 and t08, f10a; k13 to k15 (v12, t2, at05)") == (
-        "f10a",
-        "k13",
-        "k14",
-        "k15",
-        "t02",
-        "t08",
-    )
-    assert rows_named("no row") == ()
+def recipe(name, rows, api, like=()):
+    made = partial(GraphBuilder, api=api)
+    return Recipe(name, rows, "Title", "It shows.", lambda _: made(), task="Test", like=like)
 
 
-def test_a_number_that_is_changed_is_told(monkeypatch):
+def test_a_note_names_its_rows():
+    assert rows_sentence(recipe("x", (), {})) == ""
+    assert rows_sentence(recipe("x", ("t02",), {})) == " Paper row t02."
+    assert rows_sentence(recipe("x", ("t02", "t08"), {})) == " Paper rows t02 and t08."
+    assert rows_sentence(recipe("x", ("k1", "k2", "k3"), {})) == " Paper rows k1, k2 and k3."
+    assert rows_sentence(recipe("x", (), {}, like=("t19",))) == " Compare paper row t19."
+    assert [part.where for part in parts("f10")] == ["figure 15"] * 5
+    assert parts("f10a") == [ROWS["f10a"]]
+    assert parts("f1") == []
+
+
+def test_a_changed_number_is_named():
     api = api_of("tr0n_biggan_text_image")
     assert departures(["t20"], api) == []
     for kind, name, value in (
@@ -174,11 +173,9 @@ def test_a_number_that_is_changed_is_told(monkeypatch):
     without = {k: n for k, n in api.items() if n["class_type"] != "LatentSteer_EnergyCLIP"}
     (found,) = departures(["t20"], without)
     assert (found.node, found.name) == ("Energy CLIP", "")
-    told = with_paper(Shipped("tr0n_x", "", "Paper row t20.", without, 1, 0, 1)).notes
-    assert "* **Energy CLIP**: none" in told
-    told = with_paper(Shipped("tr0n_x", "", "Paper row t20.", api, 1, 0, 1)).notes
-    assert "**Numbers as in the paper (B.1, B.3).**" in told
-    assert with_paper(Shipped("x", "", "none", api, 1, 0, 1)).notes == "none"
+    assert "* **Energy CLIP**: none" in note(recipe("tr0n_x", ("t20",), without))
+    assert "**Numbers as in the paper (B.1, B.3).**" in note(recipe("tr0n_x", ("t20",), api))
+    assert "Numbers as in" not in note(recipe("tr0n_x", (), api))
 
 
 def test_sweeps_and_several_rows_are_compared_as_wholes():

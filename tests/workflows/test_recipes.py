@@ -1,41 +1,122 @@
-"""What is generated is as the nodes are: run `make workflows` when this fails."""
+"""What is generated is as the nodes and recipes are: run `make workflows` when this fails."""
 
 import io
 import json
+from functools import cache
 
 import pytest
 from latentsteer.nodes import help as help_pages
-from latentsteer.nodes.standalone.canvas.formats import ui_from_api
+from latentsteer.nodes.defaults import defaults_of
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
-from latentsteer.workflows.recipes.write import FOLDER, graphs
+from latentsteer.workflows.recipes.graph import PAPERS
+from latentsteer.workflows.recipes.rows import ROWS, parts
+from latentsteer.workflows.recipes.table import RECIPES
+from latentsteer.workflows.recipes.write import (
+    FOLDER,
+    api_path,
+    canvas_path,
+    files,
+    pages,
+    picture_path,
+)
 from PIL import Image
 
-SHIPPED = {shipped.name: shipped for shipped in graphs()}
+PAGES = pages()
+CURATED = {name for name, recipe in RECIPES.items() if recipe.curated}
+MOST = 20
+"""Templates in the host's list."""
 
 
-def test_the_help_pages_are_as_the_nodes():
-    there = {path.name: path.read_text("utf-8") for path in help_pages.FOLDER.glob("*.md")}
-    assert there == help_pages.pages(load_nodes())
-    assert len(there) == len(help_pages.TEXTS)
+@cache
+def written(name):
+    return files(RECIPES[name])
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_is_up_to_date(path):
+    assert path.read_text("utf-8") == PAGES[path]
+
+
+def test_there_is_a_help_page_for_every_node_and_no_other():
+    assert set(help_pages.FOLDER.glob("*.md")) == {
+        path for path in PAGES if path.parent == help_pages.FOLDER
+    }
+    assert len(list(help_pages.FOLDER.glob("*.md"))) == len(help_pages.TEXTS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_workflow_is_as_described(name):
-    shipped = SHIPPED[name]
-    canvas = ui_from_api(
-        shipped.api, schemas_of(load_nodes()), title=shipped.title, notes=shipped.notes
-    )
-    assert json.loads((FOLDER / f"{name}.json").read_text("utf-8")) == canvas
-    assert json.loads((FOLDER / "api" / f"{name}.json").read_text("utf-8")) == shipped.api
+    for path, text in written(name).items():
+        assert path.read_text("utf-8") == text
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_workflow_has_a_small_picture(name):
-    content = (FOLDER / f"{name}.jpg").read_bytes()
+@pytest.mark.parametrize("name", CURATED)
+def test_a_template_has_a_small_picture(name):
+    content = picture_path(RECIPES[name]).read_bytes()
     assert len(content) < 15_000
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.format == "JPEG"
 
 
-def test_only_our_workflows_are_shipped():
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(SHIPPED)
+def test_the_top_of_the_folder_has_the_templates_alone():
+    """The host lists what lies there; elsewhere is what the recipes write, and no more."""
+    assert {path.stem for path in FOLDER.glob("*.json")} == CURATED
+    assert {path.stem for path in FOLDER.rglob("*.jpg")} == CURATED
+    generated = {path for name in RECIPES for path in written(name)}
+    there = {
+        path
+        for folder in ("", "api", *PAPERS, *(f"api/{paper}" for paper in PAPERS))
+        for path in (FOLDER / folder).glob("*.json")
+    }
+    assert there == generated
+
+
+def test_templates_are_few_and_each_has_a_task_of_its_own():
+    tasks = [RECIPES[name].task for name in CURATED]
+    assert len(tasks) == len(set(tasks)) <= MOST
+    assert sum(not RECIPES[name].files for name in CURATED) > len(tasks) / 2
+
+
+def test_every_recipe_says_what_it_is():
+    assert len({recipe.title for recipe in RECIPES.values()}) > 0.9 * len(RECIPES)
+    for name, recipe in RECIPES.items():
+        assert recipe.id == name
+        assert recipe.task
+        assert recipe.title
+        assert recipe.says.endswith(".")
+        assert [row for row in (*recipe.rows, *recipe.like) if not parts(row)] == []
+        assert bool(recipe.paper) or not recipe.rows
+        starts = {"tr0n": "t", "fusedream": "f", "krr": "k"}
+        assert {row[0] for row in recipe.rows} <= {starts.get(recipe.paper)}
+
+
+def test_every_setup_of_the_table_is_a_workflow():
+    made = {part.where for r in RECIPES.values() for row in r.rows for part in parts(row)}
+    assert {row for row, setup in ROWS.items() if setup.where not in made} <= {"k05", "t30"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_api_file_leaves_defaults_out_and_nothing_else(name):
+    recipe = RECIPES[name]
+    there = json.loads(api_path(recipe).read_text("utf-8"))
+    schemas = schemas_of(load_nodes())
+    assert there.keys() == recipe.api.keys()
+    for number, node in recipe.api.items():
+        ours = node["class_type"].startswith("LatentSteer_")
+        usual = defaults_of(schemas[node["class_type"]]) if ours else {}
+        least = there[number]
+        assert {**usual, **least["inputs"]}.items() >= node["inputs"].items()
+        assert [k for k in least["inputs"] if k in usual and usual[k] == least["inputs"][k]] == []
+        assert {k: v for k, v in least.items() if k != "inputs"} == {
+            k: v for k, v in node.items() if k != "inputs"
+        }
+
+
+def test_canvas_and_api_files_lie_in_their_papers_folders():
+    for recipe in RECIPES.values():
+        assert canvas_path(recipe).relative_to(FOLDER).parts[:-1] == tuple(
+            filter(None, [recipe.paper])
+        )
+        assert api_path(recipe).relative_to(FOLDER / "api").parts[:-1] == tuple(
+            filter(None, [recipe.paper])
+        )

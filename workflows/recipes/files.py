@@ -1,25 +1,38 @@
-"""The official files that the shipped workflows name, which users have."""
+"""The models that the workflows name: embedded ones, and official files that users have."""
 
 from typing import Any
 
 __all__ = [
     "ALEXNET",
+    "AVATARS",
+    "AVATARS_CLIP",
+    "AVATARS_HELD_OUT",
+    "AVATARS_JUDGE",
     "BIGGAN",
     "BIGGAN_256",
     "BLIP",
     "BLIP2",
     "CIFAR",
+    "DIGITS",
+    "DIGITS_CLASSIFIER",
+    "DIGITS_HELD_OUT",
+    "DIGITS_JUDGE",
     "FILES",
     "FOLDERS",
     "LAION",
     "OPENAI",
     "PICTURE",
+    "REAL_IMAGES",
     "STYLEGAN2",
     "STYLEGAN_XL",
     "UPSCALER",
     "named",
 ]
 
+AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
+AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
+DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
+DIGITS_JUDGE, DIGITS_HELD_OUT = "digits judge (embedded)", "digits held out (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
@@ -44,6 +57,8 @@ FOLDERS = {
     UPSCALER: "upscale_models",
 }
 """Under models; what is not here lies in latentsteer_aux."""
+REAL_IMAGES = "cifar10"
+"""Folder of real images, in the input folder."""
 PICTURE = "example.png"
 """Of ComfyUI's own input folder."""
 

@@ -1,54 +1,115 @@
-"""A workflow in the making."""
+"""A recipe of a workflow, and a graph in the making."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, TypeAlias
 
-from ...nodes.standalone.registry import load_nodes
+from ...nodes.standalone.api.node import Schema
+from ...nodes.standalone.registry import load_nodes, schemas_of
 from ...nodes.standalone.values import default_of, widgets
+from .files import named
 
-__all__ = ["GraphBuilder", "Link", "Shipped"]
+__all__ = ["PAPERS", "GraphBuilder", "Link", "Recipe", "schemas"]
 
-Link = list[Any]
+Link: TypeAlias = list[Any]
 """A node's id and the number of its output."""
+PAPERS: Mapping[str, str] = {"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow"}
+"""Folders of the papers' workflows, and the papers' names."""
+
+
+@cache
+def schemas() -> Mapping[str, Schema]:
+    """The schemas of all nodes, by id."""
+    return schemas_of(load_nodes())
 
 
 @dataclass(frozen=True)
-class Shipped:
+class Recipe:
     """A shipped workflow.
 
     Attributes:
-        name: of its files.
-        title: of its note.
-        notes: what it does, in Markdown.
-        api: the graph in API format.
+        id: name of its files; the first word is the paper's folder.
+        rows: ids of the setups of the paper that it is.
+        title: of its note, after the paper's name.
+        says: what it shows, in Markdown.
+        graph: makes its graph.
+        task: what one does with it, in plain words; ablations share the task of the whole method.
+        about: where and how fast it runs, in Markdown.
+        curated: whether the host lists it among its templates: one for each task.
+        like: ids of the setups that it is compared with where it is none of the paper's.
         columns: of its thumbnail.
-        shown: how many of the decoded images the thumbnail shows; each row's first ones.
+        shown: images of each row that the thumbnail shows; 0 for all.
         per_row: images that stand side by side in the decoded batch.
     """
 
-    name: str
+    id: str
+    rows: tuple[str, ...]
     title: str
-    notes: str
-    api: dict[str, Any]
-    columns: int
-    shown: int
-    per_row: int
+    says: str
+    graph: Callable[[Recipe], GraphBuilder]
+    task: str
+    about: str = ""
+    curated: bool = False
+    like: tuple[str, ...] = ()
+    columns: int = 1
+    shown: int = 0
+    per_row: int = 1
+
+    @property
+    def paper(self) -> str:
+        """Folder of the paper; empty for a workflow of no paper."""
+        first = self.id.partition("_")[0]
+        return first if first in PAPERS else ""
+
+    @property
+    def heading(self) -> str:
+        """Title of the note."""
+        return f"{PAPERS[self.paper]}: {self.title}" if self.paper else self.title
+
+    @cached_property
+    def api(self) -> dict[str, Any]:
+        """The graph in API format, with the value of every widget."""
+        return self.graph(self).api
+
+    @property
+    def files(self) -> list[str]:
+        """The official files that it names; none where it runs on embedded models."""
+        return named(self.api)
 
 
 @dataclass
 class GraphBuilder:
-    """A graph in the making; widgets that are not named get their defaults."""
+    """A graph in the making.
 
+    Widgets that are not named get the graph's usual value, else the node's default. Nodes that
+    require a generator or an auxiliary model get the graph's own unless another is named.
+
+    Attributes:
+        usual: values of widgets by kind of node.
+        models: links to the graph's own generator and auxiliary model, by name of the socket.
+        api: the graph.
+    """
+
+    usual: Mapping[str, Mapping[str, object]] = field(
+        default_factory=dict[str, Mapping[str, object]]
+    )
+    models: dict[str, Link] = field(default_factory=dict[str, Link])
     api: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def add(self, node_type: str, title: str = "", /, **inputs: object) -> Link:
         """Adds a node and returns the link to its first output."""
-        nodes = load_nodes()
-        own = node_type if node_type in nodes else f"LatentSteer_{node_type}"
-        schema = nodes[own].schema()
+        known = schemas()
+        own = node_type if node_type in known else f"LatentSteer_{node_type}"
+        schema = known[own]
         defaults = {w.id: default_of(w) for w in widgets(schema)}
+        needed = {socket.id for socket in schema.inputs or () if not socket.optional}
+        wired = {name: link for name, link in self.models.items() if name in needed}
         number = str(len(self.api) + 1)
-        node: dict[str, Any] = {"class_type": own, "inputs": {**defaults, **inputs}}
+        values = {**defaults, **wired, **self.usual.get(node_type, {}), **inputs}
+        node: dict[str, Any] = {"class_type": own, "inputs": values}
         node["_meta"] = {"title": title or schema.display_name}
         self.api[number] = node
         return [number, 0]
@@ -56,6 +117,36 @@ class GraphBuilder:
     def output(self, link: Link, number: int) -> Link:
         """Another output of the same node."""
         return [link[0], number]
+
+    def load(self, generator: str = "", auxiliary: str = "", title: str = "Load CLIP") -> None:
+        """Loads the graph's own models; the generator is the usual one where none is named."""
+        if generator or self.usual.get("LoadGenerator"):
+            file = {"file": generator} if generator else {}
+            self.models["generator"] = self.add("LoadGenerator", **file)
+        if auxiliary:
+            self.models["auxiliary"] = self.add("LoadAuxModel", title, file=auxiliary)
+
+    def text(self, prompts: str, each: int = 1, title: str = "", **inputs: object) -> Link:
+        """A condition with a line per prompt, and so many samples of each."""
+        inputs = {"prompts": prompts, "samples_per_prompt": each, **inputs}
+        return self.add("TextCondition", title, **inputs)
+
+    def stacked(self, batches: Sequence[Link]) -> Link:
+        """Latents as one batch."""
+        strip = batches[0]
+        for batch in batches[1:]:
+            strip = self.add("StackLatents", first=strip, second=batch)
+        return strip
+
+    def stacked_plain(self, batches: Sequence[Link]) -> Link:
+        """Latents of any charts as one batch."""
+        return self.stacked([self.add("PlainLatents", batch=batch) for batch in batches])
+
+    def decoded(self, name: str, latents: Link, columns: int) -> Link:
+        """Images of latents, saved as one picture."""
+        images = self.add("Decode", latents=latents)
+        self.pictured(name, images, columns)
+        return images
 
     def curves(self, refined: Link, number: int = 1) -> None:
         """Energy curves of a refiner, shown beside it; `number` is the trace's output."""
@@ -66,6 +157,10 @@ class GraphBuilder:
         """All images as one picture, saved."""
         sheet = self.add("ImageGrid", images=images, columns=columns)
         self.add("SaveImage", images=sheet, filename_prefix=name)
+
+    def scored(self, images: Link, condition: Link, title: str = "", **inputs: object) -> None:
+        """AugCLIP at the end, on fresh views."""
+        self.add("CLIPScore", title, images=images, condition=condition, **inputs)
 
     def judged(self, images: Link, judge: str, **inputs: object) -> None:
         """The figures of a judge, shown."""

@@ -1,4 +1,4 @@
-"""The pictures of the shipped workflows in the host's list of templates."""
+"""The pictures of the curated workflows in the host's list of templates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from ...nodes.standalone.executor import execute
 from ...nodes.standalone.host import StandaloneHost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import torch
 
-    from .graph import Shipped
+    from .graph import Recipe
 
 __all__ = ["card", "thumbnail"]
 
@@ -24,7 +22,7 @@ _GREY_QUALITY, _COLOUR_QUALITY = 45, 34
 """A template list shows many at once: each stays under 15 kB."""
 
 
-def thumbnail(shipped: Shipped, path: Path) -> int:
+def thumbnail(recipe: Recipe, path: Path) -> int:
     """Runs a graph here and writes some of what its last grid shows, in columns of rows.
 
     Returns:
@@ -35,23 +33,24 @@ def thumbnail(shipped: Shipped, path: Path) -> int:
     from ...nodes.images import from_host, grid
 
     with tempfile.TemporaryDirectory() as folder:
-        result = execute(shipped.api, StandaloneHost(Path(folder)))
-    grids = (raw for raw in shipped.api.values() if raw["class_type"] == "LatentSteer_ImageGrid")
+        result = execute(recipe.api, StandaloneHost(Path(folder)))
+    grids = (raw for raw in recipe.api.values() if raw["class_type"] == "LatentSteer_ImageGrid")
     node, output = list(grids)[-1]["inputs"]["images"]
     images = cast("torch.Tensor", result.outputs[node][output])
-    rows = from_host(images).unflatten(0, (-1, shipped.per_row))[:, : shipped.shown]
+    shown = recipe.shown or recipe.per_row
+    rows = from_host(images).unflatten(0, (-1, recipe.per_row))[:, :shown]
     # The first rows in the left column.
-    tiles = rows.unflatten(0, (shipped.columns, -1)).movedim(1, 0).flatten(0, 2)
-    picture = grid(tiles, shipped.columns * shipped.shown)
+    tiles = rows.unflatten(0, (recipe.columns, -1)).movedim(1, 0).flatten(0, 2)
+    picture = grid(tiles, recipe.columns * shown)
     # Padded, never stretched.
     picture = ImageOps.pad(picture, _SIZE, Image.Resampling.LANCZOS, color="white")
-    grey = "digits" in shipped.name
+    grey = "digits" in recipe.id
     quality = _GREY_QUALITY if grey else _COLOUR_QUALITY
     picture.convert("L" if grey else "RGB").save(path, "JPEG", quality=quality, optimize=True)
     return path.stat().st_size
 
 
-def card(shipped: Shipped, needs: Sequence[str], path: Path) -> int:
+def card(recipe: Recipe, path: Path) -> int:
     """Writes the picture of a graph that cannot run here: its title, and the files it needs.
 
     Returns:
@@ -59,9 +58,10 @@ def card(shipped: Shipped, needs: Sequence[str], path: Path) -> int:
     """
     from PIL import Image, ImageDraw, ImageFont
 
+    needs = recipe.files
     picture = Image.new("RGB", _SIZE, "#20242b")
     draw = ImageDraw.Draw(picture)
-    title = "\n".join(textwrap.wrap(shipped.title, 24))
+    title = "\n".join(textwrap.wrap(recipe.heading, 24))
     draw.multiline_text((24, 28), title, "white", ImageFont.load_default(24), spacing=8)
     below = 300 - 34 - 20 * len(needs)
     draw.text((24, below - 26), "needs", "#8fa3bf", ImageFont.load_default(14))

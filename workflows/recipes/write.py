@@ -1,74 +1,106 @@
-"""Writes the shipped workflows and the help pages from their descriptions: `make workflows`."""
+"""Writes the shipped workflows and the pages that are made of them: `make workflows`."""
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from ...core.files import replacing
 from ...nodes import help as help_pages
+from ...nodes.defaults import defaults_of
 from ...nodes.standalone.canvas.formats import ui_from_api
-from ...nodes.standalone.registry import load_nodes, schemas_of
-from .files import named
-from .fusedream import fusedream_workflows
-from .fusedream_avatars import fusedream_avatars_workflows
-from .graph import Shipped
-from .krr_avatars import krr_avatars_workflows
-from .krr_digits import krr_digits_workflows
-from .krr_official import krr_official_workflows
-from .paper.notes import with_paper
+from ...nodes.standalone.registry import load_nodes
+from .graph import Recipe, schemas
+from .notes import note
+from .page import workflows_page
+from .table import RECIPES
 from .thumbnails import card, thumbnail
-from .tr0n_avatars import avatars_workflows
-from .tr0n_digits import digits_workflows
-from .tr0n_official import official_workflows
 
-__all__ = ["FOLDER", "Shipped", "graphs", "main"]
+__all__ = ["FOLDER", "api_path", "canvas_path", "files", "least", "main", "pages", "picture_path"]
 
-FOLDER = Path(__file__).resolve().parents[2] / "workflows"
+FOLDER = Path(__file__).resolve().parents[1]
+DOCS = FOLDER.parent / "docs"
 
 
-def graphs() -> list[Shipped]:
-    """All shipped workflows, whose notes compare them with the papers' numbers."""
-    written = [
-        *digits_workflows(),
-        *avatars_workflows(),
-        *official_workflows(),
-        *fusedream_avatars_workflows(),
-        *fusedream_workflows(),
-        *krr_digits_workflows(),
-        *krr_avatars_workflows(),
-        *krr_official_workflows(),
-    ]
-    return [with_paper(shipped) for shipped in written]
+def canvas_path(recipe: Recipe) -> Path:
+    """Where a workflow lies for the canvas; curated ones are at the top of the folder as well."""
+    return FOLDER / recipe.paper / f"{recipe.id}.json"
+
+
+def api_path(recipe: Recipe) -> Path:
+    """Where it lies in API format."""
+    return FOLDER / "api" / recipe.paper / f"{recipe.id}.json"
+
+
+def picture_path(recipe: Recipe) -> Path:
+    """Where the thumbnail of a curated workflow lies."""
+    return FOLDER / f"{recipe.id}.jpg"
+
+
+def files(recipe: Recipe) -> dict[Path, str]:
+    """The JSON files of a workflow."""
+    canvas = ui_from_api(recipe.api, schemas(), title=recipe.heading, notes=note(recipe))
+    places = {canvas_path(recipe): canvas, api_path(recipe): least(recipe.api)}
+    if recipe.curated:
+        places[FOLDER / f"{recipe.id}.json"] = canvas
+    return {
+        path: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        for path, content in places.items()
+    }
+
+
+def least(api: Mapping[str, Any]) -> dict[str, Any]:
+    """A graph without the inputs of our nodes that have their default.
+
+    Hosts fill those in, so a node that gains an input changes no file.
+    """
+    usual = {kind: defaults_of(schema) for kind, schema in schemas().items() if _own(kind)}
+    return {
+        number: {**node, "inputs": _changed(node["inputs"], usual.get(node["class_type"], {}))}
+        for number, node in api.items()
+    }
+
+
+def pages() -> dict[Path, str]:
+    """The pages that are made of nodes and recipes."""
+    nodes = load_nodes()
+    return {
+        **{help_pages.FOLDER / name: text for name, text in help_pages.pages(nodes).items()},
+        DOCS / "workflows.md": workflows_page(RECIPES.values()),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the help pages and every workflow in both formats; its picture when asked to."""
+    """Writes pages, and every workflow in both formats; pictures when asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--thumbnails", action="store_true", help="run each workflow, and write its picture"
+        "--thumbnails", action="store_true", help="run each curated workflow, write its picture"
     )
-    parser.add_argument("--only", default="", help="pictures of the names that hold this")
+    parser.add_argument("--only", default="", help="pictures of the names that contain this")
     args = parser.parse_args(argv)
-    nodes = load_nodes()
-    help_pages.FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in help_pages.pages(nodes).items():
-        (help_pages.FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
-    schemas = schemas_of(nodes)
-    for shipped in graphs():
-        canvas = ui_from_api(shipped.api, schemas, title=shipped.title, notes=shipped.notes)
-        for path, content in (
-            (FOLDER / f"{shipped.name}.json", canvas),
-            (FOLDER / "api" / f"{shipped.name}.json", shipped.api),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-            path.write_text(text, encoding="utf-8", newline="\n")
-            print(path)
-        if args.thumbnails and args.only in shipped.name:
-            path = FOLDER / f"{shipped.name}.jpg"
-            needs = named(shipped.api)
-            size = card(shipped, needs, path) if needs else thumbnail(shipped, path)
-            print(path, size, "bytes")
+    written = pages()
+    for recipe in RECIPES.values():
+        written |= files(recipe)
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+        print(path)
+    if args.thumbnails:
+        for recipe in RECIPES.values():
+            if recipe.curated and args.only in recipe.id:
+                path = picture_path(recipe)
+                size = card(recipe, path) if recipe.files else thumbnail(recipe, path)
+                print(path, size, "bytes")
+
+
+def _own(kind: str) -> bool:
+    return kind.startswith("LatentSteer_")
+
+
+def _changed(inputs: Mapping[str, Any], usual: Mapping[str, object]) -> dict[str, Any]:
+    return {k: v for k, v in inputs.items() if k not in usual or usual[k] != v}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..client import shipped, workflow
+from ..client import templates, workflow
 from ..hosts import PACK
 
 pytestmark = pytest.mark.host
@@ -60,7 +60,7 @@ def test_nodes_are_found_by_search(seen, record_property):
 
 
 def test_the_template_opens_from_the_list(seen):
-    assert sorted(seen["templates"]) == shipped()
+    assert sorted(seen["templates"]) == templates()
     wanted = workflow("tr0n_digits_class", api=False)["nodes"]
     assert {str(n["id"]): n["type"] for n in seen["loaded"]} == {
         str(n["id"]): n["type"] for n in wanted

@@ -15,19 +15,19 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
 
 from ....nodes.cli import report
 from ....nodes.standalone.errors import WorkflowError
+from ...recipes.table import RECIPES
+from ...recipes.write import canvas_path
 from .harness import Check, Step, medians
 
 __all__ = ["FULL", "QUICK", "Case", "Plan", "checks_of", "run", "ungoverned"]
 
 How: TypeAlias = Literal["command", "host"]
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BUSY = 2
 """Number of busy processes next to a run."""
 MOST = 2.5
@@ -142,7 +142,7 @@ def ungoverned(environment: Mapping[str, str]) -> dict[str, str]:
 def _command(case: Case, threads: int | None) -> list[str]:
     changes = [part for setting in case.settings for part in ("--set", setting)]
     share = [] if threads is None else ["--threads", str(threads)]
-    path = WORKFLOWS / f"{case.workflow}.json"
+    path = canvas_path(RECIPES[case.workflow])
     return [sys.executable, "-c", START[case.how], "run", str(path), *changes, *share]
 
 

@@ -18,6 +18,8 @@ import torch
 from ....core.composition.placement import Placement, placements
 from ....core.zoo.avatar_captions import captions
 from ....core.zoo.avatar_pairs import person_pairs
+from ...recipes.fusedream.avatars import COMPOSED, SCALE
+from ...recipes.fusedream.avatars_graph import START
 from ..ledger import Ledger, mean_and_deviation
 from .cases import SWITCHES, Figures, attacks, odd_starts, wrong_starts
 from .scenes import two_persons
@@ -34,7 +36,8 @@ far as in the latent alone."""
 EPSILON = 0.01
 """Of FGSM: less than three of 255 levels."""
 WRONG_RATE = 0.03
-COMPOSED_RATE = 0.01
+COMPOSED_RATE = COMPOSED["learning_rate"]
+KEEP = START["keep"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ BUDGETS: Mapping[str, Budget] = {
     "full": Budget(
         seeds=(0, 1, 2),
         every=1,
-        best=Row(Basis(5), candidates=400, steps=50, rate=RATE, curved=True),
+        best=Row(Basis(KEEP), candidates=400, steps=50, rate=RATE, curved=True),
         candidates=(10, 50),
         keeps=(2, 10),
         few=50,
@@ -103,8 +106,8 @@ BUDGETS: Mapping[str, Budget] = {
         wrong_views=8,
         pairs=30,
         pair_candidates=200,
-        composed=10,
-        places=placements((0.5,)),
+        composed=COMPOSED["steps"],
+        places=placements((SCALE,)),
     ),
     "ci": Budget(
         seeds=(0,),
@@ -125,7 +128,7 @@ BUDGETS: Mapping[str, Budget] = {
         pairs=2,
         pair_candidates=6,
         composed=2,
-        places=placements((0.5,), "bottom right"),
+        places=placements((SCALE,), "bottom right"),
     ),
 }
 

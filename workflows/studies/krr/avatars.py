@@ -7,6 +7,7 @@ model was trained on. Settings were chosen on seeds 7 and 8, on other captions a
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,27 +23,42 @@ from ....core.krr.settings import FlowSettings
 from ....core.latents import Latents
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import Prompt
+from ...recipes.krr import avatars as recipe
+from ...recipes.krr.avatars import (
+    CANDIDATES,
+    COMPLETIONS,
+    EDITED_VARIATION,
+    KEPT,
+    KNOWN,
+    NEIGHBOURS,
+    OF_EACH,
+    PARTNERS,
+    PASTED,
+    SAMPLES,
+    SPREAD,
+    TEXT_WEIGHT,
+    VARIATION,
+)
 from ..avatars_models import avatars_models
 from ..session import Progress
 from .runs import Run, Runner
 
 __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
-SAMPLES, COMPLETIONS, EDITED = 16, 4, 4
-"""Samples of a prompt, completions of a picture, edits of one."""
-CANDIDATES, FEWER, PASTED, NEIGHBOURS = 400, 20, 32, 600
-"""Draws of which the likeliest is a start: of the prior, where there is one and where there are
-many; parts of random avatars beside what is known; variations of a picture."""
-VARIATION, EDITED_VARIATION, SPREAD = 0.2, 0.7, 0.5
-"""How far the samples of a text are from the one that they vary, and edits from their picture at
-most; by what share nearer those may be."""
-PARTNERS, OF_EACH = 64, 40
-"""Samples of the prior that an edit's candidates go towards, each the text's best of so many."""
-TEXT = Run(FlowSettings(generated=2.0, eta=16.0, bandwidth=0.2), step_size=0.03, steps=40)
-INPAINTING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.05, steps=60)
-EDITING = Run(FlowSettings(generated=1.0, eta=4.0), step_size=0.03, steps=30)
-PIXELS_KNOWN, PIXELS_KEPT, TOLD = 1000.0, 20.0, 2.5
-"""Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
+FEWER = 20
+"""Draws of the prior of which the likeliest is a start, where there are many starts."""
+
+
+def _run(flow: Mapping[str, Any], **changes: float) -> Run:
+    """The flow of a workflow, with changes of its settings."""
+    said = {"eta": flow["eta"], "generated": flow.get("lambda_generated", 1.0)}
+    if "bandwidth_number" in flow:
+        said["bandwidth"] = flow["bandwidth_number"]
+    return Run(FlowSettings(**{**said, **changes}), flow["step_size"], flow["steps"])
+
+
+TEXT = _run(recipe.TEXT, generated=2.0)
+INPAINTING, EDITING = _run(recipe.INPAINTING), _run(recipe.EDITING)
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,7 @@ class AvatarsFlow:
 
     def completed(self, source: Tensor, mask: Tensor) -> dict[str, Latents]:
         """Completions of one picture, from the best of many: parts of random ones, pasted."""
-        energy = masked(source, mask, pixel_weight=PIXELS_KNOWN)
+        energy = masked(source, mask, pixel_weight=KNOWN)
         drawn = self.runner.images(self.runner.prior(PASTED, "completion"))
         start = self.encoded(source + mask * (drawn - source))
         start = self.runner.best(start, energy, COMPLETIONS)
@@ -134,11 +150,11 @@ class AvatarsFlow:
         """Edits of one picture, from the best of its variations, half of them towards the text."""
         meant = self.clip.image_condition(source.to(self.device))
         text = text_condition(self.clip, edit.wanted).condition
-        both = averaged(meant, text, second_weight=TOLD)
-        energy = similarity(self.clip, both, scaled=True) + PIXELS_KEPT * pixels(source)
+        both = averaged(meant, text, second_weight=TEXT_WEIGHT)
+        energy = similarity(self.clip, both, scaled=True) + KEPT * pixels(source)
         start = self.runner.varied(
             self.encoded(source),
-            EDITED,
+            COMPLETIONS,
             EDITED_VARIATION,
             spread=SPREAD,
             towards=self._best_for(edit.wanted),

@@ -18,20 +18,23 @@ from ....core.snapshot import Snapshot
 from ....core.starts.ranking import ranked
 from ....core.translators.training import Training
 from ....core.zoo.avatar_captions import Prompt
+from ...recipes.tr0n.avatars import (
+    EPOCHS,
+    GENERATIONS,
+    HIDDEN,
+    INVERSE_TEMPERATURE,
+    NOISE,
+    PAIRS,
+    STEPS,
+    VIEWS,
+)
+from ...recipes.tr0n.avatars import SEARCHED as CANDIDATES
 from ..avatars_models import avatars_models
 from ..session import Progress, Steering
 
 __all__ = ["CANDIDATES", "CURVE", "CURVED", "GENERATIONS", "ROWS", "AvatarsStudy", "Row", "share"]
 
-PAIRS = 12_000
-TRAINING = Training(epochs=20, condition_noise=0.5)
-HIDDEN = 256
-STEPS = 100
-INVERSE_TEMPERATURE = 1000.0
-VIEWS = 0
-"""Of the energy: in this small world the image itself does as well as random views of it."""
-CANDIDATES = 400
-GENERATIONS = 12
+TRAINING = Training(epochs=EPOCHS, condition_noise=NOISE)
 CLAUSE_WEIGHT = 0.5
 """Of the row with a search: its start is searched for on, and clauses count beside the text."""
 PRIOR_SAMPLES = 20

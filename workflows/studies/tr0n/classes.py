@@ -19,12 +19,12 @@ from ....core.refine.kernel import Rule
 from ....core.refine.rules import Adam, Langevin
 from ....core.translators.training import Training
 from ....core.translators.translator import TranslatorKind
+from ...recipes.tr0n.digits import ADAM_RATE, INVERSE_TEMPERATURE
 from ..session import Progress, Steering
 
 __all__ = ["Figures", "Setting", "Study"]
 
 STEPS = 25
-INVERSE_TEMPERATURE = 20.0
 Figures: TypeAlias = Callable[[Tensor], dict[str, float]]
 
 
@@ -138,7 +138,7 @@ class Study:
 
 def _rule(setting: Setting) -> Rule:
     if setting.refiner == "adam":
-        return Adam(learning_rate=0.01)
+        return Adam(learning_rate=ADAM_RATE)
     # The temperature of E'_Bayes is in its weights.
     beta = INVERSE_TEMPERATURE if setting.bayes is None else 1.0
     return Langevin(inverse_temperature=beta)

@@ -18,6 +18,7 @@ from ....core.metrics.classes import evaluate
 from ....core.translators.training import Training
 from ....core.zoo import shipped as catalogue
 from ....nodes.kinds import as_classifier
+from ...recipes.tr0n.digits import BAYES
 from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress, moved
 from .classes import Setting, Study
@@ -42,9 +43,7 @@ DEMO: Mapping[str, Setting] = {
 TABLE: Mapping[str, Setting] = {
     **DEMO,
     "adam_m1": Setting("mixture", refiner="adam"),
-    "bayes_0_20_m1": Setting("mixture", bayes=(0, 20)),
-    "bayes_1_1_m1": Setting("mixture", bayes=(1, 1)),
-    "bayes_1_20_m1": Setting("mixture", bayes=(1, 20)),
+    **{f"bayes_{one}_{two}_m1": Setting("mixture", bayes=(one, two)) for one, two in BAYES},
 }
 
 

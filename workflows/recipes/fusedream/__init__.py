@@ -1,0 +1,1 @@
+"""The workflows of FuseDream and its numbers."""

@@ -1,0 +1,64 @@
+"""The graph of FuseDream's workflows on the avatars."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, AVATARS_JUDGE
+from ..graph import GraphBuilder, Link, Recipe
+
+__all__ = ["AUGMENTED", "PLAIN", "RATE", "START", "TASK", "FuseDreamAvatars", "avatars"]
+
+RATE, STEPS, VIEWS = 0.05, 60, 4
+START: Mapping[str, Any] = {"candidates": 150, "keep": 5}
+"""M and k."""
+PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
+TASK = "Draw avatars by text from a basis of the best samples"
+ABOUT = (
+    "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor. "
+    "The words that the small CLIP knows are in docs/models.md. The judge took no part in the "
+    "steering: its figure is the share of what the prompts state that it sees."
+)
+avatars = partial(Recipe, about=ABOUT)
+
+
+class FuseDreamAvatars(GraphBuilder):
+    """A graph with the avatars' models in it, and fewer and longer steps than the paper's."""
+
+    def __init__(self, *, pixels: bool = False) -> None:
+        super().__init__(
+            {
+                "EnergyCLIP": {"views": VIEWS},
+                "BasisInit": START,
+                # Fixed chunks are filled up to eight rows, and there are often four.
+                "AdamRefine": {
+                    **{"steps": STEPS, "learning_rate": RATE, "preview_every": 20},
+                    "chunk": "fast",
+                },
+                "CLIPScore": {"views": 50},
+            }
+        )
+        self.load("" if pixels else AVATARS, AVATARS_CLIP)
+
+    def score(self, condition: Link, title: str = AUGMENTED, **inputs: object) -> Link:
+        """AugCLIP, with few views."""
+        return self.add("EnergyCLIP", title, condition=condition, **inputs)
+
+    def basis(self, condition: Link, energy: Link, **inputs: object) -> Link:
+        """The best of 150."""
+        return self.add("BasisInit", energy=energy, condition=condition, **inputs)
+
+    def refined(self, start: Link, energy: Link, title: str = "") -> Link:
+        """By Adam."""
+        return self.add("AdamRefine", title, start=start, energy=energy)
+
+    def judge(self, images: Link, condition: Link | None = None) -> None:
+        """By what was asked for; else beside avatars that no model was trained on."""
+        asked = {"reference": AVATARS_HELD_OUT} if condition is None else {"condition": condition}
+        self.judged(images, AVATARS_JUDGE, **asked)
+
+    def finished(self, recipe: Recipe, latents: Link, condition: Link, columns: int) -> None:
+        """Decoded, saved, scored and judged."""
+        images = self.decoded(recipe.id, latents, columns)
+        self.scored(images, condition)
+        self.judge(images, condition)

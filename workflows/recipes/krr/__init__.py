@@ -1,0 +1,1 @@
+"""The workflows of KRR flow and its numbers."""

@@ -1,0 +1,56 @@
+"""The KRR flow's numbers: its tables, figures and equation 6."""
+
+from collections.abc import Mapping
+
+from ..files import BIGGAN, STYLEGAN2
+from ..numbers import Each, Inputs, OneOf, PaperRow
+
+__all__ = ["KRR", "SIZES"]
+
+KERNEL: Inputs = {"bandwidth": "one", "self_term": True, "divergence": "KL"}
+"""Section *Estimating*: k = exp(-|d(x) - d(x')|^2), sums over all i; theorem 3."""
+SN_GAN = "SN-GAN of CIFAR-10 or STL-10"
+SMOOTHED = OneOf(("feature", "image"))
+SIZES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
+"""Table 6."""
+
+
+def _flow(where: str, terms: str, *, generator: str = SN_GAN, **flow: object) -> PaperRow:
+    """A, B and C are the terms of the samples, the real images and the condition, eq. (6)."""
+    weights = {"A": "lambda_generated", "B": "lambda_real", "C": "lambda_condition"}
+    lambdas = {name: 1.0 for term, name in weights.items() if term in terms}
+    if "A" not in terms:
+        lambdas["lambda_generated"] = 0.0
+    nodes: dict[str, Inputs] = {
+        "LoadGenerator": {"file": generator},
+        "KRRFlowRefine": {**KERNEL, "estimator": "krr", **lambdas, **flow},
+    }
+    return PaperRow(where, nodes)
+
+
+def _against_condition(where: str, generator: str) -> PaperRow:
+    """A diverse setup, whose step sizes the paper leaves open."""
+    flow: Inputs = {**KERNEL, "estimator": "krr"}
+    return PaperRow(where, {"LoadGenerator": {"file": generator}, "KRRFlowRefine": flow})
+
+
+KRR: Mapping[str, PaperRow] = {
+    "k02": _flow("tables 1 and 6", "ABC", mollifier=SMOOTHED, step_size=0.3, steps=15),
+    "k05": _flow("table 1", "ABC", generator="StyleGAN2-ADA of CIFAR-10"),
+    "k06": _flow("table 2", "ABC", estimator="kde", mollifier="none"),
+    "k07": _flow("table 2", "ABC", mollifier="none"),
+    "k08": _flow("table 2", "ABC", estimator="kde", mollifier=SMOOTHED),
+    "k09": _flow("table 2", "ABC", estimator="stein", mollifier=SMOOTHED),
+    **{
+        row: _flow("table 7", term, mollifier=SMOOTHED, step_size=0.3, steps=10)
+        for row, term in (("k10", "B"), ("k11", "A"), ("k12", "C"))
+    },
+    **{
+        row: _flow("table 6", "ABC", mollifier=SMOOTHED, step_size=Each(SIZES), steps=steps)
+        for row, steps in (("k13", 5), ("k14", 10), ("k15", 15))
+    },
+    "k18": _against_condition("figure 2", BIGGAN),
+    "k21": _against_condition("table 4", "Co-Mod-GAN of FFHQ"),
+    "k22": _against_condition("table 4", "Co-Mod-GAN of Places2"),
+    "k28": _against_condition("figures 3 and 8", STYLEGAN2),
+}

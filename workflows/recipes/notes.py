@@ -1,0 +1,123 @@
+"""The note of a workflow: what it shows and needs, and whether its numbers are the paper's."""
+
+from collections.abc import Mapping
+
+from .departures import departures
+from .files import BIGGAN, FILES, FOLDERS, REAL_IMAGES, STYLEGAN_XL
+from .graph import Recipe
+from .numbers import VIEWS
+from .rows import parts
+
+__all__ = ["note", "rows_sentence"]
+
+WHY: Mapping[str, str] = {
+    "tr0n_digits": "Small models of digits, which a processor trains and steers in a minute.",
+    "tr0n_avatars": "Small models of avatars, which a processor trains and steers in minutes; the "
+    "numbers were chosen on them.",
+    "fusedream_avatars": "The numbers are what a processor can bear: fewer steps, and longer "
+    "ones.",
+    "krr_digits": "Small models of digits. The paper leaves the scale of the features, eta, xi, "
+    "the mollifier and the number of samples open; these numbers were chosen on digits.",
+    "krr_avatars": "Small models of avatars; the paper leaves the scale of the features open.",
+    "krr_cifar": "SN-GAN does not open here, and the median of the distances lets the kernel fit "
+    "features of any scale.",
+    "krr_": "The median of the distances lets the kernel fit features of any scale.",
+    "tr0n_": "Captions here are the likeliest ones, so that one does not depend on its "
+    "neighbours.",
+}
+"""Why a family of workflows differs; the longest beginning of an id that is here holds."""
+RELEASED = "the released code"
+TRAINED = (
+    "Beside its numbers, training has the loss divided by the latent's size instead of "
+    "multiplied by 1e-4, and gradients shortened to 1, as in the released code."
+)
+BIGGANS = (
+    " BigGAN's means are clamped to [-2, 2] where they are used instead of bounded by a tanh, and "
+    "its class embedding is a part of the mixture, where the paper has a regression head."
+)
+CLASSES = (
+    " The classes of the pairs are drawn at random, where the paper takes equally many of each."
+)
+CHEAPER: Mapping[str, str] = {
+    "BasisInit": "*candidates* 200",
+    "AdamRefine": "*steps* 100",
+    "ComposeFuse": "*steps* 100 and *places* centre",
+}
+"""What to try first of numbers that take minutes a prompt on a GPU."""
+FEWER_PAIRS = (
+    "A million pairs take hours on a GPU: try *pairs* 20,000 first, with *epochs* 15, "
+    "*batch_size* 256, *learning_rate* 0.001 and *initial_std* 1, and keep the translator with "
+    "**Save Translator**. "
+)
+OPEN = (
+    "The paper does not state its eta, xi, mollifier or numbers of samples: those here are what "
+    "did well on the digits. "
+)
+NEVER = "Never run here: no trained weights can be reached from where this was made."
+
+
+def note(recipe: Recipe) -> str:
+    """The note, in Markdown."""
+    text = f"# {recipe.heading}\n\n{recipe.says}{rows_sentence(recipe)}"
+    text += _official(recipe) if recipe.files else recipe.about
+    return text + _compared(recipe)
+
+
+def rows_sentence(recipe: Recipe) -> str:
+    """The sentence that names the setups."""
+    names = recipe.rows or recipe.like
+    if not names:
+        return ""
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    start = "Paper row" if recipe.rows else "Compare paper row"
+    return f" {start}{'s' if len(names) > 1 else ''} {listed}."
+
+
+def _kinds(recipe: Recipe) -> set[str]:
+    kinds = {node["class_type"] for node in recipe.api.values()}
+    return {kind.removeprefix("LatentSteer_") for kind in kinds}
+
+
+def _official(recipe: Recipe) -> str:
+    """Files that users have, and what their workflows share."""
+    kinds, inputs = _kinds(recipe), [node["inputs"] for node in recipe.api.values()]
+    text = ""
+    if recipe.paper == "fusedream" and any(n.get("views") == VIEWS["views"] for n in inputs):
+        text += " The paper gives no number of views: this is the released code's."
+    tries = ", ".join(hint for kind, hint in CHEAPER.items() if kind in kinds)
+    if tries:
+        text += f" These numbers take minutes a prompt on a GPU: try {tries} first."
+    text += "\n\n**Needs files that you have**:"
+    for file in recipe.files:
+        folder = FOLDERS.get(file, "latentsteer_aux")
+        text += f"\n* `{file}` in `models/{folder}`: {FILES[file]}"
+    if any(n.get("folder") == REAL_IMAGES for n in inputs):
+        text += f"\n* `{REAL_IMAGES}` in the input folder: a folder of CIFAR-10's training images"
+    text += "\n\n"
+    text += FEWER_PAIRS if "TrainTranslator" in kinds else ""
+    text += OPEN if recipe.paper == "krr" else ""
+    return text + NEVER
+
+
+def _compared(recipe: Recipe) -> str:
+    """Whether the numbers are the paper's, and if not, which differ and why."""
+    rows = recipe.rows or recipe.like
+    places = dict.fromkeys(part.where for row in rows for part in parts(row))
+    if not places:
+        return ""
+    coded = all(place.startswith(RELEASED) for place in places)
+    source = RELEASED if coded else f"the paper ({'; '.join(places)})"
+    differ = departures(rows, recipe.api)
+    text = f"**Numbers as in {source}.** "
+    if differ:
+        why = max((k for k in WHY if recipe.id.startswith(k)), key=len, default="")
+        text = f"**Not as in {source}**, whose values are in brackets. {WHY.get(why, '')}\n"
+        for node in dict.fromkeys(one.node for one in differ):
+            own = ", ".join(str(one) for one in differ if one.node == node)
+            text += f"\n* **{node}**: {own}"
+        text += "\n\n"
+    if "TrainTranslator" in _kinds(recipe):
+        text += TRAINED
+        text += BIGGANS if BIGGAN in recipe.files else ""
+        text += CLASSES if {BIGGAN, STYLEGAN_XL} & set(recipe.files) else ""
+    return f"\n\n{text.strip()}"

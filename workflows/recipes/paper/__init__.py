@@ -1,1 +1,0 @@
-"""The papers' own numbers, typed once, and the rows that use them."""

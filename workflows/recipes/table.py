@@ -1,0 +1,25 @@
+"""Every shipped workflow."""
+
+from collections.abc import Mapping
+
+from .fusedream import ablations, avatars_cases, composed, images
+from .fusedream import avatars as fusedream_avatars
+from .graph import Recipe
+from .krr import avatars as krr_avatars
+from .krr import digits as krr_digits
+from .krr import official as krr_official
+from .tr0n import avatars as tr0n_avatars
+from .tr0n import digits as tr0n_digits
+from .tr0n import official as tr0n_official
+
+__all__ = ["RECIPES"]
+
+_TABLES = (
+    *(tr0n_digits, tr0n_avatars, tr0n_official),
+    *(fusedream_avatars, avatars_cases, images, ablations, composed),
+    *(krr_digits, krr_avatars, krr_official),
+)
+RECIPES: Mapping[str, Recipe] = {
+    recipe.id: recipe for table in _TABLES for recipe in table.RECIPES
+}
+"""By id."""

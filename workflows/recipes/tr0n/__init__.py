@@ -1,0 +1,1 @@
+"""The workflows of TR0N and its numbers."""

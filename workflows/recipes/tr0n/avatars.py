@@ -1,0 +1,269 @@
+"""TR0N's text, image and interpolation rows on the avatars."""
+
+from functools import partial
+from typing import Any
+
+from ....core.zoo.avatar_captions import PROMPTS
+from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, AVATARS_JUDGE
+from ..graph import GraphBuilder, Link, Recipe
+
+__all__ = [
+    "EPOCHS",
+    "GENERATIONS",
+    "HIDDEN",
+    "INVERSE_TEMPERATURE",
+    "NOISE",
+    "PAIRS",
+    "RECIPES",
+    "SEARCHED",
+    "STEPS",
+    "VIEWS",
+]
+
+PER_PROMPT = 4
+STEPS, INVERSE_TEMPERATURE, CANDIDATES = 100, 1000.0, 100
+VIEWS = 0
+"""Of the energy: in this small world the image itself does as well as random views of it."""
+NOISE = 0.5
+PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
+"""Of the translator."""
+EVOLUTION = (10, 25, 50, 75, 100)
+FRAMES = 8
+SEEDS = 16
+SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
+"""Candidates and generations of the search for a start; each clause beside the whole text."""
+ABOUT = (
+    "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
+    "processor, most of them the translator's training. The words that the small CLIP knows are "
+    "in docs/models.md; man, woman and person are neutral. *views* of **Energy CLIP** is 0: a "
+    "small CLIP of a small world needs none, a big one does. The judge took no part in the "
+    "steering: its figure is the share of what the prompts state that it sees."
+)
+
+
+class _Avatars(GraphBuilder):
+    """A graph with the avatars' models in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "EnergyCLIP": {"views": VIEWS},
+                "TrainTranslator": {
+                    **{"pairs": PAIRS, "epochs": EPOCHS, "hidden": HIDDEN},
+                    "condition_noise": NOISE,
+                },
+                "LangevinRefine": {"steps": STEPS, "inverse_temperature": INVERSE_TEMPERATURE},
+            }
+        )
+        self.load(AVATARS, AVATARS_CLIP)
+
+    def started(self, condition: Link, **inputs: object) -> Link:
+        """Drawn by a translator that is trained on the spot."""
+        translator = self.add("TrainTranslator")
+        return self.add("TranslatorInit", translator=translator, condition=condition, **inputs)
+
+    def judge(self, images: Link, condition: Link | None = None) -> None:
+        """By what was asked for; else beside avatars that no model was trained on."""
+        asked = {"reference": AVATARS_HELD_OUT} if condition is None else {"condition": condition}
+        self.judged(images, AVATARS_JUDGE, **asked)
+
+
+def _text(recipe: Recipe, *, translator: bool = True, refine: bool = True) -> GraphBuilder:
+    graph = _Avatars()
+    condition = graph.text("\n".join(PROMPTS), PER_PROMPT)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    best = {"energy": energy, "candidates": CANDIDATES}
+    if translator:
+        latents = graph.started(condition, **best)
+    else:
+        latents = graph.add("PriorInit", condition=condition, **best)
+    if refine:
+        latents = graph.add("LangevinRefine", start=latents, energy=energy)
+        graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, PER_PROMPT), condition)
+    return graph
+
+
+def _image_semantics(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, count=PER_PROMPT)
+    graph.add("PreviewImage", "What was given", images=given)
+    condition = graph.add("ImageCondition", images=given, samples_per_image=PER_PROMPT)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    start = graph.started(condition, energy=energy)
+    latents = graph.add("LangevinRefine", start=start, energy=energy)
+    graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, PER_PROMPT))
+    return graph
+
+
+def _interpolation(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    first = graph.text("smiling, red hat, blue shirt, light skin")
+    second = graph.text("sad, black afro, yellow hoodie, dark skin, glasses")
+    condition = graph.add("InterpolateConditions", first=first, second=second, frames=FRAMES)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    start = graph.started(condition, mode="mode")
+    latents = graph.add("LangevinRefine", start=start, energy=energy)
+    graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, FRAMES))
+    return graph
+
+
+def _evolution(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    condition = graph.text(PROMPTS[0] + "\n" + PROMPTS[4], 3)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    later = strip = start = graph.started(condition, energy=energy)
+    for steps in EVOLUTION:
+        title = f"{steps} steps"
+        later = graph.add("LangevinRefine", title, start=start, energy=energy, steps=steps)
+        strip = graph.add("StackLatents", first=strip, second=later)
+    graph.curves(later)
+    graph.judge(graph.decoded(recipe.id, strip, 6))
+    return graph
+
+
+def _best_of_seeds(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    condition = graph.text(PROMPTS[2])
+    energy = graph.add("EnergyCLIP", condition=condition)
+    start = graph.started(condition, energy=energy, samples=SEEDS)
+    many = graph.add("LangevinRefine", "All seeds", start=start, energy=energy, steps=10)
+    best = graph.add("BestLatents", batch=many, energy=energy, keep=4)
+    latents = graph.add("LangevinRefine", "The best ones", start=best, energy=energy)
+    graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, 4), condition)
+    return graph
+
+
+def _searched(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    prompts = PROMPTS[7] + "\n" + PROMPTS[2]
+    condition = graph.text(prompts, PER_PROMPT, clause_weight=CLAUSE_WEIGHT)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    search = {"candidates": SEARCHED, "generations": GENERATIONS, "chunk": "fast"}
+    start = graph.started(condition, energy=energy, **search)
+    latents = graph.add("LangevinRefine", start=start, energy=energy)
+    graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, PER_PROMPT), condition)
+    return graph
+
+
+def _image_to_latents(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=8, count=8)
+    graph.add("PreviewImage", "What was given", images=given)
+    latents = graph.add("ImageToLatents", images=given, auxiliary=graph.models["auxiliary"])
+    graph.judge(graph.decoded(recipe.id, latents, 4))
+    return graph
+
+
+_avatars = partial(Recipe, about=ABOUT)
+_by_text = partial(_avatars, task="Draw avatars by text with a trained translator")
+_tiles: dict[str, Any] = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
+RECIPES = (
+    _by_text(
+        "tr0n_avatars_text",
+        ("t19", "t29"),
+        "avatars by text",
+        "A VAE that has never seen a caption draws what you write. **Train Translator** learns "
+        "which latents give which CLIP embedding, **Translator Init** draws a hundred starts for "
+        "every sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of "
+        "*prompts* is a row of the picture. More *candidates* are surer: docs/results.md has "
+        "those of 400.",
+        _text,
+        curated=True,
+        **_tiles,
+    ),
+    _by_text(
+        "tr0n_avatars_translator_only",
+        (),
+        "avatars by text, translator only",
+        "The ablation *no EC*: the best of a hundred that the translator draws, not refined.",
+        partial(_text, refine=False),
+    ),
+    _avatars(
+        "tr0n_avatars_no_translator",
+        ("t22",),
+        "avatars by text without translator",
+        "The ablation *no T*: Langevin dynamics from the best of a hundred samples of the prior.",
+        partial(_text, translator=False),
+        task="Draw avatars by text without training",
+        curated=True,
+        **_tiles,
+    ),
+    _avatars(
+        "tr0n_avatars_image_semantics",
+        ("t31", "t32"),
+        "avatars by an image's meaning",
+        "New avatars that mean to CLIP what a given picture means: c = f(x'). **Reference "
+        "Images** gives four that no model here was trained on; take a **Load Image** for your "
+        "own. The first picture saved is what was given.",
+        _image_semantics,
+        task="Draw new avatars that mean what a picture means",
+        curated=True,
+        shown=4,
+        per_row=PER_PROMPT,
+    ),
+    _avatars(
+        "tr0n_avatars_interpolation",
+        ("t33", "t34"),
+        "from one meaning to another",
+        f"{FRAMES} steps between two prompts in CLIP's space (slerp), each its own avatar: "
+        "semantic interpolation, from the translator's mode.",
+        _interpolation,
+        task="Interpolate between two prompts",
+        curated=True,
+        shown=4,
+        per_row=4,
+    ),
+    _by_text(
+        "tr0n_avatars_evolution",
+        ("t35",),
+        "how a sample evolves",
+        "The same samples after 0, 10, 25, 50, 75 and 100 steps, a row each: the runs share their "
+        "random streams, so that each is the beginning of the next.",
+        _evolution,
+    ),
+    _avatars(
+        "tr0n_avatars_best_of_seeds",
+        (),
+        "the best of sixteen seeds",
+        "Sixteen samples of one prompt, refined for a few steps; **Best Latents** keeps the four "
+        "of lowest energy, and those are refined on. Look at the cheap ones, pay for the good "
+        "ones.",
+        _best_of_seeds,
+        task="Keep the best of many seeds",
+        curated=True,
+        shown=2,
+        per_row=2,
+    ),
+    _avatars(
+        "tr0n_avatars_search",
+        (),
+        "avatars by text, with a search",
+        "For prompts that ask for something rare. **Translator Init** goes on from its candidates "
+        "for a few *generations*, drawn where the best so far are, and in **Text Condition** each "
+        "clause counts beside the whole prompt (*clause_weight*): a yellow turban before a "
+        "purple background stays yellow. The search takes a minute more.",
+        _searched,
+        task="Draw what a long prompt asks for",
+        curated=True,
+        shown=4,
+        per_row=PER_PROMPT,
+    ),
+    _avatars(
+        "avatars_image_to_latents",
+        (),
+        "Avatars: latents of a given image",
+        "Which latents draw this picture? **Image to Latents** starts from the generator's "
+        "encoder and refines on pixels and features. The latents can then be edited, "
+        "interpolated, or steered on.",
+        _image_to_latents,
+        task="Find the latents of a picture",
+        curated=True,
+        shown=4,
+        per_row=4,
+    ),
+)

@@ -1,0 +1,243 @@
+"""TR0N's text, image and other rows on official files, which users have."""
+
+from functools import partial
+
+from ..files import BLIP, BLIP2, LAION, OPENAI, PICTURE
+from ..graph import GraphBuilder, Link, Recipe
+from ..rows import ROWS, sweep, usual
+
+__all__ = ["RECIPES"]
+
+SCENES = "a photo of a mountain lake at dawn\na red double-decker bus\na bowl of ramen\na corgi"
+FACES = "a smiling old man with glasses\na woman with curly red hair\na child with freckles"
+STRANGE = (
+    "a cat wearing a tie\nan armchair in the shape of an avocado\n"
+    "a Van Gogh painting of a lighthouse\na robot reading a book"
+)
+FAILING = (
+    "a sign that says hello\na crowd of people in a street\na dog on top of a horse\n"
+    "a photo of a gren aple\nfive oranges on a table"
+)
+
+
+class _Official(GraphBuilder):
+    """A graph with the models of a row in it, and the row's numbers.
+
+    Args:
+        row: id in the table of the papers' numbers.
+        clip: its file.
+        captioner: its file, where f is the embedding of a caption; else f is the CLIP's.
+    """
+
+    def __init__(self, row: str, clip: str, captioner: str) -> None:
+        # Captions here are the likeliest ones.
+        super().__init__({k: v for k, v in usual(row).items() if k != "CaptionAuxModel"})
+        self.row, self.captioner = row, captioner
+        self.load(auxiliary=clip)
+
+    def started(self, condition: Link, **start: object) -> Link:
+        """By a translator that is trained on the spot, or from the prior."""
+        if "PriorInit" in ROWS[self.row].nodes:
+            return self.add("PriorInit", condition=condition)
+        auxiliary = self.models["auxiliary"]
+        if self.captioner:
+            captioner = self.add("LoadAuxModel", "Load captioner", file=self.captioner)
+            auxiliary = self.add("CaptionAuxModel", captioner=captioner, clip=auxiliary)
+        translator = self.add("TrainTranslator", auxiliary=auxiliary)
+        return self.add("TranslatorInit", translator=translator, condition=condition, **start)
+
+    def refined(self, start: Link, energy: Link, **steps: int) -> Link:
+        """By Langevin dynamics; Adam on the weights of a basis."""
+        title = f"{steps.get('steps') or self.usual['LangevinRefine']['steps']} steps"
+        return self.add("LangevinRefine", title, start=start, energy=energy, **steps)
+
+
+def _text(
+    recipe: Recipe,
+    *,
+    prompts: str = SCENES,
+    clip: str = OPENAI,
+    captioner: str = BLIP,
+    mode: str = "",
+    stacked: bool = False,
+) -> GraphBuilder:
+    """Images by text; `stacked` those after each of the row's numbers of steps."""
+    (row,) = recipe.rows[:1] or recipe.like
+    graph = _Official(row, clip, captioner)
+    condition = graph.add("TextCondition", prompts=prompts)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    if mode:  # and nothing else that the row says of the start
+        graph.usual = {k: v for k, v in graph.usual.items() if k != "TranslatorInit"}
+    start = graph.started(condition, **({"mode": mode} if mode else {}))
+    if stacked:
+        later = latents = start
+        for steps in sweep(row, "LangevinRefine", "steps"):
+            later = graph.refined(start, energy, steps=steps)
+            latents = graph.add("StackLatents", first=latents, second=later)
+    else:
+        later = latents = graph.refined(start, energy)
+    graph.curves(later)
+    graph.decoded(recipe.id, latents, prompts.count("\n") + 1)
+    return graph
+
+
+def _image(recipe: Recipe) -> GraphBuilder:
+    graph = _Official(recipe.rows[0], OPENAI, "")
+    given = graph.add("LoadImage", "What is given", image=PICTURE)
+    condition = graph.add("ImageCondition", images=given, samples_per_image=4)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    latents = graph.refined(graph.started(condition), energy)
+    graph.curves(latents)
+    graph.decoded(recipe.id, latents, 4)
+    return graph
+
+
+def _interpolation(recipe: Recipe) -> GraphBuilder:
+    graph = _Official(recipe.rows[0], OPENAI, "")
+    ends = [
+        graph.add("ImageCondition", images=graph.add("LoadImage", title, image=PICTURE))
+        for title in ("The first picture", "The second picture")
+    ]
+    condition = graph.add("InterpolateConditions", first=ends[0], second=ends[1], frames=8)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    latents = graph.refined(graph.started(condition), energy)
+    graph.curves(latents)
+    graph.decoded(recipe.id, latents, 8)
+    return graph
+
+
+MEANT = "New pictures that mean to CLIP what a given one means: c = f(x'), figures 7 and 14."
+BETWEEN = (
+    "Eight steps from one picture's meaning to another's in CLIP's space (slerp), from the "
+    "mode. Choose two pictures; a **Text Condition** in the place of either serves as well."
+)
+_biggan = partial(Recipe, task="Draw ImageNet's things by text with a trained translator")
+_xl = partial(Recipe, task="Draw ImageNet's things by text with StyleGAN-XL")
+_by_xl = partial(_text, clip=LAION, captioner=BLIP2)
+RECIPES = (
+    _biggan(
+        "tr0n_biggan_text",
+        ("t19", "t25"),
+        "BigGAN by text",
+        "f is the CLIP embedding of BLIP's caption; the mixture's means and weights are refined "
+        "together, from its mean (equation 5). Figure 8's *GMM* is this one.",
+        _text,
+        curated=True,
+    ),
+    _biggan(
+        "tr0n_biggan_text_image",
+        ("t20",),
+        "BigGAN by text, f the image's embedding",
+        "The translator is trained on image embeddings with noise (gamma 0.2) to bridge to texts.",
+        partial(_text, captioner=""),
+    ),
+    _xl(
+        "tr0n_xl_text",
+        ("t21",),
+        "StyleGAN-XL by text",
+        "In W, with BLIP-2 and LAION's CLIP.",
+        _by_xl,
+    ),
+    _biggan(
+        "tr0n_biggan_text_no_translator",
+        ("t22", "t28"),
+        "BigGAN by text without translator",
+        "The ablation *no T*: Langevin dynamics from the prior, in figures 5 and 8.",
+        _text,
+    ),
+    _biggan(
+        "tr0n_biggan_text_mixture",
+        (),
+        "BigGAN by text, a sample of the mixture",
+        "Algorithm 2 with M = 1: a sample of the translator is refined by itself, where the paper "
+        "refines the mixture's means and weights (the workflow *tr0n_biggan_text*). The paper has "
+        "no such row.",
+        partial(_text, mode="sample"),
+        like=("t19",),
+    ),
+    _biggan(
+        "tr0n_biggan_text_deterministic",
+        ("t27",),
+        "BigGAN by text, deterministic translator",
+        "The ablation *DT* of figure 8: one start per prompt.",
+        _text,
+    ),
+    Recipe(
+        "tr0n_faces_text",
+        ("t29",),
+        "StyleGAN2 faces by text",
+        "In W; the translator is trained on image embeddings with noise (gamma 0.2).",
+        partial(_text, prompts=FACES, captioner=""),
+        task="Draw faces by text with a trained translator",
+        curated=True,
+    ),
+    _biggan(
+        "tr0n_biggan_failures",
+        ("t36",),
+        "BigGAN by text: what fails",
+        "Figure 10: writing, crowds, relations, typing errors and counting are beyond the "
+        "generator or the CLIP.",
+        partial(_text, prompts=FAILING),
+    ),
+    _xl(
+        "tr0n_xl_out_of_domain",
+        ("t37",),
+        "StyleGAN-XL by text: out of domain",
+        "Figure 11: prompts that no class of ImageNet shows, uncurated.",
+        partial(_by_xl, prompts=STRANGE),
+    ),
+    _biggan(
+        "tr0n_biggan_laion",
+        ("t38",),
+        "BigGAN by text with LAION's CLIP",
+        "As in the released scripts: image embeddings with noise (gamma 0.5).",
+        partial(_text, clip=LAION, captioner=""),
+    ),
+    Recipe(
+        "tr0n_biggan_image",
+        ("t31",),
+        "BigGAN by an image's meaning",
+        MEANT,
+        _image,
+        task="Draw new pictures that mean what a picture means",
+    ),
+    Recipe(
+        "tr0n_faces_image",
+        ("t32",),
+        "StyleGAN2 faces by an image's meaning",
+        MEANT,
+        _image,
+        task="Draw new faces that mean what a picture means",
+    ),
+    Recipe(
+        "tr0n_faces_interpolation",
+        ("t33",),
+        "StyleGAN2 faces between two meanings",
+        BETWEEN,
+        _interpolation,
+        task="Interpolate between what two pictures mean",
+    ),
+    Recipe(
+        "tr0n_biggan_interpolation",
+        ("t34",),
+        "BigGAN between two meanings",
+        BETWEEN,
+        _interpolation,
+        task="Interpolate between what two pictures mean",
+    ),
+    _biggan(
+        "tr0n_biggan_evolution",
+        ("t35",),
+        "BigGAN: how a sample evolves",
+        "Figure 9: the same samples after 0 to 500 steps, a row each.",
+        partial(_text, stacked=True),
+    ),
+    _biggan(
+        "tr0n_biggan_budget",
+        ("t24",),
+        "BigGAN by text: the budget",
+        "Figure 5's sweep of the number of steps T, from 0 to 500, a row each, with f of a "
+        "caption (figure 5 has f of the image as well); its times were taken on a TITAN RTX.",
+        partial(_text, stacked=True),
+    ),
+)
