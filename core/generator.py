@@ -232,7 +232,7 @@ class ConditionalGenerator:
                 with nothing known or nothing unknown; an unknown domain; an empty sentence.
         """
         there = {need: getattr(inputs, need) for need in NEED_WORDS}
-        absent = [need for need in self.needs if there[need] is None]
+        absent: list[Need] = [need for need in self.needs if there[need] is None]
         beyond = [n for n in NEED_WORDS if n not in self.needs and there[n] is not None]
         if absent:
             raise InvalidInput(f"{self.needed} Missing: {_listed(absent)}.")

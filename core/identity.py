@@ -1,4 +1,4 @@
-"""Which model something belongs to: the hash of its weights, and the options of its map."""
+"""Model ids: the hash of the weights, with the options that the map depends on."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ __all__ = [
 OptionValue: TypeAlias = str | int | float
 Options: TypeAlias = Mapping[str, OptionValue]
 WIDGETS = MappingProxyType({"psi": "truncation"})
-"""What the loader calls an option, where that differs."""
+"""The loader's names of options, where they differ."""
 WEIGHTS = 64
 """Hexadecimal digits of a sha256."""
 logger = logging.getLogger("latentsteer")
@@ -34,13 +34,13 @@ logger = logging.getLogger("latentsteer")
 class ModelId(str):
     """The sha256 of a model's weights, with the options that its map depends on.
 
-    As a text, and when it is compared, it is the hash alone: what only needs to know the weights
-    (messages, caches, files written before there were options) goes on as it is. Guards read
-    `options` by `options_of` too. A plain `str` says nothing of options.
+    As a text and in comparisons it is the hash alone, for whatever depends on the weights alone
+    (messages, caches, files written before there were options). Guards read the options by
+    `options_of` too. A plain `str` has no options.
 
     Args:
         weights: the sha256.
-        options: resolved, by the core's names: what "auto" came to, never "auto".
+        options: resolved values by the core's names, never "auto".
 
     Attributes:
         options: likewise.
@@ -60,12 +60,12 @@ class ModelId(str):
 
 
 def options_of(model: str) -> Options | None:
-    """The options of a model's id; None where it is a plain text that knows of none."""
+    """The options of a model's id; None for a plain text, which has none."""
     return model.options if isinstance(model, ModelId) else None
 
 
 def told_options(model: str, options: object) -> str:
-    """The id of a file that names weights and, unless it was written before, options.
+    """The id that a file names by the weights' hash and, in newer files, the options.
 
     Args:
         model: the sha256.
@@ -82,7 +82,7 @@ def told_options(model: str, options: object) -> str:
 
 
 def belonging(model: str, name: str) -> str:
-    """For people: whose something is, by its generator's id and name."""
+    """A generator's name and options, for messages."""
     options = options_of(model)
     if options is None:
         return f"{name}, known by its weights alone"
@@ -90,7 +90,7 @@ def belonging(model: str, name: str) -> str:
 
 
 def shown_options(options: Options) -> str:
-    """For people: psi 0.7 (truncation), latent w."""
+    """Options in words, for messages: psi 0.7 (truncation), latent w."""
     parts: list[str] = []
     for name, value in options.items():
         widget = f" ({WIDGETS[name]})" if name in WIDGETS else ""
@@ -109,15 +109,15 @@ def check_options(
 ) -> None:
     """Refuses a generator of the same weights that was loaded with other options.
 
-    What was written before options were kept is let through with a note in the log.
+    Ids without options, of older files, are accepted with a note in the log.
 
     Args:
         what: belongs to the generator, a plural: "The latents".
-        own: the id that they remember.
+        own: the id that they were made with.
         given: the id of the generator given.
         name: of the generator.
         cure: another than to load it otherwise: "initialise new latents".
-        against: what they are held against, with its verb.
+        against: what they are compared with, and its verb.
 
     Raises:
         GeneratorMismatch: naming each option that differs, with both values.
@@ -147,13 +147,12 @@ def check_options(
 def same_auxiliary(own: str, given: str) -> bool:
     """Whether two auxiliaries have the same weights and use them alike.
 
-    Their ids are a sha256 with what was chosen beside the file, see
-    `core.auxiliaries.classifiers.preprocessing.model_id`. Ids written before may hold a choice of
-    the very value that the file gives by itself; these are the same where `given` knows its
-    options.
+    Their ids are a sha256 with the choices made beside the file, see
+    `core.auxiliaries.classifiers.preprocessing.model_id`. Older ids may hold a choice that equals
+    the file's own value; these count as the same where `given` has options.
 
     Args:
-        own: the id that is remembered.
+        own: the id that was kept.
         given: that of the auxiliary given.
     """
     if own == given:
@@ -165,10 +164,10 @@ def same_auxiliary(own: str, given: str) -> bool:
 
 
 def chosen_differently(own: str, given: str) -> str:
-    """What was chosen differently for two auxiliaries of the same weights, in words.
+    """The choices in which two auxiliaries of the same weights differ, in words.
 
     Args:
-        own: the id that is remembered.
+        own: the id that was kept.
         given: that of the auxiliary given.
 
     Returns:
@@ -182,7 +181,7 @@ def chosen_differently(own: str, given: str) -> str:
 
 
 def written(value: object) -> str:
-    """An auxiliary's option as it is compared: numbers with commas between them."""
+    """An auxiliary's option in a comparable form: numbers with commas between them."""
     return ",".join(map(_plain, re.sub(r"[\[\]() ]", "", str(value)).split(",")))
 
 
@@ -194,7 +193,7 @@ def _plain(text: str) -> str:
 
 
 def _chosen(model: str) -> dict[str, str]:
-    """What was chosen, in an auxiliary's id."""
+    """The choices in an auxiliary's id, by name."""
     ending = model[WEIGHTS:]
     if ending in ("-quickgelu", "-gelu"):
         return {"activation": ending[1:]}

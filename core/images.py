@@ -93,7 +93,7 @@ def of_rows(
 ) -> Float[Tensor, "batch channels high wide"]:
     """The images that go with some samples, resized: one for all of them, or one each.
 
-    Each is resized by itself, so that it is the same whatever others stand beside it.
+    Each is resized separately, so that it does not depend on the others.
 
     Args:
         images: one, or one per sample of the whole batch.

@@ -74,7 +74,7 @@ def detect(
     """The first architecture that recognises the checkpoint.
 
     Raises:
-        CheckpointError: none does; the message lists what the file has and what is known.
+        CheckpointError: none does; the message lists the file's tensors and all architectures.
     """
     for architecture in architectures:
         if architecture.recognises(checkpoint):

@@ -1,4 +1,4 @@
-"""The tensors of a file, of which only those are checked that something takes."""
+"""The tensors of a file, each checked only when it is used."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ Loaded = TypeVar("Loaded")
 
 
 class Unusable(CheckpointError):
-    """A tensor is taken that the file has not in a form that can be used."""
+    """A tensor is used that the file does not hold in a usable form."""
 
 
 class Weights(Mapping[str, Tensor]):
-    """Name to tensor; those that cannot be used are there by name and refused once taken.
+    """Name to tensor; an unusable tensor is listed by name and refused when it is used.
 
     Args:
         path: of the file, for messages.
@@ -52,16 +52,16 @@ class Weights(Mapping[str, Tensor]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is one, of use or not."""
+        """Whether there is such a tensor, usable or not."""
         return name in self.whole or name in self.left_out
 
     def __iter__(self) -> Iterator[str]:
-        """The names, of those that cannot be used last."""
+        """The names, those of unusable tensors last."""
         yield from self.whole
         yield from self.left_out
 
     def below(self, prefix: str) -> "Weights":
-        """Those under a prefix, by their names after it."""
+        """The tensors under a prefix, by their names after it."""
         parts = (
             {
                 name.removeprefix(prefix): held
@@ -73,7 +73,7 @@ class Weights(Mapping[str, Tensor]):
         return Weights(self.path, *parts)  # pyright: ignore[reportArgumentType]
 
     def __len__(self) -> int:
-        """How many there are, of use or not."""
+        """The number of tensors, usable or not."""
         return len(self.whole) + len(self.left_out)
 
 
@@ -89,9 +89,9 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def if_usable(load: Callable[[], Loaded]) -> Loaded | None:
-    """What is loaded beside a model, such as its discriminator; None if its tensors are useless.
+    """A model beside another, such as its discriminator; None where its tensors are unusable.
 
-    Training that diverged leaves such discriminators; the generator then opens without one.
+    Training that diverged leaves such discriminators; the generator is opened without one.
     """
     try:
         return load()

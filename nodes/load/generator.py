@@ -89,7 +89,7 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """The same message for a missing file on every host."""
         return present("latentsteer_generators", file)
 
     @classmethod

@@ -11,7 +11,11 @@ from latentsteer.core.checkpoints.parity import compared, read_arrays
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from latentsteer.core.generators import ARCHITECTURES
 from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.cli import checkpoint
 from latentsteer.nodes.cli.main import main
+
+from ..core.conditional_toy import FILLER
+from ..core.example_files import randomised, written
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
 FILE, ARRAYS = PARITY / "sg3t_32.pkl", PARITY / "sg3t_32.npz"
@@ -27,6 +31,15 @@ def changed(tmp_path, **changes):
         arrays = {name: file[name] for name in file.files} | changes
     np.savez(tmp_path / "arrays.npz", **arrays)
     return tmp_path / "arrays.npz"
+
+
+def test_inspect_names_the_inputs_that_a_generator_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "ALL", (FILLER,))
+    facts = checkpoint.inspected(
+        written(randomised(FILLER.examples[0]()), tmp_path / "filler.safetensors")
+    )
+    assert (facts["kind"], facts["needs"]) == ("conditional generator", "image, mask")
+    assert (facts["family"], facts["image size"]) == ("toy-filler", "8 x 8")
 
 
 def test_parity_holds_and_inspect_remembers_it(tmp_path, capsys):

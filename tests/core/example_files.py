@@ -4,7 +4,8 @@ import pytest
 import torch
 from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.generators import ARCHITECTURES, load_generator
+from latentsteer.core.generator import ConditionalGenerator, Given
+from latentsteer.core.generators import ARCHITECTURES, open_generator
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 
@@ -57,7 +58,21 @@ def written(example, path):
 
 
 def opened(architecture, path):
-    return (load_generator if architecture in ARCHITECTURES else load_auxiliary)(path)
+    """The model of a file; a generator that needs inputs is given some."""
+    if architecture in AUXILIARIES:
+        return load_auxiliary(path)
+    found = open_generator(path)
+    return found.given(some_inputs(found)) if isinstance(found, ConditionalGenerator) else found
+
+
+def some_inputs(conditional):
+    """Inputs that a generator takes: a ramp, whose left half is unknown, and plain words."""
+    height, width = conditional.image_size
+    ramp = torch.linspace(0, 1, width).expand(1, 3, height, width)
+    hole = (torch.arange(width) < width // 2).float().expand(1, height, width)
+    words = {"sentence": "a small bird", "domain": next(iter(conditional.domains), None)}
+    every = {"image": ramp, "mask": hole, "style": ramp.flip(3), **words}
+    return Given(**{need: every[need] for need in conditional.needs})
 
 
 def loaded_generator(architecture, make, tmp_path):

@@ -11,7 +11,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
 
 from .conditional_toy import DIM, FILLER, SIDE, Filler, grey_image, inputs, left_half
-from .example_files import randomised, written
+from .example_files import opened, randomised, written
 
 
 @pytest.fixture
@@ -114,6 +114,14 @@ def test_inputs_that_do_not_fit_are_refused(given, message, filler):
 def test_texts_and_styles_that_do_not_fit_are_refused(given, message, talker):
     with pytest.raises(InvalidInput, match=message):
         talker.given(given)
+
+
+def test_the_contract_tests_open_such_families(path):
+    generator = opened(FILLER, path)
+    z = torch.zeros(1, DIM)
+    images = generator(z, SampleRng.of(0, 1))
+    ramp = torch.linspace(0, 1, SIDE)
+    assert torch.equal(images[..., SIDE // 2 :], ramp[SIDE // 2 :].expand(1, 3, SIDE, -1))
 
 
 def test_who_wants_a_plain_generator_is_told_what_it_needs(path):

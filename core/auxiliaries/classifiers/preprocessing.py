@@ -1,4 +1,4 @@
-"""What all classifiers share: how they look at images, and what was chosen for them."""
+"""Preprocessing and options that all classifiers share."""
 
 import copy
 import math
