@@ -26,13 +26,16 @@ def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tensor, "*batch kept"]:
     """The indices of the lowest energies along the last axis, the lowest first.
 
-    Of equal energies the earlier one goes first; those that are not finite come last.
+    Of equal energies the earlier one goes first. Those that are not finite come last, NaN at the
+    very end.
 
     Args:
         energies: of the candidates.
         keep: how many, at least 1; all where there are fewer.
     """
-    return comparable(energies).sort(dim=-1, stable=True).indices[..., :keep]
+    by_value = energies.sort(dim=-1, stable=True).indices
+    finite_first = comparable(energies.gather(-1, by_value)).sort(dim=-1, stable=True).indices
+    return by_value.gather(-1, finite_first[..., :keep])
 
 
 Memory: TypeAlias = Mapping[str, Tensor]

@@ -36,10 +36,10 @@ __all__ = [
     "example_synthesis",
     "finished",
     "is_xl",
+    "module_attributes",
     "network_of",
     "prefix_of",
     "prefixes_of",
-    "told_of",
     "view_of",
 ]
 
@@ -237,7 +237,7 @@ def example_synthesis(
     return StyleGan3Synthesis(w_dim, entry, layers, 0.25)
 
 
-def told_of(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
+def module_attributes(network: StyleGan3Generator, prefix: str) -> dict[str, object]:
     """Attributes of a generator's modules in the form of `config["modules"]` of a pickle.
 
     Args:
@@ -261,7 +261,7 @@ def _example(
     synthesis = example_synthesis(7, channels, radial=radial, clamp=clamp)
     network = StyleGan3Generator(mapping, synthesis)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
-    modules = told_of(network, "G_ema.")
+    modules = module_attributes(network, "G_ema.")
     if discriminator:
         networks["D."] = StyleGan2Discriminator({4: 6, 8: 6, 16: 4}, channels)
         modules |= described(networks["D."], "D.")

@@ -23,10 +23,10 @@ from .stylegan3 import (
     example_synthesis,
     finished,
     is_xl,
+    module_attributes,
     network_of,
     prefix_of,
     prefixes_of,
-    told_of,
     view_of,
 )
 
@@ -107,7 +107,7 @@ def _example(*, c_dim: int, radial: bool = False, by_class: bool = True) -> Exam
         "G_ema.mapping": {"attributes": {"c_dim": c_dim, "num_ws": network.synthesis.num_ws}},
         "G_ema.mapping.embed": {"attributes": {"num_embeddings": 4, "embedding_dim": 6}},
     }
-    return Example({"G_ema.": network}, {"modules": told_of(network, "G_ema.") | sizes})
+    return Example({"G_ema.": network}, {"modules": module_attributes(network, "G_ema.") | sizes})
 
 
 GENERATOR: Architecture[Generator] = Architecture(
