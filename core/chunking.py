@@ -47,7 +47,7 @@ class Chunking:
 
     @classmethod
     def of(cls, mode: ChunkMode, image_size: tuple[int, int]) -> "Chunking":
-        """Returns the chunking of a mode: `fixed` is bitwise reproducible, `fast` is largest."""
+        """Returns a mode's chunking: `fixed` repeats bitwise, `fast` uses the largest chunk."""
         if mode == "fixed":
             return cls(8 if max(image_size) <= SMALL_IMAGE else 1, padded=True)
         if mode == "fast":

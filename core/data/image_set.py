@@ -125,8 +125,8 @@ def read_image_set(
         raise InvalidInput(f"Fit {fit!r}; expected one of {', '.join(get_args(Fit))}.")
     if first < 0 or limit < 0 or (size is not None and min(size) < 1):
         raise InvalidInput(
-            f"First {first}, limit {limit}, size {size}: expected first and limit from 0, and "
-            "sizes from 1."
+            f"First {first}, limit {limit}, size {size} out of range; expected first and limit "
+            "of at least 0, sizes of at least 1."
         )
     every = pictures(folder)
     if not every:

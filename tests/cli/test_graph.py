@@ -83,7 +83,7 @@ def test_all_problems_are_told_at_once(api, nodes):
     del api["1"]["inputs"]["seed"], api["5"]["inputs"]["image"]
     lines = refusal(api, nodes).splitlines()
     assert len(lines) == 2
-    assert "input 'seed': it is required, and the graph does not give it; its default" in lines[0]
+    assert "input 'seed': it is required, but the graph does not set it; its default" in lines[0]
     assert "link an output of type IMAGE" in lines[1]
 
 
@@ -196,7 +196,7 @@ def test_settings(api, schemas, setting, node, name, value):
         ("seed=1", "expected NODE.INPUT=VALUE, for instance 3.seed=7"),
         ("1.seed", "expected NODE.INPUT=VALUE"),
         ("99.seed=1", "there is no node '99'; the graph has node 1 (ToyMake, 'First')"),
-        ("ToyMake.seed=1", "2 nodes are called 'ToyMake'; take an id: node 1 (ToyMake, 'First')"),
+        ("ToyMake.seed=1", "2 nodes are called 'ToyMake'; use an id: node 1 (ToyMake, 'First')"),
         ("1.sede=1", "'sede' of node 1 (ToyMake, 'First') is not there; its widgets are seed"),
         ("3.toy=1", "is a socket, not a widget; its widgets are weight"),
         ("1.seed=x", "got 'x', expected a whole number from 0 to"),

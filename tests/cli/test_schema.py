@@ -106,8 +106,8 @@ def test_executing_class_is_locked_and_carries_hidden():
     [
         ({"result": (1,)}, "returned a dict; expected an io.NodeOutput"),
         ([1], "returned a list"),
-        (io.NodeOutput(1, 2), r"gave 2 values; its schema has 1 outputs \(a\)"),
-        (None, "gave 0 values"),
+        (io.NodeOutput(1, 2), r"returned 2 values; its schema has 1 outputs \(a\)"),
+        (None, "returned 0 values"),
     ],
 )
 def test_wrong_returns(returned, says):

@@ -184,7 +184,7 @@ def test_timm_is_not_installed(tmp_path, monkeypatch):
         ({"num_classes": 4}, "does not fit its network"),
         ({"num_classes": "many"}, "has 'many' classes"),
         ({"model_args": {"checkpoint_path": "/x"}}, r"not supported: \['checkpoint_path'\]"),
-        ({"model_args": {"strange": 1}}, "does not build mine"),
+        ({"model_args": {"strange": 1}}, "cannot build mine"),
         ({"label_names": ["a", "b"]}, "names 2 classes and has 3 logits"),
     ],
 )
@@ -398,10 +398,10 @@ def test_folders_load_and_back_propagate_inside_inference_mode(kind, vit, tmp_pa
         ({"problem_type": "regression"}, "was trained for regression"),
         ({"problem_type": "multi_label_classification"}, "multi label classification"),
         ({"id2label": {"0": "a", "1": "b"}}, "do not fit"),
-        ({"model_type": "bert"}, r"type 'bert', which is of no known kind. .*vit"),
+        ({"model_type": "bert"}, r"type 'bert', which is of an unknown kind. .*vit"),
         ({"model_type": "siglip2"}, "takes patches instead of pixels"),
-        ({"architectures": ["BertForImageClassification"]}, "no logits of classes; expected ViT"),
-        ({"architectures": ["ViTModel"]}, "a vit without a head for classes"),
+        ({"architectures": ["BertForImageClassification"]}, "no class logits; expected ViT"),
+        ({"architectures": ["ViTModel"]}, "a vit without a classification head"),
     ],
 )
 def test_a_folder_of_transformers_with_a_fault(changes, says, vit):

@@ -250,7 +250,7 @@ def test_wanted_classes_are_found_by_name_in_another_classifier(toys):
     assert wanted_classes(classifier, condition, 2).tolist() == [2, 0]
     one = Condition(torch.eye(2)[:1], ("b",), "another-id", "another f")
     assert wanted_classes(classifier, one, 4).tolist() == [1] * 4
-    with pytest.raises(ConditionMismatch, match="does not know the classes z"):
+    with pytest.raises(ConditionMismatch, match="does not have the classes z"):
         wanted_classes(classifier, Condition(torch.eye(2)[:1], ("z",), "i", "n"), 4)
     with pytest.raises(ConditionMismatch, match="2 rows and the batch 3"):
         wanted_classes(classifier, condition, 3)
