@@ -1,6 +1,6 @@
 """Charts: the parameters that a latent is written in while it is refined."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -83,6 +83,7 @@ SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
 WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
 WEIGHT_KINDS: tuple[WeightKind, ...] = get_args(WeightKind)
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True)
@@ -258,11 +259,15 @@ def _space_to_config(space: Space) -> list[list[object]]:
     ]
 
 
-def _role_by_name(name: str) -> Role:
-    """The role of a block of a file that was written before blocks had roles."""
-    if name.endswith(WEIGHTS):
-        return "weights"
-    return "class" if name in ("y", "c") else "latent"
+def _role(name: str, marks: Sequence[object]) -> Role:
+    """The role among a saved block's marks; by its name where blocks had no roles yet."""
+    found = [mark for mark in marks if mark != SHARES]
+    if not found:
+        by_name: dict[str, Role] = {"y": "class", "c": "class"}
+        return "weights" if name.endswith(WEIGHTS) else by_name.get(name, "latent")
+    if found not in [[role] for role in ROLES]:
+        raise InvalidInput(f"Block {name!r} has the role {found}; there are {', '.join(ROLES)}.")
+    return cast("Role", found[0])
 
 
 def _space_from_config(config: object) -> Space:
@@ -270,12 +275,12 @@ def _space_from_config(config: object) -> Space:
     try:
         for name, shape, low, high, *marks in cast("list[Any]", config):
             bounds = (float(low), float(high))
-            roles = [mark for mark in marks if mark != SHARES]
-            role = roles[0] if roles else _role_by_name(str(name))
             # The first files had no marks; one block held shares then.
             shares = SHARES in marks or (not marks and name == "c" and bounds == (0, 1))
             size = tuple(int(n) for n in shape)
-            blocks.append(Block(str(name), size, *bounds, shares=shares, role=role))
+            blocks.append(
+                Block(str(name), size, *bounds, shares=shares, role=_role(str(name), marks))
+            )
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"A latent space cannot be read from {config!r}.") from error
     return Space(tuple(blocks))

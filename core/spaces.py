@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -67,8 +67,7 @@ class Block:
         role: what the numbers are.
 
     Raises:
-        InvalidInput: bounds in the wrong order, shares whose bounds are not 0 and 1, or an unknown
-            role.
+        InvalidInput: bounds in the wrong order, or shares whose bounds are not 0 and 1.
     """
 
     name: str
@@ -79,11 +78,6 @@ class Block:
     role: Role = "latent"
 
     def __post_init__(self) -> None:
-        if self.role not in get_args(Role):
-            raise InvalidInput(
-                f"Block {self.name!r} has the role {self.role!r}; there are "
-                f"{', '.join(get_args(Role))}."
-            )
         if not self.low < self.high:
             raise InvalidInput(
                 f"Block {self.name!r}: low {self.low} is not below high {self.high}."

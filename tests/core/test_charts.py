@@ -243,3 +243,41 @@ def test_the_gradient_is_clipped_per_block(toys):
     for block in at.values():
         moved = (state.position - start)[:, block]
         torch.testing.assert_close(moved.norm(dim=1), torch.full((5,), 0.5))
+
+
+def test_saved_charts_hold_roles():
+    own = MixtureOfBasis(SPACE, K, ("z",))
+    assert chart_from_config(json.loads(json.dumps(chart_to_config(own)))) == own
+    named = Space((Block("y", (2,)), Block("kind", (2,), 0, 1, shares=True, role="class")))
+    again = chart_from_config(json.loads(json.dumps(chart_to_config(Identity(named)))))
+    assert again.source == named
+    assert [block.role for block in again.source.blocks] == ["latent", "class"]
+
+
+@pytest.mark.parametrize("marks", [[], ["shares"]])
+def test_blocks_of_files_without_roles_have_those_of_their_names(marks):
+    old = [
+        ["z", [2], "-2.0", "2.0"],
+        ["y", [3], "-inf", "inf"],
+        ["c", [4], "0.0", "1.0", *marks],
+        ["z.weights", [2], "-inf", "inf"],
+    ]
+    source = chart_from_config({"kind": "identity", "space": old}).source
+    assert [block.role for block in source.blocks] == ["latent", "class", "class", "weights"]
+    assert [block.shares for block in source.blocks] == [False, False, True, False]
+
+
+def test_a_role_that_is_not_known_is_refused():
+    space = [["z", [2], "-inf", "inf", "style"]]
+    with pytest.raises(InvalidInput, match=r"cannot be read from .*'style'") as caught:
+        chart_from_config({"kind": "identity", "space": space})
+    assert "there are latent, class, weights" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("weights", ["scalar", "linear"])
+def test_a_basis_is_latent_and_its_weights_are_weights(weights):
+    roles = {b.name: b.role for b in MixtureOfBasis(SPACE, K, ("z", "y"), weights).source.blocks}
+    assert {roles[name] for name in roles if name.endswith(".basis")} == {"latent"}
+    assert {roles[name] for name in roles if name.endswith(".weights")} == {"weights"}
+    kept = MixtureOfBasis(SPACE, K, ("z",), weights).source
+    assert kept.block("y").role == "class"

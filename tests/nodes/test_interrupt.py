@@ -137,7 +137,7 @@ def test_the_file_is_named_after_the_run_and_the_node(at_step, new_graph, new_ho
         (
             "langevin",
             {"chunk": "fast"},
-            "chunking.padded: True then, False now; chunking.size: 8 then, 16384 now",
+            "chunking.padded: True then, False now; chunking.size: 8 then, 1337 now",
         ),
         ("adam", {"clip_norm": 1.0}, "refiner.clip_norm: 0.0 then, 1.0 now"),
         ("adam", {"keep_best": True}, "keep_best: False then, True now"),
