@@ -68,9 +68,10 @@ def rows_sentence(recipe: Recipe) -> str:
     names = recipe.rows or recipe.like
     if not names:
         return ""
-    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    *before, last = names
+    listed = f"{', '.join(before)} and {last}" if before else last
     start = "Paper row" if recipe.rows else "Compare paper row"
-    return f" {start}{'s' if len(names) > 1 else ''} {listed}."
+    return f" {start}{'s' if before else ''} {listed}."
 
 
 def _kinds(recipe: Recipe) -> set[str]:

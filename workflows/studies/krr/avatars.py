@@ -49,12 +49,11 @@ FEWER = 20
 """Draws of the prior of which the likeliest is a start, where there are many starts."""
 
 
-def _run(flow: Mapping[str, Any], **changes: float) -> Run:
-    """The flow of a workflow, with changes of its settings."""
-    said = {"eta": flow["eta"], "generated": flow.get("lambda_generated", 1.0)}
-    if "bandwidth_number" in flow:
-        said["bandwidth"] = flow["bandwidth_number"]
-    return Run(FlowSettings(**{**said, **changes}), flow["step_size"], flow["steps"])
+def _run(flow: Mapping[str, Any], generated: float = 1.0) -> Run:
+    """The flow of a workflow, with a weight of the density."""
+    width = flow.get("bandwidth_number", "median")
+    settings = FlowSettings(generated=generated, eta=flow["eta"], bandwidth=width)
+    return Run(settings, flow["step_size"], flow["steps"])
 
 
 TEXT = _run(recipe.TEXT, generated=2.0)
