@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import InvalidInput
+from .host import autograd, ordinary
 
 __all__ = ["from_host", "grid", "to_host"]
 
@@ -20,6 +21,8 @@ def to_host(images: Tensor) -> Tensor:
 def from_host(images: Tensor) -> Tensor:
     """The host's IMAGE as library images; grey and RGBA become RGB.
 
+    The result is never an inference tensor: gradients may flow to it.
+
     Raises:
         InvalidInput: not a batch of images.
     """
@@ -27,8 +30,10 @@ def from_host(images: Tensor) -> Tensor:
         raise InvalidInput(
             f"An image batch of shape {tuple(images.shape)}; expected (batch, height, width, 3)."
         )
-    colour = images.expand(-1, -1, -1, 3) if images.shape[3] == 1 else images[..., :3]
-    return colour.movedim(3, 1).contiguous()
+    with autograd():
+        found = ordinary(images)
+        colour = found.expand(-1, -1, -1, 3) if found.shape[3] == 1 else found[..., :3]
+        return colour.movedim(3, 1).contiguous()
 
 
 def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:

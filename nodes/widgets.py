@@ -7,6 +7,7 @@ from .host import io
 
 __all__ = [
     "advanced",
+    "best_of_groups",
     "candidates",
     "chunk",
     "generations",
@@ -14,6 +15,7 @@ __all__ = [
     "schedule",
     "seed",
     "steps",
+    "weight",
 ]
 
 Widget = TypeVar("Widget", bound=io.Input)
@@ -153,5 +155,38 @@ def portion(what: str, prefix: str = "") -> list[io.Input]:
                 tooltip=f"Which of {what}: all, or a half of that order. The halves share no "
                 "picture: give KRR Flow Refine the first and measure on the second.",
             )
+        ),
+    ]
+
+
+def weight(what: str, name: str = "weight", default: float = 1.0) -> io.Float.Input:
+    """How much a term of an energy counts."""
+    return io.Float.Input(
+        name,
+        default=default,
+        min=0.0,
+        max=1e6,
+        step=0.01,
+        tooltip=f"Weight of {what} in the sum (0 to 1e6).",
+    )
+
+
+def best_of_groups() -> list[io.Input]:
+    """How many to keep of every group of a batch."""
+    return [
+        io.Int.Input(
+            "keep",
+            default=1,
+            min=1,
+            max=100000,
+            tooltip="How many to keep of every group (1 to 100000), the best first.",
+        ),
+        io.Int.Input(
+            "groups",
+            default=1,
+            min=1,
+            max=100000,
+            tooltip="Equal parts of the batch, side by side, such as the prompts (1 to "
+            "100000); each keeps its own best.",
         ),
     ]

@@ -4,13 +4,13 @@ import re
 
 from ...core.auxiliary import Auxiliary, Classifier
 from ...core.errors import ConditionMismatch
+from ..help import Help
 from ..host import autograd, io
 from ..kinds import as_classifier
+from ..numbers import span
 from ..sockets import AUXILIARY, CONDITION
 
-__all__ = ["NODES", "RANGE", "parse_classes"]
-
-RANGE = re.compile(r"(\d+)-(\d+)")
+__all__ = ["ClassCondition"]
 
 
 def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
@@ -19,9 +19,9 @@ def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
         return list(range(len(classifier.classes)))
     found: list[int | str] = []
     for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
-        span = RANGE.fullmatch(entry)
-        if span and entry not in classifier.classes:
-            first, last = int(span[1]), int(span[2])
+        ends = span(entry)
+        if ends and entry not in classifier.classes:
+            first, last = ends
             if last - first >= len(classifier.classes) or last < first:
                 raise ConditionMismatch(
                     f"The range {entry!r} is not one of {classifier.name!r}'s "
@@ -36,9 +36,20 @@ def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
 class ClassCondition(io.ComfyNode):
     """Wanted classes of a classifier."""
 
+    HELP = Help(
+        about=(
+            "Every class gives as many rows as `samples_per_class` says, side by side, and "
+            "every row becomes one sample. Set the columns of Image Grid to the same number: "
+            "a row shows a class."
+        ),
+        example=(
+            "`classes` = `3, 7` with `samples_per_class` = 4: eight samples, four threes and "
+            "then four sevens."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         return io.Schema(
             node_id="LatentSteer_ClassCondition",
             display_name="Class Condition",
@@ -71,12 +82,8 @@ class ClassCondition(io.ComfyNode):
 
     @classmethod
     def execute(cls, auxiliary: Auxiliary, classes: str, samples_per_class: int) -> io.NodeOutput:
-        """One-hot rows."""
         classifier = as_classifier(auxiliary)
-        wanted = parse_classes(classes, classifier)
         with autograd():
+            wanted = parse_classes(classes, classifier)
             rows = [entry for entry in wanted for _ in range(samples_per_class)]
             return io.NodeOutput(classifier.condition(rows))
-
-
-NODES = [ClassCondition]

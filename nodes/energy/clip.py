@@ -8,17 +8,20 @@ from ...core.condition import Condition
 from ...core.energies.similarity import similarity
 from ...core.energy import Energy
 from ...core.views.augclip import OPERATIONS, ResizeRatio
+from ..help import Help
 from ..host import autograd, host, io
 from ..kinds import as_clip
 from ..sockets import AUXILIARY, CONDITION
 from ..widgets import advanced
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES", "automatic_views"]
+__all__ = ["EnergyCLIP"]
 
 VIEWS, VIEWS_ON_CPU = 50, 4
 """Random views of an image: as many as the papers take, and what a processor can bear."""
+
+
 WHAT = {
     "color": "brightness, saturation and contrast",
     "translation": "where the image lies",
@@ -44,9 +47,21 @@ def _operations() -> list[io.Input]:
 class EnergyCLIP(io.ComfyNode):
     """Negative similarity to a condition."""
 
+    HELP = Help(
+        about=(
+            "E(z, c) = -weight x mean over views of cos(f(view of G(z)), c). Views are drawn "
+            "anew in every step: changed in colour, moved, resized, with a square cut out. "
+            "Without views (0) images please the CLIP without looking right. Weights of 1 "
+            "need a large `inverse_temperature`: 1000 for the avatars, in the paper 2000 to "
+            "1e5."
+        ),
+        example=(
+            "Load Aux Model and Text Condition into this node, this node into Langevin Refine."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyCLIP",
             display_name="Energy CLIP",
@@ -132,7 +147,6 @@ class EnergyCLIP(io.ComfyNode):
         scale: Literal["cosine", "logit scale"] = "cosine",
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         wanted = (color, translation, resize, cutout)
         device = host().device()
         with autograd():
@@ -148,6 +162,3 @@ class EnergyCLIP(io.ComfyNode):
                 scaled=scale == "logit scale",
             )
         return io.NodeOutput(added(weight * term, energy))
-
-
-NODES = [EnergyCLIP]

@@ -5,7 +5,6 @@ from typing import Literal
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking
 from ...core.clip import Clip
 from ...core.condition import Condition
 from ...core.energies.direction import away_from, projected, text_direction
@@ -13,16 +12,18 @@ from ...core.energies.global_direction import along, global_direction
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
-from ..host import autograd, host, io, ordinary, running
+from ..help import Help
+from ..host import autograd, host, io
 from ..images import from_host
 from ..kinds import as_clip
 from ..sockets import AUXILIARY, CONDITION, GENERATOR
 from ..widgets import advanced, seed
+from ..widgets import weight as weighting
+from ..work import working
 from .clip import automatic_views
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES"]
+__all__ = ["EnergyDirection"]
 
 Kind = Literal["image", "source", "global"]
 
@@ -30,9 +31,22 @@ Kind = Literal["image", "source", "global"]
 class EnergyDirection(io.ComfyNode):
     """StyleCLIP's direction as a gradient."""
 
+    HELP = Help(
+        about=(
+            "What is steered by is the difference of the two texts, so that what both say, a "
+            "face, does not matter. `source` with the decoded start as `images` changes "
+            "least else; `global` is StyleCLIP's direction as the paper takes it, a straight "
+            "way in the latents that is the same for every sample: diversity then comes from "
+            "KRR Flow Refine alone."
+        ),
+        example=(
+            "Text Conditions `a face with a hat` and `a face`, Decode of the latents into "
+            "`images`, `kind` = source, then KRR Flow Refine with the CLIP as `features`."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyDirection",
             display_name="Energy Direction",
@@ -121,7 +135,6 @@ class EnergyDirection(io.ComfyNode):
         generator: Generator | None = None,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         clip, device = as_clip(auxiliary), host().device()
         looks = automatic_views(device.type) if views < 0 else views
         with autograd():
@@ -132,7 +145,7 @@ class EnergyDirection(io.ComfyNode):
                         "The kind source needs source images. Connect images, or choose image or "
                         "global."
                     )
-                sources = from_host(ordinary(images))
+                sources = from_host(images)
                 term = away_from(clip, direction, sources, views=looks, device=device)
             elif kind == "global":
                 term = _global(clip, direction, generator, samples, threshold, seed)
@@ -154,8 +167,7 @@ def _global(
             "The global direction lies in a generator's latents. Connect the generator, or choose "
             "image or source."
         )
-    devices = host().on_device((*generator.modules, *clip.modules))
-    with devices, running(samples, "Energy Direction") as bar:
+    with working("Energy Direction", samples, generator, clip) as work:
         slopes = global_direction(
             generator,
             clip,
@@ -163,11 +175,8 @@ def _global(
             samples=samples,
             threshold=threshold,
             seed=seed,
-            chunking=Chunking.of("fixed", generator.image_size),
-            device=host().device(),
-            report=bar.update,
+            chunking=work.chunking,
+            device=work.device,
+            report=work.report,
         )
     return along(generator, direction, slopes)
-
-
-NODES = [EnergyDirection]

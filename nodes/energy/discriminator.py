@@ -4,14 +4,15 @@ from ...core.energies.discriminator import Form, discriminator
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
-from ..condition.classes import RANGE
+from ..help import Help
 from ..host import io
+from ..numbers import span
 from ..sockets import GENERATOR
 from ..widgets import advanced
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES"]
+__all__ = ["EnergyDiscriminator"]
 
 MOST_CLASSES = 1_000_000
 
@@ -24,23 +25,35 @@ def _numbers(text: str) -> list[int]:
     """
     found: list[int] = []
     for entry in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
-        span = RANGE.fullmatch(entry)
-        first, last = (span[1], span[2]) if span else (entry, entry)
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < MOST_CLASSES):
+        number = (int(entry), int(entry)) if entry.isdecimal() else None
+        first, last = span(entry) or number or (1, 0)
+        if not first <= last < MOST_CLASSES:
             raise InvalidInput(
                 f"Class {entry!r}; expected numbers from 0 with commas, such as 3, 7, or ranges "
                 "such as 0-9. Leave it empty for no class."
             )
-        found += range(int(first), int(last) + 1)
+        found += range(first, last + 1)
     return found
 
 
 class EnergyDiscriminator(io.ComfyNode):
     """Minus the discriminator's logit."""
 
+    HELP = Help(
+        about=(
+            "Most published GAN files hold the generator alone; digits (embedded) and "
+            "StyleGAN's own pickles hold both. The logit has no bound and soon beats other "
+            "terms: lower `weight`, or take log-sigmoid. A discriminator with minibatch "
+            "standard deviation sees one image at a time."
+        ),
+        example=(
+            "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
+            "without any other term (`lambda_generated` = 0) it is DDLS."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyDiscriminator",
             display_name="Energy Discriminator",
@@ -84,9 +97,5 @@ class EnergyDiscriminator(io.ComfyNode):
         classes: str,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         term = weight * discriminator(generator, form=form, classes=_numbers(classes))
         return io.NodeOutput(added(term, energy))
-
-
-NODES = [EnergyDiscriminator]

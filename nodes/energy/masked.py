@@ -6,13 +6,14 @@ from ...core.auxiliary import Auxiliary
 from ...core.energies.masked import masked
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
 from ..host import autograd, io, ordinary, ui
 from ..images import from_host
-from .perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES", "masks_from_host"]
+__all__ = ["EnergyMasked"]
 
 
 def masks_from_host(mask: Tensor) -> Tensor:
@@ -34,9 +35,23 @@ def masks_from_host(mask: Tensor) -> Tensor:
 class EnergyMasked(io.ComfyNode):
     """Distance to a source where the mask is black."""
 
+    HELP = Help(
+        about=(
+            "White is painted anew, as in ComfyUI; mask and image must be of one size. "
+            "Pixels count by the mean squared difference over the known region alone, so "
+            "their weight does not depend on the mask's size: the error that the report "
+            "tells is its root, of channels in [0, 1]. Features see grey in the hole. "
+            "Afterwards Image Composite Masked puts the known pixels back: the generated "
+            "images as destination, the source as source, the inverted mask."
+        ),
+        example=(
+            "Load Image with a painted mask, this node with `pixels` = 1000, KRR Flow Refine "
+            "with 4 samples: four completions that differ in the hole."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyMasked",
             display_name="Energy Masked",
@@ -84,17 +99,13 @@ class EnergyMasked(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted terms, added to the chain."""
         with autograd():
             features, text = compared_by(backbone, auxiliary)
             terms = masked(
-                from_host(ordinary(images)),
+                from_host(images),
                 masks_from_host(ordinary(mask)),
                 features=features,
                 pixel_weight=pixels,
                 perceptual_weight=weight,
             )
         return io.NodeOutput(added(terms, energy), ui=ui.PreviewText(text))
-
-
-NODES = [EnergyMasked]

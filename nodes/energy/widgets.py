@@ -1,10 +1,14 @@
 """What the energies' nodes share: they add by chaining."""
 
+from typing import get_args
+
+from ...core.energies.prior import NoDensity
 from ...core.energy import Energy
 from ..host import io
 from ..sockets import ENERGY
+from ..widgets import advanced
 
-__all__ = ["added", "chained", "summed", "weight"]
+__all__ = ["added", "chained", "no_density", "prior_std", "summed"]
 
 
 def chained() -> io.Input:
@@ -21,18 +25,36 @@ def summed() -> io.Output:
     return ENERGY.Output("sum", display_name="energy", tooltip="The sum. Lower is better.")
 
 
-def weight(what: str, name: str = "weight", default: float = 1.0) -> io.Float.Input:
-    """How much a term counts."""
-    return io.Float.Input(
-        name,
-        default=default,
-        min=0.0,
-        max=1e6,
-        step=0.01,
-        tooltip=f"Weight of {what} in the sum (0 to 1e6).",
-    )
-
-
 def added(energy: Energy, chain: Energy | None) -> Energy:
     """The energy, after what it is chained to."""
     return energy if chain is None else chain + energy
+
+
+def prior_std() -> io.Float.Input:
+    """Factor on the prior's standard deviations."""
+    return advanced(
+        io.Float.Input(
+            "std",
+            default=1.0,
+            min=1e-3,
+            max=1e3,
+            step=0.01,
+            tooltip="Factor on the standard deviations of the generator's own prior (0.001 to "
+            "1000): 1 is that prior; where it is N(0, 1), this is nu of the paper, 0.7 for its "
+            "NVAE. Classes have no part in it.",
+        )
+    )
+
+
+def no_density() -> io.Combo.Input:
+    """What to do where the prior has no density."""
+    return advanced(
+        io.Combo.Input(
+            "no_density",
+            options=list(get_args(NoDensity)),
+            default="refuse",
+            tooltip="Where the prior has no density (latents w and w+ of a StyleGAN). refuse: say "
+            "so. fitted Gaussian: pull towards a Gaussian with the means and deviations of 4096 "
+            "mapped draws.",
+        )
+    )

@@ -8,8 +8,8 @@ from ...core.auxiliaries import FOLDER_MARKS
 from ...core.auxiliaries.classifiers.names import read_class_names
 from ...core.errors import InvalidInput
 from ..host import host, io
+from ..model_files import find
 from ..widgets import advanced
-from .files import find
 
 __all__ = ["AUTO", "classifier_options", "classifier_widgets"]
 

@@ -2,12 +2,13 @@
 
 from ...core.generators import load_generator
 from ...core.zoo import shipped as catalogue
+from ..help import Help
 from ..host import autograd, io
+from ..model_files import changed, find, offered, present
 from ..sockets import GENERATOR
 from ..widgets import advanced
-from .files import changed, find, offered, present
 
-__all__ = ["NODES", "chosen_options"]
+__all__ = ["LoadGenerator", "chosen_options"]
 
 AUTO = "auto"
 
@@ -97,9 +98,21 @@ def chosen_options(
 class LoadGenerator(io.ComfyNode):
     """Opens a generator."""
 
+    HELP = Help(
+        about=(
+            "Files lie in `models/latentsteer_generators`, or where `extra_model_paths.yaml` "
+            "says for the key `latentsteer_generators`. A file that changes is read again. "
+            "The options make another map of the same weights: latents and translators "
+            "belong to the generator as it was loaded, and refuse it with other options."
+        ),
+        example=(
+            "Take `digits (embedded)`, connect Prior Init and Decode, and see what the "
+            "generator makes by itself."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LoadGenerator",
             display_name="Load Generator",
@@ -145,10 +158,6 @@ class LoadGenerator(io.ComfyNode):
         noise: str = AUTO,
         eps: float = 0.0,
     ) -> io.NodeOutput:
-        """Reads the file."""
         options = chosen_options(latent, truncation, cutoff, noise, eps)
         with autograd():
             return io.NodeOutput(load_generator(find("latentsteer_generators", file), options))
-
-
-NODES = [LoadGenerator]

@@ -6,14 +6,17 @@ from pathlib import Path
 from ...core.data.image_set import Fit, labels_file, pictures, read_image_set
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
+from ..help import Help
 from ..host import autograd, host, io, running, ui
 from ..images import to_host
 from ..widgets import advanced, portion
 
-__all__ = ["NODES"]
+__all__ = ["LoadImageSet"]
 
 TOP = "."
 """The input folder itself."""
+
+
 MOST = 500
 """Folders that are offered."""
 
@@ -52,9 +55,24 @@ def _find(name: str) -> Path:
 class LoadImageSet(io.ComfyNode):
     """Pictures of a folder."""
 
+    HELP = Help(
+        about=(
+            "The folder lies in the host's `input` folder. Captions go with the pictures by "
+            "a file `captions.txt`: a line per picture in the order of their names, or lines "
+            "as `name: caption`; labels by `labels.csv` with rows `name,label`. Pictures are "
+            "turned as their camera says and become RGB; one that cannot be read stops the "
+            "run and is named. `part` halves the pictures in an `order` that a seed draws, "
+            "balanced over the labels or not: one half for KRR Flow Refine, the other for "
+            "`real images` of Evaluate Images."
+        ),
+        example=(
+            "`folder` = `birds`, `width` = 128, into `real images` of KRR Flow Refine with a "
+            "generator of 128 x 128 pixels."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LoadImageSet",
             display_name="Load Image Set",
@@ -166,7 +184,6 @@ class LoadImageSet(io.ComfyNode):
         draw: int = 0,
         part: Part = "all",
     ) -> io.NodeOutput:
-        """Reads them."""
         place = _find(folder)
         size = (height or width, width or height) if width or height else None
         there = len(pictures(place))
@@ -192,6 +209,3 @@ class LoadImageSet(io.ComfyNode):
 def _label_files(place: Path, name: str) -> list[Path]:
     found = labels_file(place, name)
     return [] if found is None else [found]
-
-
-NODES = [LoadImageSet]

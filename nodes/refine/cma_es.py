@@ -6,12 +6,13 @@ from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.refine.cma_es import Evolution
 from ...core.refine.rules import adam
+from ..help import Help
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 from .running import outputs, preview_every, run
 
-__all__ = ["NODES"]
+__all__ = ["CMAESRefine"]
 
 
 def _widgets() -> list[io.Input]:
@@ -64,9 +65,22 @@ def _widgets() -> list[io.Input]:
 class CMAESRefine(io.ComfyNode):
     """Search by generations."""
 
+    HELP = Help(
+        about=(
+            "Needs the library cmaes: `pip install cmaes`. A generation of every sample is "
+            "drawn about what the last ones taught, all are judged in one batch, and the "
+            "sample is the best of them. Costs `population` evaluations a step, times one "
+            "more for every inner step. All numbers of the latents are searched with one "
+            "`sigma`: start from Prior Init or Plain Latents, not from a basis. Above 512 "
+            "numbers variances alone are learnt."
+        ),
+        example=(
+            "`inner_steps` = 30 is BasinCMA: each member descends by Adam before it is judged."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_CMAESRefine",
             display_name="CMA-ES Refine",
@@ -148,6 +162,3 @@ class CMAESRefine(io.ComfyNode):
             evolution=Evolution(population, sigma, inner_steps),
         )
         return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
-
-
-NODES = [CMAESRefine]

@@ -16,7 +16,8 @@ from ...core.latents import Latents
 from ...core.refine.barrier import Barrier, Method
 from ...core.refine.rules import adam
 from ...core.snapshot import Snapshot
-from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
 from ..host import Progress, autograd, host, io, running
 from ..images import grid, to_host
 from ..sockets import ENERGY, GENERATOR, LATENTS
@@ -24,7 +25,7 @@ from ..widgets import chunk, seed, steps
 from .compose_widgets import objectives, outputs, where
 from .running import keep_unfinished, preview_every
 
-__all__ = ["NODES"]
+__all__ = ["ComposeFuse"]
 
 PREVIEWED = 9
 """Placements of the first sample in a preview."""
@@ -56,9 +57,24 @@ class _Watch:
 class ComposeFuse(io.ComfyNode):
     """FuseDream's composed generation."""
 
+    HELP = Help(
+        about=(
+            "Every scale at every place is a run of its own, all of one batch: 18 for each "
+            "sample by default, so try `places` = centre first. In each, Adam moves both "
+            "latents by the dynamic barrier: the energy first, and foreground and background "
+            "alike as far as that costs it nothing. The two are compared as pasted: by LPIPS "
+            "with a backbone, by a CLIP's features, else by pixels. The placement whose "
+            "finished image has the lowest energy is kept. Cancel leaves a file; Load "
+            "Latents into `interrupted` goes on from it."
+        ),
+        example=(
+            "Two Basis Init of one prompt, other seeds, on avatars: `steps` = 50, "
+            "`learning_rate` = 0.02, the CLIP as `auxiliary`, `secondary_weight` = 0.1."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ComposeFuse",
             display_name="Compose Fuse",
@@ -140,7 +156,6 @@ class ComposeFuse(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
-        """Runs all placements and keeps the best."""
         with autograd():
             features, text = compared_by(backbone, auxiliary)
             job = Composing(
@@ -198,6 +213,3 @@ def _said(found: Composition) -> str:
             f"{len(found.trace.energies) - 1} steps"
         )
     return "\n".join(lines)
-
-
-NODES = [ComposeFuse]

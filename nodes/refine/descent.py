@@ -6,12 +6,13 @@ from ...core.refine.kernel import Rule
 from ...core.refine.presets import Preset, clip_of
 from ...core.refine.rules import ScheduleName, adam, langevin
 from ...core.refine.rules import schedule as make_schedule
+from ..help import Help
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
 from .running import outputs, preview_every, run
 
-__all__ = ["NODES"]
+__all__ = ["AdamRefine", "LangevinRefine"]
 
 
 def _inputs() -> list[io.Input]:
@@ -109,9 +110,23 @@ def _refined(
 class LangevinRefine(io.ComfyNode):
     """TR0N's error correction."""
 
+    HELP = Help(
+        about=(
+            "Every step goes down the energy's gradient and adds noise, so that results are "
+            "samples and stay diverse. Previews show the first 16 samples. Cancel stops "
+            "within a step and keeps the unfinished run in `output/interrupted`: Load "
+            "Latents with the same settings goes on from there to the same images. Refiners "
+            "in a row draw fresh noise, also with one seed."
+        ),
+        example=(
+            "25 steps, `step_size` = 0.0001, `inverse_temperature` = 20, as in the paper. "
+            "Too weak: raise `inverse_temperature` or `steps`. Images break: lower "
+            "`step_size`."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LangevinRefine",
             display_name="Langevin Refine",
@@ -224,9 +239,17 @@ class LangevinRefine(io.ComfyNode):
 class AdamRefine(io.ComfyNode):
     """Descent by Adam."""
 
+    HELP = Help(
+        about=(
+            "Plain optimisation: it reaches low energies in few steps, but samples grow "
+            "alike and can please the auxiliary model without looking right. Cancel and "
+            "resume work as in Langevin Refine."
+        ),
+        example="25 steps with `learning_rate` = 0.01 on the digits.",
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_AdamRefine",
             display_name="Adam Refine",
@@ -271,6 +294,3 @@ class AdamRefine(io.ComfyNode):
             "rate_schedule": [rate_schedule, rate_final],
         }
         return _refined("Adam Refine", rule, rule, settings, steps=steps, **shared)
-
-
-NODES = [LangevinRefine, AdamRefine]

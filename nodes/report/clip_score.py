@@ -6,25 +6,35 @@ import math
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.metrics.clip_score import VIEWS, VIEWS_OF_A_ROUND, clip_scores
 from ...core.rng import SampleRng
-from ..host import autograd, host, io, ordinary, running
+from ..help import Help
+from ..host import io
 from ..images import from_host
 from ..kinds import as_clip
 from ..sockets import AUXILIARY, CONDITION
 from ..widgets import chunk, seed
+from ..work import working
 
-__all__ = ["NODES"]
+__all__ = ["CLIPScore"]
 
 
 class CLIPScore(io.ComfyNode):
     """AugCLIP of images."""
 
+    HELP = Help(
+        about=(
+            "The views are drawn afresh, so what an image was fitted to does not count. The "
+            "error of a score is how far it would move with other views. Scores of different "
+            "CLIPs do not compare."
+        ),
+        example="Decode into this node, with the CLIP and the condition of Energy CLIP.",
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_CLIPScore",
             display_name="CLIP Score",
@@ -76,26 +86,22 @@ class CLIPScore(io.ComfyNode):
         seed: int,
         chunk: ChunkMode,
     ) -> io.NodeOutput:
-        """Looks and averages."""
         clip = as_clip(auxiliary)
         rounds = max(1, math.ceil(views / VIEWS_OF_A_ROUND))
-        devices = host().on_device(clip.modules)
-        with autograd(), devices, running(rounds, "CLIP Score") as bar:
-            pictures = from_host(ordinary(images))
+        pictures = from_host(images)
+        size = (pictures.shape[2], pictures.shape[3])
+        with working("CLIP Score", rounds, clip, chunk=chunk, image_size=size) as work:
             found = clip_scores(
                 clip,
                 condition,
                 pictures,
                 SampleRng.of(seed, len(pictures), "score"),
                 views=views,
-                chunking=Chunking.of(chunk, (pictures.shape[2], pictures.shape[3])),
-                device=host().device(),
-                report=bar.update,
+                chunking=work.chunking,
+                device=work.device,
+                report=work.report,
             )
         scores = [round(value, 6) for value in found.values.tolist()]
         figures = {"mean": found.mean, "views": views, "scores": scores}
         shown = {"text": (str(found),), "latentsteer": [{"clip_score": figures}]}
         return io.NodeOutput(str(found), found.mean, json.dumps(scores), ui=shown)
-
-
-NODES = [CLIPScore]

@@ -1,105 +1,51 @@
-"""Energy Report and Evaluate Images."""
+"""Evaluate Images: what a judge says of images."""
 
-import io as streams
 import json
-import textwrap
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from ...core.auxiliary import AttributeJudge, Auxiliary, Classifier
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
 from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
 from ...core.metrics.classes import Evaluation, evaluate, judged, wanted_classes
-from ...core.refine.trace import Trace
 from ...core.zoo import shipped as catalogue
-from ..host import autograd, host, io, ordinary
+from ..help import Help
+from ..host import io
 from ..images import from_host
 from ..kinds import as_judge
-from ..sockets import AUXILIARY, CONDITION, TRACE
+from ..sockets import AUXILIARY, CONDITION
 from ..widgets import chunk, portion
+from ..work import Work, working
 
-__all__ = ["NODES", "plot"]
+__all__ = ["EvaluateImages"]
 
 NO_REFERENCE = "none"
-
-
-def plot(trace: Trace) -> Image.Image:
-    """The energy of every sample over the steps, and their mean; below it each term told apart."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    panels = [(trace.title, "energy (lower is better)", trace.energies)]
-    if len(trace.terms) > 1:
-        panels += [(name, "without its weight", curve) for name, curve in trace.terms.items()]
-    columns = 1 if len(panels) == 1 else 2
-    rows = -(-len(panels) // columns)
-    size = (8, 5) if len(panels) == 1 else (6 * columns, 3.6 * rows)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    for number, (title, what, curve) in enumerate(panels):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        steps = np.arange(len(curve))
-        axes.plot(steps, curve[:, :200].numpy(), color="#7a8fa6", alpha=0.35, linewidth=0.8)
-        axes.plot(steps, curve.mean(dim=1).numpy(), color="#b3322b", linewidth=2, label="mean")
-        axes.set(title=textwrap.shorten(title, 60, placeholder=" ..."), xlabel="step", ylabel=what)
-        axes.set_xlim(0, max(1, len(steps) - 1))
-        axes.grid(alpha=0.25)
-        axes.legend()
-    png = streams.BytesIO()
-    figure.savefig(png, format="png")
-    return Image.open(png).convert("RGB")
-
-
-class EnergyReport(io.ComfyNode):
-    """A refinement in numbers and curves."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_EnergyReport",
-            display_name="Energy Report",
-            category="LatentSteer/report",
-            description="The energies of a refinement as a picture, and every term before and "
-            "after as text.",
-            inputs=[TRACE.Input("trace", tooltip="From a refiner.")],
-            outputs=[
-                io.Image.Output(
-                    "curves",
-                    display_name="curves",
-                    tooltip="Energy over the steps, a line per sample; each term apart below it, "
-                    "where the refiner tells them apart.",
-                ),
-                io.String.Output(
-                    "text",
-                    display_name="text",
-                    tooltip="Means and worst samples, before and after.",
-                ),
-            ],
-            is_output_node=True,
-        )
-        schema.search_aliases = ["loss", "curve"]
-        return schema
-
-    @classmethod
-    def execute(cls, trace: Trace) -> io.NodeOutput:
-        """Draws and sums up."""
-        pixels = torch.from_numpy(np.array(plot(trace))).float().div(255)[None]
-        return io.NodeOutput(pixels, str(trace), ui={"text": (str(trace),)})
 
 
 class EvaluateImages(io.ComfyNode):
     """Images before a judge."""
 
+    HELP = Help(
+        about=(
+            "Mean probability of the wanted class, Frechet distance to real images, and "
+            "diversity, by a judge. Use a judge that did not steer, and real images that "
+            "nothing was steered by: `reference_part` takes a half of the reference where "
+            "KRR Flow Refine had the other, `real images` your own. Diversity is the root "
+            "mean square distance of two images' features over the root of 2, within classes "
+            "where some are wanted; it needs two images to compare."
+        ),
+        example=(
+            "`digits judge (embedded)` with the condition of the run: above 0.9 is good. "
+            "Choose `digits held out (embedded)` for the distance when there are hundreds of "
+            "images."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EvaluateImages",
             display_name="Evaluate Images",
@@ -162,28 +108,24 @@ class EvaluateImages(io.ComfyNode):
         reference_part: Part = "all",
         real: Tensor | None = None,
     ) -> io.NodeOutput:
-        """Asks the judge."""
         judge = as_judge(auxiliary)
         if real is not None and reference != NO_REFERENCE:
             raise InvalidInput(
                 f"Real images are connected, and the reference is {reference!r}. Take one of the "
                 f"two: disconnect the images, or set the reference to {NO_REFERENCE!r}."
             )
-        with autograd(), host().on_device(judge.modules):
-            pictures = from_host(ordinary(images))
-            held = None if real is None else from_host(ordinary(real))
+        pictures = from_host(images)
+        held = None if real is None else from_host(real)
+        size = (pictures.shape[2], pictures.shape[3])
+        with working("Evaluate Images", 0, judge, chunk=chunk, image_size=size) as work:
             if reference != NO_REFERENCE:
                 held = catalogue.reference_portion(
-                    reference,
-                    order=reference_order,
-                    seed=reference_draw,
-                    part=reference_part,
+                    reference, order=reference_order, seed=reference_draw, part=reference_part
                 )
-            chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
             if isinstance(judge, Classifier):
-                found = _by_classes(judge, pictures, condition, held, chunking)
+                found = _by_classes(judge, pictures, condition, held, work)
             else:
-                found = _by_attributes(judge, pictures, condition, held, chunking)
+                found = _by_attributes(judge, pictures, condition, held, work)
         figures = {"judge": judge.name, **found.numbers()}
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
         return io.NodeOutput(
@@ -198,16 +140,16 @@ def _by_classes(
     pictures: Tensor,
     condition: Condition | None,
     real: Tensor | None,
-    chunking: Chunking,
+    work: Work,
 ) -> Evaluation:
-    device = host().device()
     reference = None
     if real is not None:
-        reference = judged(judge, real, chunking, device).features
+        reference = judged(judge, real, work.chunking, work.device).features
     wanted = None
     if condition is not None:
         wanted = wanted_classes(judge, condition, len(pictures))
-    return evaluate(judged(judge, pictures, chunking, device), wanted=wanted, reference=reference)
+    found = judged(judge, pictures, work.chunking, work.device)
+    return evaluate(found, wanted=wanted, reference=reference)
 
 
 def _by_attributes(
@@ -215,16 +157,13 @@ def _by_attributes(
     pictures: Tensor,
     condition: Condition | None,
     real: Tensor | None,
-    chunking: Chunking,
+    work: Work,
 ) -> AttributeEvaluation:
     return evaluate_attributes(
         judge,
         pictures,
         texts=condition.labels if condition is not None else (),
         reference=real,
-        chunking=chunking,
-        device=host().device(),
+        chunking=work.chunking,
+        device=work.device,
     )
-
-
-NODES = [EnergyReport, EvaluateImages]

@@ -1,7 +1,7 @@
 """Basis Init: the best of many candidates, as the basis that a latent is written over."""
 
 from ...core.charts import WeightKind
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -9,11 +9,13 @@ from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ...core.spaces import Identity
 from ...core.starts.basis import Classes, WeightStart, from_basis
-from ..host import autograd, host, io, running, ui
+from ..help import Help
+from ..host import io, ui
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
+from ..work import working
 
-__all__ = ["NODES"]
+__all__ = ["BasisInit"]
 
 
 def _numbers() -> list[io.Input]:
@@ -89,9 +91,26 @@ def _classes() -> list[io.Input]:
 class BasisInit(io.ComfyNode):
     """FuseDream's initialisation."""
 
+    HELP = Help(
+        about=(
+            "Many candidates of the prior, the `keep` best of which become a basis: a sample "
+            "is their weighted sum, and Adam Refine moves points and weights together. "
+            "`weights` scalar is the paper's: a number per vector, which moves the sample "
+            "through the span of the basis as a whole; linear and softmax weigh every "
+            "coordinate for itself. Candidates cost an image each and no gradient; with "
+            "Energy CLIP, views multiply that. The text on the node tells which were kept. "
+            "With several prompts give the condition too: one sample for each of its rows."
+        ),
+        example=(
+            "`candidates` = 10000, `keep` = 5, Energy CLIP with 50 views, then Adam Refine "
+            "with 1000 steps: FuseDream. As its code does it: 0 views here, `weights` "
+            "softmax, `weights_start` random, and in Adam Refine `latent_noise` 0.01 and "
+            "`returned` last but one."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_BasisInit",
             display_name="Basis Init",
@@ -147,10 +166,9 @@ class BasisInit(io.ComfyNode):
         chunk: ChunkMode,
         condition: Condition | None = None,
     ) -> io.NodeOutput:
-        """The best candidates, and the samples over them."""
         count = len(condition) if condition is not None and len(condition) > 1 else samples
-        devices = host().on_device((*generator.modules, *energy.modules))
-        with autograd(), devices, running(count * candidates, "Basis Init") as bar:
+        total = count * candidates
+        with working("Basis Init", total, generator, energy, chunk=chunk) as work:
             start, found = from_basis(
                 generator,
                 SampleRng.of(seed, count, "basis"),
@@ -161,9 +179,9 @@ class BasisInit(io.ComfyNode):
                 weights_start=weights_start,
                 classes=classes,
                 over_classes=over_classes,
-                chunking=Chunking.of(chunk, generator.image_size),
-                device=host().device(),
-                report=bar.update,
+                chunking=work.chunking,
+                device=work.device,
+                report=work.report,
             )
         made = (generator.id, generator.name)
         points = found.points.flatten(0, 1).cpu()
@@ -172,6 +190,3 @@ class BasisInit(io.ComfyNode):
             Latents(points, Identity(generator.source), *made, tuple(range(len(points)))),
             ui=ui.PreviewText(found.summary()),
         )
-
-
-NODES = [BasisInit]

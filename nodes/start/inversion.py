@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.energies.perceptual import likeness
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -13,15 +13,17 @@ from ...core.refine.rules import adam
 from ...core.refine.trace import Trace
 from ...core.rng import SampleRng
 from ...core.starts.inversion import InversionStart, appraised, start_near
-from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
-from ..energy.widgets import weight as weighting
-from ..host import autograd, host, io, ordinary, running
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
+from ..host import autograd, io
 from ..images import from_host
 from ..refine.running import outputs, preview_every, run
 from ..sockets import GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
+from ..widgets import weight as weighting
+from ..work import working
 
-__all__ = ["NODES"]
+__all__ = ["ImageToLatents"]
 
 TITLE = "Image to Latents"
 
@@ -53,9 +55,22 @@ def _starting() -> list[io.Input]:
 class ImageToLatents(io.ComfyNode):
     """Inverts a generator."""
 
+    HELP = Help(
+        about=(
+            "Starts from the generator's encoder where it has one, else from the most alike "
+            "of random candidates, and lowers a perceptual distance and the difference of "
+            "pixels by Adam. Each sample ends at the best point that it met. What a "
+            "generator cannot draw it will not find: the trace says how near it came. Cancel "
+            "and resume work as in the refiners, through `interrupted`."
+        ),
+        example=(
+            "Load Image into this node, `steps` = 100, into Decode: the generator's nearest "
+            "image. Its latents into Langevin Refine with Energy CLIP edit it."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ImageToLatents",
             display_name=TITLE,
@@ -133,9 +148,8 @@ class ImageToLatents(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
-        """Starts, refines, and shows how alike they are."""
+        pictures = from_host(images)
         with autograd():
-            pictures = from_host(ordinary(images))
             features, text = compared_by(backbone, auxiliary)
             energy = likeness(
                 pictures,
@@ -180,8 +194,8 @@ def _start(
     seed: int,
     chunk: ChunkMode,
 ) -> Latents:
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), devices, running(candidates, f"{TITLE}: start") as bar:
+    label = f"{TITLE}: start"
+    with working(label, candidates, generator, energy, chunk=chunk) as work:
         start = start_near(
             generator,
             pictures,
@@ -189,25 +203,21 @@ def _start(
             how=begin,
             energy=energy,
             candidates=candidates,
-            chunking=Chunking.of(chunk, generator.image_size),
-            device=host().device(),
-            report=bar.update,
+            chunking=work.chunking,
+            device=work.device,
+            report=work.report,
         )
     names = tuple(range(len(pictures)))
     return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
 
 
 def _appraised(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), torch.no_grad(), devices:
+    with working(TITLE, 0, generator, energy, chunk=chunk) as work, torch.no_grad():
         return appraised(
             TITLE,
             generator,
             latents,
             energy,
-            chunking=Chunking.of(chunk, generator.image_size),
-            device=host().device(),
+            chunking=work.chunking,
+            device=work.device,
         )
-
-
-NODES = [ImageToLatents]

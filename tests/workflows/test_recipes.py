@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from latentsteer.nodes import help as help_pages
+from latentsteer.nodes import pages
 from latentsteer.nodes.standalone.canvas.formats import ui_from_api
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.workflows.recipes.write import FOLDER, graphs
@@ -13,10 +13,9 @@ from PIL import Image
 SHIPPED = {shipped.name: shipped for shipped in graphs()}
 
 
-def test_the_help_pages_are_as_the_nodes():
-    there = {path.name: path.read_text("utf-8") for path in help_pages.FOLDER.glob("*.md")}
-    assert there == help_pages.pages(load_nodes())
-    assert len(there) == len(help_pages.TEXTS)
+def test_the_pages_of_the_nodes_are_as_the_nodes():
+    there = [*pages.FOLDER.glob("*.md"), pages.OVERVIEW]
+    assert {path: path.read_text("utf-8") for path in there} == pages.generated(load_nodes())
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -1,11 +1,11 @@
-"""Writes the shipped workflows and the help pages from their descriptions: `make workflows`."""
+"""Writes the shipped workflows and the pages of the nodes: `make workflows`."""
 
 import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...nodes import help as help_pages
+from ...nodes.pages import generated
 from ...nodes.standalone.canvas.formats import ui_from_api
 from ...nodes.standalone.registry import load_nodes, schemas_of
 from .files import named
@@ -42,7 +42,7 @@ def graphs() -> list[Shipped]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the help pages and every workflow in both formats; its picture when asked to."""
+    """Writes the pages of the nodes, and every workflow in both formats; pictures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--thumbnails", action="store_true", help="run each workflow, and write its picture"
@@ -50,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default="", help="pictures of the names that hold this")
     args = parser.parse_args(argv)
     nodes = load_nodes()
-    help_pages.FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in help_pages.pages(nodes).items():
-        (help_pages.FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+    for path, text in generated(nodes).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
     schemas = schemas_of(nodes)
     for shipped in graphs():
         canvas = ui_from_api(shipped.api, schemas, title=shipped.title, notes=shipped.notes)

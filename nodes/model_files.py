@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from ...core.auxiliaries import FOLDER_MARKS
-from ...core.checkpoints.checkpoint import SUFFIXES
-from ...core.errors import CheckpointError
-from ...core.zoo import shipped as catalogue
-from ..host import host
+from ..core.auxiliaries import FOLDER_MARKS
+from ..core.checkpoints.checkpoint import SUFFIXES
+from ..core.errors import CheckpointError
+from ..core.zoo import shipped as catalogue
+from .host import host
 
 __all__ = ["changed", "find", "offered", "present"]
 

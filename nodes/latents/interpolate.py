@@ -1,51 +1,31 @@
-"""Latents made of others: Plain Latents and Interpolate Latents."""
+"""Interpolate Latents: from one latent to another."""
 
 from ...core.conditions.mixing import fractions
 from ...core.latents import Latents
 from ...core.starts.interpolation import between
+from ..help import Help
 from ..host import autograd, io
 from ..sockets import LATENTS
 
-__all__ = ["NODES"]
-
-
-class PlainLatents(io.ComfyNode):
-    """What a basis stands for."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_PlainLatents",
-            display_name="Plain Latents",
-            category="LatentSteer/latents",
-            description="The generator's own latents that a basis and its weights stand for, so "
-            "that they stack with others, or are refined without over-parametrisation.",
-            inputs=[LATENTS.Input("batch", display_name="latents", tooltip="In any chart.")],
-            outputs=[
-                LATENTS.Output(
-                    "plain",
-                    display_name="latents",
-                    tooltip="The same samples, and the same images. Each keeps its random stream.",
-                )
-            ],
-        )
-        schema.search_aliases = ["basis", "flatten", "over-parametrisation"]
-        return schema
-
-    @classmethod
-    def execute(cls, batch: Latents) -> io.NodeOutput:
-        """Writes them plainly."""
-        with autograd():
-            return io.NodeOutput(batch.plain())
+__all__ = ["InterpolateLatents"]
 
 
 class InterpolateLatents(io.ComfyNode):
     """From one image to another."""
 
+    HELP = Help(
+        about=(
+            "Each frame is a latent of its own, (1 - t) of the first and t of the second, "
+            "and stays on the generator's images only as far as those of two good latents "
+            "do. To go from one meaning to another instead take Interpolate Conditions."
+        ),
+        example=(
+            "Two prompts refined apart, `frames` = 8, then Decode and Image Grid with 8 columns."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_InterpolateLatents",
             display_name="Interpolate Latents",
@@ -82,9 +62,5 @@ class InterpolateLatents(io.ComfyNode):
 
     @classmethod
     def execute(cls, first: Latents, second: Latents, frames: int, ends: bool) -> io.NodeOutput:
-        """The frames."""
         with autograd():
             return io.NodeOutput(between(first, second, fractions(frames, ends=ends)))
-
-
-NODES = [PlainLatents, InterpolateLatents]

@@ -1,47 +1,46 @@
-"""Conditions from a CLIP: Text Condition and Image Condition."""
+"""Text Condition: prompts in a CLIP's space."""
 
 import logging
 
-from torch import Tensor
-
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking, ChunkMode
 from ...core.conditions.prompts import text_condition
-from ..host import autograd, host, io, ordinary, ui
-from ..images import from_host
+from ..help import Help
+from ..host import io, ui
 from ..kinds import as_clip
-from ..sockets import AUXILIARY, CONDITION
-from ..widgets import advanced, chunk
+from ..sockets import AUXILIARY
+from ..widgets import advanced
+from ..work import working
+from .widgets import rows, samples_per
 
-__all__ = ["NODES"]
+__all__ = ["TextCondition"]
 
 logger = logging.getLogger("latentsteer")
-
-
-def _each(what: str) -> io.Int.Input:
-    return io.Int.Input(
-        f"samples_per_{what}",
-        default=1,
-        min=1,
-        max=10000,
-        tooltip=f"How many samples of each {what} (1 to 10000), side by side.",
-    )
-
-
-def _output() -> io.Output:
-    return CONDITION.Output(
-        "condition",
-        display_name="condition",
-        tooltip="One row per sample, in the order given.",
-    )
 
 
 class TextCondition(io.ComfyNode):
     """Prompts in a CLIP's space."""
 
+    HELP = Help(
+        about=(
+            "Each line becomes one row of the condition. Within a line, prompts separated by "
+            "`|` add: their directions in the CLIP's space, each at its weight. A weight is "
+            "a number after the last colon; a colon in other places, as in 10:30, is text "
+            "(write `16:9 :2` to weigh it). What stands in `negative` is subtracted from "
+            "every row. Words that the text encoder does not know, or has no room for, are "
+            "told on the node and in the log. With `clause_weight` what stands between "
+            "commas counts beside the whole prompt, times the prompt's weight: `a red hat, a "
+            "smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`. A clause "
+            "without a known word does not count."
+        ),
+        example=(
+            "`prompts` = `a red hat | a smile:0.5`, `negative` = `glasses:0.3`, "
+            "`samples_per_prompt` = 4: four samples with a red hat and half a smile, away "
+            "from glasses."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_TextCondition",
             display_name="Text Condition",
@@ -64,7 +63,7 @@ class TextCondition(io.ComfyNode):
                     tooltip="What images should not show, in the same form; drawn away from in "
                     "every row. May be empty.",
                 ),
-                _each("prompt"),
+                samples_per("prompt"),
                 advanced(
                     io.Float.Input(
                         "clause_weight",
@@ -79,7 +78,7 @@ class TextCondition(io.ComfyNode):
                     )
                 ),
             ],
-            outputs=[_output()],
+            outputs=[rows()],
         )
         schema.search_aliases = ["prompt", "CLIP text", "negative prompt"]
         return schema
@@ -93,9 +92,8 @@ class TextCondition(io.ComfyNode):
         samples_per_prompt: int,
         clause_weight: float = 0.0,
     ) -> io.NodeOutput:
-        """Embeds the prompts and mixes each row's."""
         clip = as_clip(auxiliary)
-        with autograd(), host().on_device(clip.modules):
+        with working("Text Condition", 0, clip):
             made = text_condition(
                 clip,
                 prompts,
@@ -107,46 +105,3 @@ class TextCondition(io.ComfyNode):
             logger.warning("Text Condition: %s", note)
         text = "\n".join([f"{len(made.condition)} rows", *made.notes])
         return io.NodeOutput(made.condition, ui=ui.PreviewText(text))
-
-
-class ImageCondition(io.ComfyNode):
-    """What images mean to a CLIP."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_ImageCondition",
-            display_name="Image Condition",
-            category="LatentSteer/condition",
-            description="What given images mean to a CLIP, to make others that mean the same: "
-            "TR0N section 5.3. A row per image.",
-            inputs=[
-                AUXILIARY.Input("auxiliary", tooltip="A CLIP."),
-                io.Image.Input(
-                    "images",
-                    tooltip="Of any size: the CLIP resizes them to a square. Grey and transparent "
-                    "ones become RGB.",
-                ),
-                _each("image"),
-                chunk(),
-            ],
-            outputs=[_output()],
-        )
-        schema.search_aliases = ["CLIP vision", "variations", "image prompt"]
-        return schema
-
-    @classmethod
-    def execute(
-        cls, auxiliary: Auxiliary, images: Tensor, samples_per_image: int, chunk: ChunkMode
-    ) -> io.NodeOutput:
-        """Embeds the images."""
-        clip = as_clip(auxiliary)
-        chunking = Chunking.of(chunk, (clip.image_size, clip.image_size))
-        with autograd(), host().on_device(clip.modules):
-            pictures = from_host(ordinary(images)).to(host().device())
-            condition = clip.image_condition(pictures, chunking=chunking)
-            return io.NodeOutput(condition.repeated(samples_per_image))
-
-
-NODES = [TextCondition, ImageCondition]

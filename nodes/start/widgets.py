@@ -1,0 +1,46 @@
+"""Inputs and outputs that the starts share."""
+
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.starts.candidates import Start
+from ..host import io
+from ..sockets import ENERGY, LATENTS
+
+__all__ = ["chosen_by", "latents", "latents_of", "samples"]
+
+
+def samples(text: str) -> io.Int.Input:
+    """How many samples; the text ends the tooltip."""
+    return io.Int.Input(
+        "samples",
+        default=8,
+        min=1,
+        max=100000,
+        tooltip=f"How many samples (1 to 100000){text}",
+    )
+
+
+def chosen_by() -> io.Input:
+    """The energy that chooses among candidates."""
+    return ENERGY.Input(
+        "energy",
+        optional=True,
+        tooltip="What the best candidate is chosen by; needed when there are several.",
+    )
+
+
+def latents(tooltip: str = "The latents, one per sample.") -> io.Output:
+    """The latents that a start gives."""
+    return LATENTS.Output("latents", display_name="latents", tooltip=tooltip)
+
+
+def latents_of(start: Start, generator: Generator, count: int) -> Latents:
+    """A start as latents of the generator, whose samples are named from 0."""
+    return Latents(
+        start.values.cpu(),
+        start.chart,
+        generator.id,
+        generator.name,
+        tuple(range(count)),
+        history=start.history,
+    )
