@@ -1,4 +1,4 @@
-"""What images are compared by: the widgets of a backbone and a CLIP, and the features."""
+"""Features for comparing images: the widgets that choose them, and loading them."""
 
 from ..core.auxiliary import Auxiliary
 from ..core.checkpoints.checkpoint import read
@@ -21,45 +21,45 @@ SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 
 
 def backbone() -> io.Combo.Input:
-    """A file for LPIPS."""
+    """Widget: the backbone file for LPIPS."""
     return advanced(
         io.Combo.Input(
             "backbone",
             options=[NO_BACKBONE, *host().list_files(KIND, SUFFIXES)],
             default=NO_BACKBONE,
             tooltip="A VGG16 or an AlexNet of torchvision in the folder models/latentsteer_aux: "
-            "images are then compared by LPIPS, with the weights of the lpips package. none: by "
-            "the CLIP's features, or by pixels.",
+            "LPIPS then compares the images, with the weights of the lpips package. "
+            "none: the CLIP's features or the pixels are compared.",
         )
     )
 
 
 def backbone_present(name: str) -> bool | str:
-    """Whether the backbone can be loaded, or the sentence that says why not."""
+    """True if the backbone can be loaded, else the message that states why not."""
     return name == NO_BACKBONE or present(KIND, name)
 
 
 def backbone_changed(name: str) -> str:
-    """What changes when the backbone or its file does."""
+    """A text that changes with the backbone and its file."""
     return name if name == NO_BACKBONE else changed(KIND, name)
 
 
 def comparer() -> io.Input:
-    """A CLIP whose features compare."""
+    """Socket: a CLIP whose features compare images."""
     return AUXILIARY.Input(
         "auxiliary",
         optional=True,
-        tooltip="A CLIP by whose features images are compared where no backbone is chosen. "
-        "Without either, pixels alone are.",
+        tooltip="A CLIP whose features compare the images if no backbone is chosen. Without "
+        "either, only pixels are compared.",
     )
 
 
 def compared_by(chosen: str, auxiliary: Auxiliary | None) -> tuple[Features | None, str]:
-    """What images are compared by, None for pixels alone, and the sentence that says so.
+    """The features to compare images by, None for pixels, and a text that names them.
 
     Args:
-        chosen: a file of the auxiliary models' folder, or none.
-        auxiliary: a CLIP, if there is one.
+        chosen: a file in the auxiliary models' folder, or none.
+        auxiliary: a CLIP, if one is connected.
     """
     if chosen != NO_BACKBONE:
         features = lpips_features(read(find(KIND, chosen)))

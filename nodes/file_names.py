@@ -7,14 +7,14 @@ from ..core.errors import InvalidInput
 __all__ = ["checked_name", "usable_name"]
 
 LONGEST = 200
-"""Bytes of a name; systems take 255 with a number and an ending."""
+"""Most bytes of a name; file systems allow 255, with a number and an ending."""
 
 
 def checked_name(name: str) -> str:
-    """A file name without folders, and without what some system forbids.
+    """The name, if it is a file name without folders that every system allows.
 
     Raises:
-        InvalidInput: another name.
+        InvalidInput: it is not.
     """
     fits = re.fullmatch(r"[\w][\w .-]{0,99}", name) and len(name.encode()) <= LONGEST
     if not fits or name.endswith((".", " ")):
@@ -26,7 +26,7 @@ def checked_name(name: str) -> str:
 
 
 def usable_name(name: str | None) -> bool | str:
-    """Whether a file can be called so, for a node's check; None where a link gives the name."""
+    """True if the name can be used, else the message; None stands for a linked name."""
     try:
         return name is None or bool(checked_name(name))
     except InvalidInput as error:

@@ -1,7 +1,6 @@
-"""The one place that knows which host runs the nodes: ComfyUI, or our own command line.
+"""The host that runs the nodes: ComfyUI, or the stand-in of the command line.
 
-Nothing else in this package imports ComfyUI. The services are those of `Host`; `host()` gives the
-current one.
+No other module imports ComfyUI. `Host` lists the services; `host()` gives the current host.
 """
 
 import contextlib
@@ -46,22 +45,22 @@ logger = logging.getLogger("latentsteer")
 
 
 class Progress(Protocol):
-    """A bar with previews; where a stop is noticed."""
+    """A progress bar with previews, which also notices a stop."""
 
     def update(self, step: int, preview: "Callable[[], Image.Image] | None" = None) -> None:
-        """Says that `step` steps are done; raises the host's interrupt when asked to stop."""
+        """Moves the bar to `step`; raises the host's interrupt when asked to stop."""
         ...
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         ...
 
 
 class Host(Protocol):
-    """What the nodes ask of a host."""
+    """Services that nodes ask of a host."""
 
     def device(self) -> torch.device:
-        """Where to compute."""
+        """The device to compute on."""
         ...
 
     def on_device(self, modules: Sequence[nn.Module]) -> contextlib.AbstractContextManager[None]:
@@ -77,11 +76,11 @@ class Host(Protocol):
         ...
 
     def input_directory(self) -> Path:
-        """Where people put what they bring."""
+        """The folder of the user's files."""
         ...
 
     def output_directory(self) -> Path:
-        """Where results go."""
+        """The folder of results."""
         ...
 
     def run_id(self) -> tuple[str, str]:
@@ -93,11 +92,11 @@ class Host(Protocol):
         ...
 
     def record_interrupted(self, path: Path) -> None:
-        """Tells where an interrupted run's state was kept."""
+        """Reports the file that an interrupted run was written to."""
         ...
 
     def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
-        """The weights of a CLIP_VISION of the host's, and what they do not tell."""
+        """The weights of the host's CLIP_VISION, and the settings that they do not show."""
         ...
 
 
@@ -105,14 +104,14 @@ class Host(Protocol):
 def autograd() -> Generator[None, None, None]:
     """Leaves the inference mode that hosts run nodes in, so that gradients exist.
 
-    What is built inside inference mode can never be back-propagated through, even frozen.
+    A tensor made in inference mode can never be part of a gradient, even as a constant.
     """
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def ordinary(tensor: Tensor) -> Tensor:
-    """The tensor, cloned where it was made in inference mode; call it inside `autograd`."""
+    """The tensor, cloned if it was made in inference mode; call it inside `autograd`."""
     return tensor.clone() if tensor.is_inference() else tensor
 
 
@@ -127,7 +126,7 @@ def host() -> Host:
 
 @contextlib.contextmanager
 def running(total: int, label: str) -> Generator[Progress, None, None]:
-    """A bar for a loop of `total` steps, taken away at its end."""
+    """A bar for a loop of `total` steps, removed at its end."""
     bar = host().progress(total, label)
     try:
         yield bar
@@ -168,7 +167,7 @@ if IN_COMFYUI and not TYPE_CHECKING:
             management.throw_exception_if_processing_interrupted()
 
         def close(self) -> None:
-            """Nothing: the host takes its bar away."""
+            """Does nothing: the host removes its bar."""
 
     class ComfyHost:
         """ComfyUI's services."""

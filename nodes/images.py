@@ -37,7 +37,7 @@ def from_host(images: Tensor) -> Tensor:
 
 
 def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:
-    """A picture of library images side by side, as square as can be unless columns are given."""
+    """A grid of library images as one picture; by default as square as possible."""
     count, _, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -1,4 +1,4 @@
-"""Whole numbers that are written as text."""
+"""Whole numbers in text widgets."""
 
 import re
 

@@ -16,7 +16,7 @@ def _weight(name: str) -> io.Float.Input:
         min=-1000.0,
         max=1000.0,
         step=0.05,
-        tooltip=f"How much the {name} counts (-1000 to 1000); negative draws away from it.",
+        tooltip=f"How much the {name} counts (-1000 to 1000); negative moves away from it.",
     )
 
 
@@ -25,9 +25,9 @@ class AverageConditions(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "The direction of the result is the weighted sum of the two directions, whatever "
-            "their lengths; weights that cancel are refused. For classes, whose rows are "
-            "probabilities, take Interpolate Conditions with `mode` = lerp."
+            "The direction of the result is the weighted sum of the two directions, "
+            "whatever their lengths; weights that cancel are refused. For classes, whose "
+            "rows are probabilities, use Interpolate Conditions with `mode` = lerp."
         ),
         example=(
             "An Image Condition with `first_weight` = 1 and a Text Condition with "
@@ -41,8 +41,8 @@ class AverageConditions(io.ComfyNode):
             node_id="LatentSteer_AverageConditions",
             display_name="Average Conditions",
             category="LatentSteer/condition",
-            description="Two conditions of one CLIP as one, such as a text and an image: their "
-            "directions add by weight, as the prompts of a line do.",
+            description="Two conditions of one CLIP as one, such as a text and an image: the "
+            "weighted sum of their directions, as for the prompts of a line.",
             inputs=[*pair(), _weight("first"), _weight("second")],
             outputs=[rows("A row for each pair of rows.")],
         )

@@ -1,4 +1,4 @@
-"""What to steer towards."""
+"""Class Condition: wanted classes of a classifier."""
 
 import re
 
@@ -14,7 +14,7 @@ __all__ = ["ClassCondition"]
 
 
 def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
-    """Classes written as names or numbers, with commas, as ranges "0-9", or as "all"."""
+    """Classes of a text: names or numbers separated by commas, ranges "0-9", or "all"."""
     if text.strip().lower() == "all":
         return list(range(len(classifier.classes)))
     found: list[int | str] = []
@@ -38,9 +38,9 @@ class ClassCondition(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Every class gives as many rows as `samples_per_class` says, side by side, and "
-            "every row becomes one sample. Set the columns of Image Grid to the same number: "
-            "a row shows a class."
+            "Every class gives `samples_per_class` consecutive rows, and every row becomes "
+            "one sample. Set the columns of Image Grid to the same number: a row of the "
+            "grid shows a class."
         ),
         example=(
             "`classes` = `3, 7` with `samples_per_class` = 4: eight samples, four threes and "
@@ -54,9 +54,9 @@ class ClassCondition(io.ComfyNode):
             node_id="LatentSteer_ClassCondition",
             display_name="Class Condition",
             category="LatentSteer/condition",
-            description="The classes that samples are steered to, one row per sample.",
+            description="The classes to steer samples to, one row per sample.",
             inputs=[
-                AUXILIARY.Input("auxiliary", tooltip="The classifier whose classes they are."),
+                AUXILIARY.Input("auxiliary", tooltip="The classifier that defines the classes."),
                 io.String.Input(
                     "classes",
                     default="all",
@@ -68,7 +68,8 @@ class ClassCondition(io.ComfyNode):
                     default=1,
                     min=1,
                     max=10000,
-                    tooltip="How many samples of each class (1 to 10000), side by side.",
+                    tooltip="How many samples of each class (1 to 10000), consecutive in the "
+                    "batch.",
                 ),
             ],
             outputs=[

@@ -17,13 +17,12 @@ __all__ = ["ImageCondition"]
 
 
 class ImageCondition(io.ComfyNode):
-    """What images mean to a CLIP."""
+    """Images in a CLIP's space."""
 
     HELP = Help(
         about=(
-            "New images that mean the same to the CLIP, not copies: for a copy take Image to "
-            "Latents. Every image gives as many rows as `samples_per_image` says, side by "
-            "side."
+            "New images with the same meaning for the CLIP, not copies: for a copy use "
+            "Image to Latents. Every image gives `samples_per_image` consecutive rows."
         ),
         example="Load Image into this node, this node into Energy CLIP and Translator Init.",
     )
@@ -34,8 +33,8 @@ class ImageCondition(io.ComfyNode):
             node_id="LatentSteer_ImageCondition",
             display_name="Image Condition",
             category="LatentSteer/condition",
-            description="What given images mean to a CLIP, to make others that mean the same: "
-            "TR0N section 5.3. A row per image.",
+            description="Images in a CLIP's space, to make others with the same meaning: TR0N "
+            "section 5.3. A row per image.",
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="A CLIP."),
                 io.Image.Input(

@@ -10,13 +10,14 @@ __all__ = ["InterpolateConditions"]
 
 
 class InterpolateConditions(io.ComfyNode):
-    """From one meaning to another."""
+    """A path from one condition to another."""
 
     HELP = Help(
         about=(
-            "Rows of the first condition are paired with those of the second; one row goes "
-            "with all. Each pair gives `frames` rows. Start from Translator Init with `mode` "
-            "= mode, as the paper does, so that neighbours do not jump between draws."
+            "Rows of the first condition are paired with those of the second; a single row "
+            "is paired with all. Each pair gives `frames` rows. Start from Translator Init "
+            "with `mode` = mode, as the paper does, so that neighbours do not jump between "
+            "draws."
         ),
         example="Two Text Conditions, `frames` = 8, then Image Grid with 8 columns.",
     )
@@ -27,7 +28,7 @@ class InterpolateConditions(io.ComfyNode):
             node_id="LatentSteer_InterpolateConditions",
             display_name="Interpolate Conditions",
             category="LatentSteer/condition",
-            description="The way from one condition to another, a row per frame: TR0N sections "
+            description="The path from one condition to another, a row per frame: TR0N sections "
             "5.3 and B.4.",
             inputs=[
                 *pair(),
@@ -43,14 +44,14 @@ class InterpolateConditions(io.ComfyNode):
                     options=["slerp", "lerp"],
                     default="slerp",
                     tooltip="slerp: along an arc, as the paper does with CLIP. lerp: along a "
-                    "straight line; take it for classes.",
+                    "straight line; use it for classes.",
                 ),
                 io.Boolean.Input(
                     "ends",
                     default=False,
                     tooltip="Whether the first and the last frame are the two conditions "
-                    "themselves. Off: frames go from 0.1 to 0.9 of the way, as in the released "
-                    "code.",
+                    "themselves. Off: frames go from 0.1 to 0.9 of the path, as in the "
+                    "released code.",
                 ),
             ],
             outputs=[rows("All frames of the first pair, then those of the next.")],

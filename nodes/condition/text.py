@@ -22,15 +22,15 @@ class TextCondition(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Each line becomes one row of the condition. Within a line, prompts separated by "
-            "`|` add: their directions in the CLIP's space, each at its weight. A weight is "
-            "a number after the last colon; a colon in other places, as in 10:30, is text "
-            "(write `16:9 :2` to weigh it). What stands in `negative` is subtracted from "
-            "every row. Words that the text encoder does not know, or has no room for, are "
-            "told on the node and in the log. With `clause_weight` what stands between "
-            "commas counts beside the whole prompt, times the prompt's weight: `a red hat, a "
-            "smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`. A clause "
-            "without a known word does not count."
+            "Each line becomes one row of the condition. Within a line, prompts separated "
+            "by `|` add: their directions in the CLIP's space, each at its weight. A weight "
+            "is a number after the last colon; a colon elsewhere, as in 10:30, is text "
+            "(write `16:9 :2` to weight it). Prompts in `negative` are subtracted from "
+            "every row. Words that the text encoder does not know, or that exceed its "
+            "length, are listed on the node and in the log. With `clause_weight` every "
+            "clause between commas also counts, times the prompt's weight: `a red hat, a "
+            "smile` with 0.5 is `a red hat, a smile | a red hat:0.5 | a smile:0.5`. A "
+            "clause without a known word does not count."
         ),
         example=(
             "`prompts` = `a red hat | a smile:0.5`, `negative` = `glasses:0.3`, "
@@ -54,13 +54,14 @@ class TextCondition(io.ComfyNode):
                     default="",
                     multiline=True,
                     tooltip="A line per row. Within a line | separates prompts that count "
-                    "together, and :1.5 at a prompt's end weighs it: a red hat | a smile:0.5.",
+                    "together, and :1.5 at a prompt's end weights it: a red hat | a "
+                    "smile:0.5.",
                 ),
                 io.String.Input(
                     "negative",
                     default="",
                     multiline=True,
-                    tooltip="What images should not show, in the same form; drawn away from in "
+                    tooltip="What images should not show, in the same form; subtracted from "
                     "every row. May be empty.",
                 ),
                 samples_per("prompt"),
@@ -72,9 +73,10 @@ class TextCondition(io.ComfyNode):
                         max=100.0,
                         step=0.05,
                         optional=True,
-                        tooltip="How much each clause of a prompt, which is what stands between "
-                        "commas, counts beside the whole (0 to 100). 0 is the papers'. A CLIP "
-                        "that mixes up colours in a long prompt may tell them apart with 1.",
+                        tooltip="Weight of each clause of a prompt, the text between commas, "
+                        "beside the whole prompt (0 to 100). 0 is the papers'. A CLIP "
+                        "that mixes up colours in a long prompt may separate them with "
+                        "1.",
                     )
                 ),
             ],

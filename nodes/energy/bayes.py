@@ -17,17 +17,17 @@ __all__ = ["EnergyBayes"]
 
 
 class EnergyBayes(io.ComfyNode):
-    """The posterior's energy."""
+    """Minus the log posterior."""
 
     HELP = Help(
         about=(
             "E(z, c) = -beta1 log p(z) - beta2 log f_c(G(z)), with the generator's own "
-            "prior; see Energy Prior for what that is. With `inverse_temperature` = 1 and "
-            "`momentum` = 0 in Langevin Refine and (1, 1) here, samples follow the posterior "
-            "of latents given the class: diverse, and less sure. (1, 20) is surer; (0, 20) "
-            "equals Energy Classifier with `inverse_temperature` = 20. Latents w and w+ have "
-            "no prior density: there (1, 1) is refused, or with a fitted Gaussian an "
-            "approximation, and (0, 20) works."
+            "prior, which Energy Prior describes. With `inverse_temperature` = 1 and "
+            "`momentum` = 0 in Langevin Refine and (1, 1) here, samples follow the "
+            "posterior of latents given the class: diverse, and of lower probability. (1, "
+            "20) raises the probability; (0, 20) equals Energy Classifier with "
+            "`inverse_temperature` = 20. Latents w and w+ have no prior density: there (1, "
+            "1) is refused, or approximated by a fitted Gaussian, and (0, 20) works."
         ),
         example="The template *tr0n_digits_bayes_1_20*.",
     )
@@ -38,13 +38,15 @@ class EnergyBayes(io.ComfyNode):
             node_id="LatentSteer_EnergyBayes",
             display_name="Energy Bayes",
             category="LatentSteer/energy",
-            description="-beta1 log p(z) - beta2 log p(c given G(z)): TR0N equation 7. Refine it "
-            "with inverse temperature 1. (1, 1) is the exact posterior, for every generator whose "
-            "prior has a density.",
+            description="-beta1 log p(z) - beta2 log p(c given G(z)): TR0N equation 7. Refine "
+            "with inverse temperature 1. (1, 1) is the exact posterior for every "
+            "generator whose prior has a density.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents z are."),
+                GENERATOR.Input(
+                    "generator", tooltip="The generator that the latents z belong to."
+                ),
                 AUXILIARY.Input("auxiliary", tooltip="The classifier p(c given x)."),
-                CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
+                CONDITION.Input("condition", tooltip="The wanted classes of this classifier."),
                 io.Float.Input(
                     "beta1",
                     default=1.0,

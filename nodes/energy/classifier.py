@@ -20,8 +20,8 @@ class EnergyClassifier(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "E(z, c) = weight x cross-entropy(f(G(z)), c): low where the classifier sees the "
-            "wanted class. Connect `energy` of another energy node to add the two."
+            "E(z, c) = weight x cross-entropy(f(G(z)), c): low where the classifier sees "
+            "the wanted class. Connect another energy node to `energy` to add the two."
         ),
         example=(
             "Load Aux Model and Class Condition into this node, this node into Langevin "
@@ -35,11 +35,11 @@ class EnergyClassifier(io.ComfyNode):
             node_id="LatentSteer_EnergyClassifier",
             display_name="Energy Classifier",
             category="LatentSteer/energy",
-            description="Cross-entropy between a classifier's answer and the wanted class: TR0N "
-            "equation 2 with section 5.1.",
+            description="Cross-entropy between a classifier's prediction and the wanted class: "
+            "TR0N equation 2 with section 5.1.",
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="The classifier f."),
-                CONDITION.Input("condition", tooltip="The wanted classes, of this classifier."),
+                CONDITION.Input("condition", tooltip="The wanted classes of this classifier."),
                 weighting("the cross-entropy"),
                 advanced(
                     io.Int.Input(
@@ -47,10 +47,11 @@ class EnergyClassifier(io.ComfyNode):
                         default=0,
                         min=0,
                         max=64,
-                        tooltip="Random views of the image that the classifier looks at (0 to "
-                        "64), a little shifted, blurred, blended with grey, fresh at every step, "
-                        "as FuseDream's AugCLIP does; 0 for the image itself. Images then fool "
-                        "the classifier less; each view costs one more of its passes.",
+                        tooltip="Random views of the image that the classifier sees (0 to 64), "
+                        "slightly shifted, blurred and blended with grey, fresh at "
+                        "every step, as in FuseDream's AugCLIP; 0 for the image itself. "
+                        "Views make it harder for images to fool the classifier; each "
+                        "costs one more pass of it.",
                     )
                 ),
                 chained(),

@@ -33,10 +33,10 @@ class EnergyDirection(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "What is steered by is the difference of the two texts, so that what both say, a "
-            "face, does not matter. `source` with the decoded start as `images` changes "
-            "least else; `global` is StyleCLIP's direction as the paper takes it, a straight "
-            "way in the latents that is the same for every sample: diversity then comes from "
+            "The difference of the two texts steers, so that what they share, a face, does "
+            "not matter. `source` with the decoded start as `images` changes the rest "
+            "least; `global` is StyleCLIP's direction as the paper uses it, a straight line "
+            "in the latents that is the same for every sample: diversity then comes from "
             "KRR Flow Refine alone."
         ),
         example=(
@@ -55,9 +55,7 @@ class EnergyDirection(io.ComfyNode):
             "StyleCLIP does: KRR flow's log p(c|x) for editing.",
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="The CLIP f."),
-                CONDITION.Input(
-                    "condition", tooltip="The text that is wanted: a face with a hat."
-                ),
+                CONDITION.Input("condition", tooltip="The wanted text: a face with a hat."),
                 CONDITION.Input(
                     "neutral", tooltip="The same text without what is wanted: a face."
                 ),
@@ -66,18 +64,19 @@ class EnergyDirection(io.ComfyNode):
                     "kind",
                     options=["image", "source", "global"],
                     default="image",
-                    tooltip="image: how far an image lies along the direction. source: whether "
-                    "the way from its source image is along it, whatever else the source shows. "
-                    "global: StyleCLIP's global direction in the latents, found once and the same "
-                    "for all samples and steps.",
+                    tooltip="image: how far an image lies along the direction. source: how well "
+                    "the change from its source image aligns with it, whatever else the "
+                    "source shows. global: StyleCLIP's global direction in the latents, "
+                    "found once and the same for all samples and steps.",
                 ),
                 io.Int.Input(
                     "views",
                     default=-1,
                     min=-1,
                     max=1000,
-                    tooltip="Random views of the image that the CLIP looks at (-1 to 1000), as in "
-                    "Energy CLIP; 0 for the image itself. No effect on the global direction.",
+                    tooltip="Random views of the image that the CLIP sees (-1 to 1000), as in "
+                    "Energy CLIP; 0 for the image itself. No effect on the global "
+                    "direction.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -85,8 +84,8 @@ class EnergyDirection(io.ComfyNode):
                         default=64,
                         min=1,
                         max=100000,
-                        tooltip="Samples of the prior that the global direction is the mean of (1 "
-                        "to 100000).",
+                        tooltip="Samples of the prior that the global direction is averaged "
+                        "over (1 to 100000).",
                     )
                 ),
                 advanced(
@@ -96,21 +95,21 @@ class EnergyDirection(io.ComfyNode):
                         min=0.0,
                         max=0.99,
                         step=0.01,
-                        tooltip="Numbers of the global direction below this share of the largest "
-                        "become 0 (0 to 0.99), so that less else changes.",
+                        tooltip="Coordinates of the global direction below this share of the "
+                        "largest become 0 (0 to 0.99), so that the rest changes less.",
                     )
                 ),
                 seed("the global direction's samples", control=False),
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="The source images, for the kind source: one for all samples, or one "
+                    tooltip="The source images for the kind source: one for all samples, or one "
                     "each.",
                 ),
                 GENERATOR.Input(
                     "generator",
                     optional=True,
-                    tooltip="Whose latents the global direction lies in.",
+                    tooltip="The generator whose latents the global direction lies in.",
                 ),
                 chained(),
             ],

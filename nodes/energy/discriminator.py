@@ -1,4 +1,4 @@
-"""Energy Discriminator: how false an image looks to a generator's opponent."""
+"""Energy Discriminator: minus the logit of a generator's discriminator."""
 
 from ...core.energies.discriminator import Form, discriminator
 from ...core.energy import Energy
@@ -18,7 +18,7 @@ MOST_CLASSES = 1_000_000
 
 
 def _numbers(text: str) -> list[int]:
-    """Class numbers written with commas, and ranges such as 0-9; none of an empty text.
+    """Class indices of a text: numbers and ranges such as 0-9, separated by commas.
 
     Raises:
         InvalidInput: anything else.
@@ -42,9 +42,9 @@ class EnergyDiscriminator(io.ComfyNode):
     HELP = Help(
         about=(
             "Most published GAN files hold the generator alone; digits (embedded) and "
-            "StyleGAN's own pickles hold both. The logit has no bound and soon beats other "
-            "terms: lower `weight`, or take log-sigmoid. A discriminator with minibatch "
-            "standard deviation sees one image at a time."
+            "StyleGAN's own pickles hold both. The logit is unbounded and soon dominates "
+            "other terms: lower `weight`, or use log-sigmoid. A discriminator with "
+            "minibatch standard deviation sees one image at a time."
         ),
         example=(
             "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
@@ -62,23 +62,24 @@ class EnergyDiscriminator(io.ComfyNode):
             "p(c|x) of images that look like the training data, and the energy of DDLS.",
             inputs=[
                 GENERATOR.Input(
-                    "generator", tooltip="Whose discriminator it is; its file must hold one."
+                    "generator",
+                    tooltip="The generator of the discriminator; its file must hold both.",
                 ),
                 weighting("the logit"),
                 io.Combo.Input(
                     "form",
                     options=["logit", "log-sigmoid"],
                     default="logit",
-                    tooltip="logit: -d(x), as in the paper, without bound. log-sigmoid: -log "
+                    tooltip="logit: -d(x), as in the paper, unbounded. log-sigmoid: -log "
                     "sigmoid(d(x)), which levels off where an image looks real.",
                 ),
                 advanced(
                     io.String.Input(
                         "classes",
                         default="",
-                        tooltip="Numbers of classes from 0 that images should be real ones of, "
-                        "for discriminators that know classes: one for all samples or one each, "
-                        "as 3, 7 or 0-9. Empty: no class.",
+                        tooltip="Indices from 0 of the classes that images should belong to, "
+                        "for class-conditional discriminators: one for all samples or "
+                        "one each, such as 3, 7 or 0-9. Empty: no class.",
                     )
                 ),
                 chained(),

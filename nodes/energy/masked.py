@@ -1,4 +1,4 @@
-"""Energy Masked: images that are as a source where it is known, for inpainting."""
+"""Energy Masked: distance to a source in its known region, for inpainting."""
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ __all__ = ["EnergyMasked"]
 
 
 def masks_from_host(mask: Tensor) -> Tensor:
-    """The host's MASK, (batch, height, width) or without the batch.
+    """The host's MASK as (batch, height, width) in float32; the batch may be missing.
 
     Raises:
         InvalidInput: anything else.
@@ -37,12 +37,12 @@ class EnergyMasked(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "White is painted anew, as in ComfyUI; mask and image must be of one size. "
-            "Pixels count by the mean squared difference over the known region alone, so "
-            "their weight does not depend on the mask's size: the error that the report "
-            "tells is its root, of channels in [0, 1]. Features see grey in the hole. "
-            "Afterwards Image Composite Masked puts the known pixels back: the generated "
-            "images as destination, the source as source, the inverted mask."
+            "White is inpainted, as in ComfyUI; mask and image must be of one size. Pixels "
+            "count by the mean squared difference over the known region alone, so their "
+            "weight does not depend on the mask's size: the reported error is its root, of "
+            "channels in [0, 1]. For the features the hole is grey. Afterwards Image "
+            "Composite Masked restores the known pixels: the generated images as "
+            "destination, the source as source, the inverted mask."
         ),
         example=(
             "Load Image with a painted mask, this node with `pixels` = 1000, KRR Flow Refine "
@@ -56,16 +56,16 @@ class EnergyMasked(io.ComfyNode):
             node_id="LatentSteer_EnergyMasked",
             display_name="Energy Masked",
             category="LatentSteer/energy",
-            description="How unlike the source an image is where the mask is black: inpainting "
-            "with any generator, KRR flow's log p(c|x) of a masked image.",
+            description="Distance to the source where the mask is black: inpainting with any "
+            "generator, KRR flow's log p(c|x) of a masked image.",
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The sources: one for all samples, or one each. Of any size."
                 ),
                 io.Mask.Input(
                     "mask",
-                    tooltip="Of the sources' size: 1 (white) what to paint anew, 0 (black) what "
-                    "is known. One for all, or one each; grey counts as white.",
+                    tooltip="Of the sources' size: 1 (white) is inpainted, 0 (black) is known. "
+                    "One for all, or one each; grey counts as white.",
                 ),
                 weighting("the mean squared difference of the known pixels", "pixels", 100.0),
                 weighting("the features' distance over the known region", "weight", 1.0),
@@ -80,12 +80,12 @@ class EnergyMasked(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Energy Perceptual: how unlike a reference image an image looks."""
+"""Energy Perceptual: distance to reference images."""
 
 from torch import Tensor
 
@@ -22,12 +22,12 @@ class EnergyPerceptual(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "With a `backbone` it is LPIPS 0.1, to the digits of the package of that name, "
-            "which must be installed (`pip install lpips`): put `vgg16-397923af.pth` or "
-            "`alexnet-owt-7be5be79.pth` of torchvision into `models/latentsteer_aux`. "
-            "Without one it is the distance between the feature maps of the CLIP that is "
-            "connected, and without feature maps the mean squared difference of pixels. The "
-            "text on the node says which."
+            "With a `backbone` it is LPIPS 0.1, with the same values as the package of that "
+            "name, which must be installed (`pip install lpips`): put `vgg16-397923af.pth` "
+            "or `alexnet-owt-7be5be79.pth` of torchvision into `models/latentsteer_aux`. "
+            "Without one it is the distance between the feature maps of the connected CLIP, "
+            "and without feature maps the mean squared difference of pixels. The text on "
+            "the node names the choice."
         ),
         example=(
             "Chain it with Energy CLIP to change one thing and keep the rest: the reference "
@@ -41,8 +41,9 @@ class EnergyPerceptual(io.ComfyNode):
             node_id="LatentSteer_EnergyPerceptual",
             display_name="Energy Perceptual",
             category="LatentSteer/energy",
-            description="How unlike reference images look: LPIPS, or the distance between the "
-            "features of a CLIP, or of pixels. Keeps a subject while something else is steered.",
+            description="Distance to reference images: LPIPS, or the distance of a CLIP's "
+            "features, or of pixels. Keeps a subject while something else is "
+            "steered.",
             inputs=[
                 io.Image.Input(
                     "images",
@@ -62,12 +63,12 @@ class EnergyPerceptual(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod

@@ -14,19 +14,19 @@ __all__ = ["EnergyPrior"]
 
 
 class EnergyPrior(io.ComfyNode):
-    """The prior's own pull."""
+    """Minus the log density of the prior."""
 
     HELP = Help(
         about=(
-            "Draws latents back to where the generator was trained. Add it to another energy "
-            "when refined images lose quality. The density is taken block by block: a normal "
-            "z gives |z|^2 / (2 nu^2), BigGAN's truncated z the same with nu = psi, cut off "
-            "at 2 psi; what says the class (`y`, `c`) is not drawn anywhere, since all "
-            "classes are alike. `std` multiplies the prior's own standard deviations: below "
-            "1 it pulls harder than the prior does. StyleGAN's w and w+ have no density that "
-            "can be evaluated: steer z, or choose *fitted Gaussian*, which pulls every "
-            "number of w towards the mean of 4096 mapped draws, by its standard deviation "
-            "among them. The draws are the same every time."
+            "Pulls latents back to the region that the generator was trained on. Add it to "
+            "another energy if refined images lose quality. The density is taken block by "
+            "block: a normal z gives |z|^2 / (2 nu^2), BigGAN's truncated z the same with "
+            "nu = psi, cut off at 2 psi; the class (`y`, `c`) is not pulled anywhere, since "
+            "all classes are equally likely. `std` multiplies the prior's own standard "
+            "deviations: below 1 it pulls harder than the prior itself. StyleGAN's w and w+ "
+            "have no density that can be evaluated: steer z, or choose *fitted Gaussian*, "
+            "which pulls every coordinate of w towards its mean over 4096 mapped draws, by "
+            "its standard deviation over them. The draws are the same every time."
         ),
         example="Energy Prior with `weight` = 0.05 into the `energy` input of Energy Classifier.",
     )
@@ -38,9 +38,11 @@ class EnergyPrior(io.ComfyNode):
             display_name="Energy Prior",
             category="LatentSteer/energy",
             description="-log p(z) of the generator's own prior, |z|^2 / (2 nu^2) where it is "
-            "normal: keeps latents where the generator was trained.",
+            "normal: keeps latents in the region that the generator was trained on.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents z are."),
+                GENERATOR.Input(
+                    "generator", tooltip="The generator that the latents z belong to."
+                ),
                 weighting("the prior"),
                 prior_std(),
                 chained(),

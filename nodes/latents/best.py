@@ -19,8 +19,8 @@ class BestLatents(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Samples are cheap to look at and dear to refine: make many, keep the best of "
-            "every group (the rows of a prompt, say), and refine those on. Random energies "
+            "Samples are cheap to draw and expensive to refine: make many, keep the best of "
+            "every group (such as the rows of a prompt), and refine those. Random energies "
             "are drawn from each sample's own stream, so the order does not depend on the "
             "batch."
         ),
@@ -41,7 +41,7 @@ class BestLatents(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
                 LATENTS.Input("batch", display_name="latents", tooltip="The candidates."),
-                ENERGY.Input("energy", tooltip="What they are judged by."),
+                ENERGY.Input("energy", tooltip="Ranks them."),
                 seed("random energies", control=False),
                 *best_of_groups(),
                 chunk(),

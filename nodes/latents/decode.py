@@ -17,12 +17,12 @@ __all__ = ["Decode"]
 
 
 class Decode(io.ComfyNode):
-    """Shows latents."""
+    """Images of latents."""
 
     HELP = Help(
         about=(
-            "Turns latents into images for any node of the host, such as Save Image. Grey "
-            "images get three equal channels."
+            "Makes images for any node of the host, such as Save Image. Grey images get "
+            "three equal channels."
         ),
         example="Langevin Refine into Decode into Image Grid into Save Image.",
     )

@@ -11,13 +11,13 @@ __all__ = ["InterpolateLatents"]
 
 
 class InterpolateLatents(io.ComfyNode):
-    """From one image to another."""
+    """A straight line from one latent to another."""
 
     HELP = Help(
         about=(
-            "Each frame is a latent of its own, (1 - t) of the first and t of the second, "
-            "and stays on the generator's images only as far as those of two good latents "
-            "do. To go from one meaning to another instead take Interpolate Conditions."
+            "Each frame is a separate latent, (1 - t) times the first plus t times the "
+            "second, and may leave the region that the generator was trained on. To "
+            "interpolate meanings instead use Interpolate Conditions."
         ),
         example=(
             "Two prompts refined apart, `frames` = 8, then Decode and Image Grid with 8 columns."
@@ -30,7 +30,7 @@ class InterpolateLatents(io.ComfyNode):
             node_id="LatentSteer_InterpolateLatents",
             display_name="Interpolate Latents",
             category="LatentSteer/latents",
-            description="The straight way from one latent to another, a sample per frame: "
+            description="The straight line from one latent to another, a sample per frame: "
             "FuseDream's figure 13.",
             inputs=[
                 LATENTS.Input("first", tooltip="One sample, or as many as the second has."),
@@ -46,7 +46,7 @@ class InterpolateLatents(io.ComfyNode):
                     "ends",
                     default=True,
                     tooltip="Whether the first and the last frame are the two latents "
-                    "themselves. Off: frames go from 0.1 to 0.9 of the way.",
+                    "themselves. Off: frames go from 0.1 to 0.9 of the line.",
                 ),
             ],
             outputs=[

@@ -1,4 +1,4 @@
-"""Load Latents."""
+"""Load Latents: saved latents, or an interrupted run."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .save import FOLDER
 __all__ = ["LoadLatents"]
 
 FOLDERS = (FOLDER, "interrupted")
-"""Under the output folder: what Save Latents wrote, and what interrupted refiners left."""
+"""Under the output folder: files of Save Latents, and of interrupted refiners."""
 
 
 def _files() -> list[str]:
@@ -33,15 +33,15 @@ def _find(name: str) -> Path:
 
 
 class LoadLatents(io.ComfyNode):
-    """Opens kept latents or an interrupted run."""
+    """Opens saved latents or an interrupted run."""
 
     HELP = Help(
         about=(
-            "Offers what Save Latents wrote, and what cancelled refiners left in "
-            "`output/interrupted`. To go on with the latter connect it to `latents` of the "
-            "same refiner with the same settings; other settings are refused, unless "
-            "`resume` is off. The text on the node tells whose latents they are; files of "
-            "before that hold no options are known by the generator's weights alone."
+            "Lists the files of Save Latents, and those of cancelled refiners in "
+            "`output/interrupted`. To continue an interrupted run connect it to `latents` "
+            "of the same refiner with the same settings; other settings are refused, unless "
+            "`resume` is off. The text on the node names their generator; older files "
+            "without options are matched by the generator's weights alone."
         ),
         example=(
             "Cancel at step 300 of 1000, press R, choose the newest file here, connect it, "
@@ -55,13 +55,14 @@ class LoadLatents(io.ComfyNode):
             node_id="LatentSteer_LoadLatents",
             display_name="Load Latents",
             category="LatentSteer/latents",
-            description="Opens latents. Those of an interrupted run go on where it stopped when "
-            "the same refiner with the same settings gets them.",
+            description="Opens latents. An interrupted run continues where it stopped in the "
+            "same refiner with the same settings.",
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=_files(),
-                    tooltip="A file of the output folder's latents or interrupted; newest first.",
+                    tooltip="A file in the folders latents or interrupted of the output folder; "
+                    "newest first.",
                 )
             ],
             outputs=[LATENTS.Output("latents", display_name="latents", tooltip="The latents.")],
@@ -71,7 +72,7 @@ class LoadLatents(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         try:
             _find(file)
         except CheckpointError as error:
@@ -80,7 +81,7 @@ class LoadLatents(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
+        """Changes with the file."""
         status = _find(file).stat()
         return f"{status.st_size}-{status.st_mtime_ns}"
 

@@ -1,4 +1,4 @@
-"""Plain Latents: the latents that a basis and its weights stand for."""
+"""Plain Latents: the weighted sum of a basis as plain latents."""
 
 from ...core.latents import Latents
 from ..help import Help
@@ -9,13 +9,13 @@ __all__ = ["PlainLatents"]
 
 
 class PlainLatents(io.ComfyNode):
-    """What a basis stands for."""
+    """The weighted sum of a basis."""
 
     HELP = Help(
         about=(
-            "A basis with its weights is written as the latents that it stands for. The "
-            "image is the same; what is refined from here on moves the latents alone, and "
-            "latents of bases of different size, or of none, can be stacked."
+            "Replaces a basis and its weights by their weighted sum. The image is the same; "
+            "refiners then move the latents alone, and latents of bases of different sizes, "
+            "or of none, can be stacked."
         ),
         example="Basis Init with `keep` = 5 into this node: one latent per sample, their mean.",
     )
@@ -26,8 +26,8 @@ class PlainLatents(io.ComfyNode):
             node_id="LatentSteer_PlainLatents",
             display_name="Plain Latents",
             category="LatentSteer/latents",
-            description="The generator's own latents that a basis and its weights stand for, so "
-            "that they stack with others, or are refined without over-parametrisation.",
+            description="The weighted sums of a basis as the generator's own latents, so that "
+            "they stack with others or are refined without over-parametrisation.",
             inputs=[LATENTS.Input("batch", display_name="latents", tooltip="In any chart.")],
             outputs=[
                 LATENTS.Output(

@@ -1,4 +1,4 @@
-"""Save Latents."""
+"""Save Latents: latents as a file in the output folder."""
 
 from ...core.latents import Latents, save_latents
 from ..file_names import checked_name, usable_name
@@ -13,7 +13,7 @@ FOLDER = "latents"
 
 
 class SaveLatents(io.ComfyNode):
-    """Keeps latents."""
+    """Writes latents to a file."""
 
     HELP = Help(
         about=(
@@ -46,7 +46,7 @@ class SaveLatents(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:
-        """Refuses a name before the work, not after it."""
+        """Refuses a bad name before the work instead of after it."""
         return usable_name(name)
 
     @classmethod

@@ -13,9 +13,9 @@ class StackLatents(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Both batches must be of one generator and written in one chart: latents of a "
-            "basis do not mix with plain ones. Samples of the second go on counting after "
-            "those of the first."
+            "Both batches must be of one generator and in one chart: latents of a basis do "
+            "not mix with plain ones. The samples of the second are numbered after those of "
+            "the first."
         ),
         example=(
             "Latents after 0, 10 and 50 steps, stacked: Decode and Image Grid show how they "
@@ -29,14 +29,14 @@ class StackLatents(io.ComfyNode):
             node_id="LatentSteer_StackLatents",
             display_name="Stack Latents",
             category="LatentSteer/latents",
-            description="Two batches of one generator as one, so that they are decoded together: "
-            "a strip of how samples evolve, say.",
+            description="Two batches of one generator as one, so that they are decoded "
+            "together, for example as a strip of how samples evolve.",
             inputs=[
                 LATENTS.Input("first", tooltip="The samples that come first."),
                 LATENTS.Input(
                     "second",
-                    tooltip="Those that follow, written in the same chart. Their numbers, and "
-                    "with them their random streams, go on after the first's.",
+                    tooltip="The samples that follow, in the same chart. Their numbers, and so "
+                    "their random streams, continue the first's.",
                 ),
             ],
             outputs=[LATENTS.Output("latents", display_name="latents", tooltip="All of them.")],

@@ -24,7 +24,7 @@ _opened: WeakKeyDictionary[object, Clip] = WeakKeyDictionary()
 
 
 def _vision(model: object) -> Clip:
-    """The host's CLIP_VISION as one of our CLIPs; made once per object."""
+    """The host's CLIP_VISION as a core Clip, built once per object."""
     if model not in _opened:
         tensors, settings = host().vision_weights(model)
         _opened[model] = vision_clip("CLIP Vision", tensors, settings)
@@ -36,14 +36,13 @@ class LoadAuxModel(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "The auxiliary model, f in the papers, says what an image shows; it is what "
-            "samples are steered by. Files and model folders lie in "
-            "`models/latentsteer_aux`: files of open_clip and OpenAI's CLIP archives; "
-            "folders of transformers with a CLIP, a SigLIP, a BLIP or a BLIP-2, taken by "
-            "their `config.json`. Nothing is downloaded, and no code of a file runs. The "
-            "same weights with a wrong `activation` still load, and steer badly. Load a "
-            "second model as judge for Evaluate Images: the model that steered is no fair "
-            "judge."
+            "The auxiliary model, f in the papers, recognises what an image shows; samples "
+            "are steered by it. Files and model folders lie in `models/latentsteer_aux`: "
+            "files of open_clip and OpenAI's CLIP archives; folders of transformers with a "
+            "CLIP, a SigLIP, a BLIP or a BLIP-2, detected by their `config.json`. Nothing "
+            "is downloaded, and no code of a file runs. Weights with a wrong `activation` "
+            "still load, but steer badly. Load a second model as judge for Evaluate Images: "
+            "the model that steered is biased."
         ),
         example="`avatars CLIP (embedded)` steers by words, `avatars judge (embedded)` judges.",
     )
@@ -54,16 +53,16 @@ class LoadAuxModel(io.ComfyNode):
             node_id="LatentSteer_LoadAuxModel",
             display_name="Load Aux Model",
             category="LatentSteer/load",
-            description="Opens a frozen auxiliary model f, such as a classifier or a CLIP: it "
-            "says what an image shows.",
+            description="Opens a frozen auxiliary model f, such as a classifier or a CLIP, "
+            "which recognises what an image shows.",
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=offered(KIND, list(catalogue.AUXILIARIES)),
                     tooltip="A model shipped with LatentSteer, or a file or a model folder "
-                    "(CLIP, SigLIP, BLIP, image classifiers of transformers and timm) in "
-                    "models/latentsteer_aux. Files of torchvision's classifiers are told by their "
-                    "tensors.",
+                    "(CLIP, SigLIP, BLIP, image classifiers of transformers and timm) "
+                    "in models/latentsteer_aux. Files of torchvision's classifiers are "
+                    "detected by their tensors.",
                 ),
                 advanced(
                     io.Combo.Input(
@@ -71,7 +70,7 @@ class LoadAuxModel(io.ComfyNode):
                         options=["auto", *architectures()],
                         default="auto",
                         tooltip="For files of open_clip: the name of the architecture there. "
-                        "auto tells it from the file, where that is possible.",
+                        "auto detects it from the file, where that is possible.",
                     )
                 ),
                 advanced(
@@ -81,8 +80,8 @@ class LoadAuxModel(io.ComfyNode):
                         default="auto",
                         tooltip="For files of open_clip: the activation that the weights were "
                         "trained with. auto: quickgelu for OpenAI's archives and for "
-                        "architectures named after it, else gelu. A wrong one only shows in poor "
-                        "results.",
+                        "architectures named after it, else gelu. A wrong one raises no "
+                        "error; it only gives poor results.",
                     )
                 ),
                 io.ClipVision.Input(
@@ -114,14 +113,14 @@ class LoadAuxModel(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return present(KIND, file)
 
     @classmethod
     def fingerprint_inputs(
         cls, file: str, class_names: str | None = AUTO, **others: object
     ) -> str:
-        """Runs again when a file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the files. The host passes all inputs, and takes an error for a change."""
         files = [file] if class_names in (None, AUTO) else [file, class_names]
         return " ".join(changed(KIND, name) for name in files)
 

@@ -16,11 +16,10 @@ class CaptionAuxModel(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "f of TR0N section 5.2 for captions: an image becomes the text embedding of what "
-            "BLIP says of it. Only Train Translator needs it; the translator then takes Text "
-            "Conditions of the CLIP, without the gap between images and texts. Captions are "
-            "the likeliest ones, or those of a beam search: the paper draws them, this node "
-            "draws nothing."
+            "f of TR0N section 5.2 for captions: an image becomes the text embedding of its "
+            "BLIP caption. Only Train Translator needs it; the translator then takes Text "
+            "Conditions of the CLIP, without the gap between images and texts. Captions "
+            "come from greedy decoding or beam search; the paper samples them."
         ),
         example=(
             "Load Aux Model with a BLIP folder, Load Aux Model with a CLIP, both into this "
@@ -68,8 +67,8 @@ class CaptionAuxModel(io.ComfyNode):
                         default=1,
                         min=1,
                         max=32,
-                        tooltip="Captions followed at a time (1 to 32); 1 takes the likeliest "
-                        "word after word. Nothing is drawn at random.",
+                        tooltip="Beams of the search (1 to 32); 1 is greedy decoding. Nothing "
+                        "is random.",
                     )
                 ),
                 advanced(
@@ -79,7 +78,7 @@ class CaptionAuxModel(io.ComfyNode):
                         min=1.0,
                         max=10.0,
                         step=0.05,
-                        tooltip="Above 1, words come again less easily (1 to 10).",
+                        tooltip="Above 1 it makes repeated words less likely (1 to 10).",
                     )
                 ),
             ],

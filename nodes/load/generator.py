@@ -1,4 +1,4 @@
-"""Load Generator, and where the models of all loaders lie."""
+"""Load Generator: a frozen generator G(z)."""
 
 from ...core.generators import load_generator
 from ...core.zoo import shipped as catalogue
@@ -100,14 +100,15 @@ class LoadGenerator(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Files lie in `models/latentsteer_generators`, or where `extra_model_paths.yaml` "
-            "says for the key `latentsteer_generators`. A file that changes is read again. "
-            "The options make another map of the same weights: latents and translators "
-            "belong to the generator as it was loaded, and refuse it with other options."
+            "Files lie in `models/latentsteer_generators`, or in the folder that "
+            "`extra_model_paths.yaml` gives for the key `latentsteer_generators`. A file "
+            "that changes is read again. The options change the map of the same weights: "
+            "latents and translators belong to the generator with the options that it was "
+            "loaded with, and other options are refused."
         ),
         example=(
             "Take `digits (embedded)`, connect Prior Init and Decode, and see what the "
-            "generator makes by itself."
+            "generator makes without steering."
         ),
     )
 
@@ -117,7 +118,8 @@ class LoadGenerator(io.ComfyNode):
             node_id="LatentSteer_LoadGenerator",
             display_name="Load Generator",
             category="LatentSteer/load",
-            description="Opens a frozen generator G(z). What it is, is told from the file alone.",
+            description="Opens a frozen generator G(z). The architecture is detected from the "
+            "file.",
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -140,12 +142,12 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return present("latentsteer_generators", file)
 
     @classmethod
     def fingerprint_inputs(cls, file: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return changed("latentsteer_generators", file)
 
     @classmethod

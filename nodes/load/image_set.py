@@ -18,11 +18,11 @@ TOP = "."
 
 
 MOST = 500
-"""Folders that are offered."""
+"""Most folders in the list."""
 
 
 def _folders() -> list[str]:
-    """The input folder and those below it, by their paths from there."""
+    """The input folder and its subfolders, by their relative paths."""
     root = host().input_directory()
     found = [TOP]
     for place, inner, _ in os.walk(root):
@@ -34,10 +34,10 @@ def _folders() -> list[str]:
 
 
 def _find(name: str) -> Path:
-    """A folder below the input folder.
+    """The path of a folder in the input folder.
 
     Raises:
-        InvalidInput: none, or it leads out of there.
+        InvalidInput: it does not exist, or lies outside.
     """
     root = Path(os.path.abspath(host().input_directory()))
     # Not resolved: people link folders of pictures from other disks.
@@ -58,12 +58,12 @@ class LoadImageSet(io.ComfyNode):
     HELP = Help(
         about=(
             "The folder lies in the host's `input` folder. Captions go with the pictures by "
-            "a file `captions.txt`: a line per picture in the order of their names, or lines "
-            "as `name: caption`; labels by `labels.csv` with rows `name,label`. Pictures are "
-            "turned as their camera says and become RGB; one that cannot be read stops the "
-            "run and is named. `part` halves the pictures in an `order` that a seed draws, "
-            "balanced over the labels or not: one half for KRR Flow Refine, the other for "
-            "`real images` of Evaluate Images."
+            "a file `captions.txt`: a line per picture in the order of their names, or "
+            "lines as `name: caption`; labels by `labels.csv` with rows `name,label`. "
+            "Pictures are rotated by their EXIF orientation and become RGB; an unreadable "
+            "one stops the run with an error that names it. `part` halves the pictures in "
+            "an `order` drawn from a seed, balanced over the labels or not: one half for "
+            "KRR Flow Refine, the other for `real images` of Evaluate Images."
         ),
         example=(
             "`folder` = `birds`, `width` = 128, into `real images` of KRR Flow Refine with a "
@@ -78,43 +78,44 @@ class LoadImageSet(io.ComfyNode):
             display_name="Load Image Set",
             category="LatentSteer/load",
             description="The pictures of a folder as one batch, sorted by name, with their "
-            "captions or labels: real images for KRR Flow Refine, say.",
+            "captions or labels, for example real images for KRR Flow Refine.",
             inputs=[
                 io.Combo.Input(
                     "folder",
                     options=_folders(),
                     default=TOP,
-                    tooltip="A folder of the input folder; . is the input folder itself. What "
-                    "lies in folders below it is not read.",
+                    tooltip="A folder in the input folder; . is the input folder itself. "
+                    "Subfolders are not read.",
                 ),
                 io.Int.Input(
                     "width",
                     default=0,
                     min=0,
                     max=4096,
-                    tooltip="Pixels to bring the pictures to (0 to 4096): the generator's, for "
-                    "KRR Flow Refine. 0: as the height; 0 for both: as they are, all of one size.",
+                    tooltip="Width of the pictures in pixels (0 to 4096): the generator's, for "
+                    "KRR Flow Refine. 0: the height; 0 for both: unchanged, if all are "
+                    "of one size.",
                 ),
                 io.Int.Input(
                     "height",
                     default=0,
                     min=0,
                     max=4096,
-                    tooltip="Pixels to bring the pictures to (0 to 4096). 0: as the width.",
+                    tooltip="Height of the pictures in pixels (0 to 4096). 0: the width.",
                 ),
                 io.Combo.Input(
                     "fit",
                     options=["crop", "stretch"],
                     default="crop",
-                    tooltip="crop: keep the shape, cut off on both sides alike what is too much. "
-                    "stretch: change the shape.",
+                    tooltip="crop: keep the aspect ratio and cut both sides equally. stretch: "
+                    "change the aspect ratio.",
                 ),
                 io.Int.Input(
                     "limit",
                     default=0,
                     min=0,
                     max=1000000,
-                    tooltip="How many pictures at most (0 to 1000000); 0 for all of the part.",
+                    tooltip="Most pictures to read (0 to 1000000); 0 for all of the part.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -122,7 +123,8 @@ class LoadImageSet(io.ComfyNode):
                         default=0,
                         min=0,
                         max=1000000,
-                        tooltip="How many to skip of the part, in its order (0 to 1000000).",
+                        tooltip="How many pictures of the part to skip, in its order (0 to "
+                        "1000000).",
                     )
                 ),
                 advanced(
@@ -152,7 +154,7 @@ class LoadImageSet(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, folder: str) -> bool | str:
-        """Our own message for a missing folder, on every host."""
+        """Reports a missing folder before the run, in the same words on every host."""
         try:
             _find(folder)
         except InvalidInput as error:
@@ -163,7 +165,7 @@ class LoadImageSet(io.ComfyNode):
     def fingerprint_inputs(
         cls, folder: str, labels_file: str | None = "auto", **others: object
     ) -> str:
-        """Runs again when a picture or the labels change. An error counts as new."""
+        """Changes with the pictures and their labels. The host takes an error for a change."""
         place = _find(folder)
         files = [*pictures(place), *_label_files(place, labels_file or "auto")]
         return " ".join(

@@ -1,4 +1,4 @@
-"""Reference Images: real pictures that are shipped."""
+"""Reference Images: shipped real pictures."""
 
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
@@ -17,9 +17,9 @@ class ReferenceImages(io.ComfyNode):
     HELP = Help(
         about=(
             "They are shipped, so that a workflow with pictures runs at once. No embedded "
-            "model was trained on them, so they also serve as what a judge compares with. "
-            "Digits are filed by class: take `order` = balanced for some of all classes, and "
-            "`part` to keep a half for the judge (Evaluate Images has the same inputs)."
+            "model was trained on them, so they also serve as the judge's reference. Digits "
+            "are sorted by class: `order` = balanced gives some of every class, and `part` "
+            "keeps a half for the judge (Evaluate Images has the same inputs)."
         ),
         example=(
             "`avatars held out (embedded)` into Image Condition: new avatars like the first eight."
@@ -46,7 +46,7 @@ class ReferenceImages(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Number of the first (0 to 100000), in the order and the part below.",
+                    tooltip="Index of the first (0 to 100000), in the order and part below.",
                 ),
                 io.Int.Input(
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."

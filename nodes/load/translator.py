@@ -1,4 +1,4 @@
-"""Load Translator."""
+"""Load Translator: a saved translator."""
 
 from ...core.checkpoints.checkpoint import read
 from ...core.identity import belonging
@@ -14,15 +14,14 @@ KIND = "latentsteer_translators"
 
 
 class LoadTranslator(io.ComfyNode):
-    """Opens a kept translator."""
+    """Opens a saved translator."""
 
     HELP = Help(
         about=(
             "Files lie in `models/latentsteer_translators`. A file that changes is read "
-            "again. The text on the node tells which generator and which auxiliary it is "
-            "for."
+            "again. The text on the node names its generator and its auxiliary."
         ),
-        example="Put it in the place of Train Translator: nothing is trained any more.",
+        example="Put it in place of Train Translator: nothing is trained again.",
     )
 
     @classmethod
@@ -48,12 +47,12 @@ class LoadTranslator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return present(KIND, file)
 
     @classmethod
     def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
+        """Changes with the file."""
         return changed(KIND, file)
 
     @classmethod

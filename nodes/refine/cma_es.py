@@ -67,12 +67,12 @@ class CMAESRefine(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Needs the library cmaes: `pip install cmaes`. A generation of every sample is "
-            "drawn about what the last ones taught, all are judged in one batch, and the "
-            "sample is the best of them. Costs `population` evaluations a step, times one "
-            "more for every inner step. All numbers of the latents are searched with one "
-            "`sigma`: start from Prior Init or Plain Latents, not from a basis. Above 512 "
-            "numbers variances alone are learnt."
+            "Needs the library cmaes: `pip install cmaes`. Each generation of a sample is "
+            "drawn from a distribution adapted to the last ones, all members are evaluated "
+            "in one batch, and the sample is the best of them. A step costs `population` "
+            "evaluations, times one more for every inner step. All coordinates start with "
+            "one `sigma`: start from Prior Init or Plain Latents, not from a basis. Above "
+            "512 coordinates only variances are adapted."
         ),
         example=(
             "`inner_steps` = 30 is BasinCMA: each member descends by Adam before it is judged."

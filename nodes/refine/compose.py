@@ -59,13 +59,13 @@ class ComposeFuse(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Every scale at every place is a run of its own, all of one batch: 18 for each "
+            "Every scale at every place is a separate run, all in one batch: 18 for each "
             "sample by default, so try `places` = centre first. In each, Adam moves both "
-            "latents by the dynamic barrier: the energy first, and foreground and background "
-            "alike as far as that costs it nothing. The two are compared as pasted: by LPIPS "
-            "with a backbone, by a CLIP's features, else by pixels. The placement whose "
-            "finished image has the lowest energy is kept. Cancel leaves a file; Load "
-            "Latents into `interrupted` goes on from it."
+            "latents by the dynamic barrier: the energy first, then the similarity of "
+            "foreground and background as far as it does not raise the energy. The two are "
+            "compared as pasted: by LPIPS with a backbone, by a CLIP's features, else by "
+            "pixels. The placement whose finished image has the lowest energy is kept. "
+            "Cancel writes a file; Load Latents into `interrupted` continues from it."
         ),
         example=(
             "Two Basis Init of one prompt, other seeds, on avatars: `steps` = 50, "
@@ -125,12 +125,12 @@ class ComposeFuse(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod

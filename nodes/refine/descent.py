@@ -112,11 +112,11 @@ class LangevinRefine(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Every step goes down the energy's gradient and adds noise, so that results are "
-            "samples and stay diverse. Previews show the first 16 samples. Cancel stops "
+            "Every step follows the energy's gradient down and adds noise, so that results "
+            "are samples and stay diverse. Previews show the first 16 samples. Cancel stops "
             "within a step and keeps the unfinished run in `output/interrupted`: Load "
-            "Latents with the same settings goes on from there to the same images. Refiners "
-            "in a row draw fresh noise, also with one seed."
+            "Latents with the same settings continues it to the same images. Chained "
+            "refiners draw fresh noise, even with equal seeds."
         ),
         example=(
             "25 steps, `step_size` = 0.0001, `inverse_temperature` = 20, as in the paper. "
@@ -241,8 +241,8 @@ class AdamRefine(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Plain optimisation: it reaches low energies in few steps, but samples grow "
-            "alike and can please the auxiliary model without looking right. Cancel and "
+            "Plain optimisation: it reaches low energies in few steps, but samples become "
+            "similar and may satisfy the auxiliary model without looking right. Cancel and "
             "resume work as in Langevin Refine."
         ),
         example="25 steps with `learning_rate` = 0.01 on the digits.",

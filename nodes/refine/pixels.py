@@ -21,10 +21,10 @@ class ImageGradientStep(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "x - epsilon sign(grad E(x)) within [0, 1]. By Energy CLIP with `views` = 0 a "
-            "change that nobody sees raises the plain CLIP score much and AugCLIP little, "
-            "which is why energies take views. Energies of latents, such as Energy Prior, "
-            "cannot go here."
+            "x - epsilon sign(grad E(x)) within [0, 1]. With Energy CLIP and `views` = 0 an "
+            "invisible change raises the plain CLIP score much and AugCLIP little, which is "
+            "why energies use views. Energies of latents, such as Energy Prior, do not work "
+            "here."
         ),
         example="Load Image, `epsilon` = 0.02, then CLIP Score before and after.",
     )

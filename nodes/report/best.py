@@ -21,7 +21,7 @@ class BestImages(io.ComfyNode):
     HELP = Help(
         about=(
             "Best Latents for images alone. Random energies are drawn from each image's own "
-            "stream, so the order does not depend on the batch. The text on the node tells "
+            "stream, so the order does not depend on the batch. The text on the node lists "
             "the energies."
         ),
         example="Compose Fuse on 50 samples, this node with `keep` = 36: FuseDream's figure 10.",
@@ -33,11 +33,12 @@ class BestImages(io.ComfyNode):
             node_id="LatentSteer_BestImages",
             display_name="Best Images",
             category="LatentSteer/report",
-            description="The images of lowest energy, the best first. For images that are made "
-            "of several latents, such as composed ones; else Best Latents keeps the latents too.",
+            description="The images of lowest energy, the best first. For images made of "
+            "several latents, such as composed ones; otherwise Best Latents keeps "
+            "the latents too.",
             inputs=[
                 io.Image.Input("images", tooltip="The candidates."),
-                ENERGY.Input("energy", tooltip="What they are judged by; of images alone."),
+                ENERGY.Input("energy", tooltip="Ranks them; of images alone."),
                 seed("random energies", control=False),
                 *best_of_groups(),
                 chunk(),

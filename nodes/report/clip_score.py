@@ -1,4 +1,4 @@
-"""CLIP Score: what a CLIP says of finished images."""
+"""CLIP Score: similarity of finished images to a condition."""
 
 import json
 import math
@@ -26,9 +26,9 @@ class CLIPScore(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "The views are drawn afresh, so what an image was fitted to does not count. The "
-            "error of a score is how far it would move with other views. Scores of different "
-            "CLIPs do not compare."
+            "The views are fresh, so an image gains nothing from the views that it was "
+            "fitted to. The error of a score is its standard error over the views. Scores "
+            "of different CLIPs are not comparable."
         ),
         example="Decode into this node, with the CLIP and the condition of Energy CLIP.",
     )
@@ -39,11 +39,12 @@ class CLIPScore(io.ComfyNode):
             node_id="LatentSteer_CLIPScore",
             display_name="CLIP Score",
             category="LatentSteer/report",
-            description="How like its condition a CLIP finds each image: the mean cosine over "
-            "fresh random views, FuseDream's AugCLIP as its code measures it at the end.",
+            description="Similarity of each image to its condition in a CLIP: the mean cosine "
+            "over fresh random views, FuseDream's AugCLIP as its code measures it "
+            "at the end.",
             inputs=[
                 io.Image.Input("images", tooltip="What to score."),
-                AUXILIARY.Input("auxiliary", tooltip="The CLIP that looks."),
+                AUXILIARY.Input("auxiliary", tooltip="The CLIP that scores."),
                 CONDITION.Input(
                     "condition", tooltip="One row for all images, or one each, of this CLIP."
                 ),

@@ -16,7 +16,7 @@ __all__ = ["EnergyReport", "plot"]
 
 
 def plot(trace: Trace) -> Image.Image:
-    """The energy of every sample over the steps, and their mean; below it each term told apart."""
+    """The energy of every sample over the steps and their mean; below it each term."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -43,12 +43,12 @@ def plot(trace: Trace) -> Image.Image:
 
 
 class EnergyReport(io.ComfyNode):
-    """A refinement in numbers and curves."""
+    """The energies of a refinement in numbers and curves."""
 
     HELP = Help(
         about=(
-            "A curve per sample and their mean; in words, each term of the energy before and "
-            "after. The curve should fall and then lie flat: if it still falls, take more "
+            "A curve per sample and their mean; as text, each term of the energy before and "
+            "after. The curve should fall and then flatten: if it still falls, use more "
             "steps."
         ),
         example="The `trace` of Langevin Refine into this node, `curves` into Preview Image.",
@@ -67,8 +67,8 @@ class EnergyReport(io.ComfyNode):
                 io.Image.Output(
                     "curves",
                     display_name="curves",
-                    tooltip="Energy over the steps, a line per sample; each term apart below it, "
-                    "where the refiner tells them apart.",
+                    tooltip="Energy over the steps, a line per sample; each term separately "
+                    "below it, if the refiner reports terms.",
                 ),
                 io.String.Output(
                     "text",

@@ -1,4 +1,4 @@
-"""Evaluate Images: what a judge says of images."""
+"""Evaluate Images: figures of images by a judge."""
 
 import json
 
@@ -26,16 +26,16 @@ NO_REFERENCE = "none"
 
 
 class EvaluateImages(io.ComfyNode):
-    """Images before a judge."""
+    """Evaluates images by a judge."""
 
     HELP = Help(
         about=(
             "Mean probability of the wanted class, Frechet distance to real images, and "
-            "diversity, by a judge. Use a judge that did not steer, and real images that "
-            "nothing was steered by: `reference_part` takes a half of the reference where "
-            "KRR Flow Refine had the other, `real images` your own. Diversity is the root "
-            "mean square distance of two images' features over the root of 2, within classes "
-            "where some are wanted; it needs two images to compare."
+            "diversity. Use a judge and real images that took no part in steering: "
+            "`reference_part` takes one half of the reference if KRR Flow Refine had the "
+            "other, `real images` takes your own. Diversity is the root mean square "
+            "distance between the features of two images, divided by the root of 2, within "
+            "the wanted classes if there are any; it needs two images."
         ),
         example=(
             "`digits judge (embedded)` with the condition of the run: above 0.9 is good. "
@@ -50,9 +50,9 @@ class EvaluateImages(io.ComfyNode):
             node_id="LatentSteer_EvaluateImages",
             display_name="Evaluate Images",
             category="LatentSteer/report",
-            description="What a judge that took no part in the refinement says of images: the "
-            "probability of the wanted class, or the share of what the prompts state that it "
-            "sees; Frechet distance, diversity.",
+            description="Evaluation by a judge that took no part in the refinement: the "
+            "probability of the wanted class, or the share of the prompts' "
+            "statements that it recognises; Frechet distance, diversity.",
             inputs=[
                 io.Image.Input("images", tooltip="What to judge."),
                 AUXILIARY.Input(
@@ -68,7 +68,7 @@ class EvaluateImages(io.ComfyNode):
                 CONDITION.Input(
                     "condition",
                     optional=True,
-                    tooltip="The wanted classes, found in the judge by their names; or the "
+                    tooltip="The wanted classes, matched to the judge's by name; or the "
                     "prompts, whose words a judge of attributes reads.",
                 ),
                 chunk(),
@@ -77,8 +77,9 @@ class EvaluateImages(io.ComfyNode):
                     "real",
                     display_name="real images",
                     optional=True,
-                    tooltip="Real images of your own for the Frechet distance, in place of a "
-                    "reference: Load Image Set with the part that nothing was steered by.",
+                    tooltip="Your own real images for the Frechet distance, in place of a "
+                    "reference: Load Image Set with the part that took no part in "
+                    "steering.",
                 ),
             ],
             outputs=[
@@ -86,8 +87,8 @@ class EvaluateImages(io.ComfyNode):
                 io.Float.Output(
                     "probability",
                     display_name="probability",
-                    tooltip="Mean probability of the wanted class, or share of what the prompts "
-                    "state; 0 without a condition.",
+                    tooltip="Mean probability of the wanted class, or share of the prompts' "
+                    "statements recognised; 0 without a condition.",
                 ),
             ],
             is_output_node=True,

@@ -35,8 +35,8 @@ class ImageGrid(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1000,
-                    tooltip="Images in a row (0 to 1000); 0 for as square as can be. With the "
-                    "samples per class, a row shows a class.",
+                    tooltip="Images in a row (0 to 1000); 0 for a grid as square as possible. "
+                    "With the samples per class, a row shows a class.",
                 ),
             ],
             outputs=[io.Image.Output("grid", display_name="grid", tooltip="One picture.")],

@@ -1,4 +1,4 @@
-"""Basis Init: the best of many candidates, as the basis that a latent is written over."""
+"""Basis Init: the best of many candidates as a basis of each latent."""
 
 from ...core.charts import WeightKind
 from ...core.chunking import ChunkMode
@@ -81,8 +81,8 @@ def _classes() -> list[io.Input]:
             io.Boolean.Input(
                 "over_classes",
                 default=True,
-                tooltip="Whether the class is written over a basis too. Off: one class per "
-                "sample, at first the mean of the candidates'.",
+                tooltip="Whether the class is a weighted sum over a basis too. Off: one class "
+                "per sample, which starts at the mean of the candidates'.",
             )
         ),
     ]
@@ -93,19 +93,20 @@ class BasisInit(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Many candidates of the prior, the `keep` best of which become a basis: a sample "
-            "is their weighted sum, and Adam Refine moves points and weights together. "
+            "The `keep` best of many candidates of the prior become a basis: a sample is "
+            "their weighted sum, and Adam Refine moves points and weights together. "
             "`weights` scalar is the paper's: a number per vector, which moves the sample "
-            "through the span of the basis as a whole; linear and softmax weigh every "
-            "coordinate for itself. Candidates cost an image each and no gradient; with "
-            "Energy CLIP, views multiply that. The text on the node tells which were kept. "
-            "With several prompts give the condition too: one sample for each of its rows."
+            "through the span of the basis as a whole; linear and softmax weight every "
+            "coordinate separately. A candidate costs one image and no gradient; with "
+            "Energy CLIP, views multiply that. The text on the node lists which were kept. "
+            "With several prompts connect the condition too: one sample for each of its "
+            "rows."
         ),
         example=(
             "`candidates` = 10000, `keep` = 5, Energy CLIP with 50 views, then Adam Refine "
             "with 1000 steps: FuseDream. As its code does it: 0 views here, `weights` "
             "softmax, `weights_start` random, and in Adam Refine `latent_noise` 0.01 and "
-            "`returned` last but one."
+            "`returned` last but one (the second to last)."
         ),
     )
 
@@ -118,11 +119,11 @@ class BasisInit(io.ComfyNode):
             description="Draws many candidates, keeps those of lowest energy, and writes each "
             "sample as their weighted sum: FuseDream section 3.2. Refine it to move both.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents to draw."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents to draw."),
                 ENERGY.Input(
                     "energy",
-                    tooltip="What candidates are chosen by. Energy CLIP with views is the paper, "
-                    "with 0 views the released code.",
+                    tooltip="Chooses the candidates. Energy CLIP with views is the paper, with "
+                    "0 views the released code.",
                 ),
                 seed("the candidates, of random energies and of random weights"),
                 *_numbers(),
@@ -137,12 +138,12 @@ class BasisInit(io.ComfyNode):
                 LATENTS.Output(
                     "latents",
                     display_name="latents",
-                    tooltip="The samples, each written over its basis.",
+                    tooltip="The samples, each as a weighted sum over its basis.",
                 ),
                 LATENTS.Output(
                     "basis",
                     display_name="basis",
-                    tooltip="The candidates kept, as latents of their own: those of the first "
+                    tooltip="The candidates kept, as separate latents: those of the first "
                     "sample, the best first, then those of the second (figure 14).",
                 ),
             ],

@@ -35,9 +35,9 @@ def _starting() -> list[io.Input]:
                 "begin",
                 options=["automatic", "encoder", "candidates", "mean"],
                 default="automatic",
-                tooltip="Where to start: by the generator's encoder, at the most alike of "
-                "random candidates, or at the mean of all. automatic: the encoder where there "
-                "is one, else candidates.",
+                tooltip="Where to start: at the encoder's output, at the most similar of random "
+                "candidates, or at the mean latent. automatic: the encoder if there is "
+                "one, else candidates.",
             )
         ),
         advanced(
@@ -46,7 +46,7 @@ def _starting() -> list[io.Input]:
                 default=16,
                 min=1,
                 max=10000,
-                tooltip="Random candidates for each image (1 to 10000), where no encoder starts.",
+                tooltip="Random candidates for each image (1 to 10000), without an encoder.",
             )
         ),
     ]
@@ -57,11 +57,11 @@ class ImageToLatents(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Starts from the generator's encoder where it has one, else from the most alike "
+            "Starts from the generator's encoder if it has one, else from the most similar "
             "of random candidates, and lowers a perceptual distance and the difference of "
-            "pixels by Adam. Each sample ends at the best point that it met. What a "
-            "generator cannot draw it will not find: the trace says how near it came. Cancel "
-            "and resume work as in the refiners, through `interrupted`."
+            "pixels by Adam. Each sample ends at its point of lowest energy. An image that "
+            "the generator cannot make is only approximated: the trace shows how closely. "
+            "Cancel and resume work as in the refiners, through `interrupted`."
         ),
         example=(
             "Load Image into this node, `steps` = 100, into Decode: the generator's nearest "
@@ -76,9 +76,9 @@ class ImageToLatents(io.ComfyNode):
             display_name=TITLE,
             category="LatentSteer/initialise",
             description="The latents whose images look like given ones: a start, then Adam on a "
-            "perceptual distance and on pixels. What they give can be edited or steered on.",
+            "perceptual distance and on pixels. Edit them or steer on from them.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents to find."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents to find."),
                 io.Image.Input(
                     "images",
                     tooltip="One sample per image. Of any size: resized to the generator's. Grey "
@@ -111,8 +111,8 @@ class ImageToLatents(io.ComfyNode):
                 LATENTS.Input(
                     "interrupted",
                     optional=True,
-                    tooltip="An interrupted run of this node from Load Latents, to go on with "
-                    "under the same settings.",
+                    tooltip="An interrupted run of this node from Load Latents, to continue "
+                    "with the same settings.",
                 ),
             ],
             outputs=outputs(),
@@ -122,12 +122,12 @@ class ImageToLatents(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod

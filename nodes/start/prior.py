@@ -19,14 +19,14 @@ __all__ = ["PriorInit"]
 
 
 class PriorInit(io.ComfyNode):
-    """Samples of the prior."""
+    """Draws of the prior."""
 
     HELP = Help(
         about=(
-            "Latents as the generator was trained on. As a start for refinement it is TR0N's "
-            "ablation without translator; alone, with Decode, it shows what the generator "
-            "makes unsteered. Without a condition `samples` says how many. With "
-            "`generations` the best tenth of the candidates says where the next are drawn, "
+            "Latents as the generator was trained on. As a start for refinement it is "
+            "TR0N's ablation without translator; with Decode alone it shows what the "
+            "generator makes unsteered. Without a condition `samples` is their number. With "
+            "`generations` the next candidates are drawn around the best tenth of the last, "
             "and so on."
         ),
         example="`candidates` = 5 with an energy: of five draws per sample the best is taken.",
@@ -38,9 +38,10 @@ class PriorInit(io.ComfyNode):
             node_id="LatentSteer_PriorInit",
             display_name="Prior Init",
             category="LatentSteer/initialise",
-            description="Latents drawn from the generator's prior: what it makes by itself.",
+            description="Latents drawn from the generator's prior: what it makes without "
+            "steering.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents to draw."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents to draw."),
                 seed("the draws"),
                 samples_widget("; a condition with several rows decides instead."),
                 candidates(),

@@ -21,15 +21,15 @@ __all__ = ["TranslatorInit"]
 
 
 class TranslatorInit(io.ComfyNode):
-    """Samples of a translator."""
+    """Draws of a translator."""
 
     HELP = Help(
         about=(
-            "Starts that already resemble what is wanted, so that refinement needs few "
-            "steps. With `mode` = sample and `candidates` above 1, connect the energy that "
-            "chooses. A prompt of many statements is rare among candidates: `generations` go "
-            "on from the best tenth, drawn from the normal law of their means and deviations "
-            "(the cross-entropy method)."
+            "Starts that already match the condition, so that refinement needs few steps. "
+            "With `mode` = sample and `candidates` above 1, connect the energy that "
+            "chooses. Candidates rarely match a prompt of many statements: `generations` "
+            "continue from the best tenth, drawn from the normal distribution with their "
+            "means and deviations (the cross-entropy method)."
         ),
         example=(
             "`mode` = sample, `candidates` = 5, then 25 steps of Langevin Refine: the "
@@ -48,7 +48,7 @@ class TranslatorInit(io.ComfyNode):
                 TRANSLATOR.Input(
                     "translator", tooltip="Trained for this generator and auxiliary."
                 ),
-                GENERATOR.Input("generator", tooltip="Whose latents they are."),
+                GENERATOR.Input("generator", tooltip="The generator of the latents."),
                 CONDITION.Input("condition", tooltip="What to steer to, a row per sample."),
                 seed("the draws"),
                 io.Combo.Input(

@@ -17,15 +17,14 @@ __all__ = ["VariationInit"]
 
 
 class VariationInit(io.ComfyNode):
-    """Samples about given ones."""
+    """Samples near given ones."""
 
     HELP = Help(
         about=(
             "Draws of the prior, mixed with what is given: small variations keep most of an "
-            "image. Many candidates with an energy find those in which a text has come true, "
-            "where a gradient alone stays near the place that it begins in. What is rare "
-            "among them comes by `towards`: half of the candidates then mix in latents in "
-            "which it is there already."
+            "image. Many candidates with an energy find variations that match a text, where "
+            "a gradient alone stays near its start. `towards` helps with what is rare among "
+            "them: half of the candidates then mix in latents that show it already."
         ),
         example=(
             "Image to Latents into `near`, an Energy CLIP of an Average Conditions (the "
@@ -40,10 +39,10 @@ class VariationInit(io.ComfyNode):
             node_id="LatentSteer_VariationInit",
             display_name="Variation Init",
             category="LatentSteer/initialise",
-            description="Latents about given ones: variations of an image, of which an energy may "
-            "choose those that an edit begins from.",
+            description="Latents near given ones: variations of an image, among which an energy "
+            "may choose the start of an edit.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents they are."),
+                GENERATOR.Input("generator", tooltip="The generator of the latents."),
                 LATENTS.Input("near", tooltip="The latents to vary, such as Image to Latents'."),
                 seed("the draws"),
                 io.Int.Input(
@@ -59,7 +58,8 @@ class VariationInit(io.ComfyNode):
                     min=0.01,
                     max=1.0,
                     step=0.01,
-                    tooltip="How far from the latents (0.01 to 1); with 1 none of them is left.",
+                    tooltip="How far from the latents (0.01 to 1); with 1 nothing of them "
+                    "remains.",
                 ),
                 io.Float.Input(
                     "spread",
@@ -67,20 +67,21 @@ class VariationInit(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="By what share of the variation candidates may be nearer (0 to 1): "
-                    "each has its own, between the variation less this share and the whole.",
+                    tooltip="Share of the variation by which candidates may be nearer (0 to 1): "
+                    "each has its own variation, between this share less and the whole.",
                 ),
                 candidates(),
                 LATENTS.Input(
                     "towards",
                     optional=True,
-                    tooltip="Latents to mix in, such as the prior's best for a text: every second "
-                    "candidate or so goes towards one of them, not towards a draw of the prior.",
+                    tooltip="Latents to mix in, such as the prior's best for a text: about "
+                    "every second candidate is mixed with one of them instead of a draw "
+                    "of the prior.",
                 ),
                 chosen_by(),
                 chunk(),
             ],
-            outputs=[latents("The variations, those of one latent side by side.")],
+            outputs=[latents("The variations, those of one latent consecutive.")],
         )
         schema.search_aliases = ["edit", "neighbours", "perturb", "seeds"]
         return schema

@@ -10,7 +10,7 @@ __all__ = ["chosen_by", "latents", "latents_of", "samples"]
 
 
 def samples(text: str) -> io.Int.Input:
-    """How many samples; the text ends the tooltip."""
+    """Widget: how many samples; the text ends the tooltip."""
     return io.Int.Input(
         "samples",
         default=8,
@@ -21,16 +21,16 @@ def samples(text: str) -> io.Int.Input:
 
 
 def chosen_by() -> io.Input:
-    """The energy that chooses among candidates."""
+    """Socket: the energy that chooses among candidates."""
     return ENERGY.Input(
         "energy",
         optional=True,
-        tooltip="What the best candidate is chosen by; needed when there are several.",
+        tooltip="Chooses the best candidate; needed with more than one.",
     )
 
 
 def latents(tooltip: str = "The latents, one per sample.") -> io.Output:
-    """The latents that a start gives."""
+    """Output: the latents of a start."""
     return LATENTS.Output("latents", display_name="latents", tooltip=tooltip)
 
 

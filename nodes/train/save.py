@@ -1,4 +1,4 @@
-"""Save Translator."""
+"""Save Translator: a translator as a model file."""
 
 from ...core.checkpoints.checkpoint import write
 from ...core.translators.translator import Translator
@@ -13,12 +13,12 @@ KIND = "latentsteer_translators"
 
 
 class SaveTranslator(io.ComfyNode):
-    """Keeps a translator."""
+    """Writes a translator to a model file."""
 
     HELP = Help(
         about=(
-            "The file says which generator and which auxiliary model the translator belongs "
-            "to; it is refused for others."
+            "The file names the generator and the auxiliary model that the translator "
+            "belongs to; others are refused."
         ),
         example=(
             "`name` = `digits`, then Load Translator offers `digits.safetensors` (press R on "
@@ -53,7 +53,7 @@ class SaveTranslator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:
-        """Refuses a name before the training, not after it."""
+        """Refuses a bad name before the training instead of after it."""
         return usable_name(name)
 
     @classmethod

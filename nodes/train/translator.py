@@ -26,10 +26,9 @@ class TrainTranslator(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Draws latents z, makes G(z), asks the auxiliary model for its answer, and "
-            "learns the way back from the answer to the latents. No data are needed. "
-            "Training is repeated only when an input changes; Save Translator keeps the "
-            "result."
+            "Draws latents z, makes G(z), computes the auxiliary model's output, and learns "
+            "to map the output back to latents. No data are needed. Training is repeated "
+            "only when an input changes; Save Translator keeps the result."
         ),
         example=(
             "With the digits, the defaults take about half a minute on a processor. For a "
@@ -46,15 +45,15 @@ class TrainTranslator(io.ComfyNode):
             description="Trains a translator on synthetic pairs (z, f(G(z))): TR0N Algorithm 1. "
             "Needs no data.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents it will give."),
-                AUXILIARY.Input("auxiliary", tooltip="Whose conditions it will take."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents it outputs."),
+                AUXILIARY.Input("auxiliary", tooltip="The model whose conditions it takes."),
                 io.Int.Input(
                     "pairs",
                     default=20000,
                     min=16,
                     max=100_000_000,
-                    tooltip="Synthetic pairs (16 to 1e8). The paper uses a million; 20000 serve "
-                    "small models.",
+                    tooltip="Synthetic pairs (16 to 1e8). The paper uses a million; 20000 are "
+                    "enough for small models.",
                 ),
                 seed("pairs, initial weights and their order", control=False),
                 io.Combo.Input(
@@ -86,8 +85,9 @@ class TrainTranslator(io.ComfyNode):
                         default=100,
                         min=1,
                         max=65536,
-                        tooltip="Units of each hidden layer, H (1 to 65536): in the paper 100 for "
-                        "classes, 2048 for text and images; 256 serve a small CLIP.",
+                        tooltip="Units of each hidden layer, H (1 to 65536): in the paper 100 "
+                        "for classes, 2048 for text and images; 256 are enough for a "
+                        "small CLIP.",
                     )
                 ),
                 advanced(
@@ -107,7 +107,8 @@ class TrainTranslator(io.ComfyNode):
                         max=1.0,
                         step=1e-5,
                         round=False,
-                        tooltip="Of Adam, annealed to 0 (1e-8 to 1); the paper uses 1e-4.",
+                        tooltip="Learning rate of Adam, annealed to 0 (1e-8 to 1); the paper "
+                        "uses 1e-4.",
                     )
                 ),
                 advanced(
@@ -128,9 +129,9 @@ class TrainTranslator(io.ComfyNode):
                         min=0.0,
                         max=100.0,
                         step=0.05,
-                        tooltip="Standard deviation of what is added to conditions, fresh in "
-                        "every batch (0 to 100): gamma of equation 12. The paper: 0.2 where pairs "
-                        "come from CLIP's images and prompts will be texts, else 0.",
+                        tooltip="Standard deviation of the noise on conditions, fresh in every "
+                        "batch (0 to 100): gamma of equation 12. The paper: 0.2 if "
+                        "pairs come from CLIP's images and prompts are texts, else 0.",
                     )
                 ),
                 chunk(),
