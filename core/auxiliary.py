@@ -174,7 +174,9 @@ class AttributeJudge:
 
 @dataclass(frozen=True)
 class Discriminator:
-    """A generator's frozen opponent D: real images get high logits.
+    """A generator's frozen discriminator D: real images get high logits.
+
+    All functions are row by row: what an image gets does not depend on the rest of the batch.
 
     Attributes:
         module: the network.

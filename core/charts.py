@@ -1,4 +1,4 @@
-"""Charts: how a latent is written while it is refined."""
+"""Charts: the parameters that a latent is written in while it is refined."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ __all__ = [
     "WEIGHTS",
     "MixtureOfBasis",
     "Noisy",
+    "Start",
     "WeightKind",
     "chart_from_config",
     "chart_to_config",
@@ -196,6 +197,21 @@ class MixtureOfBasis:
 def _spread(weights: Tensor, basis: Tensor) -> Tensor:
     """A number per basis point, (batch, k), in a shape that broadcasts over its coordinates."""
     return weights.reshape(*weights.shape, *[1] * (basis.ndim - 2))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Points and the chart that they are written in.
+
+    Attributes:
+        values: the points.
+        chart: from them to latents.
+        history: of each, see `core.latents.Latents`; empty where all are new.
+    """
+
+    values: Float[Tensor, "batch parameters"]
+    chart: Map
+    history: tuple[int, ...] = ()
 
 
 def chart_to_config(chart: Map) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from .devices import SMALL_IMAGE
 from .errors import InvalidInput
 from .rng import SampleRng
 
@@ -17,8 +18,6 @@ __all__ = ["ALL_AT_ONCE", "ONE_BY_ONE", "ChunkMode", "Chunking"]
 ChunkMode: TypeAlias = Literal["fixed", "fast"]
 Group: TypeAlias = Sequence[int | None]
 """The row at every place of a chunk; None where there is none."""
-SMALL_IMAGE = 64
-"""Pixels a side up to which eight samples at a time cost no more than their sum."""
 PIXELS_AT_ONCE = 1 << 20
 """Pixels of one fast chunk: a few hundred megabytes of activations in the usual generators."""
 

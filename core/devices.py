@@ -1,15 +1,33 @@
-"""Tensors brought to where the networks are, without making the host wait for an accelerator."""
+"""Where PyTorch computes: tensors on the networks' device, and threads for small work."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["constants", "exact", "numbers_on", "placed"]
+__all__ = [
+    "SMALL_IMAGE",
+    "SMALL_WORK",
+    "as_float64",
+    "constants",
+    "numbers_on",
+    "passive",
+    "placed",
+    "threads_for",
+    "threads_of",
+]
+
+SMALL_IMAGE = 64
+"""Pixels a side up to which eight samples at a time cost no more than their sum."""
+SMALL_WORK = 100_000_000
+"""Numbers in the networks times rows at a time up to which one thread does the work."""
 
 
-def exact(x: Tensor) -> Tensor:
-    """In float64, where the device has it: what nearly cancels keeps digits."""
+def as_float64(x: Tensor) -> Tensor:
+    """The tensor in float64, where the device has it: what nearly cancels keeps digits."""
     return x if x.device.type == "mps" else x.double()
 
 
@@ -23,7 +41,7 @@ def placed(tensor: Tensor, like: Tensor) -> Tensor:
 
     Args:
         tensor: on the CPU, or there already.
-        like: says device and float type.
+        like: has the device and the float type.
     """
     typed = tensor.to(like.dtype) if tensor.device.type == "cpu" else tensor
     return typed.to(like, non_blocking=_waits_not(tensor, like.device))
@@ -43,3 +61,104 @@ def numbers_on(numbers: Sequence[int] | Tensor, device: torch.device) -> Tensor:
 def _waits_not(tensor: Tensor, device: torch.device) -> bool:
     # What goes back must be waited for, and Metal reads the source while it copies.
     return tensor.device.type == "cpu" and device.type not in ("cpu", "mps")
+
+
+@runtime_checkable
+class _Networks(Protocol):
+    @property
+    def modules(self) -> tuple[nn.Module, ...]: ...
+
+
+@runtime_checkable
+class _Rendering(_Networks, Protocol):
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+
+
+@runtime_checkable
+class _Chunks(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+@contextmanager
+def threads_for(
+    modules: Iterable[nn.Module],
+    *,
+    rows: int,
+    device: torch.device,
+    image_size: tuple[int, int] = (1, 1),
+) -> Generator[None, None, None]:
+    """One thread inside where the work is small, and the former number after it, errors included.
+
+    PyTorch shares every operation out among threads that wait for each other at its end, and
+    OpenMP's threads wait by spinning. Beside other busy processes one of them is soon without a
+    processor, and the others spin until it has one again: some milliseconds for each operation,
+    however short. A step on digits is hundreds of operations of less than a tenth of a
+    millisecond. The whole of `tr0n_digits_class` on two cores took 31 s idle on two threads and
+    43 on one; eight steps of sixteen digits beside other work (a load of 15 to 20) took 40 to 48
+    s on two threads that spin, 2.3 to 3.8 on one, and 4 on two that sleep. `latentsteer bench
+    threads` has whole runs. Operations of many milliseconds lose little, and threads stay worth
+    it.
+
+    The rule depends on what is computed, never on the load or the number of samples, so that a
+    run repeats: images of at most 64 pixels a side, and at most SMALL_WORK of numbers times
+    rows, as a row's cost goes with the numbers of its networks. The embedded models at eight rows
+    lie below (3 and 38 million), a CLIP of 88 million numbers or StyleGAN2 for CIFAR-10 above.
+
+    Nothing changes on an accelerator, whose threads these are not; and where OpenMP was told to
+    wait passively before PyTorch was loaded, as the command `latentsteer` does: its threads sleep
+    and may stay. Nor where there is one thread already, as inside another of these.
+
+    Args:
+        modules: the networks that are called.
+        rows: at a time, of a chunk or a batch.
+        device: where they are.
+        image_size: (height, width) that they make or look at.
+    """
+    before = torch.get_num_threads()
+    small = max(image_size) <= SMALL_IMAGE and rows * _numbers(modules) <= SMALL_WORK
+    if before == 1 or device.type != "cpu" or not small or passive():
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def threads_of(
+    generator: _Rendering, energy: _Networks | None, chunking: _Chunks, device: torch.device
+) -> AbstractContextManager[None]:
+    """`threads_for` a generator and an energy of its images.
+
+    Args:
+        generator: `core.generator.Generator`.
+        energy: `core.energy.Energy`, if there is one.
+        chunking: `core.chunking.Chunking`.
+        device: where they are.
+    """
+    return threads_for(
+        (*generator.modules, *(energy.modules if energy is not None else ())),
+        rows=chunking.size,
+        device=device,
+        image_size=generator.image_size,
+    )
+
+
+def passive() -> bool:
+    """Whether the environment sets OpenMP's threads to sleep while they wait.
+
+    Runtimes read it as they are loaded: the number of spins first, where GNU's or Intel's own
+    variable gives one, else the policy.
+    """
+    for own in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
+        if (said := os.environ.get(own)) is not None:
+            return said.strip() == "0"
+    return os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive"
+
+
+def _numbers(modules: Iterable[nn.Module]) -> int:
+    own = dict.fromkeys(number for module in modules for number in module.parameters())
+    return sum(number.numel() for number in own)

@@ -1,115 +1,20 @@
 """Energies as data: a tuple of weighted terms that adds, scales, and pulls back along maps."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .chunking import ALL_AT_ONCE, Chunking
-from .condition import Condition
 from .errors import DomainMismatch
 from .rng import SampleRng
 from .spaces import Domain, Map, Space
+from .terms import AtAllSamples, Part, Reading, Term
 
-__all__ = ["Energy", "Evaluate", "Everywhere", "Measure", "Part", "Reading", "Term"]
-
-Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
-
-Everywhere: TypeAlias = Callable[[Callable[[Tensor, SampleRng], Tensor]], Tensor]
-"""Computes a row-wise function of points and streams at all samples, chunk by chunk."""
-
-
-@runtime_checkable
-class Part(Protocol):
-    """What an energy is a sum of: a term, one seen through a map, terms that share their work."""
-
-    @property
-    def domain(self) -> Domain:
-        """Where its arguments live."""
-        ...
-
-    @property
-    def modules(self) -> tuple[nn.Module, ...]:
-        """The networks it calls."""
-        ...
-
-    def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
-        """What its terms say at v."""
-        ...
-
-    def leaves(self) -> Iterator["Term"]:
-        """Its terms proper, in the order in which they are read."""
-        ...
-
-    def at(self, step: int) -> "Part":
-        """As it is at a step of a run."""
-        ...
-
-    def settled(self, everywhere: Everywhere) -> "Part":
-        """With what couples its samples fixed as it is at them, where it can be."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A reading of a term for people.
-
-    Attributes:
-        name: such as "probability".
-        of: from the term's values to the reading.
-    """
-
-    name: str
-    of: Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Term:
-    """One energy on one domain: lower is better. U(f(x), c) of TR0N eq. (2) is one on images.
-
-    Attributes:
-        label: short name for reports and errors.
-        domain: where its arguments live.
-        evaluate: one number per sample; deterministic terms ignore the random streams.
-        modules: the networks it calls.
-        condition: what it steers towards, where it has one.
-        coupled: whether a sample's value depends on the other samples.
-        measure: a reading for people, such as a probability.
-        within: the nearest point where its value holds, of points of its domain, for a density
-            that ends somewhere; refiners keep latents there.
-    """
-
-    label: str
-    domain: Domain
-    evaluate: Evaluate
-    modules: tuple[nn.Module, ...] = ()
-    condition: Condition | None = None
-    coupled: bool = False
-    measure: Measure | None = None
-    within: Callable[[Tensor], Tensor] | None = None
-
-    def __str__(self) -> str:
-        return self.label
-
-    def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
-        """Its one reading at v."""
-        yield Reading(self, 1.0, self.evaluate(v, rng))
-
-    def leaves(self) -> Iterator["Term"]:
-        """Itself."""
-        yield self
-
-    def at(self, step: int) -> "Term":
-        """Itself: it is the same at every step."""
-        return self
-
-    def settled(self, everywhere: Everywhere) -> "Term":
-        """Itself: nothing is known of how it is coupled, where it is."""
-        return self
+__all__ = ["Energy", "Pullback"]
 
 
 @dataclass(frozen=True)
@@ -144,22 +49,17 @@ class Pullback:
         """With the inner energy as it is at a step."""
         return replace(self, inner=self.inner.at(step))
 
-    def settled(self, everywhere: Everywhere) -> "Pullback":
-        """With the inner energy settled at the map's values."""
+    def decoupled(self, at_all: AtAllSamples) -> "Pullback":
+        """With the inner energy decoupled at the map's values."""
 
-        def there(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
-            return everywhere(lambda v, rng: function(self.map(v, rng), rng))
+        def mapped(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
+            return at_all(lambda v, rng: function(self.map(v, rng), rng))
 
-        return replace(self, inner=self.inner.settled(there))
+        return replace(self, inner=self.inner.decoupled(mapped))
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What one term said: unweighted values, one per sample, and the weight they carry."""
-
-    term: Term
-    weight: float
-    values: Tensor
+    def repeated(self, each: int) -> "Pullback":
+        """With the inner energy repeated."""
+        return replace(self, inner=self.inner.repeated(each))
 
 
 @dataclass(frozen=True)
@@ -221,36 +121,32 @@ class Energy:
         """A name for each of the terms proper: its label, numbered where two share it."""
         found: list[str] = []
         for leaf in self.leaves():
-            number, name = 2, leaf.label
-            while name in found:
-                name = f"{leaf.label} {number}"
-                number += 1
-            found.append(name)
+            found.append(_free(leaf.label, found))
         return tuple(found)
 
     def at(self, step: int) -> "Energy":
         """The energy as it is at a step of a run, for parts that change on the way."""
         return Energy(tuple((weight, term.at(step)) for weight, term in self.terms))
 
-    def settled(self, everywhere: Everywhere) -> "Energy":
+    def decoupled(self, at_all: AtAllSamples) -> "Energy":
         """The energy with what couples its samples fixed, where a part can do so.
 
         Args:
-            everywhere: to look at the samples with.
+            at_all: evaluates functions at all samples.
         """
         return Energy(
             tuple(
-                (weight, term.settled(everywhere) if _coupled(term) else term)
+                (weight, term.decoupled(at_all) if _coupled(term) else term)
                 for weight, term in self.terms
             )
         )
 
-    def settled_at(self, v: Tensor, rng: SampleRng, chunking: Chunking) -> "Energy":
-        """The energy settled at these samples: value and gradient there are the same.
+    def decoupled_at(self, v: Tensor, rng: SampleRng, chunking: Chunking) -> "Energy":
+        """The energy decoupled at these samples: value and gradient there are the same.
 
-        It sees them once more, without a graph, a chunk at a time. A map that draws from the
-        streams draws there what it draws first in an evaluation. With padded chunks it does so
-        whatever the number of samples, so that the networks always see as many rows.
+        This evaluates the samples once more, without a graph, a chunk at a time. A map that draws
+        from the streams draws what it draws first in an evaluation. Padded chunks do so whatever
+        the number of samples, so that the networks always see the same number of rows.
 
         Args:
             v: all samples.
@@ -261,11 +157,58 @@ class Energy:
             return self
 
         @torch.no_grad()
-        def everywhere(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
+        def at_all(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
             streams = rng.restored(rng.state())
             return chunking.apply_random(lambda x, part: (function(x, part),), v, streams)[0]
 
-        return self.settled(everywhere)
+        return self.decoupled(at_all)
+
+    @torch.no_grad()
+    def readings(
+        self, v: Float[Tensor, "batch ..."], rng: SampleRng, chunking: Chunking
+    ) -> dict[str, Float[Tensor, " batch"]]:
+        """The energy (`energy`), every term and every measure at v, in float32 on the CPU.
+
+        Args:
+            v: all samples.
+            rng: their streams, which are left as they are.
+            chunking: how many samples the networks see at a time.
+        """
+        energy = self.decoupled_at(v, rng, chunking)
+        leaves = list(energy.leaves())
+        measures = [leaf.measure for leaf in leaves]
+
+        def evaluate(points: Tensor, part: SampleRng) -> tuple[Tensor, ...]:
+            values = [(reading.weight, reading.values) for reading in energy.read(points, part)]
+            # The sum in the order of __call__: the curve's last point is this very number.
+            total = sum((w * x for w, x in values[1:]), start=values[0][0] * values[0][1])
+            measured = [
+                measure.of(x)
+                for measure, (_, x) in zip(measures, values, strict=True)
+                if measure is not None
+            ]
+            return (total, *(x for _, x in values), *measured)
+
+        streams = rng.restored(rng.state())
+        total, *in_order = energy.chunking(chunking).apply_random(evaluate, v, streams)
+        terms, measured = in_order[: len(leaves)], iter(in_order[len(leaves) :])
+        found = {"energy": total}
+        named = zip(energy.names(), leaves, measures, terms, strict=True)
+        for name, leaf, measure, values in named:
+            found[_free(name, found)] = values
+            if measure is not None:
+                found[_free(f"{measure.name}({leaf.label})", found)] = next(measured)
+        return {name: values.detach().float().cpu() for name, values in found.items()}
+
+    def repeated(self, each: int) -> "Energy":
+        """The energy of a batch in which every sample stands `each` times, side by side.
+
+        Rows of conditions and references are repeated along with the samples.
+
+        Raises:
+            InvalidInput: a part that compares the samples of a batch with each other.
+        """
+        return Energy(tuple((weight, term.repeated(each)) for weight, term in self.terms))
 
     def chunking(self, wanted: Chunking) -> Chunking:
         """How many samples may be evaluated at a time: all, where they are coupled."""
@@ -300,6 +243,19 @@ class Energy:
         pulled = ((1.0, Pullback(along, Energy(through))),) if through else ()
         return Energy(staying + pulled)
 
+    def check_on(self, domain: Domain) -> None:
+        """Refuses terms that live elsewhere than on a domain, such as IMAGES.
+
+        Raises:
+            DomainMismatch: naming the term.
+        """
+        for _, term in self.terms:
+            if term.domain != domain:
+                raise DomainMismatch(
+                    f"The term {term} lives on {term.domain}, and there is no generator here. Use "
+                    f"terms on {domain} alone, such as Energy CLIP on images."
+                )
+
     def check_batch(self, batch: int) -> None:
         """Refuses a batch whose size does not fit a term's condition."""
         for term in self.leaves():
@@ -323,3 +279,12 @@ class Energy:
 
 def _coupled(part: Part) -> bool:
     return any(leaf.coupled for leaf in part.leaves())
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, numbered from 2 on where it is taken."""
+    number, unique = 2, name
+    while unique in taken:
+        unique = f"{name} {number}"
+        number += 1
+    return unique

@@ -1,4 +1,4 @@
-"""What a kernel compares images by: the features d of a frozen network."""
+"""Features that images are compared by: vectors for a kernel, maps for a perceptual distance."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,29 @@ from torch.nn import functional
 
 from .auxiliary import AttributeJudge, Classifier
 from .clip import Clip
-from .errors import InvalidInput
+from .devices import placed
+from .errors import ConditionMismatch, InvalidInput
 from .generator import Generator
-from .generators.stylegan.networks.discriminator import MinibatchStd
 
-__all__ = ["FeatureMap", "FeatureModel", "feature_kinds", "feature_map"]
+__all__ = [
+    "FeatureMap",
+    "FeatureModel",
+    "Features",
+    "Maps",
+    "clip_features",
+    "feature_distance",
+    "feature_map",
+]
 
 Images4 = Float[Tensor, "batch 3 height width"]
-Features: TypeAlias = Callable[[Images4], Float[Tensor, "batch features"]]
+Vectors: TypeAlias = Callable[[Images4], Float[Tensor, "batch features"]]
+Maps: TypeAlias = tuple[Tensor, ...]
+"""Feature maps, each (batch, channels, high, wide)."""
+EPSILON = 1e-10
+SQUARE = 1e-20
+"""Least squared length of a feature: where all channels are 0 the root has no slope."""
 FeatureModel: TypeAlias = Generator | Clip | Classifier | AttributeJudge
-"""Whose features there are; of a generator, its discriminator's."""
+"""A model with features; a generator stands for its discriminator."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +42,18 @@ class FeatureMap:
 
     Attributes:
         name: for people.
-        id: tells it from all others: of the model's weights, and the kind.
+        id: unique: the hash of the model's weights, and the kind.
         of: images in [0, 1] to features.
         modules: the networks.
     """
 
     name: str
     id: str
-    of: Features
+    of: Vectors
     modules: tuple[nn.Module, ...]
 
     def __str__(self) -> str:
         return self.name
-
-
-def feature_kinds(model: FeatureModel) -> tuple[str, ...]:
-    """The kinds of features that a model has, the usual one first."""
-    return tuple(_features(model))
 
 
 def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
@@ -54,11 +62,10 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
     Discriminators have `penultimate` and `logits` (the predecessor's kernel is on the output of
     SN-GAN's), classifiers and judges the same, CLIPs `normalised` and `raw` embeddings (the paper
     does not say which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
-    A discriminator that compares the images of a batch sees one at a time.
 
     Args:
         model: a generator stands for its discriminator.
-        kind: which; the first of `feature_kinds` if empty.
+        kind: which of these; the first if empty.
 
     Raises:
         InvalidInput: the model has no such features.
@@ -70,24 +77,21 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
             f"{model.name!r} has no features {kind!r}; it has {', '.join(known)}. Choose one of "
             "these, or another model."
         )
-    modules = _modules(model)
-    of = known[chosen]
-    if any(isinstance(part, MinibatchStd) for module in modules for part in module.modules()):
-        of = _one_by_one(of)
-    return FeatureMap(f"{model.name} {chosen}", f"{model.id}/{chosen}", of, modules)
+    name, identity = f"{model.name} {chosen}", f"{model.id}/{chosen}"
+    return FeatureMap(name, identity, known[chosen], _modules(model))
 
 
-def _features(model: FeatureModel) -> Mapping[str, Features]:
+def _features(model: FeatureModel) -> Mapping[str, Vectors]:
     if isinstance(model, Generator):
-        opponent = model.discriminator
-        if opponent is None:
+        discriminator = model.discriminator
+        if discriminator is None:
             raise InvalidInput(
                 f"The file of generator {model.name!r} holds no discriminator. Use the features "
                 "of a CLIP or a classifier."
             )
         return {
-            "penultimate": opponent.features,
-            "logits": lambda images: opponent.logits(images)[:, None],
+            "penultimate": discriminator.features,
+            "logits": lambda images: discriminator.logits(images)[:, None],
         }
     if isinstance(model, Clip):
         return {
@@ -108,5 +112,64 @@ def _modules(model: FeatureModel) -> tuple[nn.Module, ...]:
     return () if model.discriminator is None else (model.discriminator.module,)
 
 
-def _one_by_one(of: Features) -> Features:
-    return lambda images: torch.cat([of(image[None]) for image in images])
+@dataclass(frozen=True)
+class Features:
+    """Feature maps of a frozen network, for a perceptual distance.
+
+    Attributes:
+        name: for people; labels say it.
+        id: of the weights.
+        modules: the networks.
+        maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
+        heads: a weight of at least 0 per channel of each map, or None for 1 everywhere.
+    """
+
+    name: str
+    id: str
+    modules: tuple[nn.Module, ...]
+    maps: Callable[[Images4], Maps]
+    heads: tuple[Float[Tensor, "1 _ 1 1"], ...] | None = None
+
+
+def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
+    """sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2 on features of unit length over the channels.
+
+    That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
+
+    Args:
+        features: whose maps they are.
+        seen: of the images.
+        wanted: of the references, as many or one for all.
+    """
+    total = seen[0].new_zeros(len(seen[0]))
+    for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
+        squares = (_unit(one) - _unit(two)).square()
+        if features.heads is not None:
+            squares = squares * placed(features.heads[place], squares)
+        total = total + squares.sum(dim=1).mean(dim=(1, 2))
+    return total
+
+
+def clip_features(clip: Clip) -> Features:
+    """The stages of a CLIP's image encoder.
+
+    Raises:
+        ConditionMismatch: this CLIP has none.
+    """
+    stages = clip.stages
+    if stages is None:
+        raise ConditionMismatch(
+            f"{clip.name!r} has no feature maps to compare images by. Use pixels, or the weights "
+            "of a VGG16 or an AlexNet."
+        )
+    return Features(
+        name=f"features of {clip.name}",
+        id=clip.id,
+        modules=clip.modules,
+        maps=lambda images: stages(clip.module, clip.pixels(images)),
+    )
+
+
+def _unit(maps: Tensor) -> Tensor:
+    length = maps.square().sum(dim=1, keepdim=True).clamp_min(SQUARE).sqrt()
+    return maps / (length + EPSILON)

@@ -101,9 +101,9 @@ class Generator:
         image_size: (height, width) in pixels.
         render: from the latent's blocks to images in [0, 1], through the module; a stochastic
             generator draws from the streams that it is given.
-        discriminator: its opponent, where the file has one.
+        discriminator: the one that it was trained against, where the file has one.
         encoder: the network that encodes images, where the file has one.
-        encode: images in [0, 1] to (batch, dim) latents of theirs, through the encoder.
+        encode: images in [0, 1] to their latents (batch, dim), through the encoder.
         licence: of the weights, as far as known.
     """
 

@@ -1,15 +1,66 @@
-"""Small operations on images, (batch, 3, height, width) in [0, 1]."""
+"""Rectangles of pixels, and small operations on images (batch, 3, height, width) in [0, 1]."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
 from .devices import placed
 
-__all__ = ["grey", "of_rows", "resized", "three_channels"]
+__all__ = ["Box", "grey", "of_rows", "resized", "three_channels"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels of an image.
+
+    Attributes:
+        top: its first row.
+        left: its first column.
+        height: rows.
+        width: columns.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def rows(self) -> slice:
+        """Its rows."""
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """Its columns."""
+        return slice(self.left, self.left + self.width)
+
+    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
+        """Which pixels of an image of this size lie in it."""
+        mask = torch.zeros(size, dtype=torch.bool)
+        mask[self.rows, self.columns] = True
+        return mask
+
+    def interior(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
+        """Its pixels without the outermost ring, except where a side lies on the image's edge.
+
+        Inside it a blended image follows the pasted one. On the ring around it, which is part of
+        the box, both images are known and the blended one takes the background's values.
+        """
+        mask = self.mask(size)
+        for before, behind, side, axis in (
+            (self.top, self.rows.stop, size[0], 0),
+            (self.left, self.columns.stop, size[1], 1),
+        ):
+            if before > 0:
+                mask.select(axis, before).fill_(False)
+            if behind < side:
+                mask.select(axis, behind - 1).fill_(False)
+        return mask
 
 
 def grey(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:

@@ -1,29 +1,24 @@
-"""Latents between nodes and on disk, with all that an interrupted run needs to go on."""
+"""Latents: points of a generator, written in a chart, with the history of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .charts import chart_from_config, chart_to_config
-from .checkpoints.checkpoint import Checkpoint, read, write
-from .chunking import ONE_BY_ONE
-from .errors import CheckpointError, GeneratorMismatch, InvalidInput
+from .charts import Start
+from .chunking import ONE_BY_ONE, Chunking
+from .errors import GeneratorMismatch, InvalidInput
 from .generator import Generator
-from .identity import check_options, options_of, told_options
+from .identity import check_options, options_of
 from .rng import SampleRng
-from .snapshot import Best, Interrupted, Snapshot, State
+from .snapshot import Interrupted
 from .spaces import Domain, Identity, Map, Space
 
-__all__ = ["Interrupted", "Latents", "load_latents", "save_latents", "together"]
+__all__ = ["Latents", "decode"]
 
-MEMORY, BEFORE, TERMS = "memory.", "before.", "terms."
-OPTIONS = "generator_options"
 LOOKS = ("decode", "plain")
 """Purposes of streams that no run draws from."""
 _RUNS = WeakTensorKeyDictionary()
@@ -33,7 +28,7 @@ into new ones keep theirs."""
 
 @dataclass(frozen=True)
 class Latents:
-    """Points, the chart that they are written in, and whose they are.
+    """Points, the chart that they are written in, and the generator that they belong to.
 
     Attributes:
         values: (batch, parameters) of the chart's source, on the CPU.
@@ -66,6 +61,18 @@ class Latents:
                 f"Histories {self.history} of {len(self.values)} latents; expected how many runs "
                 "each has been through."
             )
+
+    @classmethod
+    def of(cls, start: Start, generator: Generator) -> "Latents":
+        """The samples of a start, named from 0.
+
+        Args:
+            start: on any device.
+            generator: the one that they are points of.
+        """
+        values, names = start.values.cpu(), tuple(range(len(start.values)))
+        whose = (generator.id, generator.name)
+        return cls(values, start.chart, *whose, names, history=start.history)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -153,13 +160,7 @@ class Latents:
             GeneratorMismatch: of another generator.
             InvalidInput: written in another chart.
         """
-        if other.generator != self.generator:
-            raise GeneratorMismatch(
-                f"The first latents are of generator {self.generator_name!r} "
-                f"({self.generator[:12]}), the second of {other.generator_name!r} "
-                f"({other.generator[:12]}). Latents of one generator alone can be stacked."
-            )
-        own = together(self, other, "stacked")
+        own = self._generator_with(other, "stacked")
         if other.chart != self.chart:
             raise InvalidInput(
                 f"The first latents are written as {self.chart} of {self.chart.source}, the "
@@ -176,6 +177,45 @@ class Latents:
             history=(*self.history, *other.history),
         )
 
+    def interpolated(self, other: "Latents", at: Sequence[float]) -> "Latents":
+        """(1 - t) xi_1 + t xi_2 with another batch, FuseDream appendix C; pair by pair of samples.
+
+        The latents themselves are mixed, whatever chart they are written in: those that a basis
+        stands for, not its points and weights apart. The result is written plainly.
+
+        Args:
+            other: where t is 1; as many samples, or one on either side.
+            at: the values of t, each a sample of the result: all of the first pair, then the
+                next's.
+
+        Raises:
+            GeneratorMismatch: of another generator.
+            InvalidInput: no t, or numbers of samples that do not pair.
+        """
+        generator = self._generator_with(other, "interpolated")
+        if not at:
+            raise InvalidInput("No place on the way between latents given; at least 1 needed.")
+        count = max(len(self), len(other))
+        if not {len(self), len(other)} <= {1, count} or min(len(self), len(other)) < 1:
+            raise InvalidInput(
+                f"Batches of {len(self)} and {len(other)} latents cannot be paired. Give as many "
+                "samples, or one on either side."
+            )
+        start, end = self.plain(), other.plain()
+        ends = end.values.to(start.values).expand(count, -1)
+        places = torch.tensor(at, dtype=start.values.dtype)[:, None]
+        pairs = zip(start.values.expand(count, -1), ends, strict=True)
+        # Pair by pair, so that a way is the same whatever others stand beside it.
+        values = torch.stack([torch.lerp(one, two, places) for one, two in pairs])
+        before, after = (
+            one.history if len(one) == count else one.history * count for one in (self, other)
+        )
+        # A frame draws afresh of what either of its ends has drawn.
+        longest = [max(pair) for pair in zip(before, after, strict=True)]
+        history = tuple(runs for runs in longest for _ in at)
+        whose, names = (generator, self.generator_name), tuple(range(count * len(at)))
+        return Latents(values.flatten(0, 1), start.chart, *whose, names, history=history)
+
     def rng(self, seed: int, purpose: str) -> SampleRng:
         """The samples' streams for a run, fresh for each run that they have been through.
 
@@ -185,35 +225,39 @@ class Latents:
         streams = SampleRng.of(seed, self.samples, purpose)
         return streams if purpose in LOOKS else streams.after(self.history)
 
+    def _generator_with(self, other: "Latents", done: str) -> str:
+        """The generator of both batches: the id of the one that knows its options.
 
-def together(first: Latents, second: Latents, done: str) -> str:
-    """The generator of two batches of the same weights: that of the one that knows its options.
+        Args:
+            other: of the same generator.
+            done: what happens to both, for messages: "stacked".
 
-    Args:
-        first: of a generator.
-        second: of the same weights.
-        done: what they shall be, for messages: "stacked".
-
-    Raises:
-        GeneratorMismatch: their generators were loaded with other options.
-    """
-    known = [latents for latents in (first, second) if options_of(latents.generator) is not None]
-    given = known[0] if known else first
-    check_options(
-        "The second latents" if given is first else "The first latents",
-        (second if given is first else first).generator,
-        given.generator,
-        given.generator_name,
-        f"make both by one Load Generator; latents of one map alone can be {done}",
-        against="the others are of",
-    )
-    spaces = first.chart.target, second.chart.target
-    if not _alike(*spaces):
-        raise GeneratorMismatch(
-            f"The first latents are points of {spaces[0]}, the second of {spaces[1]}. Latents of "
-            f"one space alone can be {done}."
+        Raises:
+            GeneratorMismatch: of other weights, with other options, or of another space.
+        """
+        if other.generator != self.generator:
+            raise GeneratorMismatch(
+                f"The first latents are of generator {self.generator_name!r} "
+                f"({self.generator[:12]}), the second of {other.generator_name!r} "
+                f"({other.generator[:12]}). Only latents of one generator can be {done}."
+            )
+        first = options_of(self.generator) is not None or options_of(other.generator) is None
+        given, checked = (self, other) if first else (other, self)
+        check_options(
+            f"The {'second' if first else 'first'} latents",
+            checked.generator,
+            given.generator,
+            given.generator_name,
+            f"make both by one Load Generator; only latents of one map can be {done}",
+            against="the others are of",
         )
-    return given.generator
+        spaces = self.chart.target, other.chart.target
+        if not _alike(*spaces):
+            raise GeneratorMismatch(
+                f"The first latents are points of {spaces[0]}, the second of {spaces[1]}. Only "
+                f"latents of one space can be {done}."
+            )
+        return given.generator
 
 
 def _alike(one: Domain, other: Domain) -> bool:
@@ -221,83 +265,32 @@ def _alike(one: Domain, other: Domain) -> bool:
     return not isinstance(one, Space) or not isinstance(other, Space) or one.alike(other)
 
 
-def save_latents(path: str | Path, latents: Latents) -> None:
-    """Writes latents, and the unfinished run if there is one, as safetensors."""
-    tensors = {"values": latents.values}
-    config: dict[str, object] = {
-        "what": "latents",
-        "chart": chart_to_config(latents.chart),
-        "generator": latents.generator,
-        "generator_name": latents.generator_name,
-        "samples": list(latents.samples),
-        "history": list(latents.history),
-    }
-    if (options := options_of(latents.generator)) is not None:
-        config[OPTIONS] = dict(options)
-    if latents.interrupted is not None:
-        snapshot = latents.interrupted.snapshot
-        config["step"] = snapshot.state.step
-        config["settings"] = dict(latents.interrupted.settings)
-        tensors |= {
-            "rng": snapshot.rng_state,
-            "energies": torch.stack([*snapshot.energies, torch.zeros(len(latents))])[:-1],
-            "best.position": snapshot.best.position,
-            "best.energy": snapshot.best.energy,
-        }
-        tensors |= {f"{MEMORY}{name}": value for name, value in snapshot.state.memory.items()}
-        tensors |= {f"{BEFORE}{name}": value for name, value in latents.interrupted.before.items()}
-        tensors |= {
-            f"{TERMS}{name}": torch.stack([step[name] for step in snapshot.terms])
-            for name in (snapshot.terms[0] if snapshot.terms else ())
-        }
-    write(path, tensors, config)
+@torch.no_grad()
+def decode(
+    latents: Latents,
+    generator: Generator,
+    chunking: Chunking,
+    device: torch.device,
+    *,
+    report: Callable[[int], None] = lambda rows: None,
+) -> Float[Tensor, "batch 3 height width"]:
+    """The images of latents, on the CPU; random noise is the same at every call.
 
-
-def load_latents(path: str | Path) -> Latents:
-    """Reads what `save_latents` wrote.
+    Args:
+        latents: in any chart.
+        generator: G.
+        chunking: samples at a time.
+        device: where the networks are.
+        report: called after each chunk with the images done; may raise to stop.
 
     Raises:
-        CheckpointError: no such file, or it does not hold latents.
+        GeneratorMismatch: latents of another generator.
     """
-    checkpoint = read(path)
-    config: Mapping[str, Any] = checkpoint.config
-    if config.get("what") != "latents":
-        held = config.get("what") or config.get("architecture") or "no configuration of ours"
-        raise CheckpointError(
-            f"{checkpoint.path.name} holds {held}, not latents. Save them with Save Latents."
-        )
-    try:
-        return Latents(
-            values=checkpoint.tensors["values"],
-            chart=chart_from_config(config["chart"]),
-            generator=told_options(str(config["generator"]), config.get(OPTIONS)),
-            generator_name=str(config["generator_name"]),
-            samples=tuple(int(n) for n in config["samples"]),
-            interrupted=_interrupted(checkpoint) if "step" in config else None,
-            history=_history(config),
-        )
-    except (KeyError, TypeError, ValueError, InvalidInput) as error:
-        raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
-
-
-def _interrupted(checkpoint: Checkpoint) -> Interrupted:
-    tensors, config = checkpoint.tensors, checkpoint.config
-    terms = _under(tensors, TERMS)
-    snapshot = Snapshot(
-        State(tensors["values"], _under(tensors, MEMORY), int(config["step"])),
-        tensors["rng"],
-        tuple(tensors["energies"]),
-        Best(tensors["best.position"], tensors["best.energy"]),
-        tuple({name: rows[i] for name, rows in terms.items()} for i in range(int(config["step"]))),
+    latents.check_generator(generator)
+    (images,) = chunking.apply_random(
+        lambda v, part: (generator(latents.chart(v, part), part),),
+        latents.values.to(device),
+        latents.rng(0, "decode"),
+        report,
     )
-    return Interrupted(snapshot, config["settings"], _under(tensors, BEFORE))
-
-
-def _history(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """Of files written before there was one, the unfinished run alone."""
-    before = [int("step" in config)] * len(config["samples"])
-    return tuple(int(runs) for runs in config.get("history", before))
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return images.cpu()

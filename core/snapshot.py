@@ -6,21 +6,33 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .errors import ResumeMismatch
 
-__all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "comparable"]
+__all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "comparable", "lowest"]
 
 
 def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The energies, with +inf for what is no number: NaN, and -inf, which is a broken reading too.
+    """The energies, with +inf in place of NaN and of -inf, which is a broken reading too.
 
-    Whatever chooses by the lowest energy looks at these: a candidate whose energy is not finite is
+    Whatever chooses by the lowest energy compares these: a candidate whose energy is not finite is
     the worst one.
     """
     return torch.where(energies.isfinite(), energies, torch.inf)
+
+
+def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tensor, "*batch kept"]:
+    """The indices of the lowest energies along the last axis, the lowest first.
+
+    Of equal energies the earlier one goes first; those that are not finite come last.
+
+    Args:
+        energies: of the candidates.
+        keep: how many, at least 1; all where there are fewer.
+    """
+    return comparable(energies).sort(dim=-1, stable=True).indices[..., :keep]
 
 
 Memory: TypeAlias = Mapping[str, Tensor]

@@ -12,8 +12,20 @@ from torch import Tensor, nn
 from .errors import DomainMismatch, InvalidInput
 from .rng import SampleRng
 
-__all__ = ["IMAGES", "Block", "Domain", "Identity", "Images", "Map", "Space", "nearest_shares"]
+__all__ = [
+    "CLASS_BLOCKS",
+    "IMAGES",
+    "Block",
+    "Domain",
+    "Identity",
+    "Images",
+    "Map",
+    "Space",
+    "nearest_shares",
+]
 
+CLASS_BLOCKS = ("y", "c")
+"""Names of the blocks that hold the class: an embedding, or a row of shares of classes."""
 ROUNDING = 1e-6
 """How far, times the number of shares' root, a sum may lie from 1 and count as 1."""
 

@@ -1,8 +1,9 @@
 """Features for comparing images: the widgets that choose them, and loading them."""
 
+from ..core.auxiliaries.lpips import lpips_features
 from ..core.auxiliary import Auxiliary
 from ..core.checkpoints.checkpoint import read
-from ..core.perceptual import Features, clip_features, lpips_features
+from ..core.features import Features, clip_features
 from .host import host, io
 from .kinds import as_clip
 from .model_files import changed, find, present

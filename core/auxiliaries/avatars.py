@@ -10,10 +10,10 @@ from ..auxiliary import AttributeJudge
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
 from ..checkpoints.checkpoint import Checkpoint
 from ..errors import CheckpointError
-from ..generators.avatars import Residual
 from ..images import resized
 from ..zoo.avatar_words import stated_in
 from ..zoo.avatars import visible
+from ..zoo.residual import Residual
 
 __all__ = ["JUDGE", "AvatarJudge"]
 

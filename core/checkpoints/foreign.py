@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from . import npz as numpy_files
-from .kinds import Kind, kind_of
+from .kinds import Kind
 from .pickles.modules import Tree
 from .pickles.records import Array, LeftOut, Refused
 from .pickles.tensors import Tensors
@@ -21,7 +21,7 @@ from .pickles.torch_legacy import LegacyArchive, PickleFile
 from .pickles.torch_zip import ZipArchive
 from .weights import Weights
 
-__all__ = ["Contents", "damage", "open_foreign", "read_tensors", "refuse_unlisted"]
+__all__ = ["Contents", "damage", "open_foreign", "refuse_unlisted"]
 
 END = struct.Struct("<4s4H2LH")
 """The record that ends every zip file: disks, entries here and in all, a directory, a comment."""
@@ -77,12 +77,6 @@ class Contents(NamedTuple):
 
     tensors: Weights
     config: dict[str, Any]
-
-
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors alone, all of which must be of use; otherwise as `open_foreign`."""
-    path = Path(path)
-    return dict(open_foreign(path, kind_of(path)).tensors)
 
 
 def open_foreign(path: Path, kind: Kind) -> Contents:

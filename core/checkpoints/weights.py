@@ -89,9 +89,9 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def if_usable(load: Callable[[], Loaded]) -> Loaded | None:
-    """What is loaded beside a model, such as its opponent; None where its tensors are of no use.
+    """What is loaded beside a model, such as its discriminator; None if its tensors are useless.
 
-    Training that diverged leaves such opponents: the generator is opened without.
+    Training that diverged leaves such discriminators; the generator then opens without one.
     """
     try:
         return load()

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..charts import chart_to_config
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import GeneratorMismatch, InvalidInput
 from ..generator import Gaussian, Generator
@@ -22,17 +23,16 @@ from ..identity import ModelId, options_of
 from ..latents import Latents
 from ..refine.barrier import barrier
 from ..refine.refinement import Refinement, refine
-from ..refine.trace import Trace, readings
+from ..refine.trace import Trace
 from ..rng import SampleRng, derive_seed
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, lowest
 from ..spaces import IMAGES, Identity
-from ..threads import threads_of
-from .job import Blend, Composing, Composition, lowest, spread
-from .paste import Fuser
+from .job import Blend, CompositionJob, CompositionResult
+from .paste import Paste
 from .poisson import poisson_blend
-from .scene import FUSED, Half, Picture, Scenes, agreement
+from .scene import FUSED, ImageOf, Layer, Scene, agreement
 
-__all__ = ["Blend", "Composer", "Composing", "Composition"]
+__all__ = ["Blend", "Composer", "CompositionJob", "CompositionResult"]
 
 TITLE = "Compose Fuse"
 SPACING = 19
@@ -55,26 +55,26 @@ class Composer:
         ConditionMismatch: a condition's rows do not match the samples.
     """
 
-    def __init__(self, job: Composing, foreground: Latents, background: Latents) -> None:
+    def __init__(self, job: CompositionJob, foreground: Latents, background: Latents) -> None:
         self.job, self._front, self._back = job, foreground, background
         self._check()
-        self.fuser = Fuser(job.generator.image_size, job.placements)
-        self.scenes = Scenes(
-            job.generator, Half.both(foreground.chart, background.chart), self.fuser
+        self.paste = Paste(job.generator.image_size, job.placements)
+        self.scene = Scene(
+            job.generator, Layer.both(foreground.chart, background.chart), self.paste
         )
-        self.secondary = agreement(job.features, self.scenes.target)
+        self.secondary = agreement(job.features, self.scene.target)
 
     @cached_property
     def generator(self) -> Generator:
         """The fused images as a generator's, of the points of both latents, a row per run."""
-        charts = [chart_to_config(half.chart) for half in self.scenes.halves]
+        charts = [chart_to_config(layer.chart) for layer in self.scene.layers]
         said = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
         identity = hashlib.sha256(json.dumps(said).encode()).hexdigest()
         options = options_of(self.job.generator.id)
-        space = self.scenes.source
+        space = self.scene.source
 
         def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
-            return self.scenes.fused(space.join(parts), rng)
+            return self.scene.fused(space.join(parts), rng)
 
         return replace(
             self.job.generator,
@@ -101,7 +101,7 @@ class Composer:
         )
         return Latents(
             values=both.repeat_interleave(each, dim=0),
-            chart=Identity(self.scenes.source),
+            chart=Identity(self.scene.source),
             generator=self.generator.id,
             generator_name=self.generator.name,
             samples=names,
@@ -130,7 +130,7 @@ class Composer:
         *,
         on_step: Callable[[Snapshot], None] = lambda snapshot: None,
         on_stop: Callable[[Latents], None] = lambda latents: None,
-    ) -> Composition:
+    ) -> CompositionResult:
         """Refines every placement of every sample, and chooses.
 
         Args:
@@ -179,49 +179,49 @@ class Composer:
     def _on_images(self) -> Energy:
         """The primary's terms on images, for runs."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain == IMAGES)
-        return spread(Energy(terms), len(self.job.placements))
+        return Energy(terms).repeated(len(self.job.placements))
 
     @cached_property
     def _on_latents(self) -> Energy:
-        """The primary's other terms, for runs, on the latents of both halves."""
+        """The primary's other terms, for runs, on the latents of both layers."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain != IMAGES)
-        own = spread(Energy(terms), len(self.job.placements))
-        front, back = self.scenes.halves
+        own = Energy(terms).repeated(len(self.job.placements))
+        front, back = self.scene.layers
         return own.pullback(front) + own.pullback(back) if terms else own
 
     @cached_property
     def _energy(self) -> Energy:
         """The primary, and the secondary with weight 0, on the points of both latents."""
-        seen = self._on_images.pullback(Picture(self.scenes.target, FUSED))
+        seen = self._on_images.pullback(ImageOf(self.scene.target, FUSED))
         both = seen + 0.0 * Energy.of(self.secondary)
-        return both.pullback(self.scenes) + self._on_latents
+        return both.pullback(self.scene) + self._on_latents
 
     @torch.no_grad()
     def images(self, values: Float[Tensor, "runs parameters"]) -> tuple[Tensor, Tensor]:
         """The fused images of runs, and the backgrounds behind them."""
 
         def pictures(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
-            front, back = self.scenes.pair(v, rng)
-            return self.fuser.fused(front, back, rng), back
+            front, back = self.scene.pair(v, rng)
+            return self.paste.fused(front, back, rng), back
 
         fused, behind = self.job.chunking.apply_random(
             pictures, values.to(self.job.device), self.start.rng(0, "decode").named(self._names)
         )
         return fused.cpu(), behind.cpu()
 
-    def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> Composition:
+    def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> CompositionResult:
         fused, behind = self.images(refined.values)
         images = self.blended(fused, behind)
         energies = self._judged(images, refined)
-        best = lowest(energies)
+        best = lowest(energies, 1)[:, 0]
         each = len(self.job.placements)
         rows = torch.arange(len(best)) * each + best
         numbers = [int(number) for number in best]
-        front, back = (refined.values[rows, half.part] for half in self.scenes.halves)
+        front, back = (refined.values[rows, layer.part] for layer in self.scene.layers)
         history = tuple(refined.history[int(row)] for row in rows)
-        return Composition(
+        return CompositionResult(
             images=images[rows],
-            masks=self.fuser.masks()[numbers],
+            masks=self.paste.masks()[numbers],
             placements=tuple(self.job.placements[number] for number in numbers),
             foreground=replace(self._front.moved(front), history=history),
             background=replace(self._back.moved(back), history=history),
@@ -237,9 +237,9 @@ class Composer:
             return fused.clamp(0, 1)
         images = torch.empty_like(fused)
         each = len(self.job.placements)
-        for number, box in enumerate(self.fuser.boxes):
+        for number, box in enumerate(self.paste.boxes):
             own = slice(number, None, each)
-            images[own] = poisson_blend(fused[own], behind[own], box.interior(self.fuser.size))
+            images[own] = poisson_blend(fused[own], behind[own], box.interior(self.paste.size))
         return images.clamp(0, 1)
 
     def _judged(self, images: Tensor, refined: Latents) -> Float[Tensor, "samples placements"]:
@@ -251,7 +251,7 @@ class Composer:
             if energy.terms:
                 streams = SampleRng.of(job.seed, names, "choice").after(refined.history)
                 streams = streams.named(self._names)
-                found = readings(energy, points.to(job.device), streams, job.chunking)
+                found = energy.readings(points.to(job.device), streams, job.chunking)
                 total = total + found["energy"]
         return total.reshape(-1, each)
 

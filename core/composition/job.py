@@ -1,7 +1,7 @@
-"""What a composition is made from, and what comes of it."""
+"""The job of a composition, and its result."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import torch
@@ -9,54 +9,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..chunking import Chunking
-from ..energy import Energy, Part, Pullback, Term
-from ..errors import InvalidInput
+from ..energy import Energy
+from ..features import Features
 from ..generator import Generator
 from ..latents import Latents
-from ..perceptual import Features
 from ..refine.barrier import Barrier, falls
 from ..refine.kernel import Rule
 from ..refine.rules import adam
 from ..refine.trace import Trace
-from ..rng import SampleRng
-from ..snapshot import comparable
+from ..snapshot import lowest
 from .placement import Placement, placements
 
-__all__ = ["Blend", "Composing", "Composition", "lowest", "spread"]
-
-
-def spread(energy: Energy, each: int) -> Energy:
-    """The energy of a batch in which every sample stands so many times, side by side.
-
-    Rows of conditions and references go with the samples.
-
-    Args:
-        energy: of the samples.
-        each: rows of a sample.
-
-    Raises:
-        InvalidInput: a part that compares the samples of a batch with each other.
-    """
-    return Energy(tuple((weight, _spread(term, each)) for weight, term in energy.terms))
-
-
-def _spread(term: Part, each: int) -> Part:
-    if isinstance(term, Pullback):
-        return replace(term, inner=spread(term.inner, each))
-    if not isinstance(term, Term):
-        raise InvalidInput(
-            f"{term} compares the samples of a batch with each other: several runs of a sample "
-            "would be taken for several samples. Use it in KRR Flow Refine."
-        )
-
-    def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
-        rows = [row // each for row in rng.rows]
-        return term.evaluate(v, SampleRng(rng.streams, rows, rng.names))
-
-    condition = term.condition
-    if condition is not None and len(condition) > 1:
-        condition = condition.repeated(each)
-    return replace(term, evaluate=evaluate, condition=condition)
+__all__ = ["Blend", "CompositionJob", "CompositionResult"]
 
 
 Blend: TypeAlias = Literal["Poisson", "none"]
@@ -67,13 +31,13 @@ def _adam() -> Rule:
 
 
 @dataclass(frozen=True)
-class Composing:
-    """What is to be composed, and how.
+class CompositionJob:
+    """A composition to be made: models, objectives and method.
 
     Attributes:
         generator: G, of both latents.
         energy: the primary, E = -s; its terms on images see the fused ones, those on latents both
-            halves.
+            layers.
         features: what the secondary compares, LPIPS in the paper; None for the pixels' squares.
         placements: tried for every sample.
         weighing: of both objectives.
@@ -101,8 +65,8 @@ class Composing:
 
 
 @dataclass(frozen=True)
-class Composition:
-    """What came of it; `runs` are the placements of the first sample, then of the second ...
+class CompositionResult:
+    """The result of a composition; runs are the first sample's placements, then the second's ...
 
     Attributes:
         images: of every sample, at its best placement, blended, in [0, 1].
@@ -130,14 +94,9 @@ class Composition:
     @property
     def best(self) -> Int[Tensor, " samples"]:
         """The number of every sample's best placement."""
-        return lowest(self.energies)
+        return lowest(self.energies, 1)[:, 0]
 
     @property
     def falls(self) -> Int[Tensor, "samples placements"]:
         """In how many steps of every run the primary fell."""
         return falls(self.trace.energies).reshape(self.energies.shape)
-
-
-def lowest(energies: Float[Tensor, "samples placements"]) -> Int[Tensor, " samples"]:
-    """The number of the placement of lowest energy; what is not finite comes last."""
-    return comparable(energies).argmin(dim=1)

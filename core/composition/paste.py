@@ -9,17 +9,17 @@ from torch import Tensor
 
 from ..devices import placed
 from ..errors import DomainMismatch, InvalidInput
-from ..images import resized
+from ..images import Box, resized
 from ..rng import SampleRng
-from .placement import Box, Placement
+from .placement import Placement
 
-__all__ = ["Fuser"]
+__all__ = ["Paste"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
 
 @dataclass(frozen=True, eq=False)
-class Fuser:
+class Paste:
     """Fuse and Crop of FuseDream section 3.3, for runs that each have a placement of their own.
 
     Row r of a batch belongs to run `rows[r]`, whose placement is number `rows[r] % placements`.

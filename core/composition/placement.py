@@ -4,70 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
-
 from ..errors import InvalidInput
+from ..images import Box
 from ..rng import derive_seed
 
-__all__ = ["ALL_PLACES", "PLACES", "SCALES", "Box", "Column", "Placement", "Row", "placements"]
+__all__ = ["ALL_PLACES", "PLACES", "SCALES", "Column", "Placement", "Row", "placements"]
 
 Row: TypeAlias = Literal["top", "centre", "bottom"]
 Column: TypeAlias = Literal["left", "centre", "right"]
 SCALES: Final = (0.65, 0.5)
 """Of the paper."""
 ALL_PLACES: Final = "all nine"
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of pixels of an image.
-
-    Attributes:
-        top: its first row.
-        left: its first column.
-        height: rows.
-        width: columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def rows(self) -> slice:
-        """Its rows."""
-        return slice(self.top, self.top + self.height)
-
-    @property
-    def columns(self) -> slice:
-        """Its columns."""
-        return slice(self.left, self.left + self.width)
-
-    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-        """Which pixels of an image of this size lie in it."""
-        mask = torch.zeros(size, dtype=torch.bool)
-        mask[self.rows, self.columns] = True
-        return mask
-
-    def interior(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-        """Its pixels but for the outermost ones on the sides that do not lie on the image's edge.
-
-        Inside of it a blended image follows the pasted one; the ring around it, still of the box,
-        is where both images are known and the blended one takes the background's values.
-        """
-        mask = self.mask(size)
-        for before, behind, side, axis in (
-            (self.top, self.rows.stop, size[0], 0),
-            (self.left, self.columns.stop, size[1], 1),
-        ):
-            if before > 0:
-                mask.select(axis, before).fill_(False)
-            if behind < side:
-                mask.select(axis, behind - 1).fill_(False)
-        return mask
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A foreground's and a background's latents as one point, and what is seen of both."""
+"""Latents of a foreground and a background as one point, and the images made of both."""
 
 from dataclasses import dataclass, replace
 
@@ -6,21 +6,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..energy import Term
 from ..errors import InvalidInput
+from ..features import Features, feature_distance
 from ..generator import Generator
-from ..perceptual import Features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES, Block, Images, Map, Space
-from .paste import Fuser
+from ..terms import Term
+from .paste import Paste
 
 __all__ = [
     "CROP",
     "FOREGROUND",
     "FUSED",
-    "Half",
-    "Picture",
-    "Scenes",
+    "ImageOf",
+    "Layer",
+    "Scene",
     "agreement",
     "joint_space",
 ]
@@ -44,12 +44,12 @@ def joint_space(foreground: Space, background: Space) -> Space:
 
 
 @dataclass(frozen=True)
-class Half:
-    """The latents of the foreground, or of the background, from the point of both.
+class Layer:
+    """The latents of one layer, the foreground or the background, from the point of both.
 
     Attributes:
         source: of both.
-        chart: in which this half is written.
+        chart: in which this layer is written.
         part: where its numbers lie.
         name: for people.
     """
@@ -60,7 +60,7 @@ class Half:
     name: str
 
     @classmethod
-    def both(cls, foreground: Map, background: Map) -> "tuple[Half, Half]":
+    def both(cls, foreground: Map, background: Map) -> "tuple[Layer, Layer]":
         """The foreground's and the background's, of these charts."""
         space, first = joint_space(foreground.source, background.source), foreground.source.dim
         return (
@@ -94,7 +94,7 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageOf:
     """One of the images that a scene is made of."""
 
     source: Space
@@ -115,33 +115,33 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenes:
-    """From the point of both latents to all that is looked at, rendered once.
+class Scene:
+    """From the point of both latents to the three images of a scene, rendered once.
 
     A scene is the fused image, and the pair that the perceptual loss compares: the foreground as
     pasted, and the background behind it, both enlarged to the size of the images. The paper leaves
-    open which is resized; so both are as sharp as the fused image shows them, distances of several
-    scales compare, and the runs of all placements are one batch.
+    open which is resized. Here both are as sharp as the fused image shows them, distances of
+    several scales compare, and the runs of all placements are one batch.
 
     Attributes:
         generator: G, of both.
-        halves: the foreground's latents and the background's.
-        fuser: places.
+        layers: the foreground's latents and the background's.
+        paste: pastes the foreground at its placement.
     """
 
     generator: Generator
-    halves: tuple[Half, Half]
-    fuser: Fuser
+    layers: tuple[Layer, Layer]
+    paste: Paste
 
     @property
     def source(self) -> Space:
         """The points of both latents."""
-        return self.halves[0].source
+        return self.layers[0].source
 
     @property
     def target(self) -> Space:
         """The three images' pixels."""
-        shape = (3, *self.fuser.size)
+        shape = (3, *self.paste.size)
         return Space(tuple(Block(name, shape) for name in (FUSED, FOREGROUND, CROP)))
 
     @property
@@ -154,31 +154,31 @@ class Scenes:
 
     def pair(self, v: Tensor, rng: SampleRng) -> tuple[Images4, Images4]:
         """The foreground's image and the background's, whole."""
-        front, back = (self.generator(half(v, rng), rng) for half in self.halves)
+        front, back = (self.generator(layer(v, rng), rng) for layer in self.layers)
         return front, back
 
     def fused(self, v: Tensor, rng: SampleRng) -> Images4:
         """The fused images alone."""
-        return self.fuser.fused(*self.pair(v, rng), rng)
+        return self.paste.fused(*self.pair(v, rng), rng)
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Float[Tensor, "batch pixels"]:
         """The scenes."""
         front, back = self.pair(v, rng)
-        fused = self.fuser.fused(front, back, rng)
-        parts = (fused, self.fuser.magnified(fused, rng), self.fuser.magnified(back, rng))
+        fused = self.paste.fused(front, back, rng)
+        parts = (fused, self.paste.magnified(fused, rng), self.paste.magnified(back, rng))
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
 
-def agreement(features: Features | None, scenes: Space) -> Term:
+def agreement(features: Features | None, scene: Space) -> Term:
     """The secondary, l_Fuse: how unlike the foreground and the background behind it look.
 
     Args:
         features: LPIPS's or a CLIP's; None compares pixels, the mean of their squared differences.
-        scenes: where it lives.
+        scene: the space that it lives on.
     """
 
     def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
-        parts = scenes.split(v)
+        parts = scene.split(v)
         front, crop = parts[FOREGROUND], parts[CROP]
         if features is None:
             return (front - crop).square().mean(dim=(1, 2, 3))
@@ -186,4 +186,4 @@ def agreement(features: Features | None, scenes: Space) -> Term:
 
     name = features.name if features is not None else "pixels"
     modules = features.modules if features is not None else ()
-    return Term(f"foreground to background({name})", scenes, evaluate, modules)
+    return Term(f"foreground to background({name})", scene, evaluate, modules)

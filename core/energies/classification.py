@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ..auxiliary import Classifier
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from ..views.jitter import random_views
 from .example import EnergyExample, toy_classifier
 

@@ -16,11 +16,12 @@ from torch.nn import functional
 from ..clip import Clip
 from ..condition import Condition
 from ..conditions.mixing import mixed
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..images import of_rows
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from ..views.augclip import augmented, draw_views
 from .example import EnergyExample, toy_clip
 from .similarity import (

@@ -1,4 +1,4 @@
-"""What a generator's opponent says: how real an image looks, as log p(c|x)."""
+"""The logit of a generator's discriminator, how real an image looks, as log p(c|x)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from ..auxiliary import Discriminator
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..generators.stylegan.networks.discriminator import MinibatchStd
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from .example import EnergyExample, toy_generator
 
 __all__ = ["CLASSES_EXAMPLE", "EXAMPLE", "Form", "discriminator"]
@@ -32,34 +32,33 @@ def discriminator(
 
     The logit is what the paper takes and has no bound; -log sigmoid(d(x)) is the same where an
     image looks false, and levels off where it looks real. Images of another size than the
-    generator's are resampled to it. A discriminator that compares the images of a batch sees one
-    at a time, so that a batch equals its members.
+    generator's are resampled to it.
 
     Args:
-        generator: whose opponent d is.
+        generator: with the discriminator d.
         form: `logit` or `log-sigmoid`.
         classes: numbers of classes, one for all samples or one each, that images should be real
-            ones of; none: what d says without a class (BigGAN's unconditional part, StyleGAN2's
+            ones of; none: the logit without a class (BigGAN's unconditional part, StyleGAN2's
             mean over all classes).
 
     Raises:
         InvalidInput: the generator has no discriminator; an unknown form; classes that its
             discriminator does not know.
     """
-    opponent = generator.discriminator
-    if opponent is None:
+    discriminator = generator.discriminator
+    if discriminator is None:
         raise InvalidInput(
             f"The file of generator {generator.name!r} holds no discriminator. Load a file that "
             "does, or steer by a CLIP or a classifier."
         )
     if form not in get_args(Form):
         raise InvalidInput(f"Form {form!r}; there are {', '.join(get_args(Form))}.")
-    condition = _condition(generator, opponent, classes) if classes else None
-    logits = _logits(opponent, condition)
+    condition = _condition(generator, discriminator, classes) if classes else None
+    logits = _logits(discriminator, condition)
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
-        said = logits(resized(images, generator.image_size), rng)
-        return -said if form == "logit" else functional.softplus(-said)
+        found = logits(resized(images, generator.image_size), rng)
+        return -found if form == "logit" else functional.softplus(-found)
 
     of = "" if condition is None else f", classes {_shown(classes)}"
     return Energy.of(
@@ -67,7 +66,7 @@ def discriminator(
             label=f"discriminator({generator.name}, {form}{of})",
             domain=IMAGES,
             evaluate=evaluate,
-            modules=(opponent.module,),
+            modules=(discriminator.module,),
             condition=condition,
             measure=_measure(form),
         )
@@ -80,17 +79,19 @@ def _measure(form: Form) -> Measure:
     return Measure("realness", lambda values: (-values).exp())
 
 
-def _condition(generator: Generator, opponent: Discriminator, classes: Sequence[int]) -> Condition:
-    if opponent.of_classes is None:
+def _condition(
+    generator: Generator, discriminator: Discriminator, classes: Sequence[int]
+) -> Condition:
+    if discriminator.of_classes is None:
         raise InvalidInput(
             f"The discriminator of {generator.name!r} knows no classes, but {_shown(classes)} "
             "was asked for. Leave the classes empty."
         )
-    unknown = [number for number in classes if not 0 <= number < opponent.classes]
+    unknown = [number for number in classes if not 0 <= number < discriminator.classes]
     if unknown:
         raise InvalidInput(
             f"The discriminator of {generator.name!r} has no class {_shown(unknown)}; its "
-            f"{opponent.classes} are numbered from 0."
+            f"{discriminator.classes} are numbered from 0."
         )
     numbers = torch.tensor(classes).float()[:, None]
     names = tuple(f"class {number}" for number in classes)
@@ -98,25 +99,17 @@ def _condition(generator: Generator, opponent: Discriminator, classes: Sequence[
 
 
 def _logits(
-    opponent: Discriminator, condition: Condition | None
+    discriminator: Discriminator, condition: Condition | None
 ) -> Callable[[Tensor, SampleRng], Tensor]:
-    of_classes = opponent.of_classes
-    alone = any(isinstance(part, MinibatchStd) for part in opponent.module.modules())
+    of_classes = discriminator.of_classes
 
-    def said(images: Tensor, rng: SampleRng) -> Tensor:
+    def logits(images: Tensor, rng: SampleRng) -> Tensor:
         if condition is None or of_classes is None:
-            return _each(opponent.logits, alone, images)
+            return discriminator.logits(images)
         wanted = condition.at(rng.rows, images.float())[:, 0].long()
-        return _each(of_classes, alone, images, wanted)
+        return of_classes(images, wanted)
 
-    return said
-
-
-def _each(function: Callable[..., Tensor], alone: bool, *rows: Tensor) -> Tensor:
-    if not alone:
-        return function(*rows)
-    split = [tensor.split(1) for tensor in rows]
-    return torch.cat([function(*row) for row in zip(*split, strict=True)])
+    return logits
 
 
 def _shown(classes: Sequence[int]) -> str:
@@ -124,19 +117,19 @@ def _shown(classes: Sequence[int]) -> str:
 
 
 def _toy() -> Generator:
-    """The toy generator with a smooth opponent that knows two classes."""
+    """The toy generator with a smooth discriminator that knows two classes."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(75, 8), nn.Tanh(), nn.Linear(8, 2))
     stream = torch.Generator().manual_seed(5)
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.3, generator=stream)
-    opponent = Discriminator(
+    discriminator = Discriminator(
         network.eval().requires_grad_(False),
         logits=lambda images: network(images).mean(dim=1),
         features=lambda images: network[:3](images),
         of_classes=lambda images, classes: network(images).gather(1, classes[:, None])[:, 0],
         classes=2,
     )
-    return replace(toy_generator(), discriminator=opponent)
+    return replace(toy_generator(), discriminator=discriminator)
 
 
 def _example(form: Form, classes: Sequence[int] = ()) -> EnergyExample:

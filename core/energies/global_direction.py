@@ -14,10 +14,11 @@ from torch.nn import functional
 from ..chunking import Chunking
 from ..clip import Clip
 from ..condition import Condition
-from ..energy import Energy, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng
+from ..terms import Term
 from .direction import text_direction, toy_rows
 from .example import EnergyExample, toy_clip, toy_generator
 from .similarity import directions

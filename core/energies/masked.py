@@ -5,12 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import DomainMismatch, InvalidInput
+from ..features import Features, clip_features, feature_distance
 from ..images import of_rows, resized
-from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from .example import EnergyExample, toy_clip
 
 __all__ = ["EXAMPLE", "PERCEPTUAL_EXAMPLE", "known_error", "masked"]

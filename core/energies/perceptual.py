@@ -6,12 +6,13 @@ from torch import Tensor
 
 from ..condition import Condition
 from ..devices import placed
-from ..energy import Energy, Term
+from ..energy import Energy
 from ..errors import InvalidInput
+from ..features import Features, clip_features, feature_distance
 from ..images import of_rows, resized
-from ..perceptual import Features, clip_features, feature_distance
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Term
 from .example import EnergyExample, toy_clip
 
 __all__ = ["EXAMPLE", "PIXELS_EXAMPLE", "likeness", "perceptual", "pixels"]

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..devices import placed
-from ..energy import Energy, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator, NormalPrior, Prior
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng
-from ..spaces import Space
+from ..spaces import CLASS_BLOCKS, Space
+from ..terms import Term
 from .example import EnergyExample, toy_generator
 
 __all__ = [

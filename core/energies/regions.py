@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..clip import Clip
-from ..composition.placement import Box, placements
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
-from ..images import resized
+from ..energy import Energy
+from ..images import Box, resized
 from ..rng import SampleRng
 from ..snapshot import comparable
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from .example import EnergyExample, toy_clip
 
 __all__ = ["EXAMPLE", "somewhere"]
@@ -75,7 +75,7 @@ def _example() -> EnergyExample:
     points = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     rows = torch.randn(4, clip.embed_dim, generator=torch.Generator().manual_seed(1))
     condition = Condition(rows, ("a", "b", "c", "d"), clip.id, clip.name)
-    boxes = [place.box((5, 5)) for place in placements((0.6,))[:3]]
+    boxes = (Box(0, 0, 3, 3), Box(0, 1, 3, 3), Box(0, 2, 3, 3))
     return EnergyExample(somewhere(clip, condition, boxes), points)
 
 

@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from ..clip import Clip, Precision
 from ..condition import Condition
-from ..energy import Energy, Measure, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
+from ..terms import Measure, Term
 from ..views.augclip import (
     OPERATIONS,
     ResizeRatio,

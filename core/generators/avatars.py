@@ -14,24 +14,9 @@ from ..generator import Gaussian, Generator
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import Block, Space
+from ..zoo.residual import Residual
 
-__all__ = ["GENERATOR", "AvatarDecoder", "AvatarEncoder", "Residual"]
-
-
-class Residual(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut, group normalisation before each."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm1 = nn.GroupNorm(4, channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm2 = nn.GroupNorm(4, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features of the same shape."""
-        h = self.conv1(functional.silu(self.norm1(x)))
-        return x + self.conv2(functional.silu(self.norm2(h)))
+__all__ = ["GENERATOR", "AvatarDecoder", "AvatarEncoder"]
 
 
 class _Mix(nn.Module):

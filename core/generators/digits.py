@@ -56,7 +56,7 @@ class DigitsGenerator(nn.Module):
 
 
 class DigitsDiscriminator(nn.Module):
-    """The generator's opponent, without any normalisation: real digits get high logits.
+    """The generator's discriminator, without any normalisation: real digits get high logits.
 
     Read off a state dict: `width = conv14.weight.shape[0]`.
 
@@ -91,7 +91,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         checkpoint,
         "generator.",
     )
-    opponent = load_network(
+    discriminator = load_network(
         DigitsDiscriminator(tensors["discriminator.conv14.weight"].shape[0]),
         checkpoint,
         "discriminator.",
@@ -110,9 +110,9 @@ def _load(checkpoint: Checkpoint) -> Generator:
         image_size=(28, 28),
         render=render,
         discriminator=Discriminator(
-            opponent,
-            logits=lambda images: opponent(grey(images) * 2 - 1),
-            features=lambda images: opponent.features(grey(images) * 2 - 1),
+            discriminator,
+            logits=lambda images: discriminator(grey(images) * 2 - 1),
+            features=lambda images: discriminator.features(grey(images) * 2 - 1),
         ),
         licence=str(checkpoint.config.get("licence", "unknown")),
     )

@@ -9,15 +9,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidInput
-from .kernel import exact, gram, squared_distances
+from .kernel import as_float64, gram, squared_distances
 
 __all__ = [
     "COUNT",
-    "Bank",
+    "KernelDensity",
     "Ridge",
-    "bank_of",
     "check_condition",
     "checked_ridge",
+    "fit_density",
     "kde_weights",
     "kernel_matrix",
     "krr_weights",
@@ -43,7 +43,7 @@ def stein_score(
     Raises:
         InvalidInput: a ridge of 0 or less, or one too small for the digits of the features.
     """
-    x = exact(points.detach())
+    x = as_float64(points.detach())
     kernel = gram(x, x, width)
     check_condition(kernel, ridge, name="eta", dtype=points.dtype)
     # sum_j grad_{x_j} k(x_i, x_j)
@@ -95,15 +95,15 @@ def krr_weights(
     Raises:
         InvalidInput: a ridge of 0 or less; K + eta I is singular to the rounding of the features.
     """
-    matrix = exact(kernel)
+    matrix = as_float64(kernel)
     check_condition(matrix, ridge, name=name, dtype=dtype)
     eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     root, failed = torch.linalg.cholesky_ex(matrix + ridge * eye)
     weights = torch.cholesky_solve(torch.ones_like(matrix[:, :1]), root)[:, 0]
     # The last pivots of a singular matrix are rounding errors, of either sign.
-    told = (root.diagonal().min(), matrix.diagonal().max(), failed, weights.isfinite().all())
+    checks = (root.diagonal().min(), matrix.diagonal().max(), failed, weights.isfinite().all())
     # Together, so that an accelerator is waited for once.
-    least, most, broken, finite = torch.stack([value.to(matrix) for value in told]).tolist()
+    least, most, broken, finite = torch.stack([value.to(matrix) for value in checks]).tolist()
     rounding = len(matrix) * torch.finfo(matrix.dtype).eps * most
     if broken or not finite or not least**2 > rounding:
         raise InvalidInput(
@@ -129,7 +129,7 @@ def check_condition(
     digits = torch.finfo(dtype).eps
     if ridge >= digits * float(kernel.abs().sum(dim=1).max()):
         return
-    values = torch.linalg.eigvalsh(exact(kernel))
+    values = torch.linalg.eigvalsh(as_float64(kernel))
     most = float(values[-1]) + ridge
     if float(values[0]) + ridge > digits * most:
         return
@@ -144,7 +144,7 @@ def check_condition(
 
 def kde_weights(kernel: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
     """Ones: the kernel density estimator, the limit of eta alpha for large eta."""
-    return torch.ones_like(exact(kernel[:, 0]))
+    return torch.ones_like(as_float64(kernel[:, 0]))
 
 
 def _alike(matrix: Tensor) -> str:
@@ -158,8 +158,8 @@ def _alike(matrix: Tensor) -> str:
 
 
 @dataclass(frozen=True)
-class Bank:
-    """The samples that a density is made of, detached.
+class KernelDensity:
+    """A density as a weighted sum of kernels at samples, detached.
 
     Attributes:
         points: features (n, m, D): of m noised copies of every sample, one without noise.
@@ -176,19 +176,19 @@ def kernel_matrix(
     features: Float[Tensor, "n features"], points: Float[Tensor, "n m features"], width: float
 ) -> Float[Tensor, "n n"]:
     """K of the weights: k_psi(x_i, x_j), symmetrised where it is the mean over noised copies."""
-    found = _log_kernel(exact(features), exact(points), width).exp()
+    found = _log_kernel(as_float64(features), as_float64(points), width).exp()
     return found if points.shape[1] == 1 else (found + found.T) / 2
 
 
-def bank_of(
+def fit_density(
     features: Float[Tensor, "n features"],
     points: Float[Tensor, "n m features"],
     *,
     width: float,
     ridge: float | None,
     name: str = "eta",
-) -> Bank:
-    """The bank of samples.
+) -> KernelDensity:
+    """The kernel density of samples.
 
     Args:
         features: of the samples.
@@ -212,12 +212,12 @@ def bank_of(
         weights = kde_weights(matrix)
     else:
         weights = krr_weights(matrix, ridge, name=name, dtype=features.dtype)
-    return Bank(exact(points), weights, width)
+    return KernelDensity(as_float64(points), weights, width)
 
 
 def log_density(
     features: Float[Tensor, "batch features"],
-    bank: Bank,
+    density: KernelDensity,
     *,
     floor: float = 1e-2,
     without: Int[Tensor, " batch"] | None = None,
@@ -232,7 +232,7 @@ def log_density(
 
     Args:
         features: of the images asked about.
-        bank: the samples.
+        density: of the samples.
         floor: in (0, 1).
         without: for each image the sample that is left out, itself: the predecessor's code does
             so, the paper does not. The self term has no gradient without a mollifier, but it keeps
@@ -240,10 +240,10 @@ def log_density(
     """
     if not 0 < floor < 1:
         raise InvalidInput(f"The floor of a density is {floor}; expected a number in (0, 1).")
-    logs = _log_kernel(exact(features), bank.points, bank.width)
+    logs = _log_kernel(as_float64(features), density.points, density.width)
     if without is not None:
         logs = logs.scatter(1, without[:, None], -torch.inf)
-    alpha = bank.weights.to(logs)
+    alpha = density.weights.to(logs)
     top = logs.detach().amax(dim=1, keepdim=True)
     kernels = (logs - top).exp()
     absolute = (kernels @ alpha.abs()).clamp_min(torch.finfo(logs.dtype).tiny)

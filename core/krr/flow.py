@@ -13,12 +13,12 @@ from ..errors import InvalidInput
 from ..features import FeatureMap
 from ..refine.kernel import Annealed, Direction, Field, Seen, by_term
 from ..rng import SampleRng
-from .densities import GENERATED, REAL, Densities
 from .groups import Groups, groups_of
+from .log_ratio import GENERATED, REAL, LogRatio
 from .real import RealImages
 from .settings import FlowSettings, speeds
 
-__all__ = ["GENERATED", "REAL", "Densities", "Flow", "krr_flow"]
+__all__ = ["GENERATED", "REAL", "Flow", "LogRatio", "krr_flow"]
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,16 @@ def krr_flow(
     Departures: the paper's numbers for eta, xi, particles and mollifier are unknown.
     """
     parts: tuple[Energy, ...] = ()
-    bank = None
+    images = None
     if real is not None and settings.real > 0:
-        bank = RealImages(
+        images = RealImages(
             real, features, settings, image_size=image_size, chunking=chunking, seed=seed
         )
     groups = None
     if settings.generated > 0 and not settings.pooled:
         groups = _checked(groups_of(condition))
-    if settings.generated > 0 or bank is not None:
-        own = Densities(settings, features, bank, steps, max(0, steps - 1), seed, groups)
+    if settings.generated > 0 or images is not None:
+        own = LogRatio(settings, features, images, steps, max(0, steps - 1), seed, groups)
         parts = (Energy.of(own),)
     if condition is not None and settings.condition > 0:
         parts = (*parts, settings.condition * condition)
@@ -132,7 +132,7 @@ def _shares(energy: Energy, condition: float) -> Iterator[float]:
     for weight, part in energy.terms:
         if isinstance(part, Pullback):
             yield from (weight * share for share in _shares(part.inner, condition))
-        elif isinstance(part, Densities):
+        elif isinstance(part, LogRatio):
             yield from (weight for _ in part.leaves())
         else:
             yield from (weight / condition for _ in part.leaves())

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..devices import exact
+from ..devices import as_float64
 from ..errors import InvalidInput
 from ..refine.rules import ScheduleName, schedule
 from ..rng import stream_of
@@ -18,10 +18,8 @@ __all__ = [
     "Mollifier",
     "MollifierKind",
     "checked_bandwidth",
-    "exact",
     "gram",
     "median_bandwidth",
-    "normaliser",
     "offsets",
     "squared_distances",
     "widened",
@@ -87,11 +85,6 @@ class Mollifier:
 def widened(width: float, sigma: float) -> float:
     """The h of the kernel that a mollifier in feature space makes, sigma in units of sqrt(h)."""
     return width * (1 + 2 * sigma**2)
-
-
-def normaliser(dim: int, sigma: float) -> float:
-    """The constant that goes with the wider kernel: (1 + 2 sigma^2)^(-D/2)."""
-    return (1 + 2 * sigma**2) ** (-dim / 2)
 
 
 def offsets(
@@ -164,7 +157,7 @@ def median_bandwidth(features: Float[Tensor, "rows features"]) -> float:
     rows = len(features)
     if rows < 2:
         raise InvalidInput(f"A median bandwidth needs at least 2 images; got {rows}.")
-    points = exact(features.detach())
+    points = as_float64(features.detach())
     above = torch.ones(rows, rows, dtype=torch.bool, device=features.device).triu(1)
     found = float(squared_distances(points, points)[above].median())
     if found > 1e-12 * float(points.square().sum(dim=1).mean()):

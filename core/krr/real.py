@@ -11,7 +11,7 @@ from ..chunking import Chunking
 from ..errors import DomainMismatch, InvalidInput
 from ..features import FeatureMap
 from ..rng import stream_of
-from .density import Bank, bank_of, ridge_of
+from .density import KernelDensity, fit_density, ridge_of
 from .kernel import offsets, widened, width_of
 from .settings import FlowSettings
 
@@ -69,7 +69,7 @@ class RealImages:
         self.digest = hashlib.sha256(content).hexdigest()[:16]
         self._clean: Tensor | None = None
         self._width: float | None = None
-        self._banks: tuple[tuple[float, int], Bank] | None = None
+        self._kept: tuple[tuple[float, int], KernelDensity] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -103,7 +103,7 @@ class RealImages:
         order = torch.randperm(len(self), generator=stream)
         return tuple(order[: self.settings.real_samples].tolist())
 
-    def bank(self, sigma: float, like: Tensor, step: int = 0) -> Bank:
+    def density(self, sigma: float, like: Tensor, step: int = 0) -> KernelDensity:
         """The density at a step.
 
         Args:
@@ -113,11 +113,11 @@ class RealImages:
         """
         fresh = self._drawing and self.settings.real_fresh
         key = (sigma, step if fresh else 0)
-        if self._banks is None or self._banks[0] != key:
-            self._banks = (key, self._made(sigma, like, step))
-        return self._banks[1]
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, self._made(sigma, like, step))
+        return self._kept[1]
 
-    def _made(self, sigma: float, like: Tensor, step: int) -> Bank:
+    def _made(self, sigma: float, like: Tensor, step: int) -> KernelDensity:
         settings, every = self.settings, self._features(like)
         width, chosen = self.width(like), list(self.drawn(step))
         clean = every[chosen] if self._drawing else every
@@ -130,7 +130,7 @@ class RealImages:
             images = self.images[chosen] if self._drawing else self.images
             points = self._mapped(lambda part: noised(self.features, part, eps), images, like)
         ridge = None if settings.estimator == "kde" else ridge_of(settings.xi, len(clean))
-        return bank_of(clean, points, width=width, ridge=ridge, name="xi")
+        return fit_density(clean, points, width=width, ridge=ridge, name="xi")
 
     def _features(self, like: Tensor) -> Float[Tensor, "n features"]:
         if self._clean is None or self._clean.device != like.device:
@@ -141,7 +141,7 @@ class RealImages:
                     f"The features {self.features} of real images {bad[:8]} are not finite. Take "
                     "these images out, or take other features."
                 )
-            self._clean, self._banks, self._width = clean, None, None
+            self._clean, self._kept, self._width = clean, None, None
         return self._clean
 
     @torch.no_grad()

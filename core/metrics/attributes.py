@@ -1,4 +1,4 @@
-"""Judging images by their attributes: how much of what was asked for is there."""
+"""Figures of images by their attributes: the share of constraints that are satisfied."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,15 @@ from torch import Tensor
 from ..auxiliary import AttributeJudge
 from ..chunking import Chunking
 from ..errors import InvalidInput
-from .distances import Interval, bootstrap, frechet_distance, spread_of, told_spread
+from .distances import frechet_distance, shown_spread, spread_of
+from .intervals import Interval, bootstrap
 
 __all__ = ["AttributeEvaluation", "evaluate_attributes"]
 
 
 @dataclass(frozen=True)
 class AttributeEvaluation:
-    """Figures of a set of images, as one judge of attributes sees it.
+    """Figures of a set of images, by one judge of attributes.
 
     Attributes:
         images: how many.
@@ -54,7 +55,7 @@ class AttributeEvaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", told_spread(self.spread)]
+        lines = [f"{self.images} images", shown_spread(self.spread)]
         if self.satisfied is not None:
             lines.append(f"satisfied constraints {self.satisfied}")
             lines += [f"  {name}: {share:.2f}" for name, share in self.by_attribute.items()]
@@ -96,27 +97,27 @@ def evaluate_attributes(
         )
     wanted = [judge.stated_in(text) for text in texts]
     wanted = wanted * (len(images) // len(wanted)) if wanted else [{} for _ in images]
-    hits: list[dict[str, bool]] = []
+    satisfied: list[dict[str, bool]] = []
     for first, last in chunking.spans(len(images)):
-        hits += judge.satisfied(images[first:last].to(device), wanted[first:last])
+        satisfied += judge.satisfied(images[first:last].to(device), wanted[first:last])
     features = _features(judge, images, chunking, device)
     frechet = None
     if reference is not None and len(images) > 1:
         real = _features(judge, reference, chunking, device)
         frechet = frechet_distance(features, real)
-    names = dict.fromkeys(name for one in hits for name in one)
+    names = dict.fromkeys(name for one in satisfied for name in one)
     by_attribute = {
         name: sum(flags) / len(flags)
         for name in names
-        if (flags := [one[name] for one in hits if name in one])
+        if (flags := [one[name] for one in satisfied if name in one])
     }
     return AttributeEvaluation(
-        len(images), _satisfied(hits, seed), frechet, spread_of(features), by_attribute
+        len(images), _satisfied(satisfied, seed), frechet, spread_of(features), by_attribute
     )
 
 
-def _satisfied(hits: Sequence[Mapping[str, bool]], seed: int) -> Interval | None:
-    counts = torch.tensor([[sum(one.values()), len(one)] for one in hits if one]).double()
+def _satisfied(satisfied: Sequence[Mapping[str, bool]], seed: int) -> Interval | None:
+    counts = torch.tensor([[sum(one.values()), len(one)] for one in satisfied if one]).double()
     if len(counts) == 0:
         return None
     return bootstrap(lambda rows: float(rows[:, 0].sum() / rows[:, 1].sum()), counts, seed=seed)

@@ -1,4 +1,4 @@
-"""Judging images: by a classifier's probabilities and by distances in its features."""
+"""Figures of images: a classifier's probabilities, and distances in its features."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,17 @@ from torch import Tensor
 from ..auxiliary import Classifier
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_for
 from ..errors import ConditionMismatch, InvalidInput
-from ..threads import threads_for
-from .distances import Interval, bootstrap, frechet_distance, spread_of, told_spread
+from .distances import frechet_distance, shown_spread, spread_of
+from .intervals import Interval, bootstrap
 
-__all__ = ["Evaluation", "Judged", "evaluate", "judged", "wanted_classes"]
+__all__ = ["ClassifierOutputs", "Evaluation", "classifier_outputs", "evaluate", "wanted_classes"]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What a classifier sees in images.
+class ClassifierOutputs:
+    """Outputs of a classifier for images.
 
     Attributes:
         probabilities: of every class.
@@ -32,7 +33,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of a set of images, as one judge sees it.
+    """Figures of a set of images by one classifier.
 
     Attributes:
         images: how many.
@@ -70,7 +71,7 @@ class Evaluation:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.images} images", told_spread(self.spread)]
+        lines = [f"{self.images} images", shown_spread(self.spread)]
         if self.probability is not None:
             lines.append(f"probability of the wanted class {self.probability}")
             lines.append(f"agreement {self.agreement:.3f}")
@@ -80,12 +81,12 @@ class Evaluation:
 
 
 @torch.no_grad()
-def judged(
+def classifier_outputs(
     classifier: Classifier,
     images: Float[Tensor, "batch 3 height width"],
     chunking: Chunking,
     device: torch.device,
-) -> Judged:
+) -> ClassifierOutputs:
     """Probabilities and features of images, on the CPU.
 
     Raises:
@@ -94,12 +95,12 @@ def judged(
     if len(images) == 0:
         raise InvalidInput("No image to evaluate.")
 
-    def seen(function: Callable[[Tensor], Tensor]) -> Tensor:
+    def computed(function: Callable[[Tensor], Tensor]) -> Tensor:
         return chunking.apply(lambda part: function(part.to(device)).cpu(), images)
 
     size = (images.shape[2], images.shape[3])
     with threads_for(classifier.modules, rows=chunking.size, device=device, image_size=size):
-        return Judged(seen(classifier.embed), seen(classifier.features))
+        return ClassifierOutputs(computed(classifier.embed), computed(classifier.features))
 
 
 def wanted_classes(
@@ -122,34 +123,34 @@ def wanted_classes(
 
 
 def evaluate(
-    seen: Judged,
+    outputs: ClassifierOutputs,
     *,
     wanted: Int[Tensor, " batch"] | None = None,
     reference: Float[Tensor, "real features"] | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """The figures of what a judge saw.
+    """The figures of a classifier's outputs for images.
 
     Args:
-        seen: by `judged`; the judge was trained on none of the images.
+        outputs: of a classifier that was trained on none of the images.
         wanted: the class that each image should show.
-        reference: the judge's features of real images that it was not trained on.
+        reference: the classifier's features of real images that it was not trained on.
         seed: of the bootstrap.
 
     Raises:
         InvalidInput: no image, or wanted classes for another number of images.
     """
-    count = len(seen.features)
+    count = len(outputs.features)
     if count == 0:
         raise InvalidInput("No image to evaluate.")
     if wanted is not None and len(wanted) != count:
         raise InvalidInput(f"{len(wanted)} wanted classes for {count} images.")
     probability = agreement = None
     if wanted is not None:
-        chosen = seen.probabilities[torch.arange(count), wanted]
+        chosen = outputs.probabilities[torch.arange(count), wanted]
         probability = bootstrap(lambda rows: float(rows.mean()), chosen, seed=seed)
-        agreement = float((seen.probabilities.argmax(dim=1) == wanted).double().mean())
+        agreement = float((outputs.probabilities.argmax(dim=1) == wanted).double().mean())
     frechet = None
     if reference is not None and count > 1:
-        frechet = frechet_distance(seen.features, reference)
-    return Evaluation(count, probability, agreement, frechet, spread_of(seen.features, wanted))
+        frechet = frechet_distance(outputs.features, reference)
+    return Evaluation(count, probability, agreement, frechet, spread_of(outputs.features, wanted))

@@ -10,10 +10,10 @@ from torch import Tensor
 from ..chunking import Chunking
 from ..clip import Clip
 from ..condition import Condition
+from ..devices import threads_for
 from ..energies.similarity import similarity
 from ..errors import InvalidInput
 from ..rng import SampleRng
-from ..threads import threads_for
 
 __all__ = ["VIEWS", "VIEWS_OF_A_ROUND", "Scores", "clip_scores"]
 

@@ -1,22 +1,16 @@
 """Distances between sets of images, seen through the features of a network."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidInput
-from ..rng import stream
 
 __all__ = [
-    "Interval",
-    "bootstrap",
     "diversity",
     "frechet_distance",
+    "shown_spread",
     "spread_of",
-    "told_spread",
     "within_class_diversity",
 ]
 
@@ -101,52 +95,10 @@ def spread_of(
     return diversity(features) if classes is None else within_class_diversity(features, classes)
 
 
-def told_spread(spread: float | None) -> str:
+def shown_spread(spread: float | None) -> str:
     """A diversity for people."""
     if spread is None:
         return (
             "diversity: none, for it compares at least 2 images, of one class where there are some"
         )
     return f"diversity {spread:.3f}"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def bootstrap(
-    statistic: Callable[[Tensor], float],
-    samples: Tensor | Sequence[float],
-    *,
-    seed: int,
-    rounds: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """The percentile interval of a statistic, over samples drawn again with replacement.
-
-    Args:
-        statistic: of a tensor with a row per sample.
-        samples: at least 1.
-        seed: of the draws.
-        rounds: how many draws.
-        level: share of the draws within the interval, in (0, 1).
-    """
-    rows = torch.as_tensor(samples)
-    if len(rows) < 1 or rounds < 1 or not 0 < level < 1:
-        raise InvalidInput(f"Bootstrap of {len(rows)} samples, {rounds} rounds, level {level}.")
-    draws = stream(seed)
-    drawn = [
-        statistic(rows[torch.randint(len(rows), (len(rows),), generator=draws)])
-        for _ in range(rounds)
-    ]
-    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    low, high = torch.tensor(drawn, dtype=torch.float64).quantile(tails)
-    return Interval(statistic(rows), float(low), float(high))

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..chunking import Chunking
-from ..energy import Energy, Term
+from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
+from ..terms import Term
 from .kernel import Direction, Field
 
 __all__ = ["Barrier", "Method", "Watch", "barrier", "combined", "falls"]

@@ -138,8 +138,8 @@ def gradient(
 def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng], Seen]:
     """The gradient of an energy, with the values of its terms.
 
-    Where samples are coupled and the energy can settle (see `Energy.settled_at`), the gradient is
-    exact a chunk at a time all the same.
+    Where samples are coupled and the energy can be decoupled (see `Energy.decoupled_at`), the
+    gradient is exact a chunk at a time all the same.
 
     Args:
         energy: on latents.
@@ -148,19 +148,19 @@ def by_term(energy: Energy, chunking: Chunking) -> Callable[[Tensor, SampleRng],
     names = energy.names()
 
     def field(v: Tensor, rng: SampleRng) -> Seen:
-        settled = energy.settled_at(v, rng, chunking)
+        decoupled = energy.decoupled_at(v, rng, chunking)
 
         def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
             leaf = v.detach().requires_grad_()
             with torch.enable_grad():
-                readings = list(settled.read(leaf, rng))
+                readings = list(decoupled.read(leaf, rng))
                 weighted = [reading.weight * reading.values for reading in readings]
                 # The sum in the order of Energy.__call__.
                 values = sum(weighted[1:], start=weighted[0])
                 (vector,) = torch.autograd.grad(values.sum(), leaf)
             return vector, values.detach(), *(reading.values.detach() for reading in readings)
 
-        allowed = settled.chunking(chunking)
+        allowed = decoupled.chunking(chunking)
         vector, values, *terms = allowed.apply_random(rows, v, rng)
         return Seen(vector, values, dict(zip(names, terms, strict=True)))
 

@@ -7,27 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..chunking import Chunking
+from ..devices import threads_for
 from ..energy import Energy
-from ..errors import DomainMismatch, InvalidInput
+from ..errors import InvalidInput
 from ..rng import SampleRng
 from ..spaces import IMAGES
-from ..threads import threads_for
 
-__all__ = ["check_on_images", "moved_pixels"]
-
-
-def check_on_images(energy: Energy) -> None:
-    """Refuses an energy that needs latents, where there is no generator.
-
-    Raises:
-        DomainMismatch: naming the term.
-    """
-    for _, term in energy.terms:
-        if term.domain != IMAGES:
-            raise DomainMismatch(
-                f"The term {term} lives on latents, {term.domain}, and there is no generator "
-                "here. Take energies of images alone, such as Energy CLIP."
-            )
+__all__ = ["moved_pixels"]
 
 
 def moved_pixels(
@@ -66,7 +52,7 @@ def moved_pixels(
         raise InvalidInput(f"A change of {epsilon:g}; expected 0 to 1, the range of a pixel.")
     if steps < 1:
         raise InvalidInput(f"{steps} steps along the gradient; at least 1 needed.")
-    check_on_images(energy)
+    energy.check_on(IMAGES)
     energy.check_batch(len(images))
 
     def move(points: Tensor, part: SampleRng) -> tuple[Tensor]:

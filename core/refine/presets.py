@@ -4,15 +4,13 @@ from typing import Literal, TypeAlias
 
 from ..charts import WEIGHTS
 from ..errors import InvalidInput
-from ..spaces import Map
+from ..spaces import CLASS_BLOCKS, Map
 from .kernel import Rule
 from .rules import by_block, chain, clip_norm
 
-__all__ = ["CLASS_BLOCKS", "Preset", "clip_of", "over_chart"]
+__all__ = ["Preset", "clip_of", "over_chart"]
 
 Preset: TypeAlias = Literal["custom", "paper", "official code"]
-CLASS_BLOCKS = ("y", "c")
-"""Names of the blocks that say the class: an embedding, or a row of shares of classes."""
 CLIPS = {"paper": 0.0, "official code": 1.0}
 """Where the two differ in a step: TR0N's code shortens gradients to 1, its paper says nothing."""
 

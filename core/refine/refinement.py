@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..charts import Noisy
 from ..chunking import Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
@@ -17,11 +18,10 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..snapshot import MAP, Best, Interrupted, Snapshot, State
 from ..spaces import Map
-from ..threads import threads_of
 from .cma_es import Evolution, evolve
 from .kernel import Direction, Kernel, Rule, descend, gradient
 from .run import begin, check_energy, finish, walk
-from .trace import Trace, curves, readings
+from .trace import Trace, curves
 
 __all__ = ["Refinement", "Returned", "refine"]
 
@@ -153,7 +153,7 @@ def _refined(
         latents = latents.drawn_for()
         position = latents.chart.source.share(latents.values.to(job.device))
         snapshot = begin(kernel, position, rng)
-        before = readings(energy, position, rng, job.chunking)
+        before = energy.readings(position, rng, job.chunking)
 
     confirmed = snapshot
     try:
@@ -207,13 +207,13 @@ def _finished(
     before: Mapping[str, Tensor],
 ) -> tuple[Latents, Trace]:
     streams = rng.restored(snapshot.rng_state)
-    after = readings(energy, snapshot.state.position, streams, job.chunking)
+    after = energy.readings(snapshot.state.position, streams, job.chunking)
     check_energy(after["energy"], snapshot.state.step)
     snapshot = finish(snapshot, after["energy"])
     position, terms = snapshot.state.position, curves(snapshot.terms, after)
     if job.keep_best:
         position = snapshot.best.position
-        after = readings(energy, position, streams, job.chunking)
+        after = energy.readings(position, streams, job.chunking)
     trace = Trace(job.title, torch.stack(snapshot.energies), before, after, terms)
     return latents.moved(position), trace
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ..chunking import Chunking
 from ..energy import Energy
-from ..rng import SampleRng
+from ..generator import Generator
+from ..latents import Latents
 
-__all__ = ["Trace", "curves", "readings"]
+__all__ = ["Trace", "curves", "trace_of"]
 
 
 @dataclass(frozen=True)
@@ -57,47 +58,6 @@ def _worst(name: str, values: Tensor) -> Tensor:
     return values.min() if name.startswith("probability") else values.max()
 
 
-@torch.no_grad()
-def readings(
-    energy: Energy, v: Float[Tensor, "batch ..."], rng: SampleRng, chunking: Chunking
-) -> dict[str, Float[Tensor, " batch"]]:
-    """The energy, every term and every measure at v. The streams of rng are left as they are."""
-    energy = energy.settled_at(v, rng, chunking)
-    leaves = list(energy.leaves())
-    measures = [leaf.measure for leaf in leaves]
-
-    def evaluate(points: Tensor, part: SampleRng) -> tuple[Tensor, ...]:
-        values = [(reading.weight, reading.values) for reading in energy.read(points, part)]
-        # The sum in the order of Energy.__call__: the curve's last point is this very number.
-        total = sum((w * x for w, x in values[1:]), start=values[0][0] * values[0][1])
-        measured = [
-            measure.of(x)
-            for measure, (_, x) in zip(measures, values, strict=True)
-            if measure is not None
-        ]
-        return (total, *(x for _, x in values), *measured)
-
-    streams = rng.restored(rng.state())
-    total, *found_in_order = energy.chunking(chunking).apply_random(evaluate, v, streams)
-    terms, measured = found_in_order[: len(leaves)], iter(found_in_order[len(leaves) :])
-    found = {"energy": total}
-    for name, leaf, measure, values in zip(energy.names(), leaves, measures, terms, strict=True):
-        found[_free(name, found)] = values
-        if measure is not None:
-            found[_free(f"{measure.name}({leaf.label})", found)] = next(measured)
-    return {name: values.detach().float().cpu() for name, values in found.items()}
-
-
-def _free(name: str, taken: Mapping[str, object]) -> str:
-    """The name, numbered where two terms share it."""
-    number = 2
-    unique = name
-    while unique in taken:
-        unique = f"{name} {number}"
-        number += 1
-    return unique
-
-
 def curves(
     seen: Sequence[Mapping[str, Tensor]], last: Mapping[str, Tensor]
 ) -> dict[str, Float[Tensor, "points batch"]]:
@@ -113,3 +73,34 @@ def curves(
         for name in last
         if name in names
     }
+
+
+@torch.no_grad()
+def trace_of(
+    title: str,
+    generator: Generator,
+    latents: Latents,
+    energy: Energy,
+    *,
+    chunking: Chunking,
+    device: torch.device,
+) -> Trace:
+    """The record of latents as they are, as of a refinement of no step.
+
+    Args:
+        title: for people.
+        generator: the latents'.
+        latents: not refined.
+        energy: on images or latents of the generator.
+        chunking: images at a time.
+        device: where the networks are.
+
+    Raises:
+        GeneratorMismatch: latents of another generator.
+        ConditionMismatch: a condition's rows do not match the samples.
+    """
+    latents.check_generator(generator)
+    pulled = energy.pullback(generator).pullback(latents.chart)
+    pulled.check_batch(len(latents))
+    found = pulled.readings(latents.values.to(device), latents.rng(0, "refine"), chunking)
+    return Trace(title, found["energy"][None], found, found)

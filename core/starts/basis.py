@@ -7,17 +7,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..charts import BASIS, WEIGHTS, MixtureOfBasis, WeightKind
+from ..charts import BASIS, WEIGHTS, MixtureOfBasis, Start, WeightKind
 from ..chunking import ONE_BY_ONE, Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
-from ..refine.presets import CLASS_BLOCKS
 from ..rng import SampleRng, stream_of
-from ..snapshot import comparable
-from ..spaces import Block, Space
-from ..threads import threads_of
-from .candidates import Draw, Report, Start
+from ..snapshot import lowest
+from ..spaces import CLASS_BLOCKS, Block, Space
+from .candidates import Draw, Report
 
 __all__ = [
     "Classes",
@@ -116,10 +115,8 @@ def best_candidates(
             found = judged(first, last)
             if best:
                 found = tuple(torch.cat(pair) for pair in zip(best, found, strict=True))
-            # By value, which puts NaN last, and then what is not finite behind the rest.
-            order = found[1].sort(stable=True).indices
-            order = order[comparable(found[1][order]).sort(stable=True).indices[:keep]]
-            best = tuple(part[order] for part in found)
+            kept = lowest(found[1], keep)
+            best = tuple(part[kept] for part in found)
         return best
 
     points, energies, numbers = zip(*map(best_of, range(len(rng))), strict=True)

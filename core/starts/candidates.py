@@ -1,29 +1,27 @@
 """Choosing where refinement starts: draw, then choose by energy."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..charts import MixtureOfBasis, WeightKind
+from ..charts import MixtureOfBasis, Start, WeightKind
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..rng import SampleRng
-from ..spaces import Identity, Map
-from ..threads import threads_of
+from ..spaces import Identity
 from ..translators.translator import Translator
-from .search import Elite, check_search, elite_size, generation_size
+from .search import CrossEntropySearch, check_search, elite_size, generation_size
 
 __all__ = [
     "Draw",
     "Report",
-    "Start",
     "StartMode",
     "best_of",
     "check_samples",
@@ -38,21 +36,6 @@ Report: TypeAlias = Callable[[int], None]
 """Called with how many candidates are judged; may raise to stop."""
 
 StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Points and the chart that they are written in.
-
-    Attributes:
-        values: the points.
-        chart: from them to latents.
-        history: of each, see `core.latents.Latents`; empty where all are new.
-    """
-
-    values: Float[Tensor, "batch parameters"]
-    chart: Map
-    history: tuple[int, ...] = ()
 
 
 @torch.no_grad()
@@ -96,12 +79,12 @@ def best_of(
     size = elite_size(candidates) if generations else 1
     done = 0
 
-    def joined(elite: Elite | None, drawn: Tensor) -> Elite:
+    def joined(elite: CrossEntropySearch | None, drawn: Tensor) -> CrossEntropySearch:
         nonlocal done
         (values,) = allowed.apply_random(lambda v, part: (energy(v, part),), drawn, rng)
         done += 1
         report(done)
-        one = Elite.of(drawn, values)
+        one = CrossEntropySearch.of(drawn, values)
         return one if elite is None else elite.joined(one, size)
 
     elite = joined(None, draw(rng))

@@ -6,18 +6,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..charts import Start
 from ..chunking import Chunking
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..images import resized
-from ..latents import Latents
-from ..refine.trace import Trace, readings
 from ..rng import SampleRng
 from ..spaces import Identity
-from .candidates import Report, Start, from_prior
+from .candidates import Report, from_prior
 
-__all__ = ["InversionStart", "appraised", "start_near"]
+__all__ = ["InversionStart", "from_images"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
@@ -27,7 +26,7 @@ MEAN_OF = 1000
 
 
 @torch.no_grad()
-def start_near(
+def from_images(
     generator: Generator,
     images: Images4,
     rng: SampleRng,
@@ -97,30 +96,3 @@ def _encoded(
         )
     encode, size = generator.encode, generator.image_size
     return chunking.apply(lambda part: encode(resized(part, size).to(device)), images, rng.names)
-
-
-def appraised(
-    title: str,
-    generator: Generator,
-    latents: Latents,
-    energy: Energy,
-    *,
-    chunking: Chunking,
-    device: torch.device,
-) -> Trace:
-    """The record of a refinement of no step: what the terms say of latents as they are.
-
-    Args:
-        title: for people.
-        generator: whose latents.
-        latents: not refined.
-        energy: on images.
-        chunking: images at a time.
-        device: where the networks are.
-    """
-    latents.check_generator(generator)
-    pulled = energy.pullback(generator).pullback(latents.chart)
-    pulled.check_batch(len(latents))
-    rng = latents.rng(0, "refine")
-    found = readings(pulled, latents.values.to(device), rng, chunking)
-    return Trace(title, found["energy"][None], found, found)

@@ -11,10 +11,9 @@ from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents
-from ..refine.pixels import check_on_images
-from ..refine.trace import readings
 from ..rng import SampleRng
-from ..snapshot import comparable
+from ..snapshot import comparable, lowest
+from ..spaces import IMAGES
 
 __all__ = ["Ranking", "ranked", "ranked_images"]
 
@@ -64,7 +63,7 @@ def ranked(
     pulled = energy.pullback(generator).pullback(latents.chart)
     pulled.check_batch(len(latents))
     rng = latents.rng(seed, "ranking")
-    values = readings(pulled, latents.values.to(device), rng, chunking)["energy"]
+    values = pulled.readings(latents.values.to(device), rng, chunking)["energy"]
     return _best(values, groups, keep)
 
 
@@ -94,10 +93,10 @@ def ranked_images(
         InvalidInput: groups that do not divide the batch, or fewer images than are to be kept.
     """
     _check(len(images), groups, keep)
-    check_on_images(energy)
+    energy.check_on(IMAGES)
     energy.check_batch(len(images))
     rng = SampleRng.of(seed, len(images), "ranking")
-    values = readings(energy, images.to(device), rng, chunking)["energy"]
+    values = energy.readings(images.to(device), rng, chunking)["energy"]
     return _best(values, groups, keep)
 
 
@@ -110,7 +109,7 @@ def _check(count: int, groups: int, keep: int) -> None:
 
 def _best(values: Float[Tensor, " batch"], groups: int, keep: int) -> Ranking:
     grouped = comparable(values).unflatten(0, (groups, -1))
-    order = grouped.sort(dim=1, stable=True)
+    kept = lowest(grouped, keep)
     starts = torch.arange(groups)[:, None] * grouped.shape[1]
-    rows = (order.indices[:, :keep] + starts).flatten()
-    return Ranking(tuple(int(row) for row in rows), order.values[:, :keep].flatten())
+    rows = (kept + starts).flatten()
+    return Ranking(tuple(int(row) for row in rows), grouped.gather(1, kept).flatten())

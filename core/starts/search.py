@@ -1,4 +1,4 @@
-"""The cross-entropy method: the best candidates say where the next ones are drawn."""
+"""The cross-entropy method: the next candidates are drawn about the best ones."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..rng import SampleRng
-from ..snapshot import comparable
+from ..snapshot import comparable, lowest
 
-__all__ = ["Elite", "check_search", "elite_size", "generation_size", "judged_in_all"]
+__all__ = ["CrossEntropySearch", "check_search", "elite_size", "evaluations", "generation_size"]
 
 ELITE_SHARE, LEAST_ELITE = 10, 4
 """One candidate in so many is of the elite, but never fewer."""
@@ -20,7 +20,7 @@ LEAST_CANDIDATES = LEAST_ELITE * GENERATION_SHARE
 
 
 def elite_size(candidates: int) -> int:
-    """How many of the best are remembered: one in ten, four at least."""
+    """How many of the best are kept: one in ten, at least four."""
     return max(LEAST_ELITE, candidates // ELITE_SHARE)
 
 
@@ -29,13 +29,13 @@ def generation_size(candidates: int) -> int:
     return candidates // GENERATION_SHARE
 
 
-def judged_in_all(candidates: int, generations: int) -> int:
-    """How often a sample's energy is evaluated in a search."""
+def evaluations(candidates: int, generations: int) -> int:
+    """How often a search evaluates the energy of each sample."""
     return candidates + generations * generation_size(candidates)
 
 
 def check_search(candidates: int, generations: int) -> None:
-    """Refuses a search that cannot be.
+    """Refuses a search with impossible numbers.
 
     Raises:
         InvalidInput: no candidate, a negative number of generations, or too few candidates for
@@ -48,37 +48,38 @@ def check_search(candidates: int, generations: int) -> None:
     if generations and candidates < LEAST_CANDIDATES:
         raise InvalidInput(
             f"{generations} generations that begin from {candidates} candidates; at least "
-            f"{LEAST_CANDIDATES} are needed, of which the best {LEAST_ELITE} say where to draw. "
+            f"{LEAST_CANDIDATES} are needed, of which the best {LEAST_ELITE} set where to draw. "
             "Take more candidates, or 0 generations."
         )
 
 
 @dataclass(frozen=True)
-class Elite:
-    """The points of lowest energy that a search has met, apart for every sample.
+class CrossEntropySearch:
+    """A search by the cross-entropy method: the points of lowest energy so far, for each sample.
 
     Attributes:
         points: (batch, elite, dim), the best first.
-        energies: theirs; what is not finite counts as +inf.
+        energies: of the points; +inf where they are not finite.
     """
 
     points: Float[Tensor, "batch elite dim"]
     energies: Float[Tensor, "batch elite"]
 
     @classmethod
-    def of(cls, points: Float[Tensor, "batch dim"], energies: Float[Tensor, " batch"]) -> "Elite":
-        """One point a sample."""
+    def of(
+        cls, points: Float[Tensor, "batch dim"], energies: Float[Tensor, " batch"]
+    ) -> "CrossEntropySearch":
+        """The search after one point per sample."""
         return cls(points[:, None], comparable(energies)[:, None])
 
-    def joined(self, other: "Elite", size: int) -> "Elite":
+    def joined(self, other: "CrossEntropySearch", size: int) -> "CrossEntropySearch":
         """The best of both, as many as `size`; of equals those that were met before."""
         energies = torch.cat([self.energies, other.energies], dim=1)
         points = torch.cat([self.points, other.points], dim=1)
-        order = energies.sort(dim=1, stable=True)
-        kept = order.indices[:, :size]
-        return Elite(
+        kept = lowest(energies, size)
+        return CrossEntropySearch(
             points.gather(1, kept[..., None].expand(-1, -1, points.shape[2])),
-            order.values[:, :size],
+            energies.gather(1, kept),
         )
 
     @property
@@ -87,9 +88,9 @@ class Elite:
         return self.points[:, 0]
 
     def draw(self, rng: SampleRng) -> Float[Tensor, "batch dim"]:
-        """A point a sample from the normal law of its elite's means and deviations.
+        """A point per sample from the normal law of its elite's means and deviations.
 
-        Each number of a point has its own; the samples know nothing of each other.
+        Each coordinate has its own mean and deviation; the samples are independent.
         """
         # Row by row: a sum over a batch may depend, in its last bits, on how many rows there are.
         laws = [torch.std_mean(points, dim=0) for points in self.points]

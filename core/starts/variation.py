@@ -1,23 +1,24 @@
-"""Starts about given latents: edits of an image begin here, and many samples of one."""
+"""Starts near given latents: edits of an image, and many samples of one."""
 
 import torch
 from torch import Tensor
 
+from ..charts import Start
 from ..chunking import Chunking
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..generator import Gaussian, Generator
 from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Identity
-from ..threads import threads_of
-from .candidates import Report, Start, best_of, check_samples
+from .candidates import Report, best_of, check_samples
 
-__all__ = ["around"]
+__all__ = ["variations"]
 
 
 @torch.no_grad()
-def around(
+def variations(
     near: Latents,
     generator: Generator,
     rng: SampleRng,
@@ -31,7 +32,7 @@ def around(
     device: torch.device,
     report: Report = lambda done: None,
 ) -> Start:
-    """Samples about given ones, each the best of M.
+    """Samples near given ones, each the best of M.
 
     A normal prior's draws e make sqrt(1 - v^2) z0 + v e, distributed as the prior where z0 is;
     those of other priors (classes, StyleGAN's W) make (1 - v) z0 + v e.

@@ -11,12 +11,11 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..auxiliary import Auxiliary
 from ..chunking import Chunking
-from ..devices import numbers_on, placed
+from ..devices import numbers_on, placed, threads_for
 from ..errors import ConditionMismatch, Diverged, GeneratorMismatch, InvalidInput
 from ..generator import Generator
 from ..identity import check_options, same_auxiliary
 from ..rng import SampleRng, derive_seed, stream_of
-from ..threads import threads_for
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
 __all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]

@@ -11,7 +11,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 from ..checkpoints.checkpoint import Checkpoint
 from ..condition import Condition
-from ..devices import exact
+from ..devices import as_float64
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
 from ..identity import check_options, chosen_differently, options_of, same_auxiliary, told_options
@@ -117,7 +117,7 @@ class Translator(nn.Module):
         logits, means = self.parameters_of(condition)
         if self.config.kind == "deterministic":
             return means[:, 0]
-        cumulative = exact(logits).softmax(dim=1).cumsum(dim=1)
+        cumulative = as_float64(logits).softmax(dim=1).cumsum(dim=1)
         chosen = (rng.uniform(1, like=cumulative) > cumulative).sum(dim=1)
         rows = torch.arange(len(means), device=means.device)
         mean = means[rows, chosen.clamp_max(self.config.components - 1)]

@@ -6,8 +6,8 @@ from typing import Final
 
 from numpy.random import Generator
 
-from ..tokens import WORD
 from .avatars import ATTRIBUTES, COLOURS, HAIR, HAIR_COLOURS, HEADGEAR, Constraints, visible
+from .tokens import WORD
 
 __all__ = [
     "NEUTRAL",

@@ -78,7 +78,7 @@ def _wait_passively() -> None:
     """Lets OpenMP's threads sleep while they wait for each other, if nobody said otherwise.
 
     They spin by default, which in loops of small operations on a busy machine takes many times as
-    long as the work (see `core.threads`). The runtime reads the environment as PyTorch loads it.
+    long as the work (see `core.devices`). The runtime reads the environment as PyTorch loads it.
     """
     said = any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))
     if not said and "torch" not in sys.modules:

@@ -86,7 +86,7 @@ class EnergyDiscriminator(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["realism", "DDLS", "GAN", "opponent", "logit"]
+        schema.search_aliases = ["realism", "DDLS", "GAN", "critic", "logit"]
         return schema
 
     @classmethod

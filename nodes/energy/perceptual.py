@@ -5,7 +5,7 @@ from torch import Tensor
 from ...core.auxiliary import Auxiliary
 from ...core.energies.perceptual import perceptual, pixels
 from ...core.energy import Energy
-from ...core.perceptual import Features
+from ...core.features import Features
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io, ui

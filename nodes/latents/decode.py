@@ -1,11 +1,9 @@
 """Decode: latents to images."""
 
-import torch
-
 from ...core.chunking import ChunkMode
+from ...core.devices import threads_of
 from ...core.generator import Generator
-from ...core.latents import Latents
-from ...core.threads import threads_of
+from ...core.latents import Latents, decode
 from ..help import Help
 from ..host import io
 from ..images import to_host
@@ -53,11 +51,6 @@ class Decode(io.ComfyNode):
         latents.check_generator(generator)
         with working("Decode", len(latents), generator, chunk=chunk) as work:
             threads = threads_of(generator, None, work.chunking, work.device)
-            with torch.no_grad(), threads:
-                (images,) = work.chunking.apply_random(
-                    lambda v, part: (generator(latents.chart(v, part), part),),
-                    latents.values.to(work.device),
-                    latents.rng(0, "decode"),
-                    report=work.report,
-                )
+            with threads:
+                images = decode(latents, generator, work.chunking, work.device, report=work.report)
             return io.NodeOutput(to_host(images))

@@ -2,7 +2,6 @@
 
 from ...core.conditions.mixing import fractions
 from ...core.latents import Latents
-from ...core.starts.interpolation import between
 from ..help import Help
 from ..host import autograd, io
 from ..sockets import LATENTS
@@ -63,4 +62,4 @@ class InterpolateLatents(io.ComfyNode):
     @classmethod
     def execute(cls, first: Latents, second: Latents, frames: int, ends: bool) -> io.NodeOutput:
         with autograd():
-            return io.NodeOutput(between(first, second, fractions(frames, ends=ends)))
+            return io.NodeOutput(first.interpolated(second, fractions(frames, ends=ends)))

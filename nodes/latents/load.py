@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ...core.errors import CheckpointError
 from ...core.identity import belonging
-from ...core.latents import load_latents
+from ...core.latent_files import load_latents
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..sockets import LATENTS

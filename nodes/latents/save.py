@@ -1,6 +1,7 @@
 """Save Latents: latents as a file in the output folder."""
 
-from ...core.latents import Latents, save_latents
+from ...core.latent_files import save_latents
+from ...core.latents import Latents
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import Chunking, ChunkMode
-from ...core.composition.compose import Blend, Composer, Composing, Composition
+from ...core.composition.compose import Blend, Composer, CompositionJob, CompositionResult
 from ...core.composition.placement import placements
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
@@ -158,7 +158,7 @@ class ComposeFuse(io.ComfyNode):
     ) -> io.NodeOutput:
         with autograd():
             features, text = compared_by(backbone, auxiliary)
-            job = Composing(
+            job = CompositionJob(
                 generator=generator,
                 energy=energy,
                 features=features,
@@ -202,7 +202,7 @@ def _numbers(text: str) -> list[float]:
         ) from error
 
 
-def _said(found: Composition) -> str:
+def _said(found: CompositionResult) -> str:
     lines: list[str] = []
     for row, (placement, number) in enumerate(
         zip(found.placements, found.best.tolist(), strict=True)

@@ -8,7 +8,8 @@ from PIL import Image
 from ...core.chunking import Chunking, ChunkMode
 from ...core.energy import Energy
 from ...core.generator import Generator
-from ...core.latents import Latents, save_latents
+from ...core.latent_files import save_latents
+from ...core.latents import Latents
 from ...core.refine.cma_es import Evolution
 from ...core.refine.kernel import Direction, Rule, gradient
 from ...core.refine.presets import over_chart

@@ -10,7 +10,7 @@ from ...core.condition import Condition
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
 from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
-from ...core.metrics.classes import Evaluation, evaluate, judged, wanted_classes
+from ...core.metrics.classes import Evaluation, classifier_outputs, evaluate, wanted_classes
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import io
@@ -145,11 +145,11 @@ def _by_classes(
 ) -> Evaluation:
     reference = None
     if real is not None:
-        reference = judged(judge, real, work.chunking, work.device).features
+        reference = classifier_outputs(judge, real, work.chunking, work.device).features
     wanted = None
     if condition is not None:
         wanted = wanted_classes(judge, condition, len(pictures))
-    found = judged(judge, pictures, work.chunking, work.device)
+    found = classifier_outputs(judge, pictures, work.chunking, work.device)
     return evaluate(found, wanted=wanted, reference=reference)
 
 

@@ -1,6 +1,6 @@
 """Basis Init: the best of many candidates as a basis of each latent."""
 
-from ...core.charts import WeightKind
+from ...core.charts import Start, WeightKind
 from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
@@ -184,10 +184,9 @@ class BasisInit(io.ComfyNode):
                 device=work.device,
                 report=work.report,
             )
-        made = (generator.id, generator.name)
-        points = found.points.flatten(0, 1).cpu()
+        points = Start(found.points.flatten(0, 1), Identity(generator.source))
         return io.NodeOutput(
-            Latents(start.values.cpu(), start.chart, *made, tuple(range(count))),
-            Latents(points, Identity(generator.source), *made, tuple(range(len(points)))),
+            Latents.of(start, generator),
+            Latents.of(points, generator),
             ui=ui.PreviewText(found.summary()),
         )

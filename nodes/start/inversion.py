@@ -10,9 +10,9 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.refine.rules import adam
-from ...core.refine.trace import Trace
+from ...core.refine.trace import Trace, trace_of
 from ...core.rng import SampleRng
-from ...core.starts.inversion import InversionStart, appraised, start_near
+from ...core.starts.inversion import InversionStart, from_images
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io
@@ -161,7 +161,7 @@ class ImageToLatents(io.ComfyNode):
         if start is None:
             start = _start(generator, pictures, energy, begin, candidates, seed, chunk)
         if steps == 0:
-            latents, trace = start, _appraised(generator, start, energy, chunk)
+            latents, trace = start, _trace(generator, start, energy, chunk)
         else:
             rule = adam(learning_rate=learning_rate)
             latents, trace = run(
@@ -196,7 +196,7 @@ def _start(
 ) -> Latents:
     label = f"{TITLE}: start"
     with working(label, candidates, generator, energy, chunk=chunk) as work:
-        start = start_near(
+        start = from_images(
             generator,
             pictures,
             SampleRng.of(seed, len(pictures), "invert"),
@@ -207,13 +207,12 @@ def _start(
             device=work.device,
             report=work.report,
         )
-    names = tuple(range(len(pictures)))
-    return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+    return Latents.of(start, generator)
 
 
-def _appraised(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
+def _trace(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
     with working(TITLE, 0, generator, energy, chunk=chunk) as work, torch.no_grad():
-        return appraised(
+        return trace_of(
             TITLE,
             generator,
             latents,

@@ -4,15 +4,16 @@ from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
+from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ...core.starts.candidates import from_prior
-from ...core.starts.search import judged_in_all
+from ...core.starts.search import evaluations
 from ..help import Help
 from ..host import io
 from ..sockets import CONDITION, GENERATOR
 from ..widgets import candidates, chunk, generations, seed
 from ..work import working
-from .widgets import chosen_by, latents, latents_of
+from .widgets import chosen_by, latents
 from .widgets import samples as samples_widget
 
 __all__ = ["PriorInit"]
@@ -70,8 +71,8 @@ class PriorInit(io.ComfyNode):
         generations: int = 0,
     ) -> io.NodeOutput:
         count = len(condition) if condition is not None and len(condition) > 1 else samples
-        evaluations = judged_in_all(candidates, generations)
-        with working("Prior Init", evaluations, generator, energy, chunk=chunk) as work:
+        total = evaluations(candidates, generations)
+        with working("Prior Init", total, generator, energy, chunk=chunk) as work:
             start = from_prior(
                 generator,
                 SampleRng.of(seed, count, "prior"),
@@ -82,4 +83,4 @@ class PriorInit(io.ComfyNode):
                 device=work.device,
                 report=work.report,
             )
-        return io.NodeOutput(latents_of(start, generator, count))
+        return io.NodeOutput(Latents.of(start, generator))

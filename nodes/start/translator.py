@@ -5,16 +5,17 @@ from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
+from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ...core.starts.candidates import StartMode, from_translator
-from ...core.starts.search import judged_in_all
+from ...core.starts.search import evaluations
 from ...core.translators.translator import Translator
 from ..help import Help
 from ..host import io
 from ..sockets import CONDITION, GENERATOR, TRANSLATOR
 from ..widgets import advanced, candidates, chunk, generations, seed
 from ..work import working
-from .widgets import chosen_by, latents, latents_of
+from .widgets import chosen_by, latents
 from .widgets import samples as samples_widget
 
 __all__ = ["TranslatorInit"]
@@ -97,7 +98,7 @@ class TranslatorInit(io.ComfyNode):
         generations: int = 0,
     ) -> io.NodeOutput:
         count = len(condition) if len(condition) > 1 else samples
-        total, models = judged_in_all(candidates, generations), (generator, translator, energy)
+        total, models = evaluations(candidates, generations), (generator, translator, energy)
         with working("Translator Init", total, *models, chunk=chunk) as work:
             start = from_translator(
                 translator,
@@ -112,4 +113,4 @@ class TranslatorInit(io.ComfyNode):
                 chunking=work.chunking,
                 report=work.report,
             )
-        return io.NodeOutput(latents_of(start, generator, count))
+        return io.NodeOutput(Latents.of(start, generator))

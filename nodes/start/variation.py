@@ -5,13 +5,13 @@ from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng
-from ...core.starts.variation import around
+from ...core.starts.variation import variations
 from ..help import Help
 from ..host import io
 from ..sockets import GENERATOR, LATENTS
 from ..widgets import candidates, chunk, seed
 from ..work import working
-from .widgets import chosen_by, latents, latents_of
+from .widgets import chosen_by, latents
 
 __all__ = ["VariationInit"]
 
@@ -102,7 +102,7 @@ class VariationInit(io.ComfyNode):
     ) -> io.NodeOutput:
         count = len(near) * samples_per_latent
         with working("Variation Init", candidates, generator, energy, chunk=chunk) as work:
-            start = around(
+            start = variations(
                 near,
                 generator,
                 SampleRng.of(seed, count, "variation"),
@@ -115,4 +115,4 @@ class VariationInit(io.ComfyNode):
                 device=work.device,
                 report=work.report,
             )
-        return io.NodeOutput(latents_of(start, generator, count))
+        return io.NodeOutput(Latents.of(start, generator))

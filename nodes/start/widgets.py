@@ -1,12 +1,9 @@
 """Inputs and outputs that the starts share."""
 
-from ...core.generator import Generator
-from ...core.latents import Latents
-from ...core.starts.candidates import Start
 from ..host import io
 from ..sockets import ENERGY, LATENTS
 
-__all__ = ["chosen_by", "latents", "latents_of", "samples"]
+__all__ = ["chosen_by", "latents", "samples"]
 
 
 def samples(text: str) -> io.Int.Input:
@@ -32,15 +29,3 @@ def chosen_by() -> io.Input:
 def latents(tooltip: str = "The latents, one per sample.") -> io.Output:
     """Output: the latents of a start."""
     return LATENTS.Output("latents", display_name="latents", tooltip=tooltip)
-
-
-def latents_of(start: Start, generator: Generator, count: int) -> Latents:
-    """A start as latents of the generator, whose samples are named from 0."""
-    return Latents(
-        start.values.cpu(),
-        start.chart,
-        generator.id,
-        generator.name,
-        tuple(range(count)),
-        history=start.history,
-    )

@@ -43,9 +43,9 @@ class Device:
         """A generator, classifier or the like whose networks are moved there."""
         for module in model.modules:
             module.to(self.device)
-        opponent = getattr(model, "discriminator", None)
-        if opponent is not None:
-            opponent.module.to(self.device)
+        discriminator = getattr(model, "discriminator", None)
+        if discriminator is not None:
+            discriminator.module.to(self.device)
         return model
 
     @contextlib.contextmanager

@@ -9,13 +9,14 @@ import torch
 from latentsteer.core.auxiliary import Classifier
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.classification import classification
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.latents import Latents
 from latentsteer.core.refine.refinement import Refinement
 from latentsteer.core.refine.rules import langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Domain, Identity, Space
+from latentsteer.core.terms import Term
 from torch import Tensor, nn
 
 from . import accelerators

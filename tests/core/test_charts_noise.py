@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis, Noisy
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput, ResumeMismatch
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 
 
 def test_a_noisy_map_is_the_map_near_its_arguments(toys):

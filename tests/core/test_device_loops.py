@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.composition.compose import Composer
-from latentsteer.core.composition.job import Composing
+from latentsteer.core.composition.job import CompositionJob
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.classification import classification
@@ -18,14 +18,13 @@ from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energies.similarity import similarity
-from latentsteer.core.features import feature_map
+from latentsteer.core.features import clip_features, feature_map
 from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.kernel import Mollifier
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.metrics.classes import judged
+from latentsteer.core.latent_files import load_latents, save_latents
+from latentsteer.core.metrics.classes import classifier_outputs
 from latentsteer.core.metrics.clip_score import clip_scores
-from latentsteer.core.perceptual import clip_features
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.examples import RULES
@@ -38,9 +37,9 @@ from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import from_basis
 from latentsteer.core.starts.candidates import from_prior, from_translator
-from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.ranking import ranked
-from latentsteer.core.starts.variation import around
+from latentsteer.core.starts.variation import variations
 from latentsteer.core.translators.training import (
     Training,
     fit_translator,
@@ -310,7 +309,7 @@ def test_a_composition_agrees(toys, there):
     for at in (None, there):
         job = job_of(toys, at)
         clip = toy_clip() if at is None else at.model(toy_clip())
-        composing = Composing(
+        composing = CompositionJob(
             generator=job.generator,
             energy=job.energy,
             features=clip_features(clip),
@@ -346,7 +345,7 @@ def test_starts_agree(toys, there):
         ends.append(
             [
                 from_prior(job.generator, rng, candidates=16, generations=2, **common),
-                around(
+                variations(
                     near,
                     job.generator,
                     SampleRng.of(6, 4),
@@ -356,7 +355,7 @@ def test_starts_agree(toys, there):
                     candidates=3,
                     **common,
                 ),
-                start_near(
+                from_images(
                     job.generator,
                     images,
                     SampleRng.of(7, 4),
@@ -364,7 +363,7 @@ def test_starts_agree(toys, there):
                     candidates=3,
                     **common,
                 ),
-                start_near(job.generator, images, SampleRng.of(7, 4), how="mean", **common),
+                from_images(job.generator, images, SampleRng.of(7, 4), how="mean", **common),
             ]
         )
     for expected, found in zip(*ends, strict=True):
@@ -469,7 +468,7 @@ def test_judges_agree(toys, there):
         classifier, clip = place(toys.classifier()), place(toy_clip())
         device = toys.cpu if at is None else at.device
         images = picture_of(toys, count=4)
-        seen = judged(classifier, images, CHUNKS, device)
+        seen = classifier_outputs(classifier, images, CHUNKS, device)
         rng = SampleRng.of(0, 4)
         condition = clip_row(toys, clip, 1)
         scores = clip_scores(clip, condition, images, rng, views=8, chunking=CHUNKS, device=device)

@@ -4,23 +4,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.charts import MixtureOfBasis, Start
 from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.compose import Composer, CompositionJob
 from latentsteer.core.composition.placement import placements
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, InvalidInput
-from latentsteer.core.latents import Latents, load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
+from latentsteer.core.latents import Latents
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, descent, langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
-from latentsteer.core.starts.candidates import Start
-from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.ranking import ranked
-from latentsteer.core.starts.variation import around
+from latentsteer.core.starts.variation import variations
+from latentsteer.core.terms import Term
 
 COUNT = 300
 LAMBDA = 0.05
@@ -296,7 +296,7 @@ def test_variations_of_variations_are_fresh(toys):
 
     def varied(latents, each, **changes):
         rng = SampleRng.of(0, len(latents) * each, "variation")
-        start: Start = around(
+        start: Start = variations(
             latents,
             generator,
             rng,
@@ -321,9 +321,9 @@ def test_variations_of_variations_are_fresh(toys):
 
 def test_frames_between_latents_draw_afresh_of_both(toys, job, begun):
     once = chained(job(), begun(3), 1)
-    frames = between(once, begun(1), [0.0, 0.5])
+    frames = once.interpolated(begun(1), [0.0, 0.5])
     assert frames.history == (1,) * 6
-    assert between(begun(1), begun(1), [0.5]).history == (0,)
+    assert begun(1).interpolated(begun(1), [0.5]).history == (0,)
     # The first frame is the first sample, under its own name.
     assert torch.equal(refine(job(), frames)[0].values[0], refine(job(), once)[0].values[0])
 
@@ -365,7 +365,7 @@ def test_a_choice_after_a_run_is_by_fresh_draws(toys, job, begun):
 def test_a_second_composition_draws_afresh_and_both_halves_remember(toys):
     generator = toys.generator()
     count = 30
-    job = Composing(
+    job = CompositionJob(
         generator=generator,
         energy=Energy.of(
             Term(

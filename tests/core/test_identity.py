@@ -11,7 +11,7 @@ from latentsteer.core.auxiliaries.classifiers.preprocessing import IMAGENET
 from latentsteer.core.auxiliaries.classifiers.resnet import RESNET
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.compose import Composer, CompositionJob
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.conditions.mixing import averaged
 from latentsteer.core.energies.perceptual import pixels
@@ -30,15 +30,15 @@ from latentsteer.core.identity import (
     options_of,
     same_auxiliary,
 )
-from latentsteer.core.latents import Latents, load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
+from latentsteer.core.latents import Latents
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
+from latentsteer.core.refine.trace import trace_of
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
-from latentsteer.core.starts.interpolation import between
-from latentsteer.core.starts.inversion import appraised
 from latentsteer.core.starts.ranking import ranked
-from latentsteer.core.starts.variation import around
+from latentsteer.core.starts.variation import variations
 from latentsteer.core.translators.training import (
     Training,
     fit_translator,
@@ -206,13 +206,15 @@ def guards(toys, clip, first, second):
     return {
         "refine": lambda: refine(job(toys, second), latents),
         "ranked": lambda: ranked(latents, second, energy, seed=0, keep=1, **common),
-        "appraised": lambda: appraised("t", second, latents, energy, **common),
-        "around": lambda: around(latents, second, rng, variation=0.5, **common),
-        "towards": lambda: around(other, second, rng, variation=0.5, towards=latents, **common),
+        "trace_of": lambda: trace_of("t", second, latents, energy, **common),
+        "variations": lambda: variations(latents, second, rng, variation=0.5, **common),
+        "towards": lambda: variations(
+            other, second, rng, variation=0.5, towards=latents, **common
+        ),
         "stacked": lambda: latents.stacked(other),
-        "between": lambda: between(latents, other, [0.5]),
-        "foreground": lambda: Composer(Composing(**compose), latents, other),
-        "background": lambda: Composer(Composing(**compose), other, latents),
+        "interpolated": lambda: latents.interpolated(other, [0.5]),
+        "foreground": lambda: Composer(CompositionJob(**compose), latents, other),
+        "background": lambda: Composer(CompositionJob(**compose), other, latents),
         "translator": lambda: from_translator(
             translator, second, condition, rng, mode="mean", chunking=CHUNKS
         ),
@@ -228,11 +230,11 @@ def guards(toys, clip, first, second):
 GUARDS = (
     "refine",
     "ranked",
-    "appraised",
-    "around",
+    "trace_of",
+    "variations",
     "towards",
     "stacked",
-    "between",
+    "interpolated",
     "foreground",
     "background",
     "translator",
@@ -374,7 +376,7 @@ def test_latents_that_know_and_that_do_not_stack_with_a_note(opened, caplog):
         caplog.clear()
         both = first.stacked(second)
         assert options_of(both.generator) == options_of(generator.id)
-        assert options_of(between(first, second, [0.5]).generator)["psi"] == 0.7
+        assert options_of(first.interpolated(second, [0.5]).generator)["psi"] == 0.7
         assert "before the options" in caplog.text
     assert options_of(old.stacked(old).generator) is None
 
@@ -392,7 +394,7 @@ def test_an_id_is_the_hash_and_is_copied_with_its_options():
 def test_a_composition_of_before_goes_on(opened, toys):
     """Its identity is a hash of that of the generator's weights, which has not changed."""
     generator = opened("stylegan2", {})
-    made = Composing(
+    made = CompositionJob(
         generator=generator,
         energy=likeness_to_grey(generator),
         features=None,

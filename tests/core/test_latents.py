@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.charts import MixtureOfBasis
+from latentsteer.core.charts import MixtureOfBasis, Start
 from latentsteer.core.checkpoints.checkpoint import read, write
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
+from latentsteer.core.latents import Latents, decode
+from latentsteer.core.spaces import Identity
 
 
 @pytest.fixture
@@ -113,3 +116,33 @@ def test_latents_of_another_generator_or_chart_are_not_stacked(latents, toys):
     other = replace(latents, generator="other-id", generator_name="other")
     with pytest.raises(GeneratorMismatch, match=r"'toy' .*'other'"):
         latents.stacked(other)
+
+
+def test_a_start_s_samples_are_named_from_0_and_keep_their_history(toys):
+    generator = toys.generator()
+    values, chart = toys.normal(3, 12), Identity(generator.source)
+    new = Latents.of(Start(values, chart), generator)
+    assert (new.samples, new.history) == ((0, 1, 2), (0, 0, 0))
+    assert (new.generator, new.generator_name, new.chart) == (generator.id, "toy", chart)
+    assert torch.equal(new.values, values)
+    assert Latents.of(Start(values, chart, (2, 0, 1)), generator).history == (2, 0, 1)
+
+
+def test_decoding_is_the_generator_after_the_chart_in_the_samples_order(latents, toys):
+    generator, done = toys.generator(), []
+    chunking = Chunking(3, padded=True)
+    images = decode(latents, generator, chunking, toys.cpu, report=done.append)
+    expected = generator(latents.values, latents.rng(0, "decode"))
+    torch.testing.assert_close(images, expected)
+    assert done[-1] == len(latents)
+    assert not images.requires_grad
+    basis = MixtureOfBasis(generator.source, 2, ("z",), "softmax")
+    over = toys.latents(generator, toys.normal(4, basis.source.dim), chart=basis)
+    plain = decode(over.plain(), generator, chunking, toys.cpu)
+    torch.testing.assert_close(decode(over, generator, chunking, toys.cpu), plain)
+
+
+def test_decoding_refuses_another_generator(latents, toys):
+    other = replace(toys.generator(), id="another", name="other")
+    with pytest.raises(GeneratorMismatch, match="got 'other'"):
+        decode(latents, other, Chunking(3, padded=False), toys.cpu)

@@ -12,7 +12,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ONE_BY_ONE, Chunking
 from latentsteer.core.composition.compose import Composer
-from latentsteer.core.composition.job import Composing, spread
+from latentsteer.core.composition.job import CompositionJob
 from latentsteer.core.composition.placement import SCALES, Placement, placements
 from latentsteer.core.composition.poisson import poisson_blend
 from latentsteer.core.condition import Condition
@@ -20,21 +20,20 @@ from latentsteer.core.conditions.prompts import text_condition
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.masked import masked
 from latentsteer.core.energies.perceptual import pixels
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.clip_score import clip_scores
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.kernel import row_norms
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, chain, clip_norm, langevin
-from latentsteer.core.refine.trace import readings
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
-from latentsteer.core.starts.interpolation import between
-from latentsteer.core.starts.inversion import start_near
-from latentsteer.core.starts.search import Elite
+from latentsteer.core.starts.inversion import from_images
+from latentsteer.core.starts.search import CrossEntropySearch
+from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator, synthetic_pairs
 
 pytestmark = pytest.mark.bits
@@ -132,7 +131,7 @@ def test_streams_are_called_by_their_names_through_parts_and_restoring():
     assert rng.taken([2, None, 0]).names == (2, 4, 4)
     assert rng.named([1, 2, 3]).streams == rng.streams
     assert SampleRng(rng.streams, rng.rows).names == (0, 1, 2)
-    assert spread(telling(), 2).terms
+    assert telling().repeated(2).terms
 
 
 # Whatever is made of samples
@@ -252,7 +251,7 @@ def test_compositions_of_any_placements(toys):
     values = toys.normal(BATCH, 12), toys.normal(BATCH, 12, seed=1)
 
     def composed(samples, tried):
-        job = Composing(
+        job = CompositionJob(
             generator=generator,
             energy=telling(),
             features=None,
@@ -288,7 +287,9 @@ def test_compositions_of_any_placements(toys):
 def test_runs_of_the_papers_placements_fill_their_chunks(toys):
     generator = toys.generator()
     for samples, tried in ((4, placements([0.5])), (2, placements()), (8, placements()[:1])):
-        job = Composing(generator, telling(), None, 1, 0, FIXED, toys.cpu, placements=tuple(tried))
+        job = CompositionJob(
+            generator, telling(), None, 1, 0, FIXED, toys.cpu, placements=tuple(tried)
+        )
         front = toys.latents(generator, toys.normal(samples, 12))
         names = Composer(job, front, front)._names
         assert len(set(names)) == len(names)
@@ -310,7 +311,7 @@ def test_encoded_images(toys):
 
     def made(samples):
         rng = SampleRng.of(0, samples)
-        start = start_near(
+        start = from_images(
             generator, images[samples], rng, energy=telling(), chunking=FIXED, device=toys.cpu
         )
         return (start.values,)
@@ -329,7 +330,7 @@ def test_readings_and_the_measures_made_of_them(toys):
     assert part.domain == generator.source
 
     def made(samples):
-        found = readings(energy, values[samples], SampleRng.of(0, samples), FIXED)
+        found = energy.readings(values[samples], SampleRng.of(0, samples), FIXED)
         assert any("probability" in name for name in found)
         return tuple(found.values())
 
@@ -355,10 +356,10 @@ def test_norms_and_clipping_of_long_rows(toys):
 
 
 def test_an_elites_law(toys):
-    elite = Elite(toys.normal(BATCH, 4, 13), torch.zeros(BATCH, 4))
+    elite = CrossEntropySearch(toys.normal(BATCH, 4, 13), torch.zeros(BATCH, 4))
 
     def made(samples):
-        own = Elite(elite.points[samples], elite.energies[samples])
+        own = CrossEntropySearch(elite.points[samples], elite.energies[samples])
         return (own.draw(SampleRng.of(0, samples)),)
 
     equal_in_any_batch(made)
@@ -380,8 +381,8 @@ def test_latents_that_are_written_plainly(weights, toys):
 def test_ways_between_latents(toys):
     generator = toys.generator()
     ends = [toys.latents(generator, toys.normal(BATCH, 12, seed=seed)) for seed in (0, 1)]
-    whole = between(*ends, [0.1, 0.4, 0.9]).values.unflatten(0, (BATCH, 3))
-    alone = between(*(end.picked((4,)) for end in ends), [0.1, 0.4, 0.9]).values
+    whole = ends[0].interpolated(ends[1], [0.1, 0.4, 0.9]).values.unflatten(0, (BATCH, 3))
+    alone = ends[0].picked((4,)).interpolated(ends[1].picked((4,)), [0.1, 0.4, 0.9]).values
     assert torch.equal(alone, whole[4])
 
 

@@ -11,10 +11,10 @@ from latentsteer.core.clip import Clip
 from latentsteer.core.composition.job import lowest
 from latentsteer.core.composition.scene import joint_space
 from latentsteer.core.energies.regions import somewhere
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Generator
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.cma_es import Evolution
 from latentsteer.core.refine.examples import RULES
 from latentsteer.core.refine.presets import over_chart
@@ -26,7 +26,8 @@ from latentsteer.core.spaces import Block, Identity, Space, nearest_shares
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of
 from latentsteer.core.starts.ranking import ranked
-from latentsteer.core.starts.search import Elite
+from latentsteer.core.starts.search import CrossEntropySearch
+from latentsteer.core.terms import Term
 
 from .example_files import GENERATOR_FILES, drawn, loaded_generator
 
@@ -239,9 +240,9 @@ def test_a_broken_candidate_is_the_last_of_a_basis(broken):
 @pytest.mark.parametrize("broken", BROKEN)
 def test_broken_members_leave_the_elite_first(broken):
     points = torch.arange(3.0)[:, None]
-    elite = Elite.of(points[:1], torch.tensor([broken]))
+    elite = CrossEntropySearch.of(points[:1], torch.tensor([broken]))
     for number, energy in ((1, 3e38), (2, 5.0)):
-        elite = elite.joined(Elite.of(points[[number]], torch.tensor([energy])), 2)
+        elite = elite.joined(CrossEntropySearch.of(points[[number]], torch.tensor([energy])), 2)
     assert elite.points[0, :, 0].tolist() == [2.0, 1.0]
 
 

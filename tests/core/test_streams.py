@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentsteer.core.metrics.distances import bootstrap
+from latentsteer.core.metrics.intervals import bootstrap
 from latentsteer.core.refine.cma_es import Evolution, _optimiser
 from latentsteer.core.rng import SampleRng, derive_seed, digest_of, stream, stream_of
 from latentsteer.core.translators.translator import Translator, TranslatorConfig

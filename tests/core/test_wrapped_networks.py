@@ -98,7 +98,7 @@ def test_of_a_tuple_the_last_generator_is_taken_and_named(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["nan", "sparse"])
-def test_an_opponent_that_is_of_no_use_is_left_out(spoil, tmp_path):
+def test_a_discriminator_that_is_of_no_use_is_left_out(spoil, tmp_path):
     networks = stylegan2.GENERATOR.examples[0]().networks
     content = {p.removesuffix("."): n.state_dict() for p, n in networks.items()}
     name = "b4.out.weight"

@@ -1,7 +1,7 @@
 """Cancelling a refinement in a running ComfyUI, and going on from what it left."""
 
 import pytest
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 
 from .client import changed, cheap, node_of
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     CheckpointError,
     ConditionMismatch,
@@ -13,8 +13,9 @@ from latentsteer.core.errors import (
     GeneratorMismatch,
     InvalidInput,
 )
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.images import from_host
@@ -236,7 +237,7 @@ def test_generations_from_too_few_candidates(fault, graph):
 
 def test_zero_samples_from_a_saved_file(run, fault, graph, new_graph, out):
     """No node makes an empty batch, but a file may hold one."""
-    from latentsteer.core.latents import save_latents
+    from latentsteer.core.latent_files import save_latents
 
     made = graph.steered()
     latents = graph.from_prior(made)

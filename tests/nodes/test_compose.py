@@ -8,7 +8,7 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
 
 OTHER = "other.safetensors"

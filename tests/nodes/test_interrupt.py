@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 from latentsteer.core.errors import ResumeMismatch
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.errors import Interrupted, NodeError
 

@@ -14,7 +14,7 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.host import autograd, io
 from latentsteer.nodes.load.auxiliary import LoadAuxModel

@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
+from ...core.charts import Start
 from ...core.chunking import Chunking, ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
-from ...core.latents import Latents
+from ...core.latents import Latents, decode
 from ...core.refine.kernel import Rule
 from ...core.refine.presets import over_chart
 from ...core.refine.refinement import Refinement, refine
 from ...core.rng import SampleRng
 from ...core.snapshot import Snapshot
-from ...core.starts.candidates import Start, StartMode, from_prior, from_translator
+from ...core.starts.candidates import StartMode, from_prior, from_translator
 from ...core.translators.training import Training, fit_translator, new_translator, synthetic_pairs
 from ...core.translators.translator import TranslatorKind
 
@@ -88,9 +89,8 @@ class Steering:
     ) -> Latents:
         """A latent per row of the condition, from the prior or from a translator of this kind."""
         rng = SampleRng.of(self.seed, len(condition), kind)
-        return self._latents(
-            self._start(kind, condition, rng, energy, candidates, mode, generations)
-        )
+        found = self._start(kind, condition, rng, energy, candidates, mode, generations)
+        return Latents.of(found, self.generator)
 
     def refined(
         self,
@@ -127,18 +127,8 @@ class Steering:
         return refine(job, latents, on_step=on_step)[0]
 
     def images(self, latents: Latents) -> Tensor:
-        """What latents show."""
-        return self.decoded(latents, latents.values)
-
-    @torch.no_grad()
-    def decoded(self, latents: Latents, values: Tensor) -> Tensor:
-        """What points in the chart of some latents show."""
-        (images,) = self.chunking.apply_random(
-            lambda v, part: (self.generator(latents.chart(v, part), part),),
-            values.to(self.device),
-            latents.rng(0, "decode"),
-        )
-        return images.cpu()
+        """The images of latents."""
+        return decode(latents, self.generator, self.chunking, self.device)
 
     def _start(
         self,
@@ -171,10 +161,6 @@ class Steering:
             generations=generations,
             chunking=self.chunking,
         )
-
-    def _latents(self, start: Start) -> Latents:
-        generator, names = self.generator, tuple(range(len(start.values)))
-        return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
 
 
 def moved(model: Model, device: torch.device) -> Model:

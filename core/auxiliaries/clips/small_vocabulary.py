@@ -16,7 +16,7 @@ from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError
-from ...tokens import WordTokenizer
+from ...zoo.tokens import WordTokenizer
 from .building import build, image_side, scale_of, stages_of
 from .text import word_encoder
 

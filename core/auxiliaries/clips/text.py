@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...clip import Texts
-from ...tokens import WordTokenizer
+from ...zoo.tokens import WordTokenizer
 
 __all__ = ["bpe_encoder", "knows", "left_out", "word_encoder"]
 

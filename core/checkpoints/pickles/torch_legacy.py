@@ -7,7 +7,6 @@ content, the storages' keys) and then every storage: an int64 count and the numb
 
 import io
 import struct
-from pathlib import Path
 from typing import Any
 
 from ..bounded import Bounded
@@ -15,7 +14,7 @@ from .machine import unpickle
 from .records import Name, Refused, Storage
 from .storages import Part, reference_of
 
-__all__ = ["LegacyArchive", "PickleFile", "is_legacy"]
+__all__ = ["LegacyArchive", "PickleFile", "begins_legacy"]
 
 
 class PickleFile:
@@ -69,14 +68,8 @@ PROTOCOL = 1001
 COUNT = struct.Struct("<q")
 
 
-def is_legacy(path: str | Path) -> bool:
-    """Whether a file begins as those of torch.save from before PyTorch 1.6."""
-    with Path(path).open("rb") as file:
-        return begins_legacy(file.read(32))
-
-
 def begins_legacy(head: bytes) -> bool:
-    """Whether these are the first bytes of such a file, in any protocol."""
+    """Whether these are the first bytes of a file of torch.save from before PyTorch 1.6."""
     if head.startswith(OLDEST):
         return True
     return head[:1] == b"\x80" and MAGIC in (head[2 : 2 + len(MAGIC)], head[11 : 11 + len(MAGIC)])

@@ -96,15 +96,17 @@ def _load(checkpoint: Checkpoint) -> Generator:
     layout = network.layout
     table = network.shared.weight.detach().clone() if layout.embedding else None
     prior = TruncatedWithClass(layout.latent, Classes(layout.classes, table), psi)
-    opponent = None
+    discriminator = None
     if _discriminator_prefix(checkpoint) is not None:
-        opponent = if_usable(lambda: _load_discriminator(checkpoint))
+        discriminator = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.base * 2**layout.blocks
-    return parts.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps, opponent)
+    return parts.generator_of(
+        checkpoint, GENERATOR.id, module, prior, side, layout.eps, discriminator
+    )
 
 
-def _opponent(checkpoint: Checkpoint) -> BigGanDiscriminator:
+def _discriminator(checkpoint: Checkpoint) -> BigGanDiscriminator:
     """The discriminator as it stands in the file."""
     own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
@@ -127,7 +129,7 @@ def _opponent(checkpoint: Checkpoint) -> BigGanDiscriminator:
 
 
 def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
-    network = _opponent(checkpoint)
+    network = _discriminator(checkpoint)
     if parts.is_folded(checkpoint):
         fold_spectral(network)
     return parts.discriminator_of(network)
@@ -148,9 +150,9 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
-def _example(layout: GeneratorLayout, *, opponent: bool = False) -> Example:
+def _example(layout: GeneratorLayout, *, discriminator: bool = False) -> Example:
     config = {"classes": [f"class {number}" for number in range(layout.classes)]}
-    if not opponent:
+    if not discriminator:
         return Example({"": BigGanGenerator(layout)}, config)
     discriminator = BigGanDiscriminator(
         [(3, 8, 8), (8, 8, 16)], [0], [], layout.classes, 1, layout.spectral
@@ -164,7 +166,9 @@ GENERATOR: Architecture[Generator] = Architecture(
     recognises=lambda checkpoint: _generator_prefix(checkpoint) is not None,
     load=_load,
     examples=(
-        lambda: _example(GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), opponent=True),
+        lambda: _example(
+            GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), discriminator=True
+        ),
         lambda: _example(
             GeneratorLayout((8, 8), 4, 5, 4, 3, 4, spectral=Spectral(values=False), eps=1e-4)
         ),

@@ -110,17 +110,17 @@ def _load(checkpoint: Checkpoint) -> Generator:
     layout = network.layout
     classes = Classes(layout.common.classes, network.shared.weight.detach().clone())
     prior = TruncatedWithClass(layout.latent, classes, psi)
-    opponent = None
+    discriminator = None
     if _discriminator_prefix(checkpoint) is not None:
-        opponent = if_usable(lambda: _load_discriminator(checkpoint))
+        discriminator = if_usable(lambda: _load_discriminator(checkpoint))
     module = folded(network) if parts.is_folded(checkpoint) else network
     side = layout.common.base * 2 ** sum(block.doubles for block in layout.blocks)
     return parts.generator_of(
-        checkpoint, GENERATOR.id, module, prior, side, layout.common.eps, opponent
+        checkpoint, GENERATOR.id, module, prior, side, layout.common.eps, discriminator
     )
 
 
-def _opponent(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
+def _discriminator(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
     """The discriminator as it stands in the file."""
     own = parts.part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
@@ -150,7 +150,7 @@ def _opponent(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
 
 
 def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
-    network = _opponent(checkpoint)
+    network = _discriminator(checkpoint)
     if parts.is_folded(checkpoint):
         fold_spectral(network)
     return parts.discriminator_of(network)
@@ -175,11 +175,11 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def _example(
-    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, opponent: bool = False
+    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, discriminator: bool = False
 ) -> Example:
     config = {"classes": [f"class {number}" for number in range(common.classes)]}
     generator = BigGanDeepGenerator(DeepLayout(blocks, common))
-    if not opponent:
+    if not discriminator:
         return Example({"": generator}, config)
     discriminator = BigGanDeepDiscriminator(
         [[(4, 4, 8)]],
@@ -201,7 +201,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(
             (Bottleneck(8, 2, 8, doubles=False), Bottleneck(8, 2, 4, doubles=True)),
             GeneratorLayout((8, 8, 4), 4, 7, 7, 3, 4),
-            opponent=True,
+            discriminator=True,
         ),
         lambda: _example(
             (Bottleneck(16, 4, 16, doubles=False), Bottleneck(16, 4, 8, doubles=True)),

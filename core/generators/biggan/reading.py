@@ -228,7 +228,7 @@ def generator_of(
         prior: of its latents.
         side: of its images, in pixels.
         eps: of its normalisations; with the prior's psi what its map depends on beside weights.
-        discriminator: its opponent.
+        discriminator: the one that it was trained against, if any.
     """
     classes = prior.classes.block()
 
@@ -250,7 +250,7 @@ def generator_of(
 
 
 def discriminator_of(module: BigGanDiscriminator | BigGanDeepDiscriminator) -> Discriminator:
-    """The opponent; of an image alone the logit is the part that knows no class."""
+    """The discriminator of a network; without a class, the logit is its unconditional part."""
     return Discriminator(
         module,
         logits=lambda images: module(images * 2 - 1)[:, 0],

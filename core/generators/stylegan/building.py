@@ -7,12 +7,12 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ...auxiliary import Discriminator
 from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
+from .discriminator import as_discriminator
 from .latents import LATENT_OPTIONS, chosen_text, style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
@@ -28,7 +28,6 @@ __all__ = [
     "discriminator_parts",
     "finished",
     "generator_parts",
-    "judge",
     "mapping_of",
     "three",
 ]
@@ -156,7 +155,7 @@ def finished(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan2Generator,
-    opponent: StyleGan2Discriminator | None,
+    discriminator: StyleGan2Discriminator | None,
     licence: str = LICENCE,
 ) -> Generator:
     """The generator of a network, steered and truncated as the options say.
@@ -165,7 +164,7 @@ def finished(
         checkpoint: where it is from.
         architecture: the id.
         network: filled and frozen.
-        opponent: likewise, where the file has one.
+        discriminator: likewise, where the file has one.
         licence: of the weights, where the file does not tell.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
@@ -187,39 +186,14 @@ def finished(
         prior=latents.prior,
         image_size=(side, side),
         render=render,
-        discriminator=None if opponent is None else judge(opponent),
+        discriminator=None if discriminator is None else as_discriminator(discriminator),
         licence=str(checkpoint.config.get("licence", licence)),
-    )
-
-
-def judge(network: StyleGan2Discriminator) -> Discriminator:
-    """A discriminator of images in [0, 1]; with classes, the mean of its logits over them."""
-    channels = network.img_channels
-
-    def of_classes(images: Tensor, classes: Tensor) -> Tensor:
-        rows = nn.functional.one_hot(classes, network.c_dim).to(images)
-        return network(_as_many(images, channels) * 2 - 1, rows)
-
-    return Discriminator(
-        network,
-        logits=lambda images: network(_as_many(images, channels) * 2 - 1),
-        features=lambda images: network.features(_as_many(images, channels) * 2 - 1),
-        of_classes=of_classes if network.c_dim else None,
-        classes=network.c_dim,
     )
 
 
 def three(images: Tensor) -> Tensor:
     """The first three channels, or the first alone as grey."""
     return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
-
-
-def _as_many(images: Tensor, channels: int) -> Tensor:
-    """Colours as the channels that a network was trained on; those beyond the colours are 1."""
-    if channels < 3:
-        images = images.mean(dim=1, keepdim=True)
-    beyond = channels - images.shape[1]
-    return nn.functional.pad(images, (0, 0, 0, 0, 0, beyond), value=1.0) if beyond else images
 
 
 def mapping_of(

@@ -63,7 +63,7 @@ def _prefix(checkpoint: Checkpoint) -> str | None:
     return averaged(_prefixes(checkpoint))
 
 
-def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
+def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
     if not prefix:
         return None
     *parents, _ = prefix.removesuffix(".").split(".")
@@ -158,7 +158,7 @@ def _draw_noise(network: TranslatedGenerator) -> None:
             module.noise_const.copy_(torch.randn(module.noise_const.shape, generator=stream))
 
 
-def _opponent(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator:
+def _discriminator(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, prefix)
     blocks = 0
     while any(name.startswith(f"convs.{blocks + 1}.") for name in part.tensors):
@@ -174,9 +174,11 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
     prefix = _prefix(checkpoint) or ""
-    beside = _opponent_prefix(checkpoint, prefix)
-    opponent = None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
-    return _generator(checkpoint, prefix), opponent
+    beside = _discriminator_prefix(checkpoint, prefix)
+    discriminator = (
+        None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
+    )
+    return _generator(checkpoint, prefix), discriminator
 
 
 @torch.no_grad()
@@ -190,18 +192,18 @@ def _with_mean(network: TranslatedGenerator) -> None:
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    network, opponent = _networks(checkpoint)
+    network, discriminator = _networks(checkpoint)
     if checkpoint.options.get("psi", 1.0) != 1:
         _with_mean(network)
-    return building.finished(checkpoint, GENERATOR.id, network, opponent, LICENCE)
+    return building.finished(checkpoint, GENERATOR.id, network, discriminator, LICENCE)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    network, opponent = _networks(checkpoint)
+    network, discriminator = _networks(checkpoint)
     if not network.mapping.averaged and "w_avg" not in arrays:
         _with_mean(network)
     centre = None if network.mapping.averaged else arrays["w_avg"].flatten()
-    return arrays_of(network, opponent, arrays, centre)
+    return arrays_of(network, discriminator, arrays, centre)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
@@ -215,18 +217,18 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
         there = any(name in checkpoint.tensors for name in _mean_names(_prefix(checkpoint) or ""))
         why = f"`{MEAN}` has rows that differ" if there else "not in the file"
         facts["mean of w"] = f"{why}: the mean over {MEAN_OF} draws of a fixed seed"
-    if _opponent_prefix(checkpoint, _prefix(checkpoint) or "") is not None:
+    if _discriminator_prefix(checkpoint, _prefix(checkpoint) or "") is not None:
         facts["discriminator"] = "groups of 4 images: logits depend on the batch"
     return {**facts, **choice_fact(_prefixes(checkpoint))}
 
 
-def _example(size: int, *, opponent: bool) -> Example:
+def _example(size: int, *, discriminator: bool) -> Example:
     widths = {2**n: 8 - n for n in range(2, size.bit_length())}
     mapping = MappingNetwork(6, 0, 6, averaged=False)
     network = TranslatedGenerator(mapping, StyleGan2Synthesis(6, widths, 3))
     _fitted(network, rosinality_generator(), {})
     networks: dict[str, torch.nn.Module] = {"g_ema.": network}
-    if opponent:
+    if discriminator:
         judge = TranslatedDiscriminator(widths, 3)
         _fitted(judge, rosinality_discriminator(size), {})
         networks["d."] = judge
@@ -239,8 +241,8 @@ GENERATOR: Architecture[Generator] = Architecture(
     recognises=lambda checkpoint: _prefix(checkpoint) is not None,
     load=_load,
     examples=(
-        lambda: _example(16, opponent=True),
-        lambda: _example(8, opponent=False),
+        lambda: _example(16, discriminator=True),
+        lambda: _example(8, discriminator=False),
     ),
     options=building.OPTIONS,
     parity=_parity,

@@ -29,9 +29,9 @@ __all__ = [
     "NOISE_FACT",
     "arrays_of",
     "described",
+    "discriminator_facts",
+    "discriminator_network",
     "logits_of",
-    "opponent_facts",
-    "opponent_of",
     "part_of",
 ]
 
@@ -56,7 +56,7 @@ def _prefix(checkpoint: Checkpoint) -> str | None:
     return averaged(_prefixes(checkpoint))
 
 
-def _opponent_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
+def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
     """Of the discriminator beside the generator, where it is StyleGAN2's."""
     if not prefix:
         return None
@@ -79,25 +79,25 @@ def _networks(
     network = StyleGan2Generator(*building.generator_parts(tensors, attributes))
     building.adopt(network, tensors, attributes)
     load_network(network, checkpoint, prefix)
-    return network, opponent_of(checkpoint, prefix)
+    return network, discriminator_network(checkpoint, prefix)
 
 
-def opponent_of(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator | None:
+def discriminator_network(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discriminator | None:
     """The discriminator beside a generator, filled and frozen, where it is StyleGAN2's.
 
     Args:
         checkpoint: the file.
         prefix: of the generator's tensors.
     """
-    beside = _opponent_prefix(checkpoint, prefix)
-    return None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
+    beside = _discriminator_prefix(checkpoint, prefix)
+    return None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
 
 
-def _opponent(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
+def _discriminator(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
     tensors = part_of(checkpoint, beside)
-    opponent = building.discriminator_parts(tensors, StyleGan2Discriminator)
-    building.adopt(opponent, tensors, building.attributes_of(checkpoint, beside))
-    return load_network(opponent, checkpoint, beside)
+    discriminator = building.discriminator_parts(tensors, StyleGan2Discriminator)
+    building.adopt(discriminator, tensors, building.attributes_of(checkpoint, beside))
+    return load_network(discriminator, checkpoint, beside)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -106,7 +106,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 def arrays_of(
     network: StyleGan2Generator,
-    opponent: StyleGan2Discriminator | None,
+    discriminator: StyleGan2Discriminator | None,
     arrays: Mapping[str, Tensor],
     centre: Tensor | None = None,
 ) -> dict[str, Tensor]:
@@ -114,7 +114,7 @@ def arrays_of(
 
     Args:
         network: the generator.
-        opponent: the discriminator, where there is one.
+        discriminator: its network, where there is one.
         arrays: of the reference; D looks at `x`, else at the image without truncation.
         centre: the mean of w, where the network does not know it.
     """
@@ -124,23 +124,23 @@ def arrays_of(
         found["w"] = mapping(arrays["z"], arrays.get("c") if mapping.c_dim else None)
     if "w_avg" in arrays and mapping.averaged:
         found["w_avg"] = mapping.centre(None).reshape(arrays["w_avg"].shape)
-    return found | logits_of(opponent, arrays)
+    return found | logits_of(discriminator, arrays)
 
 
 def logits_of(
-    opponent: StyleGan2Discriminator | None, arrays: Mapping[str, Tensor]
+    discriminator: StyleGan2Discriminator | None, arrays: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """The logits that a reference's arrays name, of `x`, else of the image without truncation.
 
     Args:
-        opponent: the discriminator, where there is one.
+        discriminator: its network, where there is one.
         arrays: of the reference.
     """
     judged = [name for name in ("D", "D_logits") if name in arrays]
     seen = next((arrays[name] for name in ("x", "img_const", "img") if name in arrays), None)
-    if opponent is None or seen is None or not judged:
+    if discriminator is None or seen is None or not judged:
         return {}
-    logits = opponent(seen, arrays.get("c") if opponent.c_dim else None)
+    logits = discriminator(seen, arrays.get("c") if discriminator.c_dim else None)
     return {name: logits.reshape(arrays[name].shape) for name in judged}
 
 
@@ -156,10 +156,14 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
             "none in the file: leaky ReLU, mapping learning rate 0.01, no bounds on activations, "
             "groups of 4 images in the discriminator, as the official defaults are"
         )
-    return {**facts, **opponent_facts(checkpoint, prefix), **choice_fact(_prefixes(checkpoint))}
+    return {
+        **facts,
+        **discriminator_facts(checkpoint, prefix),
+        **choice_fact(_prefixes(checkpoint)),
+    }
 
 
-def opponent_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
+def discriminator_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
     """What `inspect` says of the discriminator beside a generator.
 
     Args:
@@ -168,7 +172,7 @@ def opponent_facts(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
     """
     if not any(name.startswith("D.") for name in checkpoint.tensors):
         return {}
-    beside = _opponent_prefix(checkpoint, prefix)
+    beside = _discriminator_prefix(checkpoint, prefix)
     return {
         "discriminator": (
             "the file's D is not StyleGAN2's and is left out"
@@ -195,7 +199,7 @@ def _example(
     channels: int = 3,
     activation: str = "lrelu",
     noise: bool = True,
-    opponent: str | None = "resnet",
+    discriminator: str | None = "resnet",
 ) -> Example:
     mapping = MappingNetwork(5, c_dim, 6, embed_dim=4, hidden=(7,), lr_multiplier=1.0)
     synthesis = StyleGan2Synthesis(
@@ -210,10 +214,14 @@ def _example(
             told[name] = {"conv_clamp": 4.0}
     building.adopt(network, {}, told)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
-    if opponent is not None:
+    if discriminator is not None:
         row = MappingNetwork(0, c_dim, 5, hidden=(5,), averaged=False) if c_dim else None
         networks["D."] = StyleGan2Discriminator(
-            {4: 6, 8: 6, 16: 4}, channels, 5 if c_dim else 1, architecture=opponent, mapping=row
+            {4: 6, 8: 6, 16: 4},
+            channels,
+            5 if c_dim else 1,
+            architecture=discriminator,
+            mapping=row,
         )
     modules: dict[str, object] = {}
     for prefix, each in networks.items():
@@ -228,9 +236,9 @@ GENERATOR: Architecture[Generator] = Architecture(
     load=_load,
     examples=(
         _example,
-        lambda: _example(architecture="resnet", c_dim=3, opponent="skip", activation="swish"),
-        lambda: _example(architecture="orig", channels=1, opponent="orig"),
-        lambda: _example(channels=4, noise=False, opponent=None),
+        lambda: _example(architecture="resnet", c_dim=3, discriminator="skip", activation="swish"),
+        lambda: _example(architecture="orig", channels=1, discriminator="orig"),
+        lambda: _example(channels=4, noise=False, discriminator=None),
     ),
     options=building.OPTIONS,
     parity=_parity,

@@ -21,12 +21,13 @@ from ...rng import SampleRng
 from . import building
 from . import stylegan3_plans as plans
 from .arrays import of_latents
+from .discriminator import as_discriminator
 from .latents import LATENT_OPTIONS, style_latents
 from .networks.discriminator import StyleGan2Discriminator
 from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
-from .stylegan2 import described, logits_of, opponent_facts, opponent_of, part_of
+from .stylegan2 import described, discriminator_facts, discriminator_network, logits_of, part_of
 
 __all__ = [
     "GENERATOR",
@@ -112,7 +113,7 @@ def finished(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan3Generator,
-    opponent: StyleGan2Discriminator | None = None,
+    discriminator: StyleGan2Discriminator | None = None,
 ) -> Generator:
     """The generator of a network, steered and truncated as the options say.
 
@@ -120,7 +121,7 @@ def finished(
         checkpoint: where it is from.
         architecture: the id.
         network: filled and frozen.
-        opponent: likewise, where the file has one.
+        discriminator: likewise, where the file has one.
     """
     latents = style_latents(checkpoint, network.mapping, network.mapping, network.synthesis.num_ws)
     width, height = network.synthesis.image_size
@@ -137,7 +138,7 @@ def finished(
         prior=latents.prior,
         image_size=(height, width),
         render=render,
-        discriminator=None if opponent is None else building.judge(opponent),
+        discriminator=None if discriminator is None else as_discriminator(discriminator),
         licence=str(checkpoint.config.get("licence", building.LICENCE)),
     )
 
@@ -169,7 +170,7 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[StyleGan3Generator, StyleGan2Discriminator | None]:
     prefix = prefix_of(checkpoint) or ""
-    return network_of(checkpoint, prefix, _mapping), opponent_of(checkpoint, prefix)
+    return network_of(checkpoint, prefix, _mapping), discriminator_network(checkpoint, prefix)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -177,8 +178,8 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    network, opponent = _networks(checkpoint)
-    return arrays_of(network, arrays) | logits_of(opponent, arrays)
+    network, discriminator = _networks(checkpoint)
+    return arrays_of(network, arrays) | logits_of(discriminator, arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
@@ -187,7 +188,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     if not building.attributes_of(checkpoint, prefix):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     chosen = choice_fact(prefixes_of(checkpoint))
-    return {**facts, **opponent_facts(checkpoint, prefix), **chosen}
+    return {**facts, **discriminator_facts(checkpoint, prefix), **chosen}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:
@@ -250,14 +251,14 @@ def _example(
     channels: int = 3,
     radial: bool = False,
     clamp: float | None = None,
-    opponent: bool = False,
+    discriminator: bool = False,
 ) -> Example:
     mapping = MappingNetwork(5, c_dim, 7, hidden=(7,), lr_multiplier=1.0)
     synthesis = example_synthesis(7, channels, radial=radial, clamp=clamp)
     network = StyleGan3Generator(mapping, synthesis)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
     modules = told_of(network, "G_ema.")
-    if opponent:
+    if discriminator:
         networks["D."] = StyleGan2Discriminator({4: 6, 8: 6, 16: 4}, channels)
         modules |= described(networks["D."], "D.")
     return Example(networks, {"modules": modules})
@@ -269,7 +270,7 @@ GENERATOR: Architecture[Generator] = Architecture(
     recognises=_recognised,
     load=_load,
     examples=(
-        lambda: _example(opponent=True),
+        lambda: _example(discriminator=True),
         lambda: _example(radial=True, c_dim=3, clamp=256.0),
         lambda: _example(channels=1),
     ),

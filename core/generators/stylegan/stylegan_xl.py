@@ -32,7 +32,7 @@ from .stylegan3 import (
 
 __all__ = ["GENERATOR"]
 
-OPPONENT_FACT: Final = (
+DISCRIMINATOR_FACT: Final = (
     "the projected discriminator, which is made of other image networks, is left out"
 )
 
@@ -89,7 +89,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     if len(view["mapping"].shape("w_avg")) == 2:
         facts["truncation"] = "to each class's mean of w; of latents w and w+, to the mean of all"
     if any(name.startswith("D.") for name in checkpoint.tensors):
-        facts["discriminator"] = OPPONENT_FACT
+        facts["discriminator"] = DISCRIMINATOR_FACT
     return {**facts, **choice_fact(prefixes_of(checkpoint))}
 
 

@@ -54,7 +54,7 @@ def _root(checkpoint: Checkpoint) -> str | None:
     return max(_roots(checkpoint), default=None)
 
 
-def _opponent_root(checkpoint: Checkpoint) -> str | None:
+def _discriminator_root(checkpoint: Checkpoint) -> str | None:
     """Of a discriminator beside it."""
     ends = ("4x4/Dense0/weight", "4x4/Dense0/bias", "Output/weight", "Output/bias")
     for name in checkpoint.tensors:
@@ -146,7 +146,7 @@ def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
     return load_network(network, part)
 
 
-def _opponent(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
+def _discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, root)
     told, builder = _told(checkpoint, root)
     table = tensorflow_discriminator()
@@ -168,9 +168,11 @@ def _opponent(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
 def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
-    beside = _opponent_root(checkpoint)
-    opponent = None if beside is None else if_usable(lambda: _opponent(checkpoint, beside))
-    return _generator(checkpoint, _root(checkpoint) or ""), opponent
+    beside = _discriminator_root(checkpoint)
+    discriminator = (
+        None if beside is None else if_usable(lambda: _discriminator(checkpoint, beside))
+    )
+    return _generator(checkpoint, _root(checkpoint) or ""), discriminator
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -186,7 +188,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     told, _ = _told(checkpoint, _root(checkpoint) or "")
     if "mapping_lrmul" not in told:
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
-    beside = _opponent_root(checkpoint)
+    beside = _discriminator_root(checkpoint)
     if beside is not None:
         given, builder = _told(checkpoint, beside)
         if "mbstd_group_size" not in given:
@@ -196,7 +198,9 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     return {**facts, **choice_fact(_roots(checkpoint), _root(checkpoint))}
 
 
-def _example(architecture: str, opponent: str, *, c_dim: int = 0, early: bool = False) -> Example:
+def _example(
+    architecture: str, discriminator: str, *, c_dim: int = 0, early: bool = False
+) -> Example:
     mapping = MappingNetwork(
         5, c_dim, 6, embed_dim=5 if early else 4, hidden=(7,), joined_first=early
     )
@@ -211,7 +215,7 @@ def _example(architecture: str, opponent: str, *, c_dim: int = 0, early: bool = 
         row = MappingNetwork(0, c_dim, 5, hidden=None, averaged=False)
     outputs = (c_dim if early else 5) if c_dim else 1
     judge = TranslatedDiscriminator(
-        {4: 6, 8: 6, 16: 4}, 3, outputs, architecture=opponent, mapping=row
+        {4: 6, 8: 6, 16: 4}, 3, outputs, architecture=discriminator, mapping=row
     )
     judge.table = tensorflow_discriminator()
     _layers(judge, told)

@@ -47,17 +47,17 @@ def test_a_dcgan_of_torch_save_opens_whatever_its_layers_are_called(prefix, tmp_
 
 
 def test_a_discriminator_beside_it_is_left_out(tmp_path):
-    opponent = nn.Sequential(
+    discriminator = nn.Sequential(
         nn.Conv2d(3, 4, 4, 2, 1),
         nn.LeakyReLU(),
         nn.Conv2d(4, 8, 4, 2, 1),
         nn.BatchNorm2d(8),
         nn.LeakyReLU(),
     )
-    both = under("netD.main.", opponent) | under("netG.main.", tutorial(5, 4, 1))
+    both = under("netD.main.", discriminator) | under("netG.main.", tutorial(5, 4, 1))
     torch.save(both, tmp_path / "both.pth")
     assert load_generator(tmp_path / "both.pth").source.dim == 5
-    torch.save(under("main.", opponent), tmp_path / "alone.pth")
+    torch.save(under("main.", discriminator), tmp_path / "alone.pth")
     with pytest.raises(CheckpointError, match="No known architecture"):
         load_generator(tmp_path / "alone.pth")
 

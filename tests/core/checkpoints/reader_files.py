@@ -10,9 +10,16 @@ from collections import OrderedDict
 import numpy as np
 import safetensors.torch
 import torch
+from latentsteer.core.checkpoints.foreign import open_foreign
+from latentsteer.core.checkpoints.kinds import kind_of
 from torch import nn
 
 SOURCE = "raise RuntimeError('the source in a file must never run')\n"
+
+
+def read_tensors(path):
+    """The tensors of a file that another library wrote; all of them must be of use."""
+    return dict(open_foreign(path, kind_of(path)).tensors)
 
 
 def network(seed=0):

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import CheckpointError
-from latentsteer.core.latents import load_latents
+from latentsteer.core.latent_files import load_latents
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2], dtype=torch.int64)}
 

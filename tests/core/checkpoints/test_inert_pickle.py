@@ -8,9 +8,10 @@ from collections import OrderedDict
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.checkpoints.foreign import read_tensors
 from latentsteer.core.checkpoints.pickles import modules as pickled_modules
 from latentsteer.core.errors import CheckpointError
+
+from .reader_files import read_tensors
 
 TENSOR = torch.arange(6.0)
 

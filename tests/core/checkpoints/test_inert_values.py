@@ -137,7 +137,7 @@ class Net(torch.nn.Module):
 
 
 def bound():
-    """A module that holds one of its own methods, as the patched ViT of StyleGAN-XL's opponent."""
+    """A module that holds one of its own methods, as the patched ViT of StyleGAN-XL."""
     net = Net()
     net.forward_flex = types.MethodType(Net.forward_flex, net)
     return net

@@ -5,9 +5,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from latentsteer.core.checkpoints.foreign import read_tensors
-from latentsteer.core.checkpoints.pickles.torch_legacy import MAGIC, is_legacy
+from latentsteer.core.checkpoints.kinds import Kind, kind_of
+from latentsteer.core.checkpoints.pickles.torch_legacy import MAGIC
 from latentsteer.core.errors import CheckpointError
+
+from .reader_files import read_tensors
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
 
@@ -26,7 +28,7 @@ def test_tensors_come_back_as_they_were(tmp_path):
         "epoch": 3,
     }
     path = saved(content, tmp_path / "m.pth")
-    assert is_legacy(path)
+    assert kind_of(path) is Kind.LEGACY
     found = read_tensors(path)
     expected = {f"net.{name}": tensor for name, tensor in network.state_dict().items()}
     expected |= {f"views.{i}": view for i, view in enumerate(content["views"])}

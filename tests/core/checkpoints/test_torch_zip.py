@@ -8,8 +8,9 @@ from collections import OrderedDict
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.checkpoints.foreign import read_tensors
 from latentsteer.core.errors import CheckpointError
+
+from .reader_files import read_tensors
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
 KINDS = (

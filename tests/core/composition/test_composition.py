@@ -6,27 +6,28 @@ import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.composition.compose import Composer, Composing
+from latentsteer.core.composition.compose import Composer, CompositionJob
 from latentsteer.core.composition.job import lowest
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.composition.scene import agreement
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.prior import gaussian_prior
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     GeneratorMismatch,
     InvalidInput,
     ResumeMismatch,
 )
+from latentsteer.core.features import clip_features, feature_distance
 from latentsteer.core.images import resized
-from latentsteer.core.latents import load_latents, save_latents
-from latentsteer.core.perceptual import clip_features, feature_distance
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 
 STEPS = 3
 NINE = placements([0.5])
@@ -53,7 +54,7 @@ def given(toys):
         }
         front = toys.latents(generator, toys.normal(3, 12)[:samples], names)
         back = toys.latents(generator, toys.normal(3, 12, seed=1)[:samples], names)
-        return Composing(**settings | changes), front, back
+        return CompositionJob(**settings | changes), front, back
 
     return make
 
@@ -213,7 +214,7 @@ def test_poisson_blending_keeps_the_background_around_and_is_what_is_judged(give
     found = composer.run()
     plain = Composer(replace(job, blend="none"), front, back).run()
     assert not torch.allclose(found.all_images, plain.all_images)
-    outside = ~composer.fuser.masks().repeat(2, 1, 1)[:, None].expand_as(found.all_images)
+    outside = ~composer.paste.masks().repeat(2, 1, 1)[:, None].expand_as(found.all_images)
     assert torch.equal(found.all_images[outside], plain.all_images[outside])
     classifier = toys.classifier()
     energy = classification(classifier, classifier.condition(["b"]))
@@ -311,8 +312,8 @@ def test_the_paper_s_placements_are_those_by_default(given):
     job, _, _ = given()
     settings = {name: getattr(job, name) for name in ("generator", "energy", "features", "steps")}
     rest = {name: getattr(job, name) for name in ("seed", "chunking", "device")}
-    assert Composing(**settings, **rest).placements == placements()
-    assert Composing(**settings, **rest).weighing == Barrier("bi-level", beta=1.0, unit=1.0)
+    assert CompositionJob(**settings, **rest).placements == placements()
+    assert CompositionJob(**settings, **rest).weighing == Barrier("bi-level", beta=1.0, unit=1.0)
 
 
 def test_the_secondary_is_the_distance_of_the_pasted_foreground_to_what_it_covers(given):
@@ -320,16 +321,16 @@ def test_the_secondary_is_the_distance_of_the_pasted_foreground_to_what_it_cover
     job, front, back = given(features=features, steps=1)
     composer = Composer(job, front, back)
     found = composer.run()
-    scenes, rng = composer.scenes, SampleRng.of(0, 18)
-    pasted, behind = scenes.pair(composer.start.values, rng)
-    fused = scenes.fuser.fused(pasted, behind, rng)
-    for row, box in enumerate(scenes.fuser.boxes * 2):
+    scene, rng = composer.scene, SampleRng.of(0, 18)
+    pasted, behind = scene.pair(composer.start.values, rng)
+    fused = scene.paste.fused(pasted, behind, rng)
+    for row, box in enumerate(scene.paste.boxes * 2):
         one, two = (
             features.maps(resized(image[row : row + 1, :, box.rows, box.columns], (8, 8)))
             for image in (fused, behind)
         )
         distance = feature_distance(features, one, two)
         assert float(found.secondary[0, row]) == pytest.approx(float(distance), rel=1e-4)
-    term = agreement(features, scenes.target)
-    same = scenes.target.join({"fused": fused, "foreground": behind, "crop": behind})
+    term = agreement(features, scene.target)
+    same = scene.target.join({"fused": fused, "foreground": behind, "crop": behind})
     assert float(term.evaluate(same, rng).abs().max()) == 0

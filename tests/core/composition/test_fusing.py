@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from latentsteer.core.composition.paste import Fuser
-from latentsteer.core.composition.placement import PLACES, Box, Placement, placements
+from latentsteer.core.composition.paste import Paste
+from latentsteer.core.composition.placement import PLACES, Placement, placements
 from latentsteer.core.errors import DomainMismatch, InvalidInput
-from latentsteer.core.images import resized
+from latentsteer.core.images import Box, resized
 from latentsteer.core.rng import SampleRng
 
 SIZE = (15, 22)
@@ -71,65 +71,65 @@ def test_no_placement(scales, places, says):
 
 def test_a_scale_that_rounds_to_the_whole():
     with pytest.raises(InvalidInput, match="covers the whole background"):
-        Fuser((8, 8), placements([0.5, 0.99]))
+        Paste((8, 8), placements([0.5, 0.99]))
 
 
 def test_fused_is_the_resized_foreground_pasted_and_crop_what_lies_behind():
-    fuser = Fuser(SIZE, placements())
-    count = 2 * len(fuser.placements)
+    paste = Paste(SIZE, placements())
+    count = 2 * len(paste.placements)
     front, back, rng = pictures(0, count), pictures(1, count), SampleRng.of(0, count)
-    fused, crop = fuser.fused(front, back, rng), fuser.magnified(back, rng)
-    for row, box in enumerate(fuser.boxes * 2):
+    fused, crop = paste.fused(front, back, rng), paste.magnified(back, rng)
+    for row, box in enumerate(paste.boxes * 2):
         expected = back[row].clone()
         small = resized(front[row : row + 1], (box.height, box.width))[0]
         expected[:, box.rows, box.columns] = small
         assert torch.allclose(fused[row], expected, atol=1e-6)
         behind = back[row : row + 1, :, box.rows, box.columns]
         assert torch.allclose(crop[row], resized(behind, SIZE)[0], atol=1e-6)
-        outside = ~fuser.masks()[row % len(fuser.boxes)]
+        outside = ~paste.masks()[row % len(paste.boxes)]
         assert torch.equal(fused[row][:, outside], back[row][:, outside])
 
 
 def test_rows_are_placed_by_their_run_whatever_part_of_the_batch_is_seen():
-    fuser = Fuser(SIZE, placements())
-    count = 2 * len(fuser.placements)
+    paste = Paste(SIZE, placements())
+    count = 2 * len(paste.placements)
     front, back, rng = pictures(0, count), pictures(1, count), SampleRng.of(0, count)
-    whole = fuser.fused(front, back, rng)
-    part = fuser.fused(front[16:21], back[16:21], rng.part(16, 21))
+    whole = paste.fused(front, back, rng)
+    part = paste.fused(front[16:21], back[16:21], rng.part(16, 21))
     assert torch.allclose(part, whole[16:21], atol=1e-6)
 
 
 def test_what_is_alike_has_no_difference():
     """A background that shows the foreground at the place itself."""
-    fuser = Fuser(SIZE, placements([0.5]))
+    paste = Paste(SIZE, placements([0.5]))
     front, rng = pictures(0, 9), SampleRng.of(0, 9)
-    fused = fuser.fused(front, pictures(1, 9), rng)
-    assert torch.equal(fuser.magnified(fused, rng), fuser.magnified(fused.clone(), rng))
-    again = fuser.fused(front, fused, rng)
+    fused = paste.fused(front, pictures(1, 9), rng)
+    assert torch.equal(paste.magnified(fused, rng), paste.magnified(fused.clone(), rng))
+    again = paste.fused(front, fused, rng)
     assert torch.allclose(again, fused, atol=1e-6)
 
 
 def test_gradients_reach_both():
-    fuser, rng = Fuser(SIZE, placements([0.5], "centre")), SampleRng.of(0, 1)
+    paste, rng = Paste(SIZE, placements([0.5], "centre")), SampleRng.of(0, 1)
     front, back = pictures(0, 1).requires_grad_(), pictures(1, 1).requires_grad_()
-    by_front, by_back = torch.autograd.grad(fuser.fused(front, back, rng).sum(), (front, back))
-    (box,) = fuser.boxes
+    by_front, by_back = torch.autograd.grad(paste.fused(front, back, rng).sum(), (front, back))
+    (box,) = paste.boxes
     assert bool((by_front > 0).all())
     assert float(by_front.sum()) == pytest.approx(3 * box.height * box.width, rel=1e-5)
-    assert torch.equal(by_back[0, 0], (~fuser.masks()[0]).float())
+    assert torch.equal(by_back[0, 0], (~paste.masks()[0]).float())
 
 
 @pytest.mark.parametrize("which", ["foreground", "background"])
 def test_images_of_different_sizes(which):
-    fuser, rng = Fuser(SIZE, placements([0.5], "centre")), SampleRng.of(0, 1)
+    paste, rng = Paste(SIZE, placements([0.5], "centre")), SampleRng.of(0, 1)
     images = {"foreground": pictures(0, 1), "background": pictures(1, 1)}
     images[which] = pictures(2, 1, (9, 9))
     with pytest.raises(
         DomainMismatch, match=f"The {which}'s images are 9 x 9 pixels; expected 22"
     ):
-        fuser.fused(images["foreground"], images["background"], rng)
+        paste.fused(images["foreground"], images["background"], rng)
 
 
 def test_no_placements_at_all():
     with pytest.raises(InvalidInput, match="No placement"):
-        Fuser(SIZE, ())
+        Paste(SIZE, ())

@@ -9,10 +9,11 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.prior import gaussian_prior
-from latentsteer.core.errors import ConditionMismatch, InvalidInput
+from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
 from latentsteer.core.generator import Gaussian
 from latentsteer.core.refine.kernel import gradient
 from latentsteer.core.rng import SampleRng
+from latentsteer.core.spaces import IMAGES
 
 DOUBLE = torch.float64
 
@@ -150,3 +151,21 @@ def test_chunks_keep_each_sample_with_its_row_of_the_condition(toys):
     for chunking in (Chunking(2, padded=True), Chunking(4, padded=False)):
         parts = gradient(energy, chunking)(z, rng)
         torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-14)
+
+
+def test_a_repeated_energy_is_that_of_samples_side_by_side(toys):
+    classifier, generator = toys.classifier(DOUBLE), toys.generator(DOUBLE)
+    energy = bayes(generator, classifier, classifier.condition([0, 2])).pullback(generator)
+    z, rng = toys.normal(2, 12, dtype=DOUBLE), SampleRng.of(0, 2)
+    runs = z.repeat_interleave(3, dim=0)
+    found = energy.repeated(3)(runs, SampleRng.of(0, 6))
+    torch.testing.assert_close(found, energy(z, rng).repeat_interleave(3))
+    assert float(found[0]) != pytest.approx(float(found[3]))
+
+
+def test_an_energy_of_images_alone_is_asked_for(toys):
+    classifier = toys.classifier()
+    images = classification(classifier, classifier.condition(["a"]))
+    images.check_on(IMAGES)
+    with pytest.raises(DomainMismatch, match=r"prior lives on z\[12\], and there is no generator"):
+        (images + gaussian_prior(toys.generator().source)).check_on(IMAGES)

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from latentsteer.core.auxiliaries.lpips import alexnet, lpips_features, lpips_heads, vgg16
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.perceptual import HELD, likeness, perceptual, pixels
 from latentsteer.core.errors import CheckpointError, ConditionMismatch, InvalidInput
-from latentsteer.core.perceptual import alexnet, clip_features, lpips_features, lpips_heads, vgg16
+from latentsteer.core.features import clip_features
 from latentsteer.core.rng import SampleRng
 
 BACKBONES = {"alexnet": (alexnet, "alex"), "vgg16": (vgg16, "vgg")}
@@ -179,6 +180,6 @@ def test_other_weights_and_a_clip_without_stages_are_refused(tmp_path, backbone)
 
 
 def test_without_the_lpips_package_the_cure_is_named(monkeypatch):
-    monkeypatch.setattr("latentsteer.core.perceptual.find_spec", lambda name: None)
+    monkeypatch.setattr("latentsteer.core.auxiliaries.lpips.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match="pip install lpips"):
         lpips_heads("vgg16")

@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from latentsteer.core.composition.placement import Box
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.regions import somewhere
 from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import ConditionMismatch
-from latentsteer.core.images import resized
+from latentsteer.core.images import Box, resized
 from latentsteer.core.rng import SampleRng
 
 BOXES = (Box(0, 0, 3, 3), Box(4, 5, 3, 3), Box(2, 1, 4, 5))

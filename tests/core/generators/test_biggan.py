@@ -292,9 +292,9 @@ def test_options_out_of_range_are_refused(name, options, path_of):
 
 def test_a_moving_average_is_preferred_and_a_discriminator_beside_it_used(path_of, tmp_path):
     average = checkpoints.read(path_of("biggan32_flat")).tensors
-    opponent = checkpoints.read(path_of("biggan_discriminator32")).tensors
+    discriminator = checkpoints.read(path_of("biggan_discriminator32")).tensors
     together = {f"G.{key}": torch.zeros_like(value) for key, value in average.items()}
-    together |= {f"D.{key}": value for key, value in opponent.items()}
+    together |= {f"D.{key}": value for key, value in discriminator.items()}
     together |= {f"G_ema.{key}": value for key, value in average.items()}
     path = tmp_path / "all.safetensors"
     checkpoints.write(path, together)

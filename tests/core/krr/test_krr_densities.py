@@ -6,8 +6,8 @@ import pytest
 import torch
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.krr.density import (
-    Bank,
-    bank_of,
+    KernelDensity,
+    fit_density,
     kde_weights,
     kernel_matrix,
     krr_weights,
@@ -18,7 +18,6 @@ from latentsteer.core.krr.kernel import (
     Mollifier,
     gram,
     median_bandwidth,
-    normaliser,
     offsets,
     squared_distances,
     widened,
@@ -45,8 +44,13 @@ def slope(x, y):
     return float((u * v).sum() / u.square().sum())
 
 
-def bank(points, ridge, width=3.0):
-    return bank_of(points, points[:, None], width=width, ridge=ridge)
+def normaliser(dim, sigma):
+    """The constant that goes with the wider kernel of a mollifier in feature space."""
+    return (1 + 2 * sigma**2) ** (-dim / 2)
+
+
+def density(points, ridge, width=3.0):
+    return fit_density(points, points[:, None], width=width, ridge=ridge)
 
 
 def test_distances_far_from_the_origin_are_those_near_it(points):
@@ -81,7 +85,7 @@ def test_the_inverse_nears_a_multiple_of_the_unit_matrix_as_the_ridge_grows(kern
 def test_gradients_near_those_of_kernel_densities_as_one_over_the_ridge(points, toys):
     def score(ridge):
         x = toys.normal(6, 5, seed=9, dtype=torch.float64).requires_grad_()
-        return torch.autograd.grad(log_density(x, bank(points, ridge)).sum(), x)[0]
+        return torch.autograd.grad(log_density(x, density(points, ridge)).sum(), x)[0]
 
     found = [float((score(ridge) - score(None)).norm()) for ridge in RIDGES]
     assert slope(RIDGES, found) == pytest.approx(-1, abs=0.05)
@@ -92,7 +96,7 @@ def test_the_logarithm_is_the_formula_where_its_argument_is_positive(points):
         gram(points, points, 3.0) + 0.3 * torch.eye(24, dtype=torch.float64)
     ).sum(dim=1)
     wanted = (gram(points, points, 3.0) @ weights).log()
-    found = log_density(points, bank(points, 0.3), floor=1e-6)
+    found = log_density(points, density(points, 0.3), floor=1e-6)
     assert torch.allclose(found, wanted, atol=1e-10)
     assert torch.allclose(found.exp(), 1 - 0.3 * weights, atol=1e-10)
 
@@ -100,7 +104,7 @@ def test_the_logarithm_is_the_formula_where_its_argument_is_positive(points):
 def test_a_sample_can_be_left_out_of_its_own_density(points):
     kernels = gram(points, points, 3.0)
     wanted = (kernels - torch.eye(24)).sum(dim=1).log()
-    found = log_density(points, bank(points, None), without=torch.arange(24))
+    found = log_density(points, density(points, None), without=torch.arange(24))
     assert torch.allclose(found, wanted, atol=1e-10)
 
 
@@ -111,7 +115,7 @@ def test_small_ridges_make_negative_weights(kernel):
 
 def test_where_a_sum_is_not_positive_absolute_weights_pull(points, toys):
     weights = toys.normal(24, seed=4, dtype=torch.float64)
-    mixed = Bank(points[:, None], weights, 3.0)
+    mixed = KernelDensity(points[:, None], weights, 3.0)
     x = toys.normal(100, 5, seed=3, dtype=torch.float64).requires_grad_()
     share = (gram(x, points, 3.0) @ weights) / (gram(x, points, 3.0) @ weights.abs())
     low = share < 0.01
@@ -130,7 +134,7 @@ def test_where_a_sum_is_not_positive_absolute_weights_pull(points, toys):
 
 def test_far_from_all_samples_nothing_underflows(points):
     far = (points[:2] + 1e3).requires_grad_()
-    values = log_density(far, bank(points, 24.0))
+    values = log_density(far, density(points, 24.0))
     (found,) = torch.autograd.grad(values.sum(), far)
     assert bool((values < -1e5).all())
     assert bool(found.isfinite().all())
@@ -138,8 +142,8 @@ def test_far_from_all_samples_nothing_underflows(points):
 
 
 def test_features_in_half_the_bits_are_compared_in_float64(points):
-    exact = log_density(points, bank(points, 1e-3))
-    single = log_density(points.float(), bank(points.float(), 1e-3))
+    exact = log_density(points, density(points, 1e-3))
+    single = log_density(points.float(), density(points.float(), 1e-3))
     assert single.dtype == torch.float32
     assert torch.allclose(single.double(), exact, atol=1e-4)
 
@@ -242,8 +246,10 @@ def test_a_ridge_below_the_digits_of_the_features_is_refused(ridge, name):
     points, _ = clustered(torch.float32)
     options = {"width": 1.0, "name": name}
     with pytest.raises(InvalidInput, match=f"rounding of float32.*Raise {name} to 1e-05"):
-        bank_of(points, points[:, None], ridge=ridge, **options)
-    assert bool(bank_of(points, points[:, None], ridge=1e-4, **options).weights.isfinite().all())
+        fit_density(points, points[:, None], ridge=ridge, **options)
+    assert bool(
+        fit_density(points, points[:, None], ridge=1e-4, **options).weights.isfinite().all()
+    )
     if name == "eta":
         with pytest.raises(InvalidInput, match="rounding of float32"):
             stein_score(points, 1.0, ridge)
@@ -255,14 +261,14 @@ def test_where_a_ridge_is_taken_float32_features_give_the_step_of_float64(ridge)
     for dtype in (torch.float32, torch.float64):
         points, _ = clustered(dtype)
         leaf = clustered(torch.float64)[0].requires_grad_()
-        made = bank_of(points, points[:, None], width=1.0, ridge=ridge)
+        made = fit_density(points, points[:, None], width=1.0, ridge=ridge)
         steps.append(torch.autograd.grad(log_density(leaf, made).sum(), leaf)[0])
     assert float((steps[0] - steps[1]).norm() / steps[1].norm()) < 1e-3
 
 
 def test_a_tiny_ridge_is_taken_where_samples_are_far_apart(toys):
     points = 10 * toys.normal(24, 5)
-    found = bank_of(points, points[:, None], width=1.0, ridge=1e-12).weights
+    found = fit_density(points, points[:, None], width=1.0, ridge=1e-12).weights
     dense = torch.linalg.inv(gram(points.double(), points.double(), 1.0)).sum(dim=1)
     assert torch.allclose(found, dense, rtol=1e-6)
 
@@ -270,15 +276,15 @@ def test_a_tiny_ridge_is_taken_where_samples_are_far_apart(toys):
 def test_equal_samples_with_a_tiny_ridge_are_named(points):
     points[7] = points[3]
     with pytest.raises(InvalidInput, match="samples 3 and 7") as caught:
-        bank(points, 1e-30)
+        density(points, 1e-30)
     assert "Raise eta" in str(caught.value)
-    assert bool(bank(points, 1e-10).weights.isfinite().all())
+    assert bool(density(points, 1e-10).weights.isfinite().all())
 
 
 def test_features_that_are_not_finite_are_named(points):
     points[4, 1] = torch.nan
     with pytest.raises(InvalidInput, match="samples 4 are not finite"):
-        bank(points, 1.0)
+        density(points, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +298,7 @@ def test_features_that_are_not_finite_are_named(points):
         (lambda: Mollifier("image", samples=3), "even number"),
         (lambda: Mollifier("image", sigma=0.0), "must exceed 0"),
         (lambda: Mollifier("image", final=-1.0), "at least 0"),
-        (lambda: log_density(torch.eye(2), bank(torch.eye(2), 1.0), floor=0.0), "floor"),
+        (lambda: log_density(torch.eye(2), density(torch.eye(2), 1.0), floor=0.0), "floor"),
     ],
 )
 def test_settings_outside_their_range_are_refused(make, told):

@@ -13,14 +13,14 @@ from latentsteer.core.energies.global_direction import along, global_direction
 from latentsteer.core.energies.masked import known_error, masked
 from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
+from latentsteer.core.features import clip_features
 from latentsteer.core.generators.biggan.networks.discriminators import BigGanDiscriminator
 from latentsteer.core.generators.biggan.networks.spectral import Spectral
 from latentsteer.core.generators.biggan.reading import discriminator_of
-from latentsteer.core.generators.stylegan.building import judge
+from latentsteer.core.generators.stylegan.discriminator import as_discriminator
 from latentsteer.core.generators.stylegan.networks.discriminator import StyleGan2Discriminator
 from latentsteer.core.generators.stylegan.networks.mapping import MappingNetwork
 from latentsteer.core.images import resized
-from latentsteer.core.perceptual import clip_features
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 
@@ -46,7 +46,7 @@ def biggan():
 
 def stylegan(classes=3, deviations=1):
     mapping = MappingNetwork(0, classes, 5, hidden=(5,), averaged=False) if classes else None
-    return judge(
+    return as_discriminator(
         filled(
             StyleGan2Discriminator(
                 {4: 6, 8: 6, 16: 4},
@@ -59,8 +59,8 @@ def stylegan(classes=3, deviations=1):
     )
 
 
-def against(opponent, side=16):
-    return replace(toy_generator(), discriminator=opponent, image_size=(side, side))
+def against(own, side=16):
+    return replace(toy_generator(), discriminator=own, image_size=(side, side))
 
 
 def values(energy, images):
@@ -72,11 +72,11 @@ def values(energy, images):
 
 @pytest.mark.parametrize("make", [biggan, stylegan])
 def test_the_logit_is_log_p_of_c_given_x(make):
-    opponent, images = make(), pictures(4)
-    plain = values(discriminator(against(opponent)), images)
-    alone = torch.cat([opponent.logits(image[None]) for image in images])
+    own, images = make(), pictures(4)
+    plain = values(discriminator(against(own)), images)
+    alone = torch.cat([own.logits(image[None]) for image in images])
     torch.testing.assert_close(plain, -alone)
-    energy = discriminator(against(opponent), form="log-sigmoid")
+    energy = discriminator(against(own), form="log-sigmoid")
     found = values(energy, images)
     torch.testing.assert_close(found, -functional.logsigmoid(alone))
     (leaf,) = energy.leaves()
@@ -85,48 +85,46 @@ def test_the_logit_is_log_p_of_c_given_x(make):
 
 @pytest.mark.parametrize("make", [biggan, stylegan])
 def test_a_class_is_asked_for_where_the_discriminator_knows_classes(make):
-    opponent, images = make(), pictures(3)
-    energy = discriminator(against(opponent), classes=(2, 0, 1))
+    own, images = make(), pictures(3)
+    energy = discriminator(against(own), classes=(2, 0, 1))
     found = values(energy, images)
-    network = opponent.module
+    network = own.module
     for row, number in enumerate((2, 0, 1)):
         asked = torch.tensor([number])
         if make is stylegan:
             asked = functional.one_hot(asked, 3).float()
         expected = network(images[row : row + 1] * 2 - 1, asked).flatten()
         torch.testing.assert_close(found[row], -expected[0])
-    for_all = values(discriminator(against(opponent), classes=(1,)), images)
+    for_all = values(discriminator(against(own), classes=(1,)), images)
     torch.testing.assert_close(for_all[2], found[2])
     assert not torch.allclose(for_all[:2], found[:2])
 
 
 def test_the_classes_logits_have_the_plain_one_as_their_mean_in_stylegan():
-    opponent, images = stylegan(), pictures(2)
-    each = [
-        values(discriminator(against(opponent), classes=(number,)), images) for number in range(3)
-    ]
-    plain = values(discriminator(against(opponent)), images)
+    own, images = stylegan(), pictures(2)
+    each = [values(discriminator(against(own), classes=(number,)), images) for number in range(3)]
+    plain = values(discriminator(against(own)), images)
     torch.testing.assert_close(torch.stack(each).mean(dim=0), plain)
 
 
 def test_a_discriminator_that_compares_the_batch_sees_one_image_at_a_time():
-    opponent, images = stylegan(0), pictures(4)
-    energy = discriminator(against(opponent))
+    own, images = stylegan(0), pictures(4)
+    energy = discriminator(against(own))
     together = values(energy, images)
     assert not energy.coupled
-    assert not torch.allclose(-opponent.logits(images), together)
+    assert not torch.allclose(-own.module(images * 2 - 1), together)
     for row in range(4):
         torch.testing.assert_close(values(energy, images[row : row + 1])[0], together[row])
 
 
 def test_images_of_another_size_are_resampled_to_the_discriminators():
-    opponent, images = biggan(), pictures(2, 24)
-    found = values(discriminator(against(opponent)), images)
-    torch.testing.assert_close(found, -opponent.logits(resized(images, (16, 16))))
+    own, images = biggan(), pictures(2, 24)
+    found = values(discriminator(against(own)), images)
+    torch.testing.assert_close(found, -own.logits(resized(images, (16, 16))))
 
 
 @pytest.mark.parametrize(
-    ("opponent", "options", "said"),
+    ("make", "options", "said"),
     [
         (lambda: None, {}, "holds no discriminator"),
         (biggan, {"classes": (3,)}, "no class 3; its 3 are numbered from 0"),
@@ -134,9 +132,9 @@ def test_images_of_another_size_are_resampled_to_the_discriminators():
         (lambda: stylegan(0), {"classes": (0,)}, "knows no classes"),
     ],
 )
-def test_what_a_discriminator_cannot_do_is_refused(opponent, options, said):
+def test_what_a_discriminator_cannot_do_is_refused(make, options, said):
     with pytest.raises(InvalidInput, match=said):
-        discriminator(against(opponent()), **options)
+        discriminator(against(make()), **options)
 
 
 def test_a_class_per_sample_needs_as_many_samples():

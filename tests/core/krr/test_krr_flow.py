@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.composition.job import spread
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import Diverged, DomainMismatch, InvalidInput, ResumeMismatch
@@ -13,7 +12,7 @@ from latentsteer.core.features import FeatureMap, feature_map
 from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
 from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.kernel import by_term
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import descent
@@ -128,13 +127,13 @@ def test_finite_differences_agree(toys):
     flow, generator = flow_of(toys)
     z, rng, chunking = start(toys), SampleRng.of(0, COUNT), Chunking(3, padded=False)
     pulled = flow.energy.pullback(generator)
-    settled = pulled.settled_at(z, rng, chunking)
+    decoupled = pulled.decoupled_at(z, rng, chunking)
     assert pulled.coupled
-    assert not settled.coupled
+    assert not decoupled.coupled
     found = by_term(pulled, chunking)(z, rng).vector
     ahead = toys.normal(COUNT, 12, seed=5, dtype=torch.float64)
     with torch.no_grad():
-        change = settled(z + 1e-5 * ahead, rng) - settled(z - 1e-5 * ahead, rng)
+        change = decoupled(z + 1e-5 * ahead, rng) - decoupled(z - 1e-5 * ahead, rng)
     assert torch.allclose((found * ahead).sum(dim=1), change / 2e-5, atol=1e-6)
 
 
@@ -303,7 +302,7 @@ def test_settings_outside_their_range_are_refused(values, told):
 def test_several_runs_of_a_sample_are_not_taken_for_particles(toys):
     flow, _ = flow_of(toys)
     with pytest.raises(InvalidInput, match="several runs of a sample"):
-        spread(flow.energy, 3)
+        flow.energy.repeated(3)
 
 
 def log_ratio(toys, z, rng, settings):
@@ -359,7 +358,7 @@ def test_without_the_samples_density_a_sample_alone_equals_itself_in_a_batch(div
 
 def bank_at(flow, step):
     densities = flow.energy.terms[0][1]
-    return densities.real.bank(0.0, torch.zeros(1, dtype=torch.float64), step)
+    return densities.real.density(0.0, torch.zeros(1, dtype=torch.float64), step)
 
 
 def test_real_images_are_drawn_anew_at_each_step_or_once(toys):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from latentsteer.core.chunking import ALL_AT_ONCE
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.features import FeatureMap
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.krr.density import krr_weights
@@ -14,6 +14,7 @@ from latentsteer.core.refine.kernel import descend
 from latentsteer.core.refine.rules import descent
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
+from latentsteer.core.terms import Term
 from torch import nn
 
 POINTS = Space((Block("z", (3,)),))

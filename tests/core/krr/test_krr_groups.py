@@ -7,7 +7,7 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.perceptual import pixels
 from latentsteer.core.energies.prior import gaussian_prior
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import GENERATED, krr_flow
@@ -18,6 +18,7 @@ from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import descent
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 
 FIXED = Chunking(8, padded=True)
 SETTINGS = {

@@ -7,14 +7,19 @@ import torch
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.condition import Condition
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
-from latentsteer.core.metrics.classes import Judged, evaluate, judged, wanted_classes
+from latentsteer.core.metrics.classes import (
+    ClassifierOutputs,
+    classifier_outputs,
+    evaluate,
+    wanted_classes,
+)
 from latentsteer.core.metrics.distances import (
-    bootstrap,
     diversity,
     frechet_distance,
     spread_of,
     within_class_diversity,
 )
+from latentsteer.core.metrics.intervals import bootstrap
 from latentsteer.core.zoo.shipped import REFERENCES, reference_images
 
 DOUBLE = torch.float64
@@ -176,7 +181,7 @@ def images(count):
 
 def test_a_judge_sees_probabilities_and_features(toys):
     classifier = toys.classifier()
-    seen = judged(classifier, images(7), Chunking(3, padded=False), toys.cpu)
+    seen = classifier_outputs(classifier, images(7), Chunking(3, padded=False), toys.cpu)
     torch.testing.assert_close(seen.probabilities, classifier.embed(images(7)))
     torch.testing.assert_close(seen.features, classifier.features(images(7)))
 
@@ -185,7 +190,7 @@ def test_an_evaluation_gives_the_figures_of_what_was_seen(toys):
     law = toys.normal(20, 3, seed=1).softmax(dim=1)
     features, real = toys.normal(20, 4, seed=2), toys.normal(30, 4, seed=3)
     wanted = torch.arange(20) % 3
-    found = evaluate(Judged(law, features), wanted=wanted, reference=real)
+    found = evaluate(ClassifierOutputs(law, features), wanted=wanted, reference=real)
     chosen = [float(law[n, wanted[n]]) for n in range(20)]
     assert found.images == 20
     assert found.probability.value == pytest.approx(sum(chosen) / 20, rel=1e-5)
@@ -207,7 +212,7 @@ def test_an_evaluation_gives_the_figures_of_what_was_seen(toys):
 
 def test_without_wanted_classes_or_reference_there_is_the_diversity_alone(toys):
     features = toys.normal(5, 4)
-    found = evaluate(Judged(torch.full((5, 3), 1 / 3), features))
+    found = evaluate(ClassifierOutputs(torch.full((5, 3), 1 / 3), features))
     assert found.numbers() == {"images": 5, "diversity": diversity(features)}
     assert str(found).splitlines()[0] == "5 images"
 
@@ -215,7 +220,7 @@ def test_without_wanted_classes_or_reference_there_is_the_diversity_alone(toys):
 @pytest.mark.parametrize("wanted", [None, [0, 1, 2]])
 def test_an_evaluation_that_compares_no_two_images_says_so(wanted, toys):
     count = 1 if wanted is None else 3
-    seen = Judged(torch.full((count, 3), 1 / 3), toys.normal(count, 4))
+    seen = ClassifierOutputs(torch.full((count, 3), 1 / 3), toys.normal(count, 4))
     found = evaluate(seen, wanted=None if wanted is None else torch.tensor(wanted))
     assert found.spread is None
     assert "diversity" not in found.numbers()
@@ -223,17 +228,19 @@ def test_an_evaluation_that_compares_no_two_images_says_so(wanted, toys):
 
 
 def test_evaluations_without_sense_are_refused(toys):
-    nothing = Judged(torch.zeros(0, 3), torch.zeros(0, 4))
+    nothing = ClassifierOutputs(torch.zeros(0, 3), torch.zeros(0, 4))
     with pytest.raises(InvalidInput, match="No image"):
         evaluate(nothing)
-    some = Judged(torch.full((5, 3), 1 / 3), toys.normal(5, 4))
+    some = ClassifierOutputs(torch.full((5, 3), 1 / 3), toys.normal(5, 4))
     with pytest.raises(InvalidInput, match="2 wanted classes for 5 images"):
         evaluate(some, wanted=torch.tensor([0, 1]))
 
 
 def test_judging_no_image_at_all_is_refused(toys):
     with pytest.raises(InvalidInput, match="No image"):
-        evaluate(judged(toys.classifier(), images(0), Chunking(3, padded=False), toys.cpu))
+        evaluate(
+            classifier_outputs(toys.classifier(), images(0), Chunking(3, padded=False), toys.cpu)
+        )
 
 
 def test_wanted_classes_are_found_by_name_in_another_classifier(toys):

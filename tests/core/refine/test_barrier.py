@@ -6,13 +6,14 @@ from itertools import pairwise
 import pytest
 import torch
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine.barrier import Barrier, barrier, combined, falls
 from latentsteer.core.refine.kernel import Rule, descend, gradient
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
+from latentsteer.core.terms import Term
 
 DIM, PAIRS = 6, 32
 SPACE = Space((Block("a", (2,)), Block("b", (DIM - 2,))))

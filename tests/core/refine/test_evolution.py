@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.refine import cma_es as evolution
 from latentsteer.core.refine.cma_es import Evolution, evolve
@@ -16,6 +16,7 @@ from latentsteer.core.refine.rules import adam
 from latentsteer.core.refine.run import begin, walk
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
+from latentsteer.core.terms import Term
 
 pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
 
@@ -149,7 +150,7 @@ def test_energies_that_are_not_numbers_never_win(toys):
 @pytest.mark.bits
 @pytest.mark.parametrize("inner_steps", [0, 2])
 def test_an_interrupted_search_goes_on_through_a_file(inner_steps, toys, tmp_path):
-    from latentsteer.core.latents import load_latents, save_latents
+    from latentsteer.core.latent_files import load_latents, save_latents
 
     generator = toys.generator()
     job = toys.job(

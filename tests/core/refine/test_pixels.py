@@ -8,7 +8,7 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_clip, toy_generator
 from latentsteer.core.energies.prior import gaussian_prior
 from latentsteer.core.energies.similarity import similarity
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     DomainMismatch,
@@ -19,8 +19,8 @@ from latentsteer.core.latents import Latents
 from latentsteer.core.refine.pixels import moved_pixels
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
-from latentsteer.core.starts.interpolation import between
 from latentsteer.core.starts.ranking import ranked_images
+from latentsteer.core.terms import Term
 
 CPU = torch.device("cpu")
 CHUNKING = Chunking(2, padded=True)
@@ -139,7 +139,7 @@ def test_a_basis_written_plainly_is_the_same_latents():
 def test_the_way_between_latents_is_straight_whatever_their_charts():
     basis = latents(2, 1, MixtureOfBasis(toy_generator().source, 3, ("z",)))
     other = latents(2, 2)
-    frames = between(basis, other, [0.0, 0.25, 1.0])
+    frames = basis.interpolated(other, [0.0, 0.25, 1.0])
     first, second = basis.plain().values, other.values
     torch.testing.assert_close(frames.values[[0, 3]], first)
     torch.testing.assert_close(frames.values[[2, 5]], second)
@@ -148,12 +148,12 @@ def test_the_way_between_latents_is_straight_whatever_their_charts():
 
 
 def test_one_latent_pairs_with_many_and_other_numbers_do_not():
-    many = between(latents(1, 1), latents(3, 2), [0.5])
+    many = latents(1, 1).interpolated(latents(3, 2), [0.5])
     expected = (latents(1, 1).values + latents(3, 2).values) / 2
     torch.testing.assert_close(many.values, expected)
     with pytest.raises(InvalidInput, match="2 and 3 latents cannot be paired"):
-        between(latents(2, 1), latents(3, 2), [0.5])
+        latents(2, 1).interpolated(latents(3, 2), [0.5])
     with pytest.raises(InvalidInput, match="at least 1 needed"):
-        between(latents(1, 1), latents(1, 2), [])
-    with pytest.raises(GeneratorMismatch, match="one generator alone can be interpolated"):
-        between(latents(1, 1), latents(1, 2, generator="another"), [0.5])
+        latents(1, 1).interpolated(latents(1, 2), [])
+    with pytest.raises(GeneratorMismatch, match="latents of one generator can be interp"):
+        latents(1, 1).interpolated(latents(1, 2, generator="another"), [0.5])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.energies.classification import classification
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
     ConditionMismatch,
     Diverged,
@@ -13,13 +13,14 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
-from latentsteer.core.latents import load_latents, save_latents
+from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.presets import over_chart
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam, langevin, schedule
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.starts.candidates import from_translator
+from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator
 
 STEPS = 10

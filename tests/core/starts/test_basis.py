@@ -5,7 +5,7 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.biggan.ajbrock import GENERATOR as BIGGAN
@@ -15,6 +15,7 @@ from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Block, Space
 from latentsteer.core.starts.basis import best_candidates, drawing, from_basis, over_basis
+from latentsteer.core.terms import Term
 
 CHUNKS = Chunking(4, padded=True)
 LIKE = torch.empty(0)

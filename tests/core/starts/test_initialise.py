@@ -6,11 +6,12 @@ import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Identity
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
+from latentsteer.core.terms import Term
 from latentsteer.core.translators.training import new_translator
 
 CHUNKS = Chunking(4, padded=True)

@@ -8,12 +8,12 @@ from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.perceptual import likeness
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.perceptual import clip_features
+from latentsteer.core.features import clip_features
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
-from latentsteer.core.starts.inversion import start_near
+from latentsteer.core.starts.inversion import from_images
 
 
 def linear_encoder(generator):
@@ -44,7 +44,7 @@ def start(generator, images, toys, **options):
         "device": toys.cpu,
     }
     rng = SampleRng.of(0, len(images), "invert")
-    return start_near(generator, images, rng, **settings | options)
+    return from_images(generator, images, rng, **settings | options)
 
 
 def distance(generator, start, images):

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from latentsteer.core.chunking import Chunking
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.latents import Latents
 from latentsteer.core.spaces import Identity
 from latentsteer.core.starts.ranking import ranked
+from latentsteer.core.terms import Term
 
 CPU = torch.device("cpu")
 CHUNKING = Chunking(3, padded=True)

@@ -5,7 +5,7 @@ import torch
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.starts.variation import around
+from latentsteer.core.starts.variation import variations
 
 CHUNKS = Chunking(4, padded=True)
 LIKE = torch.empty(0)
@@ -14,7 +14,7 @@ LIKE = torch.empty(0)
 def varied(toys, near, generator=None, **changes):
     generator = generator or toys.generator()
     settings = {"variation": 0.6, "chunking": CHUNKS, "device": toys.cpu}
-    return around(near, generator, **{"rng": SampleRng.of(0, 6), **settings, **changes})
+    return variations(near, generator, **{"rng": SampleRng.of(0, 6), **settings, **changes})
 
 
 def test_variations_lie_about_their_latents_and_keep_the_priors_law(toys):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.composition.paste import Fuser
+from latentsteer.core.composition.paste import Paste
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.zoo.avatar_captions import Prompt
@@ -84,7 +84,7 @@ def test_both_persons_are_found_where_they_were_pasted_and_not_in_one_face(study
     hat = images[(values[:, 0] == tops.index("hat")).nonzero()[0]]
     afro = images[(values[:, 0] == tops.index("afro")).nonzero()[0]]
     place = placements((0.5,), "bottom right")
-    pasted = Fuser((64, 64), place).fused(hat, afro, SampleRng.of(0, 1))
+    pasted = Paste((64, 64), place).fused(hat, afro, SampleRng.of(0, 1))
     figures, both = Judging(study, [pair, pair]).figures("two", torch.cat([pasted, afro]))
     assert both == [True, False]
     assert figures["pairs_two_both"] == 0.5

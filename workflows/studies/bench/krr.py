@@ -18,6 +18,7 @@ import torch
 
 from ....core.auxiliaries import load_auxiliary
 from ....core.auxiliary import AttributeJudge
+from ....core.charts import Start
 from ....core.chunking import Chunking, ChunkMode
 from ....core.features import FeatureMap, feature_map
 from ....core.generators import load_generator
@@ -156,9 +157,7 @@ def prepared(particles: int, mode: ChunkMode) -> tuple[Step, Step]:
 
     def step(count: int) -> None:
         points = generator.prior.sample(SampleRng.of(0, count), torch.zeros(1))
-        names = tuple(range(count))
-        chart = Identity(generator.source)
-        refine(job, Latents(points, chart, generator.id, generator.name, names))
+        refine(job, Latents.of(Start(points, Identity(generator.source)), generator))
 
     return partial(step, 2), partial(step, particles)
 

@@ -8,13 +8,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ....core.metrics.distances import Interval, bootstrap, frechet_distance
-from ....core.metrics.shares import paired_difference, wilson
+from ....core.charts import Start
+from ....core.metrics.distances import frechet_distance
+from ....core.metrics.intervals import Interval, bootstrap, paired_difference, wilson
 from ....core.refine.pixels import moved_pixels
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.starts.basis import best_candidates
-from ....core.starts.candidates import Start
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import Prompt
 from .study import Basis, FuseDreamStudy

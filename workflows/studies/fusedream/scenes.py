@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ....core.composition.compose import Composer, Composing, Composition
-from ....core.composition.paste import Fuser
+from ....core.composition.compose import Composer, CompositionJob, CompositionResult
+from ....core.composition.paste import Paste
 from ....core.composition.placement import Placement, placements
 from ....core.energies.regions import somewhere
+from ....core.features import clip_features
 from ....core.latents import Latents
-from ....core.metrics.shares import paired_difference, wilson
-from ....core.perceptual import clip_features
+from ....core.metrics.intervals import paired_difference, wilson
 from ....core.refine.rules import adam
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_pairs import Pair
@@ -36,13 +36,13 @@ class Judging:
 
     def __init__(self, study: FuseDreamStudy, pairs: Sequence[Pair]) -> None:
         self.study, self.pairs = study, pairs
-        self.fuser = Fuser(study.generator.image_size, placements())
+        self.paste = Paste(study.generator.image_size, placements())
 
     def shares(self, images: Tensor) -> list[tuple[float, float]]:
         """Of the two persons' constraints, how many are satisfied in the region that fits best."""
-        each = len(self.fuser.placements)
+        each = len(self.paste.placements)
         rng = SampleRng.of(0, each * len(images), "regions")
-        boxes = self.fuser.magnified(images.repeat_interleave(each, dim=0), rng)
+        boxes = self.paste.magnified(images.repeat_interleave(each, dim=0), rng)
         regions = torch.cat([images[:, None], boxes.unflatten(0, (len(images), each))], dim=1)
         seen = self.study.seen(regions.flatten(0, 1))
         found: list[tuple[float, float]] = []
@@ -105,7 +105,7 @@ def two_persons(
         "second": [one.second.text for one in pairs],
     }
     conditions = {name: study.condition(lines) for name, lines in texts.items()}
-    boxes = judging.fuser.boxes
+    boxes = judging.paste.boxes
     energies = {
         "whole": study.energy(conditions["whole"]),
         "somewhere": somewhere(study.clip, conditions["first"], boxes)
@@ -116,7 +116,7 @@ def two_persons(
         study.say(f"two persons, candidates for {name}")
         found = study.search(condition, candidates, keep, purpose=f"pairs, {name}")
         starts[name] = study.start(found.points, Basis(keep))
-    halves = [
+    layers = [
         study.refined(starts[name], study.energy(conditions[name]), steps=refined, rate=rate)
         for name in ("first", "second")
     ]
@@ -125,7 +125,7 @@ def two_persons(
     for name, energy in energies.items():
         study.say(f"two persons, {name}")
         single = study.images(study.refined(starts["whole"], energy, steps=refined, rate=rate))
-        job = Composing(
+        job = CompositionJob(
             study.generator,
             energy,
             clip_features(study.clip),
@@ -136,7 +136,7 @@ def two_persons(
             placements=tuple(places),
             rule=adam(learning_rate=composed_rate),
         )
-        result = Composer(job, halves[0], halves[1]).run()
+        result = Composer(job, layers[0], layers[1]).run()
         shown |= {f"single, {name}": single, f"composed, {name}": result.images}
         figures, alone = judging.figures(f"single_{name}", single)
         flat |= figures
@@ -146,7 +146,7 @@ def two_persons(
     return flat, shown
 
 
-def _course(name: str, found: Composition) -> Figures:
+def _course(name: str, found: CompositionResult) -> Figures:
     """What became of the two objectives, over all placements."""
     trace = found.trace
     secondary = next(key for key in trace.before if key.startswith("foreground to"))

@@ -1,18 +1,18 @@
 """The embedded avatars, steered as FuseDream does: its start, its refinement, and the judge."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ....core.charts import WeightKind
+from ....core.charts import Start, WeightKind
 from ....core.chunking import Chunking
 from ....core.condition import Condition
 from ....core.conditions.prompts import text_condition
 from ....core.energies.similarity import similarity
 from ....core.energy import Energy
-from ....core.latents import Latents
+from ....core.latents import Latents, decode
 from ....core.refine.presets import over_chart
 from ....core.refine.refinement import Refinement, refine
 from ....core.refine.rules import adam
@@ -20,7 +20,6 @@ from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
 from ....core.starts.basis import Found, WeightStart, best_candidates, drawing, over_basis
-from ....core.starts.candidates import Start
 from ..avatars_models import avatars_models
 from ..session import Progress
 
@@ -114,8 +113,7 @@ class FuseDreamStudy:
 
     def latents(self, start: Start) -> Latents:
         """A start as latents of the generator."""
-        generator, names = self.generator, tuple(range(len(start.values)))
-        return Latents(start.values.cpu(), start.chart, generator.id, generator.name, names)
+        return Latents.of(start, self.generator)
 
     def refined(
         self,
@@ -154,15 +152,9 @@ class FuseDreamStudy:
         return refine(job, latents, on_step=on_step)[0]
 
     def images(self, latents: Latents, values: Tensor | None = None) -> Tensor:
-        """What latents show; or other values in their chart."""
-        points = latents.values if values is None else values
-        with torch.no_grad():
-            (images,) = self.chunking.apply_random(
-                lambda v, part: (self.generator(latents.chart(v, part), part),),
-                points.to(self.device),
-                latents.rng(0, "decode"),
-            )
-        return images.cpu()
+        """The images of latents, or of other values in their chart."""
+        shown = latents if values is None else replace(latents, values=values)
+        return decode(shown, self.generator, self.chunking, self.device)
 
     def scores(self, images: Tensor, condition: Condition, views: int = 0) -> Tensor:
         """The plain score of every image, or AugCLIP; draws are the same at every call."""

@@ -16,10 +16,10 @@ from ....core.energies.discriminator import discriminator
 from ....core.energy import Energy
 from ....core.features import FeatureMap, feature_map
 from ....core.generators import load_generator
-from ....core.krr.density import bank_of, log_density, stein_score
+from ....core.krr.density import fit_density, log_density, stein_score
 from ....core.krr.kernel import Mollifier, median_bandwidth
 from ....core.krr.settings import Estimator, FlowSettings
-from ....core.metrics.classes import Judged, judged
+from ....core.metrics.classes import ClassifierOutputs, classifier_outputs
 from ....core.metrics.distances import frechet_distance
 from ....core.rng import SampleRng
 from ....core.zoo import shipped as catalogue
@@ -179,7 +179,7 @@ class DigitsFlow:
 
     @property
     def condition(self) -> Energy:
-        """-d(x), of the generator's own opponent."""
+        """-d(x), of the generator's own discriminator."""
         return discriminator(self.runner.generator)
 
     @torch.no_grad()
@@ -208,9 +208,9 @@ class DigitsFlow:
             images = self.runner.images(self.start.picked(first))
             seen = self.features["classifier"].of(images.to(self.runner.device))
         width = WIDE * self.medians["classifier"]
-        bank = bank_of(seen, seen[:, None], width=width, ridge=RIDGE)
+        density = fit_density(seen, seen[:, None], width=width, ridge=RIDGE)
         leaf = seen.double().requires_grad_()
-        (ours,) = torch.autograd.grad(log_density(leaf, bank).sum(), leaf)
+        (ours,) = torch.autograd.grad(log_density(leaf, density).sum(), leaf)
         lengths = {ridge: stein_score(seen, width, ridge).norm(dim=1) for ridge in ridges}
         return {
             f"stein_length_{plain(ridge)}": float((found / ours.norm(dim=1)).median())
@@ -226,8 +226,8 @@ class DigitsFlow:
         )
         return float(found.mean())
 
-    def _seen(self, images: Tensor) -> Judged:
-        return judged(self.judge, images, self.runner.chunking, self.runner.device)
+    def _seen(self, images: Tensor) -> ClassifierOutputs:
+        return classifier_outputs(self.judge, images, self.runner.chunking, self.runner.device)
 
     @torch.no_grad()
     def _median(self, features: FeatureMap) -> float:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ....core.charts import Start
 from ....core.chunking import Chunking
 from ....core.energy import Energy
 from ....core.features import FeatureMap
 from ....core.generator import Generator
 from ....core.krr.flow import krr_flow
 from ....core.krr.settings import FlowSettings
-from ....core.latents import Latents
+from ....core.latents import Latents, decode
 from ....core.refine.refinement import Refinement, refine
 from ....core.refine.rules import descent
 from ....core.rng import SampleRng
@@ -21,7 +22,7 @@ from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
 from ....core.starts.candidates import from_prior
 from ....core.starts.ranking import ranked
-from ....core.starts.variation import around
+from ....core.starts.variation import variations
 from ..session import Progress, moved
 
 __all__ = ["Flowing", "Run", "Runner"]
@@ -103,7 +104,7 @@ class Runner:
         candidates: int = 1,
     ) -> Latents:
         """Samples about given ones, each the best of several by an energy."""
-        start = around(
+        start = variations(
             centre,
             self.generator,
             SampleRng.of(self.seed, len(centre) * each, "variation"),
@@ -132,10 +133,7 @@ class Runner:
 
     def latents(self, values: Tensor) -> Latents:
         """Points of the generator's space as latents."""
-        generator = self.generator
-        names = tuple(range(len(values)))
-        chart = Identity(generator.source)
-        return Latents(values.cpu(), chart, generator.id, generator.name, names)
+        return Latents.of(Start(values, Identity(self.generator.source)), self.generator)
 
     def flow(
         self,
@@ -208,12 +206,6 @@ class Runner:
         last, _ = refine(job, start, on_step=on_step)
         return kept | {run.steps: last.values}
 
-    @torch.no_grad()
     def images(self, latents: Latents) -> Tensor:
-        """What latents show."""
-        (images,) = self.chunking.apply_random(
-            lambda v, part: (self.generator(latents.chart(v, part), part),),
-            latents.values.to(self.device),
-            latents.rng(0, "decode"),
-        )
-        return images.cpu()
+        """The images of latents."""
+        return decode(latents, self.generator, self.chunking, self.device)

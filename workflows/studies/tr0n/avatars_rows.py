@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -203,7 +203,7 @@ class _Curve:
         if step not in CURVE:
             return
         since = time.perf_counter()
-        images = self.study.steering.decoded(latents, values)
+        images = self.study.steering.images(replace(latents, values=values))
         self.figures[f"after_{step}"] = share(self.study.hits(images, self.prompts))
         self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
         self.spent += time.perf_counter() - since

@@ -14,7 +14,7 @@ from ....core.energies.classification import classification
 from ....core.energy import Energy
 from ....core.generator import Generator
 from ....core.latents import Latents
-from ....core.metrics.classes import Judged, judged
+from ....core.metrics.classes import ClassifierOutputs, classifier_outputs
 from ....core.refine.kernel import Rule
 from ....core.refine.rules import adam, langevin
 from ....core.translators.training import Training
@@ -126,9 +126,9 @@ class Study:
             likelihood_weight=second,
         )
 
-    def seen(self, classifier: Classifier, images: Tensor) -> Judged:
+    def seen(self, classifier: Classifier, images: Tensor) -> ClassifierOutputs:
         """What a classifier sees in images."""
-        return judged(classifier, images, self.steering.chunking, self.steering.device)
+        return classifier_outputs(classifier, images, self.steering.chunking, self.steering.device)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """What f gives to the wanted class of every image."""

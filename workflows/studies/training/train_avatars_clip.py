@@ -28,9 +28,9 @@ from ....core.auxiliaries.clips.small_vocabulary import named_config
 from ....core.auxiliaries.clips.small_vocabulary import new_model as built
 from ....core.auxiliaries.clips.small_vocabulary import tokenizer as tokenizer_of
 from ....core.checkpoints.checkpoint import read
-from ....core.tokens import WordTokenizer
 from ....core.zoo.avatar_words import Caption, caption, corrupted, said_alone, worded
 from ....core.zoo.avatars import ATTRIBUTES, constraint_matrix, visible
+from ....core.zoo.tokens import WordTokenizer
 from .avatars_clip_losses import SAYABLE, binding, contrast, naming, satisfied
 from .avatars_data import Avatars, origin, split
 from .train_avatars_judge import visible_labels

@@ -1,13 +1,59 @@
-"""Shares of yes and no, and what may be said of them from so many cases."""
+"""Estimates with intervals: by the bootstrap, and of shares of yes and no."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
-from ..errors import InvalidInput
-from .distances import Interval
+import torch
+from torch import Tensor
 
-__all__ = ["paired_difference", "wilson"]
+from ..errors import InvalidInput
+from ..rng import stream
+
+__all__ = ["Interval", "bootstrap", "paired_difference", "wilson"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(
+    statistic: Callable[[Tensor], float],
+    samples: Tensor | Sequence[float],
+    *,
+    seed: int,
+    rounds: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """The percentile interval of a statistic, over samples drawn again with replacement.
+
+    Args:
+        statistic: of a tensor with a row per sample.
+        samples: at least 1.
+        seed: of the draws.
+        rounds: how many draws.
+        level: share of the draws within the interval, in (0, 1).
+    """
+    rows = torch.as_tensor(samples)
+    if len(rows) < 1 or rounds < 1 or not 0 < level < 1:
+        raise InvalidInput(f"Bootstrap of {len(rows)} samples, {rounds} rounds, level {level}.")
+    draws = stream(seed)
+    drawn = [
+        statistic(rows[torch.randint(len(rows), (len(rows),), generator=draws)])
+        for _ in range(rounds)
+    ]
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = torch.tensor(drawn, dtype=torch.float64).quantile(tails)
+    return Interval(statistic(rows), float(low), float(high))
 
 
 def wilson(yes: int, cases: int, *, level: float = 0.95) -> Interval:

@@ -7,15 +7,15 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.energies.prior import gaussian_prior
-from latentsteer.core.energy import Energy, Term
+from latentsteer.core.energy import Energy
 from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import krr_flow
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.refine.kernel import Annealed, Seen, by_term, descend
 from latentsteer.core.refine.rules import descent
-from latentsteer.core.refine.trace import readings
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES
+from latentsteer.core.terms import Term
 
 COUNT = 7
 CHUNKS = [Chunking(3, padded=True), Chunking(2, padded=False)]
@@ -54,7 +54,7 @@ def pulled(toys, kind):
 @pytest.mark.bits
 @pytest.mark.parametrize("chunking", CHUNKS)
 @pytest.mark.parametrize("kind", ["plain", "stochastic", "basis"])
-def test_settled_energies_are_exact_along_all_maps(kind, chunking, toys):
+def test_decoupled_energies_are_exact_along_all_maps(kind, chunking, toys):
     energy = pulled(toys, kind)
     dim = 48 if kind == "basis" else 12
     z = toys.normal(COUNT, dim, dtype=torch.float64)
@@ -69,11 +69,11 @@ def test_settled_energies_are_exact_along_all_maps(kind, chunking, toys):
     once = SampleRng.of(0, COUNT)
     by_term(energy, ALL_AT_ONCE)(z, once)
     assert torch.equal(streams.state(), once.state())
-    told = readings(energy, z, SampleRng.of(0, COUNT), chunking)
-    assert torch.allclose(told["energy"], whole.energy.float(), atol=1e-5)
+    found = energy.readings(z, SampleRng.of(0, COUNT), chunking)
+    assert torch.allclose(found["energy"], whole.energy.float(), atol=1e-5)
 
 
-def test_what_cannot_settle_is_still_seen_all_at_once(toys):
+def test_what_cannot_be_decoupled_is_still_seen_all_at_once(toys):
     sizes = []
 
     def spread(v, rng):

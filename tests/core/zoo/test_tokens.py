@@ -2,7 +2,7 @@
 
 import pytest
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.tokens import WordTokenizer
+from latentsteer.core.zoo.tokens import WordTokenizer
 
 TOKENIZER = WordTokenizer(("a", "blue", "hat", "red", "t-shirt"), frozenset({"a"}), 4)
 

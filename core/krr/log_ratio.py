@@ -1,4 +1,4 @@
-"""The two densities of KRR flow as a part of an energy: lambda_1 A - lambda_2 B."""
+"""The weighted log density ratio of KRR flow as a part of an energy: lambda_1 A - lambda_2 B."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,18 +8,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..devices import numbers_on
-from ..energy import Everywhere, Reading, Term
 from ..errors import Diverged, InvalidInput
 from ..features import FeatureMap
 from ..rng import SampleRng
 from ..spaces import IMAGES, Images
-from .density import Bank, bank_of, log_density, ridge_of, stein_score
+from ..terms import AtAllSamples, Reading, Term
+from .density import KernelDensity, fit_density, log_density, ridge_of, stein_score
 from .groups import Groups
 from .kernel import offsets, widened, width_of
 from .real import RealImages, noised
 from .settings import FlowSettings
 
-__all__ = ["GENERATED", "REAL", "Densities"]
+__all__ = ["GENERATED", "REAL", "LogRatio"]
 
 GENERATED = "log q(x)"
 """Label of A, eq. (4)."""
@@ -29,26 +29,26 @@ REAL = "-log p(x)"
 
 @dataclass(frozen=True)
 class Particles:
-    """The particles as they are before a step, detached.
+    """The particles before a step, detached.
 
     Attributes:
-        banks: their density, or one for each condition.
+        densities: that of all particles, or one for each condition.
         of: for each particle the number of its own density.
         places: for each particle its place among those of its density.
         scores: of the density at the particles by Stein's identity, if that is asked for.
     """
 
-    banks: tuple[Bank, ...]
+    densities: tuple[KernelDensity, ...]
     of: tuple[int, ...]
     places: tuple[int, ...]
     scores: Tensor | None
 
 
 @dataclass(frozen=True)
-class Densities:
+class LogRatio:
     """lambda_1 A - lambda_2 B of images, eq. (4) to (6): one feature pass serves both terms.
 
-    A couples the samples by what they are compared with; settled, that is fixed, and each row
+    A couples the samples by what they are compared with; decoupled, that is fixed, and each row
     depends on its own image alone. Either way no gradient goes through the particles compared
     with.
 
@@ -89,14 +89,25 @@ class Densities:
             f"{self.steps} steps, seed {self.seed})"
         )
 
-    def at(self, step: int) -> "Densities":
+    def at(self, step: int) -> "LogRatio":
         """With the mollifier's sigma of a step."""
         return replace(self, step=step)
 
-    def settled(self, everywhere: Everywhere) -> "Densities":
+    def decoupled(self, at_all: AtAllSamples) -> "LogRatio":
         """With the particles fixed."""
-        seen = everywhere(lambda images, rng: self._seen(images, self.features.of(images)))
+        seen = at_all(lambda images, rng: self._seen(images, self.features.of(images)))
         return replace(self, particles=self._particles(seen, range(len(seen))))
+
+    def repeated(self, each: int) -> "LogRatio":
+        """Refused.
+
+        Raises:
+            InvalidInput: always, as several runs of a sample are no several particles.
+        """
+        raise InvalidInput(
+            f"{self} compares the samples of a batch with each other: several runs of a sample "
+            "would count as several samples. Use it in KRR Flow Refine."
+        )
 
     def leaves(self) -> Iterator[Term]:
         """The terms that have a weight."""
@@ -139,8 +150,8 @@ class Densities:
     def _minus_log_p(self, images: Tensor, features: Tensor) -> Float[Tensor, " batch"]:
         if self.real is None:
             return features.new_zeros(len(features))
-        bank = self.real.bank(self._sigma, images.detach(), self.step)
-        return -log_density(features, bank, floor=self.settings.floor)
+        density = self.real.density(self._sigma, images.detach(), self.step)
+        return -log_density(features, density, floor=self.settings.floor)
 
     def _log_q(self, images: Tensor, features: Tensor, rng: SampleRng) -> Float[Tensor, " batch"]:
         particles, own = self.particles, rng.rows
@@ -159,8 +170,9 @@ class Densities:
     ) -> Float[Tensor, " batch"]:
         """Of each row by its own density.
 
-        All rows are asked of each density, of which those of others are dropped: a product has as
-        many rows whatever the conditions of the batch, so that its last bits are the same.
+        Each density is evaluated at all rows, and the values of other densities' rows are dropped.
+        A product then has the same number of rows, and the same last bits, whatever the
+        conditions of the batch.
         """
         numbers = [particles.of[row] for row in own]
         values = features.new_zeros(len(features))
@@ -168,10 +180,10 @@ class Densities:
             without = None
             if not self.settings.self_term:
                 places = [particles.places[row] for row in own]
-                most = len(particles.banks[number].points) - 1
+                most = len(particles.densities[number].points) - 1
                 without = numbers_on([min(p, most) for p in places], features.device)
             found = log_density(
-                features, particles.banks[number], floor=self.settings.floor, without=without
+                features, particles.densities[number], floor=self.settings.floor, without=without
             )
             mine = numbers_on([n == number for n in numbers], features.device).bool()
             values = torch.where(mine, found, values)
@@ -207,26 +219,28 @@ class Densities:
                 at_start=True,
             )
         if self.groups is None:
-            bank, scores = self._density(seen)
-            return Particles((bank,), (0,) * len(seen), tuple(range(len(seen))), scores)
+            density, scores = self._density(seen)
+            return Particles((density,), (0,) * len(seen), tuple(range(len(seen))), scores)
         members = self.groups.places(rows)
-        banks: dict[int, Bank] = {}
+        densities: dict[int, KernelDensity] = {}
         of, places = [0] * len(seen), [0] * len(seen)
         scores = None
         for number, found in enumerate(members):
             if len(found) == 0:
                 continue
             own = numbers_on(found, seen.device)
-            bank, score = self._density(seen[own])
+            density, score = self._density(seen[own])
             if score is not None:
                 empty = score.new_zeros(len(seen), score.shape[1])
                 scores = (empty if scores is None else scores).index_copy(0, own, score)
             for place, row in enumerate(found):
-                of[row], places[row] = len(banks), place
-            banks[number] = bank
-        return Particles(tuple(banks.values()), tuple(of), tuple(places), scores)
+                of[row], places[row] = len(densities), place
+            densities[number] = density
+        return Particles(tuple(densities.values()), tuple(of), tuple(places), scores)
 
-    def _density(self, seen: Float[Tensor, "n copies features"]) -> tuple[Bank, Tensor | None]:
+    def _density(
+        self, seen: Float[Tensor, "n copies features"]
+    ) -> tuple[KernelDensity, Tensor | None]:
         """The density of the particles of one condition, and its scores at them if asked for."""
         settings, features = self.settings, seen[:, 0]
         if self.real is not None and settings.bandwidth == "median":
@@ -237,9 +251,9 @@ class Densities:
             width = widened(width, self._sigma)
         points = seen[:, 1:] if seen.shape[1] > 1 else seen
         eta = ridge_of(settings.eta, len(seen))
-        bank = bank_of(
+        density = fit_density(
             features, points, width=width, ridge=eta if settings.estimator == "krr" else None
         )
         if settings.estimator != "stein":
-            return bank, None
-        return bank, stein_score(features, width, eta)
+            return density, None
+        return density, stein_score(features, width, eta)

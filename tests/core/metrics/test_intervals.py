@@ -2,7 +2,7 @@
 
 import pytest
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.metrics.shares import paired_difference, wilson
+from latentsteer.core.metrics.intervals import paired_difference, wilson
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from latentsteer.core import threads
+from latentsteer.core.devices import SMALL_IMAGE, SMALL_WORK, passive, threads_for
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.starts.candidates import from_prior
-from latentsteer.core.threads import SMALL_WORK, passive, threads_for
 from latentsteer.core.translators.training import (
     Training,
     fit_translator,
@@ -134,4 +133,4 @@ def test_the_loops_run_on_one_thread_and_give_the_count_back(toys):
 
 def test_the_embedded_models_are_small_and_large_ones_are_not():
     assert 8 * 4_800_000 <= SMALL_WORK < 8 * 20_000_000
-    assert threads.SMALL_IMAGE == 64
+    assert SMALL_IMAGE == 64

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .errors import InvalidInput
+from ..errors import InvalidInput
 
 __all__ = ["Tokenised", "WordTokenizer"]
 
@@ -22,7 +22,7 @@ PUNCTUATION = string.punctuation
 
 @dataclass(frozen=True)
 class Tokenised:
-    """What became of a text.
+    """A text as tokens.
 
     Attributes:
         tokens: (context,), 0 after the end.

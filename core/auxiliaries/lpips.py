@@ -1,7 +1,6 @@
-"""How far apart two images look: distances between the features that a frozen network sees."""
+"""The features of LPIPS: backbones of torchvision, with the weights of the lpips package."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,19 +8,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .checkpoints.architecture import load_network
-from .checkpoints.checkpoint import Checkpoint, read
-from .clip import Clip
-from .devices import constants, placed
-from .errors import CheckpointError, ConditionMismatch
-from .images import resized
+from ..checkpoints.architecture import load_network
+from ..checkpoints.checkpoint import Checkpoint, read
+from ..devices import constants
+from ..errors import CheckpointError
+from ..features import Features, Maps
+from ..images import resized
 
 __all__ = [
     "Backbone",
-    "Features",
     "alexnet",
-    "clip_features",
-    "feature_distance",
     "lpips_features",
     "lpips_heads",
     "vgg16",
@@ -87,15 +83,11 @@ def alexnet() -> Backbone:
 
 
 Images4 = Float[Tensor, "batch 3 height width"]
-Maps = tuple[Tensor, ...]
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS's own normalisation, of images in [-1, 1]."""
 LEAST_SIDE, MOST_SIDE = 64, 256
 """Pixels: smaller images are enlarged, as the pooling of the backbones needs; larger ones reduced,
 as for LPIPS's own training and in StyleGAN's projector."""
-EPSILON = 1e-10
-SQUARE = 1e-20
-"""Least squared length of a feature: where all channels are 0 the root has no slope."""
 BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] = {
     "vgg16": (vgg16, {"features.0.weight": (64, 3, 3, 3), "features.28.weight": (512, 512, 3, 3)}),
     "alexnet": (
@@ -106,64 +98,6 @@ BACKBONES: dict[str, tuple[Callable[[], Backbone], dict[str, tuple[int, ...]]]] 
 """How each is made, and tensors by which its file is known."""
 HEADS = {"vgg16": "vgg", "alexnet": "alex"}
 """Their names in the lpips package."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a distance looks at.
-
-    Attributes:
-        name: for people; labels say it.
-        id: of the weights.
-        modules: the networks.
-        maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
-        heads: a weight of at least 0 per channel of each map, or None for 1 everywhere.
-    """
-
-    name: str
-    id: str
-    modules: tuple[nn.Module, ...]
-    maps: Callable[[Images4], Maps]
-    heads: tuple[Float[Tensor, "1 _ 1 1"], ...] | None = None
-
-
-def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
-    """sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2 on features of unit length over the channels.
-
-    That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
-
-    Args:
-        features: whose maps they are.
-        seen: of the images.
-        wanted: of the references, as many or one for all.
-    """
-    total = seen[0].new_zeros(len(seen[0]))
-    for place, (one, two) in enumerate(zip(seen, wanted, strict=True)):
-        squares = (_unit(one) - _unit(two)).square()
-        if features.heads is not None:
-            squares = squares * placed(features.heads[place], squares)
-        total = total + squares.sum(dim=1).mean(dim=(1, 2))
-    return total
-
-
-def clip_features(clip: Clip) -> Features:
-    """The stages of a CLIP's image encoder.
-
-    Raises:
-        ConditionMismatch: this CLIP has none.
-    """
-    stages = clip.stages
-    if stages is None:
-        raise ConditionMismatch(
-            f"{clip.name!r} has no feature maps to compare images by. Use pixels, or the weights "
-            "of a VGG16 or an AlexNet."
-        )
-    return Features(
-        name=f"features of {clip.name}",
-        id=clip.id,
-        modules=clip.modules,
-        maps=lambda images: stages(clip.module, clip.pixels(images)),
-    )
 
 
 def lpips_features(
@@ -230,11 +164,6 @@ def _kind(checkpoint: Checkpoint) -> str:
         f"{checkpoint.path.name} holds neither a VGG16 nor an AlexNet of torchvision "
         "(`features.0.weight` and on, as in vgg16-397923af.pth and alexnet-owt-7be5be79.pth)."
     )
-
-
-def _unit(maps: Tensor) -> Tensor:
-    length = maps.square().sum(dim=1, keepdim=True).clamp_min(SQUARE).sqrt()
-    return maps / (length + EPSILON)
 
 
 def _in_reach(images: Images4) -> Tensor:

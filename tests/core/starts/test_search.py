@@ -6,7 +6,12 @@ from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import best_of, from_prior
-from latentsteer.core.starts.search import Elite, elite_size, generation_size, judged_in_all
+from latentsteer.core.starts.search import (
+    CrossEntropySearch,
+    elite_size,
+    evaluations,
+    generation_size,
+)
 
 CHUNKS = Chunking(4, padded=True)
 LIKE = torch.empty(0)
@@ -30,7 +35,7 @@ def found(toys, candidates, generations, samples=20, **inputs):
 
 def test_generations_find_what_as_many_candidates_do_not(toys):
     """64 + 16 x 16 judgements against 320: a margin of a half, where the energy begins at 40."""
-    assert judged_in_all(64, 16) == 320
+    assert evaluations(64, 16) == 320
     energy, rng = far(toys), SampleRng.of(0, 20)
     searched, drawn = energy(found(toys, 64, 16), rng), energy(found(toys, 320, 0), rng)
     assert searched.mean() < 0.5 * drawn.mean()
@@ -57,7 +62,7 @@ def test_a_sample_alone_is_searched_as_in_a_batch(toys):
 def test_every_judgement_is_reported(toys):
     told = []
     found(toys, 16, 3, samples=2, report=told.append)
-    assert told == list(range(1, judged_in_all(16, 3) + 1))
+    assert told == list(range(1, evaluations(16, 3) + 1))
     assert told[-1] == 16 + 3 * 4
 
 
@@ -87,12 +92,12 @@ def test_points_without_a_finite_energy_never_win(toys):
 
 
 def test_an_elite_keeps_the_best_and_of_equals_the_earlier():
-    one = Elite(torch.tensor([[[0.0], [1.0]]]), torch.tensor([[1.0, 3.0]]))
-    other = Elite.of(torch.tensor([[2.0]]), torch.tensor([3.0]))
+    one = CrossEntropySearch(torch.tensor([[[0.0], [1.0]]]), torch.tensor([[1.0, 3.0]]))
+    other = CrossEntropySearch.of(torch.tensor([[2.0]]), torch.tensor([3.0]))
     kept = one.joined(other, 2)
     assert kept.energies.tolist() == [[1, 3]]
     assert kept.points.tolist() == [[[0], [1]]]
-    better = kept.joined(Elite.of(torch.tensor([[4.0]]), torch.tensor([-1.0])), 2)
+    better = kept.joined(CrossEntropySearch.of(torch.tensor([[4.0]]), torch.tensor([-1.0])), 2)
     assert better.points.tolist() == [[[4], [0]]]
     assert better.best.tolist() == [[4]]
 
@@ -100,7 +105,7 @@ def test_an_elite_keeps_the_best_and_of_equals_the_earlier():
 def test_the_next_points_have_the_elites_mean_and_deviation():
     """Over 4,000 draws: within four standard errors."""
     points = torch.randn(1, 10, DIM, generator=torch.Generator().manual_seed(0)) * 3 + 5
-    elite = Elite(points.expand(4000, -1, -1), torch.zeros(4000, 10))
+    elite = CrossEntropySearch(points.expand(4000, -1, -1), torch.zeros(4000, 10))
     drawn = elite.draw(SampleRng.of(0, 4000))
     deviation = points[0].std(dim=0)
     error = 4 * deviation / 4000**0.5
