@@ -10,7 +10,7 @@ from torch import Tensor
 from ..core.errors import InvalidInput
 from .host import autograd, ordinary
 
-__all__ = ["from_host", "grid", "to_host"]
+__all__ = ["from_host", "grid", "masks_from_host", "to_host"]
 
 
 def to_host(images: Tensor) -> Tensor:
@@ -34,6 +34,23 @@ def from_host(images: Tensor) -> Tensor:
         found = ordinary(images)
         colour = found.expand(-1, -1, -1, 3) if found.shape[3] == 1 else found[..., :3]
         return colour.movedim(3, 1).contiguous()
+
+
+def masks_from_host(mask: Tensor) -> Tensor:
+    """The host's MASK as (batch, height, width) in float32; the batch may be missing.
+
+    Raises:
+        InvalidInput: anything else.
+    """
+    found = mask[None] if mask.ndim == 2 else mask
+    if found.ndim == 4 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim != 3:
+        raise InvalidInput(
+            f"A mask of shape {tuple(mask.shape)}; expected (batch, height, width)."
+        )
+    with autograd():
+        return ordinary(found).float()
 
 
 def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:

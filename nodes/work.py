@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from PIL import Image
 from torch import nn
 
 from ..core.chunking import Chunking, ChunkMode
@@ -30,15 +31,26 @@ class Work:
     Attributes:
         device: where the models are.
         chunking: how many samples the networks see at a time.
-        report: moves the bar to how many steps are done; raises the host's interrupt when asked
-            to stop. Ignored where the work has no bar.
-        bar: the same bar, for previews; None where the work has none.
+        bar: the progress bar; one that shows nothing for work without a total.
     """
 
     device: torch.device
     chunking: Chunking
-    report: Callable[[int], None]
-    bar: Progress | None
+    bar: Progress
+
+    def report(self, done: int) -> None:
+        """Moves the bar to `done` steps; raises the host's interrupt when asked to stop."""
+        self.bar.update(done)
+
+
+class _NoBar:
+    """The bar of work that has none."""
+
+    def update(self, step: int, preview: Callable[[], Image.Image] | None = None) -> None:
+        """Shows nothing."""
+
+    def close(self) -> None:
+        """Removes nothing."""
 
 
 @contextlib.contextmanager
@@ -69,13 +81,8 @@ def working(
         stack.enter_context(autograd())
         if networks:
             stack.enter_context(host().on_device(tuple(dict.fromkeys(networks))))
-        bar = stack.enter_context(running(total, label)) if total else None
-        report = _ignored if bar is None else bar.update
-        yield Work(host().device(), chunking, report, bar)
-
-
-def _ignored(done: int) -> None:
-    """Reports to nobody."""
+        bar = stack.enter_context(running(total, label)) if total else _NoBar()
+        yield Work(host().device(), chunking, bar)
 
 
 def _networks(model: "Model | nn.Module | None") -> tuple[nn.Module, ...]:

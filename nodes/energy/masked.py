@@ -5,31 +5,14 @@ from torch import Tensor
 from ...core.auxiliary import Auxiliary
 from ...core.energies.masked import masked
 from ...core.energy import Energy
-from ...core.errors import InvalidInput
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..help import Help
-from ..host import autograd, io, ordinary, ui
-from ..images import from_host
+from ..host import autograd, io, ui
+from ..images import from_host, masks_from_host
 from ..widgets import weight as weighting
 from .widgets import added, chained, summed
 
 __all__ = ["EnergyMasked"]
-
-
-def masks_from_host(mask: Tensor) -> Tensor:
-    """The host's MASK as (batch, height, width) in float32; the batch may be missing.
-
-    Raises:
-        InvalidInput: anything else.
-    """
-    found = mask[None] if mask.ndim == 2 else mask
-    if found.ndim == 4 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != 3:
-        raise InvalidInput(
-            f"A mask of shape {tuple(mask.shape)}; expected (batch, height, width)."
-        )
-    return found.float()
 
 
 class EnergyMasked(io.ComfyNode):
@@ -103,7 +86,7 @@ class EnergyMasked(io.ComfyNode):
             features, text = compared_by(backbone, auxiliary)
             terms = masked(
                 from_host(images),
-                masks_from_host(ordinary(mask)),
+                masks_from_host(mask),
                 features=features,
                 pixel_weight=pixels,
                 perceptual_weight=weight,

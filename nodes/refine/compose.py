@@ -18,10 +18,11 @@ from ...core.refine.rules import adam
 from ...core.snapshot import Snapshot
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..help import Help
-from ..host import Progress, autograd, host, io, running
+from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import chunk, seed, steps
+from ..work import working
 from .compose_widgets import objectives, outputs, where
 from .running import keep_unfinished, preview_every
 
@@ -173,10 +174,9 @@ class ComposeFuse(io.ComfyNode):
                 settings={"learning_rate": learning_rate},
             )
             composer = Composer(job, foreground, background)
-            modules = (*generator.modules, *energy.modules, *composer.secondary.modules)
-            devices = host().on_device(tuple(dict.fromkeys(modules)))
-            with devices, running(steps, "Compose Fuse") as bar:
-                watch = _Watch(composer, preview_every, bar)
+            models = (generator, energy, composer.secondary)
+            with working("Compose Fuse", steps, *models, chunk=chunk) as work:
+                watch = _Watch(composer, preview_every, work.bar)
                 found = composer.run(interrupted, on_step=watch.step, on_stop=keep_unfinished)
             return io.NodeOutput(
                 to_host(found.images),

@@ -89,6 +89,6 @@ def test_the_bar_reports_and_notices_a_stop(host):
 
 def test_work_without_a_total_has_no_bar(host):
     with working("Work", 0, model(image_size=(8, 8))) as work:
+        host.request_interrupt()
         work.report(1)
-    assert work.bar is None
     assert host.bars == []
