@@ -1,9 +1,10 @@
 """Inputs and outputs that the starts share."""
 
+from ...core.condition import Condition
 from ..host import io
 from ..sockets import ENERGY, LATENTS
 
-__all__ = ["chosen_by", "latents", "samples"]
+__all__ = ["chosen_by", "count_of", "latents", "samples"]
 
 
 def samples(text: str) -> io.Int.Input:
@@ -15,6 +16,11 @@ def samples(text: str) -> io.Int.Input:
         max=100000,
         tooltip=f"How many samples (1 to 100000){text}",
     )
+
+
+def count_of(condition: Condition | None, samples: int) -> int:
+    """How many samples to start: the condition's rows if there are several, else the widget's."""
+    return len(condition) if condition is not None and len(condition) > 1 else samples
 
 
 def chosen_by() -> io.Input:

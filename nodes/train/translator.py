@@ -10,7 +10,7 @@ from ...core.translators.training import (
     new_translator,
     synthetic_pairs,
 )
-from ...core.translators.translator import TranslatorKind
+from ...core.translators.translator import Translator, TranslatorKind
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..kinds import as_auxiliary
@@ -169,7 +169,6 @@ class TrainTranslator(io.ComfyNode):
             learning_rate=learning_rate,
             condition_noise=condition_noise,
         )
-        losses: list[float] = []
         with autograd():
             translator = new_translator(
                 generator,
@@ -180,26 +179,38 @@ class TrainTranslator(io.ComfyNode):
                 initial_std=initial_std,
                 seed=seed,
             )
-        total = pairs + batches_of(pairs, recipe)
-        with working("Train Translator", total, generator, auxiliary, chunk=chunk) as work:
-
-            def made(done: int, loss: float) -> None:
-                work.report(done)
-
-            def trained(done: int, loss: float) -> None:
-                losses.append(loss)
-                work.report(pairs + done)
-
-            data = synthetic_pairs(
-                generator,
-                auxiliary,
-                pairs,
-                seed=seed,
-                chunking=work.chunking,
-                device=work.device,
-                report=made,
-            )
-            with host().on_device((translator,)):
-                fit_translator(translator, data, recipe, seed=seed, report=trained)
+        losses = _train(translator, generator, auxiliary, pairs, recipe, seed, chunk)
         text = f"{len(losses)} batches, loss {losses[0]:.4f} -> {losses[-1]:.4f}"
         return io.NodeOutput(translator, ui=ui.PreviewText(text))
+
+
+def _train(
+    translator: Translator,
+    generator: Generator,
+    auxiliary: Auxiliary,
+    pairs: int,
+    recipe: Training,
+    seed: int,
+    chunk: ChunkMode,
+) -> list[float]:
+    """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
+    losses: list[float] = []
+    total = pairs + batches_of(pairs, recipe)
+    with working("Train Translator", total, generator, auxiliary, chunk=chunk) as work:
+
+        def trained(done: int, loss: float) -> None:
+            losses.append(loss)
+            work.report(pairs + done)
+
+        data = synthetic_pairs(
+            generator,
+            auxiliary,
+            pairs,
+            seed=seed,
+            chunking=work.chunking,
+            device=work.device,
+            report=lambda done, loss: work.report(done),
+        )
+        with host().on_device((translator,)):
+            fit_translator(translator, data, recipe, seed=seed, report=trained)
+    return losses
