@@ -22,7 +22,7 @@ class Auxiliary(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """To display."""
         ...
 
     @property
@@ -50,7 +50,7 @@ class Classifier:
     """A frozen classifier p(c given x); its condition space is the probability vectors.
 
     Attributes:
-        name: for people.
+        name: to display.
         id: the sha256 of its weights.
         module: the network.
         classes: their names, in the order of the logits.
@@ -112,10 +112,10 @@ class Classifier:
 
 @dataclass(frozen=True)
 class AttributeJudge:
-    """A frozen network that says what value each of several attributes of an image has.
+    """A frozen network that classifies an image by several attributes.
 
     Attributes:
-        name: for people.
+        name: to display.
         id: the sha256 of its weights.
         module: the network.
         attributes: name to values, in the order of the logits.
@@ -123,7 +123,7 @@ class AttributeJudge:
         features: images to the penultimate layer, for distances between sets of images.
         visible: the attributes that can be seen where the others are as they are: no hair, no
             colour of hair.
-        stated_in: what a text says of the attributes, its constraints.
+        stated_in: the values of attributes that a text states, its constraints.
     """
 
     name: str

@@ -27,8 +27,8 @@ __all__ = [
 class Noisy:
     """A map seen through noise, v -> m(v + std eps) with eps ~ N(0, I) at every evaluation.
 
-    FuseDream's released code looks at its combined z and y so, with 0.01; its paper does not say
-    it. The noise comes from each sample's stream, before whatever else is drawn there.
+    FuseDream's released code adds such noise, of 0.01, to its combined z and y; its paper does
+    not mention it. The noise comes from each sample's stream, before whatever else is drawn there.
 
     Attributes:
         map: m, such as a generator.
@@ -37,7 +37,7 @@ class Noisy:
     Raises:
         InvalidInput: a negative standard deviation.
 
-    Departures: the noise does not heed the bounds of the arguments, in the released code neither;
+    Departures: the noise ignores the bounds of the arguments, as does the released code;
     shares of classes are brought back to sum 1.
     """
 
@@ -78,7 +78,7 @@ BASIS = ".basis"
 WEIGHTS = ".weights"
 """Endings of the two blocks that stand for an over-parametrised one."""
 SHARES = "shares"
-"""What a saved block says beside its bounds where its numbers are shares of a whole."""
+"""Marks a saved block whose numbers are shares of a whole."""
 SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
 WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
@@ -261,7 +261,7 @@ def _space_from_config(config: object) -> Space:
     try:
         for name, shape, low, high, *kind in cast("list[Any]", config):
             bounds = (float(low), float(high))
-            # Files did not say it before; there was one such block.
+            # Older files do not mark it; there was one such block.
             shares = kind == [SHARES] or (not kind and name == "c" and bounds == (0, 1))
             blocks.append(Block(str(name), tuple(int(n) for n in shape), *bounds, shares=shares))
     except (TypeError, ValueError) as error:

@@ -31,7 +31,7 @@ class Chunking:
     So a fixed chunk has the same shape at every call, and a row the same place in it: the number
     that the row goes by, modulo the chunk's size. Rows that would share a place go into different
     chunks, and places without a row are filled with a copy of one. A sample's result is then the
-    same alone, moved or in any batch, on every machine whose kernels repeat themselves.
+    same alone, moved or in any batch, on every machine with deterministic kernels.
 
     Rows 0 to n - 1 make ceil(n / size) chunks, and so do any n numbers in a row; numbers that
     leave the same remainder, such as samples 0, 8 and 16, make a chunk each.
@@ -118,7 +118,7 @@ class Chunking:
         of: Callable[[Group], tuple[Tensor, ...]],
         report: Callable[[int], None] = lambda rows: None,
     ) -> tuple[Tensor, ...]:
-        """What a function says of all groups, back in the rows' order."""
+        """A function's values for all groups, back in the rows' order."""
         parts: list[tuple[Tensor, ...]] = []
         order: list[int] = []
         for group in self.groups(names):

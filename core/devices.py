@@ -106,9 +106,9 @@ def threads_for(
     rows, as a row's cost goes with the numbers of its networks. The embedded models at eight rows
     lie below (3 and 38 million), a CLIP of 88 million numbers or StyleGAN2 for CIFAR-10 above.
 
-    Nothing changes on an accelerator, whose threads these are not; and where OpenMP was told to
-    wait passively before PyTorch was loaded, as the command `latentsteer` does: its threads sleep
-    and may stay. Nor where there is one thread already, as inside another of these.
+    Nothing changes on an accelerator, which does not use these threads; nor where OpenMP is set to
+    wait passively before PyTorch is loaded, as by the command `latentsteer`, since its threads
+    sleep; nor where there is one thread already, as inside another of these.
 
     Args:
         modules: the networks that are called.
@@ -154,8 +154,8 @@ def passive() -> bool:
     variable gives one, else the policy.
     """
     for own in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
-        if (said := os.environ.get(own)) is not None:
-            return said.strip() == "0"
+        if (value := os.environ.get(own)) is not None:
+            return value.strip() == "0"
     return os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive"
 
 

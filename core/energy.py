@@ -19,7 +19,7 @@ __all__ = ["Energy", "Pullback"]
 
 @dataclass(frozen=True)
 class Pullback:
-    """An energy seen through a map, E(m(v)): one evaluation of the map serves all its terms."""
+    """An energy pulled back along a map, E(m(v)): one value of the map serves all its terms."""
 
     map: Map
     inner: "Energy"
@@ -96,14 +96,14 @@ class Energy:
         return sum(values[1:], start=values[0])
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
-        """What every term says, apart."""
+        """The readings of every term, apart."""
         for weight, term in self.terms:
             self._check_domain(term, v)
             for reading in term.read(v, rng):
                 yield Reading(reading.term, weight * reading.weight, reading.values)
 
     def leaves(self) -> Iterator[Term]:
-        """The terms proper, in order, whatever maps they are seen through."""
+        """The terms in order, whatever maps they are pulled back along."""
         for _, term in self.terms:
             yield from term.leaves()
 
@@ -118,7 +118,7 @@ class Energy:
         return any(term.coupled for term in self.leaves())
 
     def names(self) -> tuple[str, ...]:
-        """A name for each of the terms proper: its label, numbered where two share it."""
+        """A name for each of the leaves: its label, numbered where two share it."""
         found: list[str] = []
         for leaf in self.leaves():
             found.append(_free(leaf.label, found))
@@ -215,7 +215,7 @@ class Energy:
         return ALL_AT_ONCE if self.coupled else wanted
 
     def signature(self) -> str:
-        """A digest of the terms and their conditions: equal for energies that say the same."""
+        """A digest of the terms and their conditions: equal for equal energies."""
         # The text rounds the weights.
         digest = hashlib.sha256(f"{self} {[weight for weight, _ in self.terms]}".encode())
         for term in self.leaves():
@@ -257,7 +257,11 @@ class Energy:
                 )
 
     def check_batch(self, batch: int) -> None:
-        """Refuses a batch whose size does not fit a term's condition."""
+        """Refuses a batch of a size that does not fit a term's condition.
+
+        Raises:
+            ConditionMismatch: neither one row for all nor a row each.
+        """
         for term in self.leaves():
             if term.condition is not None:
                 term.condition.check_batch(batch)

@@ -41,7 +41,7 @@ class FeatureMap:
     """d of the kernel exp(-|d(x) - d(x')|^2), row by row.
 
     Attributes:
-        name: for people.
+        name: to display.
         id: unique: the hash of the model's weights, and the kind.
         of: images in [0, 1] to features.
         modules: the networks.
@@ -61,7 +61,7 @@ def feature_map(model: FeatureModel, kind: str = "") -> FeatureMap:
 
     Discriminators have `penultimate` and `logits` (the predecessor's kernel is on the output of
     SN-GAN's), classifiers and judges the same, CLIPs `normalised` and `raw` embeddings (the paper
-    does not say which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
+    leaves open which; raw ones have norms about 10, where a kernel of bandwidth 1 is about 0).
 
     Args:
         model: a generator stands for its discriminator.
@@ -117,7 +117,7 @@ class Features:
     """Feature maps of a frozen network, for a perceptual distance.
 
     Attributes:
-        name: for people; labels say it.
+        name: to display and for labels.
         id: of the weights.
         modules: the networks.
         maps: images in [0, 1] to feature maps, each (batch, channels, high, wide).
@@ -137,7 +137,7 @@ def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tens
     That is LPIPS (Zhang et al. 2018, eq. 1) with its heads, and its "baseline" without.
 
     Args:
-        features: whose maps they are.
+        features: that made the maps.
         seen: of the images.
         wanted: of the references, as many or one for all.
     """

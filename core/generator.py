@@ -28,15 +28,15 @@ class Prior(Protocol):
     def log_density(self) -> Callable[[Tensor], Tensor] | None:
         """Log p(z) per row, block by block, or None where it cannot be evaluated (StyleGAN's W).
 
-        Classes are drawn from a few points, all alike: what says the class counts log(1 / classes)
-        wherever it lies, so that nothing draws it anywhere.
+        Classes are drawn from a few points, all alike: the class counts log(1 / classes) wherever
+        it lies, so that nothing draws it anywhere.
         """
         ...
 
 
 @runtime_checkable
 class NormalPrior(Prior, Protocol):
-    """A prior whose numbers are normal, but for those that say the class."""
+    """A prior of normal numbers, apart from those that hold the class."""
 
     def potential(
         self, z: Float[Tensor, "batch dim"], scale: float = 1.0
@@ -91,7 +91,7 @@ class Generator:
     """A frozen pushforward model (p(z), G): the map from its latents to images in [0, 1].
 
     Attributes:
-        name: for people.
+        name: to display.
         id: the sha256 of its weights, with the options that its map depends on (`ModelId`) where
             its architecture takes some; latents and translators remember it.
         architecture: the id of the architecture that loaded it.

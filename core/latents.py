@@ -71,8 +71,8 @@ class Latents:
             generator: the one that they are points of.
         """
         values, names = start.values.cpu(), tuple(range(len(start.values)))
-        whose = (generator.id, generator.name)
-        return cls(values, start.chart, *whose, names, history=start.history)
+        model = (generator.id, generator.name)
+        return cls(values, start.chart, *model, names, history=start.history)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -80,8 +80,8 @@ class Latents:
     def check_generator(self, generator: Generator) -> None:
         """Refuses another generator than the latents' own, or one loaded with other options.
 
-        Latents that do not know these, since they were written before, are let through with a
-        note in the log where they are points of the generator's space.
+        Older latents do not know their options; they pass with a note in the log where they are
+        points of the generator's space.
 
         Raises:
             GeneratorMismatch: of another generator, with other options, or of another space.
@@ -154,7 +154,7 @@ class Latents:
         )
 
     def stacked(self, other: "Latents") -> "Latents":
-        """These samples and then another batch's, whose names go on after these, in no run.
+        """These samples and then another batch's, with names that follow on, in no run.
 
         Raises:
             GeneratorMismatch: of another generator.
@@ -213,14 +213,14 @@ class Latents:
         # A frame draws afresh of what either of its ends has drawn.
         longest = [max(pair) for pair in zip(before, after, strict=True)]
         history = tuple(runs for runs in longest for _ in at)
-        whose, names = (generator, self.generator_name), tuple(range(count * len(at)))
-        return Latents(values.flatten(0, 1), start.chart, *whose, names, history=history)
+        model, names = (generator, self.generator_name), tuple(range(count * len(at)))
+        return Latents(values.flatten(0, 1), start.chart, *model, names, history=history)
 
     def rng(self, seed: int, purpose: str) -> SampleRng:
         """The samples' streams for a run, fresh for each run that they have been through.
 
-        What is only looked at draws the same whenever it is: previews and the last image of a
-        generator with random noise are alike.
+        What is only displayed always draws the same: previews and the last image of a generator
+        with random noise are alike.
         """
         streams = SampleRng.of(seed, self.samples, purpose)
         return streams if purpose in LOOKS else streams.after(self.history)

@@ -26,13 +26,16 @@ def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tensor, "*batch kept"]:
     """The indices of the lowest energies along the last axis, the lowest first.
 
-    Of equal energies the earlier one goes first; those that are not finite come last.
+    Of equal energies the earlier one goes first. Those that are not finite come last, NaN at the
+    very end.
 
     Args:
         energies: of the candidates.
         keep: how many, at least 1; all where there are fewer.
     """
-    return comparable(energies).sort(dim=-1, stable=True).indices[..., :keep]
+    by_value = energies.sort(dim=-1, stable=True).indices
+    finite_first = comparable(energies.gather(-1, by_value)).sort(dim=-1, stable=True).indices
+    return by_value.gather(-1, finite_first[..., :keep])
 
 
 Memory: TypeAlias = Mapping[str, Tensor]
@@ -84,7 +87,7 @@ class Snapshot:
         rng_state: of every sample's stream.
         energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
         best: the best point met, among those whose energy is known.
-        terms: the energy's terms apart, as `energies`, where the direction tells them.
+        terms: the energy's terms apart, as `energies`, where the direction gives them.
     """
 
     state: State
@@ -104,8 +107,8 @@ class Interrupted:
 
     Attributes:
         snapshot: where it stood.
-        settings: all that its result depends on; it goes on with the same alone.
-        before: what its terms said at the start.
+        settings: all that its result depends on; it resumes only with the same.
+        before: the readings at the start.
     """
 
     snapshot: Snapshot
@@ -119,7 +122,7 @@ class Interrupted:
             ResumeMismatch: naming each setting that differs.
         """
         own, new = _plain(self.settings), _plain(settings)
-        # Runs of before say nothing of the generator's options.
+        # Older runs do not hold the generator's options.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
         differing = sorted(
             name for name in (own.keys() | new.keys()) - unknown if own.get(name) != new.get(name)

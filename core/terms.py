@@ -21,7 +21,7 @@ AtAllSamples: TypeAlias = Callable[[Callable[[Tensor, SampleRng], Tensor]], Tens
 
 @runtime_checkable
 class Part(Protocol):
-    """A part of an energy: a term, one seen through a map, or terms that share their work."""
+    """A part of an energy: a term, an energy pulled back along a map, or terms that share work."""
 
     @property
     def domain(self) -> Domain:
@@ -60,7 +60,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Measure:
-    """A reading of a term for people.
+    """A reading of a term to display.
 
     Attributes:
         name: such as "probability".
@@ -82,7 +82,7 @@ class Term:
         modules: the networks it calls.
         condition: what it steers towards, where it has one.
         coupled: whether a sample's value depends on the other samples.
-        measure: a reading for people, such as a probability.
+        measure: a reading to display, such as a probability.
         within: for a density with bounded support, the nearest point of the support to points of
             the domain; refiners keep latents there.
     """

@@ -27,11 +27,11 @@ VGG_BLOCKS = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 
 
 class Backbone(nn.Sequential):
-    """Layers under torchvision's numbers, `features.N`; some of their values are given out.
+    """Layers under torchvision's numbers, `features.N`; some of their values are returned.
 
     Args:
         layers: in order.
-        taps: numbers of the layers whose values are given out.
+        taps: numbers of the layers with values to return.
     """
 
     def __init__(self, layers: list[nn.Module], taps: tuple[int, ...]) -> None:
@@ -49,7 +49,7 @@ class Backbone(nn.Sequential):
 
 
 def vgg16() -> Backbone:
-    """VGG16 up to relu5_3; the last activation before each pooling is given out."""
+    """VGG16 up to relu5_3; the last activation before each pooling is returned."""
     layers: list[nn.Module] = []
     taps: list[int] = []
     before = 3
@@ -64,7 +64,7 @@ def vgg16() -> Backbone:
 
 
 def alexnet() -> Backbone:
-    """AlexNet up to relu5; every activation is given out."""
+    """AlexNet up to relu5; every activation is returned."""
     layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 11, stride=4, padding=2),
         nn.ReLU(),
@@ -108,7 +108,7 @@ def lpips_features(
     Departure: images below 64 pixels are enlarged first, those above 256 reduced.
 
     Args:
-        checkpoint: the state dict that torchvision publishes; its classifier is not looked at.
+        checkpoint: the state dict that torchvision publishes; its classifier is ignored.
         heads: of the channels; None reads those of the installed lpips package.
 
     Raises:

@@ -68,8 +68,8 @@ class Composer:
     def generator(self) -> Generator:
         """The fused images as a generator's, of the points of both latents, a row per run."""
         charts = [chart_to_config(layer.chart) for layer in self.scene.layers]
-        said = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
-        identity = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        parts = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
+        identity = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         options = options_of(self.job.generator.id)
         space = self.scene.source
 
@@ -93,7 +93,7 @@ class Composer:
         """The start of all runs: those of a sample share it, and each has streams of its own."""
         each = len(self.job.placements)
         both = torch.cat([self._front.values, self._back.values.to(self._front.values)], dim=1)
-        # By what it is and not by its place, so that a run is the same whatever is tried beside.
+        # From sample and placement, so that a run is the same whatever placements are tried.
         names = tuple(
             derive_seed(name, placement)
             for name in self._front.samples
@@ -114,7 +114,7 @@ class Composer:
 
     @cached_property
     def _names(self) -> tuple[int, ...]:
-        """What the runs go by in chunks, by what they are too.
+        """The names that place the runs in chunks, which follow from sample and placement.
 
         The runs' own names are as good as random, and would leave places of many chunks empty.
         """
@@ -135,7 +135,7 @@ class Composer:
 
         Args:
             interrupted: what a stopped run of this very composition left, to go on from; the
-                values of both latents then count no more.
+                values of both latents are then ignored.
             on_step: called after every step; may raise to stop.
             on_stop: called with latents to resume from when the run ends before its time.
 
@@ -212,7 +212,7 @@ class Composer:
     def _chosen(self, refined: Latents, trace: Trace, secondary: Tensor) -> CompositionResult:
         fused, behind = self.images(refined.values)
         images = self.blended(fused, behind)
-        energies = self._judged(images, refined)
+        energies = self._energies_of(images, refined)
         best = lowest(energies, 1)[:, 0]
         each = len(self.job.placements)
         rows = torch.arange(len(best)) * each + best
@@ -232,7 +232,7 @@ class Composer:
         )
 
     def blended(self, fused: Tensor, behind: Tensor) -> Float[Tensor, "runs 3 height width"]:
-        """The images as they are returned: blended if that is asked for, clamped to [0, 1]."""
+        """The images as they are returned: blended where the job blends, clamped to [0, 1]."""
         if self.job.blend == "none":
             return fused.clamp(0, 1)
         images = torch.empty_like(fused)
@@ -242,7 +242,9 @@ class Composer:
             images[own] = poisson_blend(fused[own], behind[own], box.interior(self.paste.size))
         return images.clamp(0, 1)
 
-    def _judged(self, images: Tensor, refined: Latents) -> Float[Tensor, "samples placements"]:
+    def _energies_of(
+        self, images: Tensor, refined: Latents
+    ) -> Float[Tensor, "samples placements"]:
         """The primary of every run's image; the placements of a sample see the same draws."""
         job, each = self.job, len(self.job.placements)
         names = [name for name in self._front.samples for _ in range(each)]

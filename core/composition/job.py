@@ -47,7 +47,7 @@ class CompositionJob:
         blend: `Poisson` (the paper) or `none`.
         chunking: runs at a time.
         device: where the networks are.
-        settings: what the rule was made from, to tell whether an interrupted run may go on.
+        settings: what the rule was made from, which an interrupted run is compared by.
     """
 
     generator: Generator

@@ -20,12 +20,12 @@ Images4 = Float[Tensor, "batch 3 height width"]
 
 @dataclass(frozen=True, eq=False)
 class Paste:
-    """Fuse and Crop of FuseDream section 3.3, for runs that each have a placement of their own.
+    """Fuse and Crop of FuseDream section 3.3, for runs with a placement each.
 
-    Row r of a batch belongs to run `rows[r]`, whose placement is number `rows[r] % placements`.
+    Row r of a batch belongs to run `rows[r]`, with placement number `rows[r] % placements`.
     Resizing is bilinear and antialiased, as `core.images.resized`; as it and pasting treat rows
     and columns apart, each is two products with matrices, and runs of all scales go through the
-    same ones: what a run gets does not depend on which others stand beside it.
+    same ones: a run does not depend on the other runs of the batch.
 
     Attributes:
         size: (height, width) of both images.

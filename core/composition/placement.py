@@ -21,7 +21,7 @@ ALL_PLACES: Final = "all nine"
 class Placement:
     """A foreground's scale and place, alpha and t in FuseDream section 3.3.
 
-    The paper says t in {left, center, right}^2 and no more. Here: `left` and `top` touch the
+    The paper gives t in {left, center, right}^2 alone. Here: `left` and `top` touch the
     background's edge, so do `right` and `bottom`, and `centre` leaves as much on either side (one
     pixel less before than behind where that is odd).
 

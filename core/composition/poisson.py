@@ -58,8 +58,8 @@ def poisson_blend(
 
     def blended(image: Tensor, behind: Tensor) -> Tensor:
         pixels = _columns(behind)
-        asked = known @ _columns(image) - around @ pixels[~inside.ravel()]
-        pixels[inside.ravel()] = solve(asked)
+        wanted = known @ _columns(image) - around @ pixels[~inside.ravel()]
+        pixels[inside.ravel()] = solve(wanted)
         return torch.from_numpy(pixels.T.reshape(behind.shape))
 
     # One by one: with more columns the solver may add in another order.

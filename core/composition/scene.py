@@ -51,7 +51,7 @@ class Layer:
         source: of both.
         chart: in which this layer is written.
         part: where its numbers lie.
-        name: for people.
+        name: to display.
     """
 
     source: Space

@@ -44,7 +44,7 @@ def prior_energy(
     """-log p(z) of a generator's own prior up to a constant, block by block; TR0N appendix A.
 
     A normal block gives |z|^2 / (2 nu^2), a normal law that is cut off the same within its
-    support, where refiners then keep it. What says the class is constant: classes are drawn from
+    support, where refiners then keep it. The class counts as constant: classes are drawn from
     a few points, all alike, so an embedding `y` is free and shares `c` are uniform on the simplex.
 
     The law of StyleGAN's w is a pushforward whose density cannot be evaluated (appendix B). Its
@@ -53,7 +53,7 @@ def prior_energy(
     tiny steps, and W+, whose layers are drawn alike, would have no density.
 
     Args:
-        generator: whose prior, and whose latents.
+        generator: of the prior and the latents.
         std: nu > 0, factor on the prior's standard deviations; 1 is the prior itself.
         no_density: `refuse`, or `fitted Gaussian` to put that Gaussian in the density's place.
 
@@ -78,7 +78,7 @@ def needs_fit(generator: Generator, no_density: NoDensity) -> bool:
 
 
 def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
-    """|z|^2 / (2 nu^2) over the blocks of a space that do not say the class.
+    """|z|^2 / (2 nu^2) over the blocks of a space that do not hold the class.
 
     A Gaussian pull towards 0 whatever the prior; `prior_energy` is the prior's own.
 
@@ -114,7 +114,7 @@ def _check(std: float) -> None:
 
 
 def _label(nu: float, classes: bool) -> str:
-    """An interrupted run tells energies by their labels."""
+    """The label, which identifies the energy of an interrupted run."""
     what = "prior of z" if classes else "prior"
     return what if nu == 1 else f"{what}(nu={nu})"
 
@@ -171,7 +171,7 @@ def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]
 
 
 def _support(generator: Generator) -> Callable[[Tensor], Tensor] | None:
-    """Where the density is above 0, if the generator's bounds do not say it already."""
+    """Where the density is above 0, if the generator's bounds are wider."""
     limit = getattr(generator.prior, "limit", None)
     first = generator.source.blocks[0]
     if limit is None or limit >= first.high:

@@ -1,4 +1,4 @@
-"""Energy CLIP of the region of an image that fits best: what is asked for is there, somewhere."""
+"""Energy CLIP of the region of an image that fits best."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
     Args:
         clip: f.
         condition: rows of embeddings, of this CLIP.
-        boxes: of the images' pixels; those of a foreground's placements, say.
+        boxes: of the images' pixels; such as those of a foreground's placements.
 
     Raises:
         ConditionMismatch: the condition is another auxiliary's.

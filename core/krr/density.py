@@ -225,13 +225,13 @@ def log_density(
     """The logarithm of sum_j alpha_j k_psi(x, x_j), that of eq. (4) and (5), up to a constant.
 
     Kernels are summed by their logarithms: far from all samples nothing underflows. Weights of
-    ridge regression may be negative, and their sum too, where the logarithm says nothing (the
+    ridge regression may be negative, and their sum too, where the logarithm is undefined (the
     paper is silent; its predecessor's code adds 1e-10). Guard: the sum counts as at least `floor`
     times the sum with absolute weights. Below that the value is that of the density with absolute
     weights plus log floor, and so is the gradient: finite everywhere, and the value continuous.
 
     Args:
-        features: of the images asked about.
+        features: of the images to evaluate at.
         density: of the samples.
         floor: in (0, 1).
         without: for each image the sample that is left out, itself: the predecessor's code does

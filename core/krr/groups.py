@@ -23,7 +23,7 @@ class Groups:
 
     Attributes:
         of: the number of each sample's group, in the order in which the groups appear.
-        names: of the groups, for people.
+        names: of the groups, to display.
         called: what the rows of the conditions are, for messages.
     """
 
@@ -54,7 +54,7 @@ def groups_of(energy: Energy | None) -> Groups | None:
 
     Two samples are of one group where the rows that every term of a weight has for them are equal
     (to 1e-5 of their largest number): texts, images, classes and shares of classes alike. Terms
-    without a condition, or with one row for all, tell no samples apart.
+    without a condition, or with one row for all, do not separate samples.
 
     Args:
         energy: -log p(c|x); None for an unconditional flow, which is one group.
@@ -67,10 +67,10 @@ def groups_of(energy: Energy | None) -> Groups | None:
         return None
     counts = {len(condition) for condition in conditions}
     if len(counts) > 1:
-        told = " and ".join(f"{len(one)} {one.called}" for one in conditions)
+        counted = " and ".join(f"{len(one)} {one.called}" for one in conditions)
         raise ConditionMismatch(
-            f"The terms of the energy have conditions of {told}. Give each one for all samples, "
-            "or as many as samples."
+            f"The terms of the energy have conditions of {counted}. Give each one for all "
+            "samples, or as many as samples."
         )
     parts = [_equal(condition.embedding) for condition in conditions]
     keys = list(zip(*parts, strict=True))

@@ -36,7 +36,7 @@ class Mollifier:
     In feature space the convolution is closed-form: with s = sigma sqrt(h) it is
     (1 + 2 sigma^2)^(-D/2) exp(-|u - v|^2 / (h (1 + 2 sigma^2))), a wider kernel times a constant.
     The constant divides out of weights and logarithm alike, up to eta: (c K + eta I)^-1 1 times c
-    is (K + (eta / c) I)^-1 1. It is dropped, which is to say that eta and xi count in units of it:
+    is (K + (eta / c) I)^-1 1. It is dropped: eta and xi count in units of it.
     for D = 512 and sigma = 1 it is 1e-122, and any eta of the paper's form would be infinite.
 
     In image space it is the mean over samples of k(x, x' - eps), of pixels in [0, 1]: the same
@@ -47,7 +47,7 @@ class Mollifier:
     Attributes:
         kind: `none`, `feature` or `image`.
         sigma: standard deviation at the first step, above 0; of features in units of the kernel's
-            length sqrt(h), of pixels in those of [0, 1]. The paper does not tell its own.
+            length sqrt(h), of pixels in those of [0, 1]. The paper does not give its own.
         samples: m of eq. (3), even; no effect but in image space.
         final: share of sigma at the last step, at least 0; the paper lets the variance decrease,
             and with 0 it is the density itself that is followed at the end.
@@ -142,7 +142,7 @@ def checked_bandwidth(bandwidth: Bandwidth) -> Bandwidth:
 
 
 def width_of(bandwidth: Bandwidth, features: Float[Tensor, "rows features"]) -> float:
-    """The h of a bandwidth for these features, which `median` alone looks at."""
+    """The h of a bandwidth for these features, which only `median` uses."""
     if bandwidth == "median":
         return median_bandwidth(features)
     return 1.0 if bandwidth == "one" else float(bandwidth)

@@ -35,7 +35,7 @@ class Particles:
         densities: that of all particles, or one for each condition.
         of: for each particle the number of its own density.
         places: for each particle its place among those of its density.
-        scores: of the density at the particles by Stein's identity, if that is asked for.
+        scores: of the density at the particles by Stein's identity, if the estimator is `stein`.
     """
 
     densities: tuple[KernelDensity, ...]
@@ -60,7 +60,7 @@ class LogRatio:
         step: where on it.
         seed: of the mollifier's samples.
         groups: of the samples by their conditions, each with a density of its own; None for one.
-        particles: what A compares with; None for the very samples that are asked about.
+        particles: what A compares with; None for the samples that are evaluated themselves.
     """
 
     settings: FlowSettings
@@ -158,8 +158,8 @@ class LogRatio:
         if particles is None:
             seen = self._seen(images.detach(), features.detach())
             particles, own = self._particles(seen, rng.rows), range(len(features))
-        asked = features if particles.scores is None else features.detach()
-        values = self._logs(asked, particles, own)
+        points = features if particles.scores is None else features.detach()
+        values = self._logs(points, particles, own)
         if particles.scores is None:
             return values
         slope = particles.scores[numbers_on(own, features.device)].to(features)
@@ -241,7 +241,7 @@ class LogRatio:
     def _density(
         self, seen: Float[Tensor, "n copies features"]
     ) -> tuple[KernelDensity, Tensor | None]:
-        """The density of the particles of one condition, and its scores at them if asked for."""
+        """The density of the particles of one condition, and for `stein` its scores at them."""
         settings, features = self.settings, seen[:, 0]
         if self.real is not None and settings.bandwidth == "median":
             width = self.real.width(seen)

@@ -58,7 +58,7 @@ class RealImages:
             raise InvalidInput(f"{len(images)} real images; a density needs at least 2.")
         if len(images) < settings.real_samples:
             raise InvalidInput(
-                f"{settings.real_samples} real images of a step asked for; {len(images)} are "
+                f"{settings.real_samples} real images of a step requested; {len(images)} are "
                 "there. Give more, or draw fewer (0 for all)."
             )
         if not bool(images.isfinite().all()):

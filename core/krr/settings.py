@@ -85,7 +85,7 @@ class FlowSettings:
         real: lambda_2 >= 0, of the real images' log density; no effect without real images.
         condition: lambda_3 >= 0, of log p(c|x); no effect without a condition.
         eta: > 0, ridge of the particles' weights, or `count` for the number of particles of a
-            density; the paper does not tell its own. At `count`, n, the step is within some 10 %
+            density; the paper does not give its own. At `count`, n, the step is within some 10 %
             of that of the kernel density estimator, the limit of large eta (3 to 9 % on the
             digits, by `latentsteer bench krr`). A tenth of n is ridge regression proper: 23 to
             48 % from it, and on the digits as good. From a hundredth down weights become negative,
@@ -122,7 +122,7 @@ class FlowSettings:
     self_term: bool = True
     divergence: Divergence = "KL"
     floor: float = 1e-2
-    # Interrupted runs are told by the text of this: these are named where they have an effect.
+    # The text identifies interrupted runs: these are named where they have an effect.
     pooled: bool = field(default=False, repr=False)
     real_samples: int = field(default=0, repr=False)
     real_fresh: bool = field(default=True, repr=False)

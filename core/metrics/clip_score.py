@@ -24,7 +24,7 @@ VIEWS = 20 * VIEWS_OF_A_ROUND
 
 @dataclass(frozen=True)
 class Scores:
-    """What a CLIP says of images.
+    """A CLIP's scores of images.
 
     Attributes:
         values: a cosine per image, in [-1, 1]; higher is better.

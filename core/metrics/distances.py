@@ -96,7 +96,7 @@ def spread_of(
 
 
 def shown_spread(spread: float | None) -> str:
-    """A diversity for people."""
+    """A diversity to display."""
     if spread is None:
         return (
             "diversity: none, for it compares at least 2 images, of one class where there are some"

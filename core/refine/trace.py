@@ -1,4 +1,4 @@
-"""What a refinement did, in numbers: every step's energy, and every term before and after."""
+"""The record of a refinement: every step's energy, and every term before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Trace:
         energies: one row per step and one for the last point.
         before: every term's values, and the readings such as probabilities, at the start.
         after: the same at the end.
-        terms: curves as `energies`, of each term without its weight, where they were told apart.
+        terms: curves as `energies`, of each term without its weight, where they are known.
     """
 
     title: str
@@ -61,7 +61,7 @@ def _worst(name: str, values: Tensor) -> Tensor:
 def curves(
     seen: Sequence[Mapping[str, Tensor]], last: Mapping[str, Tensor]
 ) -> dict[str, Float[Tensor, "points batch"]]:
-    """The terms' curves from what each step and the last point say; none, if a step says nothing.
+    """The terms' curves: the readings of each step and of the last point, where all have them.
 
     Args:
         seen: of each step.
@@ -88,7 +88,7 @@ def trace_of(
     """The record of latents as they are, as of a refinement of no step.
 
     Args:
-        title: for people.
+        title: to display.
         generator: the latents'.
         latents: not refined.
         energy: on images or latents of the generator.

@@ -40,7 +40,7 @@ class Found:
 
     Attributes:
         points: the candidates.
-        energies: what they were chosen by; one whose energy is not finite comes last.
+        energies: that they were chosen by; those that are not finite come last.
         numbers: which of the candidates drawn they are, from 0.
     """
 
@@ -193,7 +193,7 @@ def from_basis(
     """Samples over the best candidates of the prior: FuseDream section 3.2, Algorithm 1.
 
     Args:
-        generator: whose prior the candidates are drawn from.
+        generator: candidates are drawn from its prior.
         rng: the samples.
         energy: on its images or latents; with random views it is the paper's AugCLIP, without
             the plain score that the released code chooses by.
@@ -243,7 +243,7 @@ def drawing(generator: Generator, classes: Classes, device: torch.device) -> Dra
     """How candidates of a generator are drawn.
 
     Args:
-        generator: whose prior they follow.
+        generator: candidates follow its prior.
         classes: `prior`, or `gaussian` for y ~ N(0, I) instead of the embedding of a class.
         device: where to put them.
 
@@ -285,7 +285,7 @@ def _check(samples: int, candidates: int, keep: int) -> None:
         raise InvalidInput(f"{candidates} candidates to choose from; at least 1 needed.")
     if not 1 <= keep <= candidates:
         raise InvalidInput(
-            f"The best {keep} of {candidates} candidates asked for. Keep from 1 to {candidates}, "
+            f"The best {keep} of {candidates} candidates requested. Keep from 1 to {candidates}, "
             "or draw more candidates."
         )
 

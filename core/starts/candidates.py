@@ -33,7 +33,7 @@ Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
 """Candidates, one per sample, each from its sample's stream."""
 
 Report: TypeAlias = Callable[[int], None]
-"""Called with how many candidates are judged; may raise to stop."""
+"""Called with the number of candidates evaluated; may raise to stop."""
 
 StartMode: TypeAlias = Literal["sample", "mean", "mode", "basis"]
 
@@ -52,7 +52,7 @@ def best_of(
     """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
 
     Generations go on from there by the cross-entropy method, see `core.starts.search`: the best of
-    the candidates say where the next are drawn, and so on. The paper has none.
+    the candidates set where the next are drawn, and so on. The paper has none.
 
     Args:
         draw: the candidates; by the prior or by a translator.
@@ -60,7 +60,7 @@ def best_of(
         candidates: M. A sample's m-th candidate does not depend on M.
         rng: the samples.
         chunking: how many candidates the networks see at a time.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
         generations: after the candidates, each a quarter of their number.
         within: brings the generations' points back to where latents may be.
 
@@ -140,7 +140,7 @@ def from_translator(
 
     Args:
         translator: trained for this generator and the condition's auxiliary.
-        generator: whose latents they are.
+        generator: of the latents.
         condition: one row for all samples, or one each.
         rng: the samples.
         mode: `sample` (Algorithm 2, best of M), `mean` (section 3.4), `mode` (the heaviest
@@ -152,7 +152,7 @@ def from_translator(
             per coordinate (the released code), or `scalar`, one number per mean (eq. 5 without
             that appendix).
         chunking: rows at a time.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
 
     Raises:
         GeneratorMismatch: trained for another generator.
@@ -192,7 +192,7 @@ def from_translator(
 
 
 def check_samples(rng: SampleRng) -> None:
-    """Refuses to start none.
+    """Refuses an empty batch.
 
     Raises:
         InvalidInput: no sample.

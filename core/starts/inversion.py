@@ -41,7 +41,7 @@ def from_images(
     """Latents to start an inversion from, one per image.
 
     Args:
-        generator: whose latents.
+        generator: of the latents.
         images: in [0, 1], of any size; resized to the generator's, antialiased.
         rng: the samples, one per image.
         how: `encoder` (where the generator has one), `candidates` (the best of M draws of the
@@ -50,10 +50,10 @@ def from_images(
         candidates: M.
         chunking: images at a time.
         device: where the networks are.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
 
     Raises:
-        InvalidInput: no image, an unknown way, or no encoder where one is asked for.
+        InvalidInput: no image, an unknown way, or no encoder where `encoder` is chosen.
     """
     if len(images) == 0:
         raise InvalidInput("No image to invert: the batch is empty.")

@@ -47,9 +47,9 @@ def ranked(
     Args:
         latents: of the generator.
         generator: G.
-        energy: what they are judged by; random ones draw from the samples' streams.
+        energy: that they are ranked by; random ones draw from the samples' streams.
         seed: of random energies.
-        groups: equal parts of the batch, side by side (the prompts, say); each keeps its own best.
+        groups: equal parts of the batch, side by side (such as the prompts); each keeps its best.
         keep: samples kept of every group.
         chunking: samples at a time.
         device: where the networks are.

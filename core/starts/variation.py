@@ -50,7 +50,7 @@ def variations(
         candidates: M.
         chunking: how many candidates the networks see at a time.
         device: where the networks are.
-        report: called after every candidate that is judged.
+        report: called after every candidate that is evaluated.
 
     Raises:
         GeneratorMismatch: latents of another generator.

@@ -37,7 +37,7 @@ class Tokenised:
 
 
 def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
-    """What a text says beyond the known words, in its order; punctuation says nothing."""
+    """The unknown parts of a text, in its order, without punctuation."""
     for piece in text.split():
         rest = WORD.sub(" ", piece.lower())
         if any(map(_says, rest)):
@@ -51,7 +51,7 @@ def _unknown(text: str, known: Mapping[str, int]) -> Iterator[str]:
 
 
 def _says(character: str) -> bool:
-    """Whether a character says something: letters, digits and symbols such as emoji do."""
+    """Whether a character has a meaning: letters, digits and symbols such as emoji do."""
     return character not in PUNCTUATION and unicodedata.category(character)[0] in "LNS"
 
 
@@ -61,7 +61,7 @@ class WordTokenizer:
 
     Attributes:
         words: the vocabulary; the token of words[i] is i + 1, and 0 pads.
-        neutral: words that say nothing alone.
+        neutral: words without a meaning of their own.
         context: tokens in a row, the end token included.
     """
 
@@ -78,7 +78,7 @@ class WordTokenizer:
         """The tokens of a text.
 
         Raises:
-            InvalidInput: no word that says something is known; the closest known are named.
+            InvalidInput: no known word but neutral ones; the closest known ones are named.
         """
         number = {word: place + 1 for place, word in enumerate(self.words)}
         said = WORD.findall(text.lower())

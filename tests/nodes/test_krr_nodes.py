@@ -224,7 +224,7 @@ def test_real_images_may_be_drawn(run, graph):
 def test_more_real_images_than_are_connected_cannot_be_drawn(graph, fault):
     made = graph.models()
     flow(graph, made, particles(graph, made), real=real(graph, 5), real_samples=6)
-    assert "6 real images of a step asked for; 5 are there" in fault(graph, InvalidInput)
+    assert "6 real images of a step requested; 5 are there" in fault(graph, InvalidInput)
 
 
 def test_a_ridge_below_the_digits_of_float32_is_refused(graph, fault):

@@ -40,7 +40,7 @@ class Steering:
         hidden: units of their hidden layers.
         seed: of pairs, training, starts and noise.
         device: where the models are.
-        say: told what is being done.
+        say: called with what is being done.
         chunk: `fixed` repeats to the bit, `fast` sees as many samples at a time as fit.
     """
 

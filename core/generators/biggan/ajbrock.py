@@ -150,9 +150,9 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     return {**facts, **choice_fact(_generator_prefixes(checkpoint))}
 
 
-def _example(layout: GeneratorLayout, *, discriminator: bool = False) -> Example:
+def _example(layout: GeneratorLayout, *, with_discriminator: bool = False) -> Example:
     config = {"classes": [f"class {number}" for number in range(layout.classes)]}
-    if not discriminator:
+    if not with_discriminator:
         return Example({"": BigGanGenerator(layout)}, config)
     discriminator = BigGanDiscriminator(
         [(3, 8, 8), (8, 8, 16)], [0], [], layout.classes, 1, layout.spectral
@@ -167,7 +167,7 @@ GENERATOR: Architecture[Generator] = Architecture(
     load=_load,
     examples=(
         lambda: _example(
-            GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), discriminator=True
+            GeneratorLayout((8, 8, 8), 2, 3, 8, 4, 5, frozenset({1})), with_discriminator=True
         ),
         lambda: _example(
             GeneratorLayout((8, 8), 4, 5, 4, 3, 4, spectral=Spectral(values=False), eps=1e-4)

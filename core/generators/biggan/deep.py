@@ -175,11 +175,11 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def _example(
-    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, discriminator: bool = False
+    blocks: tuple[Bottleneck, ...], common: GeneratorLayout, *, with_discriminator: bool = False
 ) -> Example:
     config = {"classes": [f"class {number}" for number in range(common.classes)]}
     generator = BigGanDeepGenerator(DeepLayout(blocks, common))
-    if not discriminator:
+    if not with_discriminator:
         return Example({"": generator}, config)
     discriminator = BigGanDeepDiscriminator(
         [[(4, 4, 8)]],
@@ -201,7 +201,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(
             (Bottleneck(8, 2, 8, doubles=False), Bottleneck(8, 2, 4, doubles=True)),
             GeneratorLayout((8, 8, 4), 4, 7, 7, 3, 4),
-            discriminator=True,
+            with_discriminator=True,
         ),
         lambda: _example(
             (Bottleneck(16, 4, 16, doubles=False), Bottleneck(16, 4, 8, doubles=True)),

@@ -7,7 +7,6 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.composition.compose import Composer, CompositionJob
-from latentsteer.core.composition.job import lowest
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.composition.scene import agreement
 from latentsteer.core.energies.classification import classification
@@ -26,6 +25,7 @@ from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.rules import adam
 from latentsteer.core.rng import SampleRng
+from latentsteer.core.snapshot import lowest
 from latentsteer.core.spaces import IMAGES
 from latentsteer.core.terms import Term
 
@@ -305,7 +305,7 @@ def test_no_steps(given):
 
 def test_what_is_no_number_is_never_the_best():
     energies = torch.tensor([[torch.nan, 2.0, 1.0], [torch.inf, torch.nan, 3.0]])
-    assert lowest(energies).tolist() == [2, 2]
+    assert lowest(energies, 1)[:, 0].tolist() == [2, 2]
 
 
 def test_the_paper_s_placements_are_those_by_default(given):

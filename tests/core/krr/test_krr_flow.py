@@ -392,7 +392,7 @@ def test_all_real_images_drawn_are_the_flow_of_before(toys):
 
 
 def test_more_real_images_than_there_are_cannot_be_drawn(toys):
-    with pytest.raises(InvalidInput, match="8 real images of a step asked for; 7 are there"):
+    with pytest.raises(InvalidInput, match="8 real images of a step requested; 7 are there"):
         flow_of(toys, FlowSettings(real_samples=8))
     with pytest.raises(InvalidInput, match="needs at least 2"):
         FlowSettings(real_samples=1)

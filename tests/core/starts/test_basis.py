@@ -118,7 +118,7 @@ def test_a_condition_with_a_row_per_sample_is_read_by_the_sample(toys):
     ("candidates", "keep", "said"),
     [
         (0, 1, "0 candidates to choose from"),
-        (4, 5, "best 5 of 4 candidates asked for. Keep from 1 to 4"),
+        (4, 5, "best 5 of 4 candidates requested. Keep from 1 to 4"),
         (4, 0, "best 0 of 4 candidates"),
     ],
 )

@@ -19,13 +19,13 @@ from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import Prompt
 from .study import Basis, FuseDreamStudy
 
-__all__ = ["SWITCHES", "Switch", "attacks", "odd_starts", "told", "wrong_starts"]
+__all__ = ["SWITCHES", "Switch", "attacks", "figures_of", "odd_starts", "wrong_starts"]
 
 Figures: TypeAlias = dict[str, float]
 REFERENCE = "avatars held out (embedded)"
 
 
-def told(name: str, found: Interval) -> Figures:
+def figures_of(name: str, found: Interval) -> Figures:
     """An interval under flat names."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
@@ -68,7 +68,7 @@ def attacks(
         ("attack_each_on_itself_plain_more", rise["augclip", "augclip"]),
     ):
         more = rise["plain", "plain"] - less
-        found |= told(key, bootstrap(lambda rows: float(rows.mean()), more, seed=0))
+        found |= figures_of(key, bootstrap(lambda rows: float(rows.mean()), more, seed=0))
         found[f"{key}_share"] = float((more > 0).float().mean())
     for name, values in before.items():
         found[f"attack_spread_of_{name}"] = float(values.std())
@@ -153,22 +153,22 @@ def wrong_starts(
         ends = _reached(study, shown[-1], cases)
         reached[name] = [now and not before for now, before in zip(ends, at, strict=True)]
         flat[f"wrong_start_{name}_score"] = float(study.scores(shown[-1], wanted).mean())
-        flat |= told(f"wrong_start_{name}_reached", wilson(sum(reached[name]), len(cases)))
+        flat |= figures_of(f"wrong_start_{name}_reached", wilson(sum(reached[name]), len(cases)))
         for number, one in enumerate(switches):
             own = reached[name][number * starts : (number + 1) * starts]
             flat[f"wrong_start_{one.name}_{name}"] = sum(own)
     flat["wrong_start_start_score"] = float(study.scores(shown[0], wanted).mean())
     more = paired_difference(reached["augclip"], reached["plain"])
-    flat |= told("wrong_start_augclip_more", more)
+    flat |= figures_of("wrong_start_augclip_more", more)
     for number, one in enumerate(switches):
         part = slice(number * starts, (number + 1) * starts)
         more = paired_difference(reached["augclip"][part], reached["plain"][part])
-        flat |= told(f"wrong_start_{one.name}_augclip_more", more)
+        flat |= figures_of(f"wrong_start_{one.name}_augclip_more", more)
     return flat, torch.stack([images[::starts] for images in shown])
 
 
 def _reached(study: FuseDreamStudy, images: Tensor, cases: Sequence[Switch]) -> list[bool]:
-    seen = study.seen(images)
+    seen = study.visible(images)
     return [v.get(one.attribute) == one.after for v, one in zip(seen, cases, strict=True)]
 
 
@@ -221,8 +221,10 @@ def odd_starts(
         first = draw(SampleRng.of(study.seed, len(prompts), "elsewhere, one"))
         drawn = study.images(study.latents(Start(first, Identity(study.generator.source))))
         images = study.images(study.refined(start, energy, steps=steps, rate=rate))
-        hits = study.hits(images, wanted)
-        flat[f"start_{name}_satisfied"] = statistics.fmean(f for one in hits for f in one.values())
+        satisfied = study.satisfied(images, wanted)
+        flat[f"start_{name}_satisfied"] = statistics.fmean(
+            f for one in satisfied for f in one.values()
+        )
         flat[f"start_{name}_similarity"] = float(study.scores(images, condition).mean())
         flat[f"start_{name}_drawn_frechet"] = frechet_distance(_features(study, drawn), real)
         flat[f"start_{name}_frechet"] = frechet_distance(_features(study, images), real)

@@ -16,7 +16,7 @@ from ....core.metrics.intervals import paired_difference, wilson
 from ....core.refine.rules import adam
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_pairs import Pair
-from .cases import Figures, told
+from .cases import Figures, figures_of
 from .study import Basis, FuseDreamStudy
 
 __all__ = ["Judging", "two_persons"]
@@ -44,7 +44,7 @@ class Judging:
         rng = SampleRng.of(0, each * len(images), "regions")
         boxes = self.paste.magnified(images.repeat_interleave(each, dim=0), rng)
         regions = torch.cat([images[:, None], boxes.unflatten(0, (len(images), each))], dim=1)
-        seen = self.study.seen(regions.flatten(0, 1))
+        seen = self.study.visible(regions.flatten(0, 1))
         found: list[tuple[float, float]] = []
         for row, pair in enumerate(self.pairs):
             own = seen[row * (each + 1) : (row + 1) * (each + 1)]
@@ -55,7 +55,7 @@ class Judging:
         """Flat keys, and in which images both are there."""
         shares = self.shares(images)
         both = [first == second == 1 for first, second in shares]
-        flat = told(f"pairs_{name}_both", wilson(sum(both), len(both)))
+        flat = figures_of(f"pairs_{name}_both", wilson(sum(both), len(both)))
         flat[f"pairs_{name}_person"] = statistics.fmean(s == 1 for one in shares for s in one)
         flat[f"pairs_{name}_satisfied"] = statistics.fmean(s for one in shares for s in one)
         return flat, both
@@ -141,7 +141,7 @@ def two_persons(
         figures, alone = judging.figures(f"single_{name}", single)
         flat |= figures
         figures, together = judging.figures(f"composed_{name}", result.images)
-        flat |= figures | told(f"pairs_{name}_more", paired_difference(together, alone))
+        flat |= figures | figures_of(f"pairs_{name}_more", paired_difference(together, alone))
         flat |= _course(f"pairs_{name}", result)
     return flat, shown
 

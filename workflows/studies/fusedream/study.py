@@ -53,7 +53,7 @@ class FuseDreamStudy:
     Args:
         seed: of candidates, weights and views.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -166,7 +166,7 @@ class FuseDreamStudy:
             )
         return found.cpu()
 
-    def seen(self, images: Tensor) -> list[Mapping[str, str]]:
+    def visible(self, images: Tensor) -> list[Mapping[str, str]]:
         """What the judge can see in every image."""
         found: list[Mapping[str, str]] = []
         for first in range(0, len(images), 64):
@@ -174,11 +174,11 @@ class FuseDreamStudy:
             found += [self.judge.visible(values) for values in self.judge.likeliest(part)]
         return found
 
-    def hits(
+    def satisfied(
         self, images: Tensor, constraints: Sequence[Mapping[str, str]]
     ) -> list[dict[str, bool]]:
         """Which of its constraints every image satisfies."""
         return [
             {name: seen.get(name) == value for name, value in wanted.items()}
-            for seen, wanted in zip(self.seen(images), constraints, strict=True)
+            for seen, wanted in zip(self.visible(images), constraints, strict=True)
         ]

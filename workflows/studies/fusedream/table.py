@@ -135,8 +135,8 @@ def rows(
 
 def satisfied(study: FuseDreamStudy, images: Tensor, prompts: Sequence[Prompt]) -> float:
     """Of all constraints, how many are satisfied."""
-    hits = study.hits(images, [prompt.constraints for prompt in prompts])
-    return statistics.fmean(flag for one in hits for flag in one.values())
+    satisfied = study.satisfied(images, [prompt.constraints for prompt in prompts])
+    return statistics.fmean(flag for one in satisfied for flag in one.values())
 
 
 class _Searches:

@@ -93,7 +93,7 @@ class AvatarsFlow:
     Args:
         seed: of starts.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -155,15 +155,15 @@ class AvatarsFlow:
         return self.runner.latents(encode(source.to(self.device)))
 
     @torch.no_grad()
-    def seen(self, images: Tensor) -> Tensor:
+    def judge_features(self, images: Tensor) -> Tensor:
         """The judge's features."""
         return self.judge.features(images.to(self.device)).cpu()
 
     def share(self, images: Tensor, prompt: Prompt) -> float:
         """Of the prompt's constraints, how many the images satisfy."""
         wanted = [prompt.constraints] * len(images)
-        hits = self.judge.satisfied(images.to(self.device), wanted)
-        return fmean(hit for one in hits for hit in one.values())
+        satisfied = self.judge.satisfied(images.to(self.device), wanted)
+        return fmean(hit for one in satisfied for hit in one.values())
 
     def _best_for(self, text: str) -> Latents:
         """What of the prior is likeliest to follow a text alone."""

@@ -33,7 +33,7 @@ PARTICLES = 250
 """Of one flow; the thousand samples are several."""
 RIDGE = 100.0
 STEIN_RIDGES = (1.0, 10.0, 20.0, 100.0)
-"""At which the length of Stein's scores is told."""
+"""At which the length of Stein's scores is reported."""
 NARROW, WIDE = 0.1, 0.3
 """Bandwidths, as shares of the median squared distance of real digits: one that is too small, as
 the paper's 1 may be, and the best of those tried."""
@@ -98,7 +98,7 @@ class DigitsFlow:
         seed: of starts and noise.
         samples: how many.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
         swapped: whether the halves change places, as they did while settings were chosen.
     """
 
@@ -127,7 +127,7 @@ class DigitsFlow:
         images, _ = catalogue.reference_images("digits held out (embedded)")
         halves = images[0::2].contiguous(), images[1::2].contiguous()
         self.real, self.held_out = halves[::-1] if swapped else halves
-        self.wanted = self._seen(self.held_out).features
+        self.wanted = self._outputs(self.held_out).features
         self.medians = {name: self._median(found) for name, found in self.features.items()}
 
     def rows(
@@ -188,7 +188,7 @@ class DigitsFlow:
 
         The judge's distance to held-out digits, and a score like Inception's.
         """
-        seen = self._seen(images)
+        seen = self._outputs(images)
         p = seen.probabilities.double().clamp_min(1e-12)
         information = (p * (p / p.mean(dim=0)).log()).sum(dim=1).mean()
         return {
@@ -226,7 +226,7 @@ class DigitsFlow:
         )
         return float(found.mean())
 
-    def _seen(self, images: Tensor) -> ClassifierOutputs:
+    def _outputs(self, images: Tensor) -> ClassifierOutputs:
         return classifier_outputs(self.judge, images, self.runner.chunking, self.runner.device)
 
     @torch.no_grad()

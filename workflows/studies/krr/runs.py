@@ -63,7 +63,7 @@ class Runner:
         generator: G.
         seed: of starts and of the mollifier.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(

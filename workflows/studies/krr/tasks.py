@@ -37,7 +37,7 @@ def diversity(
         study.say(f"seed {study.seed}: {prompt.text}")
         images = _shown(study, study.by_text(prompt, apart=apart))
         for kind, batch in images.items():
-            distance[kind].append(pairwise(study.seen(batch)))
+            distance[kind].append(pairwise(study.judge_features(batch)))
             share[kind].append(study.share(batch, prompt))
         pictures[f"{task}_{number}"] = torch.cat([images[ALONE], images[FLOW]])
     ratios = [flow / alone for flow, alone in zip(distance[FLOW], distance[ALONE], strict=True)]
@@ -64,7 +64,9 @@ def completions(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, f
             images = _shown(study, study.completed(source, mask))
             for kind, batch in images.items():
                 errors[kind] += known_error(batch, source, mask).tolist()
-                apart[kind].append(pairwise(study.seen(source + mask * (batch - source))))
+                apart[kind].append(
+                    pairwise(study.judge_features(source + mask * (batch - source)))
+                )
             known = source * (1 - mask) + 0.5 * mask
             rows += [known.expand_as(images[FLOW]), images[ALONE], images[FLOW]]
         pictures[f"completion_{name}"] = torch.cat(rows)
@@ -93,13 +95,13 @@ def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float],
             images = _shown(study, study.edited(source, edit))
             for kind, batch in images.items():
                 found = study.judge.likeliest(batch.to(study.device))
-                hits = [float(one[edit.attribute] == edit.value) for one in found]
-                changed.setdefault(kind, []).extend(hits)
-                changed.setdefault(f"{kind}_{edit.value}", []).extend(hits)
+                satisfied = [float(one[edit.attribute] == edit.value) for one in found]
+                changed.setdefault(kind, []).extend(satisfied)
+                changed.setdefault(f"{kind}_{edit.value}", []).extend(satisfied)
                 same = [stays(study, before, one, edit) for one in found]
                 kept.setdefault(kind, []).extend(same)
                 kept.setdefault(f"{kind}_{edit.value}", []).extend(same)
-                apart.setdefault(kind, []).append(pairwise(study.seen(batch)))
+                apart.setdefault(kind, []).append(pairwise(study.judge_features(batch)))
             rows += [source.expand_as(images[FLOW]), images[ALONE], images[FLOW]]
         if rows:
             pictures[f"edit_{edit.value}"] = torch.cat(rows)

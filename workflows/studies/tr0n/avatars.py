@@ -53,30 +53,30 @@ def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> 
     for name, figures, images in study.rows(prompts):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
         if name == "full":
-            flat |= _by_attribute(study.hits(images, prompts))
+            flat |= _by_attribute(study.satisfied(images, prompts))
     if not full:
         return flat
     best = ROWS["full"]
     study.say(f"seed {study.seed}: single values")
     singles = [one for one in single_values() for _ in range(PER_VALUE)]
     images = study.steering.images(study.latents(best, [one.text for one in singles]))
-    hits = study.hits(images, singles)
+    satisfied = study.satisfied(images, singles)
     for index, one in enumerate(single_values()):
-        own = hits[index * PER_VALUE : (index + 1) * PER_VALUE]
+        own = satisfied[index * PER_VALUE : (index + 1) * PER_VALUE]
         flat[f"single_{one.text.replace(' ', '_')}"] = share(own)
-    flat["single_mean"] = share(hits)
+    flat["single_mean"] = share(satisfied)
     study.say(f"seed {study.seed}: pairs of colours")
     pairs = [one for one in colour_pairs() for _ in range(PER_PAIR)]
     images = study.steering.images(study.latents(best, [one.text for one in pairs]))
-    both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.hits(images, pairs)]
+    both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.satisfied(images, pairs)]
     flat["pairs_both_right"] = sum(both) / len(both)
     return flat
 
 
-def _by_attribute(hits: Sequence[Mapping[str, bool]]) -> dict[str, float]:
-    names = sorted({name for one in hits for name in one})
+def _by_attribute(satisfied: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+    names = sorted({name for one in satisfied for name in one})
     return {
-        BY_ATTRIBUTE + name: statistics.fmean(one[name] for one in hits if name in one)
+        BY_ATTRIBUTE + name: statistics.fmean(one[name] for one in satisfied if name in one)
         for name in names
     }
 

@@ -82,7 +82,7 @@ class AvatarsStudy:
     Args:
         seed: of pairs, training, starts, views and noise.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -157,7 +157,7 @@ class AvatarsStudy:
         """Energy CLIP; candidates are chosen by the image itself."""
         return similarity(self.clip, condition, views=views)
 
-    def hits(self, images: Tensor, prompts: Sequence[Prompt]) -> list[dict[str, bool]]:
+    def satisfied(self, images: Tensor, prompts: Sequence[Prompt]) -> list[dict[str, bool]]:
         """Which of its constraints every image satisfies, by the judge."""
         found: list[dict[str, bool]] = []
         for first in range(0, len(images), 64):
@@ -183,7 +183,7 @@ class AvatarsStudy:
             seen = self.clip.embed(images.to(self.device)).cpu()
             near = torch.cosine_similarity(seen, condition.embedding, dim=1)
             figures = {
-                "satisfied": share(self.hits(images, asked)),
+                "satisfied": share(self.satisfied(images, asked)),
                 "similarity": float(near.mean()),
                 "seconds": seconds / row.samples,
             }
@@ -204,12 +204,12 @@ class _Curve:
             return
         since = time.perf_counter()
         images = self.study.steering.images(replace(latents, values=values))
-        self.figures[f"after_{step}"] = share(self.study.hits(images, self.prompts))
+        self.figures[f"after_{step}"] = share(self.study.satisfied(images, self.prompts))
         self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
         self.spent += time.perf_counter() - since
 
 
-def share(hits: Sequence[Mapping[str, bool]]) -> float:
+def share(satisfied: Sequence[Mapping[str, bool]]) -> float:
     """Of all constraints, how many are satisfied."""
-    flags = [hit for one in hits for hit in one.values()]
+    flags = [hit for one in satisfied for hit in one.values()]
     return sum(flags) / len(flags)

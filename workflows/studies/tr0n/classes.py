@@ -59,7 +59,7 @@ class Study:
         per_class: samples of each class, in the order of the classes.
         seed: of pairs, training, starts and noise.
         device: where the models are.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(
@@ -126,13 +126,13 @@ class Study:
             likelihood_weight=second,
         )
 
-    def seen(self, classifier: Classifier, images: Tensor) -> ClassifierOutputs:
+    def outputs(self, classifier: Classifier, images: Tensor) -> ClassifierOutputs:
         """What a classifier sees in images."""
         return classifier_outputs(classifier, images, self.steering.chunking, self.steering.device)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """What f gives to the wanted class of every image."""
-        seen = self.seen(self.classifier, images).probabilities
+        seen = self.outputs(self.classifier, images).probabilities
         return seen.gather(1, self.wanted[:, None])[:, 0]
 
 

@@ -55,7 +55,7 @@ class DigitsStudy:
         seed: of pairs, training, starts and noise.
         per_class: samples of each class.
         device: where to compute.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(self, seed: int, per_class: int, device: torch.device, say: Progress) -> None:
@@ -74,12 +74,12 @@ class DigitsStudy:
             say=say,
         )
         held, _ = catalogue.reference_images("digits held out (embedded)")
-        self.real = self.study.seen(self.judge, held).features
+        self.real = self.study.outputs(self.judge, held).features
 
     def figures(self, images: Tensor) -> dict[str, float]:
         """What f and the judge say of images."""
         study = self.study
-        by_judge = study.seen(self.judge, images)
+        by_judge = study.outputs(self.judge, images)
         found = evaluate(by_judge, wanted=study.wanted, reference=self.real, seed=study.seed)
         numbers = found.numbers()
         return {
