@@ -1,1 +1,1 @@
-"""The nodes: sockets to the library and back, with no mathematics of their own."""
+"""ComfyUI nodes: they connect sockets and widgets to core, and hold no mathematics."""

@@ -1,64 +1,68 @@
 """All nodes, in the order in which the canvas lists them."""
 
-from .condition import classes as condition
-from .condition import clip as condition_text
-from .condition import mix as condition_mix
+from importlib import import_module
+
 from .defaults import with_defaults
-from .energy import classes as energy
-from .energy import clip as energy_clip
-from .energy import direction as energy_direction
-from .energy import discriminator as energy_discriminator
-from .energy import masked as energy_masked
-from .energy import perceptual as energy_perceptual
-from .latents import best as ranking
-from .latents import decode
-from .latents import keep as latents
-from .latents import mix as latent_mix
-from .load import auxiliary as load_aux
-from .load import conditional, image_set, reference
-from .load import generator as load
+from .host import io
 from .plain import plain_alone
-from .refine import cma_es as evolve
-from .refine import compose, krr, pixels
-from .refine import descent as refine
-from .report import clip_score as score
-from .report import evaluate as report
-from .start import basis, inversion
-from .start import candidates as initialise
-from .train import translator as train
 
 __all__ = ["ALL_NODES"]
 
-_NODES = [
-    *load.NODES,
-    *conditional.NODES,
-    *load_aux.NODES,
-    *reference.NODES,
-    *image_set.NODES,
-    *condition.NODES,
-    *condition_text.NODES,
-    *condition_mix.NODES,
-    *energy.NODES,
-    *energy_clip.NODES,
-    *energy_perceptual.NODES,
-    *energy_discriminator.NODES,
-    *energy_direction.NODES,
-    *energy_masked.NODES,
-    *train.NODES,
-    *initialise.NODES,
-    *basis.NODES,
-    *inversion.NODES,
-    *refine.NODES,
-    *krr.NODES,
-    *evolve.NODES,
-    *compose.NODES,
-    *decode.NODES,
-    *latents.NODES,
-    *latent_mix.NODES,
-    *ranking.NODES,
-    *pixels.NODES,
-    *score.NODES,
-    *report.NODES,
-]
+_NODES = (
+    "load.generator:LoadGenerator",
+    "load.conditional:GiveInputs",
+    "load.auxiliary:LoadAuxModel",
+    "load.caption:CaptionAuxModel",
+    "load.reference:ReferenceImages",
+    "load.image_set:LoadImageSet",
+    "condition.classes:ClassCondition",
+    "condition.text:TextCondition",
+    "condition.image:ImageCondition",
+    "condition.interpolate:InterpolateConditions",
+    "condition.average:AverageConditions",
+    "energy.classifier:EnergyClassifier",
+    "energy.bayes:EnergyBayes",
+    "energy.prior:EnergyPrior",
+    "energy.clip:EnergyCLIP",
+    "energy.perceptual:EnergyPerceptual",
+    "energy.discriminator:EnergyDiscriminator",
+    "energy.direction:EnergyDirection",
+    "energy.masked:EnergyMasked",
+    "train.translator:TrainTranslator",
+    "train.save:SaveTranslator",
+    "load.translator:LoadTranslator",
+    "start.prior:PriorInit",
+    "start.variation:VariationInit",
+    "start.translator:TranslatorInit",
+    "start.basis:BasisInit",
+    "start.inversion:ImageToLatents",
+    "refine.descent:LangevinRefine",
+    "refine.descent:AdamRefine",
+    "refine.krr:KRRFlowRefine",
+    "refine.cma_es:CMAESRefine",
+    "refine.compose:ComposeFuse",
+    "latents.decode:Decode",
+    "report.grid:ImageGrid",
+    "latents.save:SaveLatents",
+    "latents.load:LoadLatents",
+    "latents.select:SelectLatents",
+    "latents.stack:StackLatents",
+    "latents.plain:PlainLatents",
+    "latents.interpolate:InterpolateLatents",
+    "latents.best:BestLatents",
+    "refine.pixels:ImageGradientStep",
+    "report.best:BestImages",
+    "report.stack:StackImages",
+    "report.clip_score:CLIPScore",
+    "report.energy:EnergyReport",
+    "report.evaluate:EvaluateImages",
+)
+"""The module and the class of each node. A new node is its file and a line here."""
 
-ALL_NODES = [with_defaults(plain_alone(node)) for node in _NODES]
+
+def _node(entry: str) -> type[io.ComfyNode]:
+    module, _, name = entry.partition(":")
+    return with_defaults(plain_alone(getattr(import_module(f".{module}", __package__), name)))
+
+
+ALL_NODES = [_node(entry) for entry in _NODES]

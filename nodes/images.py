@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import InvalidInput
+from .host import autograd, ordinary
 
 __all__ = ["from_host", "grid", "masks_from_host", "to_host"]
 
@@ -23,6 +24,8 @@ def to_host(images: Tensor) -> Tensor:
 def from_host(images: Tensor) -> Tensor:
     """The host's IMAGE as library images; grey and RGBA become RGB.
 
+    The result is never an inference tensor: gradients may flow to it.
+
     Raises:
         InvalidInput: not a batch of images.
     """
@@ -30,12 +33,14 @@ def from_host(images: Tensor) -> Tensor:
         raise InvalidInput(
             f"An image batch of shape {tuple(images.shape)}; expected (batch, height, width, 3)."
         )
-    colour = images.expand(-1, -1, -1, 3) if images.shape[3] == 1 else images[..., :3]
-    return colour.movedim(3, 1).contiguous()
+    with autograd():
+        found = ordinary(images)
+        colour = found.expand(-1, -1, -1, 3) if found.shape[3] == 1 else found[..., :3]
+        return colour.movedim(3, 1).contiguous()
 
 
 def masks_from_host(mask: Tensor) -> Tensor:
-    """The host's MASK, (batch, height, width) or without the batch.
+    """The host's MASK as (batch, height, width) in float32; the batch may be missing.
 
     Raises:
         InvalidInput: anything else.
@@ -47,11 +52,12 @@ def masks_from_host(mask: Tensor) -> Tensor:
         raise InvalidInput(
             f"A mask of shape {tuple(mask.shape)}; expected (batch, height, width)."
         )
-    return found.float()
+    with autograd():
+        return ordinary(found).float()
 
 
 def grid(images: Tensor, columns: int = 0, gap: int = 1) -> Image.Image:
-    """A picture of library images side by side, as square as can be unless columns are given."""
+    """A grid of library images as one picture; by default as square as possible."""
     count, _, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -1,4 +1,4 @@
-"""Which kind of auxiliary model a wire carries."""
+"""The kind of auxiliary model on a socket."""
 
 from ..core.auxiliary import AttributeJudge, Auxiliary, Classifier
 from ..core.captioner import CaptionedClip, Captioner
@@ -35,7 +35,7 @@ def as_clip(auxiliary: Auxiliary | Captioner) -> Clip:
     """The auxiliary as a CLIP.
 
     Raises:
-        ConditionMismatch: it is none.
+        ConditionMismatch: it is another kind of model.
     """
     if isinstance(auxiliary, Clip):
         return auxiliary
@@ -47,7 +47,7 @@ def as_classifier(auxiliary: Auxiliary | Captioner) -> Classifier:
     """The auxiliary as a classifier.
 
     Raises:
-        ConditionMismatch: it is none.
+        ConditionMismatch: it is another kind of model.
     """
     if isinstance(auxiliary, Classifier):
         return auxiliary
@@ -59,7 +59,7 @@ def as_captioner(auxiliary: Auxiliary | Captioner) -> Captioner:
     """The auxiliary as a captioner.
 
     Raises:
-        ConditionMismatch: it is none.
+        ConditionMismatch: it is another kind of model.
     """
     if isinstance(auxiliary, Captioner):
         return auxiliary
@@ -73,7 +73,7 @@ def _wrong(auxiliary: Auxiliary | Captioner, wanted: str, cure: str) -> Conditio
 
 
 def as_judge(auxiliary: Auxiliary | Captioner) -> Classifier | AttributeJudge:
-    """The auxiliary as something that can judge images.
+    """The auxiliary as a judge of images.
 
     Raises:
         ConditionMismatch: it cannot.

@@ -1,4 +1,4 @@
-"""The types of our wires."""
+"""Socket types."""
 
 from .host import io
 

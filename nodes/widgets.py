@@ -7,6 +7,7 @@ from .host import io
 
 __all__ = [
     "advanced",
+    "best_of_groups",
     "candidates",
     "chunk",
     "generations",
@@ -14,6 +15,7 @@ __all__ = [
     "schedule",
     "seed",
     "steps",
+    "weight",
 ]
 
 Widget = TypeVar("Widget", bound=io.Input)
@@ -29,46 +31,47 @@ def advanced(widget: Widget) -> Widget:
 
 
 def seed(what: str, *, control: bool = True) -> io.Int.Input:
-    """A seed."""
+    """Widget: a seed."""
     return io.Int.Input(
         "seed",
         default=0,
         min=0,
         max=0xFFFFFFFFFFFFFFFF,
         control_after_generate=control,
-        tooltip=f"Seed of {what} (0 to 2^64 - 1). Every sample has a random stream of its own: a "
+        tooltip=f"Seed of {what} (0 to 2^64 - 1). Every sample has its own random stream: a "
         "sample alone equals the same sample in a batch.",
     )
 
 
 def chunk() -> io.Combo.Input:
-    """How many samples the networks see at a time."""
+    """Widget: how many samples the networks see at a time."""
     return advanced(
         io.Combo.Input(
             "chunk",
             options=["fixed", "fast"],
             default="fixed",
-            tooltip="How many samples the networks see at a time. fixed: always as many (8 up to "
-            "64 px, else 1), so that results repeat to the bit whatever the batch. fast: as "
-            "many as fit; the last digits may then depend on the batch.",
+            tooltip="How many samples the networks see at a time. fixed: always the same number "
+            "(8 up to 64 px, else 1), so that results repeat to the bit whatever the "
+            "batch. fast: as many as fit; the last digits may then depend on the batch.",
         )
     )
 
 
 def candidates() -> io.Int.Input:
-    """M of the best of M."""
+    """Widget: M of the best of M."""
     return io.Int.Input(
         "candidates",
         default=1,
         min=1,
         max=10000,
-        tooltip="Candidates per sample, M in the paper (1 to 10000). The one of lowest energy is "
-        "kept, so above 1 an energy is needed. More raise the probability and cost diversity.",
+        tooltip="Candidates per sample, M in the paper (1 to 10000). The one of lowest energy "
+        "is kept, so more than 1 needs an energy. More candidates raise the probability "
+        "and cost diversity.",
     )
 
 
 def generations() -> io.Int.Input:
-    """Of the search that goes on from the candidates."""
+    """Widget: generations of the search that continues from the candidates."""
     return advanced(
         io.Int.Input(
             "generations",
@@ -76,15 +79,16 @@ def generations() -> io.Int.Input:
             min=0,
             max=1000,
             optional=True,
-            tooltip="Generations that follow the candidates (0 to 1000), each a quarter of their "
-            "number, drawn where the best so far are: the cross-entropy method. They find what is "
-            "rare among candidates. From 16 candidates on; 0 is the paper's.",
+            tooltip="Generations that follow the candidates (0 to 1000), each a quarter of "
+            "their number, drawn around the best so far: the cross-entropy method. They "
+            "find what is rare among candidates. Needs at least 16 candidates; 0 is the "
+            "paper's.",
         )
     )
 
 
 def steps(default: int) -> io.Int.Input:
-    """T."""
+    """Widget: T, the steps of refinement."""
     return io.Int.Input(
         "steps",
         default=default,
@@ -95,7 +99,7 @@ def steps(default: int) -> io.Int.Input:
 
 
 def schedule(name: str, what: str) -> list[io.Input]:
-    """A schedule and its last factor."""
+    """Widgets: a schedule and its last factor."""
     return [
         advanced(
             io.Combo.Input(
@@ -119,7 +123,7 @@ def schedule(name: str, what: str) -> list[io.Input]:
 
 
 def portion(what: str, prefix: str = "") -> list[io.Input]:
-    """Of a set of pictures, in which order, and which part of it."""
+    """Widgets: the order of a set of pictures, and which part of it to take."""
     return [
         advanced(
             io.Combo.Input(
@@ -140,8 +144,8 @@ def portion(what: str, prefix: str = "") -> list[io.Input]:
                 max=0xFFFFFFFFFFFFFFFF,
                 optional=True,
                 control_after_generate=False,
-                tooltip="Seed of that order (0 to 2^64 - 1); no effect as filed. Nodes with the "
-                "same order and seed divide the pictures in the same way.",
+                tooltip="Seed of that order (0 to 2^64 - 1); no effect with as filed. Nodes "
+                "with the same order and seed split the pictures alike.",
             )
         ),
         advanced(
@@ -151,7 +155,40 @@ def portion(what: str, prefix: str = "") -> list[io.Input]:
                 default=PARTS[0],
                 optional=True,
                 tooltip=f"Which of {what}: all, or a half of that order. The halves share no "
-                "picture: give KRR Flow Refine the first and measure on the second.",
+                "picture: give KRR Flow Refine the first, and evaluate on the second.",
             )
+        ),
+    ]
+
+
+def weight(what: str, name: str = "weight", default: float = 1.0) -> io.Float.Input:
+    """Widget: weight of an energy's term."""
+    return io.Float.Input(
+        name,
+        default=default,
+        min=0.0,
+        max=1e6,
+        step=0.01,
+        tooltip=f"Weight of {what} in the sum (0 to 1e6).",
+    )
+
+
+def best_of_groups() -> list[io.Input]:
+    """Widgets: how many to keep of each group of a batch."""
+    return [
+        io.Int.Input(
+            "keep",
+            default=1,
+            min=1,
+            max=100000,
+            tooltip="How many to keep of every group (1 to 100000), the best first.",
+        ),
+        io.Int.Input(
+            "groups",
+            default=1,
+            min=1,
+            max=100000,
+            tooltip="Number of equal, consecutive parts of the batch, such as its prompts (1 to "
+            "100000); each keeps its own best.",
         ),
     ]

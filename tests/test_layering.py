@@ -199,6 +199,24 @@ def test_nodes_import_core_and_themselves_alone(file):
     assert outside == []
 
 
+CATEGORIES = ("load", "condition", "energy", "train", "start", "refine", "latents", "report")
+"""Folders of nodes. What two of them share lies in nodes/*.py."""
+LENT = {("start", "refine")}
+"""Image to Latents runs a refinement, by nodes/refine/running.py."""
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_category_of_nodes_imports_no_other(category):
+    may = {category, *(other for folder, other in LENT if folder == category)}
+    others = [f".nodes.{other}" for other in CATEGORIES if other not in may]
+    files = sorted((ROOT / "nodes" / category).glob("*.py"))
+    found = {
+        (named(file), name) for file in files for name in own(file) if is_within(name, *others)
+    }
+    assert files
+    assert found == set()
+
+
 def test_every_module_of_core_says_what_it_offers():
     for file in CORE:
         tree = ast.parse(file.read_text(encoding="utf-8"))

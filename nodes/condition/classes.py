@@ -1,27 +1,27 @@
-"""What to steer towards."""
+"""Class Condition: wanted classes of a classifier."""
 
 import re
 
 from ...core.auxiliary import Auxiliary, Classifier
 from ...core.errors import ConditionMismatch
+from ..help import Help
 from ..host import autograd, io
 from ..kinds import as_classifier
+from ..numbers import span
 from ..sockets import AUXILIARY, CONDITION
 
-__all__ = ["NODES", "RANGE", "parse_classes"]
-
-RANGE = re.compile(r"(\d+)-(\d+)")
+__all__ = ["ClassCondition"]
 
 
 def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
-    """Classes written as names or numbers, with commas, as ranges "0-9", or as "all"."""
+    """Classes of a text: names or numbers separated by commas, ranges "0-9", or "all"."""
     if text.strip().lower() == "all":
         return list(range(len(classifier.classes)))
     found: list[int | str] = []
     for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
-        span = RANGE.fullmatch(entry)
-        if span and entry not in classifier.classes:
-            first, last = int(span[1]), int(span[2])
+        ends = span(entry)
+        if ends and entry not in classifier.classes:
+            first, last = ends
             if last - first >= len(classifier.classes) or last < first:
                 raise ConditionMismatch(
                     f"The range {entry!r} is not one of {classifier.name!r}'s "
@@ -36,16 +36,27 @@ def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
 class ClassCondition(io.ComfyNode):
     """Wanted classes of a classifier."""
 
+    HELP = Help(
+        about=(
+            "Every class gives `samples_per_class` consecutive rows, and every row becomes "
+            "one sample. Set the columns of Image Grid to the same number: a row of the "
+            "grid shows a class."
+        ),
+        example=(
+            "`classes` = `3, 7` with `samples_per_class` = 4: eight samples, four threes and "
+            "then four sevens."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         return io.Schema(
             node_id="LatentSteer_ClassCondition",
             display_name="Class Condition",
             category="LatentSteer/condition",
-            description="The classes that samples are steered to, one row per sample.",
+            description="The classes to steer samples to, one row per sample.",
             inputs=[
-                AUXILIARY.Input("auxiliary", tooltip="The classifier whose classes they are."),
+                AUXILIARY.Input("auxiliary", tooltip="The classifier that defines the classes."),
                 io.String.Input(
                     "classes",
                     default="all",
@@ -57,7 +68,8 @@ class ClassCondition(io.ComfyNode):
                     default=1,
                     min=1,
                     max=10000,
-                    tooltip="How many samples of each class (1 to 10000), side by side.",
+                    tooltip="How many samples of each class (1 to 10000), consecutive in the "
+                    "batch.",
                 ),
             ],
             outputs=[
@@ -71,12 +83,8 @@ class ClassCondition(io.ComfyNode):
 
     @classmethod
     def execute(cls, auxiliary: Auxiliary, classes: str, samples_per_class: int) -> io.NodeOutput:
-        """One-hot rows."""
         classifier = as_classifier(auxiliary)
-        wanted = parse_classes(classes, classifier)
         with autograd():
+            wanted = parse_classes(classes, classifier)
             rows = [entry for entry in wanted for _ in range(samples_per_class)]
             return io.NodeOutput(classifier.condition(rows))
-
-
-NODES = [ClassCondition]

@@ -1,4 +1,4 @@
-"""Energy CLIP: how little an image is what a text or another image says."""
+"""Energy CLIP: minus the similarity of an image to a text or another image."""
 
 from typing import Literal
 
@@ -8,27 +8,30 @@ from ...core.condition import Condition
 from ...core.energies.similarity import similarity
 from ...core.energy import Energy
 from ...core.views.augclip import OPERATIONS, ResizeRatio
+from ..help import Help
 from ..host import autograd, host, io
 from ..kinds import as_clip
 from ..sockets import AUXILIARY, CONDITION
 from ..widgets import advanced
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES", "automatic_views"]
+__all__ = ["EnergyCLIP"]
 
 VIEWS, VIEWS_ON_CPU = 50, 4
-"""Random views of an image: as many as the papers take, and what a processor can bear."""
+"""Random views of an image: the papers' number, and one that is practical on a CPU."""
+
+
 WHAT = {
     "color": "brightness, saturation and contrast",
     "translation": "where the image lies",
     "resize": "its size, from 0.8 to 1.2",
-    "cutout": "a square of half the side that is cut out",
+    "cutout": "a cut-out square of half the side",
 }
 
 
 def automatic_views(device: str) -> int:
-    """How many views serve a kind of device."""
+    """Number of views for a type of device."""
     return VIEWS_ON_CPU if device == "cpu" else VIEWS
 
 
@@ -44,9 +47,21 @@ def _operations() -> list[io.Input]:
 class EnergyCLIP(io.ComfyNode):
     """Negative similarity to a condition."""
 
+    HELP = Help(
+        about=(
+            "E(z, c) = -weight x mean over views of cos(f(view of G(z)), c). Views are "
+            "drawn anew in every step: changed in colour, moved, resized, with a square cut "
+            "out. Without views (0) images reach a high similarity without looking right. "
+            "Weights of 1 need a large `inverse_temperature`: 1000 for the avatars, in the "
+            "paper 2000 to 1e5."
+        ),
+        example=(
+            "Load Aux Model and Text Condition into this node, this node into Langevin Refine."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyCLIP",
             display_name="Energy CLIP",
@@ -54,9 +69,9 @@ class EnergyCLIP(io.ComfyNode):
             description="Minus the cosine between what a CLIP sees and the condition, averaged "
             "over random views: FuseDream's AugCLIP and TR0N's E_CLIP.",
             inputs=[
-                AUXILIARY.Input("auxiliary", tooltip="The CLIP f that looks at images."),
+                AUXILIARY.Input("auxiliary", tooltip="The CLIP f that sees the images."),
                 CONDITION.Input(
-                    "condition", tooltip="A text's, an image's or a mixture, of this CLIP."
+                    "condition", tooltip="A text, an image or a mixture of them, of this CLIP."
                 ),
                 weighting("the similarity"),
                 io.Int.Input(
@@ -64,7 +79,7 @@ class EnergyCLIP(io.ComfyNode):
                     default=-1,
                     min=-1,
                     max=1000,
-                    tooltip="Random views of the image that the CLIP looks at, fresh at every "
+                    tooltip="Random views of the image that the CLIP sees, fresh at every "
                     f"step (-1 to 1000): -1 for {VIEWS_ON_CPU} on a processor and {VIEWS} else, "
                     "the papers' number; 0 for the image itself, which fools the CLIP.",
                 ),
@@ -75,7 +90,7 @@ class EnergyCLIP(io.ComfyNode):
                         options=["sample", "view"],
                         default="sample",
                         tooltip="sample: all views of an image have one size, drawn at every "
-                        "step, as in the released code. view: one each.",
+                        "step, as in the released code. view: each has its own.",
                     )
                 ),
                 advanced(
@@ -84,8 +99,8 @@ class EnergyCLIP(io.ComfyNode):
                         default=0,
                         min=0,
                         max=100000,
-                        tooltip="Views that the CLIP sees at a time (0 to 100000); 0 for as many "
-                        "as need little memory.",
+                        tooltip="Views per pass of the CLIP (0 to 100000); 0 for as many as "
+                        "need little memory.",
                     )
                 ),
                 advanced(
@@ -93,8 +108,8 @@ class EnergyCLIP(io.ComfyNode):
                         "precision",
                         options=["auto", "fp32", "bf16"],
                         default="auto",
-                        tooltip="Of the CLIP's numbers. auto: bf16 for large ones where the "
-                        "device computes in it, else fp32.",
+                        tooltip="Number format of the CLIP. auto: bf16 for large CLIPs on "
+                        "devices that support it, else fp32.",
                     )
                 ),
                 advanced(
@@ -103,9 +118,9 @@ class EnergyCLIP(io.ComfyNode):
                         options=["cosine", "logit scale"],
                         default="cosine",
                         optional=True,
-                        tooltip="cosine: minus the cosine, as in FuseDream and TR0N. logit scale: "
-                        "times what the CLIP was trained with, about 100: log p(c|x), for KRR "
-                        "Flow Refine.",
+                        tooltip="cosine: minus the cosine, as in FuseDream and TR0N. logit "
+                        "scale: times the CLIP's trained scale, about 100: log p(c|x), "
+                        "for KRR Flow Refine.",
                     )
                 ),
                 chained(),
@@ -132,7 +147,6 @@ class EnergyCLIP(io.ComfyNode):
         scale: Literal["cosine", "logit scale"] = "cosine",
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         wanted = (color, translation, resize, cutout)
         device = host().device()
         with autograd():
@@ -148,6 +162,3 @@ class EnergyCLIP(io.ComfyNode):
                 scaled=scale == "logit scale",
             )
         return io.NodeOutput(added(weight * term, energy))
-
-
-NODES = [EnergyCLIP]

@@ -5,7 +5,6 @@ from typing import Literal
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking
 from ...core.clip import Clip
 from ...core.condition import Condition
 from ...core.energies.direction import away_from, projected, text_direction
@@ -13,16 +12,18 @@ from ...core.energies.global_direction import along, global_direction
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
-from ..host import autograd, host, io, ordinary, running
+from ..help import Help
+from ..host import autograd, host, io
 from ..images import from_host
 from ..kinds import as_clip
 from ..sockets import AUXILIARY, CONDITION, GENERATOR
 from ..widgets import advanced, seed
+from ..widgets import weight as weighting
+from ..work import working
 from .clip import automatic_views
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES"]
+__all__ = ["EnergyDirection"]
 
 Kind = Literal["image", "source", "global"]
 
@@ -30,9 +31,22 @@ Kind = Literal["image", "source", "global"]
 class EnergyDirection(io.ComfyNode):
     """StyleCLIP's direction as a gradient."""
 
+    HELP = Help(
+        about=(
+            "The difference of the two texts steers, so that what they share, a face, does "
+            "not matter. `source` with the decoded start as `images` changes the rest "
+            "least; `global` is StyleCLIP's direction as the paper uses it, a straight line "
+            "in the latents that is the same for every sample: diversity then comes from "
+            "KRR Flow Refine alone."
+        ),
+        example=(
+            "Text Conditions `a face with a hat` and `a face`, Decode of the latents into "
+            "`images`, `kind` = source, then KRR Flow Refine with the CLIP as `features`."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyDirection",
             display_name="Energy Direction",
@@ -41,9 +55,7 @@ class EnergyDirection(io.ComfyNode):
             "StyleCLIP does: KRR flow's log p(c|x) for editing.",
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="The CLIP f."),
-                CONDITION.Input(
-                    "condition", tooltip="The text that is wanted: a face with a hat."
-                ),
+                CONDITION.Input("condition", tooltip="The wanted text: a face with a hat."),
                 CONDITION.Input(
                     "neutral", tooltip="The same text without what is wanted: a face."
                 ),
@@ -52,18 +64,19 @@ class EnergyDirection(io.ComfyNode):
                     "kind",
                     options=["image", "source", "global"],
                     default="image",
-                    tooltip="image: how far an image lies along the direction. source: whether "
-                    "the way from its source image is along it, whatever else the source shows. "
-                    "global: StyleCLIP's global direction in the latents, found once and the same "
-                    "for all samples and steps.",
+                    tooltip="image: how far an image lies along the direction. source: how well "
+                    "the change from its source image aligns with it, whatever else the "
+                    "source shows. global: StyleCLIP's global direction in the latents, "
+                    "found once and the same for all samples and steps.",
                 ),
                 io.Int.Input(
                     "views",
                     default=-1,
                     min=-1,
                     max=1000,
-                    tooltip="Random views of the image that the CLIP looks at (-1 to 1000), as in "
-                    "Energy CLIP; 0 for the image itself. No effect on the global direction.",
+                    tooltip="Random views of the image that the CLIP sees (-1 to 1000), as in "
+                    "Energy CLIP; 0 for the image itself. No effect on the global "
+                    "direction.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -71,8 +84,8 @@ class EnergyDirection(io.ComfyNode):
                         default=64,
                         min=1,
                         max=100000,
-                        tooltip="Samples of the prior that the global direction is the mean of (1 "
-                        "to 100000).",
+                        tooltip="Samples of the prior that the global direction is averaged "
+                        "over (1 to 100000).",
                     )
                 ),
                 advanced(
@@ -82,21 +95,21 @@ class EnergyDirection(io.ComfyNode):
                         min=0.0,
                         max=0.99,
                         step=0.01,
-                        tooltip="Numbers of the global direction below this share of the largest "
-                        "become 0 (0 to 0.99), so that less else changes.",
+                        tooltip="Coordinates of the global direction below this share of the "
+                        "largest become 0 (0 to 0.99), so that the rest changes less.",
                     )
                 ),
                 seed("the global direction's samples", control=False),
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="The source images, for the kind source: one for all samples, or one "
+                    tooltip="The source images for the kind source: one for all samples, or one "
                     "each.",
                 ),
                 GENERATOR.Input(
                     "generator",
                     optional=True,
-                    tooltip="Whose latents the global direction lies in.",
+                    tooltip="The generator whose latents the global direction lies in.",
                 ),
                 chained(),
             ],
@@ -121,7 +134,6 @@ class EnergyDirection(io.ComfyNode):
         generator: Generator | None = None,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         clip, device = as_clip(auxiliary), host().device()
         looks = automatic_views(device.type) if views < 0 else views
         with autograd():
@@ -132,7 +144,7 @@ class EnergyDirection(io.ComfyNode):
                         "The kind source needs source images. Connect images, or choose image or "
                         "global."
                     )
-                sources = from_host(ordinary(images))
+                sources = from_host(images)
                 term = away_from(clip, direction, sources, views=looks, device=device)
             elif kind == "global":
                 term = _global(clip, direction, generator, samples, threshold, seed)
@@ -154,8 +166,7 @@ def _global(
             "The global direction lies in a generator's latents. Connect the generator, or choose "
             "image or source."
         )
-    devices = host().on_device((*generator.modules, *clip.modules))
-    with devices, running(samples, "Energy Direction") as bar:
+    with working("Energy Direction", samples, generator, clip) as work:
         slopes = global_direction(
             generator,
             clip,
@@ -163,11 +174,8 @@ def _global(
             samples=samples,
             threshold=threshold,
             seed=seed,
-            chunking=Chunking.of("fixed", generator.image_size),
-            device=host().device(),
-            report=bar.update,
+            chunking=work.chunking,
+            device=work.device,
+            report=work.report,
         )
     return along(generator, direction, slopes)
-
-
-NODES = [EnergyDirection]

@@ -1,46 +1,59 @@
-"""Energy Discriminator: how false an image looks to the discriminator of a generator."""
+"""Energy Discriminator: minus the logit of a generator's discriminator."""
 
 from ...core.energies.discriminator import Form, discriminator
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
-from ..condition.classes import RANGE
+from ..help import Help
 from ..host import io
+from ..numbers import span
 from ..sockets import GENERATOR
 from ..widgets import advanced
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES"]
+__all__ = ["EnergyDiscriminator"]
 
 MOST_CLASSES = 1_000_000
 
 
 def _numbers(text: str) -> list[int]:
-    """Class numbers written with commas, and ranges such as 0-9; none of an empty text.
+    """Class indices of a text: numbers and ranges such as 0-9, separated by commas.
 
     Raises:
         InvalidInput: anything else.
     """
     found: list[int] = []
     for entry in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
-        span = RANGE.fullmatch(entry)
-        first, last = (span[1], span[2]) if span else (entry, entry)
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < MOST_CLASSES):
+        number = (int(entry), int(entry)) if entry.isdecimal() else None
+        first, last = span(entry) or number or (1, 0)
+        if not first <= last < MOST_CLASSES:
             raise InvalidInput(
                 f"Class {entry!r}; expected numbers from 0 with commas, such as 3, 7, or ranges "
                 "such as 0-9. Leave it empty for no class."
             )
-        found += range(int(first), int(last) + 1)
+        found += range(first, last + 1)
     return found
 
 
 class EnergyDiscriminator(io.ComfyNode):
     """Minus the discriminator's logit."""
 
+    HELP = Help(
+        about=(
+            "Most published GAN files hold the generator alone; digits (embedded) and "
+            "StyleGAN's own pickles hold both. The logit is unbounded and soon dominates "
+            "other terms: lower `weight`, or use log-sigmoid. A discriminator with "
+            "minibatch standard deviation sees one image at a time."
+        ),
+        example=(
+            "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
+            "without any other term (`lambda_generated` = 0) it is DDLS."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyDiscriminator",
             display_name="Energy Discriminator",
@@ -49,23 +62,24 @@ class EnergyDiscriminator(io.ComfyNode):
             "p(c|x) of images that look like the training data, and the energy of DDLS.",
             inputs=[
                 GENERATOR.Input(
-                    "generator", tooltip="Whose discriminator it is; its file must hold one."
+                    "generator",
+                    tooltip="The generator of the discriminator; its file must hold both.",
                 ),
                 weighting("the logit"),
                 io.Combo.Input(
                     "form",
                     options=["logit", "log-sigmoid"],
                     default="logit",
-                    tooltip="logit: -d(x), as in the paper, without bound. log-sigmoid: -log "
+                    tooltip="logit: -d(x), as in the paper, unbounded. log-sigmoid: -log "
                     "sigmoid(d(x)), which levels off where an image looks real.",
                 ),
                 advanced(
                     io.String.Input(
                         "classes",
                         default="",
-                        tooltip="Numbers of classes from 0 that images should be real ones of, "
-                        "for discriminators that know classes: one for all samples or one each, "
-                        "as 3, 7 or 0-9. Empty: no class.",
+                        tooltip="Indices from 0 of the classes that images should belong to, "
+                        "for class-conditional discriminators: one for all samples or "
+                        "one each, such as 3, 7 or 0-9. Empty: no class.",
                     )
                 ),
                 chained(),
@@ -84,9 +98,5 @@ class EnergyDiscriminator(io.ComfyNode):
         classes: str,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted term, added to the chain."""
         term = weight * discriminator(generator, form=form, classes=_numbers(classes))
         return io.NodeOutput(added(term, energy))
-
-
-NODES = [EnergyDiscriminator]

@@ -1,39 +1,54 @@
-"""Energy Masked: images that are as a source where it is known, for inpainting."""
+"""Energy Masked: distance to a source in its known region, for inpainting."""
 
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
 from ...core.energies.masked import masked
 from ...core.energy import Energy
-from ..host import autograd, io, ordinary, ui
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
+from ..host import autograd, io, ui
 from ..images import from_host, masks_from_host
-from .perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..widgets import weight as weighting
 from .widgets import added, chained, summed
-from .widgets import weight as weighting
 
-__all__ = ["NODES"]
+__all__ = ["EnergyMasked"]
 
 
 class EnergyMasked(io.ComfyNode):
     """Distance to a source where the mask is black."""
 
+    HELP = Help(
+        about=(
+            "White is inpainted, as in ComfyUI; mask and image must be of one size. Pixels "
+            "count by the mean squared difference over the known region alone, so their "
+            "weight does not depend on the mask's size: the reported error is its root, of "
+            "channels in [0, 1]. For the features the hole is grey. Afterwards Image "
+            "Composite Masked restores the known pixels: the generated images as "
+            "destination, the source as source, the inverted mask."
+        ),
+        example=(
+            "Load Image with a painted mask, this node with `pixels` = 1000, KRR Flow Refine "
+            "with 4 samples: four completions that differ in the hole."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EnergyMasked",
             display_name="Energy Masked",
             category="LatentSteer/energy",
-            description="How unlike the source an image is where the mask is black: inpainting "
-            "with any generator, KRR flow's log p(c|x) of a masked image.",
+            description="Distance to the source where the mask is black: inpainting with any "
+            "generator, KRR flow's log p(c|x) of a masked image.",
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The sources: one for all samples, or one each. Of any size."
                 ),
                 io.Mask.Input(
                     "mask",
-                    tooltip="Of the sources' size: 1 (white) what to paint anew, 0 (black) what "
-                    "is known. One for all, or one each; grey counts as white.",
+                    tooltip="Of the sources' size: 1 (white) is inpainted, 0 (black) is known. "
+                    "One for all, or one each; grey counts as white.",
                 ),
                 weighting("the mean squared difference of the known pixels", "pixels", 100.0),
                 weighting("the features' distance over the known region", "weight", 1.0),
@@ -48,12 +63,12 @@ class EnergyMasked(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod
@@ -67,17 +82,13 @@ class EnergyMasked(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         energy: Energy | None = None,
     ) -> io.NodeOutput:
-        """The weighted terms, added to the chain."""
         with autograd():
             features, text = compared_by(backbone, auxiliary)
             terms = masked(
-                from_host(ordinary(images)),
-                masks_from_host(ordinary(mask)),
+                from_host(images),
+                masks_from_host(mask),
                 features=features,
                 pixel_weight=pixels,
                 perceptual_weight=weight,
             )
         return io.NodeOutput(added(terms, energy), ui=ui.PreviewText(text))
-
-
-NODES = [EnergyMasked]

@@ -1,23 +1,37 @@
 """Best Latents: the best of many seeds."""
 
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.starts.ranking import ranked
-from ..host import autograd, host, io
+from ..help import Help
+from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
-from ..widgets import chunk, seed
+from ..widgets import best_of_groups, chunk, seed
+from ..work import working
 
-__all__ = ["NODES"]
+__all__ = ["BestLatents"]
 
 
 class BestLatents(io.ComfyNode):
     """The samples of lowest energy."""
 
+    HELP = Help(
+        about=(
+            "Samples are cheap to draw and expensive to refine: make many, keep the best of "
+            "every group (such as the rows of a prompt), and refine those. Random energies "
+            "are drawn from each sample's own stream, so the order does not depend on the "
+            "batch."
+        ),
+        example=(
+            "Sixteen samples through ten steps of Langevin Refine, this node with `keep` = "
+            "4, then fifty steps more."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_BestLatents",
             display_name="Best Latents",
@@ -27,23 +41,9 @@ class BestLatents(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
                 LATENTS.Input("batch", display_name="latents", tooltip="The candidates."),
-                ENERGY.Input("energy", tooltip="What they are judged by."),
+                ENERGY.Input("energy", tooltip="Ranks them."),
                 seed("random energies", control=False),
-                io.Int.Input(
-                    "keep",
-                    default=1,
-                    min=1,
-                    max=100000,
-                    tooltip="How many to keep of every group (1 to 100000), the best first.",
-                ),
-                io.Int.Input(
-                    "groups",
-                    default=1,
-                    min=1,
-                    max=100000,
-                    tooltip="Equal parts of the batch, side by side, such as the prompts (1 to "
-                    "100000); each keeps its own best.",
-                ),
+                *best_of_groups(),
                 chunk(),
             ],
             outputs=[
@@ -68,8 +68,7 @@ class BestLatents(io.ComfyNode):
         groups: int,
         chunk: ChunkMode,
     ) -> io.NodeOutput:
-        """Judges all and picks."""
-        with autograd(), host().on_device((*generator.modules, *energy.modules)):
+        with working("Best Latents", 0, generator, energy, chunk=chunk) as work:
             found = ranked(
                 batch,
                 generator,
@@ -77,13 +76,10 @@ class BestLatents(io.ComfyNode):
                 seed=seed,
                 groups=groups,
                 keep=keep,
-                chunking=Chunking.of(chunk, generator.image_size),
-                device=host().device(),
+                chunking=work.chunking,
+                device=work.device,
             )
             picked = batch.picked(found.rows)
         shown = zip(found.rows, found.energies.tolist(), strict=True)
         lines = "\n".join(f"sample {row}: energy {value:.4f}" for row, value in shown)
         return io.NodeOutput(picked, ui={"text": (lines,)})
-
-
-NODES = [BestLatents]

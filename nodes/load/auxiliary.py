@@ -1,4 +1,4 @@
-"""Load Aux Model and Caption Aux Model."""
+"""Load Aux Model: a frozen auxiliary model f."""
 
 from weakref import WeakKeyDictionary
 
@@ -6,25 +6,25 @@ from ...core.auxiliaries import open_model
 from ...core.auxiliaries.clips.building import architectures
 from ...core.auxiliaries.clips.host_vision import vision_clip, with_texts
 from ...core.auxiliaries.clips.openclip import Activation
-from ...core.auxiliary import Auxiliary
-from ...core.captioner import CaptionedClip, Captioner, Decoding
 from ...core.clip import Clip
 from ...core.zoo import shipped as catalogue
+from ..help import Help
 from ..host import autograd, host, io
-from ..kinds import as_captioner, as_clip
+from ..model_files import changed, find, offered, present
 from ..sockets import AUXILIARY
 from ..widgets import advanced
 from .classifier_widgets import AUTO, classifier_options, classifier_widgets
-from .files import changed, find, offered, present
 
-__all__ = ["NODES"]
+__all__ = ["LoadAuxModel"]
 
 KIND = "latentsteer_aux"
+
+
 _opened: WeakKeyDictionary[object, Clip] = WeakKeyDictionary()
 
 
 def _vision(model: object) -> Clip:
-    """The host's CLIP_VISION as one of our CLIPs; made once per object."""
+    """The host's CLIP_VISION as a core Clip, built once per object."""
     if model not in _opened:
         tensors, settings = host().vision_weights(model)
         _opened[model] = vision_clip("CLIP Vision", tensors, settings)
@@ -34,23 +34,35 @@ def _vision(model: object) -> Clip:
 class LoadAuxModel(io.ComfyNode):
     """Opens an auxiliary model."""
 
+    HELP = Help(
+        about=(
+            "The auxiliary model, f in the papers, recognises what an image shows; samples "
+            "are steered by it. Files and model folders lie in `models/latentsteer_aux`: "
+            "files of open_clip and OpenAI's CLIP archives; folders of transformers with a "
+            "CLIP, a SigLIP, a BLIP or a BLIP-2, detected by their `config.json`. Nothing "
+            "is downloaded, and no code of a file runs. Weights with a wrong `activation` "
+            "still load, but steer badly. Load a second model as judge for Evaluate Images: "
+            "the model that steered is biased."
+        ),
+        example="`avatars CLIP (embedded)` steers by words, `avatars judge (embedded)` judges.",
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LoadAuxModel",
             display_name="Load Aux Model",
             category="LatentSteer/load",
-            description="Opens a frozen auxiliary model f, such as a classifier or a CLIP: it "
-            "says what an image shows.",
+            description="Opens a frozen auxiliary model f, such as a classifier or a CLIP, "
+            "which recognises what an image shows.",
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=offered(KIND, list(catalogue.AUXILIARIES)),
                     tooltip="A model shipped with LatentSteer, or a file or a model folder "
-                    "(CLIP, SigLIP, BLIP, image classifiers of transformers and timm) in "
-                    "models/latentsteer_aux. Files of torchvision's classifiers are told by their "
-                    "tensors.",
+                    "(CLIP, SigLIP, BLIP, image classifiers of transformers and timm) "
+                    "in models/latentsteer_aux. Files of torchvision's classifiers are "
+                    "detected by their tensors.",
                 ),
                 advanced(
                     io.Combo.Input(
@@ -58,7 +70,7 @@ class LoadAuxModel(io.ComfyNode):
                         options=["auto", *architectures()],
                         default="auto",
                         tooltip="For files of open_clip: the name of the architecture there. "
-                        "auto tells it from the file, where that is possible.",
+                        "auto detects it from the file, where that is possible.",
                     )
                 ),
                 advanced(
@@ -68,8 +80,8 @@ class LoadAuxModel(io.ComfyNode):
                         default="auto",
                         tooltip="For files of open_clip: the activation that the weights were "
                         "trained with. auto: quickgelu for OpenAI's archives and for "
-                        "architectures named after it, else gelu. A wrong one only shows in poor "
-                        "results.",
+                        "architectures named after it, else gelu. A wrong one raises no "
+                        "error; it only gives poor results.",
                     )
                 ),
                 io.ClipVision.Input(
@@ -101,14 +113,14 @@ class LoadAuxModel(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return present(KIND, file)
 
     @classmethod
     def fingerprint_inputs(
         cls, file: str, class_names: str | None = AUTO, **others: object
     ) -> str:
-        """Runs again when a file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the files. The host passes all inputs, and takes an error for a change."""
         files = [file] if class_names in (None, AUTO) else [file, class_names]
         return " ".join(changed(KIND, name) for name in files)
 
@@ -125,7 +137,6 @@ class LoadAuxModel(io.ComfyNode):
         max_pool: str = AUTO,
         image_size: int = 0,
     ) -> io.NodeOutput:
-        """Reads the file, and takes the image half of the host's."""
         with autograd():
             path = find(KIND, file)
             found = open_model(
@@ -140,90 +151,3 @@ class LoadAuxModel(io.ComfyNode):
             if isinstance(found, Clip) and found.encode_texts is not None:
                 return io.NodeOutput(with_texts(seen, found))
             return io.NodeOutput(seen)
-
-
-class CaptionAuxModel(io.ComfyNode):
-    """A captioner and a CLIP that reads its captions."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_CaptionAuxModel",
-            display_name="Caption Aux Model",
-            category="LatentSteer/load",
-            description="Joins a captioner and a CLIP for Train Translator: images become the "
-            "text embeddings of their captions, TR0N section 5.2. The translator takes text "
-            "conditions of that CLIP; energies take the CLIP itself.",
-            inputs=[
-                AUXILIARY.Input("captioner", tooltip="BLIP or BLIP-2, from Load Aux Model."),
-                AUXILIARY.Input("clip", tooltip="The CLIP that reads the captions."),
-                io.String.Input(
-                    "prompt",
-                    default="a picture of ",
-                    tooltip="What every caption begins with; it is left out before the CLIP "
-                    "reads it. Empty for none.",
-                ),
-                io.Int.Input(
-                    "max_length",
-                    default=20,
-                    min=2,
-                    max=200,
-                    tooltip="The most tokens of a caption and its prompt (2 to 200).",
-                ),
-                advanced(
-                    io.Int.Input(
-                        "min_length",
-                        default=5,
-                        min=0,
-                        max=200,
-                        tooltip="The fewest tokens of a caption and its prompt (0 to 200).",
-                    )
-                ),
-                advanced(
-                    io.Int.Input(
-                        "beams",
-                        default=1,
-                        min=1,
-                        max=32,
-                        tooltip="Captions followed at a time (1 to 32); 1 takes the likeliest "
-                        "word after word. Nothing is drawn at random.",
-                    )
-                ),
-                advanced(
-                    io.Float.Input(
-                        "repetition_penalty",
-                        default=1.1,
-                        min=1.0,
-                        max=10.0,
-                        step=0.05,
-                        tooltip="Above 1, words come again less easily (1 to 10).",
-                    )
-                ),
-            ],
-            outputs=[
-                AUXILIARY.Output(
-                    "auxiliary", display_name="auxiliary", tooltip="For Train Translator."
-                )
-            ],
-        )
-        schema.search_aliases = ["BLIP", "captions", "TR0N"]
-        return schema
-
-    @classmethod
-    def execute(
-        cls,
-        captioner: Captioner,
-        clip: Auxiliary,
-        prompt: str,
-        max_length: int,
-        min_length: int,
-        beams: int,
-        repetition_penalty: float,
-    ) -> io.NodeOutput:
-        """Joins them."""
-        decoding = Decoding(prompt, max_length, min_length, beams, repetition_penalty)
-        return io.NodeOutput(CaptionedClip(as_captioner(captioner), as_clip(clip), decoding))
-
-
-NODES = [LoadAuxModel, CaptionAuxModel]

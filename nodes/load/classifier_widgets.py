@@ -1,4 +1,4 @@
-"""The inputs of Load Aux Model that are for classifiers: what their files do not tell."""
+"""Inputs of Load Aux Model for classifiers: settings that files do not contain."""
 
 import os
 import re
@@ -8,8 +8,8 @@ from ...core.auxiliaries import FOLDER_MARKS
 from ...core.auxiliaries.classifiers.names import read_class_names
 from ...core.errors import InvalidInput
 from ..host import host, io
+from ..model_files import find
 from ..widgets import advanced
-from .files import find
 
 __all__ = ["AUTO", "classifier_options", "classifier_widgets"]
 
@@ -18,7 +18,7 @@ AUTO = "auto"
 
 
 def _texts() -> list[str]:
-    """The text files beside the auxiliary models, outside of model folders."""
+    """The text files in the folders of auxiliary models, outside model folders."""
     found: set[str] = set()
     for root in host().model_folder(AUX):
         for place, inner, files in os.walk(root):
@@ -31,7 +31,7 @@ def _texts() -> list[str]:
 
 
 def _three(name: str, text: str) -> tuple[float, ...] | None:
-    """Numbers that are written with commas or spaces; None of "auto".
+    """Three numbers separated by commas or spaces; None for "auto".
 
     Raises:
         InvalidInput: anything else.
@@ -49,7 +49,7 @@ def _three(name: str, text: str) -> tuple[float, ...] | None:
 def classifier_options(
     class_names: str, mean: str, std: str, max_pool: str, image_size: int
 ) -> dict[str, object]:
-    """What was chosen, by the names that the core has for it."""
+    """The chosen options, by core's names."""
     numbers = {name: _three(name, text) for name, text in (("mean", mean), ("std", std))}
     chosen: dict[str, object] = {name: three for name, three in numbers.items() if three}
     if class_names != AUTO:
@@ -62,7 +62,7 @@ def classifier_options(
 
 
 def classifier_widgets() -> list[io.Input]:
-    """What cannot be told from a classifier's file."""
+    """Widgets for what a classifier's file does not contain."""
     return [
         advanced(
             io.Combo.Input(
@@ -81,9 +81,10 @@ def classifier_widgets() -> list[io.Input]:
                 "mean",
                 default=AUTO,
                 optional=True,
-                tooltip="For classifiers: the mean of red, green and blue that is subtracted from "
-                "images in [0, 1], such as 0.485, 0.456, 0.406. auto: what the folder says; of "
-                "files ImageNet's, or CIFAR's where the first convolution is 3 x 3.",
+                tooltip="For classifiers: the mean of red, green and blue that is subtracted "
+                "from images in [0, 1], such as 0.485, 0.456, 0.406. auto: the folder's "
+                "value; for files ImageNet's, or CIFAR's if the first convolution is 3 "
+                "x 3.",
             )
         ),
         advanced(
@@ -92,8 +93,8 @@ def classifier_widgets() -> list[io.Input]:
                 default=AUTO,
                 optional=True,
                 tooltip="For classifiers: the standard deviation of red, green and blue that "
-                "images are divided by, such as 0.229, 0.224, 0.225. auto: as for the mean. Wrong "
-                "ones only show in poor results.",
+                "images are divided by, such as 0.229, 0.224, 0.225. auto: as for the "
+                "mean. Wrong values raise no error; they only give poor results.",
             )
         ),
         advanced(
@@ -102,10 +103,10 @@ def classifier_widgets() -> list[io.Input]:
                 options=[AUTO, "on", "off"],
                 default=AUTO,
                 optional=True,
-                tooltip="For ResNets: whether a max-pool follows the first convolution, which the "
-                "weights do not tell. auto: on after a 7 x 7 convolution, as for ImageNet; off "
-                "after a 3 x 3 one, as is usual for CIFAR. Some CIFAR networks have one: if the "
-                "classifier guesses badly, try on.",
+                tooltip="For ResNets: whether a max-pool follows the first convolution, which "
+                "the weights do not show. auto: on after a 7 x 7 convolution, as for "
+                "ImageNet; off after a 3 x 3 one, as is usual for CIFAR. Some CIFAR "
+                "networks have one: if the classifier is often wrong, try on.",
             )
         ),
         advanced(
@@ -115,9 +116,9 @@ def classifier_widgets() -> list[io.Input]:
                 min=0,
                 max=4096,
                 optional=True,
-                tooltip="For classifiers of torchvision: the side in pixels of the squares that "
-                "it looks at (0 to 4096). 0: what such files are usually trained on, 224 for "
-                "ImageNet's ResNets and 32 for CIFAR's; larger images are made smaller.",
+                tooltip="For classifiers of torchvision: side in pixels of its square input (0 "
+                "to 4096). 0: the usual size of such files, 224 for ImageNet's ResNets "
+                "and 32 for CIFAR's; larger images are scaled down.",
             )
         ),
     ]

@@ -4,19 +4,34 @@ from torch import Tensor
 
 from ...core.errors import InvalidInput
 from ...core.generator import ConditionalGenerator, Generator, Given
-from ..host import autograd, io, ordinary
+from ..help import Help
+from ..host import autograd, io
 from ..images import from_host, masks_from_host
 from ..sockets import GENERATOR
 
-__all__ = ["NODES"]
+__all__ = ["GiveInputs"]
 
 
 class GiveInputs(io.ComfyNode):
     """Gives a generator the inputs that it needs."""
 
+    HELP = Help(
+        about=(
+            "Some generators make images for an input: inpainting fills the hole of an image, "
+            "text to image follows a sentence, image translation takes an image, a domain and a "
+            "style. Load Generator opens such a generator, and this node gives it what it needs. "
+            "The result is a generator like any other. Latents and translators belong to the "
+            "generator with these inputs and refuse it with others. An error names the missing "
+            "inputs and the size of the images."
+        ),
+        example=(
+            "Load Generator with an inpainting network, Load Image for an image and its mask, "
+            "this node, then Prior Init and Decode: several ways to fill the hole."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_GiveInputs",
             display_name="Give Inputs",
@@ -78,20 +93,16 @@ class GiveInputs(io.ComfyNode):
         sentence: str = "",
         domain: str = "",
     ) -> io.NodeOutput:
-        """Binds the inputs to the generator."""
         if isinstance(generator, Generator):
             raise InvalidInput(
                 f"{generator.name} needs no inputs. Connect it to the next node directly."
             )
         with autograd():
             inputs = Given(
-                image=None if image is None else from_host(ordinary(image)),
-                mask=None if mask is None else masks_from_host(ordinary(mask)),
+                image=None if image is None else from_host(image),
+                mask=None if mask is None else masks_from_host(mask),
                 sentence=sentence.strip() or None,
                 domain=domain.strip() or None,
-                style=None if style is None else from_host(ordinary(style)),
+                style=None if style is None else from_host(style),
             )
             return io.NodeOutput(generator.given(inputs))
-
-
-NODES = [GiveInputs]

@@ -1,14 +1,15 @@
-"""Load Generator: its widgets are the options of the architectures that can be opened."""
+"""Load Generator: a frozen generator G(z)."""
 
 from ...core.checkpoints.options import ChoiceOption, RealOption, WholeOption
 from ...core.generators import ARCHITECTURES, OPTIONS, open_generator
 from ...core.zoo import shipped as catalogue
+from ..help import Help
 from ..host import autograd, io
+from ..model_files import changed, find, offered, present
 from ..sockets import GENERATOR
 from ..widgets import advanced
-from .files import changed, find, offered, present
 
-__all__ = ["NODES", "chosen_options"]
+__all__ = ["LoadGenerator", "chosen_options"]
 
 
 def _widget(option: ChoiceOption | RealOption | WholeOption) -> io.Input:
@@ -58,9 +59,22 @@ def chosen_options(**values: object) -> dict[str, object]:
 class LoadGenerator(io.ComfyNode):
     """Opens a generator."""
 
+    HELP = Help(
+        about=(
+            "Files lie in `models/latentsteer_generators`, or in the folder that "
+            "`extra_model_paths.yaml` gives for the key `latentsteer_generators`. A file "
+            "that changes is read again. The options change the map of the same weights: "
+            "latents and translators belong to the generator with the options that it was "
+            "loaded with, and other options are refused."
+        ),
+        example=(
+            "Take `digits (embedded)`, connect Prior Init and Decode, and see what the "
+            "generator makes without steering."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LoadGenerator",
             display_name="Load Generator",
@@ -89,20 +103,16 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        """The same message for a missing file on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return present("latentsteer_generators", file)
 
     @classmethod
     def fingerprint_inputs(cls, file: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return changed("latentsteer_generators", file)
 
     @classmethod
     def execute(cls, file: str, **values: object) -> io.NodeOutput:
-        """Reads the file."""
         options = chosen_options(**values)
         with autograd():
             return io.NodeOutput(open_generator(find("latentsteer_generators", file), options))
-
-
-NODES = [LoadGenerator]

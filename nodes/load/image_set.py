@@ -6,20 +6,23 @@ from pathlib import Path
 from ...core.data.image_set import Fit, labels_file, pictures, read_image_set
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
+from ..help import Help
 from ..host import autograd, host, io, running, ui
 from ..images import to_host
 from ..widgets import advanced, portion
 
-__all__ = ["NODES"]
+__all__ = ["LoadImageSet"]
 
 TOP = "."
 """The input folder itself."""
+
+
 MOST = 500
-"""Folders that are offered."""
+"""Most folders in the list."""
 
 
 def _folders() -> list[str]:
-    """The input folder and those below it, by their paths from there."""
+    """The input folder and its subfolders, by their relative paths."""
     root = host().input_directory()
     found = [TOP]
     for place, inner, _ in os.walk(root):
@@ -31,10 +34,10 @@ def _folders() -> list[str]:
 
 
 def _find(name: str) -> Path:
-    """A folder below the input folder.
+    """The path of a folder in the input folder.
 
     Raises:
-        InvalidInput: none, or it leads out of there.
+        InvalidInput: it does not exist, or lies outside.
     """
     root = Path(os.path.abspath(host().input_directory()))
     # Not resolved: people link folders of pictures from other disks.
@@ -52,51 +55,67 @@ def _find(name: str) -> Path:
 class LoadImageSet(io.ComfyNode):
     """Pictures of a folder."""
 
+    HELP = Help(
+        about=(
+            "The folder lies in the host's `input` folder. Captions go with the pictures by "
+            "a file `captions.txt`: a line per picture in the order of their names, or "
+            "lines as `name: caption`; labels by `labels.csv` with rows `name,label`. "
+            "Pictures are rotated by their EXIF orientation and become RGB; an unreadable "
+            "one stops the run with an error that names it. `part` halves the pictures in "
+            "an `order` drawn from a seed, balanced over the labels or not: one half for "
+            "KRR Flow Refine, the other for `real images` of Evaluate Images."
+        ),
+        example=(
+            "`folder` = `birds`, `width` = 128, into `real images` of KRR Flow Refine with a "
+            "generator of 128 x 128 pixels."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LoadImageSet",
             display_name="Load Image Set",
             category="LatentSteer/load",
             description="The pictures of a folder as one batch, sorted by name, with their "
-            "captions or labels: real images for KRR Flow Refine, say.",
+            "captions or labels, for example real images for KRR Flow Refine.",
             inputs=[
                 io.Combo.Input(
                     "folder",
                     options=_folders(),
                     default=TOP,
-                    tooltip="A folder of the input folder; . is the input folder itself. What "
-                    "lies in folders below it is not read.",
+                    tooltip="A folder in the input folder; . is the input folder itself. "
+                    "Subfolders are not read.",
                 ),
                 io.Int.Input(
                     "width",
                     default=0,
                     min=0,
                     max=4096,
-                    tooltip="Pixels to bring the pictures to (0 to 4096): the generator's, for "
-                    "KRR Flow Refine. 0: as the height; 0 for both: as they are, all of one size.",
+                    tooltip="Width of the pictures in pixels (0 to 4096): the generator's, for "
+                    "KRR Flow Refine. 0: the height; 0 for both: unchanged, if all are "
+                    "of one size.",
                 ),
                 io.Int.Input(
                     "height",
                     default=0,
                     min=0,
                     max=4096,
-                    tooltip="Pixels to bring the pictures to (0 to 4096). 0: as the width.",
+                    tooltip="Height of the pictures in pixels (0 to 4096). 0: the width.",
                 ),
                 io.Combo.Input(
                     "fit",
                     options=["crop", "stretch"],
                     default="crop",
-                    tooltip="crop: keep the shape, cut off on both sides alike what is too much. "
-                    "stretch: change the shape.",
+                    tooltip="crop: keep the aspect ratio and cut both sides equally. stretch: "
+                    "change the aspect ratio.",
                 ),
                 io.Int.Input(
                     "limit",
                     default=0,
                     min=0,
                     max=1000000,
-                    tooltip="How many pictures at most (0 to 1000000); 0 for all of the part.",
+                    tooltip="Most pictures to read (0 to 1000000); 0 for all of the part.",
                 ),
                 advanced(
                     io.Int.Input(
@@ -104,7 +123,8 @@ class LoadImageSet(io.ComfyNode):
                         default=0,
                         min=0,
                         max=1000000,
-                        tooltip="How many to skip of the part, in its order (0 to 1000000).",
+                        tooltip="How many pictures of the part to skip, in its order (0 to "
+                        "1000000).",
                     )
                 ),
                 advanced(
@@ -134,7 +154,7 @@ class LoadImageSet(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, folder: str) -> bool | str:
-        """Our own message for a missing folder, on every host."""
+        """Reports a missing folder before the run, in the same words on every host."""
         try:
             _find(folder)
         except InvalidInput as error:
@@ -145,7 +165,7 @@ class LoadImageSet(io.ComfyNode):
     def fingerprint_inputs(
         cls, folder: str, labels_file: str | None = "auto", **others: object
     ) -> str:
-        """Runs again when a picture or the labels change. An error counts as new."""
+        """Changes with the pictures and their labels. The host takes an error for a change."""
         place = _find(folder)
         files = [*pictures(place), *_label_files(place, labels_file or "auto")]
         return " ".join(
@@ -166,7 +186,6 @@ class LoadImageSet(io.ComfyNode):
         draw: int = 0,
         part: Part = "all",
     ) -> io.NodeOutput:
-        """Reads them."""
         place = _find(folder)
         size = (height or width, width or height) if width or height else None
         there = len(pictures(place))
@@ -192,6 +211,3 @@ class LoadImageSet(io.ComfyNode):
 def _label_files(place: Path, name: str) -> list[Path]:
     found = labels_file(place, name)
     return [] if found is None else [found]
-
-
-NODES = [LoadImageSet]

@@ -1,21 +1,33 @@
-"""Reference Images: real pictures that are shipped."""
+"""Reference Images: shipped real pictures."""
 
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
 from ...core.zoo import shipped as catalogue
+from ..help import Help
 from ..host import autograd, io
 from ..images import to_host
 from ..widgets import portion
 
-__all__ = ["NODES"]
+__all__ = ["ReferenceImages"]
 
 
 class ReferenceImages(io.ComfyNode):
     """Pictures that no embedded model was trained on."""
 
+    HELP = Help(
+        about=(
+            "They are shipped, so that a workflow with pictures runs at once. No embedded "
+            "model was trained on them, so they also serve as the judge's reference. Digits "
+            "are sorted by class: `order` = balanced gives some of every class, and `part` "
+            "keeps a half for the judge (Evaluate Images has the same inputs)."
+        ),
+        example=(
+            "`avatars held out (embedded)` into Image Condition: new avatars like the first eight."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ReferenceImages",
             display_name="Reference Images",
@@ -34,7 +46,7 @@ class ReferenceImages(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Number of the first (0 to 100000), in the order and the part below.",
+                    tooltip="Index of the first (0 to 100000), in the order and part below.",
                 ),
                 io.Int.Input(
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."
@@ -56,7 +68,6 @@ class ReferenceImages(io.ComfyNode):
         draw: int = 0,
         part: Part = "all",
     ) -> io.NodeOutput:
-        """Reads them."""
         with autograd():
             images = catalogue.reference_portion(reference, order=order, seed=draw, part=part)
             if first + count > len(images):
@@ -66,6 +77,3 @@ class ReferenceImages(io.ComfyNode):
                     f"{len(images)}{of}, counted from 0."
                 )
             return io.NodeOutput(to_host(images[first : first + count]))
-
-
-NODES = [ReferenceImages]

@@ -7,12 +7,13 @@ from ...core.latents import Latents
 from ...core.refine.cma_es import CmaEs
 from ...core.refine.first_order import FirstOrder
 from ...core.refine.rules import Adam
+from ..help import Help
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 from .running import outputs, preview_every, run_refinement
 
-__all__ = ["NODES"]
+__all__ = ["CMAESRefine"]
 
 
 def _widgets() -> list[io.Input]:
@@ -65,9 +66,22 @@ def _widgets() -> list[io.Input]:
 class CMAESRefine(io.ComfyNode):
     """Search by generations."""
 
+    HELP = Help(
+        about=(
+            "Needs the library cmaes: `pip install cmaes`. Each generation of a sample is "
+            "drawn from a distribution adapted to the last ones, all members are evaluated "
+            "in one batch, and the sample is the best of them. A step costs `population` "
+            "evaluations, times one more for every inner step. All coordinates start with "
+            "one `sigma`: start from Prior Init or Plain Latents, not from a basis. Above "
+            "512 coordinates only variances are adapted."
+        ),
+        example=(
+            "`inner_steps` = 30 is BasinCMA: each member descends by Adam before it is judged."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_CMAESRefine",
             display_name="CMA-ES Refine",
@@ -145,6 +159,3 @@ class CMAESRefine(io.ComfyNode):
             resume=resume,
         )
         return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
-
-
-NODES = [CMAESRefine]

@@ -16,15 +16,17 @@ from ...core.latents import Latents
 from ...core.refine.barrier import Barrier, Method
 from ...core.refine.rules import Adam
 from ...core.snapshot import Snapshot
-from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
-from ..host import Progress, autograd, host, io, running
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
+from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import chunk, seed, steps
+from ..work import working
 from .compose_widgets import objectives, outputs, where
 from .running import keep_unfinished, preview_every
 
-__all__ = ["NODES"]
+__all__ = ["ComposeFuse"]
 
 PREVIEWED = 9
 """Placements of the first sample in a preview."""
@@ -56,9 +58,24 @@ class _Watch:
 class ComposeFuse(io.ComfyNode):
     """FuseDream's composed generation."""
 
+    HELP = Help(
+        about=(
+            "Every scale at every place is a separate run, all in one batch: 18 for each "
+            "sample by default, so try `places` = centre first. In each, Adam moves both "
+            "latents by the dynamic barrier: the energy first, then the similarity of "
+            "foreground and background as far as it does not raise the energy. The two are "
+            "compared as pasted: by LPIPS with a backbone, by a CLIP's features, else by "
+            "pixels. The placement whose finished image has the lowest energy is kept. "
+            "Cancel writes a file; Load Latents into `interrupted` continues from it."
+        ),
+        example=(
+            "Two Basis Init of one prompt, other seeds, on avatars: `steps` = 50, "
+            "`learning_rate` = 0.02, the CLIP as `auxiliary`, `secondary_weight` = 0.1."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ComposeFuse",
             display_name="Compose Fuse",
@@ -109,12 +126,12 @@ class ComposeFuse(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod
@@ -140,7 +157,6 @@ class ComposeFuse(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
-        """Runs all placements and keeps the best."""
         with autograd():
             features, text = compared_by(backbone, auxiliary)
             job = CompositionJob(
@@ -157,10 +173,9 @@ class ComposeFuse(io.ComfyNode):
                 blend=blend,
             )
             composer = Composer(job, foreground, background)
-            modules = (*generator.modules, *energy.modules, *composer.secondary.modules)
-            devices = host().on_device(tuple(dict.fromkeys(modules)))
-            with devices, running(steps, "Compose Fuse") as bar:
-                watch = _Watch(composer, preview_every, bar)
+            models = (generator, energy, composer.secondary)
+            with working("Compose Fuse", steps, *models, chunk=chunk) as work:
+                watch = _Watch(composer, preview_every, work.bar)
                 found = composer.run(interrupted, on_step=watch.step, on_stop=keep_unfinished)
             return io.NodeOutput(
                 to_host(found.images),
@@ -197,6 +212,3 @@ def _said(found: CompositionResult) -> str:
             f"{len(found.trace.energies) - 1} steps"
         )
     return "\n".join(lines)
-
-
-NODES = [ComposeFuse]

@@ -6,12 +6,13 @@ from ...core.refine.first_order import FirstOrder, Preset, clip_of
 from ...core.refine.kernel import Refiner
 from ...core.refine.rules import Adam, Langevin
 from ...core.refine.schedule import Schedule, ScheduleName
+from ..help import Help
 from ..host import io
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
 from .running import outputs, preview_every, run_refinement
 
-__all__ = ["NODES"]
+__all__ = ["AdamRefine", "LangevinRefine"]
 
 
 def _inputs() -> list[io.Input]:
@@ -107,9 +108,23 @@ def _refined(
 class LangevinRefine(io.ComfyNode):
     """TR0N's error correction."""
 
+    HELP = Help(
+        about=(
+            "Every step follows the energy's gradient down and adds noise, so that results "
+            "are samples and stay diverse. Previews show the first 16 samples. Cancel stops "
+            "within a step and keeps the unfinished run in `output/interrupted`: Load "
+            "Latents with the same settings continues it to the same images. Chained "
+            "refiners draw fresh noise, even with equal seeds."
+        ),
+        example=(
+            "25 steps, `step_size` = 0.0001, `inverse_temperature` = 20, as in the paper. "
+            "Too weak: raise `inverse_temperature` or `steps`. Images break: lower "
+            "`step_size`."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_LangevinRefine",
             display_name="Langevin Refine",
@@ -212,9 +227,17 @@ class LangevinRefine(io.ComfyNode):
 class AdamRefine(io.ComfyNode):
     """Descent by Adam."""
 
+    HELP = Help(
+        about=(
+            "Plain optimisation: it reaches low energies in few steps, but samples become "
+            "similar and may satisfy the auxiliary model without looking right. Cancel and "
+            "resume work as in Langevin Refine."
+        ),
+        example="25 steps with `learning_rate` = 0.01 on the digits.",
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_AdamRefine",
             display_name="Adam Refine",
@@ -257,6 +280,3 @@ class AdamRefine(io.ComfyNode):
         )
         refiner = FirstOrder(rule, clip_norm=clip_norm)
         return _refined("Adam Refine", refiner, steps=steps, **shared)
-
-
-NODES = [LangevinRefine, AdamRefine]

@@ -1,32 +1,36 @@
-"""Nodes on images that need no generator: Image Gradient Step, Best Images and Stack Images."""
+"""Image Gradient Step: the fast gradient sign method."""
 
-import torch
 from torch import Tensor
 
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.energy import Energy
-from ...core.errors import InvalidInput
 from ...core.refine.pixels import fgsm
 from ...core.rng import SampleRng
-from ...core.starts.ranking import ranked_images
-from ..host import autograd, host, io, ordinary, running
+from ..help import Help
+from ..host import io
 from ..images import from_host, to_host
 from ..sockets import ENERGY
 from ..widgets import chunk, seed
+from ..work import working
 
-__all__ = ["NODES"]
-
-
-def _chunking(mode: ChunkMode, pictures: Tensor) -> Chunking:
-    return Chunking.of(mode, (pictures.shape[2], pictures.shape[3]))
+__all__ = ["ImageGradientStep"]
 
 
 class ImageGradientStep(io.ComfyNode):
     """The fast gradient sign method."""
 
+    HELP = Help(
+        about=(
+            "x - epsilon sign(grad E(x)) within [0, 1]. With Energy CLIP and `views` = 0 an "
+            "invisible change raises the plain CLIP score much and AugCLIP little, which is "
+            "why energies use views. Energies of latents, such as Energy Prior, do not work "
+            "here."
+        ),
+        example="Load Image, `epsilon` = 0.02, then CLIP Score before and after.",
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ImageGradientStep",
             display_name="Image Gradient Step",
@@ -73,115 +77,17 @@ class ImageGradientStep(io.ComfyNode):
         steps: int,
         chunk: ChunkMode,
     ) -> io.NodeOutput:
-        """Moves the pixels."""
-        devices = host().on_device(energy.modules)
-        with autograd(), devices, running(len(images), "Image Gradient Step") as bar:
-            pictures = from_host(ordinary(images))
+        pictures = from_host(images)
+        size = (pictures.shape[2], pictures.shape[3])
+        title, total = "Image Gradient Step", len(pictures)
+        with working(title, total, energy, chunk=chunk, image_size=size) as work:
             moved = fgsm(
-                pictures.to(host().device()),
+                pictures.to(work.device),
                 energy,
                 SampleRng.of(seed, len(pictures), "pixels"),
                 epsilon=epsilon,
                 steps=steps,
-                chunking=_chunking(chunk, pictures),
-                report=bar.update,
+                chunking=work.chunking,
+                report=work.report,
             )
             return io.NodeOutput(to_host(moved))
-
-
-class BestImages(io.ComfyNode):
-    """The images of lowest energy."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_BestImages",
-            display_name="Best Images",
-            category="LatentSteer/report",
-            description="The images of lowest energy, the best first. For images that are made "
-            "of several latents, such as composed ones; else Best Latents keeps the latents too.",
-            inputs=[
-                io.Image.Input("images", tooltip="The candidates."),
-                ENERGY.Input("energy", tooltip="What they are judged by; of images alone."),
-                seed("random energies", control=False),
-                io.Int.Input(
-                    "keep",
-                    default=1,
-                    min=1,
-                    max=100000,
-                    tooltip="How many to keep of every group (1 to 100000), the best first.",
-                ),
-                io.Int.Input(
-                    "groups",
-                    default=1,
-                    min=1,
-                    max=100000,
-                    tooltip="Equal parts of the batch, side by side, such as the prompts (1 to "
-                    "100000); each keeps its own best.",
-                ),
-                chunk(),
-            ],
-            outputs=[io.Image.Output("best", display_name="images", tooltip="The best ones.")],
-        )
-        schema.search_aliases = ["best of seeds", "rank", "choose", "top-k"]
-        return schema
-
-    @classmethod
-    def execute(
-        cls, images: Tensor, energy: Energy, seed: int, keep: int, groups: int, chunk: ChunkMode
-    ) -> io.NodeOutput:
-        """Judges all and picks."""
-        with autograd(), host().on_device(energy.modules):
-            pictures = from_host(ordinary(images))
-            found = ranked_images(
-                pictures,
-                energy,
-                seed=seed,
-                groups=groups,
-                keep=keep,
-                chunking=_chunking(chunk, pictures),
-                device=host().device(),
-            )
-            best = to_host(pictures[list(found.rows)])
-        shown = zip(found.rows, found.energies.tolist(), strict=True)
-        lines = "\n".join(f"image {row}: energy {value:.4f}" for row, value in shown)
-        return io.NodeOutput(best, ui={"text": (lines,)})
-
-
-class StackImages(io.ComfyNode):
-    """Two batches of images as one."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_StackImages",
-            display_name="Stack Images",
-            category="LatentSteer/report",
-            description="Two batches of images of one size as one, to be shown, judged or saved "
-            "together.",
-            inputs=[
-                io.Image.Input("first", tooltip="The images that come first."),
-                io.Image.Input("second", tooltip="Those that follow, of the same size."),
-            ],
-            outputs=[io.Image.Output("images", display_name="images", tooltip="All of them.")],
-        )
-        schema.search_aliases = ["join", "concatenate", "batch"]
-        return schema
-
-    @classmethod
-    def execute(cls, first: Tensor, second: Tensor) -> io.NodeOutput:
-        """One after the other."""
-        with autograd():
-            before, after = (from_host(ordinary(images)) for images in (first, second))
-            if before.shape[1:] != after.shape[1:]:
-                raise InvalidInput(
-                    f"Images of {before.shape[3]}x{before.shape[2]} and of {after.shape[3]}x"
-                    f"{after.shape[2]} pixels cannot be stacked. Scale one batch to the other's "
-                    "size first, with Upscale Image."
-                )
-            return io.NodeOutput(to_host(torch.cat([before, after.to(before)])))
-
-
-NODES = [ImageGradientStep, BestImages, StackImages]

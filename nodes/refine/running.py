@@ -14,10 +14,11 @@ from ...core.refine.kernel import Refiner
 from ...core.refine.refinement import Refinement, Returned, refine
 from ...core.refine.trace import Trace
 from ...core.snapshot import Snapshot
-from ..host import Progress, autograd, host, io, running
+from ..host import Progress, host, io
 from ..images import grid
 from ..sockets import LATENTS, TRACE
 from ..widgets import advanced
+from ..work import working
 
 __all__ = ["keep_unfinished", "outputs", "preview_every", "run_refinement"]
 
@@ -135,9 +136,8 @@ def run_refinement(
         latent_noise=latent_noise,
         returned=returned,
     )
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), devices, running(steps, title) as bar:
-        watch = _Watch(job, start, preview_every, bar)
+    with working(title, steps, generator, energy, chunk=chunk) as work:
+        watch = _Watch(job, start, preview_every, work.bar)
         refined, trace = refine(
             job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
         )

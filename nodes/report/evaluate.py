@@ -1,112 +1,58 @@
-"""Energy Report and Evaluate Images."""
+"""Evaluate Images: figures of images by a judge."""
 
-import io as streams
 import json
-import textwrap
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from ...core.auxiliary import AttributeJudge, Auxiliary, Classifier
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.data.subsets import Order, Part
 from ...core.errors import InvalidInput
 from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
 from ...core.metrics.classes import Evaluation, classifier_outputs, evaluate, wanted_classes
-from ...core.refine.trace import Trace
 from ...core.zoo import shipped as catalogue
-from ..host import autograd, host, io, ordinary
+from ..help import Help
+from ..host import io
 from ..images import from_host
 from ..kinds import as_judge
-from ..sockets import AUXILIARY, CONDITION, TRACE
+from ..sockets import AUXILIARY, CONDITION
 from ..widgets import chunk, portion
+from ..work import Work, working
 
-__all__ = ["NODES", "plot"]
+__all__ = ["EvaluateImages"]
 
 NO_REFERENCE = "none"
 
 
-def plot(trace: Trace) -> Image.Image:
-    """The energy of every sample over the steps, and their mean; below it each term told apart."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    panels = [(trace.title, "energy (lower is better)", trace.energies)]
-    if len(trace.terms) > 1:
-        panels += [(name, "without its weight", curve) for name, curve in trace.terms.items()]
-    columns = 1 if len(panels) == 1 else 2
-    rows = -(-len(panels) // columns)
-    size = (8, 5) if len(panels) == 1 else (6 * columns, 3.6 * rows)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    for number, (title, what, curve) in enumerate(panels):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        steps = np.arange(len(curve))
-        axes.plot(steps, curve[:, :200].numpy(), color="#7a8fa6", alpha=0.35, linewidth=0.8)
-        axes.plot(steps, curve.mean(dim=1).numpy(), color="#b3322b", linewidth=2, label="mean")
-        axes.set(title=textwrap.shorten(title, 60, placeholder=" ..."), xlabel="step", ylabel=what)
-        axes.set_xlim(0, max(1, len(steps) - 1))
-        axes.grid(alpha=0.25)
-        axes.legend()
-    png = streams.BytesIO()
-    figure.savefig(png, format="png")
-    return Image.open(png).convert("RGB")
-
-
-class EnergyReport(io.ComfyNode):
-    """A refinement in numbers and curves."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_EnergyReport",
-            display_name="Energy Report",
-            category="LatentSteer/report",
-            description="The energies of a refinement as a picture, and every term before and "
-            "after as text.",
-            inputs=[TRACE.Input("trace", tooltip="From a refiner.")],
-            outputs=[
-                io.Image.Output(
-                    "curves",
-                    display_name="curves",
-                    tooltip="Energy over the steps, a line per sample; each term apart below it, "
-                    "where the refiner tells them apart.",
-                ),
-                io.String.Output(
-                    "text",
-                    display_name="text",
-                    tooltip="Means and worst samples, before and after.",
-                ),
-            ],
-            is_output_node=True,
-        )
-        schema.search_aliases = ["loss", "curve"]
-        return schema
-
-    @classmethod
-    def execute(cls, trace: Trace) -> io.NodeOutput:
-        """Draws and sums up."""
-        pixels = torch.from_numpy(np.array(plot(trace))).float().div(255)[None]
-        return io.NodeOutput(pixels, str(trace), ui={"text": (str(trace),)})
-
-
 class EvaluateImages(io.ComfyNode):
-    """Images before a judge."""
+    """Evaluates images by a judge."""
+
+    HELP = Help(
+        about=(
+            "Mean probability of the wanted class, Frechet distance to real images, and "
+            "diversity. Use a judge and real images that took no part in steering: "
+            "`reference_part` takes one half of the reference if KRR Flow Refine had the "
+            "other, `real images` takes your own. Diversity is the root mean square "
+            "distance between the features of two images, divided by the root of 2, within "
+            "the wanted classes if there are any; it needs two images."
+        ),
+        example=(
+            "`digits judge (embedded)` with the condition of the run: above 0.9 is good. "
+            "Choose `digits held out (embedded)` for the distance when there are hundreds of "
+            "images."
+        ),
+    )
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_EvaluateImages",
             display_name="Evaluate Images",
             category="LatentSteer/report",
-            description="What a judge that took no part in the refinement says of images: the "
-            "probability of the wanted class, or the share of what the prompts state that it "
-            "sees; Frechet distance, diversity.",
+            description="Evaluation by a judge that took no part in the refinement: the "
+            "probability of the wanted class, or the share of the prompts' "
+            "statements that it recognises; Frechet distance, diversity.",
             inputs=[
                 io.Image.Input("images", tooltip="What to judge."),
                 AUXILIARY.Input(
@@ -122,7 +68,7 @@ class EvaluateImages(io.ComfyNode):
                 CONDITION.Input(
                     "condition",
                     optional=True,
-                    tooltip="The wanted classes, found in the judge by their names; or the "
+                    tooltip="The wanted classes, matched to the judge's by name; or the "
                     "prompts, whose words a judge of attributes reads.",
                 ),
                 chunk(),
@@ -131,8 +77,9 @@ class EvaluateImages(io.ComfyNode):
                     "real",
                     display_name="real images",
                     optional=True,
-                    tooltip="Real images of your own for the Frechet distance, in place of a "
-                    "reference: Load Image Set with the part that nothing was steered by.",
+                    tooltip="Your own real images for the Frechet distance, in place of a "
+                    "reference: Load Image Set with the part that took no part in "
+                    "steering.",
                 ),
             ],
             outputs=[
@@ -140,8 +87,8 @@ class EvaluateImages(io.ComfyNode):
                 io.Float.Output(
                     "probability",
                     display_name="probability",
-                    tooltip="Mean probability of the wanted class, or share of what the prompts "
-                    "state; 0 without a condition.",
+                    tooltip="Mean probability of the wanted class, or share of the prompts' "
+                    "statements recognised; 0 without a condition.",
                 ),
             ],
             is_output_node=True,
@@ -162,28 +109,24 @@ class EvaluateImages(io.ComfyNode):
         reference_part: Part = "all",
         real: Tensor | None = None,
     ) -> io.NodeOutput:
-        """Asks the judge."""
         judge = as_judge(auxiliary)
         if real is not None and reference != NO_REFERENCE:
             raise InvalidInput(
                 f"Real images are connected, and the reference is {reference!r}. Take one of the "
                 f"two: disconnect the images, or set the reference to {NO_REFERENCE!r}."
             )
-        with autograd(), host().on_device(judge.modules):
-            pictures = from_host(ordinary(images))
-            held = None if real is None else from_host(ordinary(real))
+        pictures = from_host(images)
+        held = None if real is None else from_host(real)
+        size = (pictures.shape[2], pictures.shape[3])
+        with working("Evaluate Images", 0, judge, chunk=chunk, image_size=size) as work:
             if reference != NO_REFERENCE:
                 held = catalogue.reference_portion(
-                    reference,
-                    order=reference_order,
-                    seed=reference_draw,
-                    part=reference_part,
+                    reference, order=reference_order, seed=reference_draw, part=reference_part
                 )
-            chunking = Chunking.of(chunk, (pictures.shape[2], pictures.shape[3]))
             if isinstance(judge, Classifier):
-                found = _by_classes(judge, pictures, condition, held, chunking)
+                found = _by_classes(judge, pictures, condition, held, work)
             else:
-                found = _by_attributes(judge, pictures, condition, held, chunking)
+                found = _by_attributes(judge, pictures, condition, held, work)
         figures = {"judge": judge.name, **found.numbers()}
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
         return io.NodeOutput(
@@ -198,18 +141,16 @@ def _by_classes(
     pictures: Tensor,
     condition: Condition | None,
     real: Tensor | None,
-    chunking: Chunking,
+    work: Work,
 ) -> Evaluation:
-    device = host().device()
     reference = None
     if real is not None:
-        reference = classifier_outputs(judge, real, chunking, device).features
+        reference = classifier_outputs(judge, real, work.chunking, work.device).features
     wanted = None
     if condition is not None:
         wanted = wanted_classes(judge, condition, len(pictures))
-    return evaluate(
-        classifier_outputs(judge, pictures, chunking, device), wanted=wanted, reference=reference
-    )
+    found = classifier_outputs(judge, pictures, work.chunking, work.device)
+    return evaluate(found, wanted=wanted, reference=reference)
 
 
 def _by_attributes(
@@ -217,16 +158,13 @@ def _by_attributes(
     pictures: Tensor,
     condition: Condition | None,
     real: Tensor | None,
-    chunking: Chunking,
+    work: Work,
 ) -> AttributeEvaluation:
     return evaluate_attributes(
         judge,
         pictures,
         texts=condition.labels if condition is not None else (),
         reference=real,
-        chunking=chunking,
-        device=host().device(),
+        chunking=work.chunking,
+        device=work.device,
     )
-
-
-NODES = [EnergyReport, EvaluateImages]

@@ -8,17 +8,17 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from ..cli.console import SIGNALS, Stopped
 from .errors import Interrupted, WorkflowError
+from .progress import Progress
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
     from torch import nn
 
     from ...core.auxiliaries.clips.host_vision import VisionSettings
@@ -250,43 +250,6 @@ class StandaloneHost:
         finally:
             restore()
             self._stop.clear()
-
-
-class Progress:
-    """A progress bar on stderr that also checks for a stop request."""
-
-    def __init__(self, host: StandaloneHost, total: int, label: str) -> None:
-        from tqdm import tqdm
-
-        self._host = host
-        self._node = host.run_id()[1] or "run"
-        # None: no bar if stderr is not a terminal.
-        self._bar = tqdm(
-            total=total, desc=label or None, file=sys.stderr, leave=False, disable=None
-        )
-
-    def update(self, step: int, preview: Callable[[], Image.Image] | None = None) -> None:
-        """Reports `step` finished steps.
-
-        Args:
-            step: step number from 1, so the last call passes `total`.
-            preview: renders the current state; called only if previews are wanted.
-
-        Raises:
-            Interrupted: a stop was requested; the bar is closed.
-        """
-        self._bar.update(step - self._bar.n)
-        if preview is not None and self._host.write_previews:
-            folder = self._host.out / "previews"
-            folder.mkdir(parents=True, exist_ok=True)
-            preview().save(folder / f"{self._node}_{step:06}.png")
-        if self._host.interrupt_requested():
-            self.close()
-            self._host.raise_if_interrupted()
-
-    def close(self) -> None:
-        """Removes the bar; can be called repeatedly."""
-        self._bar.close()
 
 
 _HOSTS: list[StandaloneHost] = []

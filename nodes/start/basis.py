@@ -1,7 +1,7 @@
-"""Basis Init: the best of many candidates, as the basis that a latent is written over."""
+"""Basis Init: the best of many candidates as a basis of each latent."""
 
 from ...core.charts import Start, WeightKind
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -9,11 +9,14 @@ from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ...core.spaces import Identity
 from ...core.starts.basis import Classes, WeightStart, from_basis
-from ..host import autograd, host, io, running, ui
+from ..help import Help
+from ..host import io, ui
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
+from ..work import working
+from .widgets import count_of
 
-__all__ = ["NODES"]
+__all__ = ["BasisInit"]
 
 
 def _numbers() -> list[io.Input]:
@@ -79,8 +82,8 @@ def _classes() -> list[io.Input]:
             io.Boolean.Input(
                 "over_classes",
                 default=True,
-                tooltip="Whether the class is written over a basis too. Off: one class per "
-                "sample, at first the mean of the candidates'.",
+                tooltip="Whether the class is a weighted sum over a basis too. Off: one class "
+                "per sample, which starts at the mean of the candidates'.",
             )
         ),
     ]
@@ -89,9 +92,27 @@ def _classes() -> list[io.Input]:
 class BasisInit(io.ComfyNode):
     """FuseDream's initialisation."""
 
+    HELP = Help(
+        about=(
+            "The `keep` best of many candidates of the prior become a basis: a sample is "
+            "their weighted sum, and Adam Refine moves points and weights together. "
+            "`weights` scalar is the paper's: a number per vector, which moves the sample "
+            "through the span of the basis as a whole; linear and softmax weight every "
+            "coordinate separately. A candidate costs one image and no gradient; with "
+            "Energy CLIP, views multiply that. The text on the node lists which were kept. "
+            "With several prompts connect the condition too: one sample for each of its "
+            "rows."
+        ),
+        example=(
+            "`candidates` = 10000, `keep` = 5, Energy CLIP with 50 views, then Adam Refine "
+            "with 1000 steps: FuseDream. As its code does it: 0 views here, `weights` "
+            "softmax, `weights_start` random, and in Adam Refine `latent_noise` 0.01 and "
+            "`returned` last but one (the second to last)."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_BasisInit",
             display_name="Basis Init",
@@ -99,11 +120,11 @@ class BasisInit(io.ComfyNode):
             description="Draws many candidates, keeps those of lowest energy, and writes each "
             "sample as their weighted sum: FuseDream section 3.2. Refine it to move both.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents to draw."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents to draw."),
                 ENERGY.Input(
                     "energy",
-                    tooltip="What candidates are chosen by. Energy CLIP with views is the paper, "
-                    "with 0 views the released code.",
+                    tooltip="Chooses the candidates. Energy CLIP with views is the paper, with "
+                    "0 views the released code.",
                 ),
                 seed("the candidates, of random energies and of random weights"),
                 *_numbers(),
@@ -118,12 +139,12 @@ class BasisInit(io.ComfyNode):
                 LATENTS.Output(
                     "latents",
                     display_name="latents",
-                    tooltip="The samples, each written over its basis.",
+                    tooltip="The samples, each as a weighted sum over its basis.",
                 ),
                 LATENTS.Output(
                     "basis",
                     display_name="basis",
-                    tooltip="The candidates kept, as latents of their own: those of the first "
+                    tooltip="The candidates kept, as separate latents: those of the first "
                     "sample, the best first, then those of the second (figure 14).",
                 ),
             ],
@@ -147,10 +168,9 @@ class BasisInit(io.ComfyNode):
         chunk: ChunkMode,
         condition: Condition | None = None,
     ) -> io.NodeOutput:
-        """The best candidates, and the samples over them."""
-        count = len(condition) if condition is not None and len(condition) > 1 else samples
-        devices = host().on_device((*generator.modules, *energy.modules))
-        with autograd(), devices, running(count * candidates, "Basis Init") as bar:
+        count = count_of(condition, samples)
+        total = count * candidates
+        with working("Basis Init", total, generator, energy, chunk=chunk) as work:
             start, found = from_basis(
                 generator,
                 SampleRng.of(seed, count, "basis"),
@@ -161,9 +181,9 @@ class BasisInit(io.ComfyNode):
                 weights_start=weights_start,
                 classes=classes,
                 over_classes=over_classes,
-                chunking=Chunking.of(chunk, generator.image_size),
-                device=host().device(),
-                report=bar.update,
+                chunking=work.chunking,
+                device=work.device,
+                report=work.report,
             )
         points = Start(found.points.flatten(0, 1), Identity(generator.source))
         return io.NodeOutput(
@@ -171,6 +191,3 @@ class BasisInit(io.ComfyNode):
             Latents.of(points, generator),
             ui=ui.PreviewText(found.summary()),
         )
-
-
-NODES = [BasisInit]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...core.auxiliary import Auxiliary
-from ...core.chunking import Chunking, ChunkMode
+from ...core.chunking import ChunkMode
 from ...core.energies.perceptual import likeness
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -14,15 +14,17 @@ from ...core.refine.rules import Adam
 from ...core.refine.trace import Trace, trace_of
 from ...core.rng import SampleRng
 from ...core.starts.inversion import InversionStart, from_images
-from ..energy.perceptual import backbone, backbone_changed, backbone_present, compared_by, comparer
-from ..energy.widgets import weight as weighting
-from ..host import autograd, host, io, ordinary, running
+from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..help import Help
+from ..host import autograd, io
 from ..images import from_host
 from ..refine.running import outputs, preview_every, run_refinement
 from ..sockets import GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
+from ..widgets import weight as weighting
+from ..work import working
 
-__all__ = ["NODES"]
+__all__ = ["ImageToLatents"]
 
 TITLE = "Image to Latents"
 
@@ -34,9 +36,9 @@ def _starting() -> list[io.Input]:
                 "begin",
                 options=["automatic", "encoder", "candidates", "mean"],
                 default="automatic",
-                tooltip="Where to start: by the generator's encoder, at the most alike of "
-                "random candidates, or at the mean of all. automatic: the encoder where there "
-                "is one, else candidates.",
+                tooltip="Where to start: at the encoder's output, at the most similar of random "
+                "candidates, or at the mean latent. automatic: the encoder if there is "
+                "one, else candidates.",
             )
         ),
         advanced(
@@ -45,7 +47,7 @@ def _starting() -> list[io.Input]:
                 default=16,
                 min=1,
                 max=10000,
-                tooltip="Random candidates for each image (1 to 10000), where no encoder starts.",
+                tooltip="Random candidates for each image (1 to 10000), without an encoder.",
             )
         ),
     ]
@@ -54,17 +56,30 @@ def _starting() -> list[io.Input]:
 class ImageToLatents(io.ComfyNode):
     """Inverts a generator."""
 
+    HELP = Help(
+        about=(
+            "Starts from the generator's encoder if it has one, else from the most similar "
+            "of random candidates, and lowers a perceptual distance and the difference of "
+            "pixels by Adam. Each sample ends at its point of lowest energy. An image that "
+            "the generator cannot make is only approximated: the trace shows how closely. "
+            "Cancel and resume work as in the refiners, through `interrupted`."
+        ),
+        example=(
+            "Load Image into this node, `steps` = 100, into Decode: the generator's nearest "
+            "image. Its latents into Langevin Refine with Energy CLIP edit it."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_ImageToLatents",
             display_name=TITLE,
             category="LatentSteer/initialise",
             description="The latents whose images look like given ones: a start, then Adam on a "
-            "perceptual distance and on pixels. What they give can be edited or steered on.",
+            "perceptual distance and on pixels. Edit them or steer on from them.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents to find."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents to find."),
                 io.Image.Input(
                     "images",
                     tooltip="One sample per image. Of any size: resized to the generator's. Grey "
@@ -97,8 +112,8 @@ class ImageToLatents(io.ComfyNode):
                 LATENTS.Input(
                     "interrupted",
                     optional=True,
-                    tooltip="An interrupted run of this node from Load Latents, to go on with "
-                    "under the same settings.",
+                    tooltip="An interrupted run of this node from Load Latents, to continue "
+                    "with the same settings.",
                 ),
             ],
             outputs=outputs(),
@@ -108,12 +123,12 @@ class ImageToLatents(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, backbone: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
+        """Reports a missing file before the run, in the same words on every host."""
         return backbone_present(backbone)
 
     @classmethod
     def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Runs again when the file changes. The host gives all inputs; an error counts as new."""
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
         return backbone_changed(backbone)
 
     @classmethod
@@ -134,9 +149,8 @@ class ImageToLatents(io.ComfyNode):
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
-        """Starts, refines, and shows how alike they are."""
+        pictures = from_host(images)
         with autograd():
-            pictures = from_host(ordinary(images))
             features, text = compared_by(backbone, auxiliary)
             energy = likeness(
                 pictures,
@@ -177,8 +191,8 @@ def _start(
     seed: int,
     chunk: ChunkMode,
 ) -> Latents:
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), devices, running(candidates, f"{TITLE}: start") as bar:
+    label = f"{TITLE}: start"
+    with working(label, candidates, generator, energy, chunk=chunk) as work:
         start = from_images(
             generator,
             pictures,
@@ -186,24 +200,20 @@ def _start(
             how=begin,
             energy=energy,
             candidates=candidates,
-            chunking=Chunking.of(chunk, generator.image_size),
-            device=host().device(),
-            report=bar.update,
+            chunking=work.chunking,
+            device=work.device,
+            report=work.report,
         )
     return Latents.of(start, generator)
 
 
 def _trace(generator: Generator, latents: Latents, energy: Energy, chunk: ChunkMode) -> Trace:
-    devices = host().on_device((*generator.modules, *energy.modules))
-    with autograd(), torch.no_grad(), devices:
+    with working(TITLE, 0, generator, energy, chunk=chunk) as work, torch.no_grad():
         return trace_of(
             TITLE,
             generator,
             latents,
             energy,
-            chunking=Chunking.of(chunk, generator.image_size),
-            device=host().device(),
+            chunking=work.chunking,
+            device=work.device,
         )
-
-
-NODES = [ImageToLatents]

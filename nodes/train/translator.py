@@ -1,13 +1,8 @@
-"""Training, saving and loading translators."""
-
-import re
+"""Train Translator: learns q(z given c)."""
 
 from ...core.auxiliary import Auxiliary
-from ...core.checkpoints.checkpoint import read, write
-from ...core.chunking import Chunking, ChunkMode
-from ...core.errors import InvalidInput
+from ...core.chunking import ChunkMode
 from ...core.generator import Generator
-from ...core.identity import belonging
 from ...core.translators.training import (
     Training,
     batches_of,
@@ -16,48 +11,33 @@ from ...core.translators.training import (
     synthetic_pairs,
 )
 from ...core.translators.translator import Translator, TranslatorKind
-from ..host import autograd, host, io, running, ui
+from ..help import Help
+from ..host import autograd, host, io, ui
 from ..kinds import as_auxiliary
-from ..load.files import changed, find, offered, present
 from ..sockets import AUXILIARY, GENERATOR, TRANSLATOR
 from ..widgets import advanced, chunk, seed
+from ..work import working
 
-__all__ = ["NODES", "checked_name", "usable_name"]
-
-KIND = "latentsteer_translators"
-LONGEST = 200
-"""Bytes of a name; systems take 255 with a number and an ending."""
-
-
-def checked_name(name: str) -> str:
-    """A file name without folders, and without what some system forbids.
-
-    Raises:
-        InvalidInput: another name.
-    """
-    fits = re.fullmatch(r"[\w][\w .-]{0,99}", name) and len(name.encode()) <= LONGEST
-    if not fits or name.endswith((".", " ")):
-        raise InvalidInput(
-            f"The file name {name!r} cannot be used. Take letters, digits, spaces, dots, dashes "
-            f"and underscores, at most 100, and at most {LONGEST} bytes."
-        )
-    return name
-
-
-def usable_name(name: str | None) -> bool | str:
-    """Whether a file can be called so, for a node's check; None where a link gives the name."""
-    try:
-        return name is None or bool(checked_name(name))
-    except InvalidInput as error:
-        return str(error)
+__all__ = ["TrainTranslator"]
 
 
 class TrainTranslator(io.ComfyNode):
     """Learns q(z given c)."""
 
+    HELP = Help(
+        about=(
+            "Draws latents z, makes G(z), computes the auxiliary model's output, and learns "
+            "to map the output back to latents. No data are needed. Training is repeated "
+            "only when an input changes; Save Translator keeps the result."
+        ),
+        example=(
+            "With the digits, the defaults take about half a minute on a processor. For a "
+            "larger generator raise `pairs` and `hidden` first."
+        ),
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_TrainTranslator",
             display_name="Train Translator",
@@ -65,15 +45,15 @@ class TrainTranslator(io.ComfyNode):
             description="Trains a translator on synthetic pairs (z, f(G(z))): TR0N Algorithm 1. "
             "Needs no data.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="Whose latents it will give."),
-                AUXILIARY.Input("auxiliary", tooltip="Whose conditions it will take."),
+                GENERATOR.Input("generator", tooltip="The generator whose latents it outputs."),
+                AUXILIARY.Input("auxiliary", tooltip="The model whose conditions it takes."),
                 io.Int.Input(
                     "pairs",
                     default=20000,
                     min=16,
                     max=100_000_000,
-                    tooltip="Synthetic pairs (16 to 1e8). The paper uses a million; 20000 serve "
-                    "small models.",
+                    tooltip="Synthetic pairs (16 to 1e8). The paper uses a million; 20000 are "
+                    "enough for small models.",
                 ),
                 seed("pairs, initial weights and their order", control=False),
                 io.Combo.Input(
@@ -105,8 +85,9 @@ class TrainTranslator(io.ComfyNode):
                         default=100,
                         min=1,
                         max=65536,
-                        tooltip="Units of each hidden layer, H (1 to 65536): in the paper 100 for "
-                        "classes, 2048 for text and images; 256 serve a small CLIP.",
+                        tooltip="Units of each hidden layer, H (1 to 65536): in the paper 100 "
+                        "for classes, 2048 for text and images; 256 are enough for a "
+                        "small CLIP.",
                     )
                 ),
                 advanced(
@@ -126,7 +107,8 @@ class TrainTranslator(io.ComfyNode):
                         max=1.0,
                         step=1e-5,
                         round=False,
-                        tooltip="Of Adam, annealed to 0 (1e-8 to 1); the paper uses 1e-4.",
+                        tooltip="Learning rate of Adam, annealed to 0 (1e-8 to 1); the paper "
+                        "uses 1e-4.",
                     )
                 ),
                 advanced(
@@ -147,9 +129,9 @@ class TrainTranslator(io.ComfyNode):
                         min=0.0,
                         max=100.0,
                         step=0.05,
-                        tooltip="Standard deviation of what is added to conditions, fresh in "
-                        "every batch (0 to 100): gamma of equation 12. The paper: 0.2 where pairs "
-                        "come from CLIP's images and prompts will be texts, else 0.",
+                        tooltip="Standard deviation of the noise on conditions, fresh in every "
+                        "batch (0 to 100): gamma of equation 12. The paper: 0.2 if "
+                        "pairs come from CLIP's images and prompts are texts, else 0.",
                     )
                 ),
                 chunk(),
@@ -180,7 +162,6 @@ class TrainTranslator(io.ComfyNode):
         condition_noise: float,
         chunk: ChunkMode,
     ) -> io.NodeOutput:
-        """Makes the pairs, then fits."""
         auxiliary = as_auxiliary(auxiliary)
         recipe = Training(
             epochs=epochs,
@@ -188,9 +169,7 @@ class TrainTranslator(io.ComfyNode):
             learning_rate=learning_rate,
             condition_noise=condition_noise,
         )
-        losses: list[float] = []
-        total = pairs + batches_of(pairs, recipe)
-        with autograd(), running(total, "Train Translator") as bar:
+        with autograd():
             translator = new_translator(
                 generator,
                 auxiliary,
@@ -200,115 +179,38 @@ class TrainTranslator(io.ComfyNode):
                 initial_std=initial_std,
                 seed=seed,
             )
-            with host().on_device((*generator.modules, *auxiliary.modules)):
-                made = synthetic_pairs(
-                    generator,
-                    auxiliary,
-                    pairs,
-                    seed=seed,
-                    chunking=Chunking.of(chunk, generator.image_size),
-                    device=host().device(),
-                    report=lambda done, loss: bar.update(done),
-                )
-
-            def trained(done: int, loss: float) -> None:
-                losses.append(loss)
-                bar.update(pairs + done)
-
-            with host().on_device((translator,)):
-                fit_translator(translator, made, recipe, seed=seed, report=trained)
+        losses = _train(translator, generator, auxiliary, pairs, recipe, seed, chunk)
         text = f"{len(losses)} batches, loss {losses[0]:.4f} -> {losses[-1]:.4f}"
         return io.NodeOutput(translator, ui=ui.PreviewText(text))
 
 
-class SaveTranslator(io.ComfyNode):
-    """Keeps a translator."""
+def _train(
+    translator: Translator,
+    generator: Generator,
+    auxiliary: Auxiliary,
+    pairs: int,
+    recipe: Training,
+    seed: int,
+    chunk: ChunkMode,
+) -> list[float]:
+    """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
+    losses: list[float] = []
+    total = pairs + batches_of(pairs, recipe)
+    with working("Train Translator", total, generator, auxiliary, chunk=chunk) as work:
 
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        return io.Schema(
-            node_id="LatentSteer_SaveTranslator",
-            display_name="Save Translator",
-            category="LatentSteer/train",
-            description="Writes a translator to models/latentsteer_translators.",
-            inputs=[
-                TRANSLATOR.Input("translator", tooltip="What to keep."),
-                io.String.Input(
-                    "name",
-                    default="translator",
-                    tooltip="File name without folder or ending; an existing file is replaced.",
-                ),
-            ],
-            outputs=[
-                TRANSLATOR.Output(
-                    "saved",
-                    display_name="translator",
-                    tooltip="The same one.",
-                )
-            ],
-            is_output_node=True,
+        def trained(done: int, loss: float) -> None:
+            losses.append(loss)
+            work.report(pairs + done)
+
+        data = synthetic_pairs(
+            generator,
+            auxiliary,
+            pairs,
+            seed=seed,
+            chunking=work.chunking,
+            device=work.device,
+            report=lambda done, loss: work.report(done),
         )
-
-    @classmethod
-    def validate_inputs(cls, name: str | None) -> bool | str:
-        """Refuses a name before the training, not after it."""
-        return usable_name(name)
-
-    @classmethod
-    def execute(cls, translator: Translator, name: str) -> io.NodeOutput:
-        """Writes tensors and configuration."""
-        path = host().model_folder(KIND)[0] / f"{checked_name(name)}.safetensors"
-        write(path, translator.state_dict(), translator.to_config())
-        return io.NodeOutput(translator, ui=ui.PreviewText(f"saved as {path}"))
-
-
-class LoadTranslator(io.ComfyNode):
-    """Opens a kept translator."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        return io.Schema(
-            node_id="LatentSteer_LoadTranslator",
-            display_name="Load Translator",
-            category="LatentSteer/load",
-            description="Opens a translator that Save Translator wrote.",
-            inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=offered(KIND, []),
-                    tooltip="A file in the folder models/latentsteer_translators.",
-                )
-            ],
-            outputs=[
-                TRANSLATOR.Output(
-                    "translator", display_name="translator", tooltip="The translator."
-                )
-            ],
-        )
-
-    @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Our own message for a missing file, on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Runs again when the file changes."""
-        return changed(KIND, file)
-
-    @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        """Reads the file."""
-        with autograd():
-            found = Translator.from_checkpoint(read(find(KIND, file)))
-        config = found.config
-        text = (
-            f"to latents of {belonging(config.generator, config.generator_name)}, from conditions "
-            f"of {config.auxiliary_name}"
-        )
-        return io.NodeOutput(found, ui=ui.PreviewText(text))
-
-
-NODES = [TrainTranslator, SaveTranslator, LoadTranslator]
+        with host().on_device((translator,)):
+            fit_translator(translator, data, recipe, seed=seed, report=trained)
+    return losses

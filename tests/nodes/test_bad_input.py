@@ -314,7 +314,7 @@ def test_an_energy_that_stops_being_finite_on_the_way(
     """One chunk: the evaluation before the first step, then one for each."""
     step = 2
     monkeypatch.setattr(
-        "latentsteer.nodes.energy.classes.classification",
+        "latentsteer.nodes.energy.classifier.classification",
         poisoned(after=step + 1, row=3, value=value),
     )
     made = graph.steered("0-4")
@@ -329,7 +329,7 @@ def test_an_energy_that_stops_being_finite_on_the_way(
     assert kept.interrupted.snapshot.state.step == step - 1
     assert bool(kept.values.isfinite().all())
     monkeypatch.setattr(
-        "latentsteer.nodes.energy.classes.classification",
+        "latentsteer.nodes.energy.classifier.classification",
         poisoned(after=10**9, row=0, value=value),
     )
     again = new_graph()

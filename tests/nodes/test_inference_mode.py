@@ -36,7 +36,7 @@ def test_the_chain_from_files_to_images_back_propagates(run, graph, tiny):
     assert not torch.is_inference_mode_enabled()
 
 
-@pytest.mark.parametrize("place", ["load.generator", "train.translator", "refine.running"])
+@pytest.mark.parametrize("place", ["load.generator", "train.translator", "work"])
 def test_each_guard_is_needed(place, run, graph, tiny, monkeypatch):
     """Without it in this one module, gradients are refused."""
     made = graph.steered("3")  # one row, which all samples share

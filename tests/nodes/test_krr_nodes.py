@@ -19,7 +19,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.host import autograd, io
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.refine.krr import KRRFlowRefine
-from latentsteer.nodes.report.evaluate import plot
+from latentsteer.nodes.report.energy import plot
 from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
 from latentsteer.nodes.standalone.host import use
 from PIL import Image

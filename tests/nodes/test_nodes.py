@@ -94,7 +94,7 @@ def test_kept_latents_come_back_as_they_were(new_graph, run, out):
 def test_load_latents_offers_the_newest_first(new_graph, run, new_host, out):
     import os
 
-    from latentsteer.nodes.latents.keep import LoadLatents
+    from latentsteer.nodes.latents.load import LoadLatents
     from latentsteer.nodes.standalone.host import use
 
     graph = new_graph()

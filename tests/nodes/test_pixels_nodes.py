@@ -4,7 +4,9 @@ import pytest
 import torch
 from latentsteer.core.errors import DomainMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.refine.pixels import BestImages, ImageGradientStep, StackImages
+from latentsteer.nodes.refine.pixels import ImageGradientStep
+from latentsteer.nodes.report.best import BestImages
+from latentsteer.nodes.report.stack import StackImages
 from latentsteer.nodes.standalone.errors import NodeError
 
 

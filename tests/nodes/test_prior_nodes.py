@@ -10,7 +10,8 @@ from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.stylegan import stylegan2
 from latentsteer.core.rng import SampleRng
-from latentsteer.nodes.energy.classes import EnergyBayes, EnergyPrior
+from latentsteer.nodes.energy.bayes import EnergyBayes
+from latentsteer.nodes.energy.prior import EnergyPrior
 from latentsteer.nodes.host import autograd
 from torch import nn
 

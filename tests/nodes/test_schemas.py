@@ -3,31 +3,29 @@
 import ast
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 from latentsteer.nodes import catalogue
+from latentsteer.nodes.pages import help_of
 from latentsteer.nodes.standalone.api.schema import io
 
-PROMISED = """
-Load Generator, Load Aux Model, Class Condition, Energy Classifier, Energy Bayes, Energy Prior,
-Prior Init, Train Translator, Save Translator, Load Translator, Translator Init, Langevin Refine,
-Adam Refine, Decode, Energy Report, Evaluate Images, Save Latents, Load Latents, Text Condition,
-Image Condition, Interpolate Conditions, Average Conditions, Energy CLIP, Energy Perceptual,
-Image to Latents, Stack Latents, Plain Latents, Interpolate Latents, Image Gradient Step,
-Best Images, Stack Images, Compose Fuse, Basis Init, CMA-ES Refine, CLIP Score,
-Energy Discriminator, Energy Direction, Energy Masked, Load Image Set, KRR Flow Refine,
-Variation Init, Give Inputs
-""".replace("\n", " ")
-
+FOLDERS = Path(inspect.getfile(catalogue)).parent
+CATEGORIES = {"start": "initialise"}
+"""Folders of nodes that are called otherwise than their category."""
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
 SCHEMAS = {node.__name__: node.GET_SCHEMA() for node in catalogue.ALL_NODES}
 
 
 def sources():
-    """The class definitions of all node modules, by name."""
-    modules = {inspect.getmodule(node) for node in catalogue.ALL_NODES}
-    trees = [ast.parse(inspect.getsource(module)) for module in modules]
-    return {n.name: n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    """The definition of every node class in the folders of the categories, and its folder."""
+    return {
+        n.name: (n, path.parent.name)
+        for path in FOLDERS.glob("*/*.py")
+        if path.parent.name not in ("standalone", "cli")
+        for n in ast.parse(path.read_text("utf-8")).body
+        if isinstance(n, ast.ClassDef) and "io.ComfyNode" in map(ast.unparse, n.bases)
+    }
 
 
 SOURCES = sources()
@@ -47,10 +45,22 @@ def numbers(schema):
     return [i for i in schema.inputs if isinstance(i, io.Int.Input | io.Float.Input)]
 
 
-def test_the_promised_nodes_are_there():
-    shown = {schema.display_name for schema in SCHEMAS.values()}
-    assert {name.strip() for name in PROMISED.split(",")} - shown == set()
-    assert len(shown) == len(SCHEMAS) == len(catalogue.ALL_NODES)
+def test_the_catalogue_names_every_node_once():
+    names = [node.__name__ for node in catalogue.ALL_NODES]
+    assert sorted(names) == sorted(SOURCES)
+    assert len({schema.display_name for schema in SCHEMAS.values()}) == len(names)
+
+
+def test_every_node_has_help(node):
+    text = help_of(node)
+    for part in (text.about, text.example):
+        assert part.endswith("."), part
+        assert part == part.strip()
+
+
+def test_a_node_lies_in_the_folder_of_its_category(node, schema):
+    _, folder = SOURCES[node.__name__]
+    assert schema.category == f"LatentSteer/{CATEGORIES.get(folder, folder)}"
 
 
 def test_ids_categories_and_descriptions(node, schema):
@@ -63,7 +73,7 @@ def test_ids_categories_and_descriptions(node, schema):
 
 def test_the_source_says_its_base_and_its_id_literally(node, schema):
     """The registry reads them without running the code."""
-    source = SOURCES[node.__name__]
+    source, _ = SOURCES[node.__name__]
     assert [ast.unparse(base) for base in source.bases] == ["io.ComfyNode"]
     define = next(n for n in source.body if getattr(n, "name", "") == "define_schema")
     ids = [
@@ -119,20 +129,25 @@ def test_execute_takes_what_the_schema_gives(node, schema):
     assert {name for name in named if inputs[name].optional} - filled <= can_miss
 
 
+def having(method):
+    found = [node for node in catalogue.ALL_NODES if method in vars(node)]
+    return pytest.mark.parametrize("node", found, ids=lambda node: node.__name__)
+
+
+@having("validate_inputs")
 def test_a_node_checks_inputs_that_it_has(node, schema):
-    if "validate_inputs" in vars(node):
-        named = set(inspect.signature(node.validate_inputs).parameters)
-        assert named <= {socket.id for socket in schema.inputs}
+    named = set(inspect.signature(node.validate_inputs).parameters)
+    assert named <= {socket.id for socket in schema.inputs}
 
 
+@having("fingerprint_inputs")
 def test_a_node_is_fingerprinted_by_all_that_the_host_gives(node, schema):
     """The host gives every input; an error there would count as a change, each time."""
-    if "fingerprint_inputs" in vars(node):
-        given = {socket.id: None for socket in schema.inputs}
-        inspect.signature(node.fingerprint_inputs).bind(**given)
+    given = {socket.id: None for socket in schema.inputs}
+    inspect.signature(node.fingerprint_inputs).bind(**given)
 
 
-def test_seeds_change_after_each_run_but_for_the_training():
+def test_every_seed_says_whether_it_changes_after_a_run():
     """A translator is trained, an image inverted, seeds ranked once, while the draws change."""
     control = {
         name: widget.control_after_generate
@@ -140,19 +155,9 @@ def test_seeds_change_after_each_run_but_for_the_training():
         for widget in schema.inputs
         if widget.id == "seed"
     }
-    once = (
-        "TrainTranslator",
-        "ImageToLatents",
-        "BestLatents",
-        "BestImages",
-        "ImageGradientStep",
-        "CLIPScore",
-        "EnergyDirection",
-    )
-    assert [control.pop(name) for name in once] == [False] * len(once)
-    again = ("PriorInit", "TranslatorInit", "BasisInit", "VariationInit")
-    again += ("LangevinRefine", "AdamRefine", "CMAESRefine", "ComposeFuse", "KRRFlowRefine")
-    assert control == dict.fromkeys(again, True)
+    assert set(control.values()) == {True, False}
+    assert not any(control[name] for name in ("TrainTranslator", "ImageToLatents", "BestLatents"))
+    assert all(control[name] for name in ("PriorInit", "TranslatorInit", "LangevinRefine"))
     assert not [
         i.id for s in SCHEMAS.values() for i in s.inputs if "seed" in i.id and i.id != "seed"
     ]

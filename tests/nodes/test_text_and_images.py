@@ -187,7 +187,7 @@ def test_images_are_conditions_of_a_row_each(graph, run):
 
 @pytest.mark.parametrize("shape", [(2, 9, 31, 1), (2, 40, 17, 4), (2, 7, 7, 3)])
 def test_grey_transparent_and_odd_images_are_taken(shape, graph, run, new_host):
-    from latentsteer.nodes.condition.clip import ImageCondition
+    from latentsteer.nodes.condition.image import ImageCondition
     from latentsteer.nodes.energy.perceptual import EnergyPerceptual
     from latentsteer.nodes.start.inversion import ImageToLatents
 

@@ -5,8 +5,8 @@ import json
 from functools import cache
 
 import pytest
-from latentsteer.nodes import help as help_pages
 from latentsteer.nodes.defaults import defaults_of
+from latentsteer.nodes.pages import FOLDER as HELP_PAGES
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.workflows.recipes.graph import PAPERS
 from latentsteer.workflows.recipes.rows import ROWS, parts
@@ -38,10 +38,11 @@ def test_a_page_is_up_to_date(path):
 
 
 def test_there_is_a_help_page_for_every_node_and_no_other():
-    assert set(help_pages.FOLDER.glob("*.md")) == {
-        path for path in PAGES if path.parent == help_pages.FOLDER
+    written = {path for path in PAGES if path.parent == HELP_PAGES}
+    assert set(HELP_PAGES.glob("*.md")) == written
+    assert {path.stem for path in written} == {
+        name for name in load_nodes() if name.startswith("LatentSteer_")
     }
-    assert len(list(help_pages.FOLDER.glob("*.md"))) == len(help_pages.TEXTS)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import replacing
-from ...nodes import help as help_pages
 from ...nodes.defaults import defaults_of
+from ...nodes.pages import generated
 from ...nodes.standalone.canvas.formats import ui_from_api
 from ...nodes.standalone.registry import load_nodes
 from .graph import Recipe, schemas
@@ -64,9 +64,8 @@ def least(api: Mapping[str, Any]) -> dict[str, Any]:
 
 def pages() -> dict[Path, str]:
     """The pages that are made of nodes and recipes."""
-    nodes = load_nodes()
     return {
-        **{help_pages.FOLDER / name: text for name, text in help_pages.pages(nodes).items()},
+        **generated(load_nodes()),
         DOCS / "workflows.md": workflows_page(RECIPES.values()),
     }
 

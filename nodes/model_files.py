@@ -1,13 +1,13 @@
-"""Load Generator, and where the models of all loaders lie."""
+"""Model files: the lists of the loaders, and the paths of what they load."""
 
 import os
 from pathlib import Path
 
-from ...core.auxiliaries import FOLDER_MARKS
-from ...core.checkpoints.checkpoint import SUFFIXES
-from ...core.errors import CheckpointError
-from ...core.zoo import shipped as catalogue
-from ..host import host
+from ..core.auxiliaries import FOLDER_MARKS
+from ..core.checkpoints.checkpoint import SUFFIXES
+from ..core.errors import CheckpointError
+from ..core.zoo import shipped as catalogue
+from .host import host
 
 __all__ = ["changed", "find", "offered", "present"]
 
@@ -19,13 +19,13 @@ CURES = {
     "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
     "file there.",
 }
-"""Where to get a model."""
+"""What to do if there is no such model, by kind."""
 FOLDERED = ("latentsteer_generators", "latentsteer_aux")
 """The kinds whose models may be folders."""
 
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
-    """The names that a loader offers: what is shipped, then what lies in the folders."""
+    """The names in a loader's list: shipped models, then those in the folders."""
     return [*embedded, *_there(kind)]
 
 
@@ -53,15 +53,15 @@ def _model_folders(kind: str) -> list[str]:
 
 
 def _suffixes(kind: str) -> list[str]:
-    # Translators are ours alone, and we write one format.
+    # Save Translator writes this format alone.
     return [".safetensors"] if kind == "latentsteer_translators" else sorted(SUFFIXES)
 
 
 def find(kind: str, name: str) -> Path:
-    """The file of a name that a loader offers.
+    """The path of a model in a loader's list.
 
     Raises:
-        CheckpointError: there is none; the message says where it was searched and what there is.
+        CheckpointError: there is none; the message lists the folders searched and their models.
     """
     if catalogue.is_embedded(name):
         return catalogue.embedded(name)
@@ -85,7 +85,7 @@ def _is_model(kind: str, path: Path) -> bool:
 
 
 def present(kind: str, name: str) -> bool | str:
-    """Whether a name can be loaded, or the sentence that says why not."""
+    """True if the model exists, else the message that states why not."""
     try:
         find(kind, name)
     except CheckpointError as error:
@@ -94,7 +94,7 @@ def present(kind: str, name: str) -> bool | str:
 
 
 def changed(kind: str, name: str) -> str:
-    """What changes when the file does, or a file of the folder."""
+    """A text that changes with the file, or with a file in the folder."""
     path = find(kind, name)
     files = (
         sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]

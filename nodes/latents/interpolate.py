@@ -1,55 +1,35 @@
-"""Latents made of others: Plain Latents and Interpolate Latents."""
+"""Interpolate Latents: from one latent to another."""
 
 from ...core.conditions.mixing import fractions
 from ...core.latents import Latents
+from ..help import Help
 from ..host import autograd, io
 from ..sockets import LATENTS
 
-__all__ = ["NODES"]
-
-
-class PlainLatents(io.ComfyNode):
-    """What a basis stands for."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
-        schema = io.Schema(
-            node_id="LatentSteer_PlainLatents",
-            display_name="Plain Latents",
-            category="LatentSteer/latents",
-            description="The generator's own latents that a basis and its weights stand for, so "
-            "that they stack with others, or are refined without over-parametrisation.",
-            inputs=[LATENTS.Input("batch", display_name="latents", tooltip="In any chart.")],
-            outputs=[
-                LATENTS.Output(
-                    "plain",
-                    display_name="latents",
-                    tooltip="The same samples, and the same images. Each keeps its random stream.",
-                )
-            ],
-        )
-        schema.search_aliases = ["basis", "flatten", "over-parametrisation"]
-        return schema
-
-    @classmethod
-    def execute(cls, batch: Latents) -> io.NodeOutput:
-        """Writes them plainly."""
-        with autograd():
-            return io.NodeOutput(batch.plain())
+__all__ = ["InterpolateLatents"]
 
 
 class InterpolateLatents(io.ComfyNode):
-    """From one image to another."""
+    """A straight line from one latent to another."""
+
+    HELP = Help(
+        about=(
+            "Each frame is a separate latent, (1 - t) times the first plus t times the "
+            "second, and may leave the region that the generator was trained on. To "
+            "interpolate meanings instead use Interpolate Conditions."
+        ),
+        example=(
+            "Two prompts refined apart, `frames` = 8, then Decode and Image Grid with 8 columns."
+        ),
+    )
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Name, inputs and outputs."""
         schema = io.Schema(
             node_id="LatentSteer_InterpolateLatents",
             display_name="Interpolate Latents",
             category="LatentSteer/latents",
-            description="The straight way from one latent to another, a sample per frame: "
+            description="The straight line from one latent to another, a sample per frame: "
             "FuseDream's figure 13.",
             inputs=[
                 LATENTS.Input("first", tooltip="One sample, or as many as the second has."),
@@ -65,7 +45,7 @@ class InterpolateLatents(io.ComfyNode):
                     "ends",
                     default=True,
                     tooltip="Whether the first and the last frame are the two latents "
-                    "themselves. Off: frames go from 0.1 to 0.9 of the way.",
+                    "themselves. Off: frames go from 0.1 to 0.9 of the line.",
                 ),
             ],
             outputs=[
@@ -81,9 +61,5 @@ class InterpolateLatents(io.ComfyNode):
 
     @classmethod
     def execute(cls, first: Latents, second: Latents, frames: int, ends: bool) -> io.NodeOutput:
-        """The frames."""
         with autograd():
             return io.NodeOutput(first.interpolated(second, fractions(frames, ends=ends)))
-
-
-NODES = [PlainLatents, InterpolateLatents]

@@ -1,0 +1,67 @@
+"""Load Translator: a saved translator."""
+
+from ...core.checkpoints.checkpoint import read
+from ...core.identity import belonging
+from ...core.translators.translator import Translator
+from ..help import Help
+from ..host import autograd, io, ui
+from ..model_files import changed, find, offered, present
+from ..sockets import TRANSLATOR
+
+__all__ = ["LoadTranslator"]
+
+KIND = "latentsteer_translators"
+
+
+class LoadTranslator(io.ComfyNode):
+    """Opens a saved translator."""
+
+    HELP = Help(
+        about=(
+            "Files lie in `models/latentsteer_translators`. A file that changes is read "
+            "again. The text on the node names its generator and its auxiliary."
+        ),
+        example="Put it in place of Train Translator: nothing is trained again.",
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LatentSteer_LoadTranslator",
+            display_name="Load Translator",
+            category="LatentSteer/load",
+            description="Opens a translator that Save Translator wrote.",
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=offered(KIND, []),
+                    tooltip="A file in the folder models/latentsteer_translators.",
+                )
+            ],
+            outputs=[
+                TRANSLATOR.Output(
+                    "translator", display_name="translator", tooltip="The translator."
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        """Reports a missing file before the run, in the same words on every host."""
+        return present(KIND, file)
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str) -> str:
+        """Changes with the file."""
+        return changed(KIND, file)
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        with autograd():
+            found = Translator.from_checkpoint(read(find(KIND, file)))
+        config = found.config
+        text = (
+            f"to latents of {belonging(config.generator, config.generator_name)}, from conditions "
+            f"of {config.auxiliary_name}"
+        )
+        return io.NodeOutput(found, ui=ui.PreviewText(text))

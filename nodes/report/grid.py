@@ -1,0 +1,51 @@
+"""Image Grid: many images as one."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..help import Help
+from ..host import autograd, io
+from ..images import from_host, grid
+
+__all__ = ["ImageGrid"]
+
+
+class ImageGrid(io.ComfyNode):
+    """Many images as one."""
+
+    HELP = Help(
+        about=(
+            "Puts a batch into one picture, row by row, with a thin white line between the images."
+        ),
+        example="`columns` = `samples_per_class` of Class Condition: a row for each class.",
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        schema = io.Schema(
+            node_id="LatentSteer_ImageGrid",
+            display_name="Image Grid",
+            category="LatentSteer/report",
+            description="A batch of images side by side in one picture.",
+            inputs=[
+                io.Image.Input("images", tooltip="The batch."),
+                io.Int.Input(
+                    "columns",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="Images in a row (0 to 1000); 0 for a grid as square as possible. "
+                    "With the samples per class, a row shows a class.",
+                ),
+            ],
+            outputs=[io.Image.Output("grid", display_name="grid", tooltip="One picture.")],
+        )
+        schema.search_aliases = ["contact sheet", "montage"]
+        return schema
+
+    @classmethod
+    def execute(cls, images: Tensor, columns: int) -> io.NodeOutput:
+        with autograd():
+            picture = grid(from_host(images), columns)
+            return io.NodeOutput(torch.from_numpy(np.array(picture)).float().div(255)[None])
