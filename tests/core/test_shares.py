@@ -8,7 +8,6 @@ import torch
 from latentsteer.core.charts import MixtureOfBasis, Noisy, chart_from_config, chart_to_config
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.clip import Clip
-from latentsteer.core.composition.job import lowest
 from latentsteer.core.composition.scene import joint_space
 from latentsteer.core.energies.regions import somewhere
 from latentsteer.core.energy import Energy
@@ -21,7 +20,7 @@ from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Adam, Descent, Langevin
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.snapshot import Best, comparable
+from latentsteer.core.snapshot import Best, comparable, lowest
 from latentsteer.core.spaces import Block, Identity, Space, nearest_shares
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of
@@ -262,7 +261,7 @@ def test_broken_samples_rank_last(broken, toys):
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_placement_is_not_chosen(broken):
     energies = torch.tensor([[broken, 1.0, 0.5], [3e38, broken, broken], [2.0, -1.0, broken]])
-    assert lowest(energies).tolist() == [2, 0, 1]
+    assert lowest(energies, 1)[:, 0].tolist() == [2, 0, 1]
 
 
 @pytest.mark.parametrize("broken", BROKEN)
