@@ -32,6 +32,7 @@ lint: $(INSTALLED)
 
 workflows: $(INSTALLED)
 	$(BIN)/python -m latentsteer.workflows.recipes.write
+	$(BIN)/python -m latentsteer.workflows.studies.results.page
 
 $(INSTALLED): pyproject.toml
 	@echo "Installing into $(VENV): PyTorch is large, this takes some minutes."

@@ -65,6 +65,16 @@ def test_what_is_left_out_is_called_with_its_default(node, monkeypatch):
     assert seen == given
 
 
+@pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
+def test_defaults_in_python_are_those_of_the_schema(node):
+    """A method that is called without the frame gives the same."""
+    usual = defaults_of(node.GET_SCHEMA())
+    for method in {"execute", "validate_inputs", "fingerprint_inputs"} & vars(node).keys():
+        for name, parameter in inspect.signature(getattr(node, method)).parameters.items():
+            if name in usual and parameter.default is not parameter.empty:
+                assert parameter.default == usual[name], (method, name)
+
+
 def minimal(api):
     """A graph without the values that our nodes have anyway."""
     schemas = schemas_of(NODES)

@@ -1,0 +1,95 @@
+"""docs/results.md, from the figures of the studies.
+
+    python -m latentsteer.workflows.studies.results.page
+
+A study's part of the page is a text beside this file, `<study>.md`, whose figures are places that
+`<study>.json` fills, the file that `latentsteer reproduce <study> --json FILE` writes:
+
+* `{krr.digits_flow_fd}` is a figure with three decimals, `{krr.digits_lowered:.0%}` in any format
+  of Python;
+* `{krr.digits_flow_fd+-}` adds the standard deviation over seeds, the key with `_sd`.
+
+A study without figures keeps the text of `<study>.before.md`, where there is one; remove that text
+when the figures are there. A text without places needs no figures.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ....core.files import replacing
+
+__all__ = ["PAGE", "PARTS", "filled", "main", "results_page"]
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[2] / "docs" / "results.md"
+PARTS = ("digits", "avatars", "fusedream", "krr", "views", "faces")
+"""In the order of the page."""
+HEAD = """# Results
+
+Written by `python -m latentsteer.workflows.studies.results.page` from the texts and figures in
+`workflows/studies/results/`: change it there.
+"""
+PLACE = re.compile(r"\{(\w+)\.(\w+)(\+-)?(?::([^}]+))?\}")
+"""Study, key, with deviation, format."""
+
+
+def results_page(folder: Path = HERE) -> str:
+    """The page.
+
+    Args:
+        folder: of the texts and figures.
+
+    Raises:
+        KeyError: a place whose figure its study did not measure.
+    """
+    figures = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
+    }
+    return "\n".join([HEAD, *(_part(folder, name, figures) for name in PARTS)])
+
+
+def filled(text: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+    """A text, its places filled.
+
+    Args:
+        text: with places.
+        figures: by study and key.
+
+    Raises:
+        KeyError: a place whose figure its study did not measure.
+    """
+
+    def figure(place: re.Match[str]) -> str:
+        study, key, spread, form = place.groups()
+        found = figures.get(study, {})
+        keys = (key, f"{key}_sd") if spread else (key,)
+        for one in keys:
+            if one not in found:
+                raise KeyError(
+                    f"{place[0]}: the figures of {study} have no {one!r}; run "
+                    f"`latentsteer reproduce {study} --json FILE` at full budget"
+                )
+        texts = [format(found[one], form or ".3f") for one in keys]
+        return " +- ".join(texts).replace("%", " %")
+
+    return PLACE.sub(figure, text)
+
+
+def main() -> None:
+    """Writes the page."""
+    with replacing(PAGE) as part:
+        part.write_text(results_page(), encoding="utf-8", newline="\n")
+    print(PAGE)
+
+
+def _part(folder: Path, name: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+    before = folder / f"{name}.before.md"
+    if name not in figures and before.exists():
+        return before.read_text(encoding="utf-8")
+    return filled((folder / f"{name}.md").read_text(encoding="utf-8"), figures)
+
+
+if __name__ == "__main__":
+    main()
