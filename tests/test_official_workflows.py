@@ -52,9 +52,11 @@ ROWS = [
     *("f10a", "f10b", "f10c", "f10d", "f10e", "f11a", "f11b"),
 ]
 KRR_ROWS = ["02", *(f"{number:02}" for number in range(6, 16)), "18", "28"]
+SAME = ("krr_cifar_steps_10", "krr_cifar_steps_15")
+"""They differ from `krr_cifar_steps_5` in the number of steps alone, which is small here."""
 UNREFINED = ("fusedream_pixels_attack", "fusedream_biggan_initial_basis")
 CHEAP = {
-    "pairs": 64,
+    "pairs": 16,
     "epochs": 1,
     "steps": 2,
     "views": 1,
@@ -200,7 +202,10 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
     assert BIGGAN in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SAME else []) for name in SHIPPED],
+)
 def test_it_runs_on_tiny_models(name, base, tmp_path):
     if "basin_cma" in name:
         pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
