@@ -38,6 +38,7 @@ from latentsteer.workflows.recipes.write import FOLDER
 from PIL import Image
 
 from .core import tiny_folders
+from .test_workflows import unpadded
 
 SHIPPED = {
     shipped.name: shipped
@@ -209,7 +210,7 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
 def test_it_runs_on_tiny_models(name, base, tmp_path):
     if "basin_cma" in name:
         pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
-    settings: list[str] = []
+    settings = list(unpadded(SHIPPED[name].api))
     for node, raw in SHIPPED[name].api.items():
         inputs = raw["inputs"]
         settings += [f"{node}.{k}={v}" for k, v in CHEAP.items() if inputs.get(k, 0) > v]
