@@ -15,7 +15,9 @@ if "latentsteer" not in sys.modules:
     # Shapes and types of the core are checked at run time; in place before core is imported.
     # The tower: an int is a float, as pyright has it.
     # A machine that is borrowed for its accelerator may lack the checker; `make gpu` says so.
-    if importlib.util.find_spec("beartype") is not None:
+    # The children of tests/core/test_kernels.py compute what was checked already, and do without.
+    checked = "LATENTSTEER_UNCHECKED" not in os.environ
+    if checked and importlib.util.find_spec("beartype") is not None:
         jaxtyping.install_import_hook(
             "latentsteer.core",
             "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
@@ -36,6 +38,15 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTSTEER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def quick_fit(monkeypatch):
+    """Gaussians in the place of a prior are fitted to few draws; gives how many."""
+    from latentsteer.core.energies import prior
+
+    monkeypatch.setattr(prior, "FITTED", 256)
+    return prior.FITTED
 
 
 @pytest.fixture(scope="session", autouse=True)

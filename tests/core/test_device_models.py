@@ -130,6 +130,7 @@ def test_a_generators_images_and_slopes_agree(architecture, make, tmp_path, ther
         there.close(moved.encode(pair[1][0]), here.encode(pair[1][0].cpu()))
 
 
+@pytest.mark.usefixtures("quick_fit")
 @pytest.mark.parametrize("latent", ["w", "w+"])
 @pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:1] + STYLE_FILES[-1:])
 def test_mapped_draws_and_their_prior_agree(architecture, make, latent, tmp_path, there):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from latentsteer.core.auxiliary import Classifier
+from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.prior import FITTED, gaussian_prior, prior_energy
 from latentsteer.core.errors import InvalidInput
@@ -111,6 +112,7 @@ def test_there_is_a_case_with_each_way_to_say_a_class(tmp_path):
     assert found == {"z", "y", "c"}
 
 
+@pytest.mark.usefixtures("quick_fit")
 @pytest.mark.parametrize("latent", ["w", "w+"])
 @pytest.mark.parametrize(("architecture", "make"), STYLE_FILES)
 def test_a_prior_without_density_is_refused_with_what_to_choose(
@@ -135,8 +137,22 @@ def test_a_prior_without_density_is_refused_with_what_to_choose(
     assert next(both.leaves()).domain == generator.source
 
 
-@pytest.mark.parametrize("latent", ["w", "w+"])
-@pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:1] + STYLE_FILES[-1:])
+ENDS = STYLE_FILES[:1] + STYLE_FILES[-1:]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "make", "latent"),
+    [
+        pytest.param(
+            *param.values,
+            latent,
+            id=f"{param.id}-{latent}",
+            marks=[pytest.mark.slow] if (number == 0) == (latent == "w") else [],
+        )
+        for number, param in enumerate(ENDS)
+        for latent in ("w", "w+")
+    ],
+)
 def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, latent, tmp_path):
     generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
     energy = prior_energy(generator, no_density="fitted Gaussian")
@@ -151,14 +167,27 @@ def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, l
     assert float(values[0]) < error
     assert float(values[1]) == pytest.approx(dim / 2, rel=0.2)
     torch.testing.assert_close(values[2:] - values[0], torch.full((3,), 0.5), rtol=0, atol=0.25)
-    again = prior_energy(generator, no_density="fitted Gaussian")
-    assert torch.equal(again(at.float(), SampleRng.of(1, 5)), values)
-    half = prior_energy(generator, std=0.5, no_density="fitted Gaussian")
-    torch.testing.assert_close(half(at.float(), SampleRng.of(0, 5)), 4 * values)
     assert str(FITTED) in str(energy)
+
+
+@pytest.mark.parametrize("latent", ["w", "w+"])
+@pytest.mark.parametrize(("architecture", "make"), ENDS)
+def test_a_fit_repeats_to_the_bit_and_std_scales_it(
+    architecture, make, latent, tmp_path, quick_fit
+):
+    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+    energy = prior_energy(generator, no_density="fitted Gaussian")
+    at = drawn(generator, 5)
+    values = energy(at, SampleRng.of(0, 5))
+    again = prior_energy(generator, no_density="fitted Gaussian")
+    assert torch.equal(again(at, SampleRng.of(1, 5)), values)
+    half = prior_energy(generator, std=0.5, no_density="fitted Gaussian")
+    torch.testing.assert_close(half(at, SampleRng.of(0, 5)), 4 * values)
+    assert f"fitted to {quick_fit} draws" in str(energy)
     assert energy.signature() != half.signature()
 
 
+@pytest.mark.usefixtures("quick_fit")
 def test_draws_without_any_spread_are_refused(tmp_path):
     example = STYLE_FILES[0].values[1]()
     for network in example.networks.values():
@@ -241,7 +270,13 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
     generator = Generator(**fields | {"prior": prior, "source": space})
     rule = Langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
-    job = toys.job(generator=generator, energy=prior_energy(generator), rule=rule, steps=200)
+    job = toys.job(
+        generator=generator,
+        energy=prior_energy(generator),
+        rule=rule,
+        steps=200,
+        chunking=Chunking.of("fast", generator.image_size),
+    )
     count = 400
     refined, _ = refine(job, toys.latents(generator, torch.full((count, 2), 0.5)))
     z = refined.values[:, 0].double()

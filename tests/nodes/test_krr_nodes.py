@@ -1,6 +1,7 @@
 """KRR Flow Refine and its conditions as nodes: what they do, bad input, stop and resume."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
@@ -14,10 +15,12 @@ from latentsteer.core.errors import (
     InvalidInput,
     ResumeMismatch,
 )
+from latentsteer.core.features import feature_map
 from latentsteer.core.latent_files import load_latents
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.host import autograd, io
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
+from latentsteer.nodes.refine import krr
 from latentsteer.nodes.refine.krr import KRRFlowRefine
 from latentsteer.nodes.report.energy import plot
 from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
@@ -149,13 +152,24 @@ def test_every_setting_reaches_the_flow(settings, run, graph):
     assert not torch.equal(ran[changed].values, ran[plain].values)
 
 
-def test_without_a_model_the_discriminator_compares(run, graph):
+def test_without_a_model_the_discriminator_compares(run, graph, monkeypatch):
+    seen = []
+
+    def watched(model, kind):
+        seen.append((model.id, kind))
+        return feature_map(model, kind)
+
+    monkeypatch.setattr(krr, "feature_map", watched)
     made = graph.models()
     start = particles(graph, made, samples=3)
-    inputs = {"generator": made.generator, "start": start, "steps": 1}
-    graph.add("KRRFlowRefine", **inputs)
-    graph.add("KRRFlowRefine", **inputs, feature="logits")
-    run(graph)
+    inputs = {"generator": made.generator, "start": start, "steps": 1, "real": real(graph)}
+    settings = ({}, {"feature": "logits"}, {"auxiliary": made.classifier})
+    flows = [graph.add("KRRFlowRefine", **inputs, **changed) for changed in settings]
+    ran = run(graph)
+    own = ran[made.generator].id
+    assert sorted(seen) == sorted([(own, ""), (own, "logits"), (ran[made.classifier].id, "")])
+    ends = [ran[link].values for link in flows]
+    assert all(not torch.equal(one, other) for one, other in combinations(ends, 2))
 
 
 def test_a_chunk_at_a_time_is_the_same_flow(run, graph):

@@ -13,13 +13,14 @@ STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"
 
 
 @pytest.fixture
-def loaded(tmp_path, new_host, run, graph):
+def loaded(tmp_path, new_host, run, new_graph):
     """Loads a file as the node does; gives the generator."""
     folder = tmp_path / "own" / "models" / "latentsteer_generators"
     folder.mkdir(parents=True)
 
     def load(name, **inputs):
         shutil.copy(PARITY / name, folder / name)
+        graph = new_graph()
         link = graph.add("LoadGenerator", file=name, **inputs)
         return run(graph, new_host(tmp_path / "own"))[link]
 

@@ -38,6 +38,7 @@ def judge(side):
     return Classifier("f", "f-id", network, ("a", "b"), network, network)
 
 
+@pytest.mark.usefixtures("quick_fit")
 @pytest.mark.parametrize("latent", ["w", "w+"])
 def test_a_fit_made_in_inference_mode_differentiates(latent, tmp_path):
     with autograd():

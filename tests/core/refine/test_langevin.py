@@ -10,7 +10,7 @@ from latentsteer.core.refine.schedule import Schedule
 from latentsteer.core.rng import SampleRng
 from scipy.linalg import solve_discrete_lyapunov
 
-ROWS, PAIRS = 200, 100
+ROWS, PAIRS = 20, 1000
 CHAINS = ROWS * PAIRS
 """Independent chains of two coordinates: the Monte Carlo error of a variance is one hundredth."""
 CENTRE = torch.tensor([0.5, -0.3], dtype=torch.float64)

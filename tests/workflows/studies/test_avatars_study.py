@@ -14,7 +14,7 @@ TEXTS = ["a red hat, a smile"] * 2 + ["blue background"] * 2
 @pytest.fixture(scope="module")
 def study():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(avatars_study, "PAIRS", 32)
+        patch.setattr(avatars_study, "PAIRS", 8)
         patch.setattr(avatars_study, "TRAINING", Training(epochs=1))
         yield AvatarsStudy(0, torch.device("cpu"), lambda text: None)
 

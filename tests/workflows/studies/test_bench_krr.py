@@ -3,29 +3,52 @@
 import json
 
 import pytest
+from latentsteer.core.refine.refinement import refine
 from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.studies.bench import krr as bench_krr
 from latentsteer.workflows.studies.bench.harness import allocating, peak_memory
 
+MEGABYTES = {("fixed", False): 1, ("fixed", True): 5, ("fast", False): 3, ("fast", True): 7}
+"""By kind of chunks, and whether of the whole process."""
+
 
 def test_the_bench_prints_its_rows_and_writes_its_numbers(monkeypatch, tmp_path, capsys):
-    # A process of its own takes seconds to start.
-    monkeypatch.setattr(bench_krr, "peak_memory", lambda prepare, whole: 7 << 20)
+    def measured(prepare, whole):
+        """Processes of their own take seconds to start; which reading goes where is asked here."""
+        assert prepare.func is bench_krr.prepared
+        particles, mode = prepare.args
+        assert particles == bench_krr.QUICK.particles
+        return MEGABYTES[mode, whole] << 20
+
+    monkeypatch.setattr(bench_krr, "peak_memory", measured)
     path = tmp_path / "krr.json"
     assert main(["bench", "krr", "--quick", "--json", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "4 particles, fast chunks, process: 7 MB" in out
     assert "kernel: n = 32" in out
     flat = json.loads(path.read_text())
+    for (mode, whole), size in MEGABYTES.items():
+        what = "process" if whole else "added"
+        assert flat[f"memory_{mode}_{what}_bytes"] == size << 20
+        assert f"4 particles, {mode} chunks, {what}: {size} MB" in out
     for name in ("features_4", "kernel_64", "weights_64"):
         assert flat[f"{name}_seconds"] > 0
     assert flat["checks"] == {}
 
 
-def test_what_is_measured_is_a_step_of_all_particles():
+def test_what_is_measured_is_a_step_of_all_particles(monkeypatch):
+    moved = []
+
+    def watched(job, start):
+        ended, trace = refine(job, start)
+        moved.append((job.steps, (ended.values != start.values).any(dim=1).tolist()))
+        return ended, trace
+
+    monkeypatch.setattr(bench_krr, "refine", watched)
     warm, step = bench_krr.prepared(3, "fixed")
+    assert moved == []
     warm()
     step()
+    assert moved == [(1, [True] * 2), (1, [True] * 3)]
 
 
 def test_growth_is_the_power():

@@ -8,7 +8,7 @@ import torch
 from latentsteer.core.composition.paste import Paste
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.zoo.avatar_captions import Prompt
+from latentsteer.core.zoo.avatar_captions import Prompt, captions
 from latentsteer.core.zoo.avatar_pairs import Pair, person_pairs
 from latentsteer.core.zoo.shipped import reference_images
 from latentsteer.nodes.cli.main import main
@@ -26,27 +26,60 @@ def study():
     return FuseDreamStudy(7, CPU, lambda what: None)
 
 
-def test_the_small_budget_writes_flat_keys(tmp_path, capsys):
+TINY = replace(
+    BUDGETS["ci"],
+    every=32,
+    best=replace(BUDGETS["ci"].best, candidates=3, steps=1),
+    candidates=(2,),
+    few=3,
+    views=1,
+    attacked=2,
+    compared=8,
+    attack_views=1,
+    measured=1,
+    wrong_candidates=2,
+    wrong_steps=1,
+    wrong_views=1,
+    pairs=1,
+    pair_candidates=3,
+    composed=1,
+)
+
+
+def reproduced(tmp_path):
+    """The figures of the small budget, which are as they must be whatever is computed."""
     path = tmp_path / "fusedream.json"
-    assert (
-        main(["reproduce", "fusedream", "--budget", "ci", "--device", "cpu", "--json", str(path)])
-        == 0
-    )
+    flags = ["--budget", "ci", "--device", "cpu", "--json", str(path)]
+    assert main(["reproduce", "fusedream", *flags]) == 0
     found = json.loads(path.read_text())
     assert all(isinstance(value, (int, float)) for value in found.values())
     assert found["seeds"] == 1
     shares = [key for key in found if key.endswith(("_satisfied", "_both", "_reached"))]
     assert len(shares) > 15
     assert all(0 <= found[key] <= 1 for key in shares)
-    # A gradient step raises the plain score, even of six images.
-    assert found["attack_on_plain_raises_plain"] > 0
     for key in ("attack_on_plain_plain_more", "pairs_whole_more", "wrong_start_augclip_more"):
         assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"]
     for one in SWITCHES:
         assert 0 <= found[f"wrong_start_{one.name}_plain"] <= 1
+    return found
+
+
+def test_a_tiny_budget_writes_flat_keys(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(BUDGETS, "ci", TINY)
+    found = reproduced(tmp_path)
+    assert found["captions"] == len(captions()[::32])
+    # A gradient step raises the plain score, even of two images.
+    assert found["attack_on_plain_raises_plain"] > 0
     said = capsys.readouterr().out
     assert "two persons, composed, somewhere" in said
     assert "augclip_both" in said
+
+
+@pytest.mark.slow
+def test_the_small_budget_writes_flat_keys(tmp_path):
+    found = reproduced(tmp_path)
+    # A gradient step raises the plain score, even of six images.
+    assert found["attack_on_plain_raises_plain"] > 0
 
 
 def test_there_is_a_row_for_each_form_of_the_weights_and_the_papers_is_the_whole():
