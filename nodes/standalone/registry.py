@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from .api.node import ComfyNode, Schema
 
@@ -18,8 +17,7 @@ def load_nodes() -> dict[str, type[ComfyNode]]:
     from ..catalogue import ALL_NODES
     from .builtin.images import BUILTIN_NODES
 
-    own = cast("list[type[ComfyNode]]", ALL_NODES)
-    return {node.schema().node_id: node for node in (*own, *BUILTIN_NODES)}
+    return {node.schema().node_id: node for node in (*ALL_NODES, *BUILTIN_NODES)}
 
 
 def schemas_of(nodes: Nodes) -> dict[str, Schema]:
