@@ -11,6 +11,7 @@ from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.generators import load_generator
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.attributes import evaluate_attributes
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import Refinement, refine
 from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
@@ -137,7 +138,7 @@ def test_words_steer_avatars(generator, clip, judge):
         title="words",
         generator=generator,
         energy=energy,
-        rule=Adam(learning_rate=0.1),
+        refiner=FirstOrder(Adam(learning_rate=0.1)),
         steps=25,
         seed=0,
         chunking=CHUNKING,
