@@ -390,7 +390,7 @@ def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, o
         ({"eta": 51.0}, "eta: 50.0 then, 51.0 now"),
         ({"step_size": 0.4}, "step_size: 0.3 then, 0.4 now"),
         ({"lambda_real": 2.0}, "settings.real: 1.0 then, 2.0 now"),
-        ({"sigma_final": 0.3}, "settings.mollifier.final: 1.0 then, 0.3 now"),
+        ({"sigma_final": 0.3}, "settings.mollifier.final: 0.1 then, 0.3 now"),
         ({"real_samples": 5}, "real_samples: 0 then, 5 now"),
     ],
 )

@@ -11,6 +11,7 @@ from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.generators import load_generator
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.attributes import evaluate_attributes
+from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.refinement import Refinement, refine
 from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
@@ -135,7 +136,7 @@ def steered(generator, clip, texts, candidates, steps):
         title="words",
         generator=generator,
         energy=energy,
-        rule=Adam(learning_rate=0.1),
+        refiner=FirstOrder(Adam(learning_rate=0.1)),
         steps=steps,
         seed=0,
         chunking=CHUNKING,
