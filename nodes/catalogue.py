@@ -17,7 +17,6 @@ from .latents import mix as latent_mix
 from .load import auxiliary as load_aux
 from .load import conditional, image_set, reference
 from .load import generator as load
-from .plain import plain_alone
 from .refine import cma_es as evolve
 from .refine import compose, krr, pixels
 from .refine import descent as refine
@@ -61,4 +60,4 @@ _NODES = [
     *report.NODES,
 ]
 
-ALL_NODES = [with_defaults(plain_alone(node)) for node in _NODES]
+ALL_NODES = [with_defaults(node) for node in _NODES]
