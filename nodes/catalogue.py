@@ -4,7 +4,6 @@ from importlib import import_module
 
 from .defaults import with_defaults
 from .host import io
-from .plain import plain_alone
 
 __all__ = ["ALL_NODES"]
 
@@ -62,7 +61,7 @@ _NODES = (
 
 def _node(entry: str) -> type[io.ComfyNode]:
     module, _, name = entry.partition(":")
-    return with_defaults(plain_alone(getattr(import_module(f".{module}", __package__), name)))
+    return with_defaults(getattr(import_module(f".{module}", __package__), name))
 
 
 ALL_NODES = [_node(entry) for entry in _NODES]

@@ -3,7 +3,8 @@
 A canvas sends every widget; a program that writes a prompt by hand should name what it changes
 and no more. ComfyUI refuses a graph that lacks a required input, and does not hand an optional
 one that is left out to the node. So one place marks every widget that has a default as optional,
-and fills the default in where a node's methods are called without it.
+and fills the default in where a node's methods are called without it. The same place refuses a
+generator that still needs inputs wherever a plain one is expected.
 """
 
 import functools
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .host import io
+from .plain import conditional_inputs, refuse_conditional
 
 __all__ = ["defaults_of", "with_defaults"]
 
@@ -73,6 +75,7 @@ def _filled(method: Callable[..., Any], define: Callable[[], io.Schema]) -> Any:
     takes = list(signature.parameters)
     rest = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
     function = method.__func__  # pyright: ignore[reportFunctionMemberAccess]
+    conditional = conditional_inputs(method)
     known: dict[str, object] = {}
 
     def defaults() -> Mapping[str, object]:
@@ -83,6 +86,7 @@ def _filled(method: Callable[..., Any], define: Callable[[], io.Schema]) -> Any:
 
     @functools.wraps(function)
     def filled(cls: type[io.ComfyNode], *args: object, **given: object) -> object:
+        refuse_conditional(given, conditional)
         left = {k: v for k, v in defaults().items() if k not in takes[: len(args)]}
         return function(cls, *args, **{**left, **given})
 

@@ -1,47 +1,31 @@
 """Refuses a generator that still needs inputs, at every node that takes a plain one."""
 
-import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, get_args
 
 from ..core.errors import InvalidInput
 from ..core.generator import ConditionalGenerator
-from .host import io
 
-__all__ = ["plain_alone"]
-
-N = TypeVar("N", bound="type[io.ComfyNode]")
-_MARK = "_latentsteer_plain"
+__all__ = ["conditional_inputs", "refuse_conditional"]
 
 
-def plain_alone(node: N) -> N:
-    """The node class itself, which refuses a `ConditionalGenerator` with the cure.
+def conditional_inputs(method: Callable[..., Any]) -> frozenset[str]:
+    """The inputs of a node that take a `ConditionalGenerator`, by their annotations."""
+    parameters = inspect.signature(method).parameters.items()
+    return frozenset(n for n, p in parameters if ConditionalGenerator in get_args(p.annotation))
 
-    An input whose annotation in `execute` names `ConditionalGenerator` takes one.
+
+def refuse_conditional(given: Mapping[str, object], taking: Collection[str]) -> None:
+    """Refuses generators that need inputs where a plain one is expected.
 
     Args:
-        node: a node class; marked, so that a second call changes nothing.
+        given: the values of a node's inputs.
+        taking: names of inputs that take such a generator.
+
+    Raises:
+        InvalidInput: one is given elsewhere; the message names what it needs and the cure.
     """
-    if _MARK not in node.__dict__:
-        node.execute = _guarded(node.execute)  # pyright: ignore[reportAttributeAccessIssue]
-        setattr(node, _MARK, True)
-    return node
-
-
-def _guarded(method: Callable[..., Any]) -> Any:  # noqa: ANN401 - a class method
-    function = method.__func__  # pyright: ignore[reportFunctionMemberAccess]
-    taking = {
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if ConditionalGenerator in get_args(parameter.annotation)
-    }
-
-    @functools.wraps(function)
-    def guarded(cls: type[io.ComfyNode], *args: object, **given: object) -> object:
-        for name, value in given.items():
-            if isinstance(value, ConditionalGenerator) and name not in taking:
-                raise InvalidInput(f"{value.needed} Give what it needs with Give Inputs.")
-        return function(cls, *args, **given)
-
-    return classmethod(guarded)
+    for name, value in given.items():
+        if isinstance(value, ConditionalGenerator) and name not in taking:
+            raise InvalidInput(f"{value.needed} Give what it needs with Give Inputs.")
