@@ -75,7 +75,7 @@ def labels_file(folder: Path, name: str = "auto") -> Path | None:
             entry.name for entry in folder.glob("*") if entry.suffix in (".txt", ".csv")
         )
         raise InvalidInput(
-            f"There is no labels file {name!r} in {folder}; its text files: "
+            f"There is no file {name!r} with labels in {folder}; its text files: "
             f"{', '.join(texts) or 'none'}."
         )
     return path
