@@ -112,7 +112,7 @@ def test_the_released_codes_options_go_through(graph, run):
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({"candidates": 4, "keep": 5}, "The best 5 of 4 candidates asked for. Keep from 1 to 4"),
+        ({"candidates": 4, "keep": 5}, "The best 5 of 4 candidates requested. Keep from 1 to 4"),
         ({"weights_start": "random"}, "need weights 'softmax'; got 'scalar'"),
         ({"weights_start": "random", "weights": "linear"}, "need weights 'softmax'; got 'linear'"),
         ({"classes": "gaussian"}, "takes none: its latents are z"),
