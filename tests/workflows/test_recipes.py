@@ -51,7 +51,7 @@ def test_a_workflow_is_as_described(name):
         assert path.read_text("utf-8") == text
 
 
-@pytest.mark.parametrize("name", CURATED)
+@pytest.mark.parametrize("name", sorted(CURATED))
 def test_a_template_has_a_small_picture(name):
     content = picture_path(RECIPES[name]).read_bytes()
     assert len(content) < 15_000
