@@ -116,11 +116,11 @@ class Interrupted:
     settings: Mapping[str, object]
     before: Mapping[str, Tensor]
 
-    def check(self, settings: Mapping[str, object]) -> None:
-        """Refuses to go on with other settings.
+    def check_version(self) -> None:
+        """Refuses to go on with a run of an earlier version, whose identity has another form.
 
         Raises:
-            ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
+            ResumeMismatch: of an earlier version.
         """
         if "refiner" not in self.settings:
             raise ResumeMismatch(
@@ -129,6 +129,14 @@ class Interrupted:
                 "cannot go on. Switch `resume` off to start a new run from where the latents are; "
                 "a node without that switch needs latents of no interrupted run."
             )
+
+    def check(self, settings: Mapping[str, object]) -> None:
+        """Refuses to go on with other settings.
+
+        Raises:
+            ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
+        """
+        self.check_version()
         own, new = _flat(_plain(self.settings)), _flat(_plain(settings))
         # Runs of before say nothing of the generator's options.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
