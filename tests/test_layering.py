@@ -201,14 +201,11 @@ def test_nodes_import_core_and_themselves_alone(file):
 
 CATEGORIES = ("load", "condition", "energy", "train", "start", "refine", "latents", "report")
 """Folders of nodes. What two of them share lies in nodes/*.py."""
-LENT = {("start", "refine")}
-"""Image to Latents runs a refinement, by nodes/refine/running.py."""
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_category_of_nodes_imports_no_other(category):
-    may = {category, *(other for folder, other in LENT if folder == category)}
-    others = [f".nodes.{other}" for other in CATEGORIES if other not in may]
+    others = [f".nodes.{other}" for other in CATEGORIES if other != category]
     files = sorted((ROOT / "nodes" / category).glob("*.py"))
     found = {
         (named(file), name) for file in files for name in own(file) if is_within(name, *others)

@@ -20,11 +20,11 @@ from ..backbone import backbone, backbone_changed, backbone_present, compared_by
 from ..help import Help
 from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
+from ..running import keep_unfinished, preview_every
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import chunk, seed, steps
 from ..work import working
 from .compose_widgets import objectives, outputs, where
-from .running import keep_unfinished, preview_every
 
 __all__ = ["ComposeFuse"]
 
