@@ -10,7 +10,12 @@ from latentsteer.nodes.standalone.registry import load_nodes
 from latentsteer.workflows.recipes.table import RECIPES
 
 NODES = load_nodes()
-REFINERS = ("LangevinRefine", "AdamRefine", "KRRFlowRefine", "CMAESRefine")
+REFINERS = {
+    kind.removeprefix("LatentSteer_")
+    for kind, node in NODES.items()
+    if {"start", "trace"} <= {part.id for part in (*node.schema().inputs, *node.schema().outputs)}
+}
+"""Nodes that move latents and give a trace."""
 FALLING = ("frechet_distance",)
 """Figures that are better where they are lower."""
 BESIDE = ("diversity",)

@@ -23,9 +23,11 @@ KRR_DIGITS = {
 }
 SEARCH = "tr0n_avatars_search"
 REFINERS = {
-    *("LangevinRefine", "AdamRefine", "KRRFlowRefine", "CMAESRefine"),
-    *("ComposeFuse", "ImageToLatents"),
+    kind.removeprefix("LatentSteer_")
+    for kind, node in load_nodes().items()
+    if any(output.id == "trace" for output in node.schema().outputs or ())
 }
+"""Nodes that give a trace."""
 PICTURES = {"ComposeFuse", "ImageGradientStep"}
 """Nodes whose images are shown as they are: nothing is decoded."""
 TITLE = 30
