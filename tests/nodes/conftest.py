@@ -8,7 +8,7 @@ from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.standalone.api.schema import io
 from latentsteer.nodes.standalone.executor import execute
-from latentsteer.nodes.standalone.host import Progress, StandaloneHost
+from latentsteer.nodes.standalone.host import StandaloneHost, TerminalProgress
 from latentsteer.nodes.standalone.registry import load_nodes
 from latentsteer.nodes.standalone.values import default_of, widgets
 
@@ -174,7 +174,7 @@ def at_step(monkeypatch):
     def plan(label, step, action):
         left = [action]
 
-        class Watched(Progress):
+        class Watched(TerminalProgress):
             def update(self, done, preview=None):
                 if self.label == label and done == step and left:
                     left.pop()(self._host)

@@ -23,7 +23,7 @@ from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.refine import krr
 from latentsteer.nodes.refine.krr import KRRFlowRefine
 from latentsteer.nodes.report.energy import plot
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted, WorkflowError
 from latentsteer.nodes.standalone.host import use
 from PIL import Image
 
@@ -334,7 +334,7 @@ def test_a_model_without_features_is_refused(run, graph, new_host):
 
 def stopped(graph, run, at_step, out, **changes):
     at_step("KRR Flow Refine", 2, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(whole_and(graph, **changes))
     (path,) = (out / "interrupted").iterdir()
     return path

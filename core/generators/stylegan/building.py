@@ -27,9 +27,9 @@ __all__ = [
     "adopt",
     "attributes_of",
     "discriminator_parts",
-    "finished",
     "generator_parts",
     "mapping_of",
+    "stylegan2_generator",
     "three",
 ]
 
@@ -150,7 +150,7 @@ def without_filters(
             module.taps = tuple(taps) if taps is not None else (1.0,)
 
 
-def finished(
+def stylegan2_generator(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan2Generator,

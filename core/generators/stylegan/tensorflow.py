@@ -30,7 +30,7 @@ from .networks.mapping import FullyConnected, MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
 from .options import STYLEGAN2_OPTIONS
-from .stylegan2 import NOISE_FACT, arrays_of
+from .stylegan2 import NOISE_FACT, stylegan2_arrays
 
 __all__ = ["GENERATOR"]
 
@@ -177,11 +177,11 @@ def _networks(
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    return building.finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+    return building.stylegan2_generator(checkpoint, GENERATOR.id, *_networks(checkpoint))
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return arrays_of(*_networks(checkpoint), arrays)
+    return stylegan2_arrays(*_networks(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:

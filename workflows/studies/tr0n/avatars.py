@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 
-from ....core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
+from ....core.zoo.avatar_captions import AvatarPrompt, captions, colour_pairs, single_values
 from ..ledger import Ledger, mean_and_deviation
 from .avatars_rows import CURVE, CURVED, ROWS, AvatarsStudy, Row, share
 
@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> dict[str, float]:
+def _measured(
+    study: AvatarsStudy, prompts: Sequence[AvatarPrompt], *, full: bool
+) -> dict[str, float]:
     flat: dict[str, float] = {}
     for name, figures, images in study.rows(prompts):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
