@@ -210,13 +210,13 @@ def _example(
         6, {4: 8, 8: 6, 16: 4}, channels, architecture=architecture, noise=noise
     )
     network = StyleGan2Generator(mapping, synthesis)
-    told: dict[str, dict[str, object]] = {}
+    attributes: dict[str, dict[str, object]] = {}
     for name, module in network.named_modules():
         if isinstance(module, SynthesisLayer):
-            told[name] = {"activation": activation, "conv_clamp": 4.0}
+            attributes[name] = {"activation": activation, "conv_clamp": 4.0}
         elif isinstance(module, ToRgb):
-            told[name] = {"conv_clamp": 4.0}
-    building.adopt(network, {}, told)
+            attributes[name] = {"conv_clamp": 4.0}
+    building.adopt(network, {}, attributes)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
     if discriminator is not None:
         row = MappingNetwork(0, c_dim, 5, hidden=(5,), averaged=False) if c_dim else None
