@@ -11,7 +11,7 @@ from .condition import Condition
 from .rng import SampleRng
 from .spaces import Domain
 
-__all__ = ["AtAllSamples", "Evaluate", "Measure", "Part", "Reading", "Term"]
+__all__ = ["AtAllSamples", "EnergyPart", "Evaluate", "Measure", "Reading", "Term"]
 
 Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
 
@@ -20,7 +20,7 @@ AtAllSamples: TypeAlias = Callable[[Callable[[Tensor, SampleRng], Tensor]], Tens
 
 
 @runtime_checkable
-class Part(Protocol):
+class EnergyPart(Protocol):
     """A part of an energy: a term, an energy pulled back along a map, or terms that share work."""
 
     @property
@@ -41,15 +41,15 @@ class Part(Protocol):
         """Its terms, in the order in which they are read."""
         ...
 
-    def at(self, step: int) -> "Part":
+    def at(self, step: int) -> "EnergyPart":
         """The part as it is at a step of a run."""
         ...
 
-    def decoupled(self, at_all: AtAllSamples) -> "Part":
+    def decoupled(self, at_all: AtAllSamples) -> "EnergyPart":
         """The part with what couples its samples fixed as it is at them, where it can be."""
         ...
 
-    def repeated(self, each: int) -> "Part":
+    def repeated(self, each: int) -> "EnergyPart":
         """The part of a batch in which every sample stands `each` times, side by side.
 
         Raises:

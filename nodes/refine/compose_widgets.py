@@ -5,7 +5,7 @@ from ..host import io
 from ..sockets import LATENTS, TRACE
 from ..widgets import advanced
 
-__all__ = ["objectives", "outputs", "where"]
+__all__ = ["composition_outputs", "objectives", "where"]
 
 
 def objectives() -> list[io.Input]:
@@ -80,7 +80,7 @@ def where() -> list[io.Input]:
     ]
 
 
-def outputs() -> list[io.Output]:
+def composition_outputs() -> list[io.Output]:
     """What comes of it."""
     return [
         io.Image.Output(

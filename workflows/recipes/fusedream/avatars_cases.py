@@ -146,5 +146,6 @@ RECIPES = (
         "cmaes`. In the paper it takes minutes for what Adam finds sooner.",
         _basin,
         task=TASK,
+        improves="satisfied",
     ),
 )

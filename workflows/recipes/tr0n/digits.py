@@ -57,6 +57,7 @@ _digits = partial(
     Recipe,
     task="Draw digits of chosen classes",
     about=ABOUT,
+    improves="probability",
     columns=2,
     shown=3,
     per_row=PER_CLASS,
@@ -107,6 +108,7 @@ RECIPES = (
         "digits without error correction",
         "The ablation *no EC*: what the translator draws, not refined.",
         partial(_graph, refiner=""),
+        improves="",
     ),
     _digits(
         "tr0n_digits_deterministic",
@@ -114,6 +116,7 @@ RECIPES = (
         "digits by a deterministic translator",
         "The ablation *DT*: one start per class, so that the samples of a class look alike.",
         partial(_graph, start="deterministic"),
+        improves="",
     ),
     _digits(
         "tr0n_digits_adam",
