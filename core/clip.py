@@ -56,7 +56,8 @@ class Clip:
         encode_texts: maps prompts to embeddings, or None without a text encoder. It raises
             InvalidInput for prompts without meaning.
         stages: maps the module and normalised pixels to feature maps, coarse last, if available.
-        logit_scale: factor on cosines in training, about 100 for CLIPs, if the file has it.
+        logit_scale: factor on cosines in training, about 100 for CLIPs; None if the file has no
+            finite one.
     """
 
     name: str

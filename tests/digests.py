@@ -26,6 +26,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 FILE = HERE / "digests.json"
+PAIRS = 256
 
 
 def settings():
@@ -33,6 +34,7 @@ def settings():
     spec = importlib.util.spec_from_file_location("shipped", HERE / "test_workflows.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.CHEAP["pairs"] = PAIRS
     return module
 
 

@@ -133,8 +133,8 @@ def similarity(
 def _scale(clip: Clip) -> float:
     if clip.logit_scale is None:
         raise InvalidInput(
-            f"The file of {clip.name!r} tells no logit scale. Take raw cosines, and a weight in "
-            "its place (about 100 for CLIPs)."
+            f"The file of {clip.name!r} has no usable logit scale. Use raw cosines and a weight "
+            "in its place (about 100 for CLIPs)."
         )
     return clip.logit_scale
 

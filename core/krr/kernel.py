@@ -37,7 +37,7 @@ class Mollifier:
     (1 + 2 sigma^2)^(-D/2) exp(-|u - v|^2 / (h (1 + 2 sigma^2))), a wider kernel times a constant.
     The constant divides out of weights and logarithm alike, up to eta: (c K + eta I)^-1 1 times c
     is (K + (eta / c) I)^-1 1. It is dropped: eta and xi count in units of it.
-    for D = 512 and sigma = 1 it is 1e-122, and any eta of the paper's form would be infinite.
+    For D = 512 and sigma = 1 it is 1e-122, and any eta of the paper's form would be infinite.
 
     In image space it is the mean over samples of k(x, x' - eps), of pixels in [0, 1]: the same
     eps for all pairs and steps, every one with its opposite so that their mean is 0, and the

@@ -37,6 +37,26 @@ def laid(row, *inputs, **node):
     return widget_values({"widgets_values": row, **node}, schema(*inputs))
 
 
+def test_a_widget_that_is_new_in_the_middle_shifts_no_value():
+    new = io.Combo.Input("preset", options=["custom", "paper"], default="custom")
+    old = (seed(), COUNT, RATE, CHUNK, ON, io.Int.Input("every", default=0, min=0, max=9))
+    kept = {"seed": 5, "count": 7, "rate": 0.25, "chunk": "fast", "on": False, "every": 4}
+    for control in ([], ["randomize"], ["fixed"]):
+        row = [5, *control, 7, 0.25, "fast", False, 4]
+        for place in range(1, len(old) + 1):
+            got = laid(row, *old[:place], new, *old[place:])
+            assert got == (kept | {"preset": "custom"}, ()), (control, place)
+
+
+def test_a_value_of_another_type_shifts_no_other():
+    assert laid(["7", 0.25, "fast", False], COUNT, RATE, CHUNK, ON).values == {
+        "count": "7",
+        "rate": 0.25,
+        "chunk": "fast",
+        "on": False,
+    }
+
+
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("after", [CHUNK, COUNT, RATE, ON, TEXT])
 def test_a_control_is_no_widget_whatever_stands_behind_the_seed(control, after):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, load_network
 from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.weights import if_usable
 from ...clip import Clip, Texts
 from ...errors import CheckpointError, ConditionMismatch, InvalidInput
 from .building import (
@@ -116,6 +117,7 @@ def _loaded(
         known = model.state_dict()
         tensors = {name: tensor for name, tensor in tensors.items() if name in known}
     visual = model.visual
+    scale = f"{openclip_prefix(checkpoint)}logit_scale"
     if text:
         scales = {
             n: t for n, t in model.state_dict().items() if n in ("logit_scale", "logit_bias")
@@ -135,7 +137,7 @@ def _loaded(
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(checkpoint.path, model, recipe.config) if text else None,
         stages=stages_of(visual),
-        logit_scale=scale_of(checkpoint.tensors.get(f"{openclip_prefix(checkpoint)}logit_scale")),
+        logit_scale=scale_of(if_usable(lambda: checkpoint.tensors.get(scale))),
     )
 
 

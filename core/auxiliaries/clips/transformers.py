@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...checkpoints.weights import if_usable
 from ...clip import Clip, Texts
 from ...errors import CheckpointError, ConditionMismatch
 from ..transformers_folder import Folder
@@ -79,7 +80,7 @@ def load_transformers_clip(folder: Folder) -> Clip:
         std=std,
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(folder, model, kind) if kind.text else None,
-        logit_scale=scale_of(tensors.get("logit_scale")),
+        logit_scale=scale_of(if_usable(lambda: tensors.get("logit_scale"))),
     )
 
 

@@ -14,7 +14,7 @@ from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
-from ...checkpoints.reading import count_of, part_of, prefix_of, prefixes_of, shape_of
+from ...checkpoints.reading import count_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
@@ -81,7 +81,7 @@ def _layout(checkpoint: Checkpoint) -> GeneratorLayout:
 
 def _own(checkpoint: Checkpoint) -> Checkpoint:
     prefix = _generator_prefix(checkpoint) or ""
-    return part_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
+    return reading.network_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
 
 
 def _network(checkpoint: Checkpoint) -> BigGanGenerator:
@@ -110,7 +110,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 def _discriminator_network(checkpoint: Checkpoint) -> BigGanDiscriminator:
     """Loads the discriminator as it is in the file, without folding."""
-    own = part_of(checkpoint, _discriminator_prefix(checkpoint) or "")
+    own = reading.network_of(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
     count = count_of(tensors, "blocks.{}.0.conv1.weight")
     blocks = [f"blocks.{number}.0." for number in range(count)]

@@ -1,14 +1,18 @@
 """Code shared by the BigGAN variants: reading a file, options, and wrapping networks."""
 
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from ...auxiliary import Discriminator
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.options import Option, RealOption
-from ...checkpoints.reading import count_of, shape_of
+from ...checkpoints.reading import count_of, part_of, shape_of
+from ...checkpoints.weights import Weights
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from ...identity import ModelId
@@ -31,6 +35,7 @@ __all__ = [
     "facts_of",
     "generator_of",
     "is_folded",
+    "network_of",
     "norm_eps",
     "parity_of",
     "parity_of_discriminator",
@@ -39,6 +44,7 @@ __all__ = [
     "statistics_of",
 ]
 
+LOGGED = re.compile(r"(?:.*\.)?sv\d+")
 FOLDED = Option(
     "folded", "Whether to fold the networks into fewer operations: the same images, faster."
 )
@@ -83,6 +89,20 @@ def eps_from_file(tensors: Mapping[str, Tensor]) -> float | None:
     """1e-4 for weights converted from TF Hub, which have no sv0; otherwise None."""
     converted = "linear.u0" in tensors and "linear.sv0" not in tensors
     return CONVERTED_EPS if converted else None
+
+
+def network_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:
+    """The checkpoint of one network, as `part_of`; sv0, sv1 ... may have any values.
+
+    They are the singular values that training logs. No output depends on them.
+    """
+    tensors = checkpoint.tensors
+    if isinstance(tensors, Weights):
+        left_out = {n: why for n, why in tensors.left_out.items() if not LOGGED.fullmatch(n)}
+        logged = {n: torch.ones(1) for n in tensors.left_out.keys() - left_out.keys()}
+        whole = {**tensors.whole, **logged}
+        tensors = Weights(tensors.path, whole, left_out, tensors.unknown)
+    return part_of(replace(checkpoint, tensors=tensors), prefix, other)
 
 
 def spectral_of(tensors: Mapping[str, Tensor]) -> Spectral:

@@ -42,6 +42,7 @@ class _Cost(NamedTuple):
 
     misfits: int = 0
     left: int = 0
+    skipped: int = 0
     odd: int = 0
     missing: int = 0
 
@@ -61,7 +62,7 @@ def widget_values(node: Mapping[str, Any], schema: Schema) -> WidgetValues:
     Newer frontends save them with names (`widgets_values_named`), some nodes as an object; both
     are matched by name. A row is assigned to the schema's widgets, or to the names of the node's
     own inputs if that fits better: they have the order of the version that saved it. Values that
-    are missing at the end or null become defaults.
+    are missing or null become defaults.
 
     Args:
         node: node as saved, with `widgets_values`.
@@ -100,12 +101,27 @@ def _or_default(widget: WidgetInput[Any], value: object) -> object:
 
 
 def _best(row: list[object], shown: Sequence[WidgetInput[Any]]) -> _Way:
-    """Returns the cheapest assignment of a row to widgets; the first of equals."""
+    """Returns the cheapest assignment of a row to widgets; the first of equals.
+
+    Widgets before the last value are skipped, as those of newer versions, only if the values then
+    fit without remainder.
+    """
+    plain = _cheapest(row, shown, skipping=False)
+    if plain.cost.misfits == 0:
+        return plain
+    skipping = _cheapest(row, shown, skipping=True)
+    return skipping if skipping.cost.misfits == skipping.cost.left == 0 else plain
+
+
+def _cheapest(row: list[object], shown: Sequence[WidgetInput[Any]], *, skipping: bool) -> _Way:
     ways = {0: _Way(_Cost(), {}, ())}  # by the number of values used
     for widget in shown:
         onward: dict[int, _Way] = {}
         for used, way in ways.items():
-            for end, next_way in _steps(way, widget, row, used):
+            steps = list(_steps(way, widget, row, used))
+            if skipping and used < len(row):
+                steps.append((used, way._replace(cost=way.cost.plus(skipped=1))))
+            for end, next_way in steps:
                 if end not in onward or next_way.cost < onward[end].cost:
                     onward[end] = next_way
         ways = onward
@@ -162,7 +178,10 @@ def _fits(widget: WidgetInput[Any], value: object) -> bool:
     if isinstance(widget, String.Input):
         return isinstance(value, str)
     if isinstance(widget, Combo.Input):
-        return isinstance(value, str | int) and not isinstance(value, bool)
+        if isinstance(value, str):
+            return value not in CONTROLS or value in widget.options
+        numbers = any(isinstance(option, int) for option in widget.options)
+        return numbers and isinstance(value, int) and not isinstance(value, bool)
     return True
 
 

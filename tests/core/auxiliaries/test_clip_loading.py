@@ -408,10 +408,13 @@ def test_the_state_dict_of_an_openai_archive_opens_with_its_activation(wrap, tmp
     assert clip.logit_scale == pytest.approx(float(model.logit_scale.detach().exp()))
 
 
-def test_a_clip_without_its_scale_opens(tmp_path):
+@pytest.mark.parametrize("scale", [None, torch.nan, torch.inf])
+def test_a_clip_without_a_usable_scale_opens(scale, tmp_path):
     model = theirs("tiny-ViT")
     state = model.state_dict()
     del state["logit_scale"]
+    if scale is not None:
+        state["logit_scale"] = torch.tensor(scale)
     torch.save(state, tmp_path / "clip.pt")
     clip = load_auxiliary(tmp_path / "clip.pt")
     agree(clip, model)

@@ -48,6 +48,7 @@ DRAWN = {
     "biggan_deep_discriminator64": "biggan-deep-discriminator",
 }
 GENERATORS = [name for name, family in DRAWN.items() if "discriminator" not in family]
+NAN = torch.tensor([torch.nan])
 SMALL = ["biggan32_flat", "biggan32_standing_tables", "biggan_deep64", "biggan_deep_hf32"]
 
 
@@ -309,6 +310,20 @@ def test_a_moving_average_is_preferred_and_a_discriminator_beside_it_used(path_o
         generator.discriminator.module(images * 2 - 1, torch.tensor([1, 2]))[:, 0],
         logits + (alone.module.embed.weight[[1, 2]] * alone.features(images)).sum(dim=1),
     )
+
+
+@pytest.mark.parametrize("name", ["biggan32_flat", "biggan_discriminator32", "biggan_deep64"])
+def test_singular_values_that_were_logged_may_be_anything(name, path_of, tmp_path):
+    tensors = dict(checkpoints.read(path_of(name)).tensors)
+    logged = [key for key in tensors if key.rpartition(".")[2] == "sv0"]
+    assert logged
+    checkpoints.write(tmp_path / "m.safetensors", tensors | dict.fromkeys(logged, NAN))
+    assert max(errors_of(tmp_path / "m.safetensors", name).values()) <= TOLERANCE
+    checkpoints.write(
+        tmp_path / "m.safetensors", tensors | {"linear.u0": tensors["linear.u0"] * NAN}
+    )
+    with pytest.raises(CheckpointError, match=r"not finite in `linear\.u0`"):
+        load_detected(checkpoints.read(tmp_path / "m.safetensors"), KNOWN)
 
 
 def test_a_folder_whose_configuration_is_of_other_weights_is_refused(path_of, tmp_path):

@@ -167,7 +167,7 @@ def test_a_logit_is_the_cosine_times_the_scale(views):
 
 def test_a_scale_that_the_file_does_not_tell_is_refused():
     clip = toy_clip()
-    with pytest.raises(InvalidInput, match="tells no logit scale"):
+    with pytest.raises(InvalidInput, match="no usable logit scale"):
         similarity(clip, rows(clip), scaled=True)
 
 
