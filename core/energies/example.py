@@ -1,4 +1,4 @@
-"""What the contract tests need of an energy, and the toys that the energies' examples share."""
+"""The example of an energy for the contract tests, and the toy models of these examples."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ..energy import Energy
 from ..generator import Gaussian, Generator
 from ..spaces import Block, Space
 
-__all__ = ["EnergyExample", "MakeExample", "toy_classifier", "toy_clip", "toy_generator"]
+__all__ = ["EnergyExample", "MakeExample", "filled", "toy_classifier", "toy_clip", "toy_generator"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class EnergyExample:
 MakeExample = Callable[[], EnergyExample]
 
 
-def _filled(network: nn.Module, seed: int) -> nn.Module:
+def filled(network: nn.Module, seed: int) -> nn.Module:
+    """The network, frozen, with normal weights of standard deviation 0.3."""
     stream = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.3, generator=stream)
@@ -40,7 +41,7 @@ def _filled(network: nn.Module, seed: int) -> nn.Module:
 
 def toy_classifier() -> Classifier:
     """A linear classifier of images of 5 by 5 pixels into three classes."""
-    network = _filled(nn.Sequential(nn.Flatten(), nn.Linear(75, 3)), 1)
+    network = filled(nn.Sequential(nn.Flatten(), nn.Linear(75, 3)), 1)
     return Classifier("toy-classifier", "toy-f", network, ("a", "b", "c"), network, network)
 
 
@@ -48,7 +49,7 @@ def toy_clip() -> Clip:
     """A smooth CLIP of images of 7 by 7 pixels, with embeddings of 6 numbers; it knows 6 words."""
     body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Tanh())
     head = nn.Sequential(nn.Flatten(), nn.Linear(196, 6))
-    network = _filled(nn.Sequential(body, head), 3)
+    network = filled(nn.Sequential(body, head), 3)
     words = ("red", "green", "blue", "bright", "dark", "grey")
 
     def texts(prompts: Sequence[str]) -> Texts:
@@ -78,7 +79,7 @@ def toy_clip() -> Clip:
 
 def toy_generator() -> Generator:
     """A smooth generator of images of 5 by 5 pixels from latents in [-3, 3]^6."""
-    network = _filled(nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 75)), 2)
+    network = filled(nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 75)), 2)
     return Generator(
         name="toy-generator",
         id="toy-g",

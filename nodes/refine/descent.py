@@ -46,8 +46,8 @@ def _released() -> list[io.Input]:
                 "returned",
                 options=["last", "last but one"],
                 default="last",
-                tooltip="Which latents to end with. last but one: those before the last step, as "
-                "FuseDream's released code does.",
+                tooltip="Which latents to end with. last but one: the second to last, those "
+                "before the last step, as FuseDream's released code does.",
             )
         ),
     ]

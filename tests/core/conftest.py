@@ -9,6 +9,7 @@ import torch
 from latentsteer.core.auxiliary import Classifier
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.classification import classification
+from latentsteer.core.energies.example import filled
 from latentsteer.core.energy import Energy
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.latents import Latents
@@ -26,13 +27,6 @@ from . import accelerators
 CPU = torch.device("cpu")
 
 
-def _filled(network: nn.Module, seed: int) -> nn.Module:
-    stream = torch.Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.3, generator=stream)
-    return network.eval().requires_grad_(False)
-
-
 def _normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return drawn.to(dtype)
@@ -48,7 +42,7 @@ def _generator(dtype: torch.dtype = torch.float32, bound: float = 4.0) -> Genera
         nn.SiLU(),
         nn.Conv2d(8, 3, 3, padding=1),
     )
-    network = _filled(network, 1).to(dtype)
+    network = filled(network, 1).to(dtype)
     return Generator(
         name="toy",
         id="toy-generator-id",
@@ -63,7 +57,7 @@ def _generator(dtype: torch.dtype = torch.float32, bound: float = 4.0) -> Genera
 
 def _classifier(dtype: torch.dtype = torch.float32, classes: str = "abc") -> Classifier:
     body = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.SiLU(), nn.AvgPool2d(2), nn.Flatten())
-    network = _filled(nn.Sequential(body, nn.Linear(96, len(classes))), 2).to(dtype)
+    network = filled(nn.Sequential(body, nn.Linear(96, len(classes))), 2).to(dtype)
     return Classifier("toy f", "toy-classifier-id", network, tuple(classes), network, body)
 
 
@@ -143,7 +137,7 @@ def toys() -> SimpleNamespace:
         generator=_generator,
         classifier=_classifier,
         normal=_normal,
-        filled=_filled,
+        filled=filled,
         lift=Lift,
         energy_of=_energy_of,
         vectors=_vectors,

@@ -22,13 +22,13 @@ from ...core.starts.candidates import StartMode, from_prior, from_translator
 from ...core.translators.training import Training, fit_translator, new_translator, synthetic_pairs
 from ...core.translators.translator import TranslatorKind
 
-__all__ = ["Progress", "Steering", "moved"]
+__all__ = ["Progress", "Session", "moved"]
 
 Progress: TypeAlias = Callable[[str], None]
 Model = TypeVar("Model", bound=Generator | Auxiliary)
 
 
-class Steering:
+class Session:
     """Two models, with translators trained between them.
 
     Args:

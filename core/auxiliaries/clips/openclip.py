@@ -220,7 +220,7 @@ def _hub_texts(
 
 
 def _recognises(checkpoint: Checkpoint) -> bool:
-    # LatentSteer's own files declare an architecture and are opened by word_clip.
+    # LatentSteer's own files declare an architecture and are opened by small_vocabulary.
     return "architecture" not in checkpoint.config and openclip_prefix(checkpoint) is not None
 
 

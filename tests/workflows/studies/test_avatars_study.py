@@ -21,7 +21,7 @@ def study():
 
 def likeness(study, row, texts):
     """The cosine of every sample's image and its text."""
-    images = study.steering.images(study.latents(row, texts))
+    images = study.session.images(study.latents(row, texts))
     seen, wanted = study.clip.embed(images), study.condition(texts, row.clause_weight).embedding
     return torch.cosine_similarity(seen, wanted, dim=1)
 

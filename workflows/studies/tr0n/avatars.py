@@ -60,7 +60,7 @@ def _measured(
     best = ROWS["full"]
     study.say(f"seed {study.seed}: single values")
     singles = [one for one in single_values() for _ in range(PER_VALUE)]
-    images = study.steering.images(study.latents(best, [one.text for one in singles]))
+    images = study.session.images(study.latents(best, [one.text for one in singles]))
     satisfied = study.satisfied(images, singles)
     for index, one in enumerate(single_values()):
         own = satisfied[index * PER_VALUE : (index + 1) * PER_VALUE]
@@ -68,7 +68,7 @@ def _measured(
     flat["single_mean"] = share(satisfied)
     study.say(f"seed {study.seed}: pairs of colours")
     pairs = [one for one in colour_pairs() for _ in range(PER_PAIR)]
-    images = study.steering.images(study.latents(best, [one.text for one in pairs]))
+    images = study.session.images(study.latents(best, [one.text for one in pairs]))
     both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.satisfied(images, pairs)]
     flat["pairs_both_right"] = sum(both) / len(both)
     return flat

@@ -30,7 +30,7 @@ from ...recipes.tr0n.avatars import (
 )
 from ...recipes.tr0n.avatars import SEARCHED as CANDIDATES
 from ..avatars_models import avatars_models
-from ..session import Progress, Steering
+from ..session import Progress, Session
 
 __all__ = ["CANDIDATES", "CURVE", "CURVED", "GENERATIONS", "ROWS", "AvatarsStudy", "Row", "share"]
 
@@ -91,7 +91,7 @@ class AvatarsStudy:
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
         generator, self.clip, self.judge = avatars_models(device)
         self.device, self.say, self.seed = device, say, seed
-        self.steering = Steering(
+        self.session = Session(
             generator,
             self.clip,
             pairs=PAIRS,
@@ -113,19 +113,19 @@ class AvatarsStudy:
         refined = self._latents(row, asked, watch)
         best = ranked(
             refined,
-            self.steering.generator,
+            self.session.generator,
             self.energy(self.condition(asked, row.clause_weight), 0),
             seed=self.seed,
             groups=len(counts),
             keep=counts[0][1],
-            chunking=self.steering.chunking,
+            chunking=self.session.chunking,
             device=self.device,
         )
         return refined.picked(best.rows)
 
     def _latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None") -> Latents:
         condition = self.condition(texts, row.clause_weight)
-        start = self.steering.start(
+        start = self.session.start(
             row.start,
             condition,
             energy=self.energy(condition, 0),
@@ -142,7 +142,7 @@ class AvatarsStudy:
 
         if watch is not None:
             watch.read(start, start.values, 0)
-        return self.steering.refined(
+        return self.session.refined(
             start,
             self.energy(condition, VIEWS),
             Langevin(inverse_temperature=INVERSE_TEMPERATURE),
@@ -181,7 +181,7 @@ class AvatarsStudy:
             curve = _Curve(self, asked) if name in CURVED else None
             begun = time.perf_counter()
             latents = self.latents(row, texts, watch=curve)
-            images = self.steering.images(latents)
+            images = self.session.images(latents)
             seconds = time.perf_counter() - begun - (curve.spent if curve else 0.0)
             seen = self.clip.embed(images.to(self.device)).cpu()
             near = torch.cosine_similarity(seen, condition.embedding, dim=1)
@@ -206,7 +206,7 @@ class _Curve:
         if step not in CURVE:
             return
         since = time.perf_counter()
-        images = self.study.steering.images(replace(latents, values=values))
+        images = self.study.session.images(replace(latents, values=values))
         self.figures[f"after_{step}"] = share(self.study.satisfied(images, self.prompts))
         self.figures[f"after_{step}_seconds"] = since - self.begun - self.spent
         self.spent += time.perf_counter() - since

@@ -20,7 +20,7 @@ from ....core.refine.rules import Adam, Langevin
 from ....core.translators.training import Training
 from ....core.translators.translator import TranslatorKind
 from ...recipes.tr0n.digits import ADAM_RATE, INVERSE_TEMPERATURE
-from ..session import Progress, Steering
+from ..session import Progress, Session
 
 __all__ = ["Figures", "Setting", "Study"]
 
@@ -80,7 +80,7 @@ class Study:
             [name for name in classifier.classes for _ in range(per_class)]
         )
         self.wanted = self.condition.embedding.argmax(dim=1)
-        self.steering = Steering(
+        self.session = Session(
             generator,
             classifier,
             pairs=pairs,
@@ -98,7 +98,7 @@ class Study:
         for name, setting in table.items():
             self.say(f"seed {self.seed}: {name}")
             begun = time.perf_counter()
-            images = self.steering.images(self.latents(setting))
+            images = self.session.images(self.latents(setting))
             seconds = time.perf_counter() - begun
             yield name, {**figures(images), "seconds": seconds}, images
 
@@ -106,12 +106,12 @@ class Study:
         """Where a row of the table ends."""
         # Chosen by the image itself whatever the views: they are for the refinement.
         choice = self.energy(replace(setting, views=0))
-        latents = self.steering.start(
+        latents = self.session.start(
             setting.start, self.condition, energy=choice, candidates=setting.candidates
         )
         if setting.refiner is None:
             return latents
-        return self.steering.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
+        return self.session.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
 
     def energy(self, setting: Setting) -> Energy:
         """What a row lowers."""
@@ -119,7 +119,7 @@ class Study:
             return classification(self.classifier, self.condition, views=setting.views)
         first, second = setting.bayes
         return bayes(
-            self.steering.generator,
+            self.session.generator,
             self.classifier,
             self.condition,
             prior_weight=first,
@@ -128,7 +128,7 @@ class Study:
 
     def outputs(self, classifier: Classifier, images: Tensor) -> ClassifierOutputs:
         """What a classifier sees in images."""
-        return classifier_outputs(classifier, images, self.steering.chunking, self.steering.device)
+        return classifier_outputs(classifier, images, self.session.chunking, self.session.device)
 
     def probabilities(self, images: Tensor) -> Tensor:
         """What f gives to the wanted class of every image."""
