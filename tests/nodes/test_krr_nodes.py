@@ -490,7 +490,7 @@ def test_a_direction_without_what_it_needs_is_refused(kind, graph, fault, edit):
 
 def test_a_neutral_text_that_says_the_same_is_refused(graph, fault, edit):
     graph.add("EnergyDirection", **(edit.texts | {"neutral": edit.wanted}))
-    assert "say the same" in fault(graph, InvalidInput)
+    assert "have the same embedding" in fault(graph, InvalidInput)
 
 
 def test_a_clips_energy_may_be_its_logit(run, graph, edit):

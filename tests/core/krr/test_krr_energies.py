@@ -167,7 +167,7 @@ def test_a_logit_is_the_cosine_times_the_scale(views):
 
 def test_a_scale_that_the_file_does_not_tell_is_refused():
     clip = toy_clip()
-    with pytest.raises(InvalidInput, match="tells no logit scale"):
+    with pytest.raises(InvalidInput, match="has no logit scale"):
         similarity(clip, rows(clip), scaled=True)
 
 
@@ -241,7 +241,7 @@ def test_sources_and_directions_go_together():
 
 def test_texts_without_a_direction_are_refused():
     clip = toy_clip()
-    with pytest.raises(InvalidInput, match="say the same"):
+    with pytest.raises(InvalidInput, match="have the same embedding"):
         text_direction(rows(clip), rows(clip))
     with pytest.raises(InvalidInput, match="2 neutral rows for 3 wanted"):
         text_direction(rows(clip, 3), rows(clip, 2))

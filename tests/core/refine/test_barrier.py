@@ -250,5 +250,5 @@ def test_an_energy_without_its_secondary_once_is_refused(held):
         "alone": second,
         "another": first + 0.0 * Energy.of(replace(pairs.secondary)),
     }[held]
-    with pytest.raises(InvalidInput, match=r"holds its secondary term \(secondary\) once"):
+    with pytest.raises(InvalidInput, match=r"contains its secondary term \(secondary\) once"):
         DynamicBarrier(pairs.secondary).field(energy, ALL_AT_ONCE)

@@ -208,7 +208,7 @@ def test_settings_without_sense_are_refused(settings, said):
 
 def test_coupled_energies_and_single_numbers_are_refused(toys):
     coupled = Energy.of(Term("flow", toys.vectors(DIM), lambda v, rng: bowl(v), coupled=True))
-    with pytest.raises(InvalidInput, match="flow judges samples by"):
+    with pytest.raises(InvalidInput, match="flow compares the samples"):
         kernel_of(toys, energy=coupled)
     line = toys.energy_of(lambda v: v[:, 0], toys.vectors(1))
     with pytest.raises(InvalidInput, match="at least 2 numbers"):

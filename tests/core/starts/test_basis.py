@@ -131,7 +131,7 @@ def test_nobody_and_coupled_energies_are_refused(toys):
     with pytest.raises(InvalidInput, match="No sample to start"):
         best(height(toys), 4, 1, SampleRng.of(0, 0))
     coupled = Energy.of(Term("flow", toys.vectors(2), lambda v, rng: v[:, 0], coupled=True))
-    with pytest.raises(InvalidInput, match="flow judges samples by"):
+    with pytest.raises(InvalidInput, match="flow compares the samples"):
         best(coupled, 4, 1)
 
 

@@ -88,7 +88,7 @@ def test_variations_without_sense_are_refused(toys):
     for spread in (-0.1, 1.1, float("nan")):
         with pytest.raises(InvalidInput, match="from 0 to 1"):
             varied(toys, near, generator, spread=spread)
-    with pytest.raises(InvalidInput, match="No latents to go towards"):
+    with pytest.raises(InvalidInput, match="No latents to move towards"):
         varied(toys, near, generator, towards=toys.latents(generator, torch.empty(0, 12)))
     with pytest.raises(InvalidInput, match="5 samples about 2"):
         varied(toys, near, generator, rng=SampleRng.of(0, 5))
