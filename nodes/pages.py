@@ -29,7 +29,7 @@ ones in *italics*, then `widgets` without those for experts.
 
 
 def help_of(node: type[ComfyNode]) -> Help:
-    """The help of one of our nodes.
+    """Returns the help of a node of this package.
 
     Raises:
         TypeError: its class has none.

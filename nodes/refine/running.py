@@ -1,4 +1,4 @@
-"""A refinement on a host: its bar, its previews, and the file to resume it from."""
+"""A refinement on a host, with progress bar, previews and a file to resume from."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def preview_every() -> io.Int.Input:
 
 
 def outputs() -> list[io.Output]:
-    """What every refiner gives."""
+    """Outputs of every refiner."""
     return [
         LATENTS.Output(
             "refined",
@@ -62,7 +62,7 @@ def keep_unfinished(latents: Latents) -> None:
 
 
 class _Watch:
-    """Shows a refinement's progress and keeps what is needed to resume it."""
+    """Shows the progress of a refinement and writes the file to resume it from."""
 
     def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
         self.job, self.latents, self.every, self.bar = job, latents, every, bar
@@ -107,19 +107,19 @@ def run_refinement(
     """Refines with a bar, previews and a file to resume from when stopped.
 
     Args:
-        title: for people.
-        refiner: what moves the latents.
-        generator: of the latents.
+        title: title to display.
+        refiner: refiner that moves the latents.
+        generator: generator of the latents.
         start: latents to start from, or of an interrupted run.
-        energy: to lower.
-        seed: of the noise and of random energies.
+        energy: energy to lower.
+        seed: seed of the noise and of random energies.
         steps: T, at least 1.
-        clamp: whether latents stay within the generator's bounds.
-        keep_best: whether each sample ends at the best point that it met.
+        clamp: whether latents are kept within the generator's bounds.
+        keep_best: whether each sample ends at its best point.
         chunk: how many samples the networks see at a time.
         preview_every: steps between previews, 0 for none.
-        resume: whether an interrupted run goes on.
-        latent_noise: standard deviation of noise on what the generator renders.
+        resume: whether to continue an interrupted run.
+        latent_noise: standard deviation of noise on the rendered latents.
         returned: the last latents, or those that the last step starts from.
     """
     job = Refinement(
