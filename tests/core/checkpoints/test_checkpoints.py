@@ -154,7 +154,7 @@ def test_a_header_longer_than_the_file_is_refused(tmp_path):
     [
         ({"what": "translator"}, "holds translator, not latents"),
         ({"architecture": "digits-judge"}, "holds digits-judge, not latents"),
-        ({}, "holds no configuration of ours, not latents"),
+        ({}, "holds no known configuration, not latents"),
         ({"what": "latents"}, "is damaged"),
         ({"what": "latents", "chart": {"kind": "spiral"}}, "is damaged: Unknown chart"),
     ],

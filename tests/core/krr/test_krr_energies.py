@@ -243,7 +243,7 @@ def test_texts_without_a_direction_are_refused():
     clip = toy_clip()
     with pytest.raises(InvalidInput, match="have the same embedding"):
         text_direction(rows(clip), rows(clip))
-    with pytest.raises(InvalidInput, match="2 neutral rows for 3 wanted"):
+    with pytest.raises(InvalidInput, match="2 neutral rows for 3 target texts"):
         text_direction(rows(clip, 3), rows(clip, 2))
     with pytest.raises(ConditionMismatch):
         text_direction(rows(clip), replace(rows(clip, 1, 2), auxiliary="another"))

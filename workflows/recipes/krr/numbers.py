@@ -29,7 +29,7 @@ def _flow(where: str, terms: str, *, generator: str = SN_GAN, **flow: object) ->
 
 
 def _against_condition(where: str, generator: str) -> PaperRow:
-    """A diverse setup, whose step sizes the paper leaves open."""
+    """Setup of diverse samples, whose step sizes the paper does not state."""
     flow: Inputs = {**KERNEL, "estimator": "krr"}
     return PaperRow(where, {"LoadGenerator": {"file": generator}, "KRRFlowRefine": flow})
 

@@ -31,7 +31,7 @@ CHAIN: Inputs = {
 }
 """B.1: lambda and momentum; section 2 and Algorithm 2: lambda is constant, z^(T) is returned."""
 LANGEVIN: Inputs = {**CHAIN, "steps": 100, "weights_rate": 5e-3}
-"""B.1: T where nothing else is said, and Adam's rate for the weights of a basis."""
+"""B.1: the default T, and Adam's rate for the weights of a basis."""
 BIGGAN_BETA, OTHER_BETA = 1e5, 2000.0
 """B.3."""
 NARROW, WIDE = 100, 2048
@@ -102,7 +102,7 @@ def _clip(
     gamma: float | None = None,
     **changes: object,
 ) -> PaperRow:
-    """A setup with E_CLIP; `changes` are of Langevin Refine."""
+    """Returns a setup with E_CLIP; `changes` are inputs of Langevin Refine."""
     generator: dict[str, object] = {"file": file}
     beta = BIGGAN_BETA if file == BIGGAN else OTHER_BETA
     if file in (STYLEGAN2, STYLEGAN_XL):
