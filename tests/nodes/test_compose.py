@@ -164,7 +164,7 @@ def test_scales_out_of_range(scales, says, fault, graph):
 
 def test_another_number_of_backgrounds(fault, graph):
     composed(graph, classes="3", numbers=(2, 3))
-    assert "2 foregrounds and 3 backgrounds; expected as many of each" in fault(
+    assert "2 foregrounds and 3 backgrounds; expected equal numbers" in fault(
         graph, InvalidInput
     )
 

@@ -278,7 +278,7 @@ def test_another_generator_s_latents(given):
 
 def test_different_numbers_of_samples(given):
     job, front, back = given()
-    with pytest.raises(InvalidInput, match="2 foregrounds and 1 backgrounds; expected as many"):
+    with pytest.raises(InvalidInput, match="2 foregrounds and 1 backgrounds; expected equal numbers"):
         Composer(job, front, back.picked((0,)))
 
 
@@ -292,7 +292,7 @@ def test_energies_that_cannot_be_composed(given):
     job, front, back = given()
     ((_, term),) = job.energy.terms
     coupled = Energy.of(replace(term, coupled=True))
-    with pytest.raises(InvalidInput, match="every placement of every sample is a run of its own"):
+    with pytest.raises(InvalidInput, match="each placement of each sample is a separate run"):
         Composer(replace(job, energy=coupled), front, back)
     with pytest.raises(InvalidInput, match="has no term"):
         Composer(replace(job, energy=Energy(())), front, back)
