@@ -1,4 +1,4 @@
-"""Shipped workflows do what they claim: their own judge's figure is better at the end."""
+"""Shipped workflows do what they claim: the figure of their judge is better at the end."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,10 @@ HIGHER, LOWER = 1, -1
 
 @dataclass(frozen=True)
 class Claim:
-    """What a workflow says that it makes better.
+    """Improvement that a workflow claims.
 
     Attributes:
-        figure: of the judge.
+        figure: figure of the judge.
         sign: whether it should rise or fall.
         quick: settings that make it quick and keep the claim; None for the slow tier alone.
         beside: whether the last refiner is compared with the one before it, not with its start.
@@ -68,8 +68,8 @@ CLAIMS = {
     "krr_avatars_inpainting": Claim("diversity", beside=True),
     "krr_avatars_editing": Claim("diversity", beside=True),
 }
-"""Of the embedded workflows; those that compare settings, show what fails or refine nothing claim
-none."""
+"""Claims of the embedded workflows; those that compare settings, show failures or refine nothing
+have none."""
 UNCLAIMED = {
     "tr0n_digits_no_error_correction",
     "tr0n_digits_deterministic",
@@ -106,7 +106,7 @@ def judged(api) -> Iterator[tuple[str, str, str]]:
 
 
 def needed(api, targets):
-    """The part of a graph that these nodes need."""
+    """Returns the part of a graph that these nodes need."""
     found, left = {}, list(targets)
     while left:
         number = left.pop()
@@ -117,7 +117,7 @@ def needed(api, targets):
 
 
 def figures(api, claim, folder, settings):
-    """(before, after) of every judge, at the settings asked for."""
+    """Returns (before, after) of every judge, at the given settings."""
     api = copy.deepcopy(api)
     for node in api.values():
         node["inputs"] |= {

@@ -1,4 +1,4 @@
-"""What every registered generator, auxiliary, energy and rule owes; newcomers are covered here."""
+"""Contract tests of every registered generator, auxiliary, energy and rule."""
 
 import re
 from dataclasses import FrozenInstanceError
@@ -38,14 +38,14 @@ RULE_EXAMPLES = [pytest.param(make, id=name) for name, make in RULES]
 
 
 def opened_as_written(architecture, path):
-    """The model with the very tensors of its file, where it would fold them into others."""
+    """Returns the model with the original tensors of its file, which it would otherwise fold."""
     if "folded" in architecture.option_names:
         return load_generator(path, {"folded": False})
     return opened(architecture, path)
 
 
 def seen_by_module(module, call):
-    """The arguments and the result of the module's last forward pass during a call."""
+    """Returns arguments and result of the module's last forward pass during a call."""
     seen = []
     hook = module.register_forward_hook(
         lambda _, args, kwargs, out: seen.append((args, kwargs, out)), with_kwargs=True
@@ -57,7 +57,7 @@ def seen_by_module(module, call):
 
 
 def same_network(example, module):
-    """The example's network whose tensors are the loaded module's."""
+    """Returns the example's network with the tensors of the loaded module."""
     own = module.state_dict()
     for network in example.networks.values():
         if network.state_dict().keys() == own.keys():
@@ -112,15 +112,18 @@ def test_a_file_in_half_precision_loads_as_float32(architecture, make, tmp_path)
 
 
 BESIDE = ("D.", "d.", "1.")
-"""Prefixes of discriminators beside their generators, which a diverged one does not sink."""
+"""Prefixes of discriminators in files of generators; non-finite values there are accepted."""
 
 
 SPOILS = ("missing", "longer", "deeper", "not finite")
 
 
 def some_of(names, spoil):
-    """Of the names that differ in numbers alone, as in repeated blocks, the last; of these, every
-    fourth for each way to spoil one: together they cover all kinds of tensors."""
+    """Returns the names to spoil in one way.
+
+    Of names that differ in numbers alone, as in repeated blocks, only the last counts; of these,
+    every fourth for each way to spoil one: together they cover all kinds of tensors.
+    """
     kinds = list({re.sub(r"\d+", "#", name): name for name in names}.values())
     return kinds[SPOILS.index(spoil) :: len(SPOILS)]
 
@@ -142,7 +145,7 @@ def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
         else:
             wrong[name] = torch.full_like(tensor, torch.nan)
         if spoil == "missing" and name.endswith("num_batches_tracked"):
-            continue  # PyTorch lets this counter be missing
+            continue  # PyTorch accepts files without this counter
         path = folder / f"{name}.safetensors"
         checkpoints.write(path, wrong, example.config)
         if spoil == "not finite" and name.startswith(BESIDE):
@@ -226,7 +229,7 @@ def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, 
 def test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch(
     architecture, make, tmp_path
 ):
-    """To the bit: draws, images and their gradient, alone and moved."""
+    """Bit for bit: draws, images and their gradient, alone and at another place."""
     _, generator = loaded_generator(architecture, make, tmp_path)
 
     def slopes(z, rng):
@@ -333,7 +336,7 @@ def test_a_file_that_names_too_few_classes_is_refused(architecture, make, tmp_pa
 
 @pytest.fixture(params=ENERGY_EXAMPLES)
 def example64(request):
-    """An energy and its points in float64."""
+    """Returns an energy and its points in float64."""
     example = request.param()
     for module in example.energy.modules:
         module.double()
@@ -345,7 +348,7 @@ def streams(points):
 
 
 def draws(energy, points):
-    """Whether the energy is random: a second look then differs from the first."""
+    """Whether the energy is random: a second evaluation then differs from the first."""
     rng = streams(points)
     before = rng.state()
     energy(points, rng)
@@ -363,7 +366,7 @@ def test_an_energy_is_one_finite_number_per_sample(example64):
 @pytest.mark.bits
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch(make):
-    """To the bit: value and gradient, alone and moved, each with its row of the condition."""
+    """Bit for bit: value and gradient, alone and at another place, with its condition."""
     example = make()
     energy, points = example.energy, example.points
     if energy.coupled:

@@ -1,4 +1,4 @@
-"""KRR Flow Refine and its conditions as nodes: what they do, bad input, stop and resume."""
+"""KRR Flow Refine and its conditions as nodes: results, bad input, stop and resume."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -33,7 +33,7 @@ REAL = "digits held out (embedded)"
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:
@@ -46,7 +46,7 @@ def fault(run):
 
 @pytest.fixture
 def swapped(monkeypatch):
-    """Load Aux Model gives something else for the judge's file."""
+    """Makes Load Aux Model return another model for the judge's file."""
 
     def go(model):
         loaded = LoadAuxModel.execute
@@ -442,7 +442,7 @@ def test_classes_that_do_not_go_are_refused(classes, said, graph, fault):
 
 @pytest.fixture
 def edit(graph, swapped):
-    """A toy CLIP, a wanted and a neutral text."""
+    """A toy CLIP, a target and a neutral text."""
     swapped(replace(toy_clip(), logit_scale=20.0))
     made = graph.models(classifier=JUDGE)
     made.clip = made.classifier

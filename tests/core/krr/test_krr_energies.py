@@ -351,7 +351,7 @@ def test_grey_counts_as_unknown():
 
 
 def test_at_another_size_only_pixels_of_known_ones_count():
-    """What lies in the source's hole must not leak into what is compared."""
+    """The content of the hole of the source must not affect the comparison."""
     mask, images = hole(16, 4, 10), pictures(2, 8, 1)
     source = pictures(1, 16)
     other = torch.where(mask.bool(), 1 - source, source)

@@ -1,4 +1,4 @@
-"""Search by generations: CMA-ES and BasinCMA."""
+"""Evolution strategies: CMA-ES and BasinCMA."""
 
 import sys
 from dataclasses import replace
@@ -29,7 +29,7 @@ def bowl(v):
 
 
 def waves(v):
-    """Many basins; the lowest is at 0."""
+    """An energy with many basins; the lowest is at 0."""
     return (v.square() + 2 * (1 - (6 * v).cos())).sum(dim=1)
 
 

@@ -1,4 +1,4 @@
-"""FuseDream's start: the best candidates of many, and the samples written over them."""
+"""FuseDream's start: the best of many candidates, and samples over them as a basis."""
 
 import pytest
 import torch
@@ -191,7 +191,7 @@ def made(generator, energy=BRIGHT, count=2, **options):
 
 
 def loaded(tmp_path, example=BIGGAN.examples[0]):
-    """A tiny BigGAN with weights of a telling size."""
+    """A tiny BigGAN with weights large enough to affect results."""
     example = example()
     stream = torch.Generator().manual_seed(1)
     tensors = {
