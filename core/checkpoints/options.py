@@ -1,4 +1,4 @@
-"""Options: what users choose beside a model file, and what a loader offers for it."""
+"""Options: settings of users for a model file, and those that a loader offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that an architecture takes beside the file.
+    """A setting of an architecture in addition to the file.
 
     Attributes:
         name: its key in `Checkpoint.options`.

@@ -155,16 +155,20 @@ def _check(sources: Tensor, masks: Tensor) -> None:
         raise InvalidInput("A mask or a source image contains values that are not finite.")
     inside = (1 - masks >= KNOWN).flatten(1)
     for found, what, cure in (
-        (inside.all(dim=1), "is empty: all of its image is known", "Mark with 1 (white) what to"),
+        (
+            inside.all(dim=1),
+            "is empty: all of its image is known",
+            "Mark the region to inpaint with 1 (white).",
+        ),
         (
             ~inside.any(dim=1),
             "is full: nothing of its image is known",
-            "Leave 0 (black) what not to",
+            "Leave the known region 0 (black).",
         ),
     ):
         rows = found.nonzero()[:, 0].tolist()
         if rows:
-            raise InvalidInput(f"Mask {rows[0]} {what}. {cure} paint anew.")
+            raise InvalidInput(f"Mask {rows[0]} {what}. {cure}")
 
 
 def _squares(images: Tensor, source: Tensor, inside: Tensor) -> Float[Tensor, " batch"]:

@@ -172,7 +172,7 @@ def _check(energy: Energy, secondary: Term) -> None:
     if len(own) != 1 or not others:
         raise InvalidInput(
             f"A barrier needs an energy that contains its secondary term ({secondary}) once and a "
-            f"primary beside it; got {energy}. Add the secondary with weight 0."
+            f"primary; got {energy}. Add the secondary with weight 0."
         )
 
 

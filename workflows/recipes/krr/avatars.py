@@ -119,7 +119,7 @@ def _inpainting(recipe: Recipe) -> GraphBuilder:
     known = graph.add("InvertMask", mask=hole)
     prior = graph.add("PriorInit", samples=PASTED)
     drawn = graph.add("Decode", "Random avatars", latents=prior)
-    begun = graph.pasted("Known beside random", drawn, source, known)
+    begun = graph.pasted("Known and random", drawn, source, known)
     graph.add("PreviewImage", "Starts", images=begun)
     encoded = graph.add("ImageToLatents", "Encode", images=begun, auxiliary=graph.clip, steps=0)
     energy = graph.add("EnergyMasked", images=source, mask=hole, pixels=KNOWN, weight=0.0)

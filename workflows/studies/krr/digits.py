@@ -211,10 +211,10 @@ class DigitsFlow:
         width = WIDE * self.medians["classifier"]
         density = fit_density(seen, seen[:, None], width=width, ridge=RIDGE)
         leaf = seen.double().requires_grad_()
-        (ours,) = torch.autograd.grad(log_density(leaf, density).sum(), leaf)
+        (ridge_scores,) = torch.autograd.grad(log_density(leaf, density).sum(), leaf)
         lengths = {ridge: stein_score(seen, width, ridge).norm(dim=1) for ridge in ridges}
         return {
-            f"stein_length_{plain(ridge)}": float((found / ours.norm(dim=1)).median())
+            f"stein_length_{plain(ridge)}": float((found / ridge_scores.norm(dim=1)).median())
             for ridge, found in lengths.items()
         }
 

@@ -102,7 +102,7 @@ def _say_rest(flat: Mapping[str, float]) -> None:
         points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
         print(f"satisfied after steps, {name}: {', '.join(points)}")
     kinds = {k: v for k, v in flat.items() if k.startswith(BY_ATTRIBUTE) and "_sd" not in k}
-    told = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
-    print("by attribute: " + ", ".join(told))
+    shares = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
+    print("by attribute: " + ", ".join(shares))
     print(f"single values, mean: {flat['single_mean']:.3f}")
     print(f"hat and shirt both right: {flat['pairs_both_right']:.3f}")
