@@ -50,17 +50,17 @@ class Noisy:
 
     @property
     def source(self) -> Space:
-        """The map's."""
+        """The space of the map's arguments."""
         return self.map.source
 
     @property
     def target(self) -> Domain:
-        """The map's."""
+        """The space of the map's values."""
         return self.map.target
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The map's."""
+        """The networks of the map."""
         return self.map.modules
 
     def __str__(self) -> str:
@@ -130,7 +130,7 @@ class MixtureOfBasis:
         Each over-parametrised block becomes a basis (k, *shape), followed by its weights (k,
         *shape) where these are per coordinate. Scalar weights are one block (k,) at the end, named
         after all over-parametrised blocks, such as `z+y.weights`. A basis has the role `latent`,
-        whatever the role of its block.
+        independent of the role of its block.
         """
         blocks: list[Block] = []
         for block in self.target.blocks:
@@ -148,7 +148,7 @@ class MixtureOfBasis:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """None."""
+        """Returns no network: charts have none."""
         return ()
 
     def __str__(self) -> str:

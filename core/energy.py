@@ -26,7 +26,7 @@ class Pullback:
 
     @property
     def domain(self) -> Space:
-        """The map's source."""
+        """The source of the map."""
         return self.map.source
 
     @property

@@ -219,7 +219,7 @@ class Identity:
 
     @property
     def target(self) -> Space:
-        """The same space."""
+        """The space itself."""
         return self.source
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:

@@ -104,7 +104,7 @@ class Term:
         yield Reading(self, 1.0, self.evaluate(v, rng))
 
     def leaves(self) -> Iterator["Term"]:
-        """Itself."""
+        """Returns itself."""
         yield self
 
     def at(self, step: int) -> "Term":

@@ -20,7 +20,7 @@ class Option:
 
     Attributes:
         name: its key in `Checkpoint.options`.
-        words: what it does, in sentences for people.
+        words: description of its effect.
     """
 
     name: str
@@ -49,7 +49,7 @@ class OfferedOption(Option):
 
     @property
     def tooltip(self) -> str:
-        """What it does, in general and by family."""
+        """Effect of the option, in general and by family."""
         return f"{self.words} {self.detail}".strip()
 
 

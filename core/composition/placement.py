@@ -13,7 +13,7 @@ __all__ = ["ALL_PLACES", "PLACES", "SCALES", "Column", "Placement", "Row", "plac
 Row: TypeAlias = Literal["top", "centre", "bottom"]
 Column: TypeAlias = Literal["left", "centre", "right"]
 SCALES: Final = (0.65, 0.5)
-"""Of the paper."""
+"""Scales of the paper."""
 ALL_PLACES: Final = "all nine"
 
 

@@ -82,14 +82,14 @@ class Layer:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The chart's."""
+        """The space of the chart."""
         return self.chart.modules
 
     def __str__(self) -> str:
         return f"{self.name} ({self.chart})"
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
-        """Its latents."""
+        """Returns the latents of the layer."""
         return self.chart(v[:, self.part], rng)
 
 
@@ -103,7 +103,7 @@ class ImageOf:
 
     @property
     def target(self) -> Images:
-        """Images."""
+        """The space of images."""
         return IMAGES
 
     def __str__(self) -> str:
@@ -146,7 +146,7 @@ class Scene:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The generator's."""
+        """The networks of the generator."""
         return self.generator.modules
 
     def __str__(self) -> str:
@@ -162,7 +162,7 @@ class Scene:
         return self.paste.fused(*self.pair(v, rng), rng)
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Float[Tensor, "batch pixels"]:
-        """The scenes."""
+        """Returns the scenes."""
         front, back = self.pair(v, rng)
         fused = self.paste.fused(front, back, rng)
         parts = (fused, self.paste.magnified(fused, rng), self.paste.magnified(back, rng))

@@ -30,7 +30,7 @@ def bayes(
 
     The weights include the temperature: refine with inverse temperature 1. Weights (1, 1) give the
     posterior, eq. (6), up to a constant, where std is 1 and the prior has a density (see
-    `core.energies.prior`); (0, 20) gives eq. (2) at inverse temperature 20, whatever the prior.
+    `core.energies.prior`); (0, 20) gives eq. (2) at inverse temperature 20, for any prior.
 
     Args:
         generator: generator of the latents z.

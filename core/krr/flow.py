@@ -76,7 +76,7 @@ def krr_flow(
         image_size: (height, width) of the generator's images.
         chunking: how many images d sees at a time.
         condition: -log p(c|x), on images or on the latents of the generator. Where it has several
-            conditions, a row per sample, each condition has its own density log q(x|c), whatever
+            conditions, a row per sample, each condition has its own density log q(x|c), for any
             lambda_3, unless the settings pool them. Its particles are those with equal rows, and
             they flow independently of the others.
         real: images of p(x), of the generator's size, in [0, 1].

@@ -74,7 +74,7 @@ class LogRatio:
 
     @property
     def domain(self) -> Images:
-        """Images."""
+        """The space of images."""
         return IMAGES
 
     @property
@@ -171,8 +171,8 @@ class LogRatio:
         """Returns the value of each row under its own density.
 
         Each density is evaluated at all rows, and the values of rows of other densities are
-        dropped. A matrix product then has the same number of rows, and equal bits, whatever the
-        conditions of the batch.
+        dropped. A matrix product then has the same number of rows, and equal bits, independent of
+        the conditions of the batch.
         """
         numbers = [particles.of[row] for row in own]
         values = features.new_zeros(len(features))

@@ -26,7 +26,7 @@ Vectors = Float[Tensor, "batch dim"]
 
 
 def _ignored(values: Tensor) -> None:
-    """Watches nothing."""
+    """Ignores the values."""
 
 
 @dataclass(frozen=True)

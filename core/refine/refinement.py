@@ -38,7 +38,7 @@ class Refinement:
         refiner: refiner that moves the latents.
         steps: T, at least 1.
         seed: seed of the noise and of random energies; latents from an earlier run get fresh
-            draws, whatever the seed of that run.
+            draws, for any seed of that run.
         chunking: how many samples the networks see at a time.
         device: where the networks are.
         clamp: whether latents are kept within the bounds of the generator. Class shares always

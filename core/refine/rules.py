@@ -60,7 +60,7 @@ class Langevin:
         _check("momentum", self.momentum, 0, 1, closed=True)
 
     def init(self, position: Tensor) -> Memory:
-        """No velocity."""
+        """Returns zero velocity."""
         return {"velocity": torch.zeros_like(position)}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
@@ -99,7 +99,7 @@ class Adam:
             _check("beta", beta, 0, 1, closed=True)
 
     def init(self, position: Tensor) -> Memory:
-        """Both moments 0."""
+        """Returns zero moments."""
         return {"mean": torch.zeros_like(position), "square": torch.zeros_like(position)}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
@@ -133,7 +133,7 @@ class Descent:
         _check("step_size (lambda)", self.step_size, 0, math.inf)
 
     def init(self, position: Tensor) -> Memory:
-        """Nothing."""
+        """Returns an empty memory."""
         return {}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
@@ -161,7 +161,7 @@ class ClipNorm:
         _check("limit", self.limit, 0, math.inf)
 
     def init(self, position: Tensor) -> Memory:
-        """Nothing."""
+        """Returns an empty memory."""
         return {}
 
     def update(

@@ -64,7 +64,7 @@ def _widgets() -> list[io.Input]:
 
 
 class CMAESRefine(io.ComfyNode):
-    """Search by generations."""
+    """Refinement by CMA-ES or BasinCMA."""
 
     HELP = Help(
         about=(
@@ -141,7 +141,6 @@ class CMAESRefine(io.ComfyNode):
         keep_best: bool,
         resume: bool,
     ) -> io.NodeOutput:
-        """Runs the generations."""
         inner = FirstOrder(Adam(learning_rate=inner_rate))
         refined, trace = run_refinement(
             "CMA-ES Refine",

@@ -81,7 +81,7 @@ def where() -> list[io.Input]:
 
 
 def outputs() -> list[io.Output]:
-    """What comes of it."""
+    """Outputs of Compose Fuse."""
     return [
         io.Image.Output(
             "images", display_name="images", tooltip="Each sample at its best placement."

@@ -28,7 +28,7 @@ def _inputs() -> list[io.Input]:
 
 
 def _released() -> list[io.Input]:
-    """Where FuseDream's released code differs from its paper."""
+    """Widgets: differences of FuseDream's released code from its paper."""
     return [
         advanced(
             io.Float.Input(
@@ -212,7 +212,6 @@ class LangevinRefine(io.ComfyNode):
         clip_norm: float,
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
-        """Runs the steps."""
         rule = Langevin(
             step_size=step_size,
             inverse_temperature=inverse_temperature,
@@ -274,7 +273,6 @@ class AdamRefine(io.ComfyNode):
         clip_norm: float,
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
-        """Runs the steps."""
         rule = Adam(
             learning_rate=learning_rate,
             step_schedule=Schedule(rate_schedule, steps, rate_final),

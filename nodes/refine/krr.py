@@ -134,7 +134,6 @@ class KRRFlowRefine(io.ComfyNode):
         real_draw: Literal["each step", "once"] = "each step",
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
-        """Runs the steps."""
         apart = not pooled and groups_of(energy) is not None
         settings = FlowSettings(
             generated=lambda_generated,

@@ -27,7 +27,7 @@ PREVIEWED = 16
 
 
 def preview_every() -> io.Int.Input:
-    """How often a preview is shown."""
+    """Widget: steps between previews."""
     return advanced(
         io.Int.Input(
             "preview_every",

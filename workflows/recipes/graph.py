@@ -66,7 +66,7 @@ class Recipe:
 
     @property
     def heading(self) -> str:
-        """Title of the note."""
+        """The title of the note."""
         return f"{PAPERS[self.paper]}: {self.title}" if self.paper else self.title
 
     @cached_property

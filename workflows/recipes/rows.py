@@ -18,7 +18,7 @@ from .tr0n.numbers import TR0N
 __all__ = ["ROWS", "inputs_of", "parts", "sweep", "usual"]
 
 ROWS: Mapping[str, PaperRow] = {**TR0N, **FUSEDREAM, **KRR}
-"""All of them, by id."""
+"""All setups, by id."""
 
 
 def inputs_of(row: str, kind: str) -> dict[str, Any]:

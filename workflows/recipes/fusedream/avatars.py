@@ -19,7 +19,7 @@ PAIRS = (
 """Prompts of a foreground and a background."""
 COMPOSED: Mapping[str, Any] = {"steps": 10, "learning_rate": 0.01}
 SCALE = 0.5
-"""Of the foreground."""
+"""Scale and place of the foreground."""
 STRANGE = (
     "green skin, red hat\nblue afro, purple background\nwinking, orange hoodie\n"
     "a red hat and a yellow turban"

@@ -11,7 +11,7 @@ __all__ = ["AUGMENTED", "PLAIN", "RATE", "START", "TASK", "FuseDreamAvatars", "a
 
 RATE, STEPS, VIEWS = 0.05, 60, 4
 START: Mapping[str, Any] = {"candidates": 150, "keep": 5}
-"""M and k."""
+"""Candidates M and kept candidates k."""
 PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
 TASK = "Draw avatars by text from a basis of the best samples"
 ABOUT = (
@@ -45,11 +45,11 @@ class FuseDreamAvatars(GraphBuilder):
         return self.add("EnergyCLIP", title, condition=condition, **inputs)
 
     def basis(self, condition: Link, energy: Link, **inputs: object) -> Link:
-        """The best of 150."""
+        """Adds a basis of the best of 150."""
         return self.add("BasisInit", energy=energy, condition=condition, **inputs)
 
     def refined(self, start: Link, energy: Link, title: str = "") -> Link:
-        """By Adam."""
+        """Refines by Adam."""
         return self.add("AdamRefine", title, start=start, energy=energy)
 
     def judge(self, images: Link, condition: Link | None = None) -> None:

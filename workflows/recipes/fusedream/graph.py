@@ -8,7 +8,7 @@ from .numbers import ADAM, AUGCLIP, BASIS
 __all__ = ["CANDIDATES", "COCO", "DOGS", "KEEP", "FuseDream", "count"]
 
 CANDIDATES = BASIS["candidates"]
-"""M."""
+"""Number of candidates M."""
 KEEP = 5
 """k for figures that do not state it: that of the first row of table 1."""
 COCO = (

@@ -184,7 +184,7 @@ RECIPES = (
         "Four completions of a picture whose left half is known. The starts are the encoder's "
         "latents of the known half next to halves of random avatars, the best 4 of 32. **Energy "
         "Masked** keeps the known half, and the samples' density keeps the completions apart. "
-        "The picture above is without that density. **ImageCompositeMasked** pastes the known "
+        "The upper row is without that density. **ImageCompositeMasked** pastes the known "
         "half over the result; its input is what the generator drew. Any generator works. The "
         "masked energy replaces Co-Mod-GAN's discriminator.",
         _inpainting,
@@ -200,7 +200,7 @@ RECIPES = (
         "and **Energy Perceptual** keeps the picture's pixels. The picture becomes latents "
         "(**Image to Latents**). Of many variations (**Variation Init**), half of them towards "
         "results of **Prior Init** for the text alone, the best four are the starts, and the "
-        "samples' density keeps the edits apart. The picture above is without that density. For "
+        "samples' density keeps the edits apart. The upper row is without that density. For "
         "the paper's own StyleCLIP direction use **Energy Direction** instead of Energy CLIP, "
         "as in *krr_faces_editing*.",
         _editing,

@@ -30,7 +30,7 @@ KERNEL: Mapping[str, object] = {
     "lambda_condition": 0.1,
     "chunk": "fast",
 }
-"""With the mollifier the bandwidth is 3 times as large."""
+"""Mollifier that makes the bandwidth 3 times as large."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's processor. "
     "The kernel uses a classifier's features. Of a thousand digits that no model was trained on, "
@@ -161,7 +161,7 @@ class _Digits(GraphBuilder):
         self.measure(self.add("Decode", title, latents=latents))
 
     def measure(self, images: Link) -> None:
-        """The same, of images."""
+        """Shows the judge's figures of images."""
         half = {f"reference_{name}": value for name, value in HALVES.items()}
         seen = {"reference": DIGITS_HELD_OUT, "reference_part": "second half"}
         self.judged(images, DIGITS_JUDGE, **seen, **half)

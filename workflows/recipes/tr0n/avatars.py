@@ -26,7 +26,7 @@ VIEWS = 0
 """Views of the energy: on avatars the image itself works as well as random views."""
 NOISE = 0.5
 PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
-"""Of the translator."""
+"""Training of the translator."""
 EVOLUTION = (10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16

@@ -17,7 +17,7 @@ TRAINING: Inputs = {
 }
 """Appendix B.1: N, epochs, B, Adam's rate, sigma before training."""
 MIXTURE: Inputs = {**TRAINING, "kind": "mixture", "components": 10}
-"""B.1: K."""
+"""The mixture, with K of appendix B.1."""
 REGRESSION: Inputs = {**TRAINING, "kind": "deterministic"}
 """Equation 8."""
 CHAIN: Inputs = {
@@ -33,7 +33,7 @@ CHAIN: Inputs = {
 LANGEVIN: Inputs = {**CHAIN, "steps": 100, "weights_rate": 5e-3}
 """B.1: the default T, and Adam's rate for the weights of a basis."""
 BIGGAN_BETA, OTHER_BETA = 1e5, 2000.0
-"""B.3."""
+"""beta of appendix B.3."""
 NARROW, WIDE = 100, 2048
 """H: B.2; B.3 and B.4."""
 
@@ -86,7 +86,7 @@ def _bayes(first: int, *generator: Any) -> dict[str, PaperRow]:  # noqa: ANN401
 
 
 NVAE, AUTOGAN = ("NVAE of CIFAR-10", 50, 10), ("AutoGAN of CIFAR-10", 25, 5)
-"""G, and T and M of B.2."""
+"""G, and T and M, of appendix B.2."""
 CAPTIONS: Inputs = {"beams": "nucleus sampling"}
 """B.3."""
 

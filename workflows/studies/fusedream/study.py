@@ -66,7 +66,7 @@ class FuseDreamStudy:
         self._say(f"seed {self.seed}: {what}")
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """A row per text."""
+        """Returns a condition with a row per text."""
         return text_condition(self.clip, "\n".join(texts)).condition
 
     def energy(self, condition: Condition, views: int = 0) -> Energy:

@@ -57,7 +57,7 @@ BUDGETS: Mapping[str, Budget] = {
     "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22), (*range(20, 26),)),
 }
 SHOWN = 64
-"""Digits in a picture."""
+"""Number of digits in a picture."""
 TASKS = {
     "text": ("pairwise", "satisfied"),
     "apart": ("pairwise", "satisfied"),
@@ -144,7 +144,7 @@ def _save(pictures: Mapping[str, Tensor], out: Path, columns: int) -> None:
 
 
 def _tables(flat: Mapping[str, float], budget: Budget) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     lines = [_digits_table(flat, budget), ""]
     lines.append("step sizes" + "".join(f"{size:>18g}" for size in budget.sizes))
     for steps in MARKS:

@@ -82,7 +82,7 @@ def _by_attribute(satisfied: Sequence[Mapping[str, bool]]) -> dict[str, float]:
 
 
 def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     heads = (("satisfied", "satisfied"), ("similarity", "similarity"), ("seconds", "seconds"))
     width = max(map(len, rows))
     lines = [" " * width + "".join(f"{head:>18}" for _, head in heads)]

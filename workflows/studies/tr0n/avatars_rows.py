@@ -152,7 +152,7 @@ class AvatarsStudy:
         )
 
     def condition(self, texts: Sequence[str], clause_weight: float = 0.0) -> Condition:
-        """A row per text."""
+        """Returns a condition with a row per text."""
         made = text_condition(self.clip, "\n".join(texts), clause_weight=clause_weight)
         return made.condition
 

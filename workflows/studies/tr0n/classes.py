@@ -114,7 +114,7 @@ class Study:
         return self.steering.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
 
     def energy(self, setting: Setting) -> Energy:
-        """What a row lowers."""
+        """Returns the energy of a row."""
         if setting.bayes is None:
             return classification(self.classifier, self.condition, views=setting.views)
         first, second = setting.bayes

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(flat: Mapping[str, float], rows: Mapping[str, Setting]) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     heads = (
         ("f", "p by f"),
         ("judge", "p by judge"),
