@@ -15,16 +15,16 @@ __all__ = [
     "BASIS",
     "WEIGHTS",
     "MixtureOfBasis",
-    "Noisy",
     "Start",
     "WeightKind",
+    "WithNoise",
     "chart_from_config",
     "chart_to_config",
 ]
 
 
 @dataclass(frozen=True)
-class Noisy:
+class WithNoise:
     """A map with noisy arguments, v -> m(v + std eps) with eps ~ N(0, I) at every evaluation.
 
     FuseDream's released code adds such noise, of 0.01, to its combined z and y; its paper does not

@@ -12,7 +12,7 @@ from .chunking import ALL_AT_ONCE, Chunking
 from .errors import DomainMismatch
 from .rng import SampleRng
 from .spaces import Domain, Map, Space
-from .terms import AtAllSamples, Part, Reading, Term
+from .terms import AtAllSamples, EnergyPart, Reading, Term
 
 __all__ = ["Energy", "Pullback"]
 
@@ -70,10 +70,10 @@ class Energy:
     generator, terms on images are composed with it and terms on its latents stay.
     """
 
-    terms: tuple[tuple[float, Part], ...]
+    terms: tuple[tuple[float, EnergyPart], ...]
 
     @classmethod
-    def of(cls, term: Part) -> "Energy":
+    def of(cls, term: EnergyPart) -> "Energy":
         """Returns the energy of one term with weight 1."""
         return cls(((1.0, term),))
 
@@ -266,7 +266,7 @@ class Energy:
             if term.condition is not None:
                 term.condition.check_batch(batch)
 
-    def _check_domain(self, term: Part, v: Tensor) -> None:
+    def _check_domain(self, term: EnergyPart, v: Tensor) -> None:
         if isinstance(term.domain, Space):
             fits, form = (
                 v.ndim == 2 and v.shape[1] == term.domain.dim,
@@ -281,7 +281,7 @@ class Energy:
             )
 
 
-def _coupled(part: Part) -> bool:
+def _coupled(part: EnergyPart) -> bool:
     return any(leaf.coupled for leaf in part.leaves())
 
 

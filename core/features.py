@@ -17,9 +17,9 @@ from .generator import Generator
 
 __all__ = [
     "FeatureMap",
+    "FeatureMaps",
     "FeatureModel",
     "Features",
-    "Maps",
     "clip_features",
     "feature_distance",
     "feature_map",
@@ -27,7 +27,7 @@ __all__ = [
 
 Images4 = Float[Tensor, "batch 3 height width"]
 Vectors: TypeAlias = Callable[[Images4], Float[Tensor, "batch features"]]
-Maps: TypeAlias = tuple[Tensor, ...]
+FeatureMaps: TypeAlias = tuple[Tensor, ...]
 """Feature maps, each (batch, channels, high, wide)."""
 EPSILON = 1e-10
 SQUARE = 1e-20
@@ -128,11 +128,13 @@ class Features:
     name: str
     id: str
     modules: tuple[nn.Module, ...]
-    maps: Callable[[Images4], Maps]
+    maps: Callable[[Images4], FeatureMaps]
     heads: tuple[Float[Tensor, "1 _ 1 1"], ...] | None = None
 
 
-def feature_distance(features: Features, seen: Maps, wanted: Maps) -> Float[Tensor, " batch"]:
+def feature_distance(
+    features: Features, seen: FeatureMaps, wanted: FeatureMaps
+) -> Float[Tensor, " batch"]:
     """Distance sum_l mean_hw sum_c h_lc (f_lc - g_lc)^2, features normalised over the channels.
 
     With heads this is LPIPS (Zhang et al. 2018, eq. 1), without heads its "baseline".

@@ -240,8 +240,8 @@ class ConditionalGenerator:
             raise InvalidInput(f"{self.needed} It takes no other input: leave out {beyond[0]}.")
         checked = {need: self._checked(need, there[need]) for need in self.needs}
         made = self.bind(Given(**checked))  # pyright: ignore[reportArgumentType]
-        told = {need: _told(value) for need, value in checked.items()}
-        return replace(made, id=ModelId(str(made.id), {**(options_of(made.id) or {}), **told}))
+        taken = {need: _option_of(value) for need, value in checked.items()}
+        return replace(made, id=ModelId(str(made.id), {**(options_of(made.id) or {}), **taken}))
 
     def _checked(self, need: Need, value: Tensor | str) -> Tensor | str:
         if isinstance(value, str):
@@ -272,7 +272,7 @@ def _holes(mask: Tensor) -> Tensor:
     return holes
 
 
-def _told(value: Tensor | str) -> str:
+def _option_of(value: Tensor | str) -> str:
     if isinstance(value, str):
         return value
     flat = value.detach().cpu().contiguous()

@@ -17,11 +17,11 @@ __all__ = [
     "belonging",
     "check_options",
     "chosen_differently",
+    "id_with_options",
     "identity_of",
     "options_of",
     "same_auxiliary",
     "shown_options",
-    "told_options",
     "written",
 ]
 
@@ -67,7 +67,7 @@ def options_of(model: str) -> Options | None:
     return model.options if isinstance(model, ModelId) else None
 
 
-def told_options(model: str, options: object) -> str:
+def id_with_options(model: str, options: object) -> str:
     """Returns the id for a file's weights and, if it stores them, options.
 
     Args:

@@ -10,7 +10,7 @@ from torch import Tensor
 from .charts import chart_from_config, chart_to_config
 from .checkpoints.checkpoint import Checkpoint, read, write
 from .errors import CheckpointError, InvalidInput
-from .identity import options_of, told_options
+from .identity import id_with_options, options_of
 from .latents import Latents
 from .snapshot import Best, Interrupted, Snapshot, State
 
@@ -69,7 +69,7 @@ def load_latents(path: str | Path) -> Latents:
         return Latents(
             values=checkpoint.tensors["values"],
             chart=chart_from_config(config["chart"]),
-            generator=told_options(str(config["generator"]), config.get(OPTIONS)),
+            generator=id_with_options(str(config["generator"]), config.get(OPTIONS)),
             generator_name=str(config["generator_name"]),
             samples=tuple(int(n) for n in config["samples"]),
             interrupted=_interrupted(checkpoint) if "step" in config else None,

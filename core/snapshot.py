@@ -116,11 +116,11 @@ class Interrupted:
     settings: Mapping[str, object]
     before: Mapping[str, Tensor]
 
-    def check(self, settings: Mapping[str, object]) -> None:
-        """Checks that the settings equal those of the interrupted run.
+    def check_version(self) -> None:
+        """Refuses to resume a run of an earlier version, whose identity has another form.
 
         Raises:
-            ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
+            ResumeMismatch: the run is of an earlier version.
         """
         if "refiner" not in self.settings:
             raise ResumeMismatch(
@@ -129,6 +129,14 @@ class Interrupted:
                 "cannot go on. Switch `resume` off to start a new run from where the latents are; "
                 "a node without that switch needs latents of no interrupted run."
             )
+
+    def check(self, settings: Mapping[str, object]) -> None:
+        """Checks that the settings equal those of the interrupted run.
+
+        Raises:
+            ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
+        """
+        self.check_version()
         own, new = _flat(_plain(self.settings)), _flat(_plain(settings))
         # Older runs do not record the options of the generator.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}

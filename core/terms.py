@@ -11,7 +11,7 @@ from .condition import Condition
 from .rng import SampleRng
 from .spaces import Domain
 
-__all__ = ["AtAllSamples", "Evaluate", "Measure", "Part", "Reading", "Term"]
+__all__ = ["AtAllSamples", "EnergyPart", "Evaluate", "Measure", "Reading", "Term"]
 
 Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
 
@@ -20,7 +20,7 @@ AtAllSamples: TypeAlias = Callable[[Callable[[Tensor, SampleRng], Tensor]], Tens
 
 
 @runtime_checkable
-class Part(Protocol):
+class EnergyPart(Protocol):
     """A part of an energy: a term, an energy pulled back along a map, or terms that share work."""
 
     @property
@@ -41,15 +41,15 @@ class Part(Protocol):
         """Returns its terms, in the order of their readings."""
         ...
 
-    def at(self, step: int) -> "Part":
+    def at(self, step: int) -> "EnergyPart":
         """Returns the part at a step of a run."""
         ...
 
-    def decoupled(self, at_all: AtAllSamples) -> "Part":
+    def decoupled(self, at_all: AtAllSamples) -> "EnergyPart":
         """Returns the part with the coupling of its samples fixed, where supported."""
         ...
 
-    def repeated(self, each: int) -> "Part":
+    def repeated(self, each: int) -> "EnergyPart":
         """Returns the part for a batch in which each sample is repeated `each` times in a row.
 
         Raises:

@@ -11,7 +11,7 @@ __all__ = [
     "candidates",
     "chunk",
     "generations",
-    "portion",
+    "portion_widgets",
     "schedule",
     "seed",
     "steps",
@@ -122,7 +122,7 @@ def schedule(name: str, what: str) -> list[io.Input]:
     ]
 
 
-def portion(what: str, prefix: str = "") -> list[io.Input]:
+def portion_widgets(what: str, prefix: str = "") -> list[io.Input]:
     """Widgets: the order of a set of pictures, and which part of it to take."""
     return [
         advanced(

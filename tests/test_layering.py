@@ -199,16 +199,25 @@ def test_nodes_import_core_and_themselves_alone(file):
     assert outside == []
 
 
+def test_the_stand_in_host_imports_no_command():
+    files = sorted((ROOT / "nodes" / "standalone").rglob("*.py"))
+    found = {
+        (named(file), name)
+        for file in files
+        for name in own(file)
+        if is_within(name, ".nodes.cli", ".workflows")
+    }
+    assert len(files) > 20
+    assert found == set()
+
+
 CATEGORIES = ("load", "condition", "energy", "train", "start", "refine", "latents", "report")
 """Folders of nodes. Shared parts are in nodes/*.py."""
-LENT = {("start", "refine")}
-"""Image to Latents runs a refinement, by nodes/refine/running.py."""
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_category_of_nodes_imports_no_other(category):
-    may = {category, *(other for folder, other in LENT if folder == category)}
-    others = [f".nodes.{other}" for other in CATEGORIES if other not in may]
+    others = [f".nodes.{other}" for other in CATEGORIES if other != category]
     files = sorted((ROOT / "nodes" / category).glob("*.py"))
     found = {
         (named(file), name) for file in files for name in own(file) if is_within(name, *others)
@@ -224,3 +233,44 @@ def test_every_module_of_core_says_what_it_offers():
         names = [dotted(t) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
         if public:
             assert "__all__" in names, named(file)
+
+
+def offered(file):
+    """The names in `__all__` that a module defines itself, constants left out."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names, defined = [], set()
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined |= {dotted(target) for target in targets}
+            if "__all__" in {dotted(target) for target in targets}:
+                names = [entry.value for entry in node.value.elts]
+    return [name for name in names if name in defined and not name.isupper()]
+
+
+def test_no_public_name_has_two_definitions():
+    """The host's names in nodes/standalone/api are its own."""
+    found = {}
+    api = ROOT / "nodes" / "standalone" / "api"
+    for file in FILES:
+        if not file.is_relative_to(ROOT / "workflows") and not file.is_relative_to(api):
+            for name in offered(file):
+                found.setdefault(name, []).append(named(file))
+    assert len(found) > 500
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_a_folder_holds_at_most_a_tenth_of_all_lines():
+    """Of the files directly in it."""
+    lines = {}
+    for file in FILES:
+        count = len(file.read_text(encoding="utf-8").splitlines())
+        lines[file.parent] = lines.get(file.parent, 0) + count
+    most = max(lines, key=lambda folder: lines[folder])
+    assert lines[most] <= sum(lines.values()) / 10, named(most)
+
+
+def test_core_has_few_files_beside_its_folders():
+    assert len(list((ROOT / "core").glob("[!_]*.py"))) <= 20

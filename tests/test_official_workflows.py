@@ -37,14 +37,13 @@ from latentsteer.workflows.recipes.write import FOLDER, api_path
 from PIL import Image
 
 from .core import tiny_folders
-from .test_workflows import unpadded
+from .test_workflows import REFINERS, kinds_of, unpadded
 
 OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files}
 CANNOT_OPEN = {*(f"t{n:02}" for n in (*range(2, 7), *range(8, 19))), "t30", "k05", "k21", "k22"}
 """Of NVAE, AutoGAN, StyleGAN2-ADA's CIFAR-10 besides the flow's other rows, and Co-Mod-GAN."""
 SAME = ("krr_cifar_steps_10", "krr_cifar_steps_15")
 """They differ from `krr_cifar_steps_5` in the number of steps alone, which is small here."""
-UNREFINED = ("fusedream_pixels_attack", "fusedream_biggan_initial_basis")
 CHEAP = {
     "pairs": 16,
     "epochs": 1,
@@ -215,7 +214,7 @@ def test_it_runs_on_tiny_models(name, base, tmp_path):
     assert report["outputs"] == [str(picture)]
     items = [item for node in report["measures"].values() for item in node["items"]]
     found = {key: value for item in items for key, value in item.items()}
-    if name in UNREFINED:
+    if kinds_of(OFFICIAL[name].api).isdisjoint(REFINERS):
         assert "refine" not in found
     else:
         # The released code drops its last step.

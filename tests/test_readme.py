@@ -5,7 +5,7 @@ import re
 
 from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.nodes.defaults import defaults_of
-from latentsteer.nodes.standalone.canvas.workflow_file import read
+from latentsteer.nodes.standalone.canvas.workflow_file import read_workflow
 from latentsteer.nodes.standalone.executor import execute
 from latentsteer.nodes.standalone.host import StandaloneHost
 from PIL import Image
@@ -16,7 +16,7 @@ from .readme import ROOT, posted, script
 def test_the_posted_graph_runs_and_names_no_default(tmp_path):
     path = tmp_path / "body.json"
     path.write_text(json.dumps(posted()), encoding="utf-8")
-    graph = read(path)
+    graph = read_workflow(path)
     usual = {schema.node_id: defaults_of(schema) for schema in (n.schema() for n in ALL_NODES)}
     for raw in graph.values():
         default = usual.get(raw["class_type"], {})

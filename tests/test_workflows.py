@@ -22,14 +22,14 @@ KRR_DIGITS = {
     row: name for name in NAMES if name.startswith("krr_digits_") for row in RECIPES[name].rows
 }
 SEARCH = "tr0n_avatars_search"
-UNREFINED = (
-    "tr0n_digits_no_error_correction",
-    "tr0n_avatars_translator_only",
-    "fusedream_avatars_initial_basis",
-    "fusedream_avatars_attack",
-)
-OF_IMAGES = ("fusedream_avatars_composition", "fusedream_avatars_attack")
-"""Workflows whose images come from several latents or none: nothing is decoded."""
+REFINERS = {
+    kind.removeprefix("LatentSteer_")
+    for kind, node in load_nodes().items()
+    if any(output.id == "trace" for output in node.schema().outputs or ())
+}
+"""Nodes that give a trace."""
+PICTURES = {"ComposeFuse", "ImageGradientStep"}
+"""Nodes whose images are shown as they are: nothing is decoded."""
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
 CHEAP = {
@@ -52,6 +52,11 @@ REFERENCES = 64
 """Real images of the evaluation."""
 SAME = ("krr_digits_steps_10", "krr_digits_steps_15")
 """They differ from `krr_digits_steps_5` in the number of steps alone, which is small here."""
+
+
+def kinds_of(api):
+    """The kinds of nodes in a graph."""
+    return {node["class_type"].removeprefix("LatentSteer_") for node in api.values()}
 
 
 @pytest.fixture(params=NAMES)
@@ -104,11 +109,11 @@ def test_the_graph_holds_and_every_node_serves_it(api):
         assert widgets <= given, f"{node.called} leaves widgets to their defaults"
 
 
-def test_every_node_says_what_it_is(name, api):
+def test_every_node_says_what_it_is(api):
     assert [n for n, raw in api.items() if not raw["_meta"]["title"]] == []
-    kinds = [raw["class_type"] for raw in api.values()]
-    assert {"SaveImage", "LatentSteer_EvaluateImages"} <= set(kinds)
-    assert ("LatentSteer_Decode" in kinds) == (name not in OF_IMAGES)
+    kinds = kinds_of(api)
+    assert {"SaveImage", "EvaluateImages"} <= kinds
+    assert ("Decode" in kinds) == kinds.isdisjoint(PICTURES)
 
 
 def _box(node):
@@ -138,7 +143,7 @@ def test_a_note_tells_what_it_is(name, canvas):
 
 def test_avatars_follow_texts_and_images():
     def kinds(name):
-        return {n["class_type"].removeprefix("LatentSteer_") for n in RECIPES[name].api.values()}
+        return kinds_of(RECIPES[name].api)
 
     whole = kinds("tr0n_avatars_text")
     assert {"TextCondition", "EnergyCLIP", "TrainTranslator", "LangevinRefine"} <= whole
@@ -182,7 +187,7 @@ def test_fusedreams_avatars_do_what_their_rows_say():
 
 def test_the_rows_differ_as_the_paper_says():
     def kinds(name):
-        return {n["class_type"].removeprefix("LatentSteer_") for n in RECIPES[name].api.values()}
+        return kinds_of(RECIPES[name].api)
 
     def widget(name, kind, key):
         nodes = [n for n in RECIPES[name].api.values() if n["class_type"].endswith(kind)]
@@ -336,7 +341,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         assert judged["images"] >= least
         assert 0 <= judged.get("satisfied", 0) <= 1
         assert ("satisfied" in judged) == ("frechet_distance" not in judged)
-    if name in UNREFINED:
+    if kinds_of(api).isdisjoint(REFINERS):
         assert "refine" not in found
     else:
         assert found["refine"]["steps"] == 2

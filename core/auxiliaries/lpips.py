@@ -12,7 +12,7 @@ from ..checkpoints.architecture import load_network
 from ..checkpoints.checkpoint import Checkpoint, read
 from ..devices import constants
 from ..errors import CheckpointError
-from ..features import Features, Maps
+from ..features import FeatureMaps, Features
 from ..images import resized
 
 __all__ = [
@@ -118,7 +118,7 @@ def lpips_features(
     make, _ = BACKBONES[kind]
     backbone = load_network(make(), checkpoint, "features.")
 
-    def maps(images: Images4) -> Maps:
+    def maps(images: Images4) -> FeatureMaps:
         shift, scale = (constants(x, images) for x in (SHIFT, SCALE))
         centred = 2 * _in_reach(images) - 1
         return backbone((centred - shift[:, None, None]) / scale[:, None, None])

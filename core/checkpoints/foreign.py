@@ -154,7 +154,7 @@ def _arrays(path: Path, archive: zipfile.ZipFile, size: int) -> Contents:
             left_out[name] = str(refusal)
             return None
 
-    arrays = numpy_files.read_arrays(archive, size)
+    arrays = numpy_files.arrays_in(archive, size)
     found = {name: made(name, array) for name, array in arrays.items()}
     whole = {name: tensor for name, tensor in found.items() if tensor is not None}
     if not whole and left_out:

@@ -7,7 +7,7 @@ import zipfile
 
 from .pickles.records import Array, Dtype, Refused
 
-__all__ = ["read_arrays"]
+__all__ = ["arrays_in"]
 
 MAGIC = b"\x93NUMPY"
 SUFFIX = ".npy"
@@ -21,7 +21,7 @@ HEADER = re.compile(
 )
 
 
-def read_arrays(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
+def arrays_in(archive: zipfile.ZipFile, size: int) -> dict[str, Array]:
     """Reads the arrays of a zip file with valid checksums, by name without `.npy`.
 
     Args:

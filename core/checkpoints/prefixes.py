@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["averaged", "choice_fact"]
+__all__ = ["averaged_prefix", "choice_fact"]
 
 
-def averaged(found: Sequence[str]) -> str | None:
+def averaged_prefix(found: Sequence[str]) -> str | None:
     """Returns the prefix of the moving average: by name, else the last of a tuple (G, D, G_ema).
 
     Args:
@@ -24,11 +24,11 @@ def choice_fact(found: Sequence[str], taken: str | None = None) -> Mapping[str, 
     """Describes which network is used if a file holds several of one kind, for `inspect`.
 
     Args:
-        found: as for `averaged`.
+        found: as for `averaged_prefix`.
         taken: the prefix that is used, if another rule chose it.
     """
     if len(found) < 2:
         return {}
     named = [f"`{prefix.removesuffix('.') or 'the top'}`" for prefix in found]
-    which = named[found.index(averaged(found) if taken is None else taken)]  # pyright: ignore[reportArgumentType]
+    which = named[found.index(averaged_prefix(found) if taken is None else taken)]  # pyright: ignore[reportArgumentType]
     return {"network": f"{which} is taken, of {', '.join(named)}"}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from .checkpoint import Checkpoint
-from .prefixes import averaged
+from .prefixes import averaged_prefix
 
 __all__ = ["count_of", "part_of", "prefix_of", "prefixes_of", "shape_of"]
 
@@ -48,7 +48,7 @@ def prefix_of(
         without: names of tensors that it does not have.
         missing: how many of the keys a damaged file may lack.
     """
-    return averaged(prefixes_of(checkpoint, *keys, without=without, missing=missing))
+    return averaged_prefix(prefixes_of(checkpoint, *keys, without=without, missing=missing))
 
 
 def part_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:

@@ -142,7 +142,7 @@ class Composer:
 
         Raises:
             GeneratorMismatch: the interrupted run belongs to another composition.
-            ResumeMismatch: the interrupted run has other settings.
+            ResumeMismatch: the interrupted run has other settings, or is of an earlier version.
             Diverged: an energy or a position stopped being finite.
         """
         seen: list[Tensor] = []  # left on the device: reading would wait at each step
@@ -258,6 +258,9 @@ class Composer:
         return total.reshape(-1, each)
 
     def _resumed(self, interrupted: Latents) -> Latents:
+        if interrupted.interrupted is not None:
+            # Earlier versions identified compositions in another way too: the generator below.
+            interrupted.interrupted.check_version()
         interrupted.check_generator(self.generator)
         if interrupted.samples != self.start.samples:
             raise InvalidInput(

@@ -17,7 +17,7 @@ from ..condition import Condition
 from ..errors import InvalidInput
 from .mixing import mixed
 
-__all__ = ["Prompt", "TextCondition", "clauses", "parse_line", "parse_lines", "text_condition"]
+__all__ = ["Prompt", "PromptCondition", "clauses", "parse_line", "parse_lines", "text_condition"]
 
 WEIGHT = re.compile(r"(?P<text>.*?)\s*(?<!\d):\s*(?P<weight>[\w.,%+-]*)")
 """A text and the weight after its last colon; a colon between digits is part of the text."""
@@ -50,7 +50,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class TextCondition:
+class PromptCondition:
     """Condition made of prompts, with notes.
 
     Attributes:
@@ -95,7 +95,7 @@ def text_condition(
     negative: str = "",
     samples_per_prompt: int = 1,
     clause_weight: float = 0.0,
-) -> TextCondition:
+) -> PromptCondition:
     """Encodes prompts with a CLIP's text encoder, c = f_txt(y) of TR0N section 5.2.
 
     Parts and negative prompts are combined into one direction, see `core.conditions.mixing.mixed`,
@@ -149,7 +149,7 @@ def text_condition(
         *_host_notes(f"{prompts}\n{negative}"),
         *(note for found in texts for note in found.notes),
     )
-    return TextCondition(condition.repeated(samples_per_prompt), tuple(dict.fromkeys(notes)))
+    return PromptCondition(condition.repeated(samples_per_prompt), tuple(dict.fromkeys(notes)))
 
 
 def _prompt(part: str, line: str) -> Prompt:

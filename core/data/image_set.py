@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InvalidInput
 from ..images import resized
 from .pictures import levels, turned
-from .subsets import Order, Part, chosen, portion
+from .subsets import Order, Portion, chosen, portion
 
 __all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image_set"]
 
@@ -91,7 +91,7 @@ def read_image_set(
     labels: str = "auto",
     order: Order = "as filed",
     seed: int = 0,
-    part: Part = "all",
+    part: Portion = "all",
     report: Callable[[int], None] = lambda done: None,
 ) -> ImageSet:
     """Reads the images of a folder, sorted by name, rotated by their EXIF, in colour.

@@ -11,12 +11,12 @@ from typing import Literal, TypeAlias, get_args
 from ..errors import InvalidInput
 from ..rng import derive_seed
 
-__all__ = ["ORDERS", "PARTS", "Order", "Part", "chosen", "portion"]
+__all__ = ["ORDERS", "PARTS", "Order", "Portion", "chosen", "portion"]
 
 Order: TypeAlias = Literal["as filed", "shuffled", "balanced"]
-Part: TypeAlias = Literal["all", "first half", "second half"]
+Portion: TypeAlias = Literal["all", "first half", "second half"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-PARTS: tuple[Part, ...] = get_args(Part)
+PARTS: tuple[Portion, ...] = get_args(Portion)
 
 
 def portion(
@@ -24,7 +24,7 @@ def portion(
     *,
     order: Order = "as filed",
     seed: int = 0,
-    part: Part = "all",
+    part: Portion = "all",
     labels: Sequence[Hashable] = (),
 ) -> list[int]:
     """Returns the indices of the images in a part, in order.

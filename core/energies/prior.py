@@ -67,7 +67,7 @@ def prior_energy(
     elif isinstance(prior, NormalPrior):
         label, evaluate = _own(generator.source, prior, std)
     else:
-        label, evaluate = _told(generator, std)
+        label, evaluate = _evaluated(generator, std)
     term = Term(label=label, domain=generator.source, evaluate=lambda z, rng: evaluate(z))
     return Energy.of(replace(term, within=_support(generator)))
 
@@ -126,7 +126,7 @@ def _own(space: Space, prior: NormalPrior, std: float) -> tuple[str, Evaluate]:
     return _label(own * std, classes), lambda z: prior.potential(z, std)
 
 
-def _told(generator: Generator, std: float) -> tuple[str, Evaluate]:
+def _evaluated(generator: Generator, std: float) -> tuple[str, Evaluate]:
     density = generator.prior.log_density
     if density is None:
         raise InvalidInput(

@@ -147,8 +147,8 @@ def _kernel(
         many = laws[0].population_size
         moved = descended(drawn, _looks(rng, seeds, "descend", many))
         values = judged(moved, _looks(rng, seeds, "judge", many)).unflatten(0, (-1, many))
-        updates = zip(laws, _rows(drawn.unflatten(0, (-1, many))), _rows(values), strict=True)
-        for law, points, energies in updates:
+        generation = zip(laws, _rows(drawn.unflatten(0, (-1, many))), _rows(values), strict=True)
+        for law, points, energies in generation:
             law.tell([(p, float(e)) for p, e in zip(points, energies, strict=True)])
         lowest, place = values.min(dim=1)
         rows = torch.arange(len(place), device=place.device)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ..charts import Noisy
+from ..charts import WithNoise
 from ..chunking import Chunking
 from ..devices import threads_of
 from ..energy import Energy
@@ -161,7 +161,7 @@ def _refined(
 
 def _kernel(job: Refinement, chart: Map) -> Kernel:
     noisy = job.latent_noise > 0
-    rendered = Noisy(job.generator, job.latent_noise) if noisy else job.generator
+    rendered = WithNoise(job.generator, job.latent_noise) if noisy else job.generator
     energy = job.energy.pullback(rendered).pullback(chart)
     return job.refiner.bind(energy, chart, job.chunking, _projection(job, chart))
 

@@ -15,7 +15,13 @@ from ..condition import Condition
 from ..devices import as_float64
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
-from ..identity import check_options, chosen_differently, options_of, same_auxiliary, told_options
+from ..identity import (
+    check_options,
+    chosen_differently,
+    id_with_options,
+    options_of,
+    same_auxiliary,
+)
 from ..rng import SampleRng
 from ..rng import stream as seeded
 
@@ -193,7 +199,7 @@ class Translator(nn.Module):
             )
         try:
             fields = {name: v for name, v in config.items() if name not in ("what", OPTIONS)}
-            fields["generator"] = told_options(fields["generator"], config.get(OPTIONS))
+            fields["generator"] = id_with_options(fields["generator"], config.get(OPTIONS))
             translator = cls(TranslatorConfig(**fields))
             translator.load_state_dict(dict(checkpoint.tensors))
         except (KeyError, TypeError, RuntimeError, InvalidInput) as error:

@@ -31,7 +31,7 @@ from torch.autograd.function import once_differentiable
 from ..devices import placed
 from ..errors import InvalidInput
 from ..rng import SampleRng
-from .separable import Maps, Taps, maps_of, taps
+from .separable import Taps, ViewMaps, maps_of, taps
 
 __all__ = [
     "OPERATIONS",
@@ -245,7 +245,7 @@ class _Plan:
         offset: constant per channel, (3,).
     """
 
-    maps: Maps
+    maps: ViewMaps
     light: Tensor
     mixing: Tensor
     added: Tensor

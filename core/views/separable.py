@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..devices import numbers_on, placed
 
-__all__ = ["DenseMaps", "Maps", "SparseMaps", "Taps", "maps_of", "taps"]
+__all__ = ["DenseMaps", "SparseMaps", "Taps", "ViewMaps", "maps_of", "taps"]
 
 PerView = Float[Tensor, " views"]
 Colours = Float[Tensor, "views 3 size size"]
@@ -90,7 +90,7 @@ def _bilinear(place: Tensor, scale: float | Tensor, side: int) -> tuple[Tensor, 
 
 
 @runtime_checkable
-class Maps(Protocol):
+class ViewMaps(Protocol):
     """Linear maps from one image to several views."""
 
     def apply(self, image: Float[Tensor, "3 height width"]) -> Colours:
@@ -102,7 +102,7 @@ class Maps(Protocol):
         ...
 
 
-def maps_of(down: Taps, right: Taps, like: Tensor) -> Maps:
+def maps_of(down: Taps, right: Taps, like: Tensor) -> ViewMaps:
     """Returns the maps in the form that suits the device of `like`.
 
     Args:

@@ -9,7 +9,15 @@ import numpy as np
 from .avatar_words import UNSAID, said_alone, worded
 from .avatars import COLOURS, draw, visible
 
-__all__ = ["PROMPTS", "Prompt", "captions", "colour_pairs", "drawable", "make", "single_values"]
+__all__ = [
+    "PROMPTS",
+    "AvatarPrompt",
+    "captions",
+    "colour_pairs",
+    "drawable",
+    "make_captions",
+    "single_values",
+]
 
 _HERE = Path(__file__).parent
 _FILE = _HERE / "avatar_captions.json"
@@ -29,7 +37,7 @@ PROMPTS = (
 
 
 @dataclass(frozen=True)
-class Prompt:
+class AvatarPrompt:
     """A caption and the constraints that it states."""
 
     text: str
@@ -42,31 +50,31 @@ def drawable() -> dict[str, list[str]]:
     return json.loads(text)["drawable"]
 
 
-def captions() -> list[Prompt]:
+def captions() -> list[AvatarPrompt]:
     """Returns 48 captions, each with three or more drawable values."""
     return _read("captions")
 
 
-def single_values() -> list[Prompt]:
+def single_values() -> list[AvatarPrompt]:
     """Returns one caption for every drawable value that can be stated alone."""
     return _read("single_values")
 
 
-def colour_pairs() -> list[Prompt]:
+def colour_pairs() -> list[AvatarPrompt]:
     """Returns 30 captions, each of a hat and a shirt in two colours."""
     return _read("colour_pairs")
 
 
-def _read(name: str) -> list[Prompt]:
+def _read(name: str) -> list[AvatarPrompt]:
     lists = json.loads(_FILE.read_text(encoding="utf-8"))
-    return [Prompt(one["text"], one["constraints"]) for one in lists[name]]
+    return [AvatarPrompt(one["text"], one["constraints"]) for one in lists[name]]
 
 
-def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
+def make_captions(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
     """Generates the three lists in the file's form."""
     rng = np.random.default_rng(seed)
     can = drawable()
-    made: dict[str, list[Prompt]] = {"captions": [], "single_values": [], "colour_pairs": []}
+    made: dict[str, list[AvatarPrompt]] = {"captions": [], "single_values": [], "colour_pairs": []}
     while len(made["captions"]) < COUNT:
         avatar = draw(rng)
         sayable = [
@@ -80,7 +88,7 @@ def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
         chosen = {str(n): avatar[str(n)] for n in rng.choice(sayable, size=count, replace=False)}
         one = worded(chosen, avatar, rng)
         if all(value in can[name] for name, value in one.constraints.items()):
-            made["captions"].append(Prompt(one.text, dict(one.constraints)))
+            made["captions"].append(AvatarPrompt(one.text, dict(one.constraints)))
     for name, values in can.items():
         if name in ("hat_colour", "facial_hair_colour"):
             continue  # a colour cannot be stated without its object
@@ -90,13 +98,13 @@ def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
             text = said_alone(name, value, rng)
             if "shirt" in text.split() and name == "clothes_colour":
                 text = f"{value} clothes"
-            made["single_values"].append(Prompt(text, {name: value}))
+            made["single_values"].append(AvatarPrompt(text, {name: value}))
     colours = [c for c in COLOURS if c in can["hat_colour"] and c in can["clothes_colour"]]
     pairs = [(a, b) for a in colours for b in colours if a != b]
     for index in rng.permutation(len(pairs))[:PAIRS]:
         hat, shirt = pairs[int(index)]
         stated = {"top": "hat", "hat_colour": hat, "clothes": "shirt", "clothes_colour": shirt}
-        made["colour_pairs"].append(Prompt(f"{hat} hat, {shirt} shirt", stated))
+        made["colour_pairs"].append(AvatarPrompt(f"{hat} hat, {shirt} shirt", stated))
     return {
         name: [{"text": p.text, "constraints": p.constraints} for p in prompts]
         for name, prompts in made.items()
@@ -105,7 +113,7 @@ def make(seed: int = 2026) -> dict[str, list[dict[str, object]]]:
 
 def main() -> None:
     """Writes the file of captions."""
-    text = json.dumps(make(), indent=1) + "\n"
+    text = json.dumps(make_captions(), indent=1) + "\n"
     _FILE.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .avatar_captions import Prompt
+from .avatar_captions import AvatarPrompt
 from .avatar_words import stated_in
 
-__all__ = ["Pair", "make", "person_pairs"]
+__all__ = ["Pair", "make_pairs", "person_pairs"]
 
 _FILE = Path(__file__).parent / "avatar_pairs.json"
 COUNT = 30
@@ -31,8 +31,8 @@ MORE = {
 class Pair:
     """Two persons, each with a text and its constraints."""
 
-    first: Prompt
-    second: Prompt
+    first: AvatarPrompt
+    second: AvatarPrompt
 
     @property
     def text(self) -> str:
@@ -43,10 +43,12 @@ class Pair:
 def person_pairs() -> list[Pair]:
     """Returns 30 pairs of persons that contradict each other."""
     lists = json.loads(_FILE.read_text(encoding="utf-8"))["pairs"]
-    return [Pair(*(Prompt(text, dict(stated_in(text))) for text in texts)) for texts in lists]
+    return [
+        Pair(*(AvatarPrompt(text, dict(stated_in(text))) for text in texts)) for texts in lists
+    ]
 
 
-def make(seed: int = 2026) -> list[list[str]]:
+def make_pairs(seed: int = 2026) -> list[list[str]]:
     """Generates the texts of all pairs in the file's form."""
     rng = np.random.default_rng(seed)
     made: list[list[str]] = []
@@ -62,7 +64,7 @@ def make(seed: int = 2026) -> list[list[str]]:
 
 def main() -> None:
     """Writes the file of pairs."""
-    text = json.dumps({"pairs": make()}, indent=1) + "\n"
+    text = json.dumps({"pairs": make_pairs()}, indent=1) + "\n"
     _FILE.write_text(text, encoding="utf-8", newline="\n")
 
 

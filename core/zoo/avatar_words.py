@@ -24,7 +24,6 @@ __all__ = [
 
 UNSAID: Final = {"eyes": "plain", "accessory": "none", "facial_hair": "none"}
 """Values that captions never state."""
-
 NEUTRAL: Final = (
     *("a", "an", "the", "and", "with", "in", "wearing", "has", "of", "on", "who", "is", "his"),
     *("her", "person", "man", "woman", "avatar", "portrait", "cartoon", "picture", "face"),

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from ..data.subsets import Order, Part, portion
+from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
 
 __all__ = [
@@ -82,7 +82,7 @@ def reference_images(
 
 
 def reference_portion(
-    name: str, *, order: Order = "as filed", seed: int = 0, part: Part = "all"
+    name: str, *, order: Order = "as filed", seed: int = 0, part: Portion = "all"
 ) -> Float[Tensor, "batch 3 height width"]:
     """Returns a part of the real images, in a given order.
 

@@ -31,7 +31,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     width = max(map(len, facts))
     print("\n".join(f"{name:<{width}}  {value}" for name, value in facts.items()))
     if args.json:
-        report.write(args.json, facts)
+        report.write_report(args.json, facts)
     return 0
 
 
@@ -60,7 +60,7 @@ def run_parity(args: argparse.Namespace) -> int:
     print(f"{architecture.id}: {kept} of {len(rows)} outputs within {TOLERANCE:g}")
     if args.json:
         flat = {row.name: row.error for row in rows}
-        report.write(args.json, {"family": architecture.id, "errors": flat})
+        report.write_report(args.json, {"family": architecture.id, "errors": flat})
     if kept < len(rows):
         return 1
     _remember(checkpoint, max(row.error for row in rows), len(rows))

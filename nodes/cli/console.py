@@ -10,11 +10,12 @@ from collections.abc import Generator
 from types import FrameType
 from typing import TextIO
 
+from ..standalone.signals import Stopped
+
 __all__ = [
     "CLOSED_PIPE",
     "INTERRUPTED",
     "TERMINATED",
-    "Stopped",
     "flushed",
     "stoppable",
     "writable",
@@ -22,11 +23,6 @@ __all__ = [
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
 """Exit codes as shells report them: 128 plus the number of the signal."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Stopped(KeyboardInterrupt):
-    """A stop signal other than Ctrl-C's."""
 
 
 def writable() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..standalone import os_errors
+from ..standalone.signals import Stopped
 from ..standalone.version import version
 from . import console
 
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         with contextlib.suppress(OSError):
             print("aborted", file=sys.stderr)
-        code = console.TERMINATED if isinstance(error, console.Stopped) else console.INTERRUPTED
+        code = console.TERMINATED if isinstance(error, Stopped) else console.INTERRUPTED
     finally:
         read = console.flushed()  # argparse exits by SystemExit
     return code if read else console.CLOSED_PIPE
@@ -88,7 +89,7 @@ def _wait_passively() -> None:
 
 def _guarded(args: argparse.Namespace) -> int:
     from ...core.errors import SteerError
-    from ..standalone.errors import Interrupted, NodeError
+    from ..standalone.errors import NodeError, RunInterrupted
 
     try:
         _check_outputs(args)
@@ -97,7 +98,7 @@ def _guarded(args: argparse.Namespace) -> int:
 
             torch.set_num_threads(args.threads)
         return args.run(args)
-    except Interrupted as error:
+    except RunInterrupted as error:
         print(error, file=sys.stderr)
         for path in error.files:
             print(f"kept so far: {path}", file=sys.stderr)

@@ -13,7 +13,7 @@ from ..standalone.executor import RunResult
 from ..standalone.graph_node import as_link
 from ..standalone.version import version
 
-__all__ = ["KEY", "build", "measures", "write"]
+__all__ = ["KEY", "build", "measures", "write_report"]
 
 KEY = "latentsteer"
 """Key of a node's ui under which it passes JSON-serialisable dicts to the report."""
@@ -66,7 +66,7 @@ def measures(
     }
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def write_report(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file atomically."""
     text = json.dumps(content, indent=2, default=_plain) + "\n"
     with replacing(path) as temporary:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..standalone.canvas.formats import api_from_ui
 from ..standalone.executor import RunResult, execute
-from ..standalone.graph import check_shape, is_ui, read
+from ..standalone.graph import check_shape, is_ui, read_workflow
 from ..standalone.host import StandaloneHost, use
 from ..standalone.registry import Nodes, load_nodes, schemas_of
 from . import report
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
     host = StandaloneHost()
     out = args.base / "out" if args.out is None else args.out
     host.configure(args.base, out, args.device, write_previews=args.previews)
-    content = read(args.workflow)
+    content = read_workflow(args.workflow)
     with use(host):
         schemas = schemas_of(known)
         api = api_from_ui(content, schemas, _note) if is_ui(content) else content
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
     content = report.build(
         result, workflow=args.workflow.name, device=device, server=args.server or None
     )
-    report.write(host.out / "report.json", content)
+    report.write_report(host.out / "report.json", content)
     _show(result)
     print(host.out / "report.json")
     return 0

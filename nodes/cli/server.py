@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...core.files import creating
-from ..standalone.errors import Interrupted, ServerError
+from ..standalone.errors import RunInterrupted, ServerError
 from ..standalone.executor import RunResult
 from ..standalone.graph_node import called
 
@@ -53,7 +53,7 @@ def submit(
 
     Raises:
         ServerError: the server is unreachable, refuses the graph, or fails.
-        Interrupted: a stop was requested, here or on the server.
+        RunInterrupted: a stop was requested, here or on the server.
     """
     try:
         import aiohttp
@@ -137,7 +137,7 @@ class _Run:
         while True:
             if self.stop():
                 await self._interrupt(session)
-                raise Interrupted(f"interrupted the run on {self.url}")
+                raise RunInterrupted(f"interrupted the run on {self.url}")
             try:
                 message = await socket.receive(timeout=_POLL_SECONDS)
             except asyncio.TimeoutError:
@@ -166,7 +166,7 @@ class _Run:
             self._time(data.get("node"))
             return data.get("node") is None and "prompt_id" in data
         elif kind == "execution_interrupted":
-            raise Interrupted(f"the run was interrupted on {self.url}")
+            raise RunInterrupted(f"the run was interrupted on {self.url}")
         elif kind == "execution_error":
             raise ServerError(
                 f"{self._name(data.get('node_id'))} failed on {self.url}: "

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 from ...core.data.image_set import Fit, labels_file, pictures, read_image_set
-from ...core.data.subsets import Order, Part
+from ...core.data.subsets import Order, Portion
 from ...core.errors import InvalidInput
 from ..help import Help
 from ..host import autograd, host, io, running, ui
 from ..images import to_host
-from ..widgets import advanced, portion
+from ..widgets import advanced, portion_widgets
 
 __all__ = ["LoadImageSet"]
 
@@ -136,7 +136,7 @@ class LoadImageSet(io.ComfyNode):
                         "picture, in the order of the names or after its name.",
                     )
                 ),
-                *portion("the pictures"),
+                *portion_widgets("the pictures"),
             ],
             outputs=[
                 io.Image.Output("images", display_name="images", tooltip="The pictures."),
@@ -184,7 +184,7 @@ class LoadImageSet(io.ComfyNode):
         labels_file: str,
         order: Order = "as filed",
         draw: int = 0,
-        part: Part = "all",
+        part: Portion = "all",
     ) -> io.NodeOutput:
         place = _find(folder)
         size = (height or width, width or height) if width or height else None

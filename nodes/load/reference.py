@@ -1,12 +1,12 @@
 """Reference Images: shipped real pictures."""
 
-from ...core.data.subsets import Order, Part
+from ...core.data.subsets import Order, Portion
 from ...core.errors import InvalidInput
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io
 from ..images import to_host
-from ..widgets import portion
+from ..widgets import portion_widgets
 
 __all__ = ["ReferenceImages"]
 
@@ -51,7 +51,7 @@ class ReferenceImages(io.ComfyNode):
                 io.Int.Input(
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."
                 ),
-                *portion("the pictures"),
+                *portion_widgets("the pictures"),
             ],
             outputs=[io.Image.Output("images", display_name="images", tooltip="The pictures.")],
         )
@@ -66,7 +66,7 @@ class ReferenceImages(io.ComfyNode):
         count: int,
         order: Order = "as filed",
         draw: int = 0,
-        part: Part = "all",
+        part: Portion = "all",
     ) -> io.NodeOutput:
         with autograd():
             images = catalogue.reference_portion(reference, order=order, seed=draw, part=part)

@@ -9,9 +9,9 @@ from ...core.refine.first_order import FirstOrder
 from ...core.refine.rules import Adam
 from ..help import Help
 from ..host import io
+from ..running import outputs, preview_every, refined_output, run_refinement
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
-from .running import outputs, preview_every, run_refinement
 
 __all__ = ["CMAESRefine"]
 
@@ -142,7 +142,7 @@ class CMAESRefine(io.ComfyNode):
         resume: bool,
     ) -> io.NodeOutput:
         inner = FirstOrder(Adam(learning_rate=inner_rate))
-        refined, trace = run_refinement(
+        found = run_refinement(
             "CMA-ES Refine",
             CmaEs(population, sigma, inner_steps, inner),
             generator=generator,
@@ -156,4 +156,4 @@ class CMAESRefine(io.ComfyNode):
             preview_every=preview_every,
             resume=resume,
         )
-        return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+        return refined_output(*found)

@@ -20,11 +20,11 @@ from ..backbone import backbone, backbone_changed, backbone_present, compared_by
 from ..help import Help
 from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
+from ..running import keep_unfinished, preview_every
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import chunk, seed, steps
 from ..work import working
-from .compose_widgets import objectives, outputs, where
-from .running import keep_unfinished, preview_every
+from .compose_widgets import composition_outputs, objectives, where
 
 __all__ = ["ComposeFuse"]
 
@@ -122,7 +122,7 @@ class ComposeFuse(io.ComfyNode):
                 chunk(),
                 preview_every(),
             ],
-            outputs=outputs(),
+            outputs=composition_outputs(),
         )
         schema.search_aliases = ["FuseDream", "composition", "paste", "blend", "Poisson"]
         return schema

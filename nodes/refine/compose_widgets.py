@@ -5,7 +5,7 @@ from ..host import io
 from ..sockets import LATENTS, TRACE
 from ..widgets import advanced
 
-__all__ = ["objectives", "outputs", "where"]
+__all__ = ["composition_outputs", "objectives", "where"]
 
 
 def objectives() -> list[io.Input]:
@@ -80,8 +80,8 @@ def where() -> list[io.Input]:
     ]
 
 
-def outputs() -> list[io.Output]:
-    """Outputs of Compose Fuse."""
+def composition_outputs() -> list[io.Output]:
+    """What comes of it."""
     return [
         io.Image.Output(
             "images", display_name="images", tooltip="Each sample at its best placement."

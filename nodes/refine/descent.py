@@ -1,16 +1,15 @@
-"""The refiners: Langevin Refine and Adam Refine."""
+"""Langevin Refine and Adam Refine: first-order refiners."""
 
 from typing import Any
 
 from ...core.refine.first_order import FirstOrder, Preset, clip_of
-from ...core.refine.kernel import Refiner
 from ...core.refine.rules import Adam, Langevin
 from ...core.refine.schedule import Schedule, ScheduleName
 from ..help import Help
 from ..host import io
+from ..running import outputs, preview_every, refined_output, run_refinement
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
-from .running import outputs, preview_every, run_refinement
 
 __all__ = ["AdamRefine", "LangevinRefine"]
 
@@ -94,15 +93,6 @@ def _shared() -> list[io.Input]:
         ),
         *_released(),
     ]
-
-
-def _refined(
-    title: str,
-    refiner: Refiner,
-    **options: Any,  # noqa: ANN401
-) -> io.NodeOutput:
-    refined, trace = run_refinement(title, refiner, **options)
-    return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
 
 
 class LangevinRefine(io.ComfyNode):
@@ -221,7 +211,8 @@ class LangevinRefine(io.ComfyNode):
         )
         weights = Adam(learning_rate=weights_rate)
         refiner = FirstOrder(rule, weights, clip_of(preset, clip_norm))
-        return _refined("Langevin Refine", refiner, steps=steps, **shared)
+        found = run_refinement("Langevin Refine", refiner, steps=steps, **shared)
+        return refined_output(*found)
 
 
 class AdamRefine(io.ComfyNode):
@@ -278,4 +269,5 @@ class AdamRefine(io.ComfyNode):
             step_schedule=Schedule(rate_schedule, steps, rate_final),
         )
         refiner = FirstOrder(rule, clip_norm=clip_norm)
-        return _refined("Adam Refine", refiner, steps=steps, **shared)
+        found = run_refinement("Adam Refine", refiner, steps=steps, **shared)
+        return refined_output(*found)

@@ -24,8 +24,8 @@ from ...core.refine.schedule import Schedule, ScheduleName
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host
+from ..running import outputs, refined_output, run_refinement
 from .krr_widgets import inputs
-from .running import outputs, run_refinement
 
 __all__ = ["KRRFlowRefine"]
 
@@ -170,7 +170,7 @@ class KRRFlowRefine(io.ComfyNode):
                 real=None if real is None else from_host(real),
                 seed=seed,
             )
-        refined, trace = run_refinement(
+        found = run_refinement(
             "KRR Flow Refine",
             FirstOrder(rule, clip_norm=clip_norm, direction=flow.direction),
             generator=generator,
@@ -182,10 +182,10 @@ class KRRFlowRefine(io.ComfyNode):
             chunk=chunk,
             **shared,
         )
-        return io.NodeOutput(refined, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
+        return refined_output(*found)
 
 
 def _count(real: Tensor | None, drawn: int) -> float:
-    """Returns how many real images a density uses."""
+    """The number of real images that a density is estimated from."""
     there = 1 if real is None else max(1, len(real))
     return float(min(drawn, there) if drawn else there)

@@ -2,9 +2,9 @@
 
 from ...core.krr.settings import DIVERGENCES
 from ..host import io
+from ..running import preview_every
 from ..sockets import AUXILIARY, ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
-from .running import preview_every
 
 __all__ = ["inputs"]
 

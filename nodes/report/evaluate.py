@@ -7,7 +7,7 @@ from torch import Tensor
 from ...core.auxiliary import AttributeJudge, Auxiliary, Classifier
 from ...core.chunking import ChunkMode
 from ...core.condition import Condition
-from ...core.data.subsets import Order, Part
+from ...core.data.subsets import Order, Portion
 from ...core.errors import InvalidInput
 from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
 from ...core.metrics.classes import Evaluation, classifier_outputs, evaluate, wanted_classes
@@ -17,7 +17,7 @@ from ..host import io
 from ..images import from_host
 from ..kinds import as_judge
 from ..sockets import AUXILIARY, CONDITION
-from ..widgets import chunk, portion
+from ..widgets import chunk, portion_widgets
 from ..work import Work, working
 
 __all__ = ["EvaluateImages"]
@@ -72,7 +72,7 @@ class EvaluateImages(io.ComfyNode):
                     "prompts, whose words a judge of attributes reads.",
                 ),
                 chunk(),
-                *portion("the reference", "reference_"),
+                *portion_widgets("the reference", "reference_"),
                 io.Image.Input(
                     "real",
                     display_name="real images",
@@ -106,7 +106,7 @@ class EvaluateImages(io.ComfyNode):
         condition: Condition | None = None,
         reference_order: Order = "as filed",
         reference_draw: int = 0,
-        reference_part: Part = "all",
+        reference_part: Portion = "all",
         real: Tensor | None = None,
     ) -> io.NodeOutput:
         judge = as_judge(auxiliary)

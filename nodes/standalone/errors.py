@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...core.errors import SteerError
 
-__all__ = ["Interrupted", "NodeError", "ServerError", "WorkflowError"]
+__all__ = ["NodeError", "RunInterrupted", "ServerError", "WorkflowError"]
 
 
 class WorkflowError(SteerError):
@@ -40,7 +40,7 @@ class NodeError(Exception):
         self.title = title
 
 
-class Interrupted(BaseException):
+class RunInterrupted(BaseException):
     """A stop requested by the user. A BaseException, so `except Exception` cannot swallow it.
 
     Attributes:

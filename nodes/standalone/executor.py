@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .api.node import HiddenHolder, NodeOutput, normalised, with_hidden
-from .errors import Interrupted, NodeError
+from .api.node import HiddenHolder, NodeOutput, normalised_output, with_hidden
+from .errors import NodeError, RunInterrupted
 from .graph import Graph, Node, validate
 from .host import StandaloneHost, use
 from .registry import Nodes, load_nodes
@@ -71,7 +71,7 @@ def execute(
     Raises:
         WorkflowError: the graph is invalid; nothing has run.
         NodeError: a node failed.
-        Interrupted: a stop was requested.
+        RunInterrupted: a stop was requested.
     """
     begin, known = time.perf_counter(), load_nodes() if nodes is None else nodes
     with use(host):
@@ -115,13 +115,13 @@ def _run(
             returned: object = running.execute(**node.values, **linked)
             if inspect.isawaitable(returned):
                 returned = asyncio.run(_wait(returned))
-        output = normalised(node.type, node.schema, returned)
-    except Interrupted as error:
+        output = normalised_output(node.type, node.schema, returned)
+    except RunInterrupted as error:
         files = [
             *host.interrupted_files,
             *(f for f in error.files if f not in host.interrupted_files),
         ]
-        raise Interrupted(f"interrupted in {node.called}", files) from error
+        raise RunInterrupted(f"interrupted in {node.called}", files) from error
     except Exception as error:
         raise NodeError(node.id, node.called, error) from error
     result.outputs[node.id] = output.args

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from .canvas.workflow_file import is_ui, read
+from .canvas.workflow_file import is_ui, read_workflow
 from .errors import WorkflowError
 from .graph_node import Link, Node, NodeParser, as_link, called
 from .registry import Nodes, Schemas, schemas_of
@@ -23,7 +23,7 @@ __all__ = [
     "called",
     "check_shape",
     "is_ui",
-    "read",
+    "read_workflow",
     "validate",
 ]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
-from ..cli.console import SIGNALS, Stopped
-from .errors import Interrupted, WorkflowError
-from .progress import Progress
+from .errors import RunInterrupted, WorkflowError
+from .progress import TerminalProgress
+from .signals import SIGNALS, Stopped
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...core.auxiliaries.clips.host_vision import VisionSettings
     from .api.node import HiddenHolder
 
-__all__ = ["KINDS", "Interrupted", "Progress", "StandaloneHost", "current", "use"]
+__all__ = ["KINDS", "RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]
 
 KINDS = ("latentsteer_generators", "latentsteer_translators", "latentsteer_aux")
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -185,9 +185,9 @@ class StandaloneHost:
         finally:
             self._running.pop()
 
-    def progress(self, total: int, label: str = "") -> Progress:
+    def progress(self, total: int, label: str = "") -> TerminalProgress:
         """Returns a progress bar on stderr for a loop of `total` steps."""
-        return Progress(self, total, label)
+        return TerminalProgress(self, total, label)
 
     def record_interrupted(self, path: Path) -> None:
         """Records the file that holds an interrupted run's state, for the final message."""
@@ -213,10 +213,10 @@ class StandaloneHost:
         """Stops here if a stop was requested.
 
         Raises:
-            Interrupted: a stop was requested.
+            RunInterrupted: a stop was requested.
         """
         if self._stop.is_set():
-            raise Interrupted("interrupted", self.interrupted_files)
+            raise RunInterrupted("interrupted", self.interrupted_files)
 
     @contextlib.contextmanager
     def catching_sigint(self) -> Generator[None, None, None]:
@@ -244,7 +244,7 @@ class StandaloneHost:
             signal.signal(number, stop)
         try:
             yield
-        except Interrupted as error:
+        except RunInterrupted as error:
             error.terminated = signal.SIGTERM in asked
             raise
         finally:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from .host import StandaloneHost
 
-__all__ = ["Progress"]
+__all__ = ["TerminalProgress"]
 
 
-class Progress:
+class TerminalProgress:
     """A bar on stderr; also where an interrupt is noticed."""
 
     def __init__(self, host: StandaloneHost, total: int, label: str) -> None:
@@ -35,7 +35,7 @@ class Progress:
             preview: makes a picture of where things stand; called only if previews are wanted.
 
         Raises:
-            Interrupted: a stop was asked for; the bar is closed.
+            RunInterrupted: a stop was asked for; the bar is closed.
         """
         self._bar.update(step - self._bar.n)
         if preview is not None and self._host.write_previews:

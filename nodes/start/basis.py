@@ -14,7 +14,7 @@ from ..host import io, ui
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 from ..work import working
-from .widgets import count_of
+from .widgets import samples_of
 
 __all__ = ["BasisInit"]
 
@@ -168,7 +168,7 @@ class BasisInit(io.ComfyNode):
         chunk: ChunkMode,
         condition: Condition | None = None,
     ) -> io.NodeOutput:
-        count = count_of(condition, samples)
+        count = samples_of(condition, samples)
         total = count * candidates
         with working("Basis Init", total, generator, energy, chunk=chunk) as work:
             start, found = from_basis(

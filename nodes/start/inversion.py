@@ -18,7 +18,7 @@ from ..backbone import backbone, backbone_changed, backbone_present, compared_by
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host
-from ..refine.running import outputs, preview_every, run_refinement
+from ..running import outputs, preview_every, run_refinement
 from ..sockets import GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 from ..widgets import weight as weighting
@@ -150,25 +150,21 @@ class ImageToLatents(io.ComfyNode):
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
         pictures = from_host(images)
+        weights = {"perceptual_weight": perceptual_weight, "pixel_weight": pixel_weight}
         with autograd():
             features, text = compared_by(backbone, auxiliary)
-            energy = likeness(
-                pictures,
-                features,
-                perceptual_weight=perceptual_weight,
-                pixel_weight=pixel_weight,
-            )
-        start = interrupted
-        if start is None:
-            start = _start(generator, pictures, energy, begin, candidates, seed, chunk)
+            energy = likeness(pictures, features, **weights)
+        latents = interrupted
+        if latents is None:
+            latents = _start(generator, pictures, energy, begin, candidates, seed, chunk)
         if steps == 0:
-            latents, trace = start, _trace(generator, start, energy, chunk)
+            trace = _trace(generator, latents, energy, chunk)
         else:
             latents, trace = run_refinement(
                 TITLE,
                 FirstOrder(Adam(learning_rate=learning_rate)),
                 generator=generator,
-                start=start,
+                start=latents,
                 energy=energy,
                 seed=seed,
                 steps=steps,

@@ -13,7 +13,7 @@ from ..host import io
 from ..sockets import CONDITION, GENERATOR
 from ..widgets import candidates, chunk, generations, seed
 from ..work import working
-from .widgets import chosen_by, count_of, latents
+from .widgets import chosen_by, latents, samples_of
 from .widgets import samples as samples_widget
 
 __all__ = ["PriorInit"]
@@ -70,7 +70,7 @@ class PriorInit(io.ComfyNode):
         energy: Energy | None = None,
         generations: int = 0,
     ) -> io.NodeOutput:
-        count = count_of(condition, samples)
+        count = samples_of(condition, samples)
         total = evaluations(candidates, generations)
         with working("Prior Init", total, generator, energy, chunk=chunk) as work:
             start = from_prior(

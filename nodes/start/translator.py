@@ -15,7 +15,7 @@ from ..host import io
 from ..sockets import CONDITION, GENERATOR, TRANSLATOR
 from ..widgets import advanced, candidates, chunk, generations, seed
 from ..work import working
-from .widgets import chosen_by, count_of, latents
+from .widgets import chosen_by, latents, samples_of
 from .widgets import samples as samples_widget
 
 __all__ = ["TranslatorInit"]
@@ -97,7 +97,7 @@ class TranslatorInit(io.ComfyNode):
         energy: Energy | None = None,
         generations: int = 0,
     ) -> io.NodeOutput:
-        count = count_of(condition, samples)
+        count = samples_of(condition, samples)
         total, models = evaluations(candidates, generations), (generator, translator, energy)
         with working("Translator Init", total, *models, chunk=chunk) as work:
             start = from_translator(

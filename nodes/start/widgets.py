@@ -4,7 +4,7 @@ from ...core.condition import Condition
 from ..host import io
 from ..sockets import ENERGY, LATENTS
 
-__all__ = ["chosen_by", "count_of", "latents", "samples"]
+__all__ = ["chosen_by", "latents", "samples", "samples_of"]
 
 
 def samples(text: str) -> io.Int.Input:
@@ -18,7 +18,7 @@ def samples(text: str) -> io.Int.Input:
     )
 
 
-def count_of(condition: Condition | None, samples: int) -> int:
+def samples_of(condition: Condition | None, samples: int) -> int:
     """How many samples to start: the condition's rows if there are several, else the widget's."""
     return len(condition) if condition is not None and len(condition) > 1 else samples
 

@@ -8,7 +8,7 @@ import torch
 from latentsteer.core.errors import InvalidInput
 from latentsteer.nodes.standalone.api.node import HiddenHolder
 from latentsteer.nodes.standalone.api.schema import io, ui
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted, WorkflowError
 from latentsteer.nodes.standalone.executor import execute
 from latentsteer.nodes.standalone.host import StandaloneHost, current, use
 from latentsteer.nodes.standalone.images import save
@@ -138,7 +138,7 @@ def test_failures_name_the_node(nodes, host, how, cause):
 
 def test_a_stop_between_steps(loop, nodes, host, capsys):
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(Interrupted, match="interrupted in node 3") as caught:  # noqa: SIM117
+    with pytest.raises(RunInterrupted, match="interrupted in node 3") as caught:  # noqa: SIM117
         with host.catching_sigint():
             execute(loop, host, nodes=nodes)
     assert [path.name for path in caught.value.files] == ["partial.txt"]
@@ -155,7 +155,7 @@ def test_the_second_ctrl_c_aborts(loop, nodes, host):
 
 def test_a_stop_between_nodes(loop, nodes, host):
     host.request_interrupt()
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         execute(loop, host, nodes=nodes)
 
 

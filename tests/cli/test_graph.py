@@ -5,7 +5,7 @@ import json
 import pytest
 from latentsteer.nodes.cli.settings import apply_settings
 from latentsteer.nodes.standalone.errors import WorkflowError
-from latentsteer.nodes.standalone.graph import is_ui, read, validate
+from latentsteer.nodes.standalone.graph import is_ui, read_workflow, validate
 from latentsteer.nodes.standalone.host import use
 
 
@@ -161,13 +161,13 @@ def test_unreadable_files(tmp_path, content, says):
     if content is not None:
         path.write_text(content)
     with pytest.raises(WorkflowError, match=says):
-        read(path)
+        read_workflow(path)
 
 
 def test_a_byte_order_mark_does_not_hurt(tmp_path, api):
     path = tmp_path / "w.json"
     path.write_text(json.dumps(api), encoding="utf-8-sig")
-    assert read(path) == api
+    assert read_workflow(path) == api
     assert not is_ui(api)
 
 

@@ -176,9 +176,9 @@ def test_names_are_dispatched(monkeypatch, tmp_path, capsys):
 
 def test_the_report_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "sub" / "report.json"
-    report.write(path, {"a": torch.tensor([1.0, 2.0]), "b": tmp_path})
+    report.write_report(path, {"a": torch.tensor([1.0, 2.0]), "b": tmp_path})
     assert json.loads(path.read_text()) == {"a": [1.0, 2.0], "b": str(tmp_path)}
     with pytest.raises(TypeError, match="the report cannot hold a object"):
-        report.write(path, {"a": object()})
+        report.write_report(path, {"a": object()})
     assert json.loads(path.read_text())["a"] == [1.0, 2.0]
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]

@@ -3,7 +3,7 @@
 from enum import Enum
 
 import pytest
-from latentsteer.nodes.standalone.api.node import HiddenHolder, normalised
+from latentsteer.nodes.standalone.api.node import HiddenHolder, normalised_output
 from latentsteer.nodes.standalone.api.schema import io, ui
 
 
@@ -113,13 +113,13 @@ def test_executing_class_is_locked_and_carries_hidden():
 def test_wrong_returns(returned, says):
     toy = node(io.Schema(node_id="x", outputs=[io.Image.Output("a")]))
     with pytest.raises(TypeError, match=says):
-        normalised(toy, toy.GET_SCHEMA(), returned)
+        normalised_output(toy, toy.GET_SCHEMA(), returned)
 
 
 def test_good_returns():
     toy = node(io.Schema(node_id="x", outputs=[io.Image.Output("a")]))
     output = io.NodeOutput(1)
-    assert normalised(toy, toy.GET_SCHEMA(), output) is output
-    assert normalised(toy, toy.GET_SCHEMA(), (5,)).result == (5,)
+    assert normalised_output(toy, toy.GET_SCHEMA(), output) is output
+    assert normalised_output(toy, toy.GET_SCHEMA(), (5,)).result == (5,)
     assert output[0] == 1
     assert io.NodeOutput(ui={}).result is None

@@ -10,7 +10,7 @@ import threading
 import pytest
 from aiohttp import web
 from latentsteer.nodes.cli.server import submit
-from latentsteer.nodes.standalone.errors import Interrupted, ServerError
+from latentsteer.nodes.standalone.errors import RunInterrupted, ServerError
 
 PNG = b"\x89PNG not really"
 IMAGE = {"filename": "toy_00001_.png", "subfolder": "", "type": "output"}
@@ -218,13 +218,13 @@ def test_a_missing_picture(api, tmp_path):
 
 def test_an_interrupt_there(api, tmp_path):
     fake = FakeComfy([("execution_interrupted", {"node_id": "3"})])
-    with serving(fake) as url, pytest.raises(Interrupted, match="was interrupted on"):
+    with serving(fake) as url, pytest.raises(RunInterrupted, match="was interrupted on"):
         submit(api, url, tmp_path)
 
 
 def test_an_interrupt_here_stops_the_server(api, tmp_path):
     fake = FakeComfy([("execution_start", {})])
-    with serving(fake) as url, pytest.raises(Interrupted, match="interrupted the run on"):
+    with serving(fake) as url, pytest.raises(RunInterrupted, match="interrupted the run on"):
         submit(api, url, tmp_path, stop=lambda: bool(fake.posted))
     assert ("/interrupt", {"prompt_id": "p1"}) in fake.posted
     assert ("/queue", {"delete": ["p1"]}) in fake.posted

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from latentsteer.nodes.standalone.canvas.workflow_file import read
+from latentsteer.nodes.standalone.canvas.workflow_file import read_workflow
 from latentsteer.nodes.standalone.errors import WorkflowError
 from latentsteer.nodes.standalone.executor import execute
 from latentsteer.nodes.standalone.graph import validate
@@ -34,12 +34,12 @@ UI = {"nodes": [], "links": [], "version": 0.4}
     ],
 )
 def test_wrapped_graphs(tmp_path, api, wrap):
-    assert read(written(tmp_path / "w.json", wrap(api))) == api
+    assert read_workflow(written(tmp_path / "w.json", wrap(api))) == api
 
 
 def test_a_wrapped_canvas(tmp_path):
-    assert read(written(tmp_path / "w.json", {"workflow": UI})) == UI
-    assert read(written(tmp_path / "w.json", {**UI, "prompt": {"1": {}}})) == {
+    assert read_workflow(written(tmp_path / "w.json", {"workflow": UI})) == UI
+    assert read_workflow(written(tmp_path / "w.json", {**UI, "prompt": {"1": {}}})) == {
         **UI,
         "prompt": {"1": {}},
     }
@@ -47,22 +47,22 @@ def test_a_wrapped_canvas(tmp_path):
 
 def test_a_node_may_be_called_prompt(tmp_path, api):
     odd = {"prompt": api["1"], "x": api["2"]}
-    assert read(written(tmp_path / "w.json", odd)) == odd
+    assert read_workflow(written(tmp_path / "w.json", odd)) == odd
 
 
 def test_a_saved_picture_gives_its_graph(tmp_path, api, nodes, host):
     (path, _) = execute(api, host, nodes=nodes).files
-    assert read(path) == api
+    assert read_workflow(path) == api
     info = PngInfo()
     info.add_text("workflow", json.dumps(UI))
     Image.new("RGB", (2, 2)).save(tmp_path / "canvas.png", pnginfo=info)
-    assert read(tmp_path / "canvas.png") == UI
+    assert read_workflow(tmp_path / "canvas.png") == UI
     Image.new("RGB", (2, 2)).save(tmp_path / "plain.png")
     with pytest.raises(WorkflowError, match="contains no workflow"):
-        read(tmp_path / "plain.png")
+        read_workflow(tmp_path / "plain.png")
     (tmp_path / "half.png").write_bytes(path.read_bytes()[:60])
     with pytest.raises(WorkflowError, match="cannot be read"):
-        read(tmp_path / "half.png")
+        read_workflow(tmp_path / "half.png")
 
 
 @pytest.fixture

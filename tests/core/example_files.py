@@ -5,7 +5,7 @@ import torch
 from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.generator import ConditionalGenerator, Given
-from latentsteer.core.generators import ARCHITECTURES, open_generator
+from latentsteer.core.generators import ARCHITECTURES, load_generator, open_generator
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 
@@ -63,6 +63,13 @@ def opened(architecture, path):
         return load_auxiliary(path)
     found = open_generator(path)
     return found.given(some_inputs(found)) if isinstance(found, ConditionalGenerator) else found
+
+
+def opened_as_written(architecture, path):
+    """Returns the model with the original tensors of its file, which it would otherwise fold."""
+    if "folded" in architecture.option_names:
+        return load_generator(path, {"folded": False})
+    return opened(architecture, path)
 
 
 def some_inputs(conditional):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.charts import MixtureOfBasis, Noisy
+from latentsteer.core.charts import MixtureOfBasis, WithNoise
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import InvalidInput, ResumeMismatch
 from latentsteer.core.refine.refinement import refine
@@ -17,10 +17,10 @@ from latentsteer.core.terms import Term
 def test_a_noisy_map_is_the_map_near_its_arguments(toys):
     generator = toys.generator()
     z = toys.normal(3, 12)
-    seen = Noisy(generator, 0.1)(z, SampleRng.of(0, 3))
+    seen = WithNoise(generator, 0.1)(z, SampleRng.of(0, 3))
     noise = SampleRng.of(0, 3).normal(12, like=z)
     torch.testing.assert_close(seen, generator(z + 0.1 * noise, SampleRng.of(0, 3)))
-    still, rng = Noisy(generator, 0.0), SampleRng.of(0, 3)
+    still, rng = WithNoise(generator, 0.0), SampleRng.of(0, 3)
     before = rng.state()
     assert torch.equal(still(z, rng), generator(z, rng))
     assert torch.equal(rng.state(), before)
@@ -28,7 +28,7 @@ def test_a_noisy_map_is_the_map_near_its_arguments(toys):
     assert still.modules == generator.modules
     for std in (-0.1, float("nan")):
         with pytest.raises(InvalidInput, match="at least 0 needed"):
-            Noisy(generator, std)
+            WithNoise(generator, std)
 
 
 def on_basis(toys, **changes):

@@ -28,7 +28,7 @@ SAME = (
     "test_reproducible.py::test_with_fixed_chunks_a_sample_is_the_same_alone_moved_or_in_any_batch"
 )
 IN_ANY_BATCH = (
-    "test_contract.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch"
+    "test_contract_models.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch"
 )
 GENERATORS = ("avatars", "biggan", "biggan-deep", "dcgan", "stylegan2", "stylegan3", "stylegan-xl")
 """One file of each; the others differ only in the names of the tensors."""
@@ -36,13 +36,13 @@ CHOSEN = (
     f"{SAME}[toy-[9, 3]]",
     f"{SAME}[digits-[7]]",
     "composition/test_composition.py::test_a_batch_equals_its_members[what0]",
-    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[adam-clipped]",
-    "test_contract.py::test_a_batch_under_a_rule_equals_its_members[langevin]",
+    "test_contract_rules.py::test_a_batch_under_a_rule_equals_its_members[adam-clipped]",
+    "test_contract_rules.py::test_a_batch_under_a_rule_equals_its_members[langevin]",
     *(
         f"{IN_ANY_BATCH}[{name}{'' if 'biggan' in name else '-generator'}-0]"
         for name in GENERATORS
     ),
-    "test_contract.py::test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch",
+    "test_contract_energies.py::test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch",
     "test_places.py::test_norms_and_clipping_of_long_rows",
     "test_places.py::test_readings_and_the_measures_made_of_them",
     "test_places.py::test_latents_that_are_written_plainly",

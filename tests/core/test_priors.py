@@ -11,7 +11,7 @@ from latentsteer.core.energies.prior import FITTED, gaussian_prior, prior_energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.generators import load_generator
-from latentsteer.core.generators.biggan.latents import Classes, TruncatedWithClass
+from latentsteer.core.generators.biggan.latents import ClassCodes, TruncatedWithClass
 from latentsteer.core.generators.stylegan.latents import ClassPrior
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Langevin
@@ -206,7 +206,7 @@ def test_every_architecture_that_steers_w_is_covered():
 
 @pytest.mark.parametrize("psi", [1.0, 0.5])
 def test_the_cut_off_density_integrates_to_the_share_of_a_class(psi):
-    prior = TruncatedWithClass(1, Classes(4, None), psi)
+    prior = TruncatedWithClass(1, ClassCodes(4, None), psi)
     grid = torch.linspace(-2.5, 2.5, 20001, dtype=DOUBLE)[:, None]
     shares = torch.full((len(grid), 4), 0.25, dtype=DOUBLE)
     density = prior.log_density(torch.cat([grid, shares], dim=1)).exp()
@@ -220,7 +220,7 @@ def test_std_multiplies_the_deviations_of_what_is_normal():
     for prior, own, many in (
         (Gaussian(4, 0.7), 0.7, 4),
         (ClassPrior(3, 1), 1.0, 3),
-        (TruncatedWithClass(2, Classes(2, None), 0.5), 0.5, 2),
+        (TruncatedWithClass(2, ClassCodes(2, None), 0.5), 0.5, 2),
     ):
         expected = z[:, :many].square().sum(dim=1) / (2 * (0.3 * own) ** 2)
         torch.testing.assert_close(prior.potential(z, 0.3), expected)
@@ -264,7 +264,7 @@ def test_a_prior_of_another_kind_says_its_own_density(toys):
 @pytest.mark.parametrize("psi", [1.0, 0.5])
 def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     """Without a classifier (1, 1) is the prior: its variance and its truncation."""
-    prior = TruncatedWithClass(1, Classes(2, torch.tensor([[5.0], [-3.0]])), psi)
+    prior = TruncatedWithClass(1, ClassCodes(2, torch.tensor([[5.0], [-3.0]])), psi)
     space = Space((Block("z", (1,), -2.0, 2.0), Block("y", (1,), role="class")))
     base = toys.generator()
     fields = {name: getattr(base, name) for name in base.__dataclass_fields__}

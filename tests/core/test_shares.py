@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.charts import MixtureOfBasis, Noisy, chart_from_config, chart_to_config
+from latentsteer.core.charts import MixtureOfBasis, WithNoise, chart_from_config, chart_to_config
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.clip import Clip
 from latentsteer.core.composition.scene import joint_space
@@ -156,7 +156,7 @@ def test_noise_on_latents_leaves_shares(toys):
     spied = replace(
         generator, render=lambda parts, rng: seen.append(parts) or generator.render(parts, rng)
     )
-    Noisy(spied, 0.5)(generator.source.clamp(toys.normal(4, 12)), SampleRng.of(0, 4))
+    WithNoise(spied, 0.5)(generator.source.clamp(toys.normal(4, 12)), SampleRng.of(0, 4))
     assert on_simplex(seen[0]["c"])
     assert float(seen[0]["z"].std()) > 0.1
 

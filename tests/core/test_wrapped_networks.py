@@ -3,7 +3,7 @@
 import pytest
 import torch
 from latentsteer.core.checkpoints.checkpoint import read
-from latentsteer.core.checkpoints.prefixes import averaged, choice_fact
+from latentsteer.core.checkpoints.prefixes import averaged_prefix, choice_fact
 from latentsteer.core.errors import CheckpointError
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.stylegan import rosinality as stylegan2_rosinality
@@ -82,7 +82,7 @@ def test_a_mapping_that_takes_more_than_z_is_refused(tmp_path):
     ],
 )
 def test_the_averaged_network_is_taken(found, taken):
-    assert averaged(found) == taken
+    assert averaged_prefix(found) == taken
     assert bool(choice_fact(found)) == (len(found) > 1)
 
 

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import pytest
 from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.host import autograd
+from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.standalone.api.schema import io
+from latentsteer.nodes.standalone.errors import NodeError
 from latentsteer.nodes.standalone.executor import execute
-from latentsteer.nodes.standalone.host import Progress, StandaloneHost
+from latentsteer.nodes.standalone.host import StandaloneHost, TerminalProgress
 from latentsteer.nodes.standalone.registry import load_nodes
 from latentsteer.nodes.standalone.values import default_of, widgets
 
@@ -174,7 +177,7 @@ def at_step(monkeypatch):
     def plan(label, step, action):
         left = [action]
 
-        class Watched(Progress):
+        class Watched(TerminalProgress):
             def update(self, done, preview=None):
                 if self.label == label and done == step and left:
                     left.pop()(self._host)
@@ -188,3 +191,34 @@ def at_step(monkeypatch):
         monkeypatch.setattr(StandaloneHost, "progress", progress)
 
     return plan
+
+
+@pytest.fixture
+def fault(run):
+    """Returns the message of a node that fails with an error of the library."""
+
+    def go(graph, error):
+        with pytest.raises(NodeError) as caught:
+            run(graph)
+        assert type(caught.value.__cause__) is error
+        return str(caught.value)
+
+    return go
+
+
+@pytest.fixture
+def swapped(monkeypatch):
+    """Makes Load Aux Model return another model for the judge's file."""
+
+    def go(model):
+        loaded = LoadAuxModel.execute
+
+        def opened(cls, file, **options):
+            if file != JUDGE:
+                return loaded(file, **options)
+            with autograd():
+                return io.NodeOutput(model)
+
+        monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
+
+    return go

@@ -16,7 +16,7 @@ from latentsteer.core.errors import (
 from latentsteer.core.spaces import Identity
 from latentsteer.nodes.host import autograd, io
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted
 
 CLIP = "digits judge (embedded)"
 OTHER = "other.safetensors"
@@ -142,7 +142,7 @@ def test_choosing_candidates_stops_when_asked(at_step, graph, run):
     made = graph.steered("7", each=1)
     basis(graph, made, samples=2)
     at_step("Basis Init", 16, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(graph)
 
 
@@ -181,7 +181,7 @@ def test_an_evolution_that_is_stopped_goes_on_to_the_same_bits(
     graph, refined = job(from_prior)
     whole = run(graph)[refined]
     at_step("CMA-ES Refine", 2, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(graph, new_host())
     (path,) = (out / "interrupted").iterdir()
 

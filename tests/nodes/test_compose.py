@@ -9,7 +9,7 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.latent_files import load_latents
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted, WorkflowError
 
 OTHER = "other.safetensors"
 STEPS = 3
@@ -116,7 +116,7 @@ def test_a_stopped_composition_goes_on_to_the_same_bits(
     whole = run(graph)
     at_step(LABEL, step, lambda host: host.request_interrupt())
     host = new_host()
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(graph, host)
     (path,) = (out / "interrupted").iterdir()
     assert host.interrupted_files == [path]

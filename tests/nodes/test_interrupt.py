@@ -8,7 +8,7 @@ import torch
 from latentsteer.core.errors import ResumeMismatch
 from latentsteer.core.latent_files import load_latents
 from latentsteer.nodes.cli.main import main
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted
 
 STEPS, STOP = 5, 2
 REFINERS = {
@@ -39,7 +39,7 @@ def stopped(at_step, run, new_host, new_graph, out):
         graph, host = new_graph(), new_host()
         refined = job(graph, refiner, STARTS[start], **changes)
         seen = []
-        with pytest.raises(Interrupted) as caught:
+        with pytest.raises(RunInterrupted) as caught:
             run(graph, host, on_event=lambda event, data: seen.append((event, data["node_id"])))
         assert seen[-1] == ("start", refined[0])
         (path,) = (out / "interrupted").iterdir()
@@ -76,7 +76,7 @@ def test_choosing_candidates_and_decoding_stop_when_asked(
     latents = begin(made, candidates=4, energy=made.energy)
     decoded = graph.add("Decode", generator=made.generator, latents=latents)
     seen = []
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(graph, new_host(), on_event=lambda event, data: seen.append((event, data["node_id"])))
     assert seen[-1] == ("start", decoded[0] if label == "Decode" else latents[0])
 
@@ -115,7 +115,7 @@ def test_the_file_is_named_after_the_run_and_the_node(at_step, new_graph, new_ho
     )
     graph = new_graph()
     job(graph, "adam", STARTS["points"])
-    with pytest.raises(Interrupted, match="interrupted in node 6"):
+    with pytest.raises(RunInterrupted, match="interrupted in node 6"):
         run(graph)
     ((prompt, node),) = ids
     assert [path.name for path in (out / "interrupted").iterdir()] == [
@@ -193,7 +193,7 @@ def test_an_energy_of_other_settings_is_refused(change, at_step, run, new_graph,
         return graph.add("LoadLatents", file=path.relative_to(out).as_posix())
 
     at_step("Adam Refine", STOP, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(drawn(STARTS["points"]))
     with pytest.raises(NodeError, match=r"\(energy: "):
         run(drawn(load, **change))
@@ -232,7 +232,7 @@ def test_a_second_interrupt_on_the_way_resumes_too(stopped, run, resumed, at_ste
     file = stopped("langevin")
     first = out / file
     at_step("Langevin Refine", STOP + 1, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         resumed(file, "langevin")
     (second,) = set((out / "interrupted").iterdir()) - {first}
     assert load_latents(second).interrupted.snapshot.state.step == STOP + 1
@@ -246,7 +246,7 @@ def test_training_stops_at_once(at_step, run, new_graph, tiny, out):
     models = {"generator": made.generator, "auxiliary": made.classifier}
     graph.add("TrainTranslator", **models, **tiny)
     at_step("Train Translator", 64, lambda host: host.request_interrupt())
-    with pytest.raises(Interrupted, match="TrainTranslator"):
+    with pytest.raises(RunInterrupted, match="TrainTranslator"):
         run(graph)
     assert not (out / "interrupted").exists()
 

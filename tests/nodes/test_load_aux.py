@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentsteer.core.auxiliaries.classifiers.networks.resnet import ResNet, Stage
 from latentsteer.core.auxiliaries.clips.host_vision import VisionSettings, vision_clip, with_texts
-from latentsteer.core.auxiliaries.clips.networks.vision import ClipVision
+from latentsteer.core.auxiliaries.clips.networks.vision import ClipVisionNetwork
 from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, new_model
 from latentsteer.core.captioner import Captioner
 from latentsteer.core.checkpoints.checkpoint import write
@@ -35,7 +35,7 @@ def own(tmp_path, new_host, run):
 
 def vision(seed=0):
     stream = torch.Generator().manual_seed(seed)
-    network = ClipVision(**SIZES, act="quick_gelu")
+    network = ClipVisionNetwork(**SIZES, act="quick_gelu")
     return {n: torch.randn(t.shape, generator=stream) for n, t in network.state_dict().items()}
 
 

@@ -17,7 +17,7 @@ from latentsteer.core.errors import (
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.host import autograd, io
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
-from latentsteer.nodes.standalone.errors import Interrupted, NodeError, WorkflowError
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted, WorkflowError
 from latentsteer.nodes.standalone.host import use
 
 CLIP = "digits judge (embedded)"
@@ -310,7 +310,7 @@ def test_an_interrupted_inversion_goes_on_to_the_same_bits(
     at_step("Image to Latents", 3, lambda host: host.request_interrupt())
     again = new_graph()
     inverted(again, steps=6)
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         run(again, new_host())
     (path,) = (out / "interrupted").iterdir()
     third = new_graph()

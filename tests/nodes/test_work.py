@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from latentsteer.nodes.standalone.host import Interrupted, StandaloneHost, use
+from latentsteer.nodes.standalone.host import RunInterrupted, StandaloneHost, use
 from latentsteer.nodes.work import working
 from torch import nn
 
@@ -82,7 +82,7 @@ def test_the_bar_reports_and_notices_a_stop(host):
     with working("Work", 3, model(image_size=(8, 8))) as work:
         work.report(1)
         host.request_interrupt()
-        with pytest.raises(Interrupted):
+        with pytest.raises(RunInterrupted):
             work.report(2)
     assert host.bars == [(3, "Work")]
 

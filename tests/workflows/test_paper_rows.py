@@ -88,7 +88,7 @@ def test_tr0n_trains_with_the_papers_numbers_on_official_files():
         for node in api_of(name).values()
         if node["class_type"] == "LatentSteer_TrainTranslator"
     }
-    assert len(trained) == 15
+    assert len(trained) >= 15
     for name, inputs in trained.items():
         assert (inputs["hidden"], inputs["learning_rate"], inputs["initial_std"]) == (
             2048,

@@ -39,6 +39,9 @@ class Recipe:
         task: its task in plain words; ablations share the task of the whole method.
         about: where and how fast it runs, in Markdown.
         curated: whether the host lists it among its templates: one for each task.
+        improves: the judge's figure that its refiner improves, which the tests check; empty for
+            one that compares settings, shows a failure or refines nothing, or whose models are
+            not embedded.
         like: ids of the setups that it is compared with, if it is not a setup of the paper.
         columns: columns of its thumbnail.
         shown: images of each row that the thumbnail shows; 0 for all.
@@ -53,6 +56,7 @@ class Recipe:
     task: str
     about: str = ""
     curated: bool = False
+    improves: str = ""
     like: tuple[str, ...] = ()
     columns: int = 1
     shown: int = 0

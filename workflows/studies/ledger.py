@@ -62,14 +62,14 @@ class Ledger:
         if name not in self.parts:
             self.parts[name] = dict(measure())
             if self.path is not None:
-                report.write(self.path, {"study": self.study, "parts": self.parts})
+                report.write_report(self.path, {"study": self.study, "parts": self.parts})
         return self.parts[name]
 
     def finish(self, figures: Mapping[str, float]) -> None:
         """Writes the figures of the whole study, and removes the file of parts."""
         if self.result is None or self.path is None:
             return
-        report.write(self.result, figures)
+        report.write_report(self.result, figures)
         self.path.unlink(missing_ok=True)
         print(f"written to {self.result}")
 

@@ -20,10 +20,10 @@ __all__ = [
     "IMAGENET",
     "Colours",
     "Preparation",
+    "checked_classes",
     "chosen_colours",
     "chosen_side",
     "model_id",
-    "outputs",
     "usual",
     "without",
 ]
@@ -160,7 +160,7 @@ def usual(prepared: Preparation) -> dict[str, object]:
     return {"mean": prepared.mean, "std": prepared.std, "image_size": side}
 
 
-def outputs(model: str, count: int) -> int:
+def checked_classes(model: str, count: int) -> int:
     """Validates and returns a number of classes.
 
     Raises:

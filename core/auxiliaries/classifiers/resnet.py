@@ -23,7 +23,7 @@ from .preprocessing import (
     model_id,
     usual,
 )
-from .resnet_layout import Layout, is_resnet, read_layout
+from .resnet_layout import ResNetLayout, is_resnet, read_layout
 
 __all__ = ["RESNET"]
 
@@ -31,7 +31,7 @@ IMAGENET_SIDES = (256, 224)
 CIFAR_SIDE = 32
 
 
-def _own_names(checkpoint: Checkpoint, layout: Layout) -> Sequence[str] | None:
+def _own_names(checkpoint: Checkpoint, layout: ResNetLayout) -> Sequence[str] | None:
     saved = saved_names(checkpoint, layout.classes)
     if saved is None and (layout.kernel, layout.classes) == (7, 1000):
         return imagenet_names()
@@ -88,7 +88,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
     }
 
 
-def _naming(checkpoint: Checkpoint, layout: Layout) -> str:
+def _naming(checkpoint: Checkpoint, layout: ResNetLayout) -> str:
     if saved_names(checkpoint, layout.classes) is not None:
         return "named by the file"
     named = _own_names(checkpoint, layout) is not None

@@ -10,12 +10,12 @@ from torch import Tensor
 from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.weights import below
 from ...errors import CheckpointError, InvalidInput
-from .preprocessing import IMAGENET, Colours, outputs
+from .preprocessing import IMAGENET, Colours, checked_classes
 
 if TYPE_CHECKING:
     from .networks.resnet import Shortcut, Stage
 
-__all__ = ["Layout", "is_headless", "is_resnet", "read_layout"]
+__all__ = ["ResNetLayout", "is_headless", "is_resnet", "read_layout"]
 
 CIFAR10: tuple[Colours, Colours] = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 """Mean and standard deviation of the colour channels of CIFAR-10's pixels."""
@@ -28,7 +28,7 @@ HEAD = re.compile(r"(?<![^.])(?:fc|linear)\.(?:\d+\.)?weight$")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ResNetLayout:
     """Layout of a ResNet.
 
     Attributes:
@@ -117,7 +117,7 @@ def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def read_layout(checkpoint: Checkpoint) -> Layout:
+def read_layout(checkpoint: Checkpoint) -> ResNetLayout:
     """Detects the layout from the shapes.
 
     Raises:
@@ -133,14 +133,14 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
     _check_stem(checkpoint, tensors["conv1.weight"], stride)
     bottleneck = "layer1.0.conv3.weight" in tensors
     classes, _ = tensors["fc.weight"].shape
-    return Layout(
+    return ResNetLayout(
         tensors=tensors,
         stem=stem,
         kernel=kernel,
         max_pool=_max_pool(modules, prefix),
         bottleneck=bottleneck,
         stages=_stages(tensors, bottleneck),
-        classes=outputs(checkpoint.path.name, classes),
+        classes=checked_classes(checkpoint.path.name, classes),
         cifar_names="linear.weight" in own,
     )
 

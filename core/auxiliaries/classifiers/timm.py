@@ -15,7 +15,7 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
 from ..transformers_folder import Folder
 from .names import class_names, imagenet_names
-from .preprocessing import IMAGENET, Preparation, chosen_colours, model_id, outputs, usual
+from .preprocessing import IMAGENET, Preparation, checked_classes, chosen_colours, model_id, usual
 
 __all__ = ["is_timm", "load_timm"]
 
@@ -57,7 +57,7 @@ def load_timm(folder: Folder, options: Mapping[str, object]) -> Classifier:
     count = cfg.get("num_classes", 1000)
     if not isinstance(count, int):
         raise CheckpointError(f"{folder.name} has {count!r} classes in its config.json.")
-    classes = outputs(folder.name, count)
+    classes = checked_classes(folder.name, count)
     prepared = _preparation(folder, cfg, options)
     names = class_names(folder.name, classes, options, _own_names(cfg, classes))
     network = _filled(folder, _built(folder, config, classes))

@@ -17,10 +17,10 @@ from .names import class_names, imagenet_names, saved_names
 from .preprocessing import (
     CLASSIFIER_OPTIONS,
     Preparation,
+    checked_classes,
     chosen_colours,
     chosen_side,
     model_id,
-    outputs,
     usual,
     without,
 )
@@ -136,7 +136,7 @@ def fitting(model: str, family: Family, tensors: Mapping[str, Tensor]) -> tuple[
     Raises:
         CheckpointError: none matches; the message lists the differences from the closest.
     """
-    classes = outputs(model, tensors[f"{family.head}.weight"].shape[0])
+    classes = checked_classes(model, tensors[f"{family.head}.weight"].shape[0])
     own = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(COUNTER)}
     wrong: dict[str, list[str]] = {}
     for member in family.members:

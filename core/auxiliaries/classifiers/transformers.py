@@ -13,9 +13,9 @@ from .preprocessing import (
     IMAGENET,
     Colours,
     Preparation,
+    checked_classes,
     chosen_colours,
     model_id,
-    outputs,
     usual,
     without,
 )
@@ -67,7 +67,7 @@ def load_transformers_classifier(folder: Folder, options: Mapping[str, object]) 
     _check_head(folder)
     prepared = _preparation(folder, options)
     model = folder.model(getattr(transformers, _class(folder)))
-    count = outputs(folder.name, int(model.config.num_labels))
+    count = checked_classes(folder.name, int(model.config.num_labels))
     names = class_names(folder.name, count, options, _own_names(folder, model.config.id2label))
     taken = model.main_input_name
     body = without(model, *_heads(model, count))
@@ -109,7 +109,7 @@ def _check_head(folder: Folder) -> None:
     labels = folder.config.get("id2label")
     count = len(labels) if isinstance(labels, dict) else folder.config.get("num_labels")
     if isinstance(count, int):
-        outputs(folder.name, count)
+        checked_classes(folder.name, count)
     problem = folder.config.get("problem_type")
     if problem in ("regression", "multi_label_classification"):
         raise CheckpointError(

@@ -14,7 +14,7 @@ from .fast_attention import hold_sequence_first, read_class_token_alone
 
 __all__ = [
     "architectures",
-    "build",
+    "build_clip",
     "configuration",
     "image_side",
     "scale_of",
@@ -53,7 +53,7 @@ def configuration(name: str) -> Config:
     return config
 
 
-def build(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module:
+def build_clip(config: Config, *, quick_gelu: bool, device: str = "cpu") -> nn.Module:
     """Builds an untrained model in float32; the global random state is unchanged.
 
     Its image tower runs sequence first (`hold_sequence_first`) and computes its last block for the

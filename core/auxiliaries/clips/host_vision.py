@@ -13,7 +13,7 @@ from ...checkpoints.architecture import load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError, ConditionMismatch
-from .networks.vision import ACTIVATIONS, ClipVision
+from .networks.vision import ACTIVATIONS, ClipVisionNetwork
 
 __all__ = ["VisionSettings", "vision_clip", "with_texts"]
 
@@ -116,12 +116,12 @@ def _placed(image: Tensor, clip: Clip) -> Tensor:
     return clip.embed(image.to(weight.device)).cpu()
 
 
-def _network(own: Mapping[str, Tensor], settings: VisionSettings) -> ClipVision:
+def _network(own: Mapping[str, Tensor], settings: VisionSettings) -> ClipVisionNetwork:
     embeddings = "vision_model.embeddings."
     width, _, patch, _ = own[f"{embeddings}patch_embedding.weight"].shape
     layers = "vision_model.encoder.layers."
     inside = [key.removeprefix(layers) for key in own if key.startswith(layers)]
-    return ClipVision(
+    return ClipVisionNetwork(
         width=width,
         patch=patch,
         places=own[f"{embeddings}position_embedding.weight"].shape[0],

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ...checkpoints.checkpoint import Checkpoint
 from ...errors import CheckpointError
-from .building import Config, build, configuration
+from .building import Config, build_clip, configuration
 
-__all__ = ["candidates", "has_text", "is_openai", "own_tensors", "prefix_of"]
+__all__ = ["has_text", "is_openai", "matching_names", "openclip_prefix", "own_tensors"]
 
 BEFORE_VISUAL = re.compile(r"((?:\w+\.)*?)visual\.")
 SCALES = ("logit_scale", "logit_bias")
@@ -24,7 +24,7 @@ LEFT_OUT = frozenset((*SCALES, *CONSTANTS))
 SHOWN = 12
 
 
-def prefix_of(checkpoint: Checkpoint) -> str | None:
+def openclip_prefix(checkpoint: Checkpoint) -> str | None:
     """Returns the name prefix, such as `state_dict.module.`, or None without an open_clip model.
 
     Raises:
@@ -55,7 +55,7 @@ def own_tensors(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
 
 def is_openai(checkpoint: Checkpoint) -> bool:
     """Whether a state dict is from one of OpenAI's archives, which alone hold these sizes."""
-    prefix = prefix_of(checkpoint)
+    prefix = openclip_prefix(checkpoint)
     return all(f"{prefix}{name}" in checkpoint.tensors for name in CONSTANTS)
 
 
@@ -64,7 +64,9 @@ def has_text(tensors: Mapping[str, Tensor]) -> bool:
     return any(not name.startswith("visual.") for name in tensors)
 
 
-def candidates(tensors: Mapping[str, Tensor], *, exact: bool, among: Sequence[str]) -> list[str]:
+def matching_names(
+    tensors: Mapping[str, Tensor], *, exact: bool, among: Sequence[str]
+) -> list[str]:
     """Returns the names of the architectures with tensors of these names and shapes.
 
     Args:
@@ -132,7 +134,7 @@ def _only_visual(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def _fits(config: Config, shapes: Mapping[str, tuple[int, ...]], text: bool, exact: bool) -> bool:
     """Whether a model of the configuration, built on the meta device, has these tensors."""
     with torch.no_grad():
-        model = build(config, quick_gelu=False, device="meta")
+        model = build_clip(config, quick_gelu=False, device="meta")
     built = {
         name: tuple(tensor.shape)
         for name, tensor in model.state_dict().items()

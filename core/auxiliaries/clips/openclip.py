@@ -11,8 +11,16 @@ from ...checkpoints.architecture import Architecture, load_network
 from ...checkpoints.checkpoint import Checkpoint
 from ...clip import Clip, Texts
 from ...errors import CheckpointError, ConditionMismatch, InvalidInput
-from .building import Config, architectures, build, configuration, image_side, scale_of, stages_of
-from .matching import candidates, has_text, is_openai, own_tensors, prefix_of
+from .building import (
+    Config,
+    architectures,
+    build_clip,
+    configuration,
+    image_side,
+    scale_of,
+    stages_of,
+)
+from .matching import has_text, is_openai, matching_names, openclip_prefix, own_tensors
 from .text import bpe_encoder, knows
 
 __all__ = ["OPENAI", "OPEN_CLIP", "Activation", "load_configured", "load_open_clip"]
@@ -59,13 +67,13 @@ def load_open_clip(
     """
     if activation not in ("auto", "quickgelu", "gelu"):
         raise InvalidInput(f"Activation {activation!r}; expected auto, quickgelu or gelu.")
-    tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
+    tensors = own_tensors(checkpoint, openclip_prefix(checkpoint) or "")
     _check_widths(checkpoint, tensors)
     openai = checkpoint.script or is_openai(checkpoint)
     names = [architecture]
     try:
         if architecture == "auto":
-            names = candidates(tensors, exact=not checkpoint.script, among=architectures())
+            names = matching_names(tensors, exact=not checkpoint.script, among=architectures())
         configs = [configuration(name) for name in names]
         quick = {
             "quickgelu": True,
@@ -88,7 +96,7 @@ def load_configured(
     Raises:
         CheckpointError: they do not fit it.
     """
-    tensors = own_tensors(checkpoint, prefix_of(checkpoint) or "")
+    tensors = own_tensors(checkpoint, openclip_prefix(checkpoint) or "")
     _check_widths(checkpoint, tensors)
     quick = bool(config.get("quick_gelu", False))
     return _loaded(checkpoint, tensors, Recipe(config, quick, colours or OPENAI), "")
@@ -99,7 +107,7 @@ def _loaded(
 ) -> Clip:
     from open_clip.model import convert_to_custom_text_state_dict
 
-    model: Any = build(recipe.config, quick_gelu=recipe.quick_gelu)
+    model: Any = build_clip(recipe.config, quick_gelu=recipe.quick_gelu)
     text = has_text(tensors)
     if hasattr(model, "text"):
         tensors = convert_to_custom_text_state_dict(dict(tensors))
@@ -127,7 +135,7 @@ def _loaded(
         encode=lambda module, pixels: module(pixels),
         encode_texts=_texts(checkpoint.path, model, recipe.config) if text else None,
         stages=stages_of(visual),
-        logit_scale=scale_of(checkpoint.tensors.get(f"{prefix_of(checkpoint)}logit_scale")),
+        logit_scale=scale_of(checkpoint.tensors.get(f"{openclip_prefix(checkpoint)}logit_scale")),
     )
 
 
@@ -211,7 +219,7 @@ def _hub_texts(
 
 def _recognises(checkpoint: Checkpoint) -> bool:
     # LatentSteer's own files declare an architecture and are opened by word_clip.
-    return "architecture" not in checkpoint.config and prefix_of(checkpoint) is not None
+    return "architecture" not in checkpoint.config and openclip_prefix(checkpoint) is not None
 
 
 OPEN_CLIP: Architecture[Clip] = Architecture(

@@ -17,7 +17,7 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError
 from ...zoo.tokens import WordTokenizer
-from .building import build, image_side, scale_of, stages_of
+from .building import build_clip, image_side, scale_of, stages_of
 from .text import word_encoder
 
 __all__ = ["WORD_CLIP", "named_config", "new_model", "tokenizer"]
@@ -43,7 +43,7 @@ def named_config(name: str) -> Mapping[str, Any]:
 def new_model(config: Mapping[str, Any]) -> nn.Module:
     """Builds an untrained open_clip model, with its image tower under `visual`."""
     parts = ("embed_dim", "vision_cfg", "text_cfg")
-    return build({part: config[part] for part in parts}, quick_gelu=False)
+    return build_clip({part: config[part] for part in parts}, quick_gelu=False)
 
 
 def tokenizer(config: Mapping[str, Any]) -> WordTokenizer:

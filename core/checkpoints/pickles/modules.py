@@ -31,13 +31,8 @@ TENSOR_MAKERS = ("_rebuild", "rebuild_")
 PARTS = ("_parameters", "_buffers", "_modules")
 """Attributes of every module."""
 NAMED = (
-    "build_func_name",
-    "build_module_src",
-    "components",
-    "name",
-    "static_kwargs",
-    "variables",
-    "version",
+    *("build_func_name", "build_module_src", "components", "name"),
+    *("static_kwargs", "variables", "version"),
 )
 """Attributes of every network of dnnlib's TensorFlow; `components` may be missing."""
 SCRIPT = "__torch__"

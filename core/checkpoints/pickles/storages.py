@@ -9,7 +9,7 @@ from .hostile_names import refuse_hostile
 from .names import STORAGES
 from .records import Name, Refused, Storage
 
-__all__ = ["Part", "Reference", "reference_of"]
+__all__ = ["Reference", "StorageView", "reference_of"]
 
 QUANTISED = {
     "QInt8Storage": torch.int8,
@@ -26,7 +26,7 @@ PRINTED = re.compile(
 )
 
 
-class Part(NamedTuple):
+class StorageView(NamedTuple):
     """A storage that is a slice of another, as PyTorch before 0.4 wrote views.
 
     Attributes:
@@ -50,7 +50,7 @@ class Reference(NamedTuple):
     """
 
     storage: Storage
-    part: Part | None = None
+    part: StorageView | None = None
     why: str | None = None
 
 
@@ -80,7 +80,7 @@ def reference_of(reference: Any) -> Reference | Name:  # noqa: ANN401 - whatever
     return Reference(Storage(dtype, label, numel), _part(view, numel), why)
 
 
-def _part(view: list[Any], numel: int) -> Part | None:
+def _part(view: list[Any], numel: int) -> StorageView | None:
     if view in ([], [None]):
         return None
     if len(view) != 1 or type(view[0]) is not tuple or len(view[0]) != 3:
@@ -90,7 +90,7 @@ def _part(view: list[Any], numel: int) -> Part | None:
         raise Refused("has a storage within another in an unknown way")
     if start < 0 or count < 0 or start + count > numel:
         raise Refused(f"has a storage {key:.40} that exceeds the storage that it is a slice of")
-    return Part(key, start, count)
+    return StorageView(key, start, count)
 
 
 def _from_text(reference: str) -> object:

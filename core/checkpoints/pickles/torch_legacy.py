@@ -12,7 +12,7 @@ from typing import Any
 from ..bounded import Bounded
 from .machine import unpickle
 from .records import Name, Refused, Storage
-from .storages import Part, reference_of
+from .storages import StorageView, reference_of
 
 __all__ = ["LegacyArchive", "PickleFile", "begins_legacy"]
 
@@ -98,7 +98,7 @@ class LegacyArchive:
         self._file, self._size = file, size
         self._storages: dict[str, Storage] = {}
         self._pieces: dict[str, Storage] = {}
-        self._parts: dict[str, tuple[Storage, Part]] = {}
+        self._parts: dict[str, tuple[Storage, StorageView]] = {}
         self._places: dict[str, tuple[int, int]] = {}
         if self._unpickled() != MAGIC_NUMBER or self._unpickled() != PROTOCOL:
             raise Refused("does not begin as a file of torch.save")
@@ -154,7 +154,7 @@ class LegacyArchive:
         self._places[key] = (self._file.tell(), length)
         self._file.seek(length, 1)
 
-    def _place_part(self, whole: Storage, part: Part) -> None:
+    def _place_part(self, whole: Storage, part: StorageView) -> None:
         start, _ = self._places[whole.key]
         width = whole.dtype.itemsize
         self._places.setdefault(part.key, (start + part.start * width, part.numel * width))

@@ -11,13 +11,13 @@ from torch import Tensor
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.reading import count_of, part_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
 from . import reading
-from .latents import Classes, TruncatedWithClass
+from .latents import ClassCodes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout
 from .networks.deep import BigGanDeepGenerator, Bottleneck, DeepLayout
 from .networks.discriminators import BigGanDeepDiscriminator
@@ -38,7 +38,7 @@ def _generator_prefixes(checkpoint: Checkpoint) -> list[str]:
 
 
 def _generator_prefix(checkpoint: Checkpoint) -> str | None:
-    return averaged(_generator_prefixes(checkpoint))
+    return averaged_prefix(_generator_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
@@ -109,7 +109,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     psi = reading.psi_of(checkpoint)
     network = _network(checkpoint)
     layout = network.layout
-    classes = Classes(layout.common.classes, network.shared.weight.detach().clone())
+    classes = ClassCodes(layout.common.classes, network.shared.weight.detach().clone())
     prior = TruncatedWithClass(layout.latent, classes, psi)
     discriminator = None
     if _discriminator_prefix(checkpoint) is not None:

@@ -16,7 +16,7 @@ from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...errors import CheckpointError
 from ...generator import Generator
 from . import reading
-from .latents import Classes, TruncatedWithClass
+from .latents import ClassCodes, TruncatedWithClass
 from .networks.deep import Bottleneck
 from .networks.deep_hf import BigGanDeepHf, HfLayout
 from .networks.folded import folded
@@ -102,7 +102,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     psi = reading.psi_of(checkpoint)
     network = _network(checkpoint, psi)
     layout = network.layout
-    classes = Classes(layout.classes, network.embeddings.weight.detach().mT.clone())
+    classes = ClassCodes(layout.classes, network.embeddings.weight.detach().mT.clone())
     prior = TruncatedWithClass(layout.latent, classes, psi)
     module = folded(network) if reading.is_folded(checkpoint) else network
     side = 4 * 2 ** sum(block.doubles for block in layout.blocks)
@@ -121,7 +121,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
             continue
         network.truncation = int(match[2]) / 100
         module = folded(network) if reading.is_folded(checkpoint) else network
-        vectors = Classes(network.layout.classes, embed).vectors(shares)
+        vectors = ClassCodes(network.layout.classes, embed).vectors(shares)
         found[name] = module(arrays["z"], vectors)
     return found
 

@@ -13,14 +13,14 @@ from ...devices import placed
 from ...rng import SampleRng
 from ...spaces import Block
 
-__all__ = ["LIMIT", "Classes", "TruncatedWithClass"]
+__all__ = ["LIMIT", "ClassCodes", "TruncatedWithClass"]
 
 LIMIT = 2.0
 """Bound at which the normal prior of z is truncated, and to which FuseDream and TR0N clamp z."""
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
+class ClassCodes:
     """Classes of a generator.
 
     Attributes:
@@ -55,7 +55,7 @@ class TruncatedWithClass:
     """
 
     latent: int
-    classes: Classes
+    classes: ClassCodes
     psi: float = 1.0
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:

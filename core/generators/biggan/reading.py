@@ -15,7 +15,7 @@ from ...identity import ModelId
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from ..options import truncation
-from .latents import LIMIT, Classes, TruncatedWithClass
+from .latents import LIMIT, ClassCodes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout, Statistics
 from .networks.discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from .networks.spectral import NONE, Spectral
@@ -239,7 +239,7 @@ def parity_of_discriminator(
     return {name: logits.view_as(arrays[name]) if name in flat else logits for name in names}
 
 
-def _classes(generator: Generator) -> Classes:
+def _classes(generator: Generator) -> ClassCodes:
     assert isinstance(generator.prior, TruncatedWithClass)
     return generator.prior.classes
 

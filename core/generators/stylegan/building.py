@@ -27,9 +27,9 @@ __all__ = [
     "adopt",
     "attributes_of",
     "discriminator_parts",
-    "finished",
     "generator_parts",
     "mapping_of",
+    "stylegan2_generator",
     "three",
 ]
 
@@ -44,8 +44,8 @@ def attributes_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Mapping[str,
     """Attributes in the file of each module under a prefix, by name without the prefix."""
     modules = checkpoint.config.get("modules")
     found: dict[str, Mapping[str, Any]] = {}
-    for name, told in (modules if isinstance(modules, Mapping) else {}).items():
-        attributes = told.get("attributes") if isinstance(told, Mapping) else None
+    for name, module in (modules if isinstance(modules, Mapping) else {}).items():
+        attributes = module.get("attributes") if isinstance(module, Mapping) else None
         if isinstance(attributes, Mapping) and (name + ".").startswith(prefix):
             found[(name + ".").removeprefix(prefix).removesuffix(".")] = attributes
     return found
@@ -80,8 +80,8 @@ def generator_parts(
         kernel=kernel,
         noise=any("noise_" in name for name in tensors),
     )
-    told = attributes.get("mapping", {})
-    averaged = told.get("w_avg_beta", 1.0) is not None
+    own = attributes.get("mapping", {})
+    averaged = own.get("w_avg_beta", 1.0) is not None
     mapping = mapping_of(tensors, w_dim, averaged=averaged, joined_first=joined_first)
     return mapping, synthesis
 
@@ -123,10 +123,10 @@ def adopt(network: nn.Module, tensors: Tensors, attributes: Attributes) -> None:
         ValueError: an attribute or a filter is invalid.
     """
     for name, module in network.named_modules():
-        told = attributes.get(name, {})
+        own = attributes.get(name, {})
         for attribute in getattr(module, "ATTRIBUTES", ()):
-            if attribute in told:
-                setattr(module, attribute, _checked(name, attribute, told[attribute]))
+            if attribute in own:
+                setattr(module, attribute, _checked(name, attribute, own[attribute]))
         taps = tensors.get(f"{name}.resample_filter")
         if isinstance(module, Resampling) and taps is not None:
             if taps.ndim not in (1, 2) or taps.shape[0] != taps.shape[-1]:
@@ -150,7 +150,7 @@ def without_filters(
             module.taps = tuple(taps) if taps is not None else (1.0,)
 
 
-def finished(
+def stylegan2_generator(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan2Generator,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.reading import shape_of
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
@@ -34,7 +34,7 @@ from .networks.mapping import MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import SynthesisLayer
 from .options import STYLEGAN2_OPTIONS
-from .stylegan2 import NOISE_FACT, arrays_of
+from .stylegan2 import NOISE_FACT, stylegan2_arrays
 
 __all__ = ["GENERATOR"]
 
@@ -60,7 +60,7 @@ def _prefixes(checkpoint: Checkpoint) -> list[str]:
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
     """Prefix of the generator, the averaged one if there are several; None if there is none."""
-    return averaged(_prefixes(checkpoint))
+    return averaged_prefix(_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
@@ -195,7 +195,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     network, discriminator = _networks(checkpoint)
     if checkpoint.options.get("psi", 1.0) != 1:
         _with_mean(network)
-    return building.finished(checkpoint, GENERATOR.id, network, discriminator, LICENCE)
+    return building.stylegan2_generator(checkpoint, GENERATOR.id, network, discriminator, LICENCE)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -203,7 +203,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
     if not network.mapping.averaged and "w_avg" not in arrays:
         _with_mean(network)
     centre = None if network.mapping.averaged else arrays["w_avg"].flatten()
-    return arrays_of(network, discriminator, arrays, centre)
+    return stylegan2_arrays(network, discriminator, arrays, centre)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:

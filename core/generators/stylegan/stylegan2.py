@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.weights import below, if_usable
 from ...generator import Generator
 from . import building
@@ -28,12 +28,12 @@ from .options import STYLEGAN2_OPTIONS
 __all__ = [
     "GENERATOR",
     "NOISE_FACT",
-    "arrays_of",
     "described",
     "discriminator_facts",
     "load_discriminator",
     "logits_of",
-    "part_of",
+    "stylegan2_arrays",
+    "tensors_under",
 ]
 
 CONST: Final = "synthesis.b4.const"
@@ -54,7 +54,7 @@ def _prefixes(checkpoint: Checkpoint) -> list[str]:
 
 def _prefix(checkpoint: Checkpoint) -> str | None:
     """Prefix of the generator, the averaged one if there are several; None if there is none."""
-    return averaged(_prefixes(checkpoint))
+    return averaged_prefix(_prefixes(checkpoint))
 
 
 def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
@@ -67,7 +67,7 @@ def _discriminator_prefix(checkpoint: Checkpoint, prefix: str) -> str | None:
     return beside if any(name.startswith(parts) for name in checkpoint.tensors) else None
 
 
-def part_of(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
+def tensors_under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
     """Tensors under a prefix, by name without the prefix."""
     return below(checkpoint.tensors, prefix)
 
@@ -76,7 +76,10 @@ def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[StyleGan2Generator, StyleGan2Discriminator | None]:
     prefix = _prefix(checkpoint) or ""
-    tensors, attributes = part_of(checkpoint, prefix), building.attributes_of(checkpoint, prefix)
+    tensors, attributes = (
+        tensors_under(checkpoint, prefix),
+        building.attributes_of(checkpoint, prefix),
+    )
     network = StyleGan2Generator(*building.generator_parts(tensors, attributes))
     building.adopt(network, tensors, attributes)
     load_network(network, checkpoint, prefix)
@@ -95,17 +98,17 @@ def load_discriminator(checkpoint: Checkpoint, prefix: str) -> StyleGan2Discrimi
 
 
 def _load_discriminator(checkpoint: Checkpoint, beside: str) -> StyleGan2Discriminator:
-    tensors = part_of(checkpoint, beside)
+    tensors = tensors_under(checkpoint, beside)
     discriminator = building.discriminator_parts(tensors, StyleGan2Discriminator)
     building.adopt(discriminator, tensors, building.attributes_of(checkpoint, beside))
     return load_network(discriminator, checkpoint, beside)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    return building.finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+    return building.stylegan2_generator(checkpoint, GENERATOR.id, *_networks(checkpoint))
 
 
-def arrays_of(
+def stylegan2_arrays(
     network: StyleGan2Generator,
     discriminator: StyleGan2Discriminator | None,
     arrays: Mapping[str, Tensor],
@@ -146,7 +149,7 @@ def logits_of(
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return arrays_of(*_networks(checkpoint), arrays)
+    return stylegan2_arrays(*_networks(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
@@ -207,13 +210,13 @@ def _example(
         6, {4: 8, 8: 6, 16: 4}, channels, architecture=architecture, noise=noise
     )
     network = StyleGan2Generator(mapping, synthesis)
-    told: dict[str, dict[str, object]] = {}
+    attributes: dict[str, dict[str, object]] = {}
     for name, module in network.named_modules():
         if isinstance(module, SynthesisLayer):
-            told[name] = {"activation": activation, "conv_clamp": 4.0}
+            attributes[name] = {"activation": activation, "conv_clamp": 4.0}
         elif isinstance(module, ToRgb):
-            told[name] = {"conv_clamp": 4.0}
-    building.adopt(network, {}, told)
+            attributes[name] = {"conv_clamp": 4.0}
+    building.adopt(network, {}, attributes)
     networks: dict[str, torch.nn.Module] = {"G_ema.": network}
     if discriminator is not None:
         row = MappingNetwork(0, c_dim, 5, hidden=(5,), averaged=False) if c_dim else None

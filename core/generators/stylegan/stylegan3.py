@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.prefixes import averaged, choice_fact
+from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
@@ -28,18 +28,18 @@ from .networks.mapping import MappingNetwork
 from .networks.stylegan3 import StyleGan3Generator, StyleGan3Synthesis
 from .networks.stylegan3_layers import InputPlan, LayerPlan, centred
 from .options import LATENT_OPTIONS
-from .stylegan2 import described, discriminator_facts, load_discriminator, logits_of, part_of
+from .stylegan2 import described, discriminator_facts, load_discriminator, logits_of, tensors_under
 
 __all__ = [
     "GENERATOR",
-    "arrays_of",
+    "alias_free_generator",
     "example_synthesis",
-    "finished",
+    "generator_prefix",
+    "generator_prefixes",
     "is_xl",
     "module_attributes",
     "network_of",
-    "prefix_of",
-    "prefixes_of",
+    "stylegan3_arrays",
     "view_of",
 ]
 
@@ -48,7 +48,7 @@ ARRAY_ATTRIBUTES: Final = (".in_size", ".out_size", ".size", ".sampling_rates")
 """Attributes that pickles store as arrays next to the weights."""
 
 
-def prefixes_of(checkpoint: Checkpoint) -> list[str]:
+def generator_prefixes(checkpoint: Checkpoint) -> list[str]:
     """Prefix of each generator in the file."""
     return [
         key.removesuffix(FREQUENCIES)
@@ -57,9 +57,9 @@ def prefixes_of(checkpoint: Checkpoint) -> list[str]:
     ]
 
 
-def prefix_of(checkpoint: Checkpoint) -> str | None:
+def generator_prefix(checkpoint: Checkpoint) -> str | None:
     """Prefix of the generator, the averaged one if there are several; None if there is none."""
-    return averaged(prefixes_of(checkpoint))
+    return averaged_prefix(generator_prefixes(checkpoint))
 
 
 def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
@@ -82,7 +82,7 @@ def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
 def view_of(checkpoint: Checkpoint, prefix: str) -> plans.ModuleView:
     """View of the generator under a prefix."""
     return plans.ModuleView(
-        part_of(checkpoint, prefix), building.attributes_of(checkpoint, prefix)
+        tensors_under(checkpoint, prefix), building.attributes_of(checkpoint, prefix)
     )
 
 
@@ -111,7 +111,7 @@ def network_of(
     return load_network(network, replace(checkpoint, tensors=weights), prefix)
 
 
-def finished(
+def alias_free_generator(
     checkpoint: Checkpoint,
     architecture: str,
     network: StyleGan3Generator,
@@ -145,7 +145,9 @@ def finished(
     )
 
 
-def arrays_of(network: StyleGan3Generator, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def stylegan3_arrays(
+    network: StyleGan3Generator, arrays: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Computes every output of a generator that the reference arrays name, in its own range.
 
     Args:
@@ -171,30 +173,30 @@ def _mapping(view: plans.ModuleView, w_dim: int) -> MappingNetwork:
 def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[StyleGan3Generator, StyleGan2Discriminator | None]:
-    prefix = prefix_of(checkpoint) or ""
+    prefix = generator_prefix(checkpoint) or ""
     return network_of(checkpoint, prefix, _mapping), load_discriminator(checkpoint, prefix)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    return finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+    return alias_free_generator(checkpoint, GENERATOR.id, *_networks(checkpoint))
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     network, discriminator = _networks(checkpoint)
-    return arrays_of(network, arrays) | logits_of(discriminator, arrays)
+    return stylegan3_arrays(network, arrays) | logits_of(discriminator, arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    prefix = prefix_of(checkpoint) or ""
+    prefix = generator_prefix(checkpoint) or ""
     facts = plans.assumed(view_of(checkpoint, prefix)["synthesis"])
     if not building.attributes_of(checkpoint, prefix):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
-    chosen = choice_fact(prefixes_of(checkpoint))
+    chosen = choice_fact(generator_prefixes(checkpoint))
     return {**facts, **discriminator_facts(checkpoint, prefix), **chosen}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:
-    prefix = prefix_of(checkpoint)
+    prefix = generator_prefix(checkpoint)
     return prefix is not None and not is_xl(checkpoint, prefix)
 
 

@@ -19,14 +19,14 @@ from .networks.stylegan3 import StyleGan3Generator
 from .networks.stylegan_xl import XlMapping
 from .options import LATENT_OPTIONS
 from .stylegan3 import (
-    arrays_of,
+    alias_free_generator,
     example_synthesis,
-    finished,
+    generator_prefix,
+    generator_prefixes,
     is_xl,
     module_attributes,
     network_of,
-    prefix_of,
-    prefixes_of,
+    stylegan3_arrays,
     view_of,
 )
 
@@ -70,19 +70,19 @@ def _classes(mapping: plans.ModuleView, rows: int) -> int:
 
 
 def _network(checkpoint: Checkpoint) -> StyleGan3Generator:
-    return network_of(checkpoint, prefix_of(checkpoint) or "", _mapping)
+    return network_of(checkpoint, generator_prefix(checkpoint) or "", _mapping)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    return finished(checkpoint, GENERATOR.id, _network(checkpoint))
+    return alias_free_generator(checkpoint, GENERATOR.id, _network(checkpoint))
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return arrays_of(_network(checkpoint), arrays)
+    return stylegan3_arrays(_network(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    view = view_of(checkpoint, prefix_of(checkpoint) or "")
+    view = view_of(checkpoint, generator_prefix(checkpoint) or "")
     facts = plans.assumed(view["synthesis"])
     if not view["mapping"].tells("num_ws"):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
@@ -90,11 +90,11 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
         facts["truncation"] = "to each class's mean of w; in latents w and w+, to the mean of all"
     if any(name.startswith("D.") for name in checkpoint.tensors):
         facts["discriminator"] = DISCRIMINATOR_FACT
-    return {**facts, **choice_fact(prefixes_of(checkpoint))}
+    return {**facts, **choice_fact(generator_prefixes(checkpoint))}
 
 
 def _recognised(checkpoint: Checkpoint) -> bool:
-    prefix = prefix_of(checkpoint)
+    prefix = generator_prefix(checkpoint)
     return prefix is not None and is_xl(checkpoint, prefix)
 
 

@@ -30,7 +30,7 @@ from .networks.mapping import FullyConnected, MappingNetwork
 from .networks.stylegan2 import StyleGan2Synthesis
 from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
 from .options import STYLEGAN2_OPTIONS
-from .stylegan2 import NOISE_FACT, arrays_of
+from .stylegan2 import NOISE_FACT, stylegan2_arrays
 
 __all__ = ["GENERATOR"]
 
@@ -90,7 +90,7 @@ def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
     return replace(checkpoint, tensors=renamed)
 
 
-def _told(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
+def _build_arguments(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
     """Arguments of a network, and the name of the function that builds it."""
     modules = checkpoint.config.get("modules", {})
     entry = modules.get(root.removesuffix("."), {})
@@ -98,9 +98,9 @@ def _told(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
     return arguments, str(entry.get("attributes", {}).get("build_func_name", ""))
 
 
-def _layers(network: nn.Module, told: Mapping[str, Any]) -> None:
+def _layers(network: nn.Module, arguments: Mapping[str, Any]) -> None:
     """Sets activation and clamp of the convolutions from the arguments, shortcuts excluded."""
-    activation = str(told.get("nonlinearity", "lrelu"))
+    activation = str(arguments.get("nonlinearity", "lrelu"))
     attributes: dict[str, dict[str, object]] = {}
     for name, module in network.named_modules():
         if isinstance(module, FullyConnected) and name.endswith(".affine"):
@@ -109,9 +109,9 @@ def _layers(network: nn.Module, told: Mapping[str, Any]) -> None:
             attributes[name] = {"activation": activation}
         plain = name.endswith(".skip") or name == "b4.fromrgb"
         if isinstance(module, (SynthesisLayer, Convolution, ToRgb)) and not plain:
-            attributes.setdefault(name, {})["conv_clamp"] = told.get("conv_clamp")
+            attributes.setdefault(name, {})["conv_clamp"] = arguments.get("conv_clamp")
     building.adopt(network, {}, attributes)
-    building.without_filters(network, told.get("resample_kernel", USUAL_TAPS))
+    building.without_filters(network, arguments.get("resample_kernel", USUAL_TAPS))
 
 
 def _mapped(mapping: nn.Module, activation: str, multiplier: float) -> None:
@@ -125,44 +125,44 @@ def _mapped(mapping: nn.Module, activation: str, multiplier: float) -> None:
             building.adopt(layer, {}, {"": attributes})
 
 
-def _agree(told: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+def _agree(arguments: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
     """Checks that the arguments agree with the sizes of the variables."""
     for name, size in sizes.items():
-        if told.get(name, size) != size:
-            raise ValueError(f"{name} is {told[name]}, but the variables are of {size}")
+        if arguments.get(name, size) != size:
+            raise ValueError(f"{name} is {arguments[name]}, but the variables are of {size}")
 
 
 def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
     part = _part(checkpoint, root)
-    told, _ = _told(checkpoint, root)
+    arguments, _ = _build_arguments(checkpoint, root)
     joined_first = any(name.startswith("mapping/LabelConcat/") for name in part.tensors)
     table = tensorflow_generator(joined_first=joined_first)
     own = from_foreign(part.tensors, table)
     network = TranslatedGenerator(*building.generator_parts(own, {}, joined_first=joined_first))
     network.table = table
-    _agree(told, {"latent_size": network.mapping.z_dim, "label_size": network.mapping.c_dim})
-    activation = str(told.get("mapping_nonlinearity", "lrelu"))
-    _mapped(network.mapping, activation, float(told.get("mapping_lrmul", 0.01)))
-    _layers(network.synthesis, told)
+    _agree(arguments, {"latent_size": network.mapping.z_dim, "label_size": network.mapping.c_dim})
+    activation = str(arguments.get("mapping_nonlinearity", "lrelu"))
+    _mapped(network.mapping, activation, float(arguments.get("mapping_lrmul", 0.01)))
+    _layers(network.synthesis, arguments)
     return load_network(network, part)
 
 
 def _load_discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, root)
-    told, builder = _told(checkpoint, root)
+    arguments, builder = _build_arguments(checkpoint, root)
     table = tensorflow_discriminator()
     network = building.discriminator_parts(
         from_foreign(part.tensors, table), TranslatedDiscriminator
     )
     network.table = table
-    _agree(told, {"label_size": network.c_dim})
-    activation = str(told.get("nonlinearity", "lrelu"))
-    _layers(network, told)
-    group = told.get("mbstd_group_size", None if builder == "D_main" else EARLY_GROUP)
+    _agree(arguments, {"label_size": network.c_dim})
+    activation = str(arguments.get("nonlinearity", "lrelu"))
+    _layers(network, arguments)
+    group = arguments.get("mbstd_group_size", None if builder == "D_main" else EARLY_GROUP)
     attributes = {"b4.fc": {"activation": activation}, "b4.mbstd": {"group_size": group}}
     building.adopt(network, {}, attributes)
     if network.mapping is not None:
-        _mapped(network.mapping, activation, float(told.get("mapping_lrmul", 0.1)))
+        _mapped(network.mapping, activation, float(arguments.get("mapping_lrmul", 0.1)))
     return load_network(network, part)
 
 
@@ -177,21 +177,21 @@ def _networks(
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    return building.finished(checkpoint, GENERATOR.id, *_networks(checkpoint))
+    return building.stylegan2_generator(checkpoint, GENERATOR.id, *_networks(checkpoint))
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return arrays_of(*_networks(checkpoint), arrays)
+    return stylegan2_arrays(*_networks(checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     facts = {"noise": NOISE_FACT}
-    told, _ = _told(checkpoint, _root(checkpoint) or "")
-    if "mapping_lrmul" not in told:
+    arguments, _ = _build_arguments(checkpoint, _root(checkpoint) or "")
+    if "mapping_lrmul" not in arguments:
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     beside = _discriminator_root(checkpoint)
     if beside is not None:
-        given, builder = _told(checkpoint, beside)
+        given, builder = _build_arguments(checkpoint, beside)
         if "mbstd_group_size" not in given:
             size = "the whole batch" if builder == "D_main" else "4 images"
             facts["discriminator group"] = f"{size}, the official default of its builder"
@@ -208,9 +208,9 @@ def _example(
     synthesis = StyleGan2Synthesis(6, {4: 8, 8: 6, 16: 4}, 3, architecture=architecture)
     network = TranslatedGenerator(mapping, synthesis)
     network.table = tensorflow_generator(joined_first=early)
-    told: dict[str, Any] = {"mapping_lrmul": 1.0, "conv_clamp": 4.0, "mbstd_group_size": 2}
+    arguments: dict[str, Any] = {"mapping_lrmul": 1.0, "conv_clamp": 4.0, "mbstd_group_size": 2}
     _mapped(mapping, "lrelu", 1.0)
-    _layers(synthesis, told)
+    _layers(synthesis, arguments)
     row: MappingNetwork | None = None
     if c_dim and not early:
         row = MappingNetwork(0, c_dim, 5, hidden=None, averaged=False)
@@ -219,12 +219,12 @@ def _example(
         {4: 6, 8: 6, 16: 4}, 3, outputs, architecture=discriminator, mapping=row
     )
     judge.table = tensorflow_discriminator()
-    _layers(judge, told)
+    _layers(judge, arguments)
     for module in judge.modules():
         if isinstance(module, MinibatchStd):
             module.group_size = 2
-    told |= {"latent_size": 5, "label_size": c_dim}
-    modules = {root: {"arguments": {"kwargs": told}} for root in ("1", "2")}
+    arguments |= {"latent_size": 5, "label_size": c_dim}
+    modules = {root: {"arguments": {"kwargs": arguments}} for root in ("1", "2")}
     return Example({"2.": network, "1.": judge}, {"modules": modules})
 
 

@@ -18,7 +18,7 @@ __all__ = [
     "NodeOutput",
     "Schema",
     "UIOutput",
-    "normalised",
+    "normalised_output",
     "overrides",
     "with_hidden",
 ]
@@ -208,7 +208,7 @@ def with_hidden(node: N, hidden: HiddenHolder) -> N:
     return cast("N", _NodeMeta(node.__name__, (node,), {"hidden": hidden, "_locked": True}))
 
 
-def normalised(node: type[ComfyNode], schema: Schema, returned: object) -> NodeOutput:
+def normalised_output(node: type[ComfyNode], schema: Schema, returned: object) -> NodeOutput:
     """Converts the result of `execute` to a NodeOutput with one value per output.
 
     Raises:

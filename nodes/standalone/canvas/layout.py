@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..api.node import Schema
 from ..values import has_control, has_upload, widgets
 
-__all__ = ["Box", "around", "note_box", "place", "size_of"]
+__all__ = ["NodeBox", "around", "note_box", "place", "size_of"]
 
 # LiteGraph's canvas units: `pos` is below the title bar, which is TITLE high.
 TITLE, ROW, WIDGET, TEXT, PICTURE = 30, 20, 24, 110, 270
@@ -20,7 +20,7 @@ _PREVIEWS = "preview_every"
 """Widget of the nodes that show pictures while they run."""
 
 
-class Box(NamedTuple):
+class NodeBox(NamedTuple):
     """Rectangle of a node on the canvas, without its title bar."""
 
     x: float
@@ -45,7 +45,7 @@ def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[i
     return min(max(width, _WIDE if texts else _NARROW), _WIDE), height
 
 
-def note_box(text: str, boxes: Sequence[Box]) -> Box:
+def note_box(text: str, boxes: Sequence[NodeBox]) -> NodeBox:
     """Returns the box of a note: below the first column and as wide."""
     first = [box for box in boxes if box.x == min(other.x for other in boxes)]
     width = max([_NARROW, *(box.width for box in first)])
@@ -53,12 +53,12 @@ def note_box(text: str, boxes: Sequence[Box]) -> Box:
     letters = width // _CHARACTER
     lines = sum(max(1, math.ceil(len(line) / letters)) for line in text.splitlines())
     left = first[0].x if first else 0
-    return Box(left, bottom, width, min(900, 60 + ROW * lines))
+    return NodeBox(left, bottom, width, min(900, 60 + ROW * lines))
 
 
 def place(
     sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
-) -> dict[str, Box]:
+) -> dict[str, NodeBox]:
     """Assigns columns by distance from the sources; within one, nodes are near their sources.
 
     Args:
@@ -68,20 +68,20 @@ def place(
     columns: dict[int, list[str]] = {}
     for node, column in _columns(list(sizes), sources).items():
         columns.setdefault(column, []).append(node)
-    boxes: dict[str, Box] = {}
+    boxes: dict[str, NodeBox] = {}
     x = 0
     for _, members in sorted(columns.items()):
         heights = {node: _wanted_height(node, sources, boxes) for node in members}
         y = 0
         for node in sorted(members, key=heights.__getitem__):
             width, height = sizes[node]
-            boxes[node] = Box(x, y, width, height)
+            boxes[node] = NodeBox(x, y, width, height)
             y += height + TITLE + GAP_Y
         x += max(sizes[node][0] for node in members) + GAP_X
     return boxes
 
 
-def around(boxes: Sequence[Box]) -> list[float]:
+def around(boxes: Sequence[NodeBox]) -> list[float]:
     """Returns the bounds of a titled group around nodes."""
     left, top = min(b.x for b in boxes) - 10, min(b.y for b in boxes) - TITLE - 50
     right, bottom = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
@@ -102,7 +102,7 @@ def _columns(nodes: Sequence[str], sources: Mapping[str, Sequence[str]]) -> dict
 
 
 def _wanted_height(
-    node: str, sources: Mapping[str, Sequence[str]], boxes: Mapping[str, Box]
+    node: str, sources: Mapping[str, Sequence[str]], boxes: Mapping[str, NodeBox]
 ) -> float:
     above = [boxes[source].y for source in sources[node]]
     return sum(above) / len(above) if above else 0.0

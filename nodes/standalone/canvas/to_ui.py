@@ -98,20 +98,22 @@ class _Maker:
         self.links: list[list[Any]] = []
         self.sockets = {node_id: self._sockets(node_id) for node_id in self.api}
 
-    def boxes(self, layout: Mapping[str, tuple[float, float]]) -> dict[str, canvas.Box]:
+    def boxes(self, layout: Mapping[str, tuple[float, float]]) -> dict[str, canvas.NodeBox]:
         sizes = {
             node_id: canvas.size_of(self.schemas[node_id], raw["inputs"], self._title(node_id))
             for node_id, raw in self.api.items()
         }
         boxes = canvas.place(sizes, {node_id: self._sources(node_id) for node_id in self.api})
         fixed = {
-            node_id: canvas.Box(*layout[node_id], *sizes[node_id])
+            node_id: canvas.NodeBox(*layout[node_id], *sizes[node_id])
             for node_id in self.api
             if node_id in layout
         }
         return boxes | fixed
 
-    def node(self, node_id: str, order: int, boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
+    def node(
+        self, node_id: str, order: int, boxes: Mapping[str, canvas.NodeBox]
+    ) -> dict[str, Any]:
         raw, schema, box = self.api[node_id], self.schemas[node_id], boxes[node_id]
         core = schema.node_id in _CORE_NODES
         source = _CORE if core else {"cnr_id": "latentsteer", "ver": version()}
@@ -202,14 +204,16 @@ def _id(node_id: str) -> int | str:
     return int(node_id) if node_id.isdecimal() and str(int(node_id)) == node_id else node_id
 
 
-def _view(boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
+def _view(boxes: Mapping[str, canvas.NodeBox]) -> dict[str, Any]:
     """Initial view of the canvas: the top left, at a legible scale."""
     left = min((box.x for box in boxes.values()), default=0)
     top = min((box.y for box in boxes.values()), default=0)
     return {"scale": _SCALE, "offset": [_MARGIN[0] - left, _MARGIN[1] - top]}
 
 
-def _note(number: int, title: str, text: str, boxes: Mapping[str, canvas.Box]) -> dict[str, Any]:
+def _note(
+    number: int, title: str, text: str, boxes: Mapping[str, canvas.NodeBox]
+) -> dict[str, Any]:
     box = canvas.note_box(text, list(boxes.values()))
     return {
         "id": number,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ..errors import WorkflowError
 
-__all__ = ["is_ui", "read"]
+__all__ = ["is_ui", "read_workflow"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WRAPPERS = ("prompt", "output", "workflow")
@@ -17,7 +17,7 @@ _WRAPPERS = ("prompt", "output", "workflow")
 and a saved history; the API's key has priority."""
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_workflow(path: Path) -> dict[str, Any]:
     """Reads the workflow in a file, in canvas or API format.
 
     A picture saved by ComfyUI contains the graph that made it. An object with a graph under

@@ -5,7 +5,7 @@ import copy
 import open_clip.model
 import pytest
 import torch
-from latentsteer.core.auxiliaries.clips.building import build
+from latentsteer.core.auxiliaries.clips.building import build_clip
 from latentsteer.core.auxiliaries.clips.fast_attention import (
     hold_sequence_first,
     read_class_token_alone,
@@ -61,5 +61,5 @@ def test_embeddings_and_gradients_stay(name):
 
 
 def test_the_loader_builds_such_towers():
-    built = build(config(), quick_gelu=False).visual.eval()
+    built = build_clip(config(), quick_gelu=False).visual.eval()
     assert seen(built)[2] == [1]

@@ -10,7 +10,7 @@ import torch
 from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.auxiliaries.clips import openclip
 from latentsteer.core.auxiliaries.clips.building import architectures, configuration
-from latentsteer.core.auxiliaries.clips.matching import candidates
+from latentsteer.core.auxiliaries.clips.matching import matching_names
 from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, new_model
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.clip import Clip
@@ -392,7 +392,7 @@ def test_known_architectures_are_told_from_shapes(name):
         state = CLIP(**config).state_dict()
     state = {n: t for n, t in state.items() if not n.startswith("logit")}
     there = ["ViT-B-16", "ViT-B-32", "ViT-B-32-quickgelu", "ViT-L-14", "ViT-H-14", "RN50", "RN101"]
-    found = candidates(state, exact=True, among=there)
+    found = matching_names(state, exact=True, among=there)
     assert found == [n for n in there if n.removesuffix("-quickgelu") == name]
 
 

@@ -104,7 +104,7 @@ def test_captions_find_their_avatars(clip, held):
 
 def test_the_captions_are_as_their_script_makes_them():
     kept = json.loads((HERE / "avatar_captions.json").read_text(encoding="utf-8"))
-    assert json.loads(json.dumps(avatar_captions.make())) == kept
+    assert json.loads(json.dumps(avatar_captions.make_captions())) == kept
     can = avatar_captions.drawable()
     assert len(avatar_captions.captions()) == 48
     assert len(avatar_captions.colour_pairs()) == 30

@@ -1,15 +1,15 @@
 """The prompts of two persons: reproducible, and contradicting each other."""
 
 from latentsteer.core.zoo.avatar_captions import drawable
-from latentsteer.core.zoo.avatar_pairs import make, person_pairs
+from latentsteer.core.zoo.avatar_pairs import make_pairs, person_pairs
 from latentsteer.core.zoo.avatars import HEADGEAR
 
 
 def test_the_file_is_what_is_made():
     pairs = person_pairs()
-    assert [[one.first.text, one.second.text] for one in pairs] == make()
+    assert [[one.first.text, one.second.text] for one in pairs] == make_pairs()
     assert len(pairs) == 30
-    assert make(seed=1) != make()
+    assert make_pairs(seed=1) != make_pairs()
 
 
 def test_no_face_fits_a_statement_of_both_persons():

@@ -8,7 +8,7 @@ import torch
 from latentsteer.core.composition.paste import Paste
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.zoo.avatar_captions import Prompt, captions
+from latentsteer.core.zoo.avatar_captions import AvatarPrompt, captions
 from latentsteer.core.zoo.avatar_pairs import Pair, person_pairs
 from latentsteer.core.zoo.shipped import reference_images
 from latentsteer.nodes.cli.main import main
@@ -95,7 +95,9 @@ def test_there_is_a_row_for_each_form_of_the_weights_and_the_papers_is_the_whole
 
 
 def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(study):
-    prompts = [Prompt("dark skin, blue background", {"skin": "dark", "background": "blue"})] * 2
+    prompts = [
+        AvatarPrompt("dark skin, blue background", {"skin": "dark", "background": "blue"})
+    ] * 2
     best = Row(Basis(2), candidates=12, steps=6, rate=0.03, curved=True)
     alone = replace(best, basis=Basis(1))
     every = ablations(best, alone, candidates=(3,), keeps=(4,), few=3, views=2, rate=0.03)
@@ -111,7 +113,7 @@ def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(
 
 
 def test_both_persons_are_found_where_they_were_pasted_and_not_in_one_face(study):
-    pair = Pair(Prompt("", {"top": "hat"}), Prompt("", {"top": "afro"}))
+    pair = Pair(AvatarPrompt("", {"top": "hat"}), AvatarPrompt("", {"top": "afro"}))
     images, values = reference_images("avatars held out (embedded)")
     tops = study.judge.attributes["top"]
     hat = images[(values[:, 0] == tops.index("hat")).nonzero()[0]]

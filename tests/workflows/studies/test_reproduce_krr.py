@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from latentsteer.core.zoo.avatar_captions import Prompt
+from latentsteer.core.zoo.avatar_captions import AvatarPrompt
 from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.studies.krr import avatars as krr_avatars
 from latentsteer.workflows.studies.krr import digits as krr_digits
@@ -109,7 +109,7 @@ def test_the_samples_of_a_prompt_begin_about_one_or_apart(study, monkeypatch):
     monkeypatch.setattr(krr_avatars, "TEXT", replace(krr_avatars.TEXT, steps=1))
     monkeypatch.setattr(krr_avatars, "CANDIDATES", 20)
     monkeypatch.setattr(krr_avatars, "FEWER", 4)
-    prompt = Prompt("blue background", {"background": "blue"})
+    prompt = AvatarPrompt("blue background", {"background": "blue"})
     near, apart = (study.by_text(prompt, apart=flag)["start"] for flag in (False, True))
     assert len(near) == len(apart) == krr_avatars.SAMPLES
     distances = [pairwise(one.values) for one in (near, apart)]

@@ -127,6 +127,7 @@ RECIPES = (
         curated=True,
         columns=2,
         per_row=PER_PROMPT,
+        improves="satisfied",
     ),
     avatars(
         "fusedream_avatars_composition",
@@ -169,6 +170,7 @@ RECIPES = (
         "generator rarely draws, two hats.",
         partial(_text, prompts=STRANGE),
         task=TASK,
+        improves="satisfied",
     ),
     avatars(
         "fusedream_avatars_initial_basis",
@@ -190,5 +192,6 @@ RECIPES = (
         task="Enlarge the generated images",
         curated=True,
         per_row=4,
+        improves="satisfied",
     ),
 )

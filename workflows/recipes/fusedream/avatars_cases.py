@@ -146,5 +146,6 @@ RECIPES = (
         "`pip install cmaes`. In the paper it needs minutes, and Adam less.",
         _basin,
         task=TASK,
+        improves="satisfied",
     ),
 )

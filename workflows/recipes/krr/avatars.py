@@ -162,7 +162,7 @@ def _editing(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-_avatars = partial(Recipe, about=ABOUT, curated=True)
+_avatars = partial(Recipe, about=ABOUT, curated=True, improves="diversity")
 RECIPES = (
     _avatars(
         "krr_avatars_text",

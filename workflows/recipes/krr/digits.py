@@ -197,7 +197,7 @@ def _sweep(recipe: Recipe, steps: int) -> GraphBuilder:
     return graph
 
 
-_digits = partial(Recipe, task=TASK, about=ABOUT)
+_digits = partial(Recipe, task=TASK, about=ABOUT, improves="frechet_distance")
 RECIPES = (
     *(
         _digits(

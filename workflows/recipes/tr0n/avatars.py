@@ -175,6 +175,7 @@ RECIPES = (
         _text,
         curated=True,
         **_tiles,
+        improves="satisfied",
     ),
     _by_text(
         "tr0n_avatars_translator_only",
@@ -192,6 +193,7 @@ RECIPES = (
         task="Draw avatars by text without training",
         curated=True,
         **_tiles,
+        improves="satisfied",
     ),
     _avatars(
         "tr0n_avatars_image_semantics",
@@ -238,6 +240,7 @@ RECIPES = (
         curated=True,
         shown=2,
         per_row=2,
+        improves="satisfied",
     ),
     _avatars(
         "tr0n_avatars_search",
@@ -252,6 +255,7 @@ RECIPES = (
         curated=True,
         shown=4,
         per_row=PER_PROMPT,
+        improves="satisfied",
     ),
     _avatars(
         "avatars_image_to_latents",

@@ -57,6 +57,7 @@ _digits = partial(
     Recipe,
     task="Draw digits of chosen classes",
     about=ABOUT,
+    improves="probability",
     columns=2,
     shown=3,
     per_row=PER_CLASS,
@@ -108,6 +109,7 @@ RECIPES = (
         "digits without error correction",
         "The ablation *no EC*: draws of the translator, not refined.",
         partial(_graph, refiner=""),
+        improves="",
     ),
     _digits(
         "tr0n_digits_deterministic",
@@ -115,6 +117,7 @@ RECIPES = (
         "digits by a deterministic translator",
         "The ablation *DT*: one start per class, so that the samples of a class look similar.",
         partial(_graph, start="deterministic"),
+        improves="",
     ),
     _digits(
         "tr0n_digits_adam",

@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     if checks:
         print(f"{sum(check.holds for check in checks)} of {len(checks)} required lines hold")
     if args.json:
-        report.write(args.json, flat)
+        report.write_report(args.json, flat)
         print(f"written to {args.json}")
     return 0
 

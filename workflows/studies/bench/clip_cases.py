@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ....core.auxiliaries.clips.building import architectures, build, configuration, image_side
-from ....core.auxiliaries.clips.networks.vision import ClipVision
+from ....core.auxiliaries.clips.building import (
+    architectures,
+    build_clip,
+    configuration,
+    image_side,
+)
+from ....core.auxiliaries.clips.networks.vision import ClipVisionNetwork
 from ....core.clip import Clip, Precision
 from ....core.condition import Condition
 from ....core.energies.similarity import similarity
@@ -96,7 +101,7 @@ def random_clip(size: Size, *, whole: bool = False, device: str = "cpu") -> Clip
 
 def _own(size: Size) -> tuple[nn.Module, int, int]:
     width, layers, embed = (768, 12, 512) if size == "ViT-B/32" else (128, 1, 16)
-    network = ClipVision(
+    network = ClipVisionNetwork(
         width=width,
         embed=embed,
         patch=32,
@@ -119,7 +124,7 @@ def _open_clip(size: Size, whole: bool) -> tuple[nn.Module, int, int]:
         embed_dim = 16
     # The image tower as the loader makes it; the benchmark encodes no texts.
     parts = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": NO_TEXT}
-    network: Any = build(parts, quick_gelu=False)
+    network: Any = build_clip(parts, quick_gelu=False)
     network = network.visual
     if whole:
         network.transformer.resblocks[-1].__class__ = ResidualAttentionBlock

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     print(_table(flat))
     print("\n".join(map(str, checks)))
     if args.json:
-        report.write(args.json, flat)
+        report.write_report(args.json, flat)
         print(f"written to {args.json}")
     return 0
 

@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     }
     print("\n".join(map(str, checks)))
     if args.json:
-        report.write(args.json, flat)
+        report.write_report(args.json, flat)
         print(f"written to {args.json}")
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ....core.zoo.avatar_captions import PROMPTS, Prompt
+from ....core.zoo.avatar_captions import PROMPTS, AvatarPrompt
 from ....core.zoo.avatar_words import stated_in
 from ....nodes.cli import report
 from ....nodes.images import grid
@@ -32,7 +32,9 @@ def avatars(out: Path, device: torch.device) -> None:
     begun = time.perf_counter()
     print("\nTR0N makes an unconditional VAE of avatars follow text prompts.", flush=True)
     study = AvatarsStudy(0, device, lambda text: print(f"  {text}", flush=True))
-    prompts = [Prompt(text, dict(stated_in(text))) for text in PROMPTS for _ in range(PER_PROMPT)]
+    prompts = [
+        AvatarPrompt(text, dict(stated_in(text))) for text in PROMPTS for _ in range(PER_PROMPT)
+    ]
     flat: dict[str, float] = {}
     pictures: dict[str, Tensor] = {}
     for name, figures, images in study.rows(prompts, SHOWN):
@@ -45,7 +47,7 @@ def avatars(out: Path, device: torch.device) -> None:
     picture = out / "avatars.png"
     compare(titles, PROMPTS, picture)
     flat |= {"samples": len(prompts), "seconds": time.perf_counter() - begun}
-    report.write(out / "avatars.json", flat)
+    report.write_report(out / "avatars.json", flat)
     print()
     print(table(flat, SHOWN))
     print(

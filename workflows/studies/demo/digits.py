@@ -52,7 +52,7 @@ def _digits(out: Path, device: torch.device) -> None:
         "seconds": time.perf_counter() - begun,
         "seconds_per_row": statistics.fmean(flat[f"{name}_seconds"] for name in DEMO),
     }
-    report.write(out / "summary.json", flat)
+    report.write_report(out / "summary.json", flat)
     print()
     print(table(flat, DEMO))
     print(

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - begun,
     }
-    report.write(out / "summary.json", flat)
+    report.write_report(out / "summary.json", flat)
     print()
     print(_table(flat, study.classifier.classes))
     print(

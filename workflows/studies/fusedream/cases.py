@@ -16,7 +16,7 @@ from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.starts.basis import best_candidates
 from ....core.zoo import shipped as catalogue
-from ....core.zoo.avatar_captions import Prompt
+from ....core.zoo.avatar_captions import AvatarPrompt
 from .study import Basis, FuseDreamStudy
 
 __all__ = ["SWITCHES", "Switch", "attacks", "figures_of", "odd_starts", "wrong_starts"]
@@ -32,7 +32,7 @@ def figures_of(name: str, found: Interval) -> Figures:
 
 def attacks(
     study: FuseDreamStudy,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[AvatarPrompt],
     *,
     images: int,
     epsilon: float,
@@ -175,7 +175,7 @@ def _reached(study: FuseDreamStudy, images: Tensor, cases: Sequence[Switch]) -> 
 
 def odd_starts(
     study: FuseDreamStudy,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[AvatarPrompt],
     *,
     candidates: int,
     keep: int,

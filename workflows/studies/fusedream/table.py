@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ....core.latents import Latents
 from ....core.snapshot import Snapshot
-from ....core.zoo.avatar_captions import Prompt
+from ....core.zoo.avatar_captions import AvatarPrompt
 from .study import Basis, FuseDreamStudy
 
 __all__ = ["CURVE", "Row", "ablations", "rows", "satisfied"]
@@ -89,7 +89,7 @@ def ablations(
 
 
 def rows(
-    study: FuseDreamStudy, prompts: Sequence[Prompt], table: Mapping[str, Row], scored: int
+    study: FuseDreamStudy, prompts: Sequence[AvatarPrompt], table: Mapping[str, Row], scored: int
 ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
     """Yields name, figures and an image per prompt of each row.
 
@@ -135,7 +135,7 @@ def rows(
         )
 
 
-def satisfied(study: FuseDreamStudy, images: Tensor, prompts: Sequence[Prompt]) -> float:
+def satisfied(study: FuseDreamStudy, images: Tensor, prompts: Sequence[AvatarPrompt]) -> float:
     """Returns the share of satisfied constraints."""
     satisfied = study.satisfied(images, [prompt.constraints for prompt in prompts])
     return statistics.fmean(flag for one in satisfied for flag in one.values())
@@ -165,7 +165,7 @@ class _Curve:
     def __init__(
         self,
         study: FuseDreamStudy,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[AvatarPrompt],
         latents: Latents,
         wanted: bool,
         searching: float,

@@ -22,7 +22,7 @@ from ....core.features import feature_map
 from ....core.krr.settings import FlowSettings
 from ....core.latents import Latents
 from ....core.zoo import shipped as catalogue
-from ....core.zoo.avatar_captions import Prompt
+from ....core.zoo.avatar_captions import AvatarPrompt
 from ...recipes.krr import avatars as recipe
 from ...recipes.krr.avatars import (
     CANDIDATES,
@@ -119,7 +119,7 @@ class AvatarsFlow:
         self.pictures, _ = catalogue.reference_images("avatars held out (embedded)")
         self._partners: dict[str, Latents] = {}
 
-    def by_text(self, prompt: Prompt, *, apart: bool = False) -> dict[str, Latents]:
+    def by_text(self, prompt: AvatarPrompt, *, apart: bool = False) -> dict[str, Latents]:
         """Returns samples of one prompt: starts, with the condition alone, and with the density.
 
         Args:
@@ -174,7 +174,7 @@ class AvatarsFlow:
         """Returns the judge's features."""
         return self.judge.features(images.to(self.device)).cpu()
 
-    def share(self, images: Tensor, prompt: Prompt) -> float:
+    def share(self, images: Tensor, prompt: AvatarPrompt) -> float:
         """Returns the share of the prompt's constraints that the images satisfy."""
         wanted = [prompt.constraints] * len(images)
         satisfied = self.judge.satisfied(images.to(self.device), wanted)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ....core.zoo.avatar_captions import PROMPTS, Prompt, captions
+from ....core.zoo.avatar_captions import PROMPTS, AvatarPrompt, captions
 from ....nodes.images import grid
 from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress
@@ -134,8 +134,8 @@ def _digits(study: DigitsFlow, budget: Budget, out: Path | None) -> dict[str, fl
     return flat | {f"digits_{key}": value for key, value in swept.items()}
 
 
-def _prompts(study: AvatarsFlow) -> list[Prompt]:
-    return [Prompt(text, dict(study.judge.stated_in(text))) for text in PROMPTS]
+def _prompts(study: AvatarsFlow) -> list[AvatarPrompt]:
+    return [AvatarPrompt(text, dict(study.judge.stated_in(text))) for text in PROMPTS]
 
 
 def _save(pictures: Mapping[str, Tensor], out: Path, columns: int) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ....core.energies.masked import known_error
 from ....core.latents import Latents
-from ....core.zoo.avatar_captions import Prompt
+from ....core.zoo.avatar_captions import AvatarPrompt
 from .avatars import EDITS, HOLES, AvatarsFlow, Edit, hole, pairwise
 
 __all__ = ["Pictures", "completions", "diversity", "edits", "stays"]
@@ -20,7 +20,7 @@ ALONE, FLOW = KINDS[1:]
 
 
 def diversity(
-    study: AvatarsFlow, prompts: Sequence[Prompt], *, apart: bool = False
+    study: AvatarsFlow, prompts: Sequence[AvatarPrompt], *, apart: bool = False
 ) -> tuple[dict[str, float], Pictures]:
     """Measures diversity and satisfied constraints of samples of prompts by the judge.
 

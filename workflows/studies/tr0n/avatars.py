@@ -13,7 +13,7 @@ from functools import partial
 
 import torch
 
-from ....core.zoo.avatar_captions import Prompt, captions, colour_pairs, single_values
+from ....core.zoo.avatar_captions import AvatarPrompt, captions, colour_pairs, single_values
 from ..ledger import Ledger, mean_and_deviation
 from .avatars_rows import CURVE, CURVED, ROWS, AvatarsStudy, Row, share
 
@@ -48,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(study: AvatarsStudy, prompts: Sequence[Prompt], *, full: bool) -> dict[str, float]:
+def _measured(
+    study: AvatarsStudy, prompts: Sequence[AvatarPrompt], *, full: bool
+) -> dict[str, float]:
     flat: dict[str, float] = {}
     for name, figures, images in study.rows(prompts):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
@@ -102,7 +104,7 @@ def _say_rest(flat: Mapping[str, float]) -> None:
         points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
         print(f"satisfied after steps, {name}: {', '.join(points)}")
     kinds = {k: v for k, v in flat.items() if k.startswith(BY_ATTRIBUTE) and "_sd" not in k}
-    shares = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
-    print("by attribute: " + ", ".join(shares))
+    shown = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
+    print("by attribute: " + ", ".join(shown))
     print(f"single values, mean: {flat['single_mean']:.3f}")
     print(f"hat and shirt both right: {flat['pairs_both_right']:.3f}")

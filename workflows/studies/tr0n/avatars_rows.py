@@ -17,7 +17,7 @@ from ....core.refine.rules import Adam, Langevin
 from ....core.snapshot import Snapshot
 from ....core.starts.ranking import ranked
 from ....core.translators.training import Training
-from ....core.zoo.avatar_captions import Prompt
+from ....core.zoo.avatar_captions import AvatarPrompt
 from ...recipes.tr0n.avatars import (
     EPOCHS,
     GENERATIONS,
@@ -160,7 +160,7 @@ class AvatarsStudy:
         """Returns Energy CLIP; candidates are chosen by the image itself."""
         return similarity(self.clip, condition, views=views)
 
-    def satisfied(self, images: Tensor, prompts: Sequence[Prompt]) -> list[dict[str, bool]]:
+    def satisfied(self, images: Tensor, prompts: Sequence[AvatarPrompt]) -> list[dict[str, bool]]:
         """Returns which of its constraints each image satisfies, by the judge."""
         found: list[dict[str, bool]] = []
         for first in range(0, len(images), 64):
@@ -170,7 +170,7 @@ class AvatarsStudy:
         return found
 
     def rows(
-        self, prompts: Sequence[Prompt], table: Mapping[str, Row] = ROWS
+        self, prompts: Sequence[AvatarPrompt], table: Mapping[str, Row] = ROWS
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
         """Yields name, figures and an image per prompt of each row; some with curves."""
         for name, row in table.items():
@@ -196,7 +196,7 @@ class AvatarsStudy:
 class _Curve:
     """Returns the judge's figures during a refinement, with the elapsed seconds."""
 
-    def __init__(self, study: AvatarsStudy, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, study: AvatarsStudy, prompts: Sequence[AvatarPrompt]) -> None:
         self.study, self.prompts = study, prompts
         self.figures: dict[str, float] = {}
         self.begun, self.spent = time.perf_counter(), 0.0

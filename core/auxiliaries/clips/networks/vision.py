@@ -5,7 +5,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ACTIVATIONS", "ClipVision"]
+__all__ = ["ACTIVATIONS", "ClipVisionNetwork"]
 
 ACTIVATIONS = {
     "gelu": functional.gelu,
@@ -124,7 +124,7 @@ class VisionModel(nn.Module):
         return self.post_layernorm(x[:, 0])
 
 
-class ClipVision(nn.Module):
+class ClipVisionNetwork(nn.Module):
     """Maps normalised pixels (batch, 3, size, size) to embeddings (batch, embed).
 
     Args:

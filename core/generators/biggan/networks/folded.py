@@ -27,8 +27,8 @@ from .deep import BigGanDeepGenerator, DeepLayout
 from .deep_hf import BASE, BigGanDeepHf, HfAttention, HfBlock, HfLayout, HfNorm
 from .folded_layers import (
     Affine,
-    Convolution,
     Doubling,
+    FoldedConvolution,
     Modulation,
     activated,
     frozen,
@@ -67,8 +67,8 @@ class _FoldedAttention(nn.Module):
             out = layer.snconv1x1_o_conv
         weights = [normalised(part) for part in parts]
         self.widths = [len(weight) for weight in weights]
-        self.parts = Convolution(torch.cat(weights))
-        self.out = Convolution(layer.gamma * normalised(out))
+        self.parts = FoldedConvolution(torch.cat(weights))
+        self.out = FoldedConvolution(layer.gamma * normalised(out))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.out(attend(*self.parts(x).split(self.widths, dim=1)))
@@ -84,8 +84,8 @@ class _FoldedBlock(nn.Module):
             [_conditional(block.bn1), _conditional(block.bn2).after(first.bias)]
         )
         self.first = Doubling(normalised(first), side)
-        self.second = Convolution(normalised(second), second.bias + block.conv_sc.bias)
-        self.shortcut = Convolution(normalised(block.conv_sc))
+        self.second = FoldedConvolution(normalised(second), second.bias + block.conv_sc.bias)
+        self.shortcut = FoldedConvolution(normalised(block.conv_sc))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         before, between = self.modulation(condition)
@@ -111,10 +111,10 @@ class _FoldedBottleneck(nn.Module):
         first, *rest = affines
         after = [affine.after(bias) for affine, bias in zip(rest, biases[:3], strict=True)]
         self.modulation = Modulation([first, *after])
-        self.down = Convolution(weights[0])
-        self.first = Doubling(weights[1], side) if doubles else Convolution(weights[1])
-        self.second = Convolution(weights[2])
-        self.up = Convolution(weights[3], biases[3])
+        self.down = FoldedConvolution(weights[0])
+        self.first = Doubling(weights[1], side) if doubles else FoldedConvolution(weights[1])
+        self.second = FoldedConvolution(weights[2])
+        self.up = FoldedConvolution(weights[3], biases[3])
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         one, two, three, four = self.modulation(condition)
@@ -135,7 +135,7 @@ class FoldedGenerator(nn.Module):
         base: int,
         steps: Sequence[nn.Module],
         end: tuple[Tensor, Tensor],
-        image: Convolution,
+        image: FoldedConvolution,
     ) -> None:
         super().__init__()
         self.layout = layout
@@ -189,7 +189,7 @@ def _folded_ajbrock(network: BigGanGenerator | BigGanDeepGenerator) -> FoldedGen
         base,
         steps,
         _learnt(norm),
-        Convolution(normalised(image), image.bias),
+        FoldedConvolution(normalised(image), image.bias),
     )
 
 
@@ -227,5 +227,5 @@ def _folded_hf(network: BigGanDeepHf) -> FoldedGenerator:
         BASE,
         steps,
         (scale, norm.bias - mean * scale),
-        Convolution(normalised(image)[:3], image.bias[:3]),
+        FoldedConvolution(normalised(image)[:3], image.bias[:3]),
     )

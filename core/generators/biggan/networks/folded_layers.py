@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 __all__ = [
     "Affine",
-    "Convolution",
     "Doubling",
+    "FoldedConvolution",
     "Modulation",
     "activated",
     "frozen",
@@ -99,7 +99,7 @@ def activated(x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
     return torch.addcmul(shift, x, scale).relu_()
 
 
-class Convolution(nn.Module):
+class FoldedConvolution(nn.Module):
     """Convolution that keeps the side."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:

@@ -15,9 +15,9 @@ from .stylegan2 import StyleGan2Generator
 
 __all__ = [
     "SAME",
-    "Layout",
-    "Rule",
+    "NameRule",
     "Table",
+    "TensorLayout",
     "TranslatedDiscriminator",
     "TranslatedGenerator",
     "from_foreign",
@@ -29,7 +29,7 @@ LAYERS: Final = range(64)
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """Conversion between the layouts of a tensor here and in a foreign file.
 
     Attributes:
@@ -41,11 +41,11 @@ class Layout:
     foreign: Change
 
 
-SAME: Final = Layout(lambda t: t, lambda t: t)
+SAME: Final = TensorLayout(lambda t: t, lambda t: t)
 
 
 @dataclass(frozen=True)
-class Rule:
+class NameRule:
     """Names of one kind of tensor here and in a foreign file; foreign names have no hyphen.
 
     Attributes:
@@ -56,7 +56,7 @@ class Rule:
 
     own: str
     foreign: Callable[[int, int], str]
-    layout: Layout = SAME
+    layout: TensorLayout = SAME
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yields (own, foreign) names for every possible resolution and layer."""
@@ -68,7 +68,7 @@ class Rule:
                     yield self.own.format(r=r, i=i), foreign
 
 
-Table = Sequence[Rule]
+Table = Sequence[NameRule]
 
 
 def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
@@ -95,7 +95,7 @@ class Translated(nn.Module):
 
     table: Table = ()
 
-    def foreign_names(self) -> dict[str, tuple[str, Layout]]:
+    def foreign_names(self) -> dict[str, tuple[str, TensorLayout]]:
         """Foreign name and layout of each own tensor that is in a file."""
         names = {own: (foreign, rule) for rule in self.table for own, foreign in rule.names()}
         mine = nn.Module.state_dict(self)

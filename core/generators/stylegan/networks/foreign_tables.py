@@ -10,7 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from .foreign import SAME, Layout, Rule, Table
+from .foreign import SAME, NameRule, Table, TensorLayout
 
 __all__ = [
     "rosinality_discriminator",
@@ -19,19 +19,21 @@ __all__ = [
     "tensorflow_generator",
 ]
 
-TRANSPOSED: Final = Layout(lambda t: t.mT, lambda t: t.mT)
+TRANSPOSED: Final = TensorLayout(lambda t: t.mT, lambda t: t.mT)
 OWN_KERNEL: Final = "row column inputs outputs -> outputs inputs row column"
 FOREIGN_KERNEL: Final = "outputs inputs row column -> row column inputs outputs"
-KERNEL: Final = Layout(lambda t: rearrange(t, OWN_KERNEL), lambda t: rearrange(t, FOREIGN_KERNEL))
-FLIPPED_KERNEL: Final = Layout(
+KERNEL: Final = TensorLayout(
+    lambda t: rearrange(t, OWN_KERNEL), lambda t: rearrange(t, FOREIGN_KERNEL)
+)
+FLIPPED_KERNEL: Final = TensorLayout(
     lambda t: rearrange(t.flip((0, 1)), OWN_KERNEL),
     lambda t: rearrange(t, FOREIGN_KERNEL).flip((0, 1)),
 )
-FIRST: Final = Layout(lambda t: _only(t, 1), lambda t: t[None])
-FIRST_TWO: Final = Layout(lambda t: _only(t, 2), lambda t: t[None, None])
-ONE_NUMBER: Final = Layout(lambda t: t.reshape(()), lambda t: t.reshape(1))
-COLOUR_BIAS: Final = Layout(lambda t: t.flatten(), lambda t: t.reshape(1, -1, 1, 1))
-GROWN_FILTER: Final = Layout(lambda t: t / 4, lambda t: t * 4)
+FIRST: Final = TensorLayout(lambda t: _only(t, 1), lambda t: t[None])
+FIRST_TWO: Final = TensorLayout(lambda t: _only(t, 2), lambda t: t[None, None])
+ONE_NUMBER: Final = TensorLayout(lambda t: t.reshape(()), lambda t: t.reshape(1))
+COLOUR_BIAS: Final = TensorLayout(lambda t: t.flatten(), lambda t: t.reshape(1, -1, 1, 1))
+GROWN_FILTER: Final = TensorLayout(lambda t: t / 4, lambda t: t * 4)
 
 
 def tensorflow_generator(*, joined_first: bool) -> Table:
@@ -76,20 +78,20 @@ def tensorflow_discriminator() -> Table:
 def rosinality_generator() -> Table:
     """Table of rosinality's `g` and `g_ema`."""
     return (
-        Rule("mapping.fc{i}.weight", lambda r, i: f"style.{i + 1}.weight"),
-        Rule("mapping.fc{i}.bias", lambda r, i: f"style.{i + 1}.bias"),
+        NameRule("mapping.fc{i}.weight", lambda r, i: f"style.{i + 1}.weight"),
+        NameRule("mapping.fc{i}.bias", lambda r, i: f"style.{i + 1}.bias"),
         _fixed("synthesis.b4.const", "input.input", FIRST),
         *_rosinality_layer("synthesis.b{r}.conv0", lambda r: f"convs.{2 * _level(r) - 6}", 5),
         *_rosinality_layer("synthesis.b{r}.conv1", lambda r: f"convs.{2 * _level(r) - 5}", 4),
         *_rosinality_layer("synthesis.b4.conv1", lambda r: "conv1", 4),
-        Rule(
+        NameRule(
             "synthesis.b{r}.conv0.resample_filter",
             lambda r, i: f"convs.{2 * _level(r) - 6}.conv.blur.kernel",
             GROWN_FILTER,
         ),
         *_rosinality_colours("synthesis.b{r}.torgb", lambda r: f"to_rgbs.{_level(r) - 3}"),
         *_rosinality_colours("synthesis.b4.torgb", lambda r: "to_rgb1"),
-        Rule(
+        NameRule(
             "synthesis.b{r}.resample_filter",
             lambda r, i: f"to_rgbs.{_level(r) - 3}.upsample.kernel",
             GROWN_FILTER,
@@ -110,13 +112,13 @@ def rosinality_discriminator(size: int) -> Table:
     return (
         _fixed(f"b{size}.fromrgb.weight", "convs.0.0.weight"),
         _fixed(f"b{size}.fromrgb.bias", "convs.0.1.bias"),
-        Rule("b{r}.conv0.weight", block("conv1.0.weight")),
-        Rule("b{r}.conv0.bias", block("conv1.1.bias")),
-        Rule("b{r}.conv1.resample_filter", block("conv2.0.kernel")),
-        Rule("b{r}.conv1.weight", block("conv2.1.weight")),
-        Rule("b{r}.conv1.bias", block("conv2.2.bias")),
-        Rule("b{r}.skip.resample_filter", block("skip.0.kernel")),
-        Rule("b{r}.skip.weight", block("skip.1.weight")),
+        NameRule("b{r}.conv0.weight", block("conv1.0.weight")),
+        NameRule("b{r}.conv0.bias", block("conv1.1.bias")),
+        NameRule("b{r}.conv1.resample_filter", block("conv2.0.kernel")),
+        NameRule("b{r}.conv1.weight", block("conv2.1.weight")),
+        NameRule("b{r}.conv1.bias", block("conv2.2.bias")),
+        NameRule("b{r}.skip.resample_filter", block("skip.0.kernel")),
+        NameRule("b{r}.skip.weight", block("skip.1.weight")),
         _fixed("b4.conv.weight", "final_conv.0.weight"),
         _fixed("b4.conv.bias", "final_conv.1.bias"),
         *_pair("b4.fc", "final_linear.0", stop="."),
@@ -128,48 +130,50 @@ def _level(resolution: int) -> int:
     return resolution.bit_length() - 1
 
 
-def _fixed(own: str, foreign: str, layout: Layout = SAME) -> Rule:
-    return Rule(own, lambda r, i: foreign.format(r=r, i=i), layout)
+def _fixed(own: str, foreign: str, layout: TensorLayout = SAME) -> NameRule:
+    return NameRule(own, lambda r, i: foreign.format(r=r, i=i), layout)
 
 
-def _pair(own: str, foreign: str, layout: Layout = SAME, stop: str = "/") -> Iterator[Rule]:
+def _pair(
+    own: str, foreign: str, layout: TensorLayout = SAME, stop: str = "/"
+) -> Iterator[NameRule]:
     yield _fixed(f"{own}.weight", f"{foreign}{stop}weight", layout)
     yield _fixed(f"{own}.bias", f"{foreign}{stop}bias")
 
 
-def _styles(own: str, foreign: str) -> Iterator[Rule]:
+def _styles(own: str, foreign: str) -> Iterator[NameRule]:
     yield _fixed(f"{own}.affine.weight", f"{foreign}/mod_weight", TRANSPOSED)
     yield _fixed(f"{own}.affine.bias", f"{foreign}/mod_bias")
     yield _fixed(f"{own}.bias", f"{foreign}/bias")
 
 
 def _tensorflow_layer(
-    own: str, foreign: str, offset: int, layout: Layout = KERNEL
-) -> Iterator[Rule]:
+    own: str, foreign: str, offset: int, layout: TensorLayout = KERNEL
+) -> Iterator[NameRule]:
     yield from _styles(own, foreign)
     yield _fixed(f"{own}.weight", f"{foreign}/weight", layout)
     yield _fixed(f"{own}.noise_strength", f"{foreign}/noise_strength")
-    yield Rule(
+    yield NameRule(
         f"{own}.noise_const", lambda r, i: f"synthesis/noise{2 * _level(r) - offset}", FIRST_TWO
     )
 
 
-def _rosinality_layer(own: str, foreign: Callable[[int], str], offset: int) -> Iterator[Rule]:
-    yield Rule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
-    yield Rule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
-    yield Rule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
-    yield Rule(f"{own}.noise_strength", lambda r, i: f"{foreign(r)}.noise.weight", ONE_NUMBER)
-    yield Rule(f"{own}.bias", lambda r, i: f"{foreign(r)}.activate.bias")
-    yield Rule(
+def _rosinality_layer(own: str, foreign: Callable[[int], str], offset: int) -> Iterator[NameRule]:
+    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
+    yield NameRule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
+    yield NameRule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
+    yield NameRule(f"{own}.noise_strength", lambda r, i: f"{foreign(r)}.noise.weight", ONE_NUMBER)
+    yield NameRule(f"{own}.bias", lambda r, i: f"{foreign(r)}.activate.bias")
+    yield NameRule(
         f"{own}.noise_const", lambda r, i: f"noises.noise_{2 * _level(r) - offset}", FIRST_TWO
     )
 
 
-def _rosinality_colours(own: str, foreign: Callable[[int], str]) -> Iterator[Rule]:
-    yield Rule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
-    yield Rule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
-    yield Rule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
-    yield Rule(f"{own}.bias", lambda r, i: f"{foreign(r)}.bias", COLOUR_BIAS)
+def _rosinality_colours(own: str, foreign: Callable[[int], str]) -> Iterator[NameRule]:
+    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
+    yield NameRule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
+    yield NameRule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
+    yield NameRule(f"{own}.bias", lambda r, i: f"{foreign(r)}.bias", COLOUR_BIAS)
 
 
 def _only(t: Tensor, axes: int) -> Tensor:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .mapping import MappingNetwork, broadcast
-from .stylegan3_layers import FourierFeatures, InputPlan, LayerPlan, SynthesisLayer
+from .stylegan3_layers import AliasFreeLayer, FourierFeatures, InputPlan, LayerPlan
 
 __all__ = ["StyleGan3Generator", "StyleGan3Synthesis"]
 
@@ -39,7 +39,7 @@ class StyleGan3Synthesis(nn.Module):
         self.input = FourierFeatures(w_dim, entry)
         self.plans = tuple(layers)
         for plan in layers:
-            self.add_module(plan.name, SynthesisLayer(w_dim, plan))
+            self.add_module(plan.name, AliasFreeLayer(w_dim, plan))
 
     @property
     def image_size(self) -> tuple[int, int]:

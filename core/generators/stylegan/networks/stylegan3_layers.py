@@ -17,10 +17,10 @@ from .mapping import FullyConnected
 from .ops import bias_act, upfirdn2d
 
 __all__ = [
+    "AliasFreeLayer",
     "FourierFeatures",
     "InputPlan",
     "LayerPlan",
-    "SynthesisLayer",
     "centred",
     "filtered_lrelu",
 ]
@@ -163,7 +163,7 @@ class FourierFeatures(nn.Module):
         return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)
 
 
-class SynthesisLayer(nn.Module):
+class AliasFreeLayer(nn.Module):
     """Modulated convolution and filtered leaky ReLU.
 
     Args:

@@ -1,33 +1,33 @@
-"""A refinement on a host, with progress bar, previews and a file to resume from."""
+"""A refinement in a node: progress bar, previews, and the file to resume it from."""
 
 from collections.abc import Callable
 
 import torch
 from PIL import Image
 
-from ...core.chunking import Chunking, ChunkMode
-from ...core.energy import Energy
-from ...core.generator import Generator
-from ...core.latent_files import save_latents
-from ...core.latents import Latents
-from ...core.refine.kernel import Refiner
-from ...core.refine.refinement import Refinement, Returned, refine
-from ...core.refine.trace import Trace
-from ...core.snapshot import Snapshot
-from ..host import Progress, host, io
-from ..images import grid
-from ..sockets import LATENTS, TRACE
-from ..widgets import advanced
-from ..work import working
+from ..core.chunking import ChunkMode
+from ..core.energy import Energy
+from ..core.generator import Generator
+from ..core.latent_files import save_latents
+from ..core.latents import Latents
+from ..core.refine.kernel import Refiner
+from ..core.refine.refinement import Refinement, Returned, refine
+from ..core.refine.trace import Trace
+from ..core.snapshot import Snapshot
+from .host import Progress, host, io
+from .images import grid
+from .sockets import LATENTS, TRACE
+from .widgets import advanced
+from .work import working
 
-__all__ = ["keep_unfinished", "outputs", "preview_every", "run_refinement"]
+__all__ = ["keep_unfinished", "outputs", "preview_every", "refined_output", "run_refinement"]
 
 PREVIEWED = 16
 """Samples in a preview."""
 
 
 def preview_every() -> io.Int.Input:
-    """Widget: steps between previews."""
+    """The widget for the number of steps between previews."""
     return advanced(
         io.Int.Input(
             "preview_every",
@@ -40,7 +40,7 @@ def preview_every() -> io.Int.Input:
 
 
 def outputs() -> list[io.Output]:
-    """Outputs of every refiner."""
+    """The outputs of every refiner: latents and their trace."""
     return [
         LATENTS.Output(
             "refined",
@@ -104,41 +104,46 @@ def run_refinement(
     latent_noise: float = 0.0,
     returned: Returned = "last",
 ) -> tuple[Latents, Trace]:
-    """Refines with a bar, previews and a file to resume from when stopped.
+    """Refines latents with a progress bar and previews; an interrupted run is saved.
 
     Args:
-        title: title to display.
-        refiner: refiner that moves the latents.
-        generator: generator of the latents.
-        start: latents to start from, or of an interrupted run.
-        energy: energy to lower.
-        seed: seed of the noise and of random energies.
+        title: the bar's title and the trace's.
+        refiner: moves the latents.
+        generator: of the latents.
+        start: initial latents, or those of an interrupted run.
+        energy: the energy to lower.
+        seed: of the noise and of random energies.
         steps: T, at least 1.
-        clamp: whether latents are kept within the generator's bounds.
-        keep_best: whether each sample ends at its best point.
-        chunk: how many samples the networks see at a time.
-        preview_every: steps between previews, 0 for none.
+        clamp: whether latents stay within the generator's bounds.
+        keep_best: whether each sample ends at its point of lowest energy.
+        chunk: how many samples the networks process at a time.
+        preview_every: steps between previews; 0 for none.
         resume: whether to continue an interrupted run.
-        latent_noise: standard deviation of noise on the rendered latents.
+        latent_noise: standard deviation of the noise on the latents that the generator renders.
         returned: the last latents, or those that the last step starts from.
+
+    Raises:
+        SteerError: see `core.refine.refinement.refine`.
     """
-    job = Refinement(
-        title=title,
-        generator=generator,
-        energy=energy,
-        refiner=refiner,
-        steps=steps,
-        seed=seed,
-        chunking=Chunking.of(chunk, generator.image_size),
-        device=host().device(),
-        clamp=clamp,
-        keep_best=keep_best,
-        latent_noise=latent_noise,
-        returned=returned,
-    )
     with working(title, steps, generator, energy, chunk=chunk) as work:
-        watch = _Watch(job, start, preview_every, work.bar)
-        refined, trace = refine(
-            job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped
+        job = Refinement(
+            title=title,
+            generator=generator,
+            energy=energy,
+            refiner=refiner,
+            steps=steps,
+            seed=seed,
+            chunking=work.chunking,
+            device=work.device,
+            clamp=clamp,
+            keep_best=keep_best,
+            latent_noise=latent_noise,
+            returned=returned,
         )
-    return refined, trace
+        watch = _Watch(job, start, preview_every, work.bar)
+        return refine(job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped)
+
+
+def refined_output(latents: Latents, trace: Trace) -> io.NodeOutput:
+    """The values of `outputs`, with the trace's summary in the user interface."""
+    return io.NodeOutput(latents, trace, ui={"latentsteer": [{"refine": trace.summary()}]})
