@@ -1,4 +1,4 @@
-"""Charts: the parameters that a latent is written in while it is refined."""
+"""Charts: parametrisations of a latent during refinement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WithNoise:
-    """A map seen through noise, v -> m(v + std eps) with eps ~ N(0, I) at every evaluation.
+    """A map with noisy arguments, v -> m(v + std eps) with eps ~ N(0, I) at every evaluation.
 
-    FuseDream's released code adds such noise, of 0.01, to its combined z and y; its paper does
-    not mention it. The noise comes from each sample's stream, before whatever else is drawn there.
+    FuseDream's released code adds such noise, of 0.01, to its combined z and y; its paper does not
+    mention it. The noise is drawn first from the stream of each sample.
 
     Attributes:
         map: m, such as a generator.
@@ -37,8 +37,8 @@ class WithNoise:
     Raises:
         InvalidInput: a negative standard deviation.
 
-    Departures: the noise ignores the bounds of the arguments, as does the released code;
-    shares of classes are brought back to sum 1.
+    Departures: the noise ignores the bounds of the arguments, as in the released code; class
+    shares are projected to sum 1.
     """
 
     map: Map
@@ -50,24 +50,24 @@ class WithNoise:
 
     @property
     def source(self) -> Space:
-        """The map's."""
+        """The space of the map's arguments."""
         return self.map.source
 
     @property
     def target(self) -> Domain:
-        """The map's."""
+        """The space of the map's values."""
         return self.map.target
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The map's."""
+        """The networks of the map."""
         return self.map.modules
 
     def __str__(self) -> str:
         return f"{self.map} with noise {self.std:g}"
 
     def __call__(self, v: Float[Tensor, "batch dim"], rng: SampleRng) -> Tensor:
-        """The map's values near the points v."""
+        """Returns the values of the map near the points v."""
         if self.std == 0:
             return self.map(v, rng)
         seen = v + self.std * rng.normal(v.shape[1], like=v)
@@ -76,9 +76,9 @@ class WithNoise:
 
 BASIS = ".basis"
 WEIGHTS = ".weights"
-"""Endings of the two blocks that stand for an over-parametrised one."""
+"""Suffixes of the two blocks that replace an over-parametrised one."""
 SHARES = "shares"
-"""Mark of a saved block, after its role, where its numbers are shares of a whole."""
+"""Mark of a saved block, after its role, if its numbers are shares."""
 SMALLEST_WEIGHT = 1e-12
 """A weight of 0 has no logit."""
 WeightKind: TypeAlias = Literal["scalar", "linear", "softmax"]
@@ -103,10 +103,10 @@ class MixtureOfBasis:
     While only scalar weights move, z stays in the span of the basis.
 
     Attributes:
-        target: the latent space.
+        target: latent space.
         k: number of basis points.
-        over: the blocks that are over-parametrised; the others stay as they are.
-        weights: the form of the weights.
+        over: names of the over-parametrised blocks; the others stay unchanged.
+        weights: form of the weights.
 
     Raises:
         InvalidInput: no basis point, or an unknown block.
@@ -125,12 +125,12 @@ class MixtureOfBasis:
 
     @property
     def source(self) -> Space:
-        """The blocks that are refined.
+        """The space of the refined blocks.
 
         Each over-parametrised block becomes a basis (k, *shape), followed by its weights (k,
         *shape) where these are per coordinate. Scalar weights are one block (k,) at the end, named
         after all over-parametrised blocks, such as `z+y.weights`. A basis has the role `latent`,
-        whatever the role of its block.
+        independent of the role of its block.
         """
         blocks: list[Block] = []
         for block in self.target.blocks:
@@ -148,7 +148,7 @@ class MixtureOfBasis:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """None."""
+        """Returns no network: charts have none."""
         return ()
 
     def __str__(self) -> str:
@@ -157,7 +157,7 @@ class MixtureOfBasis:
     def __call__(
         self, v: Float[Tensor, "batch parameters"], rng: SampleRng
     ) -> Float[Tensor, "batch dim"]:
-        """The latents that the points v stand for; shares of classes are brought to sum 1."""
+        """Returns the latents that the points v represent; class shares are projected to sum 1."""
         parts = self.source.split(v)
         latent = {name: part for name, part in parts.items() if name in self._kept()}
         for name in self.over:
@@ -169,7 +169,7 @@ class MixtureOfBasis:
             if self.weights == "softmax":
                 weights = weights.softmax(dim=1)
             latent[name] = (weights * basis).sum(dim=1)
-        # What weights that are any numbers make of shares need not add up to 1.
+        # Unconstrained weights of shares need not sum to 1.
         return self.target.share(self.target.join(latent))
 
     def start(
@@ -178,7 +178,7 @@ class MixtureOfBasis:
         weights: Float[Tensor, "batch k"],
         kept: Mapping[str, Tensor],
     ) -> Float[Tensor, "batch parameters"]:
-        """The point with this basis (batch, k, *shape) and these positive weights of sum 1."""
+        """Returns the point of a basis (batch, k, *shape) and positive weights of sum 1."""
         parts = dict(kept)
         own = weights.clamp_min(SMALLEST_WEIGHT).log() if self.weights == "softmax" else weights
         for name in self.over:
@@ -198,18 +198,18 @@ class MixtureOfBasis:
 
 
 def _spread(weights: Tensor, basis: Tensor) -> Tensor:
-    """A number per basis point, (batch, k), in a shape that broadcasts over its coordinates."""
+    """Reshapes a number per basis point, (batch, k), to broadcast over coordinates."""
     return weights.reshape(*weights.shape, *[1] * (basis.ndim - 2))
 
 
 @dataclass(frozen=True)
 class Start:
-    """Points and the chart that they are written in.
+    """Points in a chart.
 
     Attributes:
-        values: the points.
-        chart: from them to latents.
-        history: of each, see `core.latents.Latents`; empty where all are new.
+        values: points in the source of the chart.
+        chart: map from points to latents.
+        history: history of each point, see `core.latents.Latents`; empty where all are new.
     """
 
     values: Float[Tensor, "batch parameters"]
@@ -218,7 +218,7 @@ class Start:
 
 
 def chart_to_config(chart: Map) -> dict[str, object]:
-    """What JSON needs to rebuild a chart."""
+    """Returns a JSON description of a chart."""
     if isinstance(chart, Identity):
         return {"kind": "identity", "space": _space_to_config(chart.source)}
     if isinstance(chart, MixtureOfBasis):
@@ -233,7 +233,7 @@ def chart_to_config(chart: Map) -> dict[str, object]:
 
 
 def chart_from_config(config: Mapping[str, object]) -> Identity | MixtureOfBasis:
-    """The chart that `chart_to_config` described.
+    """Returns the chart described by `chart_to_config`.
 
     Raises:
         InvalidInput: an unknown kind of chart or of weights, or a part is missing.
@@ -260,7 +260,7 @@ def _space_to_config(space: Space) -> list[list[object]]:
 
 
 def _role(name: str, marks: Sequence[object]) -> Role:
-    """The role among a saved block's marks; by its name where blocks had no roles yet."""
+    """Returns the role among the marks of a saved block; from its name in older files."""
     found = [mark for mark in marks if mark != SHARES]
     if not found:
         by_name: dict[str, Role] = {"y": "class", "c": "class"}
@@ -275,7 +275,7 @@ def _space_from_config(config: object) -> Space:
     try:
         for name, shape, low, high, *marks in cast("list[Any]", config):
             bounds = (float(low), float(high))
-            # The first files had no marks; one block held shares then.
+            # The first files had no marks; a single block had shares then.
             shares = SHARES in marks or (not marks and name == "c" and bounds == (0, 1))
             size = tuple(int(n) for n in shape)
             blocks.append(

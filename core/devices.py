@@ -1,4 +1,4 @@
-"""Where PyTorch computes: tensors on the networks' device, and threads for small work."""
+"""Devices and threads: tensors on the device of the networks, and one thread for small work."""
 
 import os
 from collections.abc import Generator, Iterable, Sequence
@@ -21,45 +21,45 @@ __all__ = [
 ]
 
 SMALL_IMAGE = 64
-"""Pixels a side up to which eight samples at a time cost no more than their sum."""
+"""Largest image side at which a batch of eight samples is as fast as its parts on one thread."""
 SMALL_WORK = 100_000_000
-"""Numbers in the networks times rows at a time up to which one thread does the work."""
+"""Limit of parameters times rows up to which one thread does the work."""
 
 
 def as_float64(x: Tensor) -> Tensor:
-    """The tensor in float64, where the device has it: what nearly cancels keeps digits."""
+    """Returns the tensor in float64, where the device supports it, against cancellation."""
     return x if x.device.type == "mps" else x.double()
 
 
 def placed(tensor: Tensor, like: Tensor) -> Tensor:
-    """The tensor, placed and typed like another.
+    """Returns the tensor with the device and float type of another.
 
-    Draws and constants come from the CPU at every step. A plain `.to` would wait each time until
-    the accelerator has done all its work; CUDA copies what lies in ordinary memory before it
-    returns, so here nothing waits and the source may go at once. Types change on the CPU, since
-    not every device has float64.
+    Draws and constants come from the CPU at every step. A plain `.to` would wait until the
+    accelerator has finished all its work. CUDA copies pageable memory before it returns, so that a
+    non-blocking copy is safe and the source may be freed at once. Types are converted on the CPU,
+    since not every device has float64.
 
     Args:
-        tensor: on the CPU, or there already.
-        like: has the device and the float type.
+        tensor: tensor on the CPU, or already on the device.
+        like: tensor with the device and the float type.
     """
     typed = tensor.to(like.dtype) if tensor.device.type == "cpu" else tensor
     return typed.to(like, non_blocking=_waits_not(tensor, like.device))
 
 
 def constants(numbers: Sequence[float], like: Tensor) -> Tensor:
-    """A few numbers as a tensor, placed and typed like another."""
+    """Returns a few numbers as a tensor with the device and float type of another."""
     return placed(torch.tensor(numbers, dtype=torch.float64), like)
 
 
 def numbers_on(numbers: Sequence[int] | Tensor, device: torch.device) -> Tensor:
-    """Whole numbers, such as rows to index by, on a device; as `placed`."""
+    """Returns integers, such as row indices, on a device; as `placed`."""
     found = torch.as_tensor(numbers, dtype=torch.long)
     return found.to(device, non_blocking=_waits_not(found, device))
 
 
 def _waits_not(tensor: Tensor, device: torch.device) -> bool:
-    # What goes back must be waited for, and Metal reads the source while it copies.
+    # Copies to the CPU must be waited for, and Metal reads the source while it copies.
     return tensor.device.type == "cpu" and device.type not in ("cpu", "mps")
 
 
@@ -89,32 +89,32 @@ def threads_for(
     device: torch.device,
     image_size: tuple[int, int] = (1, 1),
 ) -> Generator[None, None, None]:
-    """One thread inside where the work is small, and the former number after it, errors included.
+    """Context with one thread where the work is small; restores the former number at its end.
 
-    PyTorch shares every operation out among threads that wait for each other at its end, and
-    OpenMP's threads wait by spinning. Beside other busy processes one of them is soon without a
-    processor, and the others spin until it has one again: some milliseconds for each operation,
-    however short. A step on digits is hundreds of operations of less than a tenth of a
-    millisecond. The whole of `tr0n_digits_class` on two cores took 31 s idle on two threads and
-    43 on one; eight steps of sixteen digits beside other work (a load of 15 to 20) took 40 to 48
-    s on two threads that spin, 2.3 to 3.8 on one, and 4 on two that sleep. `latentsteer bench
-    threads` has whole runs. Operations of many milliseconds lose little, and threads stay worth
-    it.
+    PyTorch splits every operation among threads that wait for each other at its end, and OpenMP's
+    threads wait by spinning. Next to other busy processes one of them soon loses its processor,
+    and the others spin until it has one again: some milliseconds for each operation, however
+    short. A step on digits is hundreds of operations of less than a tenth of a millisecond. The
+    whole of `tr0n_digits_class` on two cores took 31 s idle on two threads and 43 on one; eight
+    steps of sixteen digits next to other work (a load of 15 to 20) took 40 to 48 s on two threads
+    that spin, 2.3 to 3.8 on one, and 4 on two that sleep. `latentsteer bench threads` measures
+    whole runs. Operations of many milliseconds lose little, and profit from threads.
 
-    The rule depends on what is computed, never on the load or the number of samples, so that a
-    run repeats: images of at most 64 pixels a side, and at most SMALL_WORK of numbers times
-    rows, as a row's cost goes with the numbers of its networks. The embedded models at eight rows
-    lie below (3 and 38 million), a CLIP of 88 million numbers or StyleGAN2 for CIFAR-10 above.
+    The rule depends only on what is computed, not on the load or the number of samples, so that
+    runs are reproducible: images of at most 64 pixels a side, and parameters times rows at most
+    SMALL_WORK, as the cost of a row grows with the parameters of its networks. The embedded models
+    at eight rows are below (3 and 38 million), a CLIP of 88 million parameters or StyleGAN2 for
+    CIFAR-10 above.
 
-    Nothing changes on an accelerator, which does not use these threads; nor where OpenMP is set to
+    Nothing changes on an accelerator, which does not use these threads; where OpenMP is set to
     wait passively before PyTorch is loaded, as by the command `latentsteer`, since its threads
-    sleep; nor where there is one thread already, as inside another of these.
+    sleep; or where there is already one thread, as inside another such context.
 
     Args:
-        modules: the networks that are called.
-        rows: at a time, of a chunk or a batch.
+        modules: networks that are called.
+        rows: rows of a chunk or a batch.
         device: where they are.
-        image_size: (height, width) that they make or look at.
+        image_size: (height, width) of their images.
     """
     before = torch.get_num_threads()
     small = max(image_size) <= SMALL_IMAGE and rows * _numbers(modules) <= SMALL_WORK
@@ -150,8 +150,8 @@ def threads_of(
 def passive() -> bool:
     """Whether the environment sets OpenMP's threads to sleep while they wait.
 
-    Runtimes read it as they are loaded: the number of spins first, where GNU's or Intel's own
-    variable gives one, else the policy.
+    Runtimes read it when they are loaded: first the number of spins, if GNU's or Intel's own
+    variable sets one, otherwise the policy.
     """
     for own in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
         if (value := os.environ.get(own)) is not None:

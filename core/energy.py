@@ -19,38 +19,38 @@ __all__ = ["Energy", "Pullback"]
 
 @dataclass(frozen=True)
 class Pullback:
-    """An energy pulled back along a map, E(m(v)): one value of the map serves all its terms."""
+    """An energy pulled back along a map, E(m(v)); all its terms share one value of the map."""
 
     map: Map
     inner: "Energy"
 
     @property
     def domain(self) -> Space:
-        """The map's source."""
+        """The source of the map."""
         return self.map.source
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The map's networks and the energy's."""
+        """The networks of the map and of the energy."""
         return self.map.modules + self.inner.modules
 
     def __str__(self) -> str:
         return f"({self.inner})∘{self.map}"
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
-        """The readings of the inner energy at the map's value."""
+        """Returns the readings of the inner energy at the value of the map."""
         return self.inner.read(self.map(v, rng), rng)
 
     def leaves(self) -> Iterator[Term]:
-        """The inner energy's terms."""
+        """The terms of the inner energy."""
         return self.inner.leaves()
 
     def at(self, step: int) -> "Pullback":
-        """With the inner energy as it is at a step."""
+        """Returns the part with the inner energy of a step."""
         return replace(self, inner=self.inner.at(step))
 
     def decoupled(self, at_all: AtAllSamples) -> "Pullback":
-        """With the inner energy decoupled at the map's values."""
+        """Returns the part with the inner energy decoupled at the values of the map."""
 
         def mapped(function: Callable[[Tensor, SampleRng], Tensor]) -> Tensor:
             return at_all(lambda v, rng: function(self.map(v, rng), rng))
@@ -58,7 +58,7 @@ class Pullback:
         return replace(self, inner=self.inner.decoupled(mapped))
 
     def repeated(self, each: int) -> "Pullback":
-        """With the inner energy repeated."""
+        """Returns the part with the inner energy repeated."""
         return replace(self, inner=self.inner.repeated(each))
 
 
@@ -66,15 +66,15 @@ class Pullback:
 class Energy:
     """A weighted sum of terms.
 
-    Terms of several domains may stand together until the energy is evaluated: pulled back along a
-    generator, those on images go through it and those on its latents stay.
+    Terms of several domains may be combined until the energy is evaluated: pulled back along a
+    generator, terms on images are composed with it and terms on its latents stay.
     """
 
     terms: tuple[tuple[float, EnergyPart], ...]
 
     @classmethod
     def of(cls, term: EnergyPart) -> "Energy":
-        """The energy of one term with weight 1."""
+        """Returns the energy of one term with weight 1."""
         return cls(((1.0, term),))
 
     def __add__(self, other: "Energy") -> "Energy":
@@ -87,52 +87,52 @@ class Energy:
         return " + ".join(f"{weight:g}·{term}" for weight, term in self.terms)
 
     def __call__(self, v: Float[Tensor, "batch ..."], rng: SampleRng) -> Float[Tensor, " batch"]:
-        """The energy of every sample.
+        """Returns the energy of each sample.
 
         Raises:
-            DomainMismatch: a term lives elsewhere than v.
+            DomainMismatch: a term has another domain than v.
         """
         values = [reading.weight * reading.values for reading in self.read(v, rng)]
         return sum(values[1:], start=values[0])
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
-        """The readings of every term, apart."""
+        """Returns the readings of each term."""
         for weight, term in self.terms:
             self._check_domain(term, v)
             for reading in term.read(v, rng):
                 yield Reading(reading.term, weight * reading.weight, reading.values)
 
     def leaves(self) -> Iterator[Term]:
-        """The terms in order, whatever maps they are pulled back along."""
+        """Returns the terms in order, including those that are pulled back along maps."""
         for _, term in self.terms:
             yield from term.leaves()
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The networks that an evaluation calls, each once."""
+        """Returns the networks that an evaluation calls, each once."""
         return tuple(dict.fromkeys(m for _, term in self.terms for m in term.modules))
 
     @property
     def coupled(self) -> bool:
-        """Whether a sample's value depends on the other samples."""
+        """Whether the value of a sample depends on the other samples."""
         return any(term.coupled for term in self.leaves())
 
     def names(self) -> tuple[str, ...]:
-        """A name for each of the leaves: its label, numbered where two share it."""
+        """Returns a name for each leaf: its label, numbered where several share it."""
         found: list[str] = []
         for leaf in self.leaves():
             found.append(_free(leaf.label, found))
         return tuple(found)
 
     def at(self, step: int) -> "Energy":
-        """The energy as it is at a step of a run, for parts that change on the way."""
+        """Returns the energy at a step of a run, for parts that change during it."""
         return Energy(tuple((weight, term.at(step)) for weight, term in self.terms))
 
     def decoupled(self, at_all: AtAllSamples) -> "Energy":
-        """The energy with what couples its samples fixed, where a part can do so.
+        """Returns the energy with the coupling of its samples fixed, where a part supports it.
 
         Args:
-            at_all: evaluates functions at all samples.
+            at_all: evaluates a function at all samples.
         """
         return Energy(
             tuple(
@@ -142,11 +142,11 @@ class Energy:
         )
 
     def decoupled_at(self, v: Tensor, rng: SampleRng, chunking: Chunking) -> "Energy":
-        """The energy decoupled at these samples: value and gradient there are the same.
+        """Returns the energy decoupled at these samples, with the same value and gradient there.
 
-        This evaluates the samples once more, without a graph, a chunk at a time. A map that draws
-        from the streams draws what it draws first in an evaluation. Padded chunks do so whatever
-        the number of samples, so that the networks always see the same number of rows.
+        This evaluates the samples once more, in chunks and without a graph. A map that draws from
+        the streams repeats its first draws of an evaluation. Padded chunks are evaluated for any
+        number of samples, so that the networks always see the same number of rows.
 
         Args:
             v: all samples.
@@ -167,7 +167,7 @@ class Energy:
     def readings(
         self, v: Float[Tensor, "batch ..."], rng: SampleRng, chunking: Chunking
     ) -> dict[str, Float[Tensor, " batch"]]:
-        """The energy (`energy`), every term and every measure at v, in float32 on the CPU.
+        """Returns the energy (`energy`), each term and each measure at v, in float32 on the CPU.
 
         Args:
             v: all samples.
@@ -180,7 +180,7 @@ class Energy:
 
         def evaluate(points: Tensor, part: SampleRng) -> tuple[Tensor, ...]:
             values = [(reading.weight, reading.values) for reading in energy.read(points, part)]
-            # The sum in the order of __call__: the curve's last point is this very number.
+            # Summed in the order of __call__, so that it equals the last point of the curve.
             total = sum((w * x for w, x in values[1:]), start=values[0][0] * values[0][1])
             measured = [
                 measure.of(x)
@@ -201,7 +201,7 @@ class Energy:
         return {name: values.detach().float().cpu() for name, values in found.items()}
 
     def repeated(self, each: int) -> "Energy":
-        """The energy of a batch in which every sample stands `each` times, side by side.
+        """Returns the energy of a batch in which each sample is repeated `each` times in a row.
 
         Rows of conditions and references are repeated along with the samples.
 
@@ -211,11 +211,11 @@ class Energy:
         return Energy(tuple((weight, term.repeated(each)) for weight, term in self.terms))
 
     def chunking(self, wanted: Chunking) -> Chunking:
-        """How many samples may be evaluated at a time: all, where they are coupled."""
+        """Returns how many samples may be evaluated at a time: all, where they are coupled."""
         return ALL_AT_ONCE if self.coupled else wanted
 
     def signature(self) -> str:
-        """A digest of the terms and their conditions: equal for equal energies."""
+        """Returns a digest of the terms and their conditions: equal for equal energies."""
         # The text rounds the weights.
         digest = hashlib.sha256(f"{self} {[weight for weight, _ in self.terms]}".encode())
         for term in self.leaves():
@@ -225,10 +225,10 @@ class Energy:
         return digest.hexdigest()
 
     def pullback(self, along: Map) -> "Energy":
-        """The energy as a function on the map's source; terms that live there already stay.
+        """Returns the energy on the source of the map; terms that are already there stay.
 
         Raises:
-            DomainMismatch: a term lives neither on the map's target nor on its source.
+            DomainMismatch: a term has neither the target of the map nor its source as domain.
         """
         if along.source == along.target:
             return self
@@ -244,7 +244,7 @@ class Energy:
         return Energy(staying + pulled)
 
     def check_on(self, domain: Domain) -> None:
-        """Refuses terms that live elsewhere than on a domain, such as IMAGES.
+        """Checks that all terms have this domain, such as IMAGES.
 
         Raises:
             DomainMismatch: naming the term.
@@ -257,10 +257,10 @@ class Energy:
                 )
 
     def check_batch(self, batch: int) -> None:
-        """Refuses a batch of a size that does not fit a term's condition.
+        """Checks that the size of a batch fits the conditions of the terms.
 
         Raises:
-            ConditionMismatch: neither one row for all nor a row each.
+            ConditionMismatch: a condition has neither one row nor a row per sample.
         """
         for term in self.leaves():
             if term.condition is not None:
@@ -286,7 +286,7 @@ def _coupled(part: EnergyPart) -> bool:
 
 
 def _free(name: str, taken: Container[str]) -> str:
-    """The name, numbered from 2 on where it is taken."""
+    """Returns the name, numbered from 2 on where it is taken."""
     number, unique = 2, name
     while unique in taken:
         unique = f"{name} {number}"

@@ -29,7 +29,7 @@ def replacing(path: str | Path) -> contextlib.AbstractContextManager[Path]:
 
 
 def creating(path: str | Path) -> contextlib.AbstractContextManager[Path]:
-    """As `replacing`, but never overwrites an existing file.
+    """Context like `replacing` that never overwrites an existing file.
 
     Raises:
         FileExistsError: the file exists, perhaps only since a moment ago.

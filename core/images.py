@@ -32,12 +32,12 @@ class Box:
 
     @property
     def rows(self) -> slice:
-        """Its rows."""
+        """The slice of its rows."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
-        """Its columns."""
+        """The slice of its columns."""
         return slice(self.left, self.left + self.width)
 
     def mask(self, size: tuple[int, int]) -> Bool[Tensor, "height width"]:

@@ -1,4 +1,4 @@
-"""Latents on disk, with all that an interrupted run needs to go on."""
+"""Latents on disk, with everything needed to resume an interrupted run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ OPTIONS = "generator_options"
 
 
 def save_latents(path: str | Path, latents: Latents) -> None:
-    """Writes latents, and the unfinished run if there is one, as safetensors."""
+    """Writes latents, and their unfinished run if there is one, as safetensors."""
     tensors = {"values": latents.values}
     config: dict[str, object] = {
         "what": "latents",
@@ -53,15 +53,15 @@ def save_latents(path: str | Path, latents: Latents) -> None:
 
 
 def load_latents(path: str | Path) -> Latents:
-    """Reads what `save_latents` wrote.
+    """Reads latents from a file of `save_latents`.
 
     Raises:
-        CheckpointError: no such file, or it does not hold latents.
+        CheckpointError: no such file, or a file without latents.
     """
     checkpoint = read(path)
     config: Mapping[str, Any] = checkpoint.config
     if config.get("what") != "latents":
-        held = config.get("what") or config.get("architecture") or "no configuration of ours"
+        held = config.get("what") or config.get("architecture") or "no known configuration"
         raise CheckpointError(
             f"{checkpoint.path.name} holds {held}, not latents. Save them with Save Latents."
         )
@@ -93,7 +93,7 @@ def _interrupted(checkpoint: Checkpoint) -> Interrupted:
 
 
 def _history(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """The saved history; in files without one, the unfinished run alone counts."""
+    """Returns the saved history; files without one count only the unfinished run."""
     before = [int("step" in config)] * len(config["samples"])
     return tuple(int(runs) for runs in config.get("history", before))
 

@@ -1,4 +1,4 @@
-"""Latents: points of a generator, written in a chart, with the history of each."""
+"""Latents: points of a generator, written in a chart, with their history."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,26 +20,24 @@ from .spaces import Domain, Identity, Map, Space
 __all__ = ["Latents", "decode"]
 
 LOOKS = ("decode", "plain")
-"""Purposes of streams that no run draws from."""
+"""Purposes of streams outside of runs."""
 _RUNS = WeakTensorKeyDictionary()
-"""The histories of tensors that runs return: values that are taken out of their latents and put
-into new ones keep theirs."""
+"""Histories of the tensors that runs return, so that new latents of the same values keep them."""
 
 
 @dataclass(frozen=True)
 class Latents:
-    """Points, the chart that they are written in, and the generator that they belong to.
+    """Points with their chart and their generator.
 
     Attributes:
-        values: (batch, parameters) of the chart's source, on the CPU.
-        chart: from these parameters to the generator's latents.
-        generator: its id.
-        generator_name: for messages.
-        samples: the number that names each sample; its random streams follow it.
-        interrupted: the unfinished run that they come from, if any.
-        history: how many runs each sample has been through, the unfinished one among them; its
-            random streams follow that too. Left empty, that of the values where a run returned
-            them, else none.
+        values: points in the source of the chart, on the CPU, (batch, parameters).
+        chart: map from these parameters to latents of the generator.
+        generator: id of the generator.
+        generator_name: name of the generator for messages.
+        samples: number that identifies each sample and its random streams.
+        interrupted: the unfinished run of these latents, if any.
+        history: number of runs of each sample, including the unfinished one; its random streams
+            depend on it too. If empty, that of the values where a run returned them, otherwise 0.
     """
 
     values: Float[Tensor, "batch parameters"]
@@ -58,17 +56,17 @@ class Latents:
             object.__setattr__(self, "history", known)
         if len(self.history) != len(self.values) or min(self.history, default=0) < 0:
             raise InvalidInput(
-                f"Histories {self.history} of {len(self.values)} latents; expected how many runs "
-                "each has been through."
+                f"Histories {self.history} of {len(self.values)} latents; expected one number of "
+                "runs per sample."
             )
 
     @classmethod
     def of(cls, start: Start, generator: Generator) -> "Latents":
-        """The samples of a start, named from 0.
+        """Returns the samples of a start, numbered from 0.
 
         Args:
-            start: on any device.
-            generator: the one that they are points of.
+            start: start, on any device.
+            generator: generator of the points.
         """
         values, names = start.values.cpu(), tuple(range(len(start.values)))
         model = (generator.id, generator.name)
@@ -78,13 +76,13 @@ class Latents:
         return len(self.values)
 
     def check_generator(self, generator: Generator) -> None:
-        """Refuses another generator than the latents' own, or one loaded with other options.
+        """Checks that the generator is that of the latents, with the same options.
 
-        Older latents do not know their options; they pass with a note in the log where they are
-        points of the generator's space.
+        Older latents have no recorded options; they are accepted with a note in the log if they
+        fit the space of the generator.
 
         Raises:
-            GeneratorMismatch: of another generator, with other options, or of another space.
+            GeneratorMismatch: another generator, other options, or another space.
         """
         if generator.id != self.generator:
             raise GeneratorMismatch(
@@ -101,30 +99,30 @@ class Latents:
             )
 
     def of_generator(self, generator: Generator) -> "Latents":
-        """The same ones, checked, that know all options of their generator from now on.
+        """Returns the same latents, checked, with all options of their generator recorded.
 
         Raises:
-            GeneratorMismatch: as `check_generator`.
+            GeneratorMismatch: as for `check_generator`.
         """
         self.check_generator(generator)
         known = options_of(generator.id) is not None
         return replace(self, generator=generator.id) if known else self
 
     def moved(self, values: Tensor) -> "Latents":
-        """The same samples elsewhere, in no unfinished run."""
+        """Returns the same samples at other points, without an unfinished run."""
         values = values.detach().cpu()
         _RUNS[values] = self.history
         return replace(self, values=values, interrupted=None)
 
     def drawn_for(self) -> "Latents":
-        """The same samples with one more run in their history, so that the next draws afresh."""
+        """Returns the same samples with one more run in their history, for fresh draws."""
         return replace(self, history=tuple(runs + 1 for runs in self.history))
 
     def plain(self) -> "Latents":
-        """The same samples written as themselves: what a basis stands for; in no run.
+        """Returns the same samples in the identity chart, without an unfinished run.
 
         Raises:
-            InvalidInput: written in a chart that leads to no latent space.
+            InvalidInput: the target of the chart is not a latent space.
         """
         target = self.chart.target
         if not isinstance(target, Space):
@@ -135,10 +133,10 @@ class Latents:
         return replace(self, values=values, chart=Identity(target), interrupted=None)
 
     def picked(self, rows: tuple[int, ...]) -> "Latents":
-        """Some of the samples, under their own names.
+        """Returns some of the samples, with their own numbers.
 
         Raises:
-            InvalidInput: no row, or one that is not there.
+            InvalidInput: no row, or an unknown one.
         """
         wrong = [row for row in rows if not 0 <= row < len(self)]
         if wrong or not rows:
@@ -154,7 +152,7 @@ class Latents:
         )
 
     def stacked(self, other: "Latents") -> "Latents":
-        """These samples and then another batch's, with names that follow on, in no run.
+        """Returns these samples followed by another batch, renumbered, without an unfinished run.
 
         Raises:
             GeneratorMismatch: of another generator.
@@ -178,15 +176,15 @@ class Latents:
         )
 
     def interpolated(self, other: "Latents", at: Sequence[float]) -> "Latents":
-        """(1 - t) xi_1 + t xi_2 with another batch, FuseDream appendix C; pair by pair of samples.
+        """Returns (1 - t) xi_1 + t xi_2 with another batch, FuseDream appendix C, for each pair.
 
-        The latents themselves are mixed, whatever chart they are written in: those that a basis
-        stands for, not its points and weights apart. The result is written plainly.
+        The latents themselves are mixed in any chart: for a basis its weighted sum, not its points
+        and weights separately. The result is in the identity chart.
 
         Args:
-            other: where t is 1; as many samples, or one on either side.
-            at: the values of t, each a sample of the result: all of the first pair, then the
-                next's.
+            other: latents at t = 1; as many samples, or one on either side.
+            at: values of t, each a sample of the result: all of the first pair, then the next
+                pair.
 
         Raises:
             GeneratorMismatch: of another generator.
@@ -194,7 +192,7 @@ class Latents:
         """
         generator = self._generator_with(other, "interpolated")
         if not at:
-            raise InvalidInput("No place on the way between latents given; at least 1 needed.")
+            raise InvalidInput("No position between the latents given; at least 1 needed.")
         count = max(len(self), len(other))
         if not {len(self), len(other)} <= {1, count} or min(len(self), len(other)) < 1:
             raise InvalidInput(
@@ -205,35 +203,35 @@ class Latents:
         ends = end.values.to(start.values).expand(count, -1)
         places = torch.tensor(at, dtype=start.values.dtype)[:, None]
         pairs = zip(start.values.expand(count, -1), ends, strict=True)
-        # Pair by pair, so that a way is the same whatever others stand beside it.
+        # Pair by pair, so that a path does not depend on the others in the batch.
         values = torch.stack([torch.lerp(one, two, places) for one, two in pairs])
         before, after = (
             one.history if len(one) == count else one.history * count for one in (self, other)
         )
-        # A frame draws afresh of what either of its ends has drawn.
+        # A frame gets draws that neither of its ends has had.
         longest = [max(pair) for pair in zip(before, after, strict=True)]
         history = tuple(runs for runs in longest for _ in at)
         model, names = (generator, self.generator_name), tuple(range(count * len(at)))
         return Latents(values.flatten(0, 1), start.chart, *model, names, history=history)
 
     def rng(self, seed: int, purpose: str) -> SampleRng:
-        """The samples' streams for a run, fresh for each run that they have been through.
+        """Returns the streams of the samples for a run, fresh after each run.
 
-        What is only displayed always draws the same: previews and the last image of a generator
-        with random noise are alike.
+        Purposes for display always draw the same: previews and the final image of a generator with
+        random noise are equal.
         """
         streams = SampleRng.of(seed, self.samples, purpose)
         return streams if purpose in LOOKS else streams.after(self.history)
 
     def _generator_with(self, other: "Latents", done: str) -> str:
-        """The generator of both batches: the id of the one that knows its options.
+        """Returns the generator of both batches: the id with recorded options.
 
         Args:
-            other: of the same generator.
-            done: what happens to both, for messages: "stacked".
+            other: latents of the same generator.
+            done: operation on both, for messages, such as "stacked".
 
         Raises:
-            GeneratorMismatch: of other weights, with other options, or of another space.
+            GeneratorMismatch: other weights, other options, or another space.
         """
         if other.generator != self.generator:
             raise GeneratorMismatch(
@@ -261,7 +259,7 @@ class Latents:
 
 
 def _alike(one: Domain, other: Domain) -> bool:
-    """Whether both are latent spaces of one kind, or either is none."""
+    """Whether both are equal latent spaces, or either is not a latent space."""
     return not isinstance(one, Space) or not isinstance(other, Space) or one.alike(other)
 
 
@@ -274,13 +272,13 @@ def decode(
     *,
     report: Callable[[int], None] = lambda rows: None,
 ) -> Float[Tensor, "batch 3 height width"]:
-    """The images of latents, on the CPU; random noise is the same at every call.
+    """Returns the images of latents, on the CPU; random noise is the same at every call.
 
     Args:
-        latents: in any chart.
+        latents: latents in any chart.
         generator: G.
         chunking: samples at a time.
-        device: where the networks are.
+        device: device of the networks.
         report: called after each chunk with the images done; may raise to stop.
 
     Raises:

@@ -15,23 +15,22 @@ __all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "compara
 
 
 def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The energies, with +inf in place of NaN and of -inf, which is a broken reading too.
+    """Returns the energies, with +inf in place of NaN and -inf, which are invalid readings.
 
-    Whatever chooses by the lowest energy compares these: a candidate whose energy is not finite is
-    the worst one.
+    Every choice of the lowest energy compares these values: a candidate with a non-finite energy
+    is the worst.
     """
     return torch.where(energies.isfinite(), energies, torch.inf)
 
 
 def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tensor, "*batch kept"]:
-    """The indices of the lowest energies along the last axis, the lowest first.
+    """Returns the indices of the lowest energies along the last axis, lowest first.
 
-    Of equal energies the earlier one goes first. Those that are not finite come last, NaN at the
-    very end.
+    Among equal energies the earlier one comes first. Non-finite ones come last, NaN at the end.
 
     Args:
-        energies: of the candidates.
-        keep: how many, at least 1; all where there are fewer.
+        energies: energies of the candidates.
+        keep: number to keep, at least 1; all where there are fewer.
     """
     by_value = energies.sort(dim=-1, stable=True).indices
     finite_first = comparable(energies.gather(-1, by_value)).sort(dim=-1, stable=True).indices
@@ -39,17 +38,17 @@ def lowest(energies: Float[Tensor, "*batch candidates"], keep: int) -> Int[Tenso
 
 
 Memory: TypeAlias = Mapping[str, Tensor]
-"""What a rule remembers: named tensors with a row per sample, so that they save and slice."""
+"""Memory of a rule: named tensors with a row per sample, so that they can be saved and sliced."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a refinement stands; nothing in it is ever written to.
+    """State of a refinement; its tensors are never modified.
 
     Attributes:
         position: (batch, dim).
         memory: the rule's.
-        step: how many steps were made.
+        step: number of finished steps.
     """
 
     position: Float[Tensor, "batch dim"]
@@ -59,7 +58,7 @@ class State:
 
 @dataclass(frozen=True)
 class Best:
-    """The best point that every sample has met.
+    """The best point so far of each sample.
 
     Attributes:
         position: (batch, dim).
@@ -70,7 +69,7 @@ class Best:
     energy: Tensor
 
     def met(self, position: Tensor, energy: Tensor) -> "Best":
-        """The better of this and another point, sample by sample; see `core.snapshot`."""
+        """Returns the better of this and another point for each sample; see `core.snapshot`."""
         better = comparable(energy) < self.energy
         return Best(
             torch.where(better[:, None], position, self.position),
@@ -80,14 +79,15 @@ class Best:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run between two steps: all that is needed to go on.
+    """A run between two steps: everything needed to resume it.
 
     Attributes:
         state: position, memory and step.
-        rng_state: of every sample's stream.
-        energies: one (batch,) row per step made, on the CPU, at the points the steps started from.
-        best: the best point met, among those whose energy is known.
-        terms: the energy's terms apart, as `energies`, where the direction gives them.
+        rng_state: state of the stream of each sample.
+        energies: one (batch,) row per finished step, on the CPU, at the points that steps started
+            from.
+        best: the best point so far, among those with a known energy.
+        terms: terms of the energy, as `energies`, where the direction has them.
     """
 
     state: State
@@ -98,18 +98,18 @@ class Snapshot:
 
 
 MAP = "generator "
-"""How the settings of a run begin the names of its generator's options."""
+"""Prefix of the options of the generator in the settings of a run."""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A refinement that stopped on its way.
+    """An interrupted refinement.
 
     Attributes:
-        snapshot: where it stood.
-        settings: the identity of the run, all that its result depends on; it goes on only with
+        snapshot: its last snapshot.
+        settings: identity of the run, everything that its result depends on; it resumes only with
             the same one.
-        before: what its terms said at the start.
+        before: readings of its terms at the start.
     """
 
     snapshot: Snapshot
@@ -117,10 +117,10 @@ class Interrupted:
     before: Mapping[str, Tensor]
 
     def check_version(self) -> None:
-        """Refuses to go on with a run of an earlier version, whose identity has another form.
+        """Refuses to resume a run of an earlier version, whose identity has another form.
 
         Raises:
-            ResumeMismatch: of an earlier version.
+            ResumeMismatch: the run is of an earlier version.
         """
         if "refiner" not in self.settings:
             raise ResumeMismatch(
@@ -131,14 +131,14 @@ class Interrupted:
             )
 
     def check(self, settings: Mapping[str, object]) -> None:
-        """Refuses to go on with other settings.
+        """Checks that the settings equal those of the interrupted run.
 
         Raises:
             ResumeMismatch: naming each setting that differs, or for a run of an earlier version.
         """
         self.check_version()
         own, new = _flat(_plain(self.settings)), _flat(_plain(settings))
-        # Runs of before say nothing of the generator's options.
+        # Older runs do not record the options of the generator.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
         differing = _differences(own, {n: value for n, value in new.items() if n not in unknown})
         if differing:
@@ -151,12 +151,12 @@ class Interrupted:
 
 
 def _plain(settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings as they come back from a file."""
+    """Returns settings in the form in which they are read from a file."""
     return json.loads(json.dumps(dict(settings)))
 
 
 def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested settings in one level, such as `refiner.rule.step_size`."""
+    """Flattens nested settings to names such as `refiner.rule.step_size`."""
     found: dict[str, object] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
@@ -167,9 +167,9 @@ def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]
 
 
 def _differences(own: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """For people: each setting that differs, once where several parts repeat it.
+    """Returns a text for messages: each setting that differs, once where several parts repeat it.
 
-    The steps of a run, for one, are those of its schedules too: the outermost name is shown.
+    For example, the steps of a run are those of its schedules too: the outermost name is shown.
     """
     found: dict[tuple[str, str], str] = {}
     for name in sorted(own.keys() | new.keys(), key=lambda n: (n.count("."), n)):

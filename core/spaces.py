@@ -1,4 +1,4 @@
-"""Where points live: latent spaces made of named blocks, images, and the maps between them."""
+"""Domains of points: latent spaces of named blocks, images, and the maps between them."""
 
 import math
 from collections.abc import Mapping
@@ -25,22 +25,23 @@ __all__ = [
 ]
 
 ROUNDING = 1e-6
-"""How far, times the number of shares' root, a sum may lie from 1 and count as 1."""
+"""Tolerance of a sum of shares around 1, times the root of their number."""
 
 
 def nearest_shares(v: Float[Tensor, "*batch shares"]) -> Float[Tensor, "*batch shares"]:
-    """The point of the simplex nearest to v, row by row; differentiable.
+    """Projects rows onto the simplex; differentiable.
 
-    max(v - t, 0) with the t that makes the row add up to 1, found by sorting (Duchi et al., ICML
-    2008, figure 1). Rows that are shares already, to rounding, stay as they are to the bit.
+    The result is max(v - t, 0) with the t that makes the row sum to 1, found by sorting (Duchi et
+    al., ICML 2008, figure 1). Rows that are already shares, up to rounding, are returned bit for
+    bit.
 
     Args:
-        v: finite numbers; rows that are not finite give rows that are not.
+        v: finite numbers; non-finite rows give non-finite rows.
     """
     ordered = v.sort(dim=-1, descending=True).values
     excess = ordered.cumsum(dim=-1) - 1
     count = torch.arange(1, v.shape[-1] + 1, device=v.device)
-    # The rows that keep a part are a prefix of the sorted ones, and the largest always does.
+    # The coordinates that stay positive are a prefix of the sorted ones; the largest always does.
     kept = (ordered * count > excess).sum(dim=-1, keepdim=True).clamp_min(1)
     level = excess.gather(-1, kept - 1) / kept
     nearest = (v - level).clamp_min(0)
@@ -50,8 +51,7 @@ def nearest_shares(v: Float[Tensor, "*batch shares"]) -> Float[Tensor, "*batch s
 
 
 Role: TypeAlias = Literal["latent", "class", "weights"]
-"""What the numbers of a block are: a latent that is rendered; the class, as an embedding or as
-shares of classes; or the weights of a basis."""
+"""Role of a block: rendered latent, class (embedding or class shares), or weights of a basis."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Block:
 
     Attributes:
         name: unique in its space.
-        shape: of one sample.
-        low: least value that the generator accepts, in latent units.
-        high: greatest value that the generator accepts.
-        shares: whether the numbers along the last axis are shares of a whole: from 0, of sum 1.
-        role: what the numbers are.
+        shape: shape of one sample.
+        low: smallest value that the generator accepts, in latent units.
+        high: largest value that the generator accepts.
+        shares: whether the numbers along the last axis are shares: at least 0, with sum 1.
+        role: role of the numbers.
 
     Raises:
         InvalidInput: bounds in the wrong order, or shares whose bounds are not 0 and 1.
@@ -90,7 +90,7 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Numbers in one sample."""
+        """Number of coordinates of one sample."""
         return math.prod(self.shape)
 
 
@@ -107,27 +107,27 @@ class Space:
 
     @property
     def dim(self) -> int:
-        """Numbers in one point."""
+        """Number of coordinates of a point."""
         return sum(block.size for block in self.blocks)
 
     def __str__(self) -> str:
         return " + ".join(f"{b.name}{list(b.shape)}" for b in self.blocks)
 
     def block(self, name: str) -> Block:
-        """The block of that name."""
+        """Returns the block of that name."""
         for block in self.blocks:
             if block.name == name:
                 return block
         raise InvalidInput(f"No block {name!r} in this space. There are: {self}.")
 
     def alike(self, other: "Space") -> bool:
-        """Whether both have blocks of the same names and shapes, whatever their bounds."""
+        """Whether both have blocks of the same names and shapes; bounds may differ."""
         return [(b.name, b.shape) for b in self.blocks] == [
             (b.name, b.shape) for b in other.blocks
         ]
 
     def slices(self) -> dict[str, slice]:
-        """Where each block lies in the flat vector."""
+        """Returns the slice of each block in the flat vector."""
         found: dict[str, slice] = {}
         start = 0
         for block in self.blocks:
@@ -136,26 +136,26 @@ class Space:
         return found
 
     def split(self, v: Float[Tensor, "batch dim"]) -> dict[str, Tensor]:
-        """Flat points to blocks, each (batch, *shape)."""
+        """Splits flat points into blocks, each (batch, *shape)."""
         self.check(v)
         slices = self.slices()
         return {b.name: v[:, slices[b.name]].reshape(-1, *b.shape) for b in self.blocks}
 
     def join(self, parts: Mapping[str, Tensor]) -> Float[Tensor, "batch dim"]:
-        """Blocks to flat points."""
+        """Joins blocks to flat points."""
         if set(parts) != {block.name for block in self.blocks}:
             raise DomainMismatch(f"Blocks {sorted(parts)} given; this space has {self}.")
         return torch.cat([parts[b.name].reshape(-1, b.size) for b in self.blocks], dim=1)
 
     def clamp(self, v: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """The nearest point within the bounds of every block, and with shares of sum 1."""
+        """Projects points onto the bounds of each block, and shares onto sum 1."""
         if all(math.isinf(b.low) and math.isinf(b.high) for b in self.blocks):
             return v
         parts = self.split(v)
         return self.join({b.name: _within(b, parts[b.name]) for b in self.blocks})
 
     def share(self, v: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """The nearest point whose shares add up to 1; all other blocks stay as they are."""
+        """Projects shares onto sum 1; all other blocks stay unchanged."""
         if not any(b.shares for b in self.blocks):
             return v
         parts = self.split(v)
@@ -163,7 +163,7 @@ class Space:
         return self.join(parts | shared)
 
     def check(self, v: Tensor) -> None:
-        """Refuses points of another shape."""
+        """Checks the shape of points."""
         if v.ndim != 2 or v.shape[1] != self.dim:
             raise DomainMismatch(
                 f"Points of shape {tuple(v.shape)} given; expected (batch, {self.dim}) for {self}."
@@ -192,38 +192,38 @@ class Map(Protocol):
 
     @property
     def source(self) -> Space:
-        """Where its arguments live."""
+        """The domain of its arguments."""
         ...
 
     @property
     def target(self) -> Domain:
-        """Where its values live."""
+        """The domain of its values."""
         ...
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The networks it calls, for whoever moves them between devices."""
+        """The networks it calls, so that they can be moved between devices."""
         ...
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
-        """The values at the points v, row by row."""
+        """Returns the values at the points v, row by row."""
         ...
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The chart in which a latent is written as itself."""
+    """The identity chart."""
 
     source: Space
     modules: tuple[nn.Module, ...] = ()
 
     @property
     def target(self) -> Space:
-        """The same space."""
+        """The space itself."""
         return self.source
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
-        """The points themselves."""
+        """Returns the points themselves."""
         return v
 
     def __str__(self) -> str:

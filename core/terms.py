@@ -1,4 +1,4 @@
-"""What an energy is a sum of: terms, and parts that evaluate several terms together."""
+"""The summands of an energy: terms, and parts that evaluate several terms together."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class EnergyPart(Protocol):
 
     @property
     def domain(self) -> Domain:
-        """Where its arguments live."""
+        """The domain of its arguments."""
         ...
 
     @property
@@ -34,26 +34,26 @@ class EnergyPart(Protocol):
         ...
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
-        """The readings of its terms at v."""
+        """Returns the readings of its terms at v."""
         ...
 
     def leaves(self) -> Iterator["Term"]:
-        """Its terms, in the order in which they are read."""
+        """Returns its terms, in the order of their readings."""
         ...
 
     def at(self, step: int) -> "EnergyPart":
-        """The part as it is at a step of a run."""
+        """Returns the part at a step of a run."""
         ...
 
     def decoupled(self, at_all: AtAllSamples) -> "EnergyPart":
-        """The part with what couples its samples fixed as it is at them, where it can be."""
+        """Returns the part with the coupling of its samples fixed, where supported."""
         ...
 
     def repeated(self, each: int) -> "EnergyPart":
-        """The part of a batch in which every sample stands `each` times, side by side.
+        """Returns the part for a batch in which each sample is repeated `each` times in a row.
 
         Raises:
-            InvalidInput: it compares the samples of a batch with each other.
+            InvalidInput: the part compares the samples of a batch with each other.
         """
         ...
 
@@ -64,7 +64,7 @@ class Measure:
 
     Attributes:
         name: such as "probability".
-        of: from the term's values to the reading.
+        of: maps values of the term to the reading.
     """
 
     name: str
@@ -73,18 +73,18 @@ class Measure:
 
 @dataclass(frozen=True)
 class Term:
-    """One energy on one domain: lower is better. U(f(x), c) of TR0N eq. (2) is one on images.
+    """One energy on one domain, lower is better; such as U(f(x), c) of TR0N eq. (2) on images.
 
     Attributes:
         label: short name for reports and errors.
-        domain: where its arguments live.
-        evaluate: one number per sample; deterministic terms ignore the random streams.
+        domain: domain of its arguments.
+        evaluate: returns one number per sample; deterministic terms ignore the random streams.
         modules: the networks it calls.
-        condition: what it steers towards, where it has one.
-        coupled: whether a sample's value depends on the other samples.
-        measure: a reading to display, such as a probability.
-        within: for a density with bounded support, the nearest point of the support to points of
-            the domain; refiners keep latents there.
+        condition: condition that it steers towards, if any.
+        coupled: whether the value of a sample depends on the other samples.
+        measure: additional reading to display, such as a probability.
+        within: for a density with bounded support, the projection of points onto the support;
+            refiners keep latents there.
     """
 
     label: str
@@ -100,23 +100,23 @@ class Term:
         return self.label
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator["Reading"]:
-        """Its one reading at v."""
+        """Returns its single reading at v."""
         yield Reading(self, 1.0, self.evaluate(v, rng))
 
     def leaves(self) -> Iterator["Term"]:
-        """Itself."""
+        """Returns itself."""
         yield self
 
     def at(self, step: int) -> "Term":
-        """Itself: it is the same at every step."""
+        """Returns itself: it is the same at each step."""
         return self
 
     def decoupled(self, at_all: AtAllSamples) -> "Term":
-        """Itself: how it is coupled, if it is, is unknown."""
+        """Returns itself: any coupling is unknown."""
         return self
 
     def repeated(self, each: int) -> "Term":
-        """The term, its rows of conditions and references repeated along with the samples."""
+        """Returns the term with rows of conditions and references repeated like the samples."""
 
         def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
             rows = [row // each for row in rng.rows]
@@ -130,7 +130,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one term gives: unweighted values, one per sample, and the weight they carry."""
+    """Reading of a term: unweighted values, one per sample, and their weight."""
 
     term: Term
     weight: float

@@ -1,4 +1,4 @@
-"""Inputs with a default are optional in the API, whatever the host.
+"""Inputs with a default are optional in the API, on every host.
 
 A canvas sends every widget; a program that writes a prompt by hand should name what it changes
 and no more. ComfyUI refuses a graph that lacks a required input, and does not hand an optional

@@ -1,4 +1,4 @@
-"""The help of a node: what its page says beside the schema."""
+"""The help of a node: the text of its page besides the schema."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Help:
     """Text of a node's help page; `pages.py` writes the page from it and the schema.
 
     Attributes:
-        about: what to know before using the node, in Markdown.
+        about: description of the node, in Markdown.
         example: a short example, in Markdown.
     """
 

@@ -13,7 +13,7 @@ __all__ = ["FOLDER", "OVERVIEW", "generated", "help_of", "overview", "page", "pa
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "web" / "docs"
-"""The help pages, which the host shows beside a node."""
+"""The help pages, which the host shows next to a node."""
 OVERVIEW = ROOT / "docs" / "nodes.md"
 """The table of all nodes."""
 HEAD = """\
@@ -29,7 +29,7 @@ ones in *italics*, then `widgets` without those for experts.
 
 
 def help_of(node: type[ComfyNode]) -> Help:
-    """The help of one of our nodes.
+    """Returns the help of a node of this package.
 
     Raises:
         TypeError: its class has none.
@@ -41,7 +41,7 @@ def help_of(node: type[ComfyNode]) -> Help:
 
 
 def generated(nodes: Nodes) -> dict[Path, str]:
-    """Every generated page of the nodes, by path."""
+    """Returns every generated page of the nodes, by path."""
     return {
         OVERVIEW: overview(nodes),
         **{FOLDER / name: text for name, text in pages(nodes).items()},

@@ -62,7 +62,7 @@ def keep_unfinished(latents: Latents) -> None:
 
 
 class _Watch:
-    """Shows a refinement's progress and keeps what is needed to resume it."""
+    """Shows the progress of a refinement and writes the file to resume it from."""
 
     def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
         self.job, self.latents, self.every, self.bar = job, latents, every, bar

@@ -51,8 +51,8 @@ def chunk() -> io.Combo.Input:
             options=["fixed", "fast"],
             default="fixed",
             tooltip="How many samples the networks see at a time. fixed: always the same number "
-            "(8 up to 64 px, else 1), so that results repeat to the bit whatever the "
-            "batch. fast: as many as fit; the last digits may then depend on the batch.",
+            "(8 up to 64 px, else 1), so that results repeat to the bit in any batch. fast: as "
+            "many as fit; the last digits may then depend on the batch.",
         )
     )
 

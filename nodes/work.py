@@ -16,17 +16,17 @@ __all__ = ["Model", "Work", "working"]
 
 
 class Model(Protocol):
-    """What calls networks: a generator, an auxiliary, an energy."""
+    """An object with networks: a generator, an auxiliary, an energy."""
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The networks."""
+        """The networks of the model."""
         ...
 
 
 @dataclass(frozen=True)
 class Work:
-    """Where a node computes, and how it reports.
+    """Device, chunking and progress bar of a node at work.
 
     Attributes:
         device: where the models are.

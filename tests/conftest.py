@@ -1,4 +1,4 @@
-"""Loads the checkout as the package `latentsteer`, whatever its folder is called."""
+"""Loads the checkout as the package `latentsteer`, for any name of its folder."""
 
 import importlib.util
 import os
@@ -12,10 +12,10 @@ import torch
 ROOT = Path(__file__).parent.parent
 
 if "latentsteer" not in sys.modules:
-    # Shapes and types of the core are checked at run time; in place before core is imported.
-    # The tower: an int is a float, as pyright has it.
-    # A machine that is borrowed for its accelerator may lack the checker; `make gpu` says so.
-    # The children of tests/core/test_kernels.py compute what was checked already, and do without.
+    # Shapes and types of the core are checked at run time; in place before core is imported. The
+    # tower: an int is a float, as pyright has it. A machine borrowed for its accelerator may lack
+    # the checker; `make gpu` reports it. The children of tests/core/test_kernels.py compute what
+    # was checked already, and do without.
     checked = "LATENTSTEER_UNCHECKED" not in os.environ
     if checked and importlib.util.find_spec("beartype") is not None:
         jaxtyping.install_import_hook(
@@ -34,7 +34,7 @@ if "latentsteer" not in sys.modules:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Copies of model files go where the tests end, not into the user's cache."""
+    """Copies of model files go into a temporary folder instead of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTSTEER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -42,7 +42,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture
 def quick_fit(monkeypatch):
-    """Gaussians in the place of a prior are fitted to few draws; gives how many."""
+    """Fits Gaussians of priors to few draws; returns how many."""
     from latentsteer.core.energies import prior
 
     monkeypatch.setattr(prior, "FITTED", 256)
@@ -51,9 +51,9 @@ def quick_fit(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Toys are too small to share out, and threads that wait for each other cost more.
+    """Toys are too small for several threads, which cost more by waiting for each other.
 
-    Whoever names a number of threads gets it.
+    Tests that request a number of threads get it.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

@@ -3,9 +3,9 @@
     python tests/digests.py            # compares with tests/digests.json, names what differs
     python tests/digests.py --write    # writes it
 
-The witness that moving code changes nothing. Digests hold for one processor, one version of
-PyTorch and one thread, which the file names: elsewhere write them again before a change. Settings
-are those of tests/test_workflows.py.
+They show that moving code changes nothing. Digests hold for one processor, one version of PyTorch
+and one thread, which the file names: elsewhere write them again before a change. Settings are
+those of tests/test_workflows.py.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def settings():
 
 
 def digest(pictures):
-    """Of the pixels of some files, in the order of their names."""
+    """Returns the digest of the pixels of some files, in the order of their names."""
     found = hashlib.sha256()
     for picture in sorted(pictures):
         with Image.open(picture) as image:
@@ -49,7 +49,7 @@ def digest(pictures):
 
 
 def made(shipped, name):
-    """The digest of what a workflow saves."""
+    """Returns the digest of the pictures that a workflow saves."""
     with tempfile.TemporaryDirectory() as folder:
         graph, out = Path(folder) / "graph.json", Path(folder) / "out"
         graph.write_text(json.dumps(shipped.RECIPES[name].api), encoding="utf-8")

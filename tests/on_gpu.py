@@ -1,7 +1,7 @@
 """`make gpu`: the tests marked gpu and two benchmarks, by a Python that has PyTorch.
 
-It installs nothing. Beside PyTorch it takes pytest and what the core imports (NEEDED); tests and
-benchmarks whose other libraries are missing are skipped, or take a stand-in, and say so.
+It installs nothing. Besides PyTorch it needs pytest and the imports of the core (NEEDED); tests
+and benchmarks with other missing libraries are skipped, or use a replacement, with a message.
 """
 
 import argparse
@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 NEEDED = ("torch", "pytest", "jaxtyping", "einops", "numpy", "scipy", "safetensors", "PIL")
 OPTIONAL = {
     "beartype": "shapes and types are not checked at run time",
-    "open_clip": "its CLIPs are skipped, and bench clip takes our own network of the same sizes",
+    "open_clip": "its CLIPs are skipped, and bench clip uses LatentSteer's network of the same "
+    "sizes",
     "transformers": "its models are skipped",
     "torchvision": "its classifiers are skipped",
     "timm": "its models are skipped",
@@ -64,7 +65,7 @@ def main() -> int:
 
 
 def commands(device: str) -> dict[str, list[str]]:
-    """What is run, in this order."""
+    """The commands to run, in this order."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu"]
     bench = [sys.executable, str(Path(__file__)), "latentsteer", "bench"]
     return {
@@ -75,7 +76,7 @@ def commands(device: str) -> dict[str, list[str]]:
 
 
 def latentsteer(arguments: list[str]) -> int:
-    """The command line of this checkout, whatever its folder is called, installed or not."""
+    """The command line of this checkout, for any name of its folder, installed or not."""
     spec = importlib.util.spec_from_file_location(
         "latentsteer", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )

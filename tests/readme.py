@@ -1,4 +1,4 @@
-"""The examples of docs/install.md, as they stand there."""
+"""The examples of docs/install.md, verbatim."""
 
 import json
 import re

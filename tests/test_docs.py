@@ -1,4 +1,4 @@
-"""README and docs: short enough, and every link leads somewhere."""
+"""README and docs: short enough, and without broken links."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MOST = 9 * 1024
-"""Bytes of a README that one reads."""
+"""Largest size of the README in bytes."""
 
 
 def anchors(text):
-    """The names that headings can be linked by."""
+    """Returns the anchors of headings."""
     heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 

@@ -54,7 +54,7 @@ def judged(api) -> Iterator[tuple[str, str, str]]:
 
 
 def needed(api, targets):
-    """The part of a graph that these nodes need."""
+    """Returns the part of a graph that these nodes need."""
     found, left = {}, list(targets)
     while left:
         number = left.pop()

@@ -1,4 +1,4 @@
-"""Who may import whom, read off the sources: workflows -> nodes -> core."""
+"""Permitted imports, checked in the sources: workflows -> nodes -> core."""
 
 import ast
 from pathlib import Path
@@ -21,7 +21,7 @@ def named(file):
 
 
 def imports(file):
-    """Every imported module: (".core.energy" for our own, "torch.nn" for others, the node)."""
+    """Yields every imported module: (".core.energy" for own ones, else "torch.nn", the node)."""
     package = file.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -118,7 +118,7 @@ def test_core_runs_no_code_of_files_and_keeps_no_global_random_state(file):
     calls = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert calls & BANNED_CALLS == set()
     assert [name for name, _ in imports(file) if is_within(name, *BANNED_MODULES)] == []
-    # Draws without a stream of their own are global state too.
+    # Draws without an explicit stream are global state too.
     loose = [
         ast.unparse(node)
         for node in ast.walk(tree)
@@ -151,11 +151,11 @@ MAY = {
     "composition": ("refine",),
     "metrics": ("energies",),
 }
-"""What every other folder may import beside GROUND and NOUNS."""
+"""What every other folder may import besides GROUND and NOUNS."""
 
 
 def rooms():
-    """Every edge between two rooms of core, with a file that has it."""
+    """Returns every edge between two rooms of core, with a file that has it."""
     for file in CORE:
         room = file.relative_to(ROOT / "core").with_suffix("").parts[0]
         for name in own(file):
@@ -212,7 +212,7 @@ def test_the_stand_in_host_imports_no_command():
 
 
 CATEGORIES = ("load", "condition", "energy", "train", "start", "refine", "latents", "report")
-"""Folders of nodes. What two of them share lies in nodes/*.py."""
+"""Folders of nodes. Shared parts are in nodes/*.py."""
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

@@ -41,7 +41,7 @@ from .test_workflows import REFINERS, kinds_of, unpadded
 
 OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files}
 CANNOT_OPEN = {*(f"t{n:02}" for n in (*range(2, 7), *range(8, 19))), "t30", "k05", "k21", "k22"}
-"""Of NVAE, AutoGAN, StyleGAN2-ADA's CIFAR-10 beside the flow's other rows, and Co-Mod-GAN."""
+"""Of NVAE, AutoGAN, StyleGAN2-ADA's CIFAR-10 besides the flow's other rows, and Co-Mod-GAN."""
 SAME = ("krr_cifar_steps_10", "krr_cifar_steps_15")
 """They differ from `krr_cifar_steps_5` in the number of steps alone, which is small here."""
 CHEAP = {
@@ -65,7 +65,7 @@ FEW = {
     "BestImages": {"keep": 1},
     "ComposeFuse": {"places": "centre", "scales": "0.5", "backbone": "none"},
 }
-"""What else goes with two candidates and one prompt; and no LPIPS, for it wants large images."""
+"""Further settings with two candidates and one prompt; no LPIPS, because it needs large images."""
 PARITY = Path(__file__).parent / "core" / "parity"
 GENERATORS = {
     BIGGAN: "biggan_cifar_ajbrock.pth",
@@ -73,7 +73,7 @@ GENERATORS = {
     STYLEGAN2: "sg2_tf_configf32.pkl",
     STYLEGAN_XL: "sgxl_superres32.pkl",
 }
-"""Of official layouts, with random weights."""
+"""Files of official layouts, with random weights."""
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def base(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def spandrel(monkeypatch):
-    """A stand-in for the package that opens upscale models."""
+    """Replacement of the package that opens upscale models."""
 
     class Doubling:
         def eval(self):

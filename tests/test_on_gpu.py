@@ -1,4 +1,4 @@
-"""`make gpu` where there is no accelerator, and what it would run."""
+"""`make gpu` without an accelerator, and the commands that it would run."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""What is shipped, and that all who say it agree."""
+"""The shipped files, and that all lists of them agree."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def project():
 
 @pytest.fixture(scope="module")
 def files():
-    """What git tracks, or would when asked to add all."""
+    """Returns the files that git tracks, or would add."""
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

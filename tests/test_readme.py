@@ -1,4 +1,4 @@
-"""The graph of docs/install.md runs; tests/host runs its commands as they stand."""
+"""The graph of docs/install.md runs; tests/host runs its commands verbatim."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The shipped workflows: both formats agree, are up to date, look tidy, and run."""
+"""The shipped workflows: both formats agree, are up to date, have a tidy layout, and run."""
 
 import json
 import re
@@ -45,11 +45,11 @@ CHEAP = {
     "views": 1,
 }
 FEW = {"BasisInit": {"keep": 1}, "BestLatents": {"keep": 1}, "ComposeFuse": {"places": "centre"}}
-"""What else FuseDream's need when there are two candidates, and a sample of each prompt."""
+"""Further settings of FuseDream's with two candidates and a sample of each prompt."""
 SEVERAL = {"samples": 4, "count": 4, "samples_per_prompt": 2}
-"""Of a flow, whose particles are several."""
+"""Settings of a flow, which needs several particles."""
 REFERENCES = 64
-"""Real images that are compared with."""
+"""Real images of the evaluation."""
 SAME = ("krr_digits_steps_10", "krr_digits_steps_15")
 """They differ from `krr_digits_steps_5` in the number of steps alone, which is small here."""
 
@@ -85,7 +85,7 @@ def test_the_embedded_workflows_have_every_row_that_the_small_models_can_have():
     assert {row for row in whole if row not in {one[:3] for one in found}} == {
         *("f05", "f09", "f23"),  # have their figures in `reproduce fusedream`
         *("t20", "t21", "t23", "t24", "t25", "t27", "t28", "t36", "t37", "t38"),  # need BigGAN
-        *("t30", "k05"),  # need generators that do not open
+        *("t30", "k05"),  # need unsupported generators
     }
     assert [name for name in RECIPES if not re.fullmatch("[a-z0-9_]+", name)] == []
 
@@ -266,7 +266,7 @@ def test_what_is_compared_differs_in_the_density_alone():
 
 
 def unpadded(api):
-    """Settings of chunks that are not filled up, where a node has them."""
+    """Settings of chunks without padding, where a node has them."""
     nodes = load_nodes()
     for node_id, raw in api.items():
         node = nodes.get(raw["class_type"])
@@ -289,7 +289,7 @@ def cheaper(api, name):
 
 @pytest.fixture
 def few_references(monkeypatch):
-    """A judge's features of all real images take seconds; the slow claims compare with all."""
+    """A judge's features of all real images take seconds; only the slow claims use all."""
     whole = catalogue.reference_portion
     monkeypatch.setattr(
         catalogue, "reference_portion", lambda *a, **k: whole(*a, **k)[:REFERENCES]

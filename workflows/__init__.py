@@ -1,1 +1,1 @@
-"""What writes the shipped graphs, and the studies that prove their figures."""
+"""Recipes of the shipped workflows, and studies of their results."""

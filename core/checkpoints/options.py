@@ -1,4 +1,4 @@
-"""Options: what users choose beside a model file, and what a loader offers for it."""
+"""Options: settings of users for a model file, and those that a loader offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that an architecture takes beside the file.
+    """A setting of an architecture in addition to the file.
 
     Attributes:
         name: its key in `Checkpoint.options`.
-        words: what it does, in sentences for people.
+        words: description of its effect.
     """
 
     name: str
@@ -49,7 +49,7 @@ class OfferedOption(Option):
 
     @property
     def tooltip(self) -> str:
-        """What it does, in general and by family."""
+        """Effect of the option, in general and by family."""
         return f"{self.words} {self.detail}".strip()
 
 

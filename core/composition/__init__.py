@@ -1,1 +1,1 @@
-"""Two latents as one image."""
+"""Composed generation: two latents as one image."""

@@ -1,7 +1,7 @@
 """Composed generation: a foreground and a background, refined together so that they fuse.
 
-FuseDream section 3.3 and algorithm 2: for every placement a run of its own, by the dynamic barrier
-of eq. (6) on both over-parametrised latents; then the placement of lowest energy, Poisson-blended.
+FuseDream section 3.3 and algorithm 2: a separate run for each placement, by the dynamic barrier of
+eq. (6) on both over-parametrised latents; then the placement of lowest energy is Poisson-blended.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ __all__ = ["Blend", "Composer", "CompositionJob", "CompositionResult"]
 
 TITLE = "Compose Fuse"
 SPACING = 19
-"""Between the runs of two samples at one placement. Odd, so that runs of a single placement fill a
-chunk; above 18, so that the paper's placements keep apart."""
+"""Offset between the names of runs of two samples at one placement. Odd, so that runs of a single
+placement fill a chunk; above 18, so that the paper's placements do not collide."""
 
 
 class Composer:
-    """The composition of some samples: its runs, and what is made of them.
+    """The composition of a batch of samples: its runs and their results.
 
     Args:
         job: what to do.
@@ -51,7 +51,7 @@ class Composer:
 
     Raises:
         GeneratorMismatch: latents of another generator.
-        InvalidInput: another number of backgrounds than of foregrounds, a coupled energy, or a
+        InvalidInput: different numbers of foregrounds and backgrounds, a coupled energy, or a
             placement that does not fit.
         ConditionMismatch: a condition's rows do not match the samples.
     """
@@ -67,7 +67,7 @@ class Composer:
 
     @cached_property
     def generator(self) -> Generator:
-        """The fused images as a generator's, of the points of both latents, a row per run."""
+        """The fused images as a generator of the points of both latents, a row per run."""
         charts = [chart_to_config(layer.chart) for layer in self.scene.layers]
         parts = [self.job.generator.id, charts, [str(one) for one in self.job.placements]]
         identity = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -91,10 +91,10 @@ class Composer:
 
     @cached_property
     def start(self) -> Latents:
-        """The start of all runs: those of a sample share it, and each has streams of its own."""
+        """The start of all runs: those of a sample share it, and each has its own streams."""
         each = len(self.job.placements)
         both = torch.cat([self._front.values, self._back.values.to(self._front.values)], dim=1)
-        # From sample and placement, so that a run is the same whatever placements are tried.
+        # From sample and placement, so that a run does not depend on which placements are tried.
         names = tuple(
             derive_seed(name, placement)
             for name in self._front.samples
@@ -115,9 +115,9 @@ class Composer:
 
     @cached_property
     def _names(self) -> tuple[int, ...]:
-        """The names that place the runs in chunks, which follow from sample and placement.
+        """The names that place the runs in chunks, derived from sample and placement.
 
-        The runs' own names are as good as random, and would leave places of many chunks empty.
+        The names of the runs are effectively random and would leave gaps in many chunks.
         """
         return tuple(
             SPACING * name + placement.number
@@ -132,20 +132,20 @@ class Composer:
         on_step: Callable[[Snapshot], None] = lambda snapshot: None,
         on_stop: Callable[[Latents], None] = lambda latents: None,
     ) -> CompositionResult:
-        """Refines every placement of every sample, and chooses.
+        """Refines each placement of each sample, and chooses the best.
 
         Args:
-            interrupted: what a stopped run of this very composition left, to go on from; the
+            interrupted: latents of an interrupted run of the same composition, to resume; the
                 values of both latents are then ignored.
             on_step: called after every step; may raise to stop.
-            on_stop: called with latents to resume from when the run ends before its time.
+            on_stop: called with latents to resume from when the run ends early.
 
         Raises:
-            GeneratorMismatch: the interrupted run is of another composition.
-            ResumeMismatch: it is of other settings, or of an earlier version.
+            GeneratorMismatch: the interrupted run belongs to another composition.
+            ResumeMismatch: the interrupted run has other settings, or is of an earlier version.
             Diverged: an energy or a position stopped being finite.
         """
-        seen: list[Tensor] = []  # left where they are: reading would wait at every step
+        seen: list[Tensor] = []  # left on the device: reading would wait at each step
         begun = self.start if interrupted is None else self._resumed(interrupted)
         job = self._refinement(lambda values: seen.append(values.float()))
         refined, trace = refine(job, begun, on_step=on_step, on_stop=on_stop)
@@ -177,13 +177,13 @@ class Composer:
 
     @cached_property
     def _on_images(self) -> Energy:
-        """The primary's terms on images, for runs."""
+        """Returns the terms of the primary on images, for runs."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain == IMAGES)
         return Energy(terms).repeated(len(self.job.placements))
 
     @cached_property
     def _on_latents(self) -> Energy:
-        """The primary's other terms, for runs, on the latents of both layers."""
+        """Returns the other terms of the primary, for runs, on the latents of both layers."""
         terms = tuple(t for t in self.job.energy.terms if t[1].domain != IMAGES)
         own = Energy(terms).repeated(len(self.job.placements))
         front, back = self.scene.layers
@@ -191,14 +191,14 @@ class Composer:
 
     @cached_property
     def _energy(self) -> Energy:
-        """The primary, and the secondary with weight 0, on the points of both latents."""
+        """Returns the primary, and the secondary with weight 0, on the points of both latents."""
         seen = self._on_images.pullback(ImageOf(self.scene.target, FUSED))
         both = seen + 0.0 * Energy.of(self.secondary)
         return both.pullback(self.scene) + self._on_latents
 
     @torch.no_grad()
     def images(self, values: Float[Tensor, "runs parameters"]) -> tuple[Tensor, Tensor]:
-        """The fused images of runs, and the backgrounds behind them."""
+        """Returns the fused images of runs, and their backgrounds."""
 
         def pictures(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
             front, back = self.scene.pair(v, rng)
@@ -232,7 +232,7 @@ class Composer:
         )
 
     def blended(self, fused: Tensor, behind: Tensor) -> Float[Tensor, "runs 3 height width"]:
-        """The images as they are returned: blended where the job blends, clamped to [0, 1]."""
+        """Returns the final images: blended if the job says so, clamped to [0, 1]."""
         if self.job.blend == "none":
             return fused.clamp(0, 1)
         images = torch.empty_like(fused)
@@ -245,7 +245,7 @@ class Composer:
     def _energies_of(
         self, images: Tensor, refined: Latents
     ) -> Float[Tensor, "samples placements"]:
-        """The primary of every run's image; the placements of a sample see the same draws."""
+        """Returns the primary of the image of each run; the placements of a sample share draws."""
         job, each = self.job, len(self.job.placements)
         names = [name for name in self._front.samples for _ in range(each)]
         total = torch.zeros(len(refined))
@@ -283,14 +283,14 @@ class Composer:
         back.check_generator(self.job.generator)
         if len(front) != len(back):
             raise InvalidInput(
-                f"{len(front)} foregrounds and {len(back)} backgrounds; expected as many of each, "
-                "as every foreground goes on the background of its own number."
+                f"{len(front)} foregrounds and {len(back)} backgrounds; expected equal numbers, "
+                "because each foreground is pasted on the background of the same number."
             )
         if not energy.terms:
             raise InvalidInput("The primary energy has no term. Give it at least one.")
         if energy.coupled:
             raise InvalidInput(
-                f"The energy {energy} makes samples depend on each other, but every placement of "
-                "every sample is a run of its own. Take an energy of single images."
+                f"The energy {energy} makes samples depend on each other, but each placement of "
+                "each sample is a separate run. Use an energy of single images."
             )
         energy.check_batch(len(front))

@@ -27,21 +27,22 @@ Blend: TypeAlias = Literal["Poisson", "none"]
 
 @dataclass(frozen=True)
 class CompositionJob:
-    """A composition to be made: models, objectives and method.
+    """A composition to run: models, objectives and method.
 
     Attributes:
-        generator: G, of both latents.
-        energy: the primary, E = -s; its terms on images see the fused ones, those on latents both
-            layers.
-        features: what the secondary compares, LPIPS in the paper; None for the pixels' squares.
-        placements: tried for every sample.
-        weighing: of both objectives.
-        rule: how the points of both latents move; Adam in the paper.
+        generator: generator G of both latents.
+        energy: the primary, E = -s; its terms on images are evaluated at the fused images, those
+            on latents at both layers.
+        features: features that the secondary compares, LPIPS in the paper; None for squared
+            pixels.
+        placements: placements to try for each sample.
+        weighing: weighing of both objectives.
+        rule: rule that moves the points of both latents; Adam in the paper.
         steps: T, at least 1.
-        seed: of random energies.
+        seed: seed of random energies.
         blend: `Poisson` (the paper) or `none`.
-        chunking: runs at a time.
-        device: where the networks are.
+        chunking: number of runs at a time.
+        device: device of the networks.
     """
 
     generator: Generator
@@ -62,16 +63,16 @@ class CompositionResult:
     """The result of a composition; runs are the first sample's placements, then the second's ...
 
     Attributes:
-        images: of every sample, at its best placement, blended, in [0, 1].
-        masks: where the foreground lies in them.
-        placements: the best ones.
+        images: image of each sample at its best placement, blended, in [0, 1].
+        masks: regions of the foreground in them.
+        placements: the best placements.
         foreground: the latents of the best runs.
         background: the latents of the best runs.
-        energies: of the image of every placement, as it would be returned, with the same draws for
-            all placements of a sample.
-        all_images: of every run, blended, in [0, 1].
-        trace: of the refinement, a column per run; the secondary is one of its readings.
-        secondary: l at the points of all steps of this call but the last point, a column per run.
+        energies: energy of the final image of each placement, with the same draws for all
+            placements of a sample.
+        all_images: image of each run, blended, in [0, 1].
+        trace: trace of the refinement, a column per run; the secondary is one of its readings.
+        secondary: l at the points of all steps of this call except the last, a column per run.
     """
 
     images: Float[Tensor, "samples 3 height width"]
@@ -86,10 +87,10 @@ class CompositionResult:
 
     @property
     def best(self) -> Int[Tensor, " samples"]:
-        """The number of every sample's best placement."""
+        """The number of the best placement of each sample."""
         return lowest(self.energies, 1)[:, 0]
 
     @property
     def falls(self) -> Int[Tensor, "samples placements"]:
-        """In how many steps of every run the primary fell."""
+        """The number of steps of each run in which the primary fell."""
         return falls(self.trace.energies).reshape(self.energies.shape)

@@ -1,4 +1,4 @@
-"""Two images as one: a smaller foreground pasted on a background, for whole batches at a time."""
+"""Pasting of smaller foregrounds on backgrounds, for whole batches."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,13 +23,13 @@ class Paste:
     """Fuse and Crop of FuseDream section 3.3, for runs with a placement each.
 
     Row r of a batch belongs to run `rows[r]`, with placement number `rows[r] % placements`.
-    Resizing is bilinear and antialiased, as `core.images.resized`; as it and pasting treat rows
-    and columns apart, each is two products with matrices, and runs of all scales go through the
-    same ones: a run does not depend on the other runs of the batch.
+    Resizing is bilinear and antialiased, as in `core.images.resized`. Resizing and pasting are
+    separable, so each is two matrix products of the same shape for all scales: a run does not
+    depend on the other runs of the batch.
 
     Attributes:
         size: (height, width) of both images.
-        placements: tried for every sample.
+        placements: placements to try for each sample.
 
     Raises:
         InvalidInput: no placement, or one that covers the whole background.
@@ -46,7 +46,7 @@ class Paste:
 
     @cached_property
     def boxes(self) -> tuple[Box, ...]:
-        """What each placement covers."""
+        """The box of each placement."""
         return tuple(placement.box(self.size) for placement in self.placements)
 
     def fused(
@@ -55,10 +55,10 @@ class Paste:
         background: Float[Tensor, "batch 3 _ _"],
         rng: SampleRng,
     ) -> Images4:
-        """The foreground, resized by alpha, pasted at t on the background.
+        """Returns the background with the foreground resized by alpha and pasted at t.
 
         Raises:
-            DomainMismatch: images of other sizes than this is made for.
+            DomainMismatch: images of another size.
         """
         self._check(foreground, background)
         down, right, mask = (self._picked(part, rng, background) for part in self._pasting)
@@ -66,20 +66,20 @@ class Paste:
         return torch.where(mask[:, None] > 0, pasted, background)
 
     def magnified(self, images: Images4, rng: SampleRng) -> Images4:
-        """What lies in each run's box, enlarged to the images' own size: Crop of a background.
+        """Returns the content of each run's box, enlarged to the image size: Crop of a background.
 
-        Of fused images it is the foreground as pasted, no sharper than it is seen there.
+        For fused images it is the foreground as pasted, at the sharpness it has there.
         """
         self._check(images, images)
         down, right = (self._picked(part, rng, images) for part in self._magnifying)
         return down[:, None] @ images @ right[:, None].mT
 
     def masks(self) -> Bool[Tensor, "placements height width"]:
-        """Where each placement pastes."""
+        """Returns the mask of each placement."""
         return torch.stack([box.mask(self.size) for box in self.boxes])
 
     def numbers(self, rng: SampleRng) -> list[int]:
-        """The placement of every row."""
+        """Returns the placement of each row."""
         return [row % len(self.placements) for row in rng.rows]
 
     @cached_property
@@ -110,14 +110,14 @@ class Paste:
 
 
 def _pasted(side: int, span: slice) -> Float[Tensor, "side side"]:
-    """Along one axis: resized to the span's length and put there, 0 elsewhere."""
+    """Returns the matrix that resizes to the span along one axis, with 0 elsewhere."""
     matrix = torch.zeros(side, side)
     matrix[span] = _resizing(side, span.stop - span.start)
     return matrix
 
 
 def _magnified(side: int, span: slice) -> Float[Tensor, "side side"]:
-    """Along one axis: what lies in the span, resized to the whole side."""
+    """Returns the matrix that resizes the span to the whole side along one axis."""
     matrix = torch.zeros(side, side)
     matrix[:, span] = _resizing(span.stop - span.start, side)
     return matrix

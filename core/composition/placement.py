@@ -1,4 +1,4 @@
-"""Where a smaller image is pasted on a larger one: FuseDream's parameter {alpha, t}."""
+"""Placement of a smaller image on a larger one: FuseDream's parameter {alpha, t}."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ __all__ = ["ALL_PLACES", "PLACES", "SCALES", "Column", "Placement", "Row", "plac
 Row: TypeAlias = Literal["top", "centre", "bottom"]
 Column: TypeAlias = Literal["left", "centre", "right"]
 SCALES: Final = (0.65, 0.5)
-"""Of the paper."""
+"""Scales of the paper."""
 ALL_PLACES: Final = "all nine"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A foreground's scale and place, alpha and t in FuseDream section 3.3.
+    """Scale and place of a foreground, alpha and t in FuseDream section 3.3.
 
-    The paper gives t in {left, center, right}^2 alone. Here: `left` and `top` touch the
-    background's edge, so do `right` and `bottom`, and `centre` leaves as much on either side (one
-    pixel less before than behind where that is odd).
+    The paper only states t in {left, center, right}^2. Here `left`, `top`, `right` and `bottom`
+    touch the edge of the background, and `centre` leaves equal margins (one pixel less before than
+    after where the sum is odd).
 
     Attributes:
-        scale: of the foreground's sides, above 0 and below 1.
-        row: top, centre or bottom.
-        column: left, centre or right.
+        scale: factor on the sides of the foreground, above 0 and below 1.
+        row: vertical place: top, centre or bottom.
+        column: horizontal place: left, centre or right.
 
     Raises:
-        InvalidInput: a scale or a place outside of these.
+        InvalidInput: a scale out of range or an unknown place.
     """
 
     scale: float
@@ -56,7 +56,7 @@ class Placement:
 
     @property
     def number(self) -> int:
-        """Which it is, whatever others are tried: from 0 to 17 those of the paper's scales."""
+        """A number that identifies the placement: 0 to 17 for the paper's scales."""
         if self.scale in SCALES:
             scale = SCALES.index(self.scale)
         else:
@@ -65,16 +65,16 @@ class Placement:
 
     @property
     def place(self) -> str:
-        """Such as `top left`; `centre` for the middle of both."""
+        """The name of the place, such as `top left`; `centre` for the middle of both."""
         if self.row == self.column == "centre":
             return "centre"
         return f"{self.row} {self.column}"
 
     def box(self, size: tuple[int, int]) -> Box:
-        """What it covers of a background of this (height, width): sides rounded, at least 1.
+        """Returns its box on a background of this (height, width): sides rounded, at least 1.
 
         Raises:
-            InvalidInput: nothing of the background would be left.
+            InvalidInput: it would cover the whole background.
         """
         height, width = (max(1, round(self.scale * side)) for side in size)
         if (height, width) == size:
@@ -93,13 +93,13 @@ def _at(scale: float) -> list[Placement]:
 
 
 PLACES: Final = tuple(placement.place for placement in _at(SCALES[0]))
-"""The nine, row by row."""
+"""The nine places, row by row."""
 
 
 def placements(
     scales: Iterable[float] = SCALES, places: str = ALL_PLACES
 ) -> tuple[Placement, ...]:
-    """The placements to be tried: every scale at every place; the paper's 18 by default.
+    """Returns the placements to try: each scale at each place; the paper's 18 by default.
 
     Args:
         scales: each above 0 and below 1; repeated ones count once.

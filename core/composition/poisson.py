@@ -1,4 +1,4 @@
-"""Poisson blending: an image's gradients within a mask, another's colours around it."""
+"""Poisson blending: the gradients of one image within a mask, the colours of another around it."""
 
 import numpy as np
 import torch
@@ -18,21 +18,21 @@ Images4 = Float[Tensor, "batch 3 height width"]
 def poisson_blend(
     source: Float[Tensor, "_ 3 _ _"], target: Images4, mask: Bool[Tensor, "_ _"]
 ) -> Images4:
-    """Perez, Gangnet and Blake 2003, eq. (7) with v = grad source; FuseDream's last step.
+    """Returns Poisson blends: Perez, Gangnet and Blake 2003, eq. (7) with v = grad source.
 
-    Within the mask, for each pixel p, sum_q (f_p - f_q) = sum_q (source_p - source_q) over its
-    neighbours q above, below and beside it; where q lies outside of the mask, f_q is the target's
-    pixel. Outside of it the result is the target. At the image's border a pixel has no neighbour
-    beyond it and none is summed over, so that nothing is asked of the slope there (Neumann, as the
-    source has it): a mask may touch up to four sides.
+    The last step of FuseDream. Within the mask, each pixel p satisfies sum_q (f_p - f_q) = sum_q
+    (source_p - source_q) over its four neighbours q; where q is outside of the mask, f_q is the
+    pixel of the target. Outside of the mask the result is the target. Sums at the border of the
+    image omit missing neighbours (the Neumann condition of the source), so that a mask may touch
+    up to four sides.
 
-    Solved directly, in float64 on the CPU, the matrix factorised once; there is no gradient.
-    Nothing is clamped: values may leave [0, 1], and whoever shows them clamps.
+    Solved directly in float64 on the CPU with one factorisation; there is no gradient. Values are
+    not clamped and may leave [0, 1].
 
     Args:
-        source: the images whose gradients are kept; read in the mask and one pixel around it.
-        target: the images that they are set in.
-        mask: the pixels to solve for; the images' pixels elsewhere stay.
+        source: images whose gradients are kept; read in the mask and one pixel around it.
+        target: images that they are blended into.
+        mask: pixels to solve for; pixels of the target stay elsewhere.
 
     Raises:
         InvalidInput: images of different sizes, another mask's size, or a mask that leaves no
@@ -62,18 +62,18 @@ def poisson_blend(
         pixels[inside.ravel()] = solve(wanted)
         return torch.from_numpy(pixels.T.reshape(behind.shape))
 
-    # One by one: with more columns the solver may add in another order.
+    # One by one, because with more columns the solver may sum in another order.
     return torch.stack([blended(*pair) for pair in zip(source, target, strict=True)]).to(target)
 
 
 def _columns(image: Float[Tensor, "3 _ _"]) -> NDArray[np.float64]:
-    """A row per pixel, a column per channel."""
+    """Returns a row per pixel and a column per channel."""
     flat = image.detach().cpu().double().flatten(1)
     return np.ascontiguousarray(flat.numpy().T)
 
 
 def _laplacian(height: int, width: int) -> sparse.csr_array:
-    """Of the whole image: the number of a pixel's neighbours on the diagonal, -1 for each."""
+    """Returns the Laplacian of an image: number of neighbours on the diagonal, -1 for each."""
     down, right = _path(height), _path(width)
     return sparse.csr_array(
         sparse.kron(down, sparse.eye_array(width)) + sparse.kron(sparse.eye_array(height), right)
@@ -81,6 +81,6 @@ def _laplacian(height: int, width: int) -> sparse.csr_array:
 
 
 def _path(side: int) -> sparse.csr_array:
-    """Of a row of pixels: 1 neighbour at its ends, 2 within, none if it is one pixel long."""
+    """Returns the Laplacian of a row of pixels: 1 neighbour at its ends, 2 within."""
     steps = np.diff(np.eye(side), axis=0)
     return sparse.csr_array(steps.T @ steps)

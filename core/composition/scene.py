@@ -26,14 +26,14 @@ __all__ = [
 ]
 
 FUSED, FOREGROUND, CROP = "fused", "foreground", "crop"
-"""What a scene is made of."""
+"""The two layers of a scene."""
 FRONT, BACK = "foreground.", "background."
-"""What the names of the two latents' blocks begin with."""
+"""Prefixes of the names of the blocks of the two latents."""
 Images4 = Float[Tensor, "batch 3 height width"]
 
 
 def joint_space(foreground: Space, background: Space) -> Space:
-    """The points of both, their blocks named after what they make."""
+    """Returns the space of the points of both, with blocks named after the layer."""
     return Space(
         tuple(
             replace(block, name=prefix + block.name)
@@ -45,13 +45,13 @@ def joint_space(foreground: Space, background: Space) -> Space:
 
 @dataclass(frozen=True)
 class Layer:
-    """The latents of one layer, the foreground or the background, from the point of both.
+    """Map from the point of both latents to those of one layer.
 
     Attributes:
-        source: of both.
-        chart: in which this layer is written.
-        part: where its numbers lie.
-        name: to display.
+        source: space of both latents.
+        chart: chart of this layer.
+        part: slice of its numbers.
+        name: name to display.
     """
 
     source: Space
@@ -61,7 +61,7 @@ class Layer:
 
     @classmethod
     def both(cls, foreground: Map, background: Map) -> "tuple[Layer, Layer]":
-        """The foreground's and the background's, of these charts."""
+        """Returns the maps to foreground and background in these charts."""
         space, first = joint_space(foreground.source, background.source), foreground.source.dim
         return (
             cls(space, foreground, slice(0, first), "foreground"),
@@ -82,20 +82,20 @@ class Layer:
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The chart's."""
+        """The space of the chart."""
         return self.chart.modules
 
     def __str__(self) -> str:
         return f"{self.name} ({self.chart})"
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Tensor:
-        """Its latents."""
+        """Returns the latents of the layer."""
         return self.chart(v[:, self.part], rng)
 
 
 @dataclass(frozen=True)
 class ImageOf:
-    """One of the images that a scene is made of."""
+    """Map to one of the images of a scene."""
 
     source: Space
     name: str
@@ -103,25 +103,25 @@ class ImageOf:
 
     @property
     def target(self) -> Images:
-        """Images."""
+        """The space of images."""
         return IMAGES
 
     def __str__(self) -> str:
         return self.name
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Images4:
-        """The image of every scene."""
+        """Returns the image of each scene."""
         return self.source.split(v)[self.name]
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """From the point of both latents to the three images of a scene, rendered once.
+    """Map from the point of both latents to the three images of a scene, rendered once.
 
-    A scene is the fused image, and the pair that the perceptual loss compares: the foreground as
-    pasted, and the background behind it, both enlarged to the size of the images. The paper leaves
-    open which is resized. Here both are as sharp as the fused image shows them, distances of
-    several scales compare, and the runs of all placements are one batch.
+    A scene consists of the fused image and the pair that the perceptual loss compares: the
+    foreground as pasted and the background behind it, both enlarged to the size of the images. The
+    paper does not state which is resized. Here both have the sharpness of the fused image,
+    distances at several scales are comparable, and the runs of all placements are one batch.
 
     Attributes:
         generator: G, of both.
@@ -140,29 +140,29 @@ class Scene:
 
     @property
     def target(self) -> Space:
-        """The three images' pixels."""
+        """The pixels of the three images."""
         shape = (3, *self.paste.size)
         return Space(tuple(Block(name, shape) for name in (FUSED, FOREGROUND, CROP)))
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The generator's."""
+        """The networks of the generator."""
         return self.generator.modules
 
     def __str__(self) -> str:
         return f"scenes of {self.generator}"
 
     def pair(self, v: Tensor, rng: SampleRng) -> tuple[Images4, Images4]:
-        """The foreground's image and the background's, whole."""
+        """Returns the whole images of foreground and background."""
         front, back = (self.generator(layer(v, rng), rng) for layer in self.layers)
         return front, back
 
     def fused(self, v: Tensor, rng: SampleRng) -> Images4:
-        """The fused images alone."""
+        """Returns only the fused images."""
         return self.paste.fused(*self.pair(v, rng), rng)
 
     def __call__(self, v: Tensor, rng: SampleRng) -> Float[Tensor, "batch pixels"]:
-        """The scenes."""
+        """Returns the scenes."""
         front, back = self.pair(v, rng)
         fused = self.paste.fused(front, back, rng)
         parts = (fused, self.paste.magnified(fused, rng), self.paste.magnified(back, rng))
@@ -170,11 +170,11 @@ class Scene:
 
 
 def agreement(features: Features | None, scene: Space) -> Term:
-    """The secondary, l_Fuse: how unlike the foreground and the background behind it look.
+    """The secondary l_Fuse: dissimilarity of the foreground and the background behind it.
 
     Args:
-        features: LPIPS's or a CLIP's; None compares pixels, the mean of their squared differences.
-        scene: the space that it lives on.
+        features: features of LPIPS or a CLIP; None compares pixels by the mean squared difference.
+        scene: space of its arguments.
     """
 
     def evaluate(v: Tensor, rng: SampleRng) -> Tensor:

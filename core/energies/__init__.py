@@ -1,4 +1,4 @@
-"""The energies, each with the example that the contract tests take."""
+"""The energies, each with the example that the contract tests use."""
 
 from . import (
     bayes,

@@ -1,4 +1,4 @@
-"""The energy whose Boltzmann law is the posterior of the latents given a class."""
+"""The energy whose Boltzmann distribution is the posterior of the latents given a class."""
 
 import math
 
@@ -28,29 +28,29 @@ def bayes(
 ) -> Energy:
     """E'_Bayes = -beta1 log p(z) - beta2 log p(c given G(z)), TR0N eq. (7).
 
-    The temperature is in the weights: refine it with inverse temperature 1. Weights (1, 1) give
-    the posterior, eq. (6), up to a constant, where std is 1 and the prior has a density (see
-    `core.energies.prior`); (0, 20) gives eq. (2) at inverse temperature 20, whatever the prior.
+    The weights include the temperature: refine with inverse temperature 1. Weights (1, 1) give the
+    posterior, eq. (6), up to a constant, where std is 1 and the prior has a density (see
+    `core.energies.prior`); (0, 20) gives eq. (2) at inverse temperature 20, for any prior.
 
     Args:
-        generator: whose latents z are.
-        classifier: p(c given x).
-        condition: the wanted classes.
+        generator: generator of the latents z.
+        classifier: classifier p(c given x).
+        condition: target classes.
         prior_weight: beta1, at least 0.
         likelihood_weight: beta2, at least 0.
-        std: nu > 0, factor on the standard deviations of the generator's own prior.
-        no_density: what to do where the prior has no density and beta1 is above 0.
+        std: nu > 0, factor on the standard deviations of the prior of the generator.
+        no_density: how to treat a prior without a density where beta1 is above 0.
 
     Raises:
         InvalidInput: a number outside its range, both weights 0, or a prior without a density.
-        ConditionMismatch: the condition is another auxiliary's.
+        ConditionMismatch: the condition belongs to another auxiliary.
     """
     for name, value in (("beta1", prior_weight), ("beta2", likelihood_weight)):
         if not 0 <= value < math.inf:
             raise InvalidInput(f"{name} is {value}; expected a number of at least 0.")
     if prior_weight == likelihood_weight == 0:
-        raise InvalidInput("beta1 and beta2 are both 0: there is nothing to descend.")
-    # A term of weight 0 would cost a forward pass of G and f for nothing.
+        raise InvalidInput("beta1 and beta2 are both 0: no term is left. Set one above 0.")
+    # A term of weight 0 would waste a forward pass of G and f.
     energy = Energy(())
     if prior_weight > 0:
         energy = prior_weight * prior_energy(generator, std=std, no_density=no_density)

@@ -1,4 +1,4 @@
-"""Cross-entropy of a classifier with the wanted class."""
+"""Cross-entropy of a classifier with the target class."""
 
 from functools import partial
 
@@ -24,14 +24,14 @@ def classification(classifier: Classifier, condition: Condition, *, views: int =
     For a one-hot condition it is -log p(c given x), the second term of E_Bayes, eq. (6).
 
     Args:
-        classifier: f.
-        condition: rows of probabilities, of this classifier.
-        views: 0 for the image itself; else the mean over so many random views of it, fresh at
-            every evaluation, as FuseDream's AugCLIP does for similarities. The probability that
-            is read off is then the geometric mean over the views.
+        classifier: classifier f.
+        condition: rows of class probabilities for this classifier.
+        views: 0 for the image itself; otherwise the number of random views to average over, fresh
+            at every evaluation, as in FuseDream's AugCLIP. The probability shown is then the
+            geometric mean over the views.
 
     Raises:
-        ConditionMismatch: the condition is another auxiliary's.
+        ConditionMismatch: the condition belongs to another auxiliary.
         InvalidInput: a negative number of views.
     """
     condition.check_auxiliary(classifier.id, classifier.name)

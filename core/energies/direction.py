@@ -1,8 +1,8 @@
-"""Text-guided editing: along the direction from a neutral text to a text, in a CLIP's space.
+"""Text-guided editing along the direction from a neutral to a target text in the space of a CLIP.
 
-StyleCLIP's global direction (Patashnik et al. 2021, section 6) is the way from neutral to wanted
-text, d_T = t / |t| - t0 / |t0|, and what of it shows in the latents (`global_direction`). KRR flow
-takes it as the gradient of log p(c|x) where images are edited; on images there are two readings.
+StyleCLIP's global direction (Patashnik et al. 2021, section 6) is the difference of target and
+neutral text, d_T = t / |t| - t0 / |t0|, and its effect on the latents (`global_direction`). KRR
+flow uses it as the gradient of log p(c|x) to edit images; on images it has two interpretations.
 """
 
 from dataclasses import replace
@@ -45,26 +45,25 @@ __all__ = [
 
 Images4 = Float[Tensor, "batch 3 height width"]
 SLACK = 0.1
-"""Length that an image's way counts as at least, so that the first step from the source has a
-slope; unit embeddings of two different images lie about 0.5 apart."""
+"""Softening length: gives the first step from the source a gradient. Embeddings are ~0.5 apart."""
 
 
 def text_direction(target: Condition, neutral: Condition) -> Condition:
-    """d_T, a row per row of the target: where the text leads from the neutral one.
+    """Returns d_T, the direction from the neutral text to the target, a row per row of the target.
 
     Args:
-        target: what the image should show, such as "a face with a hat".
-        neutral: the same without what is wanted, "a face"; one row, or as many as the target.
+        target: text of the edited image, such as "a face with a hat".
+        neutral: the same without the edit, "a face"; one row, or one per row of the target.
 
     Raises:
         ConditionMismatch: conditions of two auxiliaries.
-        InvalidInput: neither one row nor as many; texts that say the same.
+        InvalidInput: numbers of rows that do not match; texts with the same embedding.
     """
     neutral.check_auxiliary(target.auxiliary, target.auxiliary_name)
     if len(neutral) not in (1, len(target)):
         raise InvalidInput(
-            f"{len(neutral)} neutral rows for {len(target)} wanted ones. Give one for all, or as "
-            "many."
+            f"{len(neutral)} neutral rows for {len(target)} target texts. Give one for all, or "
+            "one each."
         )
     origins = neutral.embedding.to(target.embedding).expand(len(target), -1)
     try:
@@ -74,8 +73,9 @@ def text_direction(target: Condition, neutral: Condition) -> Condition:
         ]
     except InvalidInput as error:
         raise InvalidInput(
-            "The wanted and the neutral text say the same, so there is no direction from one to "
-            "the other. Change a text; words that the text encoder does not know say nothing."
+            "The target and the neutral text have the same embedding, so there is no direction "
+            "from one to the other. Change a text; words unknown to the text encoder have no "
+            "effect."
         ) from error
     origin = neutral.labels * (1 if len(neutral) > 1 else len(target))
     labels = tuple(f"{a} - {b}" for a, b in zip(target.labels, origin, strict=True))
@@ -83,12 +83,12 @@ def text_direction(target: Condition, neutral: Condition) -> Condition:
 
 
 def projected(clip: Clip, direction: Condition, **options: object) -> Energy:
-    """-<f(x) / |f(x)|, d_T / |d_T|>, on images: the gradient is along the direction everywhere.
+    """The energy -<f(x) / |f(x)|, d_T / |d_T|> on images, whose gradient is along d_T everywhere.
 
     Args:
         clip: f.
-        direction: of `text_direction`.
-        options: of `similarity`, such as views.
+        direction: from `text_direction`.
+        **options: options of `similarity`, such as views.
     """
     (term,) = similarity(clip, direction, **options).leaves()  # pyright: ignore[reportArgumentType]
     return Energy.of(replace(term, label=f"direction in {term.label}"))
@@ -102,24 +102,24 @@ def away_from(
     views: int = 0,
     device: torch.device | None = None,
 ) -> Energy:
-    """1 - cos(f(x) - f(x0), d_T) of unit embeddings, on images: the way from the source image.
+    """The energy 1 - cos(f(x) - f(x0), d_T) of unit embeddings, relative to a source image x0.
 
-    What the source shows besides the text does not matter, which it does to `projected`. The
-    cosine has no slope at x0: the way's length counts as sqrt(|f(x) - f(x0)|^2 + 0.1^2), so that
-    the first step is along d_T, and the value is 1 there and a little above 0 at best.
+    In contrast to `projected`, other content of the source does not matter. The cosine has no
+    gradient at x0. The length of the displacement therefore counts as sqrt(|f(x) - f(x0)|^2 +
+    0.1^2): the first step is along d_T, and the value is 1 at x0 and slightly above 0 at best.
 
     Args:
         clip: f.
         direction: of `text_direction`.
         sources: x0 in [0, 1], of any size: one for all samples, or one each.
-        views: 0 for the images themselves; else the mean over so many random views, the same of
-            an image and its source, fresh at every evaluation.
-        device: that the energy will be evaluated on; the CLIP's if None.
+        views: 0 for the images themselves; otherwise the number of random views to average over,
+            the same for an image and its source, fresh at every evaluation.
+        device: device of the evaluation; that of the CLIP if None.
 
     Raises:
-        ConditionMismatch: the direction is of another auxiliary.
-        InvalidInput: no source, or numbers of sources and directions that do not go together;
-            negative views.
+        ConditionMismatch: the direction belongs to another auxiliary.
+        InvalidInput: no source, numbers of sources and directions that do not match, or negative
+            views.
     """
     direction.check_auxiliary(clip.id, clip.name)
     if views < 0:
@@ -182,11 +182,11 @@ def _cosine(moved: Tensor, wanted: Tensor) -> Float[Tensor, " batch"]:
 
 
 def _with_sources(direction: Condition, sources: Tensor) -> Condition:
-    """Directions and sources side by side: what the energy depends on."""
+    """Returns directions and sources as one tensor, on which the energy depends."""
     rows, count = len(direction), len(sources)
     if count == 0 or (rows != count and 1 not in (rows, count)):
         raise InvalidInput(
-            f"{count} source images for {rows} directions. Give one for all, or as many."
+            f"{count} source images for {rows} directions. Give one for all, or one each."
         )
     most = max(rows, count)
     flat = sources.detach().flatten(1).cpu().float().expand(most, -1)
@@ -196,7 +196,7 @@ def _with_sources(direction: Condition, sources: Tensor) -> Condition:
 
 
 def toy_rows(clip: Clip, count: int, seed: int) -> Condition:
-    """Random rows of a toy's."""
+    """Random rows of embeddings of the toy CLIP."""
     embedding = torch.randn(count, clip.embed_dim, generator=torch.Generator().manual_seed(seed))
     return Condition(embedding, tuple(map(str, range(count))), clip.id, clip.name)
 

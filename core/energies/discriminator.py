@@ -28,22 +28,21 @@ Form: TypeAlias = Literal["logit", "log-sigmoid"]
 def discriminator(
     generator: Generator, *, form: Form = "logit", classes: Sequence[int] = ()
 ) -> Energy:
-    """-d(x), on images: p(c|x) proportional to e^d(x) of KRR flow, the energy of DDLS.
+    """The energy -d(x) on images: p(c|x) proportional to e^d(x) of KRR flow, the energy of DDLS.
 
-    The logit is what the paper takes and has no bound; -log sigmoid(d(x)) is the same where an
-    image looks false, and levels off where it looks real. Images of another size than the
-    generator's are resampled to it.
+    The paper uses the logit, which is unbounded. -log sigmoid(d(x)) behaves alike for images that
+    look fake and saturates for images that look real. Images of another size than the generator's
+    are resampled.
 
     Args:
-        generator: with the discriminator d.
+        generator: generator with the discriminator d.
         form: `logit` or `log-sigmoid`.
-        classes: numbers of classes, one for all samples or one each, that images should be real
-            ones of; none: the logit without a class (BigGAN's unconditional part, StyleGAN2's
-            mean over all classes).
+        classes: class numbers, one for all samples or one each; empty for the logit without a
+            class (BigGAN's unconditional part, StyleGAN2's mean over all classes).
 
     Raises:
-        InvalidInput: the generator has no discriminator; an unknown form; classes that its
-            discriminator does not know.
+        InvalidInput: the generator has no discriminator; an unknown form; classes unknown to the
+            discriminator.
     """
     discriminator = generator.discriminator
     if discriminator is None:
@@ -117,7 +116,7 @@ def _shown(classes: Sequence[int]) -> str:
 
 
 def _toy() -> Generator:
-    """The toy generator with a smooth discriminator that knows two classes."""
+    """The toy generator with a smooth discriminator of two classes."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(75, 8), nn.Tanh(), nn.Linear(8, 2))
     stream = torch.Generator().manual_seed(5)
     for parameter in network.parameters():

@@ -1,4 +1,4 @@
-"""The example of an energy for the contract tests, and the toy models of these examples."""
+"""Examples of energies for the contract tests, and the toy models that they share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class EnergyExample:
     """The smallest meaningful instance of an energy.
 
     Attributes:
-        energy: as its builder makes it.
-        points: a few points of its domain, with a row of the condition each.
+        energy: result of its builder.
+        points: points of its domain, one per row of the condition.
     """
 
     energy: Energy
@@ -40,13 +40,13 @@ def filled(network: nn.Module, seed: int) -> nn.Module:
 
 
 def toy_classifier() -> Classifier:
-    """A linear classifier of images of 5 by 5 pixels into three classes."""
+    """Linear classifier of images of 5 by 5 pixels into three classes."""
     network = filled(nn.Sequential(nn.Flatten(), nn.Linear(75, 3)), 1)
     return Classifier("toy-classifier", "toy-f", network, ("a", "b", "c"), network, network)
 
 
 def toy_clip() -> Clip:
-    """A smooth CLIP of images of 7 by 7 pixels, with embeddings of 6 numbers; it knows 6 words."""
+    """Smooth CLIP for images of 7 by 7 pixels, with 6-dimensional embeddings and 6 words."""
     body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Tanh())
     head = nn.Sequential(nn.Flatten(), nn.Linear(196, 6))
     network = filled(nn.Sequential(body, head), 3)
@@ -78,7 +78,7 @@ def toy_clip() -> Clip:
 
 
 def toy_generator() -> Generator:
-    """A smooth generator of images of 5 by 5 pixels from latents in [-3, 3]^6."""
+    """Smooth generator of images of 5 by 5 pixels from latents in [-3, 3]^6."""
     network = filled(nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 75)), 2)
     return Generator(
         name="toy-generator",

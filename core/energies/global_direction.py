@@ -1,6 +1,6 @@
-"""StyleCLIP's global direction: what of a text shows in a generator's latents, for all images.
+"""StyleCLIP's global direction: the effect of a text on the latents of a generator.
 
-KRR flow takes it as the gradient of log p(c|x) where images are edited.
+KRR flow uses it as the gradient of log p(c|x) to edit images.
 """
 
 from collections.abc import Callable
@@ -38,27 +38,27 @@ def global_direction(
     device: torch.device,
     report: Callable[[int], None] = lambda done: None,
 ) -> Float[Tensor, "rows dim"]:
-    """StyleCLIP's global direction in a generator's latents, one per row, of length 1.
+    """Returns StyleCLIP's global direction in the latents of a generator, one unit vector per row.
 
-    StyleCLIP moves a style channel, looks how far unit embeddings of the images move along d_T on
-    the mean over samples, and drops channels that do little. Here the channels are the latent's
-    numbers, and the moves are infinitely small: the mean over the prior of the gradient of
-    <f(G(z)) / |f(G(z))|, d_T>.
+    StyleCLIP moves a style channel, measures how far unit embeddings of the images move along d_T
+    on average over samples, and drops channels of small effect. Here the channels are the
+    coordinates of the latent, and the moves are infinitesimal: the mean over the prior of the
+    gradient of <f(G(z)) / |f(G(z))|, d_T>.
 
     Args:
         generator: G.
         clip: f.
-        direction: of `text_direction`.
-        samples: of the prior, at least 1; StyleCLIP takes 100.
-        threshold: share, in [0, 1), of the largest number below which the others become 0.
-        seed: of the samples.
-        chunking: how many of them the networks see at a time.
-        device: where the networks are.
+        direction: from `text_direction`.
+        samples: number of samples of the prior, at least 1; StyleCLIP uses 100.
+        threshold: fraction, in [0, 1), of the largest coordinate below which the others become 0.
+        seed: seed of the samples.
+        chunking: samples that the networks see at a time.
+        device: device of the networks.
         report: called with the number of samples done; may raise to stop.
 
     Raises:
-        ConditionMismatch: the direction is of another auxiliary.
-        InvalidInput: a number outside its range; a text that nothing in the latents leads to.
+        ConditionMismatch: the direction belongs to another auxiliary.
+        InvalidInput: a number outside its range; a text without effect on the latents.
     """
     direction.check_auxiliary(clip.id, clip.name)
     if samples < 1 or not 0 <= threshold < 1:
@@ -92,14 +92,15 @@ def global_direction(
 
 
 def along(generator: Generator, direction: Condition, slopes: Float[Tensor, "rows dim"]) -> Energy:
-    """-<z, s>, on latents: its gradient is -s everywhere, the same for all samples and steps.
+    """The energy -<z, s> on latents, whose gradient is -s for all samples and steps.
 
-    The literal reading of KRR flow's editing: the global direction is the gradient of log p(c|x).
+    The literal interpretation of KRR flow's editing: the global direction is the gradient of log
+    p(c|x).
 
     Args:
-        generator: whose latents z are.
-        direction: that s shows in the latents.
-        slopes: s, of `global_direction`, a row per row of the direction.
+        generator: generator of the latents z.
+        direction: direction whose effect on the latents is s.
+        slopes: s from `global_direction`, a row per row of the direction.
     """
     goal = replace(direction, embedding=slopes.detach().cpu())
 

@@ -1,4 +1,4 @@
-"""Masked reconstruction: images that are as a source where it is known, and free elsewhere."""
+"""Masked reconstruction: images match a source where it is known and are free elsewhere."""
 
 import torch
 from jaxtyping import Float
@@ -22,7 +22,7 @@ Masks = Float[Tensor, "masks rows columns"]
 KNOWN = 0.999
 """Share of a pixel that must be known for it to count."""
 GREY = 0.5
-"""What is seen in place of the hole."""
+"""Grey value that fills the hole."""
 
 
 def masked(
@@ -33,28 +33,27 @@ def masked(
     pixel_weight: float = 1.0,
     perceptual_weight: float = 1.0,
 ) -> Energy:
-    """How unlike the source an image is where the mask is 0: -log p(c|x) of KRR flow's inpainting.
+    """Difference of image and source where the mask is 0: -log p(c|x) of KRR flow's inpainting.
 
-    Pixels by their mean squared difference over the known ones, channels in [0, 1]: with weight
-    N / (2 s^2), N known numbers, it is -log N(known; x, s^2) up to a constant. Features with grey
-    in the hole of both images, over the known share, so that an image with a large hole counts as
-    much. The paper takes the discriminator of an inpainting network instead, which other
-    generators do not have.
+    Pixels are compared by the mean squared difference over the known ones, channels in [0, 1].
+    With weight N / (2 s^2) and N known numbers, this is -log N(known; x, s^2) up to a constant.
+    Features are compared with grey in the hole of both images, divided by the known share, so that
+    an image with a large hole counts as much. The paper uses the discriminator of an inpainting
+    network instead, which other generators lack.
 
     Args:
-        sources: in [0, 1], of any size: one for all samples, or one each.
-        masks: of the sources' size, one for all or one each: 0 where the source is known, 1 where
-            it is not, as ComfyUI has it. What lies between is not known. Where the images that
-            are asked about are of another size, both are resampled, and pixels count that come
-            from known ones alone.
-        features: that images are compared by besides; None for pixels alone.
-        pixel_weight: at least 0.
-        perceptual_weight: at least 0, of the features.
+        sources: source images in [0, 1], of any size: one for all samples, or one each.
+        masks: masks of the size of the sources, one for all or one each: 0 where the source is
+            known, 1 where it is not, as in ComfyUI. Values in between count as unknown. For images
+            of another size both are resampled, and only pixels from known ones count.
+        features: features that are compared in addition; None for pixels alone.
+        pixel_weight: weight of the pixels, at least 0.
+        perceptual_weight: weight of the features, at least 0.
 
     Raises:
         DomainMismatch: masks of another size than the sources.
-        InvalidInput: no source or mask; numbers of them that do not go together; a mask with
-            nothing unknown, or nothing known; no weight above 0 that counts.
+        InvalidInput: no source or mask; numbers of them that do not match; a mask with nothing
+            unknown or nothing known; no effective weight above 0.
     """
     if min(pixel_weight, perceptual_weight) < 0:
         raise InvalidInput(
@@ -75,27 +74,27 @@ def masked(
 
 
 def known_error(images: Images4, sources: Sources, masks: Masks) -> Float[Tensor, " batch"]:
-    """The root of the mean squared difference over the known region, channels in [0, 1].
+    """Returns the root mean squared difference over the known region, channels in [0, 1].
 
     Args:
-        images: in [0, 1].
-        sources: one for all, or one each, as the masks.
-        masks: 1 where the source is not known.
+        images: images in [0, 1].
+        sources: source images, one for all or one each, as the masks.
+        masks: masks, 1 where the source is unknown.
 
     Raises:
         DomainMismatch: masks of another size than the sources.
-        InvalidInput: as `masked`.
+        InvalidInput: as for `masked`.
     """
     task = _Task(sources, masks)
     return _squares(images, *task.at(range(len(images)), images)).sqrt()
 
 
 class _Task:
-    """Sources and what of them is known, checked.
+    """Checked sources and their known regions.
 
     Args:
-        sources: as of `masked`.
-        masks: as of `masked`.
+        sources: as for `masked`.
+        masks: as for `masked`.
     """
 
     def __init__(self, sources: Tensor, masks: Tensor) -> None:
@@ -118,14 +117,14 @@ class _Task:
         )
 
     def at(self, rows: range | tuple[int, ...], images: Tensor) -> tuple[Tensor, Tensor]:
-        """The sources of these samples and 1 where they are known, at the images' size."""
+        """Returns sources and known regions of these samples, at the size of the images."""
         size = (images.shape[2], images.shape[3])
         source, known = (of_rows(own, rows, size, images) for own in (self.sources, self.known))
         self._check_size(size)
         return source, (known >= KNOWN).to(images)
 
     def _check_size(self, size: tuple[int, int]) -> None:
-        """Refuses images so small that nothing is known; looks once per size, at the masks."""
+        """Checks, once per size, that images are large enough for known pixels to remain."""
         if size in self._sizes:
             return
         if not bool((resized(self.known, size) >= KNOWN).flatten(1).any(dim=1).all()):
@@ -143,7 +142,7 @@ def _check(sources: Tensor, masks: Tensor) -> None:
         )
     if len(sources) != len(masks) and 1 not in (len(sources), len(masks)):
         raise InvalidInput(
-            f"{len(masks)} masks for {len(sources)} source images. Give one for all, or as many."
+            f"{len(masks)} masks for {len(sources)} source images. Give one for all, or one each."
         )
     if masks.shape[1:] != sources.shape[2:]:
         high, wide = masks.shape[1:]
@@ -153,19 +152,23 @@ def _check(sources: Tensor, masks: Tensor) -> None:
             "of 64 x 64 for a picture without transparency.)"
         )
     if not bool(masks.isfinite().all() and sources.isfinite().all()):
-        raise InvalidInput("A mask or a source image holds values that are not finite.")
+        raise InvalidInput("A mask or a source image contains values that are not finite.")
     inside = (1 - masks >= KNOWN).flatten(1)
     for found, what, cure in (
-        (inside.all(dim=1), "is empty: all of its image is known", "Mark with 1 (white) what to"),
+        (
+            inside.all(dim=1),
+            "is empty: all of its image is known",
+            "Mark the region to inpaint with 1 (white).",
+        ),
         (
             ~inside.any(dim=1),
             "is full: nothing of its image is known",
-            "Leave 0 (black) what not to",
+            "Leave the known region 0 (black).",
         ),
     ):
         rows = found.nonzero()[:, 0].tolist()
         if rows:
-            raise InvalidInput(f"Mask {rows[0]} {what}. {cure} paint anew.")
+            raise InvalidInput(f"Mask {rows[0]} {what}. {cure}")
 
 
 def _squares(images: Tensor, source: Tensor, inside: Tensor) -> Float[Tensor, " batch"]:

@@ -1,4 +1,4 @@
-"""Distance of images to reference images: by what a network sees, and by pixels."""
+"""Distance of images to reference images, by features of a network and by pixels."""
 
 import torch
 from jaxtyping import Float
@@ -19,14 +19,14 @@ __all__ = ["EXAMPLE", "PIXELS_EXAMPLE", "likeness", "perceptual", "pixels"]
 
 Images4 = Float[Tensor, "references 3 height width"]
 HELD = 16
-"""References whose features are kept from step to step; with more they are seen anew."""
+"""Largest number of references whose features are cached; more are computed at each step."""
 
 
 def perceptual(features: Features, references: Images4) -> Energy:
-    """LPIPS, or its like, between every image and its reference; a number of order 0 to 1.
+    """The energy LPIPS, or a similar distance, of each image to its reference; about 0 to 1.
 
     Args:
-        features: what is compared.
+        features: features to compare.
         references: in [0, 1], of any size: one for all samples, or one each.
 
     Raises:
@@ -37,11 +37,11 @@ def perceptual(features: Features, references: Images4) -> Energy:
 
     @torch.no_grad()
     def wanted(row: int, like: Tensor) -> tuple[Tensor, ...]:
-        # One at a time, so that a reference's features do not depend on its neighbours.
+        # One at a time, so that features do not depend on the other references.
         key = (row, like.shape[2:], like.device, like.dtype)
         if key in held:
             return held[key]
-        # Resized as the images were that the generator makes, so that equals have distance 0.
+        # Resized like the images of the generator, so that equal images have distance 0.
         maps = features.maps(resized(placed(references[row : row + 1], like), _size(like)))
         if len(references) <= HELD:
             held[key] = maps
@@ -67,7 +67,7 @@ def perceptual(features: Features, references: Images4) -> Energy:
 
 
 def pixels(references: Images4) -> Energy:
-    """The mean squared difference of pixels, channels in [0, 1], to every image's reference.
+    """The energy of the mean squared difference of pixels to each image's reference, in [0, 1].
 
     Args:
         references: in [0, 1], of any size: one for all samples, or one each.
@@ -91,16 +91,16 @@ def likeness(
     perceptual_weight: float = 1.0,
     pixel_weight: float = 1.0,
 ) -> Energy:
-    """What an inversion lowers: perceptual distance plus mean squared difference of pixels.
+    """The energy of an inversion: perceptual distance plus mean squared difference of pixels.
 
     Args:
-        images: in [0, 1], one per sample, of any size.
-        features: None leaves the pixels alone.
-        perceptual_weight: at least 0.
-        pixel_weight: at least 0.
+        images: images in [0, 1], one per sample, of any size.
+        features: features to compare; None for pixels alone.
+        perceptual_weight: weight of the perceptual distance, at least 0.
+        pixel_weight: weight of the pixels, at least 0.
 
     Raises:
-        InvalidInput: no image, or no weight above 0 that counts.
+        InvalidInput: no image, or no effective weight above 0.
     """
     if min(perceptual_weight, pixel_weight) < 0:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""The prior as an energy: how far latents lie from where the generator was trained."""
+"""The prior as an energy: distance of latents from the training distribution."""
 
 import math
 from collections.abc import Callable
@@ -28,12 +28,12 @@ __all__ = [
 ]
 
 NoDensity: TypeAlias = Literal["refuse", "fitted Gaussian"]
-"""What to do where the prior's density cannot be evaluated."""
+"""Treatment of a prior whose density cannot be evaluated."""
 FITTED: Final = 4096
-"""Draws of the prior that a Gaussian is fitted to."""
+"""Number of draws of the prior that a Gaussian is fitted to."""
 FIT_SEED: Final = 0
 LEAST_SPREAD = 1e-3
-"""Least standard deviation of a fit's number, by their root mean square: some w never change."""
+"""Smallest standard deviation of a fit, relative to their RMS: some w are constant."""
 PIECE = 256
 Evaluate: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -41,21 +41,21 @@ Evaluate: TypeAlias = Callable[[Tensor], Tensor]
 def prior_energy(
     generator: Generator, *, std: float = 1.0, no_density: NoDensity = "refuse"
 ) -> Energy:
-    """-log p(z) of a generator's own prior up to a constant, block by block; TR0N appendix A.
+    """The energy -log p(z) of a generator's own prior up to a constant; TR0N appendix A.
 
-    A normal block gives |z|^2 / (2 nu^2), a normal law that is cut off the same within its
-    support, where refiners then keep it. The class counts as constant: classes are drawn from
-    a few points, all alike, so an embedding `y` is free and shares `c` are uniform on the simplex.
+    A normal block gives |z|^2 / (2 nu^2). So does a truncated normal block within its support, and
+    refiners keep it there. The class counts as constant: classes are drawn uniformly from a few
+    points, so an embedding `y` is free and shares `c` are uniform on the simplex.
 
-    The law of StyleGAN's w is a pushforward whose density cannot be evaluated (appendix B). Its
-    stand-in is a Gaussian with the means and standard deviations of mapped draws of the prior,
-    number by number. Correlations are left out: with them the narrow directions of W would ask for
-    tiny steps, and W+, whose layers are drawn alike, would have no density.
+    The distribution of StyleGAN's w is a pushforward whose density cannot be evaluated (appendix
+    B). It can be replaced by a Gaussian with the means and standard deviations of mapped draws of
+    the prior, coordinate by coordinate. Correlations are ignored: with them the narrow directions
+    of W would need tiny steps, and W+, whose layers are drawn equal, would have no density.
 
     Args:
-        generator: of the prior and the latents.
+        generator: generator of the prior and the latents.
         std: nu > 0, factor on the prior's standard deviations; 1 is the prior itself.
-        no_density: `refuse`, or `fitted Gaussian` to put that Gaussian in the density's place.
+        no_density: `refuse`, or `fitted Gaussian` to use that Gaussian instead of the density.
 
     Raises:
         InvalidInput: std is not a positive number, or a prior without a density.
@@ -73,21 +73,21 @@ def prior_energy(
 
 
 def needs_fit(generator: Generator, no_density: NoDensity) -> bool:
-    """Whether its energy is that of a Gaussian fitted to draws, which calls the networks."""
+    """Whether the energy is that of a Gaussian fitted to draws, which calls the networks."""
     return no_density == "fitted Gaussian" and generator.prior.log_density is None
 
 
 def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
-    """|z|^2 / (2 nu^2) over the blocks of a space that do not hold the class.
+    """The energy |z|^2 / (2 nu^2) over the blocks of a space other than the class.
 
-    A Gaussian pull towards 0 whatever the prior; `prior_energy` is the prior's own.
+    A Gaussian pull towards 0, independent of the prior; `prior_energy` uses the prior itself.
 
     Args:
         space: a latent space.
         std: nu > 0.
 
     Raises:
-        InvalidInput: std is not a positive number, or the space is a StyleGAN's W, whose centre
+        InvalidInput: std is not a positive number, or the space is a W of StyleGAN, whose centre
             is not 0.
     """
     _check(std)
@@ -115,7 +115,7 @@ def _check(std: float) -> None:
 
 
 def _label(nu: float, classes: bool) -> str:
-    """The label, which identifies the energy of an interrupted run."""
+    """Returns the label, which identifies the energy of an interrupted run."""
     what = "prior of z" if classes else "prior"
     return what if nu == 1 else f"{what}(nu={nu})"
 
@@ -137,8 +137,8 @@ def _evaluated(generator: Generator, std: float) -> tuple[str, Evaluate]:
         )
     if std != 1:
         raise InvalidInput(
-            f"nu is {std}, but the prior of {generator.name!r} ({generator.prior}) is no normal "
-            "law that it could scale. Leave nu at 1."
+            f"nu is {std}, but the prior of {generator.name!r} ({generator.prior}) is not a "
+            "normal distribution that it could scale. Leave nu at 1."
         )
     return f"prior({generator.prior})", lambda z: -density(z)
 
@@ -155,7 +155,7 @@ def _fit(prior: Prior, std: float) -> tuple[str, Evaluate]:
 
 @torch.no_grad()
 def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
-    """Means and standard deviations of draws, the same on every device up to its rounding."""
+    """Returns means and standard deviations of draws, the same on every device up to rounding."""
     pieces = [
         prior.sample(SampleRng.of(FIT_SEED, range(n, n + PIECE), "prior fit"), torch.empty(0))
         for n in range(0, FITTED, PIECE)
@@ -172,7 +172,7 @@ def _moments(prior: Prior) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]
 
 
 def _support(generator: Generator) -> Callable[[Tensor], Tensor] | None:
-    """Where the density is above 0, if the generator's bounds are wider."""
+    """Returns the support of the density, if the bounds of the generator are wider."""
     limit = getattr(generator.prior, "limit", None)
     first = generator.source.blocks[0]
     if limit is None or limit >= first.high:

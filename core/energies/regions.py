@@ -1,4 +1,4 @@
-"""Energy CLIP of the region of an image that fits best."""
+"""Energy CLIP of the best matching region of an image."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,20 @@ Images4 = Float[Tensor, "batch 3 height width"]
 
 
 def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
-    """E(x) = -max_r cos(f(r(x)), c) over the whole image and the boxes, enlarged; in [-1, 1].
+    """The energy -max_r cos(f(r(x)), c) over the whole image and enlarged boxes; in [-1, 1].
 
-    The energies of several texts add up to an image of several things, each of which may be
-    anywhere. Not of the papers: FuseDream scores the whole image with the whole text, which needs
-    a CLIP that has seen several things in one image. The gradient is that of the region that fits
-    best.
+    The sum over several texts describes an image of several objects, each of which may be
+    anywhere. The papers do not have it: FuseDream scores the whole image with the whole text,
+    which needs a CLIP trained on images of several objects. The gradient is that of the best
+    matching region.
 
     Args:
-        clip: f.
-        condition: rows of embeddings, of this CLIP.
-        boxes: of the images' pixels; such as those of a foreground's placements.
+        clip: CLIP f.
+        condition: rows of embeddings of this CLIP.
+        boxes: boxes in pixels of the images, such as the placements of a foreground.
 
     Raises:
-        ConditionMismatch: the condition is another auxiliary's.
+        ConditionMismatch: the condition belongs to another auxiliary.
     """
     condition.check_auxiliary(clip.id, clip.name)
 
@@ -65,7 +65,7 @@ def somewhere(clip: Clip, condition: Condition, boxes: Sequence[Box]) -> Energy:
 
 
 def _regions(images: Images4, boxes: Sequence[Box]) -> list[Images4]:
-    """The whole images, and what lies in each box at the images' own size."""
+    """Returns the whole images, and the content of each box enlarged to their size."""
     size = (images.shape[2], images.shape[3])
     return [images, *(resized(images[:, :, box.rows, box.columns], size) for box in boxes)]
 

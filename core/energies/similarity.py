@@ -1,4 +1,4 @@
-"""Energy CLIP: how far images are from a text or an image in the eyes of a frozen CLIP."""
+"""Energy CLIP: dissimilarity of images to a text or an image under a frozen CLIP."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -43,11 +43,11 @@ Images4 = Float[Tensor, "batch 3 height width"]
 Scores: TypeAlias = Callable[[Images4, int], Float[Tensor, " batch"]]
 
 BIG = 20_000_000
-"""Numbers in a network from which half the bits save more time than the conversions cost."""
+"""Number of parameters from which bf16 saves more time than the conversions cost."""
 ROOM = {
     precision: views * 88_000_000 * 224**2 for precision, views in (("fp32", 13), ("bf16", 20))
 }
-"""Views of a ViT-B/32 at a time, counted as numbers in the network times pixels of images."""
+"""Memory budget of a chunk of views, in parameters of the network times pixels of images."""
 MOST_AT_ONCE = 64
 
 
@@ -63,32 +63,33 @@ def similarity(
     device: torch.device | None = None,
     scaled: bool = False,
 ) -> Energy:
-    """E(x) = -cos(f(x), c), TR0N eq. (2) with its section 5.2, on images; in [-1, 1].
+    """The energy -cos(f(x), c) on images, TR0N eq. (2) with its section 5.2; in [-1, 1].
 
     With views it is FuseDream's AugCLIP, eq. (3), negated: the mean over random views of x (see
-    `core.views.augclip`), fresh at every evaluation. Where a gradient is wanted, it is accumulated
-    at the images while the views are scored and dropped, a chunk at a time, and what made the
-    images is then differentiated once: memory does not grow with the views.
+    `core.views.augclip`), fresh at every evaluation. Where a gradient is needed, it is accumulated
+    at the images while chunks of views are scored and dropped. The computation of the images is
+    then differentiated once: memory does not grow with the number of views.
 
     Args:
-        clip: f.
-        condition: rows of embeddings, of this CLIP; their norms do not matter.
+        clip: CLIP f.
+        condition: rows of embeddings of this CLIP, of any norm.
         views: 0 for the image itself; else the number of random views, 50 in the papers.
-        operations: that make the views, a subset of OPERATIONS.
-        resize_ratio: `sample` for one ratio for all views of an image at one evaluation, as the
-            released code; `view` for one each.
-        chunk: views that the network sees at a time, whatever image they are of; 0 for as many as
-            need about the memory of thirteen views of a ViT-B/32 in fp32.
-        precision: of the CLIP. `auto` is bf16 for networks of 20 million numbers or more where
-            the device computes in it, else fp32. Cosines are taken in fp32 or better always.
-        device: that the energy will be evaluated on, for `auto`; the CLIP's if None.
-        scaled: times the CLIP's logit scale, about 100: log p(c|x) up to a constant, as the CLIP
-            was trained. KRR flow does not say which of the two it takes.
+        operations: operations that make the views, a subset of OPERATIONS.
+        resize_ratio: `sample` for one ratio for all views of an image in an evaluation, as in the
+            released code; `view` for one per view.
+        chunk: views of any images that the network sees at a time; 0 for as many as need about the
+            memory of thirteen views of a ViT-B/32 in fp32.
+        precision: precision of the CLIP. `auto` is bf16 for networks of 20 million parameters or
+            more where the device supports it, else fp32. Cosines are always computed in fp32 or
+            better.
+        device: device of the evaluation, for `auto`; that of the CLIP if None.
+        scaled: whether to multiply by the logit scale of the CLIP, about 100: log p(c|x) up to a
+            constant, as in its training. KRR flow does not state which of the two it uses.
 
     Raises:
-        ConditionMismatch: the condition is another auxiliary's.
-        InvalidInput: negative views or chunk; an unknown operation, ratio or precision; a scale
-            asked for that the CLIP's file does not tell.
+        ConditionMismatch: the condition belongs to another auxiliary.
+        InvalidInput: negative views or chunk; an unknown operation, ratio or precision; `scaled`
+            for a CLIP without a logit scale.
 
     Departures: the papers' code keeps the CLIP in fp32 on CPUs and in fp16 on GPUs.
     """
@@ -140,28 +141,28 @@ def _scale(clip: Clip) -> float:
 
 
 def automatic_precision(clip: Clip, device: torch.device | None = None) -> Precision:
-    """The precision that is fastest without harm: bf16 for big networks where it is native.
+    """Returns the fastest safe precision: bf16 for large networks where it is native.
 
     Args:
         clip: the CLIP.
-        device: where it will be; where it is, if None.
+        device: device of the evaluation; that of the CLIP if None.
     """
     device = device or next(clip.module.parameters()).device
     if _numbers(clip) < BIG:
         return "fp32"
     if device.type == "cuda":
-        # From Ampere on; what is older would emulate it.
+        # Native from Ampere on; older devices would emulate it.
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp32"
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return "bf16" if device.type == "cpu" and native() else "fp32"
 
 
 def automatic_chunk(clip: Clip, precision: Precision = "fp32") -> int:
-    """How many views need the memory of 13 of a ViT-B/32 in fp32, or of 20 in bf16; 1 to 64.
+    """Returns the views that need the memory of 13 of a ViT-B/32 in fp32, or 20 in bf16; 1 to 64.
 
     Args:
         clip: the CLIP.
-        precision: that it computes in.
+        precision: precision of its computations.
     """
     fitting = round(ROOM[precision] / (_numbers(clip) * clip.image_size**2))
     return max(1, min(MOST_AT_ONCE, fitting))
@@ -172,19 +173,19 @@ def _numbers(clip: Clip) -> int:
 
 
 def directions(clip: Clip, pixels: Tensor) -> Float[Tensor, "batch embed"]:
-    """Embeddings of length 1, of pixels resized and normalised already."""
+    """Returns unit embeddings of pixels that are already resized and normalised."""
     return functional.normalize(clip.encode_pixels(pixels).to(pixels.dtype), dim=1)
 
 
 ViewPart: TypeAlias = tuple[range, int, int]
-"""Images, and the first and the last but one of their views."""
+"""A part of the views: images, and the range [first, last) of their views."""
 
 
 def view_parts(batch: int, views: int, at_once: int) -> Iterator[ViewPart]:
-    """All views of a few images, or a few views of one: nothing depends on the batch.
+    """Splits into all views of a few images, or a few views of one, independent of the batch.
 
-    The images are a power of two, which divides the 8 of fixed chunks: parts are alike then. Of
-    the parts of one image all but the last are full: the memory does not depend on their number.
+    The number of images is a power of two, which divides the 8 of fixed chunks, so that parts are
+    equal. All parts of one image but the last are full: memory does not depend on their number.
     """
     if at_once >= 2 * views:
         several = 1 << ((at_once // views).bit_length() - 1)
@@ -199,7 +200,7 @@ def view_parts(batch: int, views: int, at_once: int) -> Iterator[ViewPart]:
 def _scores(
     clip: Clip, images: Images4, drawn: ViewParameters, wanted: Tensor, part: ViewPart
 ) -> Float[Tensor, " batch"]:
-    """The cosines of a part's views, summed and over the number of all views; else 0."""
+    """Returns the sum of cosines of a part's views divided by the number of all views; else 0."""
     rows, first, last = part
     seen = [
         augmented(
@@ -215,16 +216,16 @@ def _scores(
 
 
 def detached_gradient(scores: Scores, images: Images4, parts: int) -> Float[Tensor, " batch"]:
-    """A sum of parts of row-wise scores, each differentiated and dropped before the next.
+    """Sums parts of row-wise scores, each differentiated and dropped before the next.
 
     Args:
-        scores: images and the number of a part to one number per image; a row must depend on its
-            own image alone.
-        images: that a gradient may be wanted at.
-        parts: how many.
+        scores: maps images and the number of a part to one number per image; a row must depend
+            only on its own image.
+        images: images at which a gradient may be needed.
+        parts: number of parts.
 
     Returns:
-        The sum. Differentiated, it hands its gradient at the images over, found already.
+        The sum. Its backward pass returns the gradient at the images that is already computed.
     """
     if not (torch.is_grad_enabled() and images.requires_grad):
         return torch.stack([scores(images, number) for number in range(parts)]).sum(dim=0)
@@ -238,7 +239,7 @@ def detached_gradient(scores: Scores, images: Images4, parts: int) -> Float[Tens
 
 
 class _Attached(torch.autograd.Function):
-    """Values whose gradient at the images is known."""
+    """Values whose gradient at the images is already computed."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, values: Tensor, slope: Tensor) -> Tensor:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Logarithms of densities that are weighted sums of kernels, eq. (4) and (5)."""
+"""Log densities of weighted sums of kernels, eq. (4) and (5)."""
 
 import math
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ __all__ = [
 def stein_score(
     points: Float[Tensor, "n features"], width: float, ridge: float
 ) -> Float[Tensor, "n features"]:
-    """The gradient of log q at samples, Li and Turner (2018): -(K + eta I)^-1 <grad, K>.
+    """Returns the gradient of log q at samples by Li and Turner (2018): -(K + eta I)^-1 <grad, K>.
 
-    It is the ablation of KRR flow's table 2. There q is a density of images; here it is one of
-    features, whose score reaches the latents through d and G as the other estimators' does.
+    The ablation of KRR flow's table 2. There q is a density of images; here it is a density of
+    features, whose score reaches the latents through d and G, as for the other estimators.
 
     Args:
-        points: samples of q.
+        points: features of samples of q.
         width: h of the kernel.
         ridge: eta > 0.
 
     Raises:
-        InvalidInput: a ridge of 0 or less, or one too small for the digits of the features.
+        InvalidInput: a ridge of 0 or less, or one too small for the precision of the features.
     """
     x = as_float64(points.detach())
     kernel = gram(x, x, width)
@@ -59,12 +59,12 @@ Ridge: TypeAlias = float | Literal["count"]
 
 
 def ridge_of(ridge: Ridge, samples: int) -> float:
-    """The number that a ridge is for a density of so many samples."""
+    """Returns the value of a ridge for a density of `count` samples."""
     return float(samples) if isinstance(ridge, str) else ridge
 
 
 def checked_ridge(name: str, ridge: Ridge) -> Ridge:
-    """Refuses an eta or xi that is neither `count` nor a finite number above 0.
+    """Checks that an eta or xi is `count` or a finite number above 0.
 
     Raises:
         InvalidInput: anything else.
@@ -81,17 +81,16 @@ def krr_weights(
     name: str = "eta",
     dtype: torch.dtype = torch.float64,
 ) -> Float[Tensor, " n"]:
-    """The alpha = (K + eta I)^-1 1, the weights of eq. (4) and (5), by Cholesky in float64.
+    """Returns alpha = (K + eta I)^-1 1, the weights of eq. (4) and (5), by Cholesky in float64.
 
-    The regression is of the constant 1. For small eta weights become negative; for large eta
+    The regression target is the constant 1. For small eta, weights become negative; for large eta,
     eta alpha tends to 1, which is the kernel density estimator (theorem 5).
 
     Args:
         kernel: K, symmetric.
         ridge: eta or xi, above 0.
-        name: of the ridge, for messages.
-        dtype: of the features that K was made of: no digit of the weights may rest on one that
-            the features do not have.
+        name: name of the ridge, for messages.
+        dtype: dtype of the features that K was computed from; it limits the condition number.
 
     Raises:
         InvalidInput: a ridge of 0 or less; K + eta I is singular to the rounding of the features.
@@ -103,7 +102,7 @@ def krr_weights(
     weights = torch.cholesky_solve(torch.ones_like(matrix[:, :1]), root)[:, 0]
     # The last pivots of a singular matrix are rounding errors, of either sign.
     checks = (root.diagonal().min(), matrix.diagonal().max(), failed, weights.isfinite().all())
-    # Together, so that an accelerator is waited for once.
+    # Read together, so that there is one synchronisation.
     least, most, broken, finite = torch.stack([value.to(matrix) for value in checks]).tolist()
     rounding = len(matrix) * torch.finfo(matrix.dtype).eps * most
     if broken or not finite or not least**2 > rounding:
@@ -118,13 +117,14 @@ def krr_weights(
 def check_condition(
     kernel: Float[Tensor, "n n"], ridge: float, *, name: str, dtype: torch.dtype
 ) -> None:
-    """Refuses a ridge that is too small for the digits of the features.
+    """Checks that a ridge is large enough for the precision of the features.
 
-    The condition number of K + eta I must not exceed the inverse of the rounding of `dtype`, 8e6
-    in float32. Only a ridge below n roundings can do so: eigenvalues are computed for those alone.
+    The condition number of K + eta I must not exceed the inverse of the machine epsilon of
+    `dtype`, 8e6 in float32. Only a ridge below n epsilon can exceed it, so eigenvalues are
+    computed only then.
 
     Raises:
-        InvalidInput: a ridge of 0 or less, or too small a one.
+        InvalidInput: a ridge of 0 or less, or one that is too small.
     """
     checked_ridge(name, ridge)
     digits = torch.finfo(dtype).eps
@@ -144,12 +144,12 @@ def check_condition(
 
 
 def kde_weights(kernel: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
-    """Ones: the kernel density estimator, the limit of eta alpha for large eta."""
+    """Returns ones: the kernel density estimator, the limit of eta alpha for large eta."""
     return torch.ones_like(as_float64(kernel[:, 0]))
 
 
 def _alike(matrix: Tensor) -> str:
-    """Which two samples are most alike."""
+    """Names the two samples that are most alike."""
     if len(matrix) < 2:
         return ""
     others = matrix - torch.diag(matrix.diagonal())
@@ -163,9 +163,9 @@ class KernelDensity:
     """A density as a weighted sum of kernels at samples, detached.
 
     Attributes:
-        points: features (n, m, D): of m noised copies of every sample, one without noise.
-        weights: alpha, one per sample.
-        width: h of the kernel, the mollifier's share included.
+        points: features of m noised copies of each sample, one of them without noise, (n, m, D).
+        weights: weight alpha of each sample.
+        width: h of the kernel, including the mollifier.
     """
 
     points: Float[Tensor, "n m features"]
@@ -176,7 +176,7 @@ class KernelDensity:
 def kernel_matrix(
     features: Float[Tensor, "n features"], points: Float[Tensor, "n m features"], width: float
 ) -> Float[Tensor, "n n"]:
-    """K of the weights: k_psi(x_i, x_j), symmetrised where it is the mean over noised copies."""
+    """Returns K of the weights: k_psi(x_i, x_j), symmetrised if a mean over noised copies."""
     found = _log_kernel(as_float64(features), as_float64(points), width).exp()
     return found if points.shape[1] == 1 else (found + found.T) / 2
 
@@ -189,14 +189,15 @@ def fit_density(
     ridge: float | None,
     name: str = "eta",
 ) -> KernelDensity:
-    """The kernel density of samples.
+    """Returns the kernel density of samples.
 
     Args:
-        features: of the samples.
-        points: of their noised copies, or `features[:, None]`.
+        features: features of the samples.
+        points: features of their noised copies, or `features[:, None]`.
         width: h.
         ridge: eta or xi; None for the kernel density estimator.
-        name: of the ridge, for messages.
+        name: name of the ridge, for
+            messages.
 
     Raises:
         InvalidInput: a kernel matrix that is singular to the rounding of the features; features
@@ -223,21 +224,22 @@ def log_density(
     floor: float = 1e-2,
     without: Int[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, " batch"]:
-    """The logarithm of sum_j alpha_j k_psi(x, x_j), that of eq. (4) and (5), up to a constant.
+    """Returns log sum_j alpha_j k_psi(x, x_j), the logarithm of eq. (4) and (5) up to a constant.
 
-    Kernels are summed by their logarithms: far from all samples nothing underflows. Weights of
-    ridge regression may be negative, and their sum too, where the logarithm is undefined (the
-    paper is silent; its predecessor's code adds 1e-10). Guard: the sum counts as at least `floor`
-    times the sum with absolute weights. Below that the value is that of the density with absolute
-    weights plus log floor, and so is the gradient: finite everywhere, and the value continuous.
+    Kernels are summed in the log domain, so that nothing underflows far from all samples. Weights
+    of ridge regression, and their sum, may be negative, where the logarithm is undefined (the
+    paper does not mention it; its predecessor's code adds 1e-10). Guard: the sum counts as at
+    least `floor` times the sum with absolute weights. Below that, value and gradient are those of
+    the density with absolute weights plus log floor: finite everywhere, and the value is
+    continuous.
 
     Args:
-        features: of the images to evaluate at.
-        density: of the samples.
-        floor: in (0, 1).
-        without: for each image the sample that is left out, itself: the predecessor's code does
-            so, the paper does not. The self term has no gradient without a mollifier, but it keeps
-            the argument of the logarithm away from 0.
+        features: features of the images to evaluate at.
+        density: density of the samples.
+        floor: floor of the guard, in (0, 1).
+        without: for each image the index of the sample to leave out, which is the image itself:
+            done in the predecessor's code, but not in the paper. The self term has no gradient
+            without a mollifier, but it keeps the argument of the logarithm away from 0.
     """
     if not 0 < floor < 1:
         raise InvalidInput(f"The floor of a density is {floor}; expected a number in (0, 1).")
@@ -254,7 +256,7 @@ def log_density(
 
 
 def _log_kernel(features: Tensor, points: Tensor, width: float) -> Float[Tensor, "batch n"]:
-    """The logarithm of k_psi of all pairs."""
+    """Returns log k_psi of all pairs."""
     copies = points.shape[1]
     flat = rearrange(points, "n copies dim -> (n copies) dim")
     logs = -squared_distances(features, flat) / width

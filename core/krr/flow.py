@@ -24,12 +24,12 @@ __all__ = ["GENERATED", "REAL", "Flow", "LogRatio", "krr_flow"]
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow as a refinement takes it.
+    """A flow in the form that a refinement uses.
 
     Attributes:
-        energy: lambda_1 A - lambda_2 B - lambda_3 log p(c|x) on images, of which eq. (6) is plain
-            descent; its mollifier is the last step's.
-        direction: the gradient of it with each step's mollifier, at the speed of the divergence.
+        energy: lambda_1 A - lambda_2 B - lambda_3 log p(c|x) on images, whose plain descent is eq.
+            (6); it uses the mollifier of the last step.
+        direction: its gradient with the mollifier of each step, at the speed of the divergence.
     """
 
     energy: Energy
@@ -38,18 +38,19 @@ class Flow:
 
 @dataclass(frozen=True)
 class FlowDirection:
-    """The gradient of a flow's energy as it is at each step, at the speed of the divergence.
+    """Direction of a flow: the gradient of its energy at the speed of the divergence.
 
     Attributes:
-        settings: of the flow.
-        groups: of the samples by their conditions, each with a density of its own; None for one.
+        settings: settings of the flow.
+        groups: groups of samples by condition, each with its own
+            density; None for one group.
     """
 
     settings: FlowSettings
     groups: Groups | None = attribute(default=None, compare=False)
 
     def field(self, energy: Energy, chunking: Chunking) -> Annealed:
-        """The field of a flow's energy; see `Direction`."""
+        """Returns the field of the energy of a flow; see `Direction`."""
         return Annealed(
             lambda step: _moving(energy.at(step), chunking, self.settings, self.groups)
         )
@@ -66,28 +67,28 @@ def krr_flow(
     real: Float[Tensor, "n channels height width"] | None = None,
     seed: int = 0,
 ) -> Flow:
-    """The Wasserstein gradient flow of KL(q(x|c), p(x|c)) by particles, eq. (2) and (6).
+    """Builds the Wasserstein gradient flow of KL(q(x|c), p(x|c)) by particles, eq. (2) and (6).
 
     Args:
         settings: weights, kernel, estimators.
         features: d.
-        steps: T of the run, for the mollifier's schedule.
+        steps: T of the run, for the schedule of the mollifier.
         image_size: (height, width) of the generator's images.
         chunking: how many images d sees at a time.
-        condition: -log p(c|x), on images or on the generator's latents. Where it has several
-            conditions, a row per sample, each has a density log q(x|c) of its own (unless the
-            settings pool them), whatever lambda_3: its particles are those whose rows are equal,
-            and flow as they do without the others.
+        condition: -log p(c|x), on images or on the latents of the generator. Where it has several
+            conditions, a row per sample, each condition has its own density log q(x|c), for any
+            lambda_3, unless the settings pool them. Its particles are those with equal rows, and
+            they flow independently of the others.
         real: images of p(x), of the generator's size, in [0, 1].
-        seed: of the mollifier's samples in image space, and of the draws of real images.
+        seed: seed of the mollifier's samples in image space and of the draws of real images.
 
     Raises:
         ConditionMismatch: terms of the condition have different numbers of rows.
         DomainMismatch: real images of another size.
-        InvalidInput: no term has a weight; a condition with one particle only; fewer than two
-            real images.
+        InvalidInput: no term has a weight; a condition has a single particle; fewer than two real
+            images.
 
-    Departures: the paper's numbers for eta, xi, particles and mollifier are unknown.
+    Departures: the paper does not state its eta, xi, number of particles and mollifier.
     """
     parts: tuple[Energy, ...] = ()
     images = None
@@ -127,9 +128,9 @@ def _checked(groups: Groups | None) -> Groups | None:
 def _moving(
     energy: Energy, chunking: Chunking, settings: FlowSettings, groups: Groups | None
 ) -> Field:
-    """The gradient of an energy at the speed of a divergence."""
+    """Returns the gradient of an energy at the speed of a divergence."""
     along = gradient_by_term(energy, chunking)
-    # Without the samples' own density there is no r: particles move as they do for KL.
+    # Without the density of the samples there is no r: particles move as for KL.
     if settings.divergence == "KL" or settings.generated == 0:
         return along
     shares = dict(zip(energy.names(), _shares(energy, settings.condition), strict=True))
@@ -145,7 +146,7 @@ def _moving(
 
 
 def _shares(energy: Energy, condition: float) -> Iterator[float]:
-    """What each term of lambda_1 A - lambda_2 B - lambda_3 C counts in A - B - C = -log r."""
+    """The factors that turn lambda_1 A - lambda_2 B - lambda_3 C into A - B - C = -log r."""
     for weight, part in energy.terms:
         if isinstance(part, Pullback):
             yield from (weight * share for share in _shares(part.inner, condition))

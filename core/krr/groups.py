@@ -1,4 +1,4 @@
-"""Which particles are of one condition: each condition has a density of its own, log q(x|c)."""
+"""Groups of particles by condition: each condition has its own density, log q(x|c)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,17 @@ from ..errors import ConditionMismatch
 __all__ = ["Groups", "groups_of"]
 
 ROUNDING = 1e-5
-"""Rows of a condition that differ by less, as a share of their largest number, are equal: an
-encoder may give the same text other last digits in another batch."""
+"""Relative tolerance of equal rows: an encoder may round a text differently in another batch."""
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The particles of several conditions.
+    """The grouping of particles by several conditions.
 
     Attributes:
-        of: the number of each sample's group, in the order in which the groups appear.
-        names: of the groups, to display.
-        called: what the rows of the conditions are, for messages.
+        of: number of the group of each sample, in the order in which the groups appear.
+        names: names of the groups to display.
+        called: what a row of the conditions is called, for messages.
     """
 
     of: tuple[int, ...]
@@ -32,29 +31,29 @@ class Groups:
     called: str
 
     def condition(self) -> Condition:
-        """The groups as rows, one per sample: what log q(x|c) depends on besides the images."""
+        """Returns the groups as rows, one per sample, on which log q(x|c) depends."""
         numbers = torch.tensor(self.of, dtype=torch.float32)[:, None]
         labels = tuple(self.names[number] for number in self.of)
         return Condition(numbers, labels, "groups", "groups", called=self.called)
 
     def places(self, rows: Sequence[int]) -> list[list[int]]:
-        """Where in a batch with these rows the members of every group stand."""
+        """Returns the positions of the members of each group in a batch with these rows."""
         found: list[list[int]] = [[] for _ in self.names]
         for place, row in enumerate(rows):
             found[self.of[row]].append(place)
         return found
 
     def single(self) -> list[str]:
-        """The names of the groups that have one member only."""
+        """Returns the names of the groups with a single member."""
         return [name for number, name in enumerate(self.names) if self.of.count(number) == 1]
 
 
 def groups_of(energy: Energy | None) -> Groups | None:
-    """The groups of samples that share all conditions of an energy; None where all do.
+    """Groups samples by the conditions of an energy; returns None where all samples share them.
 
-    Two samples are of one group where the rows that every term of a weight has for them are equal
-    (to 1e-5 of their largest number): texts, images, classes and shares of classes alike. Terms
-    without a condition, or with one row for all, do not separate samples.
+    Two samples are in one group where their rows are equal (to 1e-5 of their largest number) in
+    each term with a weight, for texts, images, classes and class shares alike. Terms without a
+    condition, or with one row for all, do not separate samples.
 
     Args:
         energy: -log p(c|x); None for an unconditional flow, which is one group.
@@ -87,7 +86,7 @@ def groups_of(energy: Energy | None) -> Groups | None:
 
 
 def _conditions(energy: Energy) -> Iterator[Condition]:
-    """The conditions with several rows, of terms that have a weight."""
+    """Returns the conditions with several rows, of terms that have a weight."""
     for weight, part in energy.terms:
         if weight == 0:
             continue
@@ -100,13 +99,13 @@ def _conditions(energy: Energy) -> Iterator[Condition]:
 
 
 def _equal(rows: Tensor) -> list[int]:
-    """For each row the number of the first one that is equal to it."""
+    """Returns for each row the number of the first row equal to it."""
     x = rows.detach().flatten(1).cpu().double()
     slack, means = ROUNDING * x.abs().amax(dim=1), x.mean(dim=1)
     found: list[int] = []
     firsts: list[int] = []
     for number in range(len(x)):
-        # Equal rows have equal means: few of long rows are left to compare.
+        # Equal rows have equal means, which leaves few long rows to compare.
         place = torch.tensor(firsts, dtype=torch.long)
         place = place[(means[place] - means[number]).abs() <= slack[place]]
         near = place[(x[place] - x[number]).abs().amax(dim=1) <= slack[place]].tolist()

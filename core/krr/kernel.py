@@ -31,27 +31,27 @@ MollifierKind: TypeAlias = Literal["none", "feature", "image"]
 
 @dataclass(frozen=True)
 class Mollifier:
-    """What smooths the kernel: psi = N(0, sigma^2 I).
+    """Mollifier that smooths the kernel: psi = N(0, sigma^2 I).
 
-    In feature space the convolution is closed-form: with s = sigma sqrt(h) it is
-    (1 + 2 sigma^2)^(-D/2) exp(-|u - v|^2 / (h (1 + 2 sigma^2))), a wider kernel times a constant.
-    The constant divides out of weights and logarithm alike, up to eta: (c K + eta I)^-1 1 times c
-    is (K + (eta / c) I)^-1 1. It is dropped: eta and xi count in units of it.
-    For D = 512 and sigma = 1 it is 1e-122, and any eta of the paper's form would be infinite.
+    In feature space the convolution is closed-form: with s = sigma sqrt(h) it is (1 + 2
+    sigma^2)^(-D/2) exp(-|u - v|^2 / (h (1 + 2 sigma^2))), a wider kernel times a constant. The
+    constant c divides out of weights and logarithm, up to eta: c (c K + eta I)^-1 1 is (K + (eta /
+    c) I)^-1 1. It is dropped, and eta and xi are in units of it: for D = 512 and sigma = 1 it is
+    1e-122, so that any eta of the paper's form would be infinite.
 
-    In image space it is the mean over samples of k(x, x' - eps), of pixels in [0, 1]: the same
-    eps for all pairs and steps, every one with its opposite so that their mean is 0, and the
-    matrix of the weights symmetrised. The features of every image are then computed `samples`
-    times more.
+    In image space it is the mean over samples of k(x, x' - eps), with pixels in [0, 1]. The same
+    eps serve all pairs and steps, each with its negative so that their mean is 0, and the matrix
+    of the weights is symmetrised. The features of each image are then computed `samples` more
+    times.
 
     Attributes:
         kind: `none`, `feature` or `image`.
-        sigma: standard deviation at the first step, above 0; of features in units of the kernel's
-            length sqrt(h), of pixels in those of [0, 1]. The paper does not give its own.
-        samples: m of eq. (3), even; no effect but in image space.
-        final: share of sigma at the last step, at least 0; the paper lets the variance decrease,
-            and with 0 it is the density itself that is followed at the end.
-        schedule: how sigma gets there: constant (`final` has no effect), linear or cosine.
+        sigma: standard deviation at the first step, above 0; for features in units of the length
+            sqrt(h) of the kernel, for pixels in [0, 1]. The paper does not state its value.
+        samples: m of eq. (3), even; used in image space only.
+        final: fraction of sigma at the last step, at least 0; the paper decreases the variance,
+            and 0 ends with the unsmoothed density.
+        schedule: schedule of sigma: constant (`final` has no effect), linear or cosine.
 
     Raises:
         InvalidInput: an unknown kind, or a number outside its range.
@@ -76,21 +76,21 @@ class Mollifier:
         Schedule(self.schedule, 1, self.final)
 
     def sigma_at(self, step: int, steps: int) -> float:
-        """The standard deviation at a step of a run; 0 without a mollifier."""
+        """Returns the standard deviation at a step of a run; 0 without a mollifier."""
         if self.kind == "none":
             return 0.0
         return self.sigma * Schedule(self.schedule, steps, self.final)(step)
 
 
 def widened(width: float, sigma: float) -> float:
-    """The h of the kernel that a mollifier in feature space makes, sigma in units of sqrt(h)."""
+    """Returns h widened by a mollifier in feature space, with sigma in units of sqrt(h)."""
     return width * (1 + 2 * sigma**2)
 
 
 def offsets(
     samples: int, shape: tuple[int, ...], seed: int, *, like: Tensor
 ) -> Float[Tensor, "samples ..."]:
-    """Standard normal eps, each with its opposite: the same on every machine."""
+    """Returns standard normal eps, each with its negative: the same on every machine."""
     stream = stream_of(seed, "mollifier")
     half = torch.randn(samples // 2, *shape, generator=stream)
     return torch.cat([half, -half]).to(like)
@@ -103,8 +103,8 @@ Bandwidth: TypeAlias = Literal["one", "median"] | float
 def squared_distances(
     first: Float[Tensor, "first features"], second: Float[Tensor, "second features"]
 ) -> Float[Tensor, "first second"]:
-    """|u - v|^2 of all pairs, at least 0; differentiable."""
-    # Distances do not depend on the origin, but what cancels does.
+    """Returns |u - v|^2 of all pairs, at least 0; differentiable."""
+    # Distances do not depend on the origin, but cancellation does.
     centre = second.detach().mean(dim=0)
     u, v = first - centre, second - centre
     found = u.square().sum(dim=1)[:, None] + v.square().sum(dim=1) - 2 * u @ v.T
@@ -116,20 +116,20 @@ def gram(
     second: Float[Tensor, "second features"],
     width: float = 1.0,
 ) -> Float[Tensor, "first second"]:
-    """The kernel of all pairs.
+    """Returns the kernel of all pairs.
 
     The paper's kernel has no bandwidth: h = 1. As a density it is N(0, h I / 2).
 
     Args:
-        first: features.
-        second: features.
-        width: h > 0.
+        first: features of the first set.
+        second: features of the second set.
+        width: bandwidth h > 0.
     """
     return (-squared_distances(first, second) / width).exp()
 
 
 def checked_bandwidth(bandwidth: Bandwidth) -> Bandwidth:
-    """Refuses anything but `one`, `median` and finite numbers above 0.
+    """Checks that a bandwidth is `one`, `median` or a finite number above 0.
 
     Raises:
         InvalidInput: anything else.
@@ -142,14 +142,14 @@ def checked_bandwidth(bandwidth: Bandwidth) -> Bandwidth:
 
 
 def width_of(bandwidth: Bandwidth, features: Float[Tensor, "rows features"]) -> float:
-    """The h of a bandwidth for these features, which only `median` uses."""
+    """Returns h of a bandwidth for these features, which only `median` uses."""
     if bandwidth == "median":
         return median_bandwidth(features)
     return 1.0 if bandwidth == "one" else float(bandwidth)
 
 
 def median_bandwidth(features: Float[Tensor, "rows features"]) -> float:
-    """The median of the squared distances between different rows.
+    """Returns the median of the squared distances between different rows.
 
     Raises:
         InvalidInput: fewer than two rows, or half of the pairs are alike.

@@ -1,4 +1,4 @@
-"""The weighted log density ratio of KRR flow as a part of an energy: lambda_1 A - lambda_2 B."""
+"""The weighted log density ratio of KRR flow, lambda_1 A - lambda_2 B, as a part of an energy."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,10 +32,10 @@ class Particles:
     """The particles before a step, detached.
 
     Attributes:
-        densities: that of all particles, or one for each condition.
-        of: for each particle the number of its own density.
-        places: for each particle its place among those of its density.
-        scores: of the density at the particles by Stein's identity, if the estimator is `stein`.
+        densities: density of all particles, or one for each condition.
+        of: number of the density of each particle.
+        places: position of each particle within its density.
+        scores: scores at the particles by Stein's identity, if the estimator is `stein`.
     """
 
     densities: tuple[KernelDensity, ...]
@@ -46,21 +46,21 @@ class Particles:
 
 @dataclass(frozen=True)
 class LogRatio:
-    """lambda_1 A - lambda_2 B of images, eq. (4) to (6): one feature pass serves both terms.
+    """The part lambda_1 A - lambda_2 B on images, eq. (4) to (6), from one feature pass.
 
-    A couples the samples by what they are compared with; decoupled, that is fixed, and each row
-    depends on its own image alone. Either way no gradient goes through the particles compared
-    with.
+    A couples the samples, as each is compared with all particles. Decoupled, the particles are
+    fixed, and each row depends on its own image alone. In both cases no gradient passes through
+    the particles compared with.
 
     Attributes:
-        settings: of the flow.
+        settings: settings of the flow.
         features: d.
-        real: the real images, or None: B = 0.
-        steps: of the run, for the mollifier's schedule.
-        step: where on it.
-        seed: of the mollifier's samples.
-        groups: of the samples by their conditions, each with a density of its own; None for one.
-        particles: what A compares with; None for the samples that are evaluated themselves.
+        real: real images, or None for B = 0.
+        steps: steps of the run, for the schedule of the mollifier.
+        step: current step.
+        seed: seed of the mollifier's samples.
+        groups: groups of samples by condition, each with its own density; None for one group.
+        particles: particles that A compares with; None for the evaluated samples themselves.
     """
 
     settings: FlowSettings
@@ -74,7 +74,7 @@ class LogRatio:
 
     @property
     def domain(self) -> Images:
-        """Images."""
+        """The space of images."""
         return IMAGES
 
     @property
@@ -90,11 +90,11 @@ class LogRatio:
         )
 
     def at(self, step: int) -> "LogRatio":
-        """With the mollifier's sigma of a step."""
+        """Returns the part with the mollifier of a step."""
         return replace(self, step=step)
 
     def decoupled(self, at_all: AtAllSamples) -> "LogRatio":
-        """With the particles fixed."""
+        """Returns the part with the particles fixed."""
         seen = at_all(lambda images, rng: self._seen(images, self.features.of(images)))
         return replace(self, particles=self._particles(seen, range(len(seen))))
 
@@ -102,7 +102,7 @@ class LogRatio:
         """Refused.
 
         Raises:
-            InvalidInput: always, as several runs of a sample are no several particles.
+            InvalidInput: always, because several runs of a sample are not several particles.
         """
         raise InvalidInput(
             f"{self} compares the samples of a batch with each other: several runs of a sample "
@@ -110,7 +110,7 @@ class LogRatio:
         )
 
     def leaves(self) -> Iterator[Term]:
-        """The terms that have a weight."""
+        """Returns the terms that have a weight."""
         if self.settings.generated > 0:
             yield Term(
                 GENERATED,
@@ -124,7 +124,7 @@ class LogRatio:
             yield Term(REAL, IMAGES, self._real, self.modules)
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
-        """A and -B of images v."""
+        """Returns A and -B of images v."""
         features = self.features.of(v)
         for leaf in self.leaves():
             if leaf.label == GENERATED:
@@ -168,11 +168,11 @@ class LogRatio:
     def _logs(
         self, features: Tensor, particles: Particles, own: Sequence[int]
     ) -> Float[Tensor, " batch"]:
-        """Of each row by its own density.
+        """Returns the value of each row under its own density.
 
-        Each density is evaluated at all rows, and the values of other densities' rows are dropped.
-        A product then has the same number of rows, and the same last bits, whatever the
-        conditions of the batch.
+        Each density is evaluated at all rows, and the values of rows of other densities are
+        dropped. A matrix product then has the same number of rows, and equal bits, independent of
+        the conditions of the batch.
         """
         numbers = [particles.of[row] for row in own]
         values = features.new_zeros(len(features))
@@ -190,7 +190,7 @@ class LogRatio:
         return values
 
     def _seen(self, images: Tensor, features: Tensor) -> Float[Tensor, "batch copies features"]:
-        """The features of particles, and after them those of their noised copies."""
+        """Returns the features of particles, followed by those of their noised copies."""
         sigma, mollifier = self._sigma, self.settings.mollifier
         seen = features.detach()[:, None]
         if mollifier.kind != "image" or sigma == 0:
@@ -204,8 +204,8 @@ class LogRatio:
     ) -> Particles:
         if len(seen) < 2:
             raise InvalidInput(
-                f"{len(seen)} particle; the density of the generated images is made of several. "
-                "Start from at least 2 samples, or set the weight of that term to 0."
+                f"{len(seen)} particle; the density of the generated images needs several. Start "
+                "from at least 2 samples, or set the weight of that term to 0."
             )
         finite = seen.flatten(1).isfinite().all(dim=1)
         if not bool(finite.all()):
@@ -241,7 +241,7 @@ class LogRatio:
     def _density(
         self, seen: Float[Tensor, "n copies features"]
     ) -> tuple[KernelDensity, Tensor | None]:
-        """The density of the particles of one condition, and for `stein` its scores at them."""
+        """Returns the density of one condition, and for `stein` its scores at them."""
         settings, features = self.settings, seen[:, 0]
         if self.real is not None and settings.bandwidth == "median":
             width = self.real.width(seen)

@@ -1,4 +1,4 @@
-"""Real images as a density: their features, computed once, and their weights."""
+"""Density of real images: their features, computed once, and their weights."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,23 +19,22 @@ __all__ = ["RealImages", "noised"]
 
 
 class RealImages:
-    """The images {x'_i} of eq. (5): all of them, or some that are drawn, for the run or a step.
+    """The real images {x'_i} of eq. (5): all, or a subset drawn for the run or each step.
 
-    Features are kept, and weights until sigma or the draw changes. The width of the kernel is that
-    of all images.
+    Features are cached, and weights until sigma or the draw changes. The width of the kernel is
+    that of all images.
 
     Args:
-        images: (n, 3, height, width) in [0, 1].
+        images: images in [0, 1], (n, 3, height, width).
         features: d.
-        settings: of the flow.
-        image_size: (height, width) that the generator makes.
+        settings: settings of the flow.
+        image_size: (height, width) of the images of the generator.
         chunking: how many images d sees at a time.
-        seed: of the mollifier's samples and of the draws.
+        seed: seed of the mollifier's samples and of the draws.
 
     Raises:
         DomainMismatch: images of another size or number of channels.
-        InvalidInput: fewer than two images, or fewer than are to be drawn; values that are not
-            finite.
+        InvalidInput: fewer than two images, or fewer than are to be drawn; non-finite values.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class RealImages:
                 "there. Give more, or draw fewer (0 for all)."
             )
         if not bool(images.isfinite().all()):
-            raise InvalidInput("Real images hold values that are not finite.")
+            raise InvalidInput("Real images contain values that are not finite.")
         self.images, self.features, self.settings = images, features, settings
         self.chunking, self.seed = chunking, seed
         content = images.detach().cpu().float().contiguous().numpy().tobytes()
@@ -75,7 +74,7 @@ class RealImages:
         return len(self.images)
 
     def width(self, like: Tensor) -> float:
-        """The h of the kernel, without the mollifier's share."""
+        """Returns h of the kernel, without the mollifier."""
         if self._width is None:
             self._width = width_of(self.settings.bandwidth, self._features(like))
         return self._width
@@ -92,9 +91,9 @@ class RealImages:
         return 0 < self.settings.real_samples < len(self)
 
     def drawn(self, step: int) -> tuple[int, ...]:
-        """The numbers of a step's images.
+        """Returns the indices of the images of a step.
 
-        They depend on the seed and the step alone, so that a run that goes on draws the same.
+        They depend only on the seed and the step, so that a resumed run draws the same.
         """
         if not self._drawing:
             return tuple(range(len(self)))
@@ -104,12 +103,12 @@ class RealImages:
         return tuple(order[: self.settings.real_samples].tolist())
 
     def density(self, sigma: float, like: Tensor, step: int = 0) -> KernelDensity:
-        """The density at a step.
+        """Returns the density at a step.
 
         Args:
             sigma: standard deviation of the mollifier.
-            like: images on the device where the networks are.
-            step: of the run.
+            like: images on the device of the networks.
+            step: step of the run.
         """
         fresh = self._drawing and self.settings.real_fresh
         key = (sigma, step if fresh else 0)
@@ -157,5 +156,5 @@ def noised(
     images: Float[Tensor, "batch 3 height width"],
     eps: Float[Tensor, "samples 3 height width"],
 ) -> Float[Tensor, "batch samples features"]:
-    """The features d(x - eps) of every image with every offset, as many images at a time."""
+    """Returns the features d(x - eps) of each image with each offset, in chunks of images."""
     return torch.stack([features.of(images - one) for one in eps], dim=1)

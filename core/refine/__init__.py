@@ -1,1 +1,1 @@
-"""Moving latents: direction x rule = kernel, and the loop that runs it."""
+"""Refinement of latents: a direction and a rule make a kernel, which a loop runs."""

@@ -1,4 +1,4 @@
-"""Two objectives in an order: the dynamic barrier of FuseDream's composed generation."""
+"""The dynamic barrier of FuseDream's composed generation: a primary and a secondary objective."""
 
 import math
 from collections.abc import Callable
@@ -26,22 +26,22 @@ Vectors = Float[Tensor, "batch dim"]
 
 
 def _ignored(values: Tensor) -> None:
-    """Watches nothing."""
+    """Ignores the values."""
 
 
 @dataclass(frozen=True)
 class Barrier:
-    """How a primary energy E = -s and a secondary loss l are weighed against each other.
+    """The weighing of a primary energy E = -s against a secondary loss l.
 
     Attributes:
-        method: `bi-level` (FuseDream eq. 5 by eq. 6), `linear` (its eq. 7), `inverse bi-level`
-            (its eq. 8: the roles changed), or `primary only`.
-        beta: of eq. (6), at least 0: how fast the primary falls, in units of its own gradient. The
-            paper takes 1. No effect but in the two bi-level methods.
-        weight: lambda of eq. (7), in [0, 1]: the primary's share. No effect but in `linear`.
-        unit: what l is multiplied by, above 0. The paper leaves LPIPS as it is: 1. What the
-            barrier promises holds for any; but under Adam, whose steps are of one length, a
-            secondary much steeper than the primary leaves little of a step to the primary.
+        method: `bi-level` (FuseDream eq. 5, solved by eq. 6), `linear` (its eq. 7),
+            `inverse bi-level` (its eq. 8, with the roles exchanged), or `primary only`.
+        beta: beta of eq. (6), at least 0: rate at which the primary falls, in units of its squared
+            gradient. The paper uses 1. Only the two bi-level methods use it.
+        weight: lambda of eq. (7), in [0, 1]: share of the primary. Only `linear` uses it.
+        unit: factor on l, above 0. The paper uses LPIPS unscaled: 1. The guarantee of the barrier
+            holds for any unit, but Adam normalises the step length, so that a secondary much
+            steeper than the primary leaves little of a step to the primary.
 
     Raises:
         InvalidInput: an unknown method, or a number outside its range.
@@ -71,18 +71,18 @@ PAPER = Barrier()
 
 
 def combined(settings: Barrier, primary: Vectors, secondary: Vectors) -> Vectors:
-    """What is descended along: v of FuseDream eq. (6), or an ablation's, row by row.
+    """Returns the descent vector v of FuseDream eq. (6) or of an ablation, row by row.
 
-    With s = -E, eq. (6) is v = grad l + lam grad E with
-    lam = max((beta |grad E|^2 - <grad l, grad E>) / |grad E|^2, 0), so that
-    <grad E, v> >= beta |grad E|^2: a small step along -v never raises E. (The paper's text says
-    that s "decreases"; it is E = -s that does.) The products run over all numbers of a row. Where
-    grad E = 0 the ratio says nothing and v = grad l. All with l times its unit.
+    With s = -E, eq. (6) is v = grad l + lam grad E with lam = max((beta |grad E|^2 - <grad l, grad
+    E>) / |grad E|^2, 0), so that <grad E, v> >= beta |grad E|^2: a small step along -v never
+    raises E. (The paper's text says that s "decreases"; it is E = -s that does.) The products run
+    over all numbers of a row. Where grad E = 0 the ratio is undefined and v = grad l. In all of
+    this l is multiplied by its unit.
 
     Args:
-        settings: which, and with what numbers.
-        primary: grad E.
-        secondary: grad l.
+        settings: method and its parameters.
+        primary: gradient of E.
+        secondary: gradient of l.
     """
     if settings.method == "primary only":
         return primary
@@ -95,8 +95,8 @@ def combined(settings: Barrier, primary: Vectors, secondary: Vectors) -> Vectors
 
 
 def _lifted(first: Tensor, second: Tensor, beta: float) -> Tensor:
-    """The second vector, with as much of the first as makes their product beta |first|^2."""
-    # By the unit vector: the square of a small gradient is 0 in float32.
+    """Returns second + lam first, with lam >= 0 as in eq. (6)."""
+    # The unit vector is used because the square of a small gradient underflows in float32.
     largest = first.abs().amax(dim=1, keepdim=True)
     scaled = first / torch.where(largest > 0, largest, 1)
     length = scaled.norm(dim=1, keepdim=True)
@@ -107,17 +107,17 @@ def _lifted(first: Tensor, second: Tensor, beta: float) -> Tensor:
 
 @dataclass(frozen=True)
 class DynamicBarrier:
-    """The direction of two objectives, both from one evaluation of what they share.
+    """Direction of two objectives, both computed from one evaluation of what they share.
 
-    The secondary is one of the terms of the energy that is refined, with weight 0, so that the
-    energy is the primary alone and a trace has both. All other terms are the primary.
+    The secondary is one of the terms of the refined energy, with weight 0: the energy is then the
+    primary alone, and a trace records both. All other terms form the primary.
 
     Attributes:
-        secondary: l, the very term that the energy holds.
-        weighing: how both are weighed; the paper's by default.
-        compared_by: the id of the model that the secondary compares by, for the run's identity:
-            the energy's signature has the name alone.
-        watch: called at each evaluation with l of every sample.
+        secondary: l, the same object that the energy contains.
+        weighing: weighing of both; the paper's by default.
+        compared_by: id of the model that the secondary uses, for the identity of the run: the
+            signature of the energy contains only its name.
+        watch: called at each evaluation with l of each sample.
     """
 
     secondary: Term = attribute(compare=False)
@@ -126,10 +126,10 @@ class DynamicBarrier:
     watch: Watch = attribute(default=_ignored, compare=False)
 
     def field(self, energy: Energy, chunking: Chunking) -> Field:
-        """The field of an energy; see `Direction`.
+        """Returns the field of an energy; see `Direction`.
 
         Raises:
-            InvalidInput: the energy does not hold the secondary, or nothing else.
+            InvalidInput: the energy does not contain the secondary, or contains nothing else.
         """
         _check(energy, self.secondary)
         allowed = energy.chunking(chunking)
@@ -171,17 +171,17 @@ def _check(energy: Energy, secondary: Term) -> None:
     others = [leaf for leaf in energy.leaves() if leaf is not secondary]
     if len(own) != 1 or not others:
         raise InvalidInput(
-            f"A barrier needs an energy that holds its secondary term ({secondary}) once and a "
-            f"primary beside it; got {energy}. Add the secondary with weight 0."
+            f"A barrier needs an energy that contains its secondary term ({secondary}) once and a "
+            f"primary; got {energy}. Add the secondary with weight 0."
         )
 
 
 def falls(energies: Float[Tensor, "points batch"]) -> Int[Tensor, " batch"]:
-    """In how many steps of a run every sample's primary s = -E fell, which eq. (6) should prevent.
+    """Counts the steps in which s = -E of each sample fell, which eq. (6) should prevent.
 
-    Steps of finite size, Adam, and views that differ from step to step all make it fall at times.
+    Finite steps, Adam, and views that differ between steps can all make it fall.
 
     Args:
-        energies: E at every point of the run, as in its trace.
+        energies: E at each point of the run, as in its trace.
     """
     return (energies[1:] > energies[:-1]).sum(dim=0)

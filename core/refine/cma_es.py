@@ -1,4 +1,4 @@
-"""Search by generations: CMA-ES, and BasinCMA, whose members descend before they are evaluated."""
+"""Evolution strategies: CMA-ES, and BasinCMA, whose members descend before they are evaluated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,38 +24,39 @@ from .rules import Adam
 __all__ = ["LARGEST_FULL", "CmaEs"]
 
 LARGEST_FULL = 512
-"""Numbers up to which the whole covariance is learnt; above, its diagonal alone."""
+"""Largest dimension with a full covariance; above it only the diagonal is adapted."""
 SMALLEST_POPULATION = 4
 LIBRARY = "cmaes"
 PARTS = ("_mean", "_sigma", "_C", "_p_sigma", "_pc", "_g")
-"""What a generation changes of an optimiser of cmaes; all else follows from its settings."""
+"""State of a cmaes optimiser that a generation changes; the rest follows from its settings."""
 ENERGY = "energy"
 ADAM = FirstOrder(Adam(learning_rate=0.05))
 
 
 @dataclass(frozen=True)
 class CmaEs:
-    """CMA-ES, for each sample independently: a step is a generation.
+    """CMA-ES for each sample independently; a step is a generation.
 
-    The members of a sample are drawn from its normal distribution, brought within bounds and
-    evaluated, and the distribution is updated by their energies; the sample is then the best of
-    them. With inner steps it is BasinCMA (Wampler and Popovic 2009; FuseDream's reference 32):
-    each member descends first, the distribution is updated by the energy reached and the place it
-    started from, and the sample is the point that the best one reached. So does pix2latent. From
-    513 numbers on only variances are learnt (sep-CMA-ES).
+    The members of a sample are drawn from its normal distribution, projected onto the bounds and
+    evaluated. Their energies update the distribution, and the sample becomes the best member. With
+    inner steps it is BasinCMA (Wampler and Popovic 2009; FuseDream's reference 32): each member
+    descends first, the distribution is updated with the energy reached and the point it started
+    from, and the sample is the point that the best member reached, as in pix2latent. From 513
+    numbers on only variances are adapted (sep-CMA-ES).
 
-    The members of all samples are one batch for the networks. All members of a generation meet
-    the same random views, so that their order is no chance; the next generation meets others.
-    A sample takes one draw per generation from its stream, which all else follows from.
+    The members of all samples are one batch for the networks. All members of a generation see the
+    same random views, so that their ranking is fair; the next generation sees others. Each
+    generation takes one draw from the stream of a sample, which seeds all its randomness.
 
     Departures: pix2latent searches BigGAN's z alone with sigma 1 and ends with a long descent;
-    here all numbers of the chart are searched, with one sigma, and a descent is a node of its own.
+    here all numbers of the chart are searched, with one sigma, and a final descent is a separate
+    node.
 
     Attributes:
-        population: members of a generation, 0 for 4 + 3 log(numbers in a point), else at least 4.
+        population: members per generation, at least 4; 0 for 4 + 3 log(numbers in a point).
         sigma: standard deviation of the first generation about the start, above 0.
-        inner_steps: steps that every member makes before it is evaluated; 0 is CMA-ES itself.
-        inner: what makes those steps.
+        inner_steps: steps of each member before it is evaluated; 0 is plain CMA-ES.
+        inner: refiner that makes those steps.
 
     Raises:
         InvalidInput: a number outside its range.
@@ -80,7 +81,7 @@ class CmaEs:
     def bind(
         self, energy: Energy, chart: Map, chunking: Chunking, project: Projection | None = None
     ) -> Kernel:
-        """The kernel whose step is a generation; see `Refiner`.
+        """Returns the kernel whose step is a generation; see `Refiner`.
 
         Raises:
             InvalidInput: the library cmaes is not installed, or the energy's samples depend on
@@ -92,19 +93,19 @@ class CmaEs:
 
 @runtime_checkable
 class Optimiser(Protocol):
-    """What is called of cmaes' CMA and SepCMA."""
+    """The part of the interface of cmaes' CMA and SepCMA that is used."""
 
     @property
     def population_size(self) -> int:
-        """Members of a generation."""
+        """Number of members of a generation."""
         ...
 
     def ask(self) -> np.ndarray:
-        """A member of the generation."""
+        """Draws a member of the generation."""
         ...
 
     def tell(self, solutions: list[tuple[np.ndarray, float]]) -> None:
-        """Learns from a whole generation."""
+        """Updates the distribution with a whole generation."""
         ...
 
 
@@ -114,8 +115,9 @@ def _kernel(
     library = _library()
     if energy.coupled:
         raise InvalidInput(
-            f"The energy {energy} judges samples by each other, and the members of a generation "
-            "are judged one by one. Refine by Langevin Refine or Adam Refine."
+            f"The energy {energy} compares the samples of a batch with each other, but the "
+            "members of a generation are evaluated separately. Use Langevin Refine or Adam "
+            "Refine."
         )
 
     def judged(v: Tensor, streams: SampleRng) -> Tensor:
@@ -180,14 +182,14 @@ def _optimiser(
     return kind(
         mean.copy(),
         settings.sigma,
-        # NumPy takes 32 bits of a number, but all of several.
+        # NumPy truncates a single seed to 32 bits, but uses all of several.
         seed=np.array([seed % 2**32, seed >> 32]),
         population_size=settings.population or None,
     )
 
 
 def _looks(rng: SampleRng, seeds: Sequence[int], purpose: str, members: int) -> SampleRng:
-    """A stream for each member; those of one sample say the same."""
+    """Returns a stream for each member; the streams of one sample draw the same numbers."""
     streams = [stream_of(seed, purpose) for seed in seeds for _ in range(members)]
     rows = [row for row in rng.rows for _ in range(members)]
     names = [name * members + member for name in rng.names for member in range(members)]
@@ -199,7 +201,7 @@ def _rows(values: Tensor) -> np.ndarray:
 
 
 def _written(laws: Sequence[Optimiser], energies: Tensor) -> Memory:
-    """The laws as tensors with a row each: float64 bits as whole numbers, for any device."""
+    """Packs the distributions as a row each: float64 bits as integers, for any device."""
     memory: dict[str, Tensor] = {ENERGY: energies}
     for name in PARTS:
         parts = [np.asarray(vars(law)[name], dtype=np.float64) for law in laws]

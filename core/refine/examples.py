@@ -1,4 +1,4 @@
-"""The rules and the refiners, each with the example that the contract tests take."""
+"""The rules and the refiners, each with the example that the contract tests use."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from .schedule import Schedule
 __all__ = ["REFINERS", "RULES", "MakeRule"]
 
 MakeRule: TypeAlias = Callable[[Space], Rule]
-"""An instance that gets near the minimum of |z|^2 / 2 from z of order 1 within 300 steps."""
+"""Instance that gets near the minimum of |z|^2 / 2 from z of order 1 within 300 steps."""
 LANGEVIN = Langevin(step_size=1e-3, inverse_temperature=200, momentum=0.5)
 CLIPPED = Chain((ClipNorm(1), Adam(learning_rate=0.05)))
 

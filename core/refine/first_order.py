@@ -14,7 +14,7 @@ __all__ = ["FirstOrder", "Preset", "clip_of"]
 
 Preset: TypeAlias = Literal["custom", "paper", "official code"]
 CLIPS = {"paper": 0.0, "official code": 1.0}
-"""Where the two differ in a step: TR0N's code shortens gradients to 1, its paper says nothing."""
+"""Presets of a step: TR0N's code clips gradients to norm 1, its paper does not."""
 
 
 GRADIENT = Gradient()
@@ -22,17 +22,18 @@ GRADIENT = Gradient()
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """Steps along a direction by a rule, with a rule of their own for weights and classes.
+    """Steps along a direction by a rule, optionally with a separate rule for weights and classes.
 
-    TR0N appendix B.1 moves the means by Langevin dynamics, and by Adam the weights of a basis and
-    the class embedding of a BigGAN.
+    TR0N appendix B.1 moves the means by Langevin dynamics, and the weights of a basis and the
+    class embedding of a BigGAN by Adam.
 
     Attributes:
-        rule: how latents move.
-        weights: how the blocks of the roles `weights` and `class` move; None for the same rule.
+        rule: rule that moves the latents.
+        weights: rule that moves the blocks of the roles `weights` and `class`; None for the same
+            rule.
         clip_norm: limit of the direction's norm per sample and block, 0 for none (the paper; the
             released code clips to 1, the means of a basis and its weights apart).
-        direction: what the rules follow.
+        direction: direction that the rules follow.
 
     Raises:
         InvalidInput: a negative limit.
@@ -50,12 +51,12 @@ class FirstOrder:
     def bind(
         self, energy: Energy, chart: Map, chunking: Chunking, project: Projection | None = None
     ) -> Kernel:
-        """The kernel that follows the direction of an energy; see `Refiner`."""
+        """Returns the kernel that follows the direction of an energy; see `Refiner`."""
         field = self.direction.field(energy, chunking)
         return descend(field, self.on(chart.source), project=project)
 
     def on(self, space: Space) -> Rule:
-        """The rule for all blocks of a space together."""
+        """Returns the rule for all blocks of a space together."""
         rule, weights = (
             self._clipped(self.rule),
             self._clipped(self.rule if self.weights is None else self.weights),
@@ -72,15 +73,15 @@ class FirstOrder:
 
 
 def clip_of(preset: Preset, custom: float) -> float:
-    """The limit of a sample's gradient that a preset stands for, 0 for none.
+    """Returns the limit of the gradient norm of a sample that a preset stands for, 0 for none.
 
-    Both presets share everything else: heavy-ball momentum without dampening, noise outside of it,
-    weights by Adam without noise. The weights of a basis are any numbers in the paper and a
-    softmax in the code: that is chosen where the basis is made.
+    Both presets share everything else: heavy-ball momentum without dampening, noise outside of the
+    momentum, weights by Adam without noise. The weights of a basis are unconstrained in the paper
+    and a softmax in the code: that is chosen where the basis is made.
 
     Args:
-        preset: `custom` leaves the limit to the caller.
-        custom: that limit.
+        preset: name of the preset; `custom` uses the limit given by the caller.
+        custom: limit for `custom`.
 
     Raises:
         InvalidInput: an unknown preset.

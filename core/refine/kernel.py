@@ -40,9 +40,9 @@ class FieldValue(NamedTuple):
     """The value of a field at some points.
 
     Attributes:
-        vector: to descend along.
-        energy: per sample.
-        terms: the energy's single terms, per sample and without their weights; optional.
+        vector: vector to descend along.
+        energy: energy per sample.
+        terms: single terms of the energy, per sample, unweighted; optional.
     """
 
     vector: Tensor
@@ -51,7 +51,7 @@ class FieldValue(NamedTuple):
 
 
 Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor] | FieldValue]
-"""A direction to descend along: from points to (vectors, energies), optionally with the terms."""
+"""A descent direction: maps points to vectors and energies, optionally with the terms."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Annealed:
     """A field that changes during a run.
 
     Attributes:
-        at: from the number of a step, counted from 0, to the field of that step.
+        at: maps the number of a step, counted from 0, to the field of that step.
     """
 
     at: Callable[[int], Field]
@@ -67,14 +67,14 @@ class Annealed:
 
 @runtime_checkable
 class Direction(Protocol):
-    """How an energy on latents becomes a field.
+    """Turns an energy on latents into a field.
 
     A frozen dataclass: its compared fields are part of a run's identity, see
     `core.identity.identity_of`.
     """
 
     def field(self, energy: Energy, chunking: Chunking) -> Field | Annealed:
-        """The field of an energy on latents, with as many samples at a time as the chunking."""
+        """Returns the field of an energy on latents, evaluated in chunks."""
         ...
 
 
@@ -82,9 +82,9 @@ class Step(NamedTuple):
     """The step at which a rule is called.
 
     Attributes:
-        number: of the step, from 0.
-        position: (batch, dim), before the step.
-        rng: the samples' streams.
+        number: number of the step, from 0.
+        position: position before the step, (batch, dim).
+        rng: random streams of the samples.
     """
 
     number: int
@@ -94,28 +94,28 @@ class Step(NamedTuple):
 
 @runtime_checkable
 class Rule(Protocol):
-    """How a direction becomes a displacement.
+    """Turns a direction into a displacement.
 
     A frozen dataclass: its compared fields are part of a run's identity, see
     `core.identity.identity_of`. Deterministic rules ignore the streams.
     """
 
     def init(self, position: Tensor) -> Memory:
-        """The memory before the first step, at a position (batch, dim)."""
+        """Returns the memory before the first step, at a position (batch, dim)."""
         ...
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
-        """The displacement (batch, dim) along -vector, and the memory after the step."""
+        """Returns the displacement (batch, dim) along -vector, and the memory after the step."""
         ...
 
 
 class Info(NamedTuple):
-    """What a step evaluated.
+    """Values that a step evaluated.
 
     Attributes:
-        energy: per sample, at the position that the step started from.
-        gradient_norm: per sample, of the direction there.
-        terms: per sample, the energy's single terms, where the field gives them.
+        energy: energy per sample at the position that the step started from.
+        gradient_norm: norm of the direction there, per sample.
+        terms: single terms of the energy, per sample, where the field has them.
     """
 
     energy: Tensor
@@ -127,8 +127,8 @@ class Kernel(NamedTuple):
     """One step of a refiner that is bound to an energy.
 
     Attributes:
-        init: from a position to the first state.
-        step: from (state, streams) to (next state, what was evaluated).
+        init: maps a position to the first state.
+        step: maps (state, streams) to (next state, evaluated values).
     """
 
     init: Callable[[Tensor], State]
@@ -136,12 +136,12 @@ class Kernel(NamedTuple):
 
 
 Projection: TypeAlias = Callable[[Tensor], Tensor]
-"""From points to the nearest allowed points, row by row."""
+"""Projects points onto the allowed ones, row by row."""
 
 
 @runtime_checkable
 class Refiner(Protocol):
-    """What moves latents: a direction with a rule, or a search.
+    """An algorithm that moves latents: a direction with a rule, or a search.
 
     A frozen dataclass: its compared fields are part of a run's identity, see
     `core.identity.identity_of`.
@@ -150,13 +150,13 @@ class Refiner(Protocol):
     def bind(
         self, energy: Energy, chart: Map, chunking: Chunking, project: Projection | None = None
     ) -> Kernel:
-        """The kernel that lowers an energy.
+        """Returns the kernel that lowers an energy.
 
         Args:
-            energy: on the chart's source.
-            chart: in which the latents are written; its blocks have roles.
+            energy: energy on the source of the chart.
+            chart: chart of the latents; its blocks have roles.
             chunking: how many samples the networks see at a time.
-            project: onto the allowed points; every position that a step ends at is projected.
+            project: projection onto the allowed points, applied to the position after each step.
         """
         ...
 
@@ -164,7 +164,7 @@ class Refiner(Protocol):
 def gradient(
     energy: Energy, chunking: Chunking = ALL_AT_ONCE
 ) -> Callable[[Tensor, SampleRng], tuple[Tensor, Tensor]]:
-    """The direction of steepest ascent of an energy on a latent space, descended along by rules.
+    """Returns the gradient field of an energy on a latent space, which rules descend along.
 
     Args:
         energy: on latents.
@@ -182,10 +182,10 @@ def gradient(
 def gradient_by_term(
     energy: Energy, chunking: Chunking
 ) -> Callable[[Tensor, SampleRng], FieldValue]:
-    """The gradient of an energy, with the values of its terms.
+    """Returns the gradient of an energy, with the values of its terms.
 
     Where samples are coupled and the energy can be decoupled (see `Energy.decoupled_at`), the
-    gradient is exact a chunk at a time all the same.
+    gradient is exact although it is computed in chunks.
 
     Args:
         energy: on latents.
@@ -201,7 +201,7 @@ def gradient_by_term(
             with torch.enable_grad():
                 readings = list(decoupled.read(leaf, rng))
                 weighted = [reading.weight * reading.values for reading in readings]
-                # The sum in the order of Energy.__call__.
+                # Summed in the order of Energy.__call__.
                 values = sum(weighted[1:], start=weighted[0])
                 (vector,) = torch.autograd.grad(values.sum(), leaf)
             return vector, values.detach(), *(reading.values.detach() for reading in readings)
@@ -215,7 +215,7 @@ def gradient_by_term(
 
 @dataclass(frozen=True)
 class Gradient:
-    """The direction of steepest ascent, which rules descend along."""
+    """The gradient of the energy, which rules descend along."""
 
     def field(self, energy: Energy, chunking: Chunking) -> Field:
         """See `gradient`."""
@@ -223,12 +223,12 @@ class Gradient:
 
 
 def row_norms(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-    """The length of every row, computed alone: independent of the other rows, to the bit."""
+    """Returns the norm of each row, bitwise independent of the other rows."""
     return torch.stack([row.norm() for row in vectors])
 
 
 def descend(field: Field | Annealed, rule: Rule, *, project: Projection | None = None) -> Kernel:
-    """The kernel that moves along -field by a rule, then projects (onto the latent's bounds)."""
+    """Returns the kernel that moves along -field by a rule and then projects."""
 
     def init(position: Tensor) -> State:
         return State(position, rule.init(position), 0)

@@ -1,4 +1,4 @@
-"""An energy lowered on images themselves, without a generator: FuseDream's figure 2."""
+"""Descent of an energy on pixels, without a generator: FuseDream's figure 2."""
 
 from collections.abc import Callable
 
@@ -28,17 +28,17 @@ def fgsm(
 ) -> Float[Tensor, "batch 3 height width"]:
     """The fast gradient sign method: x - epsilon sign(grad E(x)), within [0, 1].
 
-    FuseDream section 2.1 maximises a score s = -E under |delta| <= epsilon by it. With several
-    steps each goes epsilon / steps along the sign of the gradient where it stands, so that no
-    pixel ever leaves the ball; one step is the method proper. An energy of random views draws
-    fresh ones at every step, from each sample's own stream.
+    FuseDream section 2.1 uses it to maximise a score s = -E under |delta| <= epsilon. With several
+    steps, each moves by epsilon / steps along the sign of the gradient at the current point, so
+    that no pixel leaves the ball; one step is the original method. An energy with random views
+    draws fresh ones at each step, from the stream of each sample.
 
     Args:
         images: values in [0, 1].
         energy: on images; a condition in it has one row, or one per image.
         rng: a stream per image.
-        epsilon: greatest change of a value, in [0, 1].
-        steps: how many, at least 1.
+        epsilon: largest change of a value, in [0, 1].
+        steps: number of steps, at least 1.
         chunking: images at a time.
         report: called after each chunk with the images done; may raise to stop.
 
@@ -46,7 +46,7 @@ def fgsm(
         DomainMismatch: a term lives on latents.
         InvalidInput: epsilon or steps out of range.
 
-    Departures: the paper says neither epsilon nor the number of steps.
+    Departures: the paper states neither epsilon nor the number of steps.
     """
     if not 0 <= epsilon <= 1:
         raise InvalidInput(f"A change of {epsilon:g}; expected 0 to 1, the range of a pixel.")

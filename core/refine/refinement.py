@@ -1,4 +1,4 @@
-"""A refinement from end to end: latents in, latents and their record out, resumable on the way."""
+"""A resumable refinement from end to end: from latents to latents and a trace."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -29,27 +29,28 @@ Returned: TypeAlias = Literal["last", "last but one"]
 
 @dataclass(frozen=True)
 class Refinement:
-    """What is done to latents, and with what settings.
+    """A refinement to run, with all its settings.
 
     Attributes:
-        title: for people.
-        generator: of the latents.
-        energy: on images or latents of the generator.
-        refiner: what moves the latents.
+        title: title to display.
+        generator: generator of the latents.
+        energy: energy on images or latents of the generator.
+        refiner: refiner that moves the latents.
         steps: T, at least 1.
-        seed: of the noise and of random energies; latents of an earlier run draw afresh, whatever
-            its seed was.
+        seed: seed of the noise and of random energies; latents from an earlier run get fresh
+            draws, for any seed of that run.
         chunking: how many samples the networks see at a time.
         device: where the networks are.
-        clamp: whether latents stay within the generator's bounds. Shares of classes stay shares,
-            of sum 1, either way.
-        keep_best: whether each sample ends at the best point that it met, not at its last.
+        clamp: whether latents are kept within the bounds of the generator. Class shares always
+            keep the sum 1.
+        keep_best: whether each sample ends at the best point of its run instead of the last.
         latent_noise: standard deviation of noise on the latents that the generator renders, fresh
             at every step; 0 in FuseDream's paper, 0.01 in its released code. The readings before
-            and after are without it.
+            and after exclude it.
         returned: `last`, or `last but one` for the latents that the last step starts from: the
             released code renders those and discards its last step. That step is not made here.
-        names: that decide the samples' places in chunks, one each; the latents' own if None.
+        names: one number per sample that decides its place in the chunks; those of the latents if
+            None.
     """
 
     title: str
@@ -67,9 +68,9 @@ class Refinement:
     names: Sequence[int] | None = field(default=None, compare=False)
 
     def identity(self) -> dict[str, object]:
-        """All that the result depends on, except the latents and the versions.
+        """Everything that the result depends on, except the latents and the versions.
 
-        The fields are those of this class that are compared, see `core.identity.identity_of`.
+        Made of the compared fields of this class, see `core.identity.identity_of`.
         """
         options = options_of(self.generator.id) or {}
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
@@ -90,18 +91,19 @@ def refine(
 
     Args:
         job: what to do.
-        latents: of the job's generator.
-        resume: whether to continue the interrupted run of the latents, if there is one, to the
-            bits of the undisturbed run. Otherwise a new run begins, whose draws are fresh.
+        latents: latents of the generator of the job.
+        resume: whether to continue the interrupted run of the latents, if there is one, with a
+            result equal to the bit to that of an uninterrupted run. Otherwise a new run begins,
+            with fresh draws.
         on_step: called after every step; may raise to stop.
-        on_stop: called with latents to resume from when the run ends early, whatever the cause;
-            after a divergence they are the last ones whose energies are finite.
+        on_stop: called with latents to resume from when the run ends early for any reason; after a
+            divergence these are the last ones with finite energies.
 
     Raises:
         GeneratorMismatch: latents of another generator.
         ConditionMismatch: a condition's rows do not match the samples.
         DomainMismatch: an energy that does not fit the generator.
-        ResumeMismatch: an interrupted run, and other settings.
+        ResumeMismatch: the interrupted run has other settings.
         Diverged: an energy or a position stopped being finite.
         InvalidInput: no step, no sample, a start that is not finite, or settings without an
             identity.
@@ -131,9 +133,9 @@ def _refined(
     on_step: Callable[[Snapshot], None],
     on_stop: Callable[[Latents], None],
 ) -> tuple[Latents, Trace]:
-    settings = job.identity()  # before any work: it refuses what has none
+    settings = job.identity()  # before any work: raises for settings without an identity
     if resume and latents.interrupted is not None:
-        # The unfinished run is in their history already.
+        # Their history already counts the unfinished run.
         latents.interrupted.check(settings)
         snapshot = _moved(latents.interrupted.snapshot, job.device)
         before = latents.interrupted.before
@@ -165,7 +167,7 @@ def _kernel(job: Refinement, chart: Map) -> Kernel:
 
 
 def _projection(job: Refinement, chart: Map) -> Callable[[Tensor], Tensor]:
-    """Onto the latents' bounds and the supports of their densities, or onto shares alone."""
+    """Projects onto bounds and supports of densities, or only onto shares."""
     if not job.clamp:
         return chart.source.share
     within = [

@@ -60,11 +60,11 @@ class Langevin:
         _check("momentum", self.momentum, 0, 1, closed=True)
 
     def init(self, position: Tensor) -> Memory:
-        """No velocity."""
+        """Returns zero velocity."""
         return {"velocity": torch.zeros_like(position)}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
-        """The displacement of one step; draws one normal number per coordinate and sample."""
+        """Returns a step's displacement; draws one normal number per coordinate and sample."""
         size = self.step_size * self.step_schedule(step.number)
         velocity = self.momentum * memory["velocity"] + vector
         noise = step.rng.normal(vector.shape[1], like=vector)
@@ -99,7 +99,7 @@ class Adam:
             _check("beta", beta, 0, 1, closed=True)
 
     def init(self, position: Tensor) -> Memory:
-        """Both moments 0."""
+        """Returns zero moments."""
         return {"mean": torch.zeros_like(position), "square": torch.zeros_like(position)}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
@@ -118,9 +118,9 @@ class Descent:
     """Plain descent, z <- z - lambda v: the step of KRR flow's eq. (6), without noise.
 
     Attributes:
-        step_size: lambda > 0, in latent units; the paper's table 6 is best at 0.3, and calls 0.1
+        step_size: lambda > 0, in latent units; 0.3 is best in the paper's table 6, which calls 0.1
             to 1 usual.
-        step_schedule: factor on it.
+        step_schedule: factor on lambda.
 
     Raises:
         InvalidInput: a number outside its range.
@@ -133,7 +133,7 @@ class Descent:
         _check("step_size (lambda)", self.step_size, 0, math.inf)
 
     def init(self, position: Tensor) -> Memory:
-        """Nothing."""
+        """Returns an empty memory."""
         return {}
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
@@ -143,12 +143,13 @@ class Descent:
 
 @dataclass(frozen=True)
 class ClipNorm:
-    """Shortens each sample's direction to at most `limit`, for use at the head of a chain.
+    """Clips the norm of the direction of each sample to `limit`; placed first in a chain.
 
-    TR0N's released code clips to 1, its paper does not. Per sample, so a batch equals its members.
+    TR0N's released code clips to 1, its paper does not. Clipping is per sample, so that a sample
+    does not depend on its batch.
 
     Attributes:
-        limit: > 0, the greatest norm.
+        limit: largest norm, > 0.
 
     Raises:
         InvalidInput: a limit outside its range.
@@ -160,33 +161,33 @@ class ClipNorm:
         _check("limit", self.limit, 0, math.inf)
 
     def init(self, position: Tensor) -> Memory:
-        """Nothing."""
+        """Returns an empty memory."""
         return {}
 
     def update(
         self, vector: Float[Tensor, "batch dim"], memory: Memory, step: Step
     ) -> tuple[Tensor, Memory]:
-        """The direction, shortened."""
+        """Returns the clipped direction."""
         norm = row_norms(vector)[:, None]
         return vector * (self.limit / norm.clamp_min(self.limit)), memory
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Rules in sequence: each gets what the one before returned; the last one's is the result.
+    """Rules in sequence: each gets the result of the one before.
 
     Attributes:
-        rules: in order.
+        rules: rules in order.
     """
 
     rules: tuple[Rule, ...]
 
     def init(self, position: Tensor) -> Memory:
-        """The memory of every rule, under its number."""
+        """Returns the memory of each rule, under its number."""
         return _gathered({str(i): rule.init(position) for i, rule in enumerate(self.rules)})
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
-        """What the last rule returns."""
+        """Returns the displacement of the last rule."""
         kept: dict[str, Memory] = {}
         for i, rule in enumerate(self.rules):
             vector, kept[str(i)] = rule.update(vector, _under(memory, str(i)), step)
@@ -195,11 +196,11 @@ class Chain:
 
 @dataclass(frozen=True)
 class ByBlock:
-    """A rule for each block of a space.
+    """A separate rule for each block of a space.
 
     Attributes:
-        space: of the latents.
-        rules: by the names of its blocks.
+        space: space of the latents.
+        rules: rules by the name of the block.
 
     Raises:
         InvalidInput: the names are not those of the blocks.
@@ -216,7 +217,7 @@ class ByBlock:
             )
 
     def init(self, position: Tensor) -> Memory:
-        """The memory of every block's rule, under the block's name."""
+        """Returns the memory of the rule of each block, under the name of the block."""
         return _gathered(
             {
                 name: self.rules[name].init(position[:, at])
@@ -225,7 +226,7 @@ class ByBlock:
         )
 
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
-        """The displacements of all blocks, side by side."""
+        """Returns the displacements of all blocks, concatenated."""
         moved: list[Tensor] = []
         kept: dict[str, Memory] = {}
         for name, at in self.space.slices().items():

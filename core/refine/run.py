@@ -1,4 +1,4 @@
-"""The loop: one snapshot per step, from which a run goes on to the same bits."""
+"""The refinement loop: one snapshot per step, from which a run resumes bit for bit."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ __all__ = ["check_energy", "first_snapshot", "iterate", "with_last_energy"]
 
 
 def first_snapshot(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot:
-    """The snapshot before the first step.
+    """Returns the snapshot before the first step.
 
     Raises:
         InvalidInput: no sample, or a point that is not finite.
@@ -29,7 +29,7 @@ def first_snapshot(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot
 
 
 def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterator[Snapshot]:
-    """The snapshots after each step, from a snapshot until `steps` steps are made in all.
+    """Yields the snapshot after each step, from a snapshot until `steps` steps are made in total.
 
     The consumer shows progress and previews, and stops by not iterating further: the last snapshot
     is complete.
@@ -38,7 +38,7 @@ def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iter
         kernel: the refiner, bound to its energy.
         start: from `first_snapshot`, or an interrupted run's last snapshot.
         steps: T, the number of steps of the whole run.
-        rng: the samples; their streams go on from the snapshot's state.
+        rng: streams of the samples; they continue from the state in the snapshot.
 
     Raises:
         Diverged: an energy or a position stopped being finite.
@@ -60,7 +60,7 @@ def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iter
 
 
 def with_last_energy(snapshot: Snapshot, energy: Tensor) -> Snapshot:
-    """The snapshot with the energy of its last point, which the curve and the best point cover."""
+    """Adds the energy of the last point to the curve and the best point of a snapshot."""
     return replace(
         snapshot,
         energies=(*snapshot.energies, energy.float().cpu()),
@@ -69,7 +69,7 @@ def with_last_energy(snapshot: Snapshot, energy: Tensor) -> Snapshot:
 
 
 def check_energy(energy: Tensor, step: int) -> None:
-    """Refuses energies that are not finite at the point that a step starts from.
+    """Checks that energies are finite at the point that a step starts from.
 
     Raises:
         Diverged: naming samples and step.
@@ -79,7 +79,7 @@ def check_energy(energy: Tensor, step: int) -> None:
 
 
 def _read(before: State, after: State, info: Info) -> tuple[Tensor, dict[str, Tensor]]:
-    """The energy and its terms on the CPU, in float32: the one time that a step waits for them.
+    """Returns the energy and its terms on the CPU, in float32: the only wait for the device.
 
     Raises:
         Diverged: an energy, or the position after the step, is not finite.
@@ -92,7 +92,7 @@ def _read(before: State, after: State, info: Info) -> tuple[Tensor, dict[str, Te
     for what, flags in (("energy", sound), ("position", placed)):
         if not bool(flags.all()):
             _diverged(what, before.step, torch.where(flags > 0, 0.0, torch.nan)[:, None])
-    # Copies, so that what is kept of a step is not what else was read with it.
+    # Copies, so that a step does not keep the other values that were read with it.
     named = zip(info.terms, terms, strict=True)
     return values.clone(), {name: value.clone() for name, value in named}
 

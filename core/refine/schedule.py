@@ -1,4 +1,4 @@
-"""Schedules: a factor for every step of a run."""
+"""Schedules: a factor for each step of a run."""
 
 import math
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ ScheduleName: TypeAlias = Literal["constant", "linear", "cosine"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A factor that goes from 1 at the first step to `final` at the last one.
+    """A factor that changes from 1 at the first step to `final` at the last one.
 
     Attributes:
         name: constant (`steps` and `final` are ignored), linear or cosine.
-        steps: of the run.
-        final: factor of the last step, at least 0.
+        steps: steps of the run.
+        final: factor at the last step, at least 0.
 
     Raises:
         InvalidInput: an unknown name, or a final factor outside its range.
@@ -39,7 +39,7 @@ class Schedule:
             )
 
     def __call__(self, step: int) -> float:
-        """The factor of a step, counted from 0; after the last step it stays as it is."""
+        """Returns the factor of a step, counted from 0; constant after the last step."""
         if self.name == "constant":
             return 1.0
         done = min(1.0, step / max(1, self.steps - 1))
@@ -49,4 +49,4 @@ class Schedule:
 
 
 CONSTANT = Schedule()
-"""The factor 1 at every step."""
+"""Returns the schedule with the factor 1 at each step."""

@@ -1,4 +1,4 @@
-"""The record of a refinement: every step's energy, and every term before and after."""
+"""Trace of a refinement: the energy at each step, and each term before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ __all__ = ["Trace", "curves", "trace_of"]
 
 @dataclass(frozen=True)
 class Trace:
-    """The record of a refinement.
+    """Trace of a refinement.
 
     Attributes:
-        title: what was refined, and how.
+        title: title to display: what was refined, and how.
         energies: one row per step and one for the last point.
-        before: every term's values, and the readings such as probabilities, at the start.
+        before: values of each term, and readings such as probabilities, at the start.
         after: the same at the end.
-        terms: curves as `energies`, of each term without its weight, where they are known.
+        terms: unweighted curves of each term, as `energies`, where known.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Trace:
     terms: Mapping[str, Float[Tensor, "points batch"]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
-        """Means before and after, for reports."""
+        """Returns means before and after, for reports."""
         return {
             "title": self.title,
             "steps": len(self.energies) - 1,
@@ -61,10 +61,10 @@ def _worst(name: str, values: Tensor) -> Tensor:
 def curves(
     seen: Sequence[Mapping[str, Tensor]], last: Mapping[str, Tensor]
 ) -> dict[str, Float[Tensor, "points batch"]]:
-    """The terms' curves: the readings of each step and of the last point, where all have them.
+    """Returns the curves of the terms that the readings of all points have.
 
     Args:
-        seen: of each step.
+        seen: readings at each step.
         last: readings at the last point.
     """
     names = set(last).intersection(*seen) if seen else set()
@@ -85,12 +85,12 @@ def trace_of(
     chunking: Chunking,
     device: torch.device,
 ) -> Trace:
-    """The record of latents as they are, as of a refinement of no step.
+    """Returns the trace of unrefined latents, as of a refinement without steps.
 
     Args:
         title: to display.
-        generator: the latents'.
-        latents: not refined.
+        generator: generator of the latents.
+        latents: latents to evaluate.
         energy: on images or latents of the generator.
         chunking: images at a time.
         device: where the networks are.

@@ -1,4 +1,4 @@
-"""FuseDream's start: the best of many candidates, as the basis that a latent is written over."""
+"""FuseDream's start: the best of many candidates as the basis of an over-parametrised latent."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -31,17 +31,17 @@ __all__ = [
 WeightStart: TypeAlias = Literal["equal", "random"]
 Classes: TypeAlias = Literal["prior", "gaussian"]
 WITHOUT_GRAPH = 8
-"""Times as many images as an accelerator bears when nothing is differentiated."""
+"""Factor on the chunk size of an accelerator when nothing is differentiated."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best candidates of every sample, the lowest energy first.
+    """The best candidates of each sample, lowest energy first.
 
     Attributes:
         points: the candidates.
-        energies: that they were chosen by; those that are not finite come last.
-        numbers: which of the candidates drawn they are, from 0.
+        energies: their energies; non-finite ones come last.
+        numbers: their numbers in the order of drawing, from 0.
     """
 
     points: Float[Tensor, "samples k dim"]
@@ -49,7 +49,7 @@ class Found:
     numbers: Int[Tensor, "samples k"]
 
     def summary(self) -> str:
-        """A line per sample: the energies of its basis and which candidates they are."""
+        """Returns a line per sample: energies of its basis and numbers of its candidates."""
         rows = zip(self.energies.tolist(), self.numbers.tolist(), strict=True)
         return "\n".join(
             f"sample {sample}: "
@@ -68,37 +68,39 @@ def best_candidates(
     chunking: Chunking,
     report: Report = lambda done: None,
 ) -> Found:
-    """The k candidates of lowest energy for every sample: FuseDream Algorithm 1, line 2.
+    """Returns the k candidates of lowest energy of each sample: FuseDream Algorithm 1, line 2.
 
-    Candidates of one sample are judged together, a chunk at a time, and only the best so far are
-    kept: memory does not grow with their number and nothing is computed twice. Of equal
-    candidates the earlier one goes first.
+    Candidates of one sample are evaluated together in chunks, and only the best so far are kept:
+    memory does not grow with their number and nothing is computed twice. Among equal candidates
+    the earlier one comes first.
 
-    Every candidate draws itself, and whatever a random energy needs to judge it, from a stream of
-    its own that follows from its sample's and its number: a sample's m-th candidate and its energy
-    depend neither on how many there are, nor on how many are kept, nor on the other samples. The
-    samples' own streams are left as they are.
+    Each candidate has its own stream, derived from the stream of its sample and its number, for
+    itself and for a random energy. The m-th candidate of a sample and its energy therefore depend
+    neither on the number of candidates, nor on how many are kept, nor on other samples. The
+    streams of the samples are left unchanged.
 
     Args:
-        draw: one candidate per stream.
+        draw: draws one candidate per stream.
         energy: on the latents drawn.
         candidates: M, at least 1; the paper takes 10000.
         keep: k, from 1 to M; the paper takes 5 and 10.
         rng: the samples.
         chunking: how many candidates the networks see at a time.
-        report: called after every chunk with the candidates judged, of all samples; may raise.
+        report: called after each chunk with the number of evaluated candidates of all samples; may
+            raise.
 
     Raises:
         InvalidInput: no sample, M below 1, k outside 1 to M, or an energy whose samples depend on
             each other.
         ConditionMismatch: the energy's condition does not fit the number of samples.
-        DomainMismatch: an energy that does not live on the latents drawn.
+        DomainMismatch: an energy with another domain than the latents drawn.
     """
     _check(len(rng), candidates, keep)
     if energy.coupled:
         raise InvalidInput(
-            f"The energy {energy} judges samples by each other, and candidates are judged one by "
-            "one. Choose them by an energy such as Energy CLIP or Energy Classifier."
+            f"The energy {energy} compares the samples of a batch with each other, but candidates "
+            "are evaluated separately. Choose them by an energy such as Energy CLIP or Energy "
+            "Classifier."
         )
     energy.check_batch(len(rng))
 
@@ -132,13 +134,13 @@ def over_basis(
     weights: WeightKind = "scalar",
     start: WeightStart = "equal",
 ) -> Start:
-    """Samples written over a basis each: FuseDream eq. (4).
+    """Returns samples over-parametrised by a basis each: FuseDream eq. (4).
 
     Args:
         space: that the points live in.
         points: the basis of every sample.
         rng: the samples; random weights draw from their streams.
-        over: the blocks that are over-parametrised; of the others a sample gets the points' mean.
+        over: the over-parametrised blocks; the others start at the mean of the points.
         weights: `scalar`, one number per point of the basis (the paper); `linear`, a number per
             point and coordinate; or `softmax`, logits per point and coordinate (the released
             code).
@@ -146,11 +148,11 @@ def over_basis(
             point and coordinate (the released code).
 
     Raises:
-        InvalidInput: random weights that are no logits, or a block that is not there.
+        InvalidInput: random weights that are not logits, or an unknown block.
 
-    Departures: both the paper and the code leave no block without a basis. The bounds of a block
-    hold for the points of its basis, as in the released code, and not for what they add up to:
-    with softmax weights a sum cannot leave them, with scalar and linear ones it can.
+    Departures: in the paper and the code every block has a basis. The bounds of a block apply to
+    the points of its basis, as in the released code, and not to their sum: with softmax weights
+    the sum stays within them, with scalar and linear weights it may leave them.
     """
     if start == "random" and weights != "softmax":
         raise InvalidInput(
@@ -190,42 +192,43 @@ def from_basis(
     device: torch.device,
     report: Report = lambda done: None,
 ) -> tuple[Start, Found]:
-    """Samples over the best candidates of the prior: FuseDream section 3.2, Algorithm 1.
+    """Returns samples over the best candidates of the prior: FuseDream section 3.2, Algorithm 1.
 
     Args:
         generator: candidates are drawn from its prior.
         rng: the samples.
-        energy: on its images or latents; with random views it is the paper's AugCLIP, without
-            the plain score that the released code chooses by.
+        energy: on its images or latents; with random views it is the paper's AugCLIP, whereas the
+            released code ranks by the plain score.
         candidates: M.
         keep: k.
         weights: `scalar` (the paper), `linear` or `softmax` (the released code); see `over_basis`.
         weights_start: `equal` (the paper) or `random` (the released code; softmax alone).
         classes: `prior`, one of the generator's classes, or `gaussian`, y ~ N(0, I): figure 12.
-        over_classes: whether the class has a basis too, as in the paper and the code; else a
-            sample starts from the mean of its candidates' classes.
-        chunking: how many samples the networks see at a time when they are differentiated. Here
-            they are not: an accelerator sees eight times as many candidates.
+        over_classes: whether the class has a basis too, as in the paper and the code; otherwise a
+            sample starts at the mean class of its candidates.
+        chunking: how many samples the networks see at a time when they are differentiated. Nothing
+            is differentiated here, so that an accelerator evaluates eight times as many
+            candidates.
         device: where the networks are.
-        report: called with how many candidates are judged; may raise to stop.
+        report: called with the number of evaluated candidates; may raise to stop.
 
     Raises:
-        InvalidInput: numbers or options without sense, or no class block where one is needed.
+        InvalidInput: invalid numbers or options, or no class block where one is needed.
         ConditionMismatch: the energy's condition does not fit the number of samples.
         DomainMismatch: an energy of another generator's latents.
 
     Returns:
-        The start, and the candidates that it is made of.
+        The start, and its candidates.
 
-    Departures: the code clamps a normal z to [-2, 2]; here candidates come from the generator's
-    own prior, within the bounds that it states.
+    Departures: the code clamps a normal z to [-2, 2]; here candidates are drawn from the
+    generator's own prior, within its bounds.
     """
     space = generator.source
     over = tuple(block.name for block in space.blocks if over_classes or block.role != "class")
     if not over:
         raise InvalidInput(
-            f"Generator {generator.name!r} has a class alone, {space}: nothing to "
-            "write over a basis. Let classes have one."
+            f"Generator {generator.name!r} has a class alone, {space}: no block is left for a "
+            "basis. Give classes a basis too."
         )
     draw = drawing(generator, classes, device)
     pulled = energy.pullback(generator)
@@ -238,7 +241,7 @@ def from_basis(
 
 
 def drawing(generator: Generator, classes: Classes, device: torch.device) -> Draw:
-    """How candidates of a generator are drawn.
+    """Returns the sampler of candidates of a generator.
 
     Args:
         generator: candidates follow its prior.
@@ -246,7 +249,7 @@ def drawing(generator: Generator, classes: Classes, device: torch.device) -> Dra
         device: where to put them.
 
     Raises:
-        InvalidInput: Gaussian classes, and a generator that takes no embedding of a class.
+        InvalidInput: Gaussian classes for a generator without class embeddings.
     """
     like = torch.empty(0, device=device)
     space = generator.source
@@ -289,7 +292,7 @@ def _check(samples: int, candidates: int, keep: int) -> None:
 
 
 def _streams(rng: SampleRng, sample: int, numbers: range) -> SampleRng:
-    """A stream for each candidate of a sample."""
+    """Returns a stream for each candidate of a sample."""
     own = rng.streams[sample].initial_seed()
     streams = [stream_of(own, "candidate", number) for number in numbers]
     return SampleRng(streams, [rng.rows[sample]] * len(streams), numbers)

@@ -1,4 +1,4 @@
-"""Choosing where refinement starts: draw, then choose by energy."""
+"""Starts of a refinement: candidates are drawn and chosen by energy."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Draw: TypeAlias = Callable[[SampleRng], Float[Tensor, "batch dim"]]
-"""Candidates, one per sample, each from its sample's stream."""
+"""Draws candidates, one per sample, each from the stream of its sample."""
 
 Report: TypeAlias = Callable[[int], None]
 """Called with the number of candidates evaluated; may raise to stop."""
@@ -49,24 +49,24 @@ def best_of(
     generations: int = 0,
     within: Callable[[Tensor], Tensor] = lambda points: points,
 ) -> Float[Tensor, "batch dim"]:
-    """The candidate of lowest energy, for every sample: TR0N Algorithm 2, line 1.
+    """Returns the candidate of lowest energy for each sample: TR0N Algorithm 2, line 1.
 
-    Generations go on from there by the cross-entropy method, see `core.starts.search`: the best of
-    the candidates set where the next are drawn, and so on. The paper has none.
+    Generations continue from there by the cross-entropy method, see `core.starts.search`: the best
+    candidates define the distribution of the next ones. The paper has none.
 
     Args:
-        draw: the candidates; by the prior or by a translator.
+        draw: draws candidates from the prior or a translator.
         energy: on the latents drawn; may be None with one candidate.
         candidates: M. A sample's m-th candidate does not depend on M.
         rng: the samples.
         chunking: how many candidates the networks see at a time.
         report: called after every candidate that is evaluated.
         generations: after the candidates, each a quarter of their number.
-        within: brings the generations' points back to where latents may be.
+        within: projects points of the generations onto the allowed latents.
 
     Raises:
-        InvalidInput: no sample, fewer than 1 candidate, several and no energy to choose by, or too
-            few for generations.
+        InvalidInput: no sample, fewer than 1 candidate, several without an energy, or too few for
+            generations.
     """
     check_samples(rng)
     check_search(candidates, generations)
@@ -108,7 +108,7 @@ def from_prior(
     device: torch.device,
     report: Report = lambda done: None,
 ) -> Start:
-    """Samples of p(z), each the best of M: the papers' "no translator". See `best_of`."""
+    """Returns samples of p(z), each the best of M: the papers' "no translator". See `best_of`."""
     like = torch.empty(0, device=device)
     pulled = energy.pullback(generator) if energy is not None else None
 
@@ -136,7 +136,7 @@ def from_translator(
     chunking: Chunking,
     report: Report = lambda done: None,
 ) -> Start:
-    """Starts from q(z given c).
+    """Returns starts from q(z given c).
 
     Args:
         translator: trained for this generator and the condition's auxiliary.
@@ -147,7 +147,7 @@ def from_translator(
             component's mean) or `basis` (the mixture's weights and means themselves, eq. 5).
         energy: what the best of M is chosen by.
         candidates: M, for `sample` alone.
-        generations: that go on from the candidates, see `best_of`; for `sample` alone.
+        generations: generations after the candidates, see `best_of`; for `sample` alone.
         weights: of `basis`: `linear`, per coordinate (the paper, appendix B.1), `softmax`, logits
             per coordinate (the released code), or `scalar`, one number per mean (eq. 5 without
             that appendix).
@@ -192,7 +192,7 @@ def from_translator(
 
 
 def check_samples(rng: SampleRng) -> None:
-    """Refuses an empty batch.
+    """Checks that a batch is not empty.
 
     Raises:
         InvalidInput: no sample.
@@ -208,7 +208,7 @@ def _basis(
     names: Sequence[int],
     chunking: Chunking,
 ) -> Tensor:
-    """Weights and means over the first block; of the others, such as a class, the mean alone."""
+    """Returns weights and means over the first block; only the mean of others, such as a class."""
     first = chart.over[0]
 
     def rows(part: Tensor) -> Tensor:

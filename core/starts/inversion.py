@@ -1,4 +1,4 @@
-"""From images to latents: a start near an image, which refinement then brings closer."""
+"""Inversion of images: a start near an image, which refinement then improves."""
 
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ Images4 = Float[Tensor, "batch 3 height width"]
 
 InversionStart: TypeAlias = Literal["automatic", "encoder", "candidates", "mean"]
 MEAN_OF = 1000
-"""Draws of the prior whose mean is taken."""
+"""Number of draws of the prior to average."""
 
 
 @torch.no_grad()
@@ -38,22 +38,22 @@ def from_images(
     device: torch.device,
     report: Report = lambda done: None,
 ) -> Start:
-    """Latents to start an inversion from, one per image.
+    """Returns starting latents of an inversion, one per image.
 
     Args:
         generator: of the latents.
         images: in [0, 1], of any size; resized to the generator's, antialiased.
         rng: the samples, one per image.
         how: `encoder` (where the generator has one), `candidates` (the best of M draws of the
-            prior), `mean` (of the prior); `automatic` takes the encoder, else candidates.
-        energy: what the best candidate is chosen by, such as `core.energies.perceptual.likeness`.
+            prior), `mean` (of the prior); `automatic` uses the encoder, otherwise candidates.
+        energy: energy that candidates are chosen by, such as `core.energies.perceptual.likeness`.
         candidates: M.
         chunking: images at a time.
         device: where the networks are.
         report: called after every candidate that is evaluated.
 
     Raises:
-        InvalidInput: no image, an unknown way, or no encoder where `encoder` is chosen.
+        InvalidInput: no image, an unknown method, or `encoder` for a generator without one.
     """
     if len(images) == 0:
         raise InvalidInput("No image to invert: the batch is empty.")

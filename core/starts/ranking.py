@@ -1,4 +1,4 @@
-"""Which of many samples are best: FuseDream and its users keep the best of several seeds."""
+"""Ranking of samples: FuseDream and its users keep the best of several seeds."""
 
 from dataclasses import dataclass
 
@@ -20,11 +20,11 @@ __all__ = ["Ranking", "ranked", "ranked_images"]
 
 @dataclass(frozen=True)
 class Ranking:
-    """Samples in the order of their energy, the lowest first.
+    """Samples in the order of their energy, lowest first.
 
     Attributes:
-        rows: places in the batch.
-        energies: of these rows.
+        rows: indices in the batch.
+        energies: energies of these rows.
     """
 
     rows: tuple[int, ...]
@@ -42,12 +42,12 @@ def ranked(
     chunking: Chunking,
     device: torch.device,
 ) -> Ranking:
-    """The samples of lowest energy.
+    """Returns the samples of lowest energy.
 
     Args:
-        latents: of the generator.
+        latents: latents of the generator.
         generator: G.
-        energy: that they are ranked by; random ones draw from the samples' streams.
+        energy: energy to rank by; random energies draw from the streams of the samples.
         seed: of random energies.
         groups: equal parts of the batch, side by side (such as the prompts); each keeps its best.
         keep: samples kept of every group.
@@ -77,7 +77,7 @@ def ranked_images(
     chunking: Chunking,
     device: torch.device,
 ) -> Ranking:
-    """The images of lowest energy; those of FuseDream's figure 10 are 36 of 50 composed ones.
+    """Returns the images of lowest energy; FuseDream's figure 10 shows 36 of 50 composed ones.
 
     Args:
         images: values in [0, 1].

@@ -1,4 +1,4 @@
-"""The cross-entropy method: the next candidates are drawn about the best ones."""
+"""The cross-entropy method: the next candidates are drawn around the best ones."""
 
 from dataclasses import dataclass
 
@@ -13,33 +13,33 @@ from ..snapshot import comparable, lowest
 __all__ = ["CrossEntropySearch", "check_search", "elite_size", "evaluations", "generation_size"]
 
 ELITE_SHARE, LEAST_ELITE = 10, 4
-"""One candidate in so many is of the elite, but never fewer."""
+"""Fraction of candidates in the elite, and its minimum."""
 GENERATION_SHARE = 4
-"""A generation has one member for so many candidates."""
+"""Number of candidates per member of a generation."""
 LEAST_CANDIDATES = LEAST_ELITE * GENERATION_SHARE
 
 
 def elite_size(candidates: int) -> int:
-    """How many of the best are kept: one in ten, at least four."""
+    """Returns the size of the elite: one candidate in ten, at least four."""
     return max(LEAST_ELITE, candidates // ELITE_SHARE)
 
 
 def generation_size(candidates: int) -> int:
-    """Members of a generation: a quarter of the first candidates."""
+    """Returns the members of a generation: a quarter of the first candidates."""
     return candidates // GENERATION_SHARE
 
 
 def evaluations(candidates: int, generations: int) -> int:
-    """How often a search evaluates the energy of each sample."""
+    """Returns the number of evaluations of the energy per sample in a search."""
     return candidates + generations * generation_size(candidates)
 
 
 def check_search(candidates: int, generations: int) -> None:
-    """Refuses a search with impossible numbers.
+    """Checks the numbers of a search.
 
     Raises:
         InvalidInput: no candidate, a negative number of generations, or too few candidates for
-            any.
+            generations.
     """
     if candidates < 1:
         raise InvalidInput(f"Best of {candidates} candidates; at least 1 needed.")
@@ -55,11 +55,11 @@ def check_search(candidates: int, generations: int) -> None:
 
 @dataclass(frozen=True)
 class CrossEntropySearch:
-    """A search by the cross-entropy method: the points of lowest energy so far, for each sample.
+    """State of a search by the cross-entropy method: the best points so far of each sample.
 
     Attributes:
-        points: (batch, elite, dim), the best first.
-        energies: of the points; +inf where they are not finite.
+        points: points, the best first, (batch, elite, dim).
+        energies: energies of the points; +inf where not finite.
     """
 
     points: Float[Tensor, "batch elite dim"]
@@ -69,11 +69,11 @@ class CrossEntropySearch:
     def of(
         cls, points: Float[Tensor, "batch dim"], energies: Float[Tensor, " batch"]
     ) -> "CrossEntropySearch":
-        """The search after one point per sample."""
+        """Returns the search after one point per sample."""
         return cls(points[:, None], comparable(energies)[:, None])
 
     def joined(self, other: "CrossEntropySearch", size: int) -> "CrossEntropySearch":
-        """The best of both, as many as `size`; of equals those that were met before."""
+        """Returns the `size` best of both; among equals those found first."""
         energies = torch.cat([self.energies, other.energies], dim=1)
         points = torch.cat([self.points, other.points], dim=1)
         kept = lowest(energies, size)
@@ -84,15 +84,15 @@ class CrossEntropySearch:
 
     @property
     def best(self) -> Float[Tensor, "batch dim"]:
-        """The point of lowest energy of every sample."""
+        """Returns the point of lowest energy of each sample."""
         return self.points[:, 0]
 
     def draw(self, rng: SampleRng) -> Float[Tensor, "batch dim"]:
-        """A point per sample from the normal law of its elite's means and deviations.
+        """Draws a point per sample from the normal distribution fitted to its elite.
 
-        Each coordinate has its own mean and deviation; the samples are independent.
+        Each coordinate has its own mean and standard deviation; samples are independent.
         """
-        # Row by row: a sum over a batch may depend, in its last bits, on how many rows there are.
+        # Row by row, because the rounding of a sum may depend on the number of rows.
         laws = [torch.std_mean(points, dim=0) for points in self.points]
         deviations, means = (torch.stack(parts) for parts in zip(*laws, strict=True))
         return means + deviations * rng.normal(self.points.shape[2], like=means)

@@ -1,4 +1,4 @@
-"""Starts near given latents: edits of an image, and many samples of one."""
+"""Starts near given latents: edits of an image, and variations of one."""
 
 import torch
 from einops import repeat
@@ -33,21 +33,22 @@ def variations(
     device: torch.device,
     report: Report = lambda done: None,
 ) -> Start:
-    """Samples near given ones, each the best of M.
+    """Returns samples near given ones, each the best of M.
 
-    A normal prior's draws e make sqrt(1 - v^2) z0 + v e, distributed as the prior where z0 is;
-    those of other priors (classes, StyleGAN's W) make (1 - v) z0 + v e.
+    With draws e of a normal prior a sample is sqrt(1 - v^2) z0 + v e, distributed as the prior if
+    z0 is. For other priors (classes, StyleGAN's W) it is (1 - v) z0 + v e.
 
     Args:
-        near: z0; what a basis stands for, if they are written in one.
+        near: z0; latents in a basis are converted to the latents they represent.
         generator: G.
-        rng: the samples, as many for each of the given ones, side by side. Given ones that have
-            been through a run, or are variations themselves, are varied by fresh draws.
-        variation: the largest v, in (0, 1]; with 1 nothing is left of z0.
-        spread: s in [0, 1]: every candidate's own v is uniform between (1 - s) times that and it.
-        towards: latents that take the place of e in every second candidate or so, one at random:
-            such as the prior's best for a text, of which an edit wants a part.
-        energy: what the best of M is chosen by.
+        rng: the samples, the same number for each of the given ones, grouped. Given latents from a
+            run, or from a variation, get fresh draws.
+        variation: largest v, in (0, 1]; 1 discards z0.
+        spread: s in [0, 1]: the v of each candidate is uniform between (1 - s) `variation` and
+            `variation`.
+        towards: latents that replace e in about half of the candidates, one at random; such as the
+            prior's best for a text, for an edit.
+        energy: energy that the best of M is chosen by.
         candidates: M.
         chunking: how many candidates the networks see at a time.
         device: where the networks are.
@@ -55,8 +56,8 @@ def variations(
 
     Raises:
         GeneratorMismatch: latents of another generator.
-        InvalidInput: a number outside its range, numbers of samples that do not go together,
-            nothing to go towards, or candidates without an energy.
+        InvalidInput: a number outside its range, numbers of samples that do not match, empty
+            `towards`, or candidates without an energy.
     """
     near.check_generator(generator)
     if not 0 < variation <= 1:
@@ -91,7 +92,7 @@ def variations(
 
 
 def _history(near: Latents, each: int, towards: Latents | None) -> tuple[int, ...]:
-    """The longest history of what each variation is made of."""
+    """Returns the longest history among the sources of each variation."""
     least = max(towards.history, default=0) if towards is not None else 0
     return tuple(max(runs, least) for runs in near.history for _ in range(each))
 
@@ -101,5 +102,5 @@ def _partners(towards: Latents | None, generator: Generator, like: Tensor) -> Te
         return None
     towards.check_generator(generator)
     if not len(towards):
-        raise InvalidInput("No latents to go towards; leave that input open, or give some.")
+        raise InvalidInput("No latents to move towards; leave that input open, or give some.")
     return towards.plain().values.to(like)

@@ -7,7 +7,7 @@ __all__ = ["Residual"]
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut, each after group normalisation and SiLU.
+    """Two 3 x 3 convolutions with a shortcut, each after group normalisation and SiLU.
 
     Args:
         channels: in and out, a multiple of 4.

@@ -25,9 +25,9 @@ class AverageConditions(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "The direction of the result is the weighted sum of the two directions, "
-            "whatever their lengths; weights that cancel are refused. For classes, whose "
-            "rows are probabilities, use Interpolate Conditions with `mode` = lerp."
+            "The direction of the result is the weighted sum of the two directions, independent "
+            "of their lengths; weights that cancel are refused. For classes, whose rows are "
+            "probabilities, use Interpolate Conditions with `mode` = lerp."
         ),
         example=(
             "An Image Condition with `first_weight` = 1 and a Text Condition with "

@@ -73,10 +73,10 @@ class TextCondition(io.ComfyNode):
                         max=100.0,
                         step=0.05,
                         optional=True,
-                        tooltip="Weight of each clause of a prompt, the text between commas, "
-                        "beside the whole prompt (0 to 100). 0 is the papers'. A CLIP "
-                        "that mixes up colours in a long prompt may separate them with "
-                        "1.",
+                        tooltip="Weight of each clause of a prompt, the text between commas, in "
+                        "addition to the whole prompt (0 to 100). 0 is the papers'. A "
+                        "CLIP that mixes up colours in a long prompt may separate them "
+                        "with 1.",
                     )
                 ),
             ],

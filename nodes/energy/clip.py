@@ -49,11 +49,11 @@ class EnergyCLIP(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "E(z, c) = -weight x mean over views of cos(f(view of G(z)), c). Views are "
-            "drawn anew in every step: changed in colour, moved, resized, with a square cut "
-            "out. Without views (0) images reach a high similarity without looking right. "
-            "Weights of 1 need a large `inverse_temperature`: 1000 for the avatars, in the "
-            "paper 2000 to 1e5."
+            "E(z, c) = -weight x mean over views of cos(f(view of G(z)), c). Views are drawn "
+            "again in every step: changed in colour, moved, resized, with a square cut out. "
+            "Without views (0) images reach a high similarity without looking right. Weights of "
+            "1 need a large `inverse_temperature`: 1000 for the avatars, in the paper 2000 to "
+            "1e5."
         ),
         example=(
             "Load Aux Model and Text Condition into this node, this node into Langevin Refine."

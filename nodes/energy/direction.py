@@ -65,9 +65,9 @@ class EnergyDirection(io.ComfyNode):
                     options=["image", "source", "global"],
                     default="image",
                     tooltip="image: how far an image lies along the direction. source: how well "
-                    "the change from its source image aligns with it, whatever else the "
-                    "source shows. global: StyleCLIP's global direction in the latents, "
-                    "found once and the same for all samples and steps.",
+                    "the change from its source image aligns with it, independent of other "
+                    "content of the source. global: StyleCLIP's global direction in the "
+                    "latents, found once and the same for all samples and steps.",
                 ),
                 io.Int.Input(
                     "views",

@@ -1,4 +1,4 @@
-"""CMA-ES Refine: search without gradients, or with some at every member."""
+"""CMA-ES Refine: evolutionary search, optionally with gradient steps of each member."""
 
 from ...core.chunking import ChunkMode
 from ...core.energy import Energy
@@ -40,7 +40,7 @@ def _widgets() -> list[io.Input]:
             max=100.0,
             step=0.01,
             round=False,
-            tooltip="Standard deviation of the first generation about the start, in latent units "
+            tooltip="Standard deviation of the first generation around the start, in latent units "
             "(1e-6 to 100).",
         ),
         io.Int.Input(
@@ -48,7 +48,7 @@ def _widgets() -> list[io.Input]:
             default=0,
             min=0,
             max=10000,
-            tooltip="Steps of Adam that every member makes before it is judged (0 to 10000). "
+            tooltip="Steps of Adam that each member makes before it is evaluated (0 to 10000). "
             "0 is CMA-ES, more is BasinCMA.",
         ),
         io.Float.Input(
@@ -64,7 +64,7 @@ def _widgets() -> list[io.Input]:
 
 
 class CMAESRefine(io.ComfyNode):
-    """Search by generations."""
+    """Refinement by CMA-ES or BasinCMA."""
 
     HELP = Help(
         about=(
@@ -76,7 +76,7 @@ class CMAESRefine(io.ComfyNode):
             "512 coordinates only variances are adapted."
         ),
         example=(
-            "`inner_steps` = 30 is BasinCMA: each member descends by Adam before it is judged."
+            "`inner_steps` = 30 is BasinCMA: each member descends by Adam before it is evaluated."
         ),
     )
 
@@ -106,7 +106,7 @@ class CMAESRefine(io.ComfyNode):
                     io.Boolean.Input(
                         "keep_best",
                         default=True,
-                        tooltip="End each sample at the point of lowest energy that it met. Off: "
+                        tooltip="End each sample at its point of lowest energy. Off: "
                         "at the best of the last generation.",
                     )
                 ),
@@ -114,9 +114,8 @@ class CMAESRefine(io.ComfyNode):
                     io.Boolean.Input(
                         "resume",
                         default=True,
-                        tooltip="Go on with the interrupted run that the latents come from, to "
-                        "the same result. Off: start a new run from where they are, by fresh "
-                        "draws.",
+                        tooltip="Continue the interrupted run of the latents, to the same "
+                        "result. Off: start a new run from them, with fresh draws.",
                     )
                 ),
             ],

@@ -1,4 +1,4 @@
-"""Compose Fuse: a foreground and a background that are refined until they fuse."""
+"""Compose Fuse: a foreground and a background are refined until they fuse."""
 
 from collections.abc import Callable
 
@@ -60,16 +60,16 @@ class ComposeFuse(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Every scale at every place is a separate run, all in one batch: 18 for each "
-            "sample by default, so try `places` = centre first. In each, Adam moves both "
-            "latents by the dynamic barrier: the energy first, then the similarity of "
-            "foreground and background as far as it does not raise the energy. The two are "
-            "compared as pasted: by LPIPS with a backbone, by a CLIP's features, else by "
-            "pixels. The placement whose finished image has the lowest energy is kept. "
-            "Cancel writes a file; Load Latents into `interrupted` continues from it."
+            "Every scale at every place is a separate run, all in one batch: 18 for each sample "
+            "by default, so try `places` = centre first. In each run Adam moves both latents by "
+            "the dynamic barrier: it lowers the energy first, and raises the similarity of "
+            "foreground and background as far as that does not raise the energy. The two are "
+            "compared as pasted: by LPIPS with a backbone, by a CLIP's features, else by pixels. "
+            "The placement whose finished image has the lowest energy is kept. Cancel writes a "
+            "file; Load Latents into `interrupted` continues from it."
         ),
         example=(
-            "Two Basis Init of one prompt, other seeds, on avatars: `steps` = 50, "
+            "Two Basis Init of one prompt with different seeds, on avatars: `steps` = 50, "
             "`learning_rate` = 0.02, the CLIP as `auxiliary`, `secondary_weight` = 0.1."
         ),
     )
@@ -80,20 +80,22 @@ class ComposeFuse(io.ComfyNode):
             node_id="LatentSteer_ComposeFuse",
             display_name="Compose Fuse",
             category="LatentSteer/refine",
-            description="A smaller foreground on a background, both refined together so that the "
-            "whole is what the energy asks for and the parts fit: FuseDream section 3.3.",
+            description="Pastes a smaller foreground on a background and refines both together, "
+            "so that the whole image has a low energy and the parts fit: FuseDream "
+            "section 3.3.",
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator of both latents."),
                 LATENTS.Input(
-                    "foreground", tooltip="What is pasted: points, or a basis as in the paper."
+                    "foreground",
+                    tooltip="Latents of the foreground: plain, or a basis as in the paper.",
                 ),
                 LATENTS.Input(
-                    "background", tooltip="What it is pasted on, as many as foregrounds."
+                    "background", tooltip="Latents of the background, as many as foregrounds."
                 ),
                 ENERGY.Input(
                     "energy",
-                    tooltip="What the fused image is to lower: Energy CLIP with views in the "
-                    "paper, or any other. The best placement is chosen by it.",
+                    tooltip="The energy of the fused image: Energy CLIP with views in the paper, "
+                    "or any other. It also chooses the best placement.",
                 ),
                 seed("random energies"),
                 steps(100),
@@ -113,8 +115,9 @@ class ComposeFuse(io.ComfyNode):
                 LATENTS.Input(
                     "interrupted",
                     optional=True,
-                    tooltip="What a stopped run of this node left, from Load Latents: it goes on "
-                    "to the same result. Foreground and background then say their form alone.",
+                    tooltip="An interrupted run of this node from Load Latents, which continues "
+                    "to the same result. Of foreground and background only the form is "
+                    "then used.",
                 ),
                 chunk(),
                 preview_every(),

@@ -27,7 +27,7 @@ def _inputs() -> list[io.Input]:
 
 
 def _released() -> list[io.Input]:
-    """Where FuseDream's released code differs from its paper."""
+    """Widgets: differences of FuseDream's released code from its paper."""
     return [
         advanced(
             io.Float.Input(
@@ -37,8 +37,8 @@ def _released() -> list[io.Input]:
                 max=10.0,
                 step=0.001,
                 round=False,
-                tooltip="Standard deviation of noise on the latents that are rendered, fresh at "
-                "every step (0 to 10). FuseDream's paper has none, its released code 0.01.",
+                tooltip="Standard deviation of noise on the rendered latents, fresh at every "
+                "step (0 to 10). FuseDream's paper has none, its released code 0.01.",
             )
         ),
         advanced(
@@ -62,23 +62,23 @@ def _shared() -> list[io.Input]:
                 min=0.0,
                 max=1e6,
                 step=0.1,
-                tooltip="Longest gradient of a sample (0 to 1e6); 0 for no limit, as the paper. "
-                "The released code uses 1.",
+                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
+                "paper. The released code uses 1.",
             )
         ),
         advanced(
             io.Boolean.Input(
                 "clamp",
                 default=True,
-                tooltip="Keep latents within the bounds that the generator states.",
+                tooltip="Keep latents within the generator's bounds.",
             )
         ),
         advanced(
             io.Boolean.Input(
                 "keep_best",
                 default=False,
-                tooltip="End each sample at the point of lowest energy that it met instead of its "
-                "last point. The result is then no sample of the energy's law.",
+                tooltip="End each sample at its point of lowest energy instead of its last "
+                "point. The result is then not a sample of the energy's distribution.",
             )
         ),
         chunk(),
@@ -87,8 +87,8 @@ def _shared() -> list[io.Input]:
             io.Boolean.Input(
                 "resume",
                 default=True,
-                tooltip="Go on with the interrupted run that the latents come from, to the same "
-                "result. Off: start a new run from where they are, by fresh draws.",
+                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
+                "start a new run from them, with fresh draws.",
             )
         ),
         *_released(),
@@ -139,7 +139,7 @@ class LangevinRefine(io.ComfyNode):
                     min=1e-6,
                     max=1e9,
                     step=0.1,
-                    tooltip="beta: how much the energy counts against the noise (1e-6 to 1e9). "
+                    tooltip="beta: weight of the energy relative to the noise (1e-6 to 1e9). "
                     "The paper: 20 for classes, 2000 for StyleGAN2 and NVAE with CLIP, 1e5 for "
                     "BigGAN with CLIP; 1 with Energy Bayes.",
                 ),
@@ -150,8 +150,8 @@ class LangevinRefine(io.ComfyNode):
                         min=0.0,
                         max=0.9999,
                         step=0.01,
-                        tooltip="Share of the last step's direction that is kept (0 to 0.9999). "
-                        "The paper uses 0.99; 0 is equation 1 itself.",
+                        tooltip="Fraction of the last step's direction that is kept (0 to "
+                        "0.9999). The paper uses 0.99; 0 is equation 1 itself.",
                     )
                 ),
                 advanced(
@@ -159,9 +159,10 @@ class LangevinRefine(io.ComfyNode):
                         "preset",
                         options=["custom", "paper", "official code"],
                         default="custom",
-                        tooltip="Whose clip_norm: custom takes the one below, paper none, "
-                        "official code 1, for the means of a basis and for its weights apart. All "
-                        "else is alike in both; the weights' kind is chosen in Translator Init.",
+                        tooltip="Source of clip_norm: custom uses the value below, paper none, "
+                        "official code 1, separately for the means of a basis and its "
+                        "weights. Everything else is the same in both; the form of the "
+                        "weights is chosen in Translator Init.",
                     )
                 ),
                 *schedule("step", "lambda"),

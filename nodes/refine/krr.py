@@ -1,4 +1,4 @@
-"""KRR Flow Refine: particles that flow towards real images and a condition, and apart."""
+"""KRR Flow Refine: particles flow towards real images and a condition, and apart."""
 
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ AUTO = "auto"
 def _features(
     generator: Generator, auxiliary: Auxiliary | Captioner | None, kind: str
 ) -> FeatureMap:
-    """What the kernel compares by: the auxiliary, or else the generator's discriminator."""
+    """Returns the features of the kernel: of the auxiliary, or of the discriminator."""
     model = generator if auxiliary is None else auxiliary
     if not isinstance(model, Generator | Clip | Classifier | AttributeJudge):
         raise ConditionMismatch(
@@ -55,19 +55,19 @@ class KRRFlowRefine(io.ComfyNode):
             "-log p(c|x) attract them; each has its weight, and Energy Report shows the "
             "three curves separately. Densities are estimated in the space of `features`. "
             "Where the energy has a condition per sample, the samples of each condition, at "
-            "least 2, have their own density; `pooled` estimates one of all. The result "
-            "depends on the other samples of the condition: a sample alone does not equal "
-            "the same sample in a batch, but a condition alone does.\n\n"
-            "The paper does not give its eta and xi. 0 uses the number of samples n: the "
-            "step is then within about 10 % of kernel density estimation (3 to 9 % on the "
-            "digits). A tenth of n is kernel ridge regression proper, 23 to 48 % from it, "
-            "and as stable; far below, weights are negative and particles may collapse. "
+            "least 2, have their own density; `pooled` estimates one of all. The result depends "
+            "on the other samples of the same condition: a sample alone differs from the same "
+            "sample in a batch, but a condition alone equals the same condition in a "
+            "batch.\n\nThe paper does not give its eta and xi. 0 uses the number of samples n: "
+            "the step is then within about 10 % of kernel density estimation (3 to 9 % on the "
+            "digits). A tenth of n is kernel ridge regression proper, 23 to 48 % from it, and as "
+            "stable; far below, weights are negative and particles may collapse. "
             "Ridges too small for the precision of float32 features are refused.\n\n"
-            "`real_samples` draws some of the real images, at each step or once; hold a "
-            "part of them out for evaluation (`part` of Load Image Set and Reference "
-            "Images). With a `divergence` other than KL the velocity depends on r = p(x|c) "
-            "/ q(x|c), which the lambdas do not affect; a missing term counts as constant, "
-            "and with `lambda_generated` = 0 there is no r: all divergences are then KL."
+            "`real_samples` draws some of the real images, at each step or once; keep a part of "
+            "them for evaluation (`part` of Load Image Set and Reference Images). With a "
+            "`divergence` other than KL the velocity depends on r = p(x|c) / q(x|c), which the "
+            "lambdas do not affect; a missing term counts as constant, and with "
+            "`lambda_generated` = 0 there is no r: all divergences are then KL."
         ),
         example=(
             "Prior Init with 64 samples, digits classifier as `features`, Load Image Set of "

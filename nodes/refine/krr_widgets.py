@@ -10,7 +10,7 @@ __all__ = ["inputs"]
 
 
 def inputs() -> list[io.Input]:
-    """All of them, in the order of the canvas."""
+    """Returns all inputs, in the order of the canvas."""
     return [
         GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
         LATENTS.Input(
@@ -66,8 +66,8 @@ def _models() -> list[io.Input]:
             "auxiliary",
             display_name="features",
             optional=True,
-            tooltip="The model by whose features images are compared: a CLIP, a classifier or a "
-            "judge. Without one, the generator's own discriminator.",
+            tooltip="The model whose features compare images: a CLIP, a classifier or a judge. "
+            "Without one, the generator's own discriminator.",
         ),
         advanced(
             io.Combo.Input(
@@ -82,8 +82,8 @@ def _models() -> list[io.Input]:
             "real",
             display_name="real images",
             optional=True,
-            tooltip="Images of the distribution to reach, at least 2, of the size that the "
-            "generator makes. Load Image Set brings them to it.",
+            tooltip="Images of the target distribution, at least 2, of the generator's image "
+            "size. Load Image Set scales them to it.",
         ),
         ENERGY.Input(
             "energy",
@@ -144,8 +144,9 @@ def _mollifier() -> list[io.Input]:
                 "mollifier",
                 options=["none", "feature", "image"],
                 default="none",
-                tooltip="What smooths the kernel. feature: noise on features, in closed form. "
-                "image: noise on pixels, by samples, which costs as many passes more.",
+                tooltip="Mollifier that smooths the kernel. feature: noise on features, in "
+                "closed form. image: noise on pixels, by samples, each of which costs a "
+                "pass.",
             )
         ),
         advanced(
@@ -157,7 +158,7 @@ def _mollifier() -> list[io.Input]:
                 step=0.01,
                 round=False,
                 tooltip="Standard deviation of the mollifier's noise at the first step (1e-6 to "
-                "1e6): on features in units of the kernel's length, on pixels in those of [0, 1].",
+                "1e6): on features in units of the kernel's length, on pixels in [0, 1].",
             )
         ),
         advanced(
@@ -181,8 +182,9 @@ def _estimator() -> list[io.Input]:
                 "estimator",
                 options=["krr", "kde", "stein"],
                 default="krr",
-                tooltip="Of the densities: kernel ridge regression, the paper; kernel density "
-                "estimation; or Stein's identity for the samples' own, the paper's ablation.",
+                tooltip="Estimator of the densities: kernel ridge regression, the paper; kernel "
+                "density estimation; or Stein's identity for the samples' own density, "
+                "the paper's ablation.",
             )
         ),
         advanced(
@@ -197,10 +199,11 @@ def _estimator() -> list[io.Input]:
                 "divergence",
                 options=list(DIVERGENCES),
                 default=DIVERGENCES[0],
-                tooltip="What the flow lowers: KL, the paper; others are of its appendix, and "
-                "move samples at other speeds along the same way. The speed goes by r = p(x|c) / "
-                "q(x|c) without the lambdas, which weigh the way alone; without lambda_generated "
-                "(0) there is no r, and all move as KL.",
+                tooltip="Divergence that the flow lowers: KL in the paper. The others, from its "
+                "appendix, move samples along the same direction at other speeds. The "
+                "speed depends on r = p(x|c) / q(x|c) without the lambdas, which only "
+                "weigh the direction; with lambda_generated = 0 there is no r, and all "
+                "move as KL.",
             )
         ),
         *schedule("step", "the step size"),
@@ -216,14 +219,15 @@ def _run() -> list[io.Input]:
                 min=0.0,
                 max=1e6,
                 step=0.1,
-                tooltip="Longest gradient of a sample (0 to 1e6); 0 for no limit, as the paper.",
+                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
+                "paper.",
             )
         ),
         advanced(
             io.Boolean.Input(
                 "clamp",
                 default=True,
-                tooltip="Keep latents within the bounds that the generator states.",
+                tooltip="Keep latents within the generator's bounds.",
             )
         ),
         chunk(),
@@ -232,8 +236,8 @@ def _run() -> list[io.Input]:
             io.Boolean.Input(
                 "resume",
                 default=True,
-                tooltip="Go on with the interrupted run that the latents come from, to the same "
-                "result. Off: start a new run from where they are, by fresh draws.",
+                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
+                "start a new run from them, with fresh draws.",
             )
         ),
     ]
@@ -248,8 +252,8 @@ def _densities() -> list[io.Input]:
                 optional=True,
                 tooltip="Whether samples of several conditions share one density. Off: the "
                 "samples of each condition (equal rows in the energy: a prompt, a class, a "
-                "picture) have their own, as in the paper, and flow as they do without the "
-                "others; eta of 0 is then their number.",
+                "picture) have their own density, as in the paper, and flow independently of "
+                "the others; an eta of 0 is then their number.",
             )
         ),
         advanced(
@@ -259,8 +263,9 @@ def _densities() -> list[io.Input]:
                 min=0,
                 max=1000000,
                 optional=True,
-                tooltip="How many of the real images make the density of a step, drawn by the "
-                "seed, at least 2 (0 to 1000000); 0 for all. The paper draws as many as samples.",
+                tooltip="Number of real images for the density of a step, drawn by the seed, at "
+                "least 2 (0 to 1000000); 0 for all. The paper draws as many as there are "
+                "samples.",
             )
         ),
         advanced(
@@ -269,8 +274,8 @@ def _densities() -> list[io.Input]:
                 options=["each step", "once"],
                 default="each step",
                 optional=True,
-                tooltip="When they are drawn: anew at each step, or once for the run, as in the "
-                "paper's algorithm 1. No effect where all are taken.",
+                tooltip="When they are drawn: again at each step, or once for the run, as in the "
+                "paper's algorithm 1. No effect where all are used.",
             )
         ),
     ]

@@ -22,7 +22,7 @@ class ImageGradientStep(io.ComfyNode):
     HELP = Help(
         about=(
             "x - epsilon sign(grad E(x)) within [0, 1]. With Energy CLIP and `views` = 0 an "
-            "invisible change raises the plain CLIP score much and AugCLIP little, which is "
+            "invisible change raises the plain CLIP score strongly and AugCLIP little, which is "
             "why energies use views. Energies of latents, such as Energy Prior, do not work "
             "here."
         ),
@@ -36,10 +36,10 @@ class ImageGradientStep(io.ComfyNode):
             display_name="Image Gradient Step",
             category="LatentSteer/refine",
             description="Lowers an energy by small changes of pixels, without a generator: the "
-            "fast gradient sign method, by which FuseDream's figure 2 fools a CLIP.",
+            "fast gradient sign method, which fools a CLIP in FuseDream's figure 2.",
             inputs=[
                 io.Image.Input("images", tooltip="What to change."),
-                ENERGY.Input("energy", tooltip="What to lower; of images alone."),
+                ENERGY.Input("energy", tooltip="The energy to lower; of images alone."),
                 seed("random energies", control=False),
                 io.Float.Input(
                     "epsilon",
@@ -48,15 +48,15 @@ class ImageGradientStep(io.ComfyNode):
                     max=1.0,
                     step=0.001,
                     round=False,
-                    tooltip="Greatest change of a channel's value (0 to 1); below 0.03 it is "
-                    "hardly seen.",
+                    tooltip="Largest change of a channel's value (0 to 1); below 0.03 it is "
+                    "hardly visible.",
                 ),
                 io.Int.Input(
                     "steps",
                     default=1,
                     min=1,
                     max=10000,
-                    tooltip="Steps that share epsilon (1 to 10000); 1 is the method proper.",
+                    tooltip="Steps that share epsilon (1 to 10000); 1 is the original method.",
                 ),
                 chunk(),
             ],

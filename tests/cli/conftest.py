@@ -85,7 +85,7 @@ class ToyMeasure(io.ComfyNode):
 
 
 class ToyLoop(io.ComfyNode):
-    """Runs two steps, of which `stop_at` presses Ctrl-C."""
+    """Runs two steps and presses Ctrl-C at `stop_at`."""
 
     @classmethod
     def define_schema(cls):
@@ -140,7 +140,7 @@ class ToyFail(io.ComfyNode):
 
 
 class ToyFile(io.ComfyNode):
-    """Decides on `file` itself; `other` is left to the host."""
+    """Validates `file` itself; the host validates `other`."""
 
     @classmethod
     def define_schema(cls):

@@ -1,4 +1,4 @@
-"""The host's nodes that enlarge images, in the standalone host."""
+"""Nodes of the host for upscaling, in the standalone host."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -19,7 +19,7 @@ from PIL import Image
 
 @pytest.fixture
 def upscalers(tmp_path):
-    """A host with one upscale model, and a file beside the folder."""
+    """A host with one upscale model, and a file outside of the folder."""
     write(tmp_path / "models" / "upscale_models" / "x2.safetensors", {"a": torch.ones(2)})
     write(tmp_path / "models" / "secret.safetensors", {"a": torch.ones(2)})
     with use(StandaloneHost(tmp_path, device="cpu")) as host:
@@ -28,7 +28,7 @@ def upscalers(tmp_path):
 
 @pytest.fixture
 def spandrel(monkeypatch):
-    """A stand-in for the package that the host opens upscale models with."""
+    """Replacement of the package that the host loads upscale models with."""
     seen = SimpleNamespace(tensors={}, batches=[])
 
     class Model:

@@ -1,4 +1,4 @@
-"""`latentsteer inspect`, `convert` and `parity` on an official layout that travels with us."""
+"""`latentsteer inspect`, `convert` and `parity` on a shipped file of an official layout."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The process around a command: encodings, closed pipes, signals, and where it is started."""
+"""The process around a command: encodings, closed pipes, signals, and the working folder."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ def finished(*arguments, **options):
 
 @pytest.fixture
 def shown(tmp_path):
-    """A graph that shows a text of many scripts, in a folder that is called so."""
+    """A graph that shows a text of many scripts, in a folder with that name."""
     base = tmp_path / WORDS
     base.mkdir()
     text = {"class_type": "PrimitiveString", "inputs": {"value": WORDS, WORDS: 1}}
@@ -71,7 +71,7 @@ def test_a_closed_pipe_ends_quietly(shown):
 
 
 def test_started_by_path_and_by_name_under_any_folder(tmp_path):
-    """As from a ComfyUI, whose folder for the package is no identifier and on no path."""
+    """As in ComfyUI, where the folder of the package is not an identifier and not on the path."""
     pack = tmp_path / "custom_nodes" / "latent-steer 2"
     pack.parent.mkdir()
     pack.symlink_to(ROOT, target_is_directory=True)
@@ -109,7 +109,7 @@ def test_a_terminated_refinement_is_kept(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
 def test_a_signal_before_the_work_ends_quietly(tmp_path):
-    """Commands that keep nothing end at once, with no traceback."""
+    """Commands without state end at once, without a traceback."""
     process = started("bench", "clip", "--json", tmp_path / "x.json")
     time.sleep(0.5)
     while process.poll() is None and not _is_in_python(process.pid):
@@ -122,7 +122,7 @@ def test_a_signal_before_the_work_ends_quietly(tmp_path):
 
 
 def _is_in_python(pid):
-    """Whether the process has set its handler, which the kernel tells on Linux."""
+    """Whether the process has set its handler, read from the kernel on Linux."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return True

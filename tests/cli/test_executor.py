@@ -1,4 +1,4 @@
-"""Runs of graphs: order, inference mode, what nodes hand over, failures and stops."""
+"""Runs of graphs: order, inference mode, values between nodes, failures and stops."""
 
 import json
 import signal
@@ -17,7 +17,7 @@ from PIL import Image
 
 @pytest.fixture
 def loop():
-    """A graph whose last node stops itself in its second step."""
+    """A graph whose last node interrupts itself in its second step."""
     make = {"seed": 7, "size": 4, "chunk": "fixed", "scale": 1.0}
     return {
         "1": {"class_type": "ToyMake", "inputs": make},

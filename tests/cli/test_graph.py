@@ -1,4 +1,4 @@
-"""Bad graphs are refused whole, with messages that say how to mend them."""
+"""Bad graphs are refused as a whole, with messages that state the cure."""
 
 import json
 

@@ -22,7 +22,7 @@ def toys(monkeypatch, nodes):
 
 @pytest.fixture
 def call(tmp_path):
-    """Runs a graph with the script; gives the exit code."""
+    """Runs a graph with the script; returns the exit code."""
 
     def go(graph, *arguments):
         path = tmp_path / "toys.json"

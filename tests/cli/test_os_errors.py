@@ -1,4 +1,4 @@
-"""What the operating system refuses is one sentence and exit code 2, before the work."""
+"""An error of the operating system gives one sentence and exit code 2, before the work."""
 
 import errno
 import json
@@ -37,7 +37,7 @@ def places(tmp_path):
 
 @pytest.fixture
 def call(places, capsys):
-    """Runs the script; gives exit code and messages."""
+    """Runs the script; returns exit code and messages."""
 
     def go(*arguments):
         code = main([str(argument) for argument in arguments])

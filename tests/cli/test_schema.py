@@ -1,4 +1,4 @@
-"""The stand-in refuses what ComfyUI 0.3.64 refuses."""
+"""The standalone host refuses what ComfyUI 0.3.64 refuses."""
 
 from enum import Enum
 

@@ -86,7 +86,7 @@ class FakeComfy:
 
 @contextlib.contextmanager
 def serving(fake):
-    """The fake's address; it runs in a thread of its own."""
+    """The address of the fake, which runs in a separate thread."""
     ready, done = queue.Queue(), {}
 
     async def main():

@@ -1,4 +1,4 @@
-"""Which value of a saved canvas belongs to which widget, whatever saved it."""
+"""Assignment of the values of a saved canvas to widgets, for all frontends and versions."""
 
 import copy
 import itertools
@@ -83,7 +83,7 @@ def test_a_new_widget_never_shifts_old_values():
 
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
 def test_every_shorter_row_of_every_node_is_laid_right(node):
-    """Each node's row, cut at each widget, as the versions before it saved it."""
+    """The row of each node, cut at each widget, as saved by earlier versions."""
     ours = node.GET_SCHEMA()
     shown, row, ends = widgets(ours), [], []
     for place, widget in enumerate(shown):
@@ -98,7 +98,7 @@ def test_every_shorter_row_of_every_node_is_laid_right(node):
 
 
 def _other(widget):
-    """A value that is not the default, where there is one."""
+    """Returns a value other than the default, where there is one."""
     if isinstance(widget, io.Combo.Input):
         return (widget.options or ["some file"])[-1]
     if isinstance(widget, io.Boolean.Input):
@@ -117,7 +117,7 @@ def test_names_count_more_than_places():
 
 
 def test_the_names_of_the_nodes_own_inputs_tell_the_order_that_saved_it():
-    """A widget that came in between, as no version of ours has had it."""
+    """A widget inserted in between, which no version of LatentSteer has had."""
     own = [{"name": n, "type": "INT", "widget": {"name": n}} for n in ("seed", "steps")]
     steps = io.Int.Input("steps", default=1, min=1, max=99)
     assert laid([5, "fixed", 7], seed(), COUNT, steps, inputs=own).values == {

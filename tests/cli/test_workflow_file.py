@@ -1,4 +1,4 @@
-"""Workflow files in the forms that people keep them in, and the pictures that graphs name."""
+"""Workflow files in their usual formats, and the pictures that graphs name."""
 
 import json
 
@@ -67,7 +67,7 @@ def test_a_saved_picture_gives_its_graph(tmp_path, api, nodes, host):
 
 @pytest.fixture
 def folders(host):
-    """A picture of its own grey in each folder."""
+    """A picture with a different grey in each folder."""
     places = {
         "input/a.png": 10, "input/clipspace/m.png": 20, "out/a.png": 30,
         "out/sub/b.png": 40, "out/temp/a.png": 50, "input/odd [name].png": 60,

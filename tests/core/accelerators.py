@@ -1,7 +1,7 @@
-"""The devices that the device tests run on: a pretend one always, CUDA and Metal where they are.
+"""Devices of the device tests: always a simulated one, and CUDA and Metal where available.
 
-What is promised: draws are the CPU's; results agree within `Device.tolerance`; a run repeats, and
-goes on, to the bit on its own device; no step of a loop waits for the device but to report.
+The guarantees: draws are the CPU's; results agree within `Device.tolerance`; a run repeats and
+resumes bit for bit on its own device; a step of a loop waits for the device only to report.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ TOLERANCE = {
     "cuda": {"rtol": 2e-3, "atol": 2e-4},
     "mps": {"rtol": 5e-3, "atol": 5e-4},
 }
-"""Of float32, over a few steps: kernels add up in other orders."""
+"""Tolerance of float32 over a few steps: kernels sum in other orders."""
 
 
 class Device:
@@ -27,7 +27,7 @@ class Device:
     Attributes:
         name: its kind.
         device: as PyTorch has it.
-        tolerance: within which it agrees with the CPU, for `assert_close`.
+        tolerance: tolerance of its agreement with the CPU, for `assert_close`.
     """
 
     def __init__(self, name, device, pretended=None):
@@ -36,11 +36,11 @@ class Device:
         self._pretended = pretended
 
     def __call__(self, what):
-        """A tensor or a network, moved there."""
+        """Returns a tensor or a network, moved to the device."""
         return what.to(self.device)
 
     def model(self, model):
-        """A generator, classifier or the like whose networks are moved there."""
+        """Returns a model with its networks moved to the device."""
         for module in model.modules:
             module.to(self.device)
         discriminator = getattr(model, "discriminator", None)
@@ -50,9 +50,10 @@ class Device:
 
     @contextlib.contextmanager
     def without_waiting(self, reads=0):
-        """Within it the host waits for the device at most so often.
+        """Context in which the host waits for the device at most `reads` times.
 
-        CUDA raises at the first time, so there `reads` of 0 alone is checked; Metal does not tell.
+        CUDA raises at the first wait, so only `reads` of 0 is checked there; Metal cannot report
+        it.
         """
         if self._pretended is not None:
             self._pretended.forget()
@@ -69,14 +70,14 @@ class Device:
             yield
 
     def close(self, found, expected, **tolerance):
-        """That a result from there agrees with the CPU's."""
+        """Asserts that a result of the device agrees with the CPU's."""
         assert expected.device.type == "cpu"
         torch.testing.assert_close(found.cpu(), expected, **(tolerance or self.tolerance))
 
 
 @contextlib.contextmanager
 def exact_products():
-    """Matrix products and convolutions in float32 proper, not TF32, and the same every time."""
+    """Context of deterministic matrix products and convolutions in float32, not TF32."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     kept = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
     cudnn.allow_tf32 = matmul.allow_tf32 = False
@@ -89,7 +90,7 @@ def exact_products():
 
 @contextlib.contextmanager
 def opened(name):
-    """The device of a kind, or a skip with the reason."""
+    """Returns the device of a kind, or skips with the reason."""
     if name == "stand-in":
         with stand_in.Accelerator() as pretended:
             yield Device(name, stand_in.DEVICE, pretended)

@@ -1,4 +1,4 @@
-"""Toys that the tests of the core share: small, smooth, in any float type."""
+"""Toy models shared by the tests of the core: small, smooth, in any float type."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ def _classifier(dtype: torch.dtype = torch.float32, classes: str = "abc") -> Cla
 
 @dataclass(frozen=True)
 class Lift:
-    """Any function of points as a map."""
+    """Map from any function of points."""
 
     source: Space
     target: Domain
@@ -92,7 +92,7 @@ def _latents(generator: Generator, values: Tensor, samples=None, chart=None) -> 
 
 
 def _job(**changes) -> Refinement:
-    """Langevin on a class of the toy classifier, 10 steps; `rule` stands for a refiner of it."""
+    """Langevin dynamics to a class of the toy classifier, 10 steps; a `rule` becomes a refiner."""
     generator = changes.pop("generator", None) or _generator()
     classifier = _classifier(next(generator.module.parameters()).dtype)
     settings = {
@@ -112,7 +112,7 @@ def _job(**changes) -> Refinement:
 
 @dataclass(frozen=True)
 class Factors(Schedule):
-    """Any function of the step as a schedule."""
+    """Schedule from any function of the step."""
 
     function: Callable[[int], float] = field(default=float, compare=False)
 
@@ -126,7 +126,7 @@ def _schedule(function: Callable[[int], float]) -> Schedule:
 
 @pytest.fixture(params=accelerators.KINDS)
 def there(request):
-    """A device that is not the CPU: a pretend one, CUDA's, Metal's."""
+    """A device other than the CPU: simulated, CUDA or Metal."""
     with accelerators.opened(request.param) as device:
         yield device
 

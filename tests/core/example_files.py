@@ -1,4 +1,4 @@
-"""The registered generators and auxiliaries' example files, written and opened again."""
+"""Example files of the registered generators and auxiliaries, written and opened again."""
 
 import pytest
 import torch
@@ -19,12 +19,12 @@ AUXILIARY_FILES = [param for param in FILES if param.values[0] in AUXILIARIES]
 
 
 def randomised(example):
-    """The example with weights, and statistics of normalisations, of its own."""
+    """Returns the example with random weights and statistics of normalisations."""
     stream = torch.Generator().manual_seed(5)
     for network in example.networks.values():
         for name, tensor in (*network.named_parameters(), *network.named_buffers()):
             if not tensor.is_floating_point() or name.endswith(("up_filter", "down_filter")):
-                continue  # low-pass filters, which are of sum one
+                continue  # low-pass filters have the sum one
             noise = torch.randn(tensor.shape, generator=stream)
             if name.endswith(("running_var", "stored_var", "running_vars", "magnitude_ema")):
                 tensor.data = 1.0 + 0.1 * noise
@@ -36,7 +36,7 @@ def randomised(example):
                 centre = 1.0 if name.endswith(("weight", "output_layer.0.gain")) else 0.0
                 tensor.data = centre + 0.1 * noise
         for module in network.modules():
-            if hasattr(module, "weight_v"):  # the power method's vectors are of their weight
+            if hasattr(module, "weight_v"):  # vectors of the power method belong to their weight
                 weight = module.weight_orig.data.flatten(1)
                 module.weight_u = functional.normalize(module.weight_u, dim=0)
                 module.weight_v = functional.normalize(module.weight_u @ weight, dim=0)
@@ -58,7 +58,7 @@ def written(example, path):
 
 
 def opened(architecture, path):
-    """The model of a file; a generator that needs inputs is given some."""
+    """Returns the model of a file; a generator that needs inputs gets some."""
     if architecture in AUXILIARIES:
         return load_auxiliary(path)
     found = open_generator(path)
@@ -66,14 +66,14 @@ def opened(architecture, path):
 
 
 def opened_as_written(architecture, path):
-    """The model with the very tensors of its file, where it would fold them into others."""
+    """Returns the model with the original tensors of its file, which it would otherwise fold."""
     if "folded" in architecture.option_names:
         return load_generator(path, {"folded": False})
     return opened(architecture, path)
 
 
 def some_inputs(conditional):
-    """Inputs that a generator takes: a ramp, whose left half is unknown, and plain words."""
+    """Returns inputs for a generator: a ramp with an unknown left half, and plain words."""
     height, width = conditional.image_size
     ramp = torch.linspace(0, 1, width).expand(1, 3, height, width)
     hole = (torch.arange(width) < width // 2).float().expand(1, height, width)

@@ -1,10 +1,10 @@
-"""A pretend accelerator: tensors that say another device and compute on the CPU.
+"""A simulated accelerator: tensors that report another device and compute on the CPU.
 
-Within `Accelerator()` whatever is moved to `DEVICE`, or made there, says that it is there. As
-real hardware does, an operation refuses tensors of two devices (but for single numbers, and
-indices on the CPU), a CPU generator cannot draw there, and NumPy cannot look in. What makes a host
-wait for an accelerator is counted: `reads` are values that come back, `writes` are copies there
-that were not asked to be non-blocking.
+Within `Accelerator()` everything that is moved to `DEVICE`, or made there, reports that device. As
+on real hardware, an operation refuses tensors of two devices (except for single numbers, and
+indices on the CPU), a CPU generator cannot draw there, and NumPy cannot read it. Operations that
+make a host wait for an accelerator are counted: `reads` are values that come back, `writes` are
+blocking copies to the device.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 DEVICE = torch.device("meta")
-"""Every build of PyTorch knows it, gradients on it need no hardware, no loop of ours uses it."""
+"""Every build of PyTorch has it, gradients on it need no hardware, LatentSteer never uses it."""
 CPU = torch.device("cpu")
 aten = torch.ops.aten
 DATA_DEPENDENT = {
@@ -29,7 +29,7 @@ DATA_DEPENDENT = {
     aten.unique_dim.default,
     aten.bincount.default,
 }
-"""What the host must wait for, to learn how large the result is."""
+"""Operations that the host must wait for, because the size of the result depends on values."""
 INDEXING = {
     aten.index.Tensor,
     aten.index_put.default,
@@ -37,15 +37,15 @@ INDEXING = {
     aten._index_put_impl_.default,
     aten._unsafe_index.Tensor,
 }
-"""What takes indices on the CPU too, and copies them."""
+"""Operations that accept indices on the CPU, and copy them."""
 
 
 class MixedDevices(RuntimeError):
-    """Tensors of two devices met."""
+    """Raised when an operation gets tensors of two devices."""
 
 
 class There(Tensor):
-    """A tensor on the pretend accelerator."""
+    """A tensor on the simulated accelerator."""
 
     inner: Tensor
 
@@ -78,11 +78,11 @@ class There(Tensor):
 
 
 class Accelerator(TorchDispatchMode):
-    """Within it there is one; see the module.
+    """Context with a simulated accelerator; see the module.
 
     Attributes:
-        reads: values that came back, by operation.
-        writes: copies there that the host waits for, by operation.
+        reads: number of values that came back, by operation.
+        writes: number of copies to the device that the host waits for, by operation.
     """
 
     def __init__(self) -> None:
@@ -101,11 +101,11 @@ class Accelerator(TorchDispatchMode):
 
     @property
     def waits(self) -> Counter[str]:
-        """Everything that the host waited for."""
+        """The total number of waits of the host."""
         return self.reads + self.writes
 
     def forget(self) -> None:
-        """Counts from 0 again."""
+        """Resets the counts."""
         self.reads.clear()
         self.writes.clear()
 
@@ -167,7 +167,7 @@ class Accelerator(TorchDispatchMode):
 
 
 class _Lists(TorchFunctionMode):
-    """Tensors made there of lists and numbers come from the CPU: PyTorch leaves `meta` empty."""
+    """Creates tensors of lists and numbers on the CPU first: PyTorch leaves `meta` empty."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -180,7 +180,7 @@ class _Lists(TorchFunctionMode):
             return torch.tensor(*args[1:], **kwargs).to(args[0].device)
         found = func(*args, **kwargs)
         if func == Tensor.data.__set__ and isinstance(args[1], There):  # pyright: ignore
-            args[0].inner = args[1].inner  # as modules do, when their type changes
+            args[0].inner = args[1].inner  # as in modules when their type changes
         return found
 
 

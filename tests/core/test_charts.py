@@ -1,4 +1,4 @@
-"""Latents written as weighted sums of a basis."""
+"""Latents as weighted sums of a basis."""
 
 import json
 
@@ -101,7 +101,7 @@ def test_scalar_weights_that_move_alone_keep_the_latent_in_the_span_of_its_basis
     assert float((moved - own(start, rng)).norm()) > 0.1
     spanned = torch.linalg.lstsq(vectors[0].T, moved.T).solution
     torch.testing.assert_close(vectors[0].T @ spanned, moved.T, rtol=1e-4, atol=1e-4)
-    # A weight per coordinate leaves it at once.
+    # Weights per coordinate leave it at once.
     free = MixtureOfBasis(own.target, K, ("z", "y"), "linear")
     blocks = {block.name: still for block in free.source.blocks}
     blocks |= dict.fromkeys(("z.weights", "y.weights"), Adam(learning_rate=0.01))
@@ -151,7 +151,7 @@ def test_a_chart_goes_through_json(original):
 
 @pytest.mark.parametrize("weights", ["linear", "softmax"])
 def test_saved_charts_keep_a_weight_per_coordinate(weights):
-    """As files of every version before hold them."""
+    """As in files of all earlier versions."""
     space = [["z", [2, 2], "-2.0", "2.0"], ["y", [3], "-inf", "inf"]]
     config = {"kind": "basis", "space": space, "k": K, "over": ["z"], "weights": weights}
     blocks = {block.name: block.shape for block in chart_from_config(config).source.blocks}
@@ -197,7 +197,7 @@ def test_the_basis_moves_by_langevin_and_its_weights_by_adam_without_noise(kind,
     moved = state.position - start
     slope, _ = gradient(energy)(start[:1], SampleRng.of(0, 1))
     weights = slope[:, at["z.weights"]]
-    # Adam's first step is about the sign of the gradient times the rate; the same in every stream.
+    # Adam's first step is about the sign of the gradient times the rate, in every stream.
     expected = (-0.05 * weights / (weights.abs() + 1e-8)).expand(400, -1)
     torch.testing.assert_close(moved[:, at["z.weights"]], expected, atol=1e-5, rtol=1e-3)
     assert bool((moved[:, at["z.weights"]] == moved[:1, at["z.weights"]]).all())

@@ -32,7 +32,7 @@ def test_a_noisy_map_is_the_map_near_its_arguments(toys):
 
 
 def on_basis(toys, **changes):
-    """A job that remembers the latents that it rendered."""
+    """A job that records the latents that it rendered."""
     generator = toys.generator()
     seen = []
 

@@ -1,4 +1,4 @@
-"""Conditions: rows, their mixtures, and the way from one to another."""
+"""Conditions: rows, their mixtures, and interpolation."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Generators that need inputs: what they refuse, and the plain generators that they become."""
+"""Generators that need inputs: their errors, and the plain generators that they become."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def filler(path):
 
 @pytest.fixture
 def talker(filler):
-    """One that needs the other three inputs, and paints as the filler does."""
+    """A generator that needs the other three inputs, and paints like the filler."""
     needs = ("sentence", "domain", "style")
 
     def bind(given):

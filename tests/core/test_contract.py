@@ -62,15 +62,18 @@ def test_a_file_in_half_precision_loads_as_float32(architecture, make, tmp_path)
 
 
 BESIDE = ("D.", "d.", "1.")
-"""Prefixes of discriminators beside their generators, which a diverged one does not sink."""
+"""Prefixes of discriminators in files of generators; non-finite values there are accepted."""
 
 
 SPOILS = ("missing", "longer", "deeper", "not finite")
 
 
 def some_of(names, spoil):
-    """Of the names that differ in numbers alone, as in repeated blocks, the last; of these, every
-    fourth for each way to spoil one: together they cover all kinds of tensors."""
+    """Returns the names to spoil in one way.
+
+    Of names that differ in numbers alone, as in repeated blocks, only the last counts; of these,
+    every fourth for each way to spoil one: together they cover all kinds of tensors.
+    """
     kinds = list({re.sub(r"\d+", "#", name): name for name in names}.values())
     return kinds[SPOILS.index(spoil) :: len(SPOILS)]
 
@@ -92,7 +95,7 @@ def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
         else:
             wrong[name] = torch.full_like(tensor, torch.nan)
         if spoil == "missing" and name.endswith("num_batches_tracked"):
-            continue  # PyTorch lets this counter be missing
+            continue  # PyTorch accepts files without this counter
         path = folder / f"{name}.safetensors"
         checkpoints.write(path, wrong, example.config)
         if spoil == "not finite" and name.startswith(BESIDE):

@@ -14,7 +14,7 @@ ENERGY_EXAMPLES = [pytest.param(make, id=name) for name, make in ENERGIES]
 
 @pytest.fixture(params=ENERGY_EXAMPLES)
 def example64(request):
-    """An energy and its points in float64."""
+    """Returns an energy and its points in float64."""
     example = request.param()
     for module in example.energy.modules:
         module.double()
@@ -26,7 +26,7 @@ def streams(points):
 
 
 def draws(energy, points):
-    """Whether the energy is random: a second look then differs from the first."""
+    """Whether the energy is random: a second evaluation then differs from the first."""
     rng = streams(points)
     before = rng.state()
     energy(points, rng)
@@ -44,7 +44,7 @@ def test_an_energy_is_one_finite_number_per_sample(example64):
 @pytest.mark.bits
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_in_fixed_chunks_an_energys_samples_are_the_same_in_any_batch(make):
-    """To the bit: value and gradient, alone and moved, each with its row of the condition."""
+    """Bit for bit: value and gradient, alone and at another place, with its condition."""
     example = make()
     energy, points = example.energy, example.points
     if energy.coupled:

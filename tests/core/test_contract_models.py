@@ -22,7 +22,7 @@ from .example_files import (
 
 
 def seen_by_module(module, call):
-    """The arguments and the result of the module's last forward pass during a call."""
+    """Returns arguments and result of the module's last forward pass during a call."""
     seen = []
     hook = module.register_forward_hook(
         lambda _, args, kwargs, out: seen.append((args, kwargs, out)), with_kwargs=True
@@ -34,7 +34,7 @@ def seen_by_module(module, call):
 
 
 def same_network(example, module):
-    """The example's network whose tensors are the loaded module's."""
+    """Returns the example's network with the tensors of the loaded module."""
     own = module.state_dict()
     for network in example.networks.values():
         if network.state_dict().keys() == own.keys():
@@ -81,7 +81,7 @@ def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, 
 def test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch(
     architecture, make, tmp_path
 ):
-    """To the bit: draws, images and their gradient, alone and moved."""
+    """Bit for bit: draws, images and their gradient, alone and at another place."""
     _, generator = loaded_generator(architecture, make, tmp_path)
 
     def slopes(z, rng):

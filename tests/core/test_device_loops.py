@@ -62,7 +62,7 @@ def clip_energy(toys, clip, views=2):
 
 
 def energies(toys, place):
-    """Energies of every kind on the toy generator, their networks moved by `place`."""
+    """Returns energies of every kind on the toy generator, their networks moved by `place`."""
     classifier, clip = place(toys.classifier()), place(toy_clip())
     wanted = classifier.condition(["b"])
     mask = torch.zeros(1, 8, 8)
@@ -94,7 +94,7 @@ ENERGIES = ("classifier", "views", "AugCLIP", "masked", "likeness", "direction",
 
 
 def job_of(toys, there=None, energy="classifier", **changes):
-    """A short refinement, on the CPU or there."""
+    """A short refinement, on the CPU or the device."""
     place = (lambda model: model) if there is None else there.model
     made = energies(toys, place)[energy]() if isinstance(energy, str) else energy(place)
     settings = {
@@ -201,7 +201,7 @@ def test_a_step_does_not_wait_and_a_run_reads_once_a_step(energy, toys, there):
         project=job.generator.source.clamp,
     )
     position, rng = there(toys.normal(COUNT, 12)), SampleRng.of(0, COUNT)
-    state, _ = kernel.step(kernel.init(position), rng)  # what is looked at once
+    state, _ = kernel.step(kernel.init(position), rng)  # evaluated once
     with there.without_waiting():
         for _ in range(3):
             state, _ = kernel.step(state, rng)
@@ -251,7 +251,7 @@ def test_a_generation_agrees(inner, toys, there):
 # Flows
 
 FLOW_READS = 6
-"""Of a step: whether features are finite, twice; three for the median bandwidth; the weights."""
+"""Reads per step: whether features are finite, twice; three for the median; the weights."""
 FLOWS = {
     "krr": FlowSettings(),
     "kde": FlowSettings(estimator="kde", self_term=False),
@@ -335,7 +335,7 @@ def test_a_composition_agrees(toys, there):
     assert found.placements == expected.placements
 
 
-# Starts, translators, and what looks at images
+# Starts, translators, and evaluations of images
 
 
 def test_starts_agree(toys, there):
@@ -444,7 +444,7 @@ def test_a_ranking_and_a_step_on_pixels_agree(toys, there):
         )
         ends.append((order, moved))
     assert ends[1][0].rows == ends[0][0].rows
-    # A sign may turn where a slope is 0 to rounding.
+    # A sign may flip where a gradient is 0 up to rounding.
     difference = (ends[1][1].cpu() - ends[0][1]).abs()
     assert float(difference.max()) <= 0.1 + 1e-6
     assert float((difference > 1e-3).float().mean()) < 0.02

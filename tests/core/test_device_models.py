@@ -92,7 +92,7 @@ def test_the_stand_in_differentiates():
 
 
 def both(architecture, make, tmp_path, there, options=None):
-    """The generator on the CPU and on the device."""
+    """Returns the generator on the CPU and on the device."""
     loaded_generator(architecture, make, tmp_path)
     path = tmp_path / "model.safetensors"
     return load_generator(path, options or {}), there.model(load_generator(path, options or {}))
@@ -167,7 +167,7 @@ def test_an_auxiliarys_embeddings_agree(architecture, make, tmp_path, there):
 
 
 def pair_of(make, there):
-    """Value and slope of an energy's example on the CPU, and what computes both there."""
+    """Returns value and gradient of an energy's example on the CPU, and their function there."""
     here = make()
     points = here.points.requires_grad_()
     streams = SampleRng.of(0, len(points), "contract")
@@ -198,7 +198,7 @@ def test_an_energy_and_its_slope_agree(make, there):
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_an_energy_does_not_wait_for_the_device(make, there):
     _, seen = pair_of(make, there)
-    seen()  # what is looked at once, such as references
+    seen()  # evaluated once, such as references
     with there.without_waiting():
         seen()
 

@@ -1,4 +1,4 @@
-"""One thread for loops of small operations, and the former number after them."""
+"""One thread for loops of small operations, and the former number afterwards."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Runs in a row draw afresh: a latent's history takes part in its streams."""
+"""Consecutive runs get fresh draws: the streams of a latent depend on its history."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ DIM = 12
 
 @pytest.fixture
 def well(toys):
-    """E = |z|^2 / 2, whose Boltzmann law at beta is N(0, I / beta)."""
+    """E = |z|^2 / 2, whose Boltzmann distribution at beta is N(0, I / beta)."""
     return toys.energy_of(lambda z: z.square().sum(dim=1) / 2, toys.generator().source)
 
 
@@ -91,7 +91,7 @@ def test_runs_in_a_row_spread_as_one_of_their_length(runs, job, begun):
 
 @pytest.mark.parametrize(("runs", "beta"), [(1, 1.0), (5, 1.0), (20, 4.0)])
 def test_chained_kernels_reach_a_gaussians_stationary_law(runs, beta, job, begun, well):
-    """The step's own law: its variance is 1 / (beta (1 - beta lambda / 4))."""
+    """The step's stationary distribution: its variance is 1 / (beta (1 - beta lambda / 4))."""
     rule = Langevin(step_size=LAMBDA, inverse_temperature=beta, momentum=0)
     found = chained(job(energy=well, rule=rule, steps=200 // runs), begun(), runs)
     shrink = (1 - beta * LAMBDA / 2) ** 400
@@ -109,7 +109,7 @@ def test_a_second_run_draws_nothing_of_the_first_whatever_its_seed(job, begun):
 
 
 def unwrapped(latents):
-    """The same values in new latents that know nothing else of them."""
+    """Returns the same values in new latents without other information."""
     bare = latents.values, latents.chart, latents.generator, latents.generator_name
     return Latents(*bare, latents.samples)
 
@@ -128,7 +128,7 @@ def test_a_start_stays_new_after_a_run_from_it(job, begun):
 
 
 def test_branches_of_one_start_share_their_noise(job, begun):
-    """Common random numbers: what differs is then the settings' doing."""
+    """Common random numbers: differences are then due to the settings."""
     first = chained(job(), begun(8), 1)
     one, other = (refine(job(steps=10), first)[0] for _ in range(2))
     assert torch.equal(one.values, other.values)
@@ -229,7 +229,7 @@ def test_without_resume_an_unfinished_run_counts_too(job, begun, tmp_path):
     found, _ = refine(job(), left, resume=False)
     assert abs(correlation(found.values - drawn, drawn)) < margin(COUNT)
     assert found.history == (2,) * COUNT
-    # And where it is picked, stacked or written plainly first.
+    # And where it is first selected, stacked or made plain.
     for taken in (left.picked(tuple(range(COUNT))), left.plain()):
         assert torch.equal(refine(job(), taken)[0].values, found.values)
 
@@ -250,7 +250,7 @@ def test_an_unfinished_run_of_before_counts_too(job, begun, tmp_path):
 
 @pytest.mark.parametrize("kind", ["rendered noise", "random energy", "flow of a random energy"])
 def test_every_kind_of_draw_is_fresh_in_the_next_run(kind, toys, job, begun):
-    """A descent along <eps, z> moves by what it draws."""
+    """A descent along <eps, z> moves by its draws."""
     generator = toys.generator()
     rule = Descent(step_size=0.1)
     if kind == "rendered noise":
@@ -313,7 +313,7 @@ def test_variations_of_variations_are_fresh(toys):
     second = varied(first, 1)
     assert second.history == (2,) * COUNT
     assert abs(correlation(second.values - 0.8 * first.values, first.values)) < margin(COUNT)
-    # New ones towards a variation draw nothing that went into it.
+    # New ones towards a variation get none of the draws of the variation.
     towards = varied(near, COUNT, towards=first)
     assert towards.history == (2,) * COUNT
     assert abs(correlation(towards.values, first.values)) < margin(COUNT)
@@ -324,7 +324,7 @@ def test_frames_between_latents_draw_afresh_of_both(toys, job, begun):
     frames = once.interpolated(begun(1), [0.0, 0.5])
     assert frames.history == (1,) * 6
     assert begun(1).interpolated(begun(1), [0.5]).history == (0,)
-    # The first frame is the first sample, under its own name.
+    # The first frame is the first sample, with its own number.
     assert torch.equal(refine(job(), frames)[0].values[0], refine(job(), once)[0].values[0])
 
 

@@ -1,4 +1,4 @@
-"""Whose something is: the weights, and the options that make another map of them."""
+"""Identity of models: their weights, and the options that change their map."""
 
 import copy
 import logging
@@ -160,7 +160,7 @@ def test_auto_and_the_same_value_are_one(family, one, other, opened):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_knows_all_options_that_its_family_takes(family, opened):
-    """But for the fast form of the networks, which computes the same."""
+    """Except for the fast form of the networks, which computes the same."""
     architecture, _ = FAMILIES[family]
     assert set(options_of(opened(family, {}).id)) == set(architecture.option_names) - {"folded"}
 
@@ -186,7 +186,7 @@ def test_noise_is_no_option_of_networks_without(opened, tmp_path):
 
 
 def guards(toys, clip, first, second):
-    """Everything that takes something of one generator with another."""
+    """Everything that combines parts of one generator with another."""
     latents, other = drawn(first), drawn(second)
     condition = clip.condition([0])
     energy = likeness_to_grey(second)
@@ -295,7 +295,7 @@ def test_latents_go_through_a_file_with_their_options(opened, tmp_path):
 
 
 def forgetful(path):
-    """The file as it was written before there were options."""
+    """The file as written before there were options."""
     checkpoint = checkpoints.read(path)
     config = {k: v for k, v in checkpoint.config.items() if k != "generator_options"}
     if "settings" in config:
@@ -317,7 +317,7 @@ def test_latents_of_before_open_with_a_note(opened, toys, tmp_path, caplog):
     (note,) = [record.getMessage() for record in caplog.records]
     for part in ("before the options", "weights of 'stylegan2' alone", "psi 0.7", "latent z"):
         assert part in note
-    # From then on they know.
+    # From then on they have the options.
     caplog.clear()
     refined.check_generator(generator)
     assert not caplog.records
@@ -433,7 +433,7 @@ def resnet(tmp_path_factory):
 def test_an_auxiliarys_own_value_is_no_choice(options, resnet):
     auto, chosen = resnet(), resnet(**options)
     assert auto.id == chosen.id
-    # A translator of before knows it as a choice.
+    # An older translator has it as a choice.
     written = auto.id + "".join(f"-{n}={v}" for n, v in options.items() if n != "classes")
     assert same_auxiliary(written, auto.id)
 

@@ -1,7 +1,7 @@
-"""The tests of equal bits under the kernels of other machines, in processes of their own.
+"""Runs the tests of equal bits under the kernels of other machines, in separate processes.
 
-A machine's own kernels are what the tests run under anyway. Here stand processors with AVX2 and
-those with nothing newer than SSE4, so that what holds by luck on one machine fails on it too.
+The other tests use the machine's own kernels. These use the kernels for AVX2 and for SSE4, so that
+a result that holds by chance on one machine fails there too.
 """
 
 import os
@@ -31,7 +31,7 @@ IN_ANY_BATCH = (
     "test_contract_models.py::test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch"
 )
 GENERATORS = ("avatars", "biggan", "biggan-deep", "dcgan", "stylegan2", "stylegan3", "stylegan-xl")
-"""One file of each; what differs between the rest is how its tensors are called."""
+"""One file of each; the others differ only in the names of the tensors."""
 CHOSEN = (
     f"{SAME}[toy-[9, 3]]",
     f"{SAME}[digits-[7]]",
@@ -50,11 +50,11 @@ CHOSEN = (
     "energies/test_similarity.py::test_a_batch_equals_its_members_to_the_bit_in_fixed_chunks[0]",
     "test_reproducible.py::test_the_avatars_gradient_is_the_same_in_any_batch",
 )
-"""What differs first where something does; all tests of the mark are in the slow test."""
+"""The tests that fail first when something differs; the slow test has all tests of the mark."""
 
 
 def ran(kernels, *arguments):
-    """A run of pytest under some kernels, one thread, its last lines and whether it passed."""
+    """Runs pytest under some kernels and one thread; returns its last lines and success."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=HERE.parents[1],

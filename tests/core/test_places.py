@@ -1,7 +1,7 @@
-"""A sample keeps its place in its chunk, so that no kernel can tell the batch; issue 17, point 0.
+"""A sample keeps its place in its chunk, so that kernels cannot detect the batch (issue 17).
 
-Kernels of other machines stand here as functions that tell rows by their place and by how many
-there are: what equals itself under these does so under any kernel that repeats itself.
+Functions that depend on the place and the number of rows simulate kernels of other machines:
+results that are equal under these are equal under any deterministic kernel.
 """
 
 from collections import Counter
@@ -44,13 +44,13 @@ BATCHES = [[0], [7], [10], [9, 3], [8, 0, 1], [3, 9, 4, 1, 0], list(range(10, -1
 
 
 def placed(like):
-    """A number of every row that tells its place and the number of rows, of a size that counts."""
+    """Returns a number of each row that depends on its place and the number of rows."""
     places = torch.arange(len(like), dtype=like.dtype, device=like.device)
     return 0.01 * places + 0.1 * len(like)
 
 
 def telling(domain=IMAGES):
-    """An energy whose value and slope tell where a row stands, and which draws."""
+    """A random energy whose value and gradient depend on the place of a row."""
 
     def evaluate(v, rng):
         flat = v.flatten(1)
@@ -138,7 +138,7 @@ def test_streams_are_called_by_their_names_through_parts_and_restoring():
 
 
 def equal_in_any_batch(made, batches=BATCHES):
-    """Whether what is made of some samples is what is made of them among all."""
+    """Asserts that results of some samples equal their results among all."""
     whole = made(list(range(BATCH)))
     for samples in batches:
         some = made(samples)
@@ -458,7 +458,7 @@ def test_a_choice_is_the_same_in_any_batch_with_one_candidate(toys):
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("rows", [[0, 1, 2], [2, 0]])
 def test_rows_begin_at_the_same_place_in_memory_wherever_they_come_from(rows, padded, toys):
-    """As those read from a file do not: a resumed run would see other kernels."""
+    """Tensors read from a file are not aligned: a resumed run would use other kernels."""
     stored = toys.normal(4 * 5 + 1)
     v = stored[1 : 1 + len(rows) * 5].view(len(rows), 5)
     assert v.data_ptr() % 64

@@ -33,7 +33,7 @@ def case(param, options, name=None):
 
 
 def law_of_z(generator):
-    """The dimension of z, its standard deviation and its cut-off, as each architecture has it."""
+    """Dimension of z, its standard deviation and its truncation, for each architecture."""
     dim = generator.source.block("z").size
     if "biggan" not in generator.architecture:
         return dim, 1.0, math.inf
@@ -41,7 +41,7 @@ def law_of_z(generator):
 
 
 def log_prior(generator, v):
-    """The textbook's log p, with a class as likely as any other, in float64."""
+    """Returns the textbook log p with equally likely classes, in float64."""
     dim, std, limit = law_of_z(generator)
     z = v[:, :dim].double()
     inside = 1.0 if limit == math.inf else math.erf(limit / std / math.sqrt(2))
@@ -130,7 +130,7 @@ def test_a_prior_without_density_is_refused_with_what_to_choose(
         bayes(generator, classifier, condition)
     with pytest.raises(InvalidInput, match=r"about 0.*fitted Gaussian"):
         gaussian_prior(generator.source)
-    # Without the prior's term nothing of it is needed.
+    # Without the term of the prior it is not needed.
     alone = bayes(generator, classifier, condition, prior_weight=0, likelihood_weight=20)
     assert len(alone.terms) == 1
     both = bayes(generator, classifier, condition, no_density="fitted Gaussian")
@@ -239,7 +239,7 @@ def test_a_generators_own_deviation_is_the_default(toys):
 
 
 class Told:
-    """A prior that says its log density and no more."""
+    """A prior with a log density only."""
 
     log_density = staticmethod(lambda z: -z.abs().sum(dim=1))
 
@@ -263,7 +263,7 @@ def test_a_prior_of_another_kind_says_its_own_density(toys):
 
 @pytest.mark.parametrize("psi", [1.0, 0.5])
 def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
-    """Without a classifier's pull (1, 1) leaves the prior: its variance and its cut-off."""
+    """Without a classifier (1, 1) is the prior: its variance and its truncation."""
     prior = TruncatedWithClass(1, ClassCodes(2, torch.tensor([[5.0], [-3.0]])), psi)
     space = Space((Block("z", (1,), -2.0, 2.0), Block("y", (1,), role="class")))
     base = toys.generator()
@@ -285,7 +285,7 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     cut = 1 - 2 * 2 * math.exp(float(unit.log_prob(torch.tensor(2.0)))) / math.erf(2**0.5)
     # Four standard errors of a variance, and the bias of steps of finite size.
     assert float(z.var()) == pytest.approx(psi**2 * cut, rel=4 * (2 / count) ** 0.5 + 0.03)
-    # The class, at 0.5, only diffused: N(0.5, steps x step_size).
+    # The class, at 0.5, only diffuses: N(0.5, steps x step_size).
     y = refined.values[:, 1].double()
     assert float(y.mean()) == pytest.approx(0.5, abs=4 * (200 * 0.02 * psi**2 / count) ** 0.5)
     assert float(y.var()) == pytest.approx(200 * 0.02 * psi**2, rel=4 * (2 / count) ** 0.5)

@@ -1,4 +1,4 @@
-"""A sample's result depends neither on its neighbours nor on its place; issue 2, point 7."""
+"""The result of a sample depends neither on its neighbours nor on its place (issue 2)."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ BATCH = 11
 
 @pytest.fixture(scope="module", params=["toy", "digits"])
 def models(request, toys):
-    """A generator and a classifier: the toys, and those that are shipped."""
+    """A generator and a classifier: the toys and the shipped ones."""
     if request.param == "toy":
         # Five classes: MKL computes the rows of a product with 2 or 3 columns by several kernels.
         return toys.generator(), toys.classifier(classes="abcde")
@@ -230,9 +230,9 @@ def test_with_fast_chunks_in_float64_a_hundred_steps_agree_within_1e_10(models, 
         module.double()
     try:
         energy = bayes(generator, classifier, classifier.condition([1]))
-        # The paper's own step size and momentum: their steady velocity is the same as with 1e-3
-        # and .9, at which one of these trajectories is stiff, and grows a rounding error of 4e-16
-        # a million times whatever computes it.
+        # The paper's own step size and momentum. Their steady velocity is the same as with 1e-3
+        # and .9, at which one of these trajectories is stiff and amplifies a rounding error of
+        # 4e-16 a million times on any machine.
         rule = Langevin(step_size=1e-4, inverse_temperature=1, momentum=0.99)
         job = job_of(models, toys, mode="fast", steps=100, energy=energy, rule=rule)
 

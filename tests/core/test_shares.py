@@ -1,4 +1,4 @@
-"""Class shares stay on the simplex, whatever moves them; broken energies come last."""
+"""Class shares stay on the simplex under every refiner; non-finite energies come last."""
 
 import math
 from dataclasses import replace
@@ -48,7 +48,7 @@ def on_simplex(shares):
 
 
 def test_the_nearest_shares_are_the_projection():
-    """By its conditions: p = max(v - t, 0) of sum 1, which one t fulfils."""
+    """Checks the conditions: p = max(v - t, 0) with sum 1, for a single t."""
     stream = torch.Generator().manual_seed(0)
     v = 3 * torch.randn(50, 7, generator=stream, dtype=DOUBLE)
     found = nearest_shares(v)
@@ -196,7 +196,7 @@ BROKEN = [-math.inf, math.nan, math.inf]
 
 
 def readings(values):
-    """An energy that says these, one after the other, of candidates drawn in that order."""
+    """An energy with these values for candidates in the order of drawing."""
     left = list(values)
 
     def evaluate(v, rng):
@@ -291,7 +291,7 @@ def test_broken_members_of_a_generation_are_its_worst(broken, toys):
 
 
 def test_a_region_without_similarity_is_not_the_one_that_fits_best(toys):
-    """A CLIP that says NaN of what is dark: the whole image here."""
+    """A CLIP that returns NaN for dark images."""
     network = toys.filled(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(147, 4)), 1)
 
     def encode(module, pixels):

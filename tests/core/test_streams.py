@@ -25,7 +25,7 @@ def draws(generator):
 
 
 def test_pytorch_seeds_by_32_bits():
-    """Why there are streams of our own."""
+    """The reason for LatentSteer's own streams."""
     one, other = (torch.Generator().manual_seed(5 + high * 2**32) for high in (0, 7))
     assert torch.equal(draws(one), draws(other))
 
@@ -47,7 +47,7 @@ def test_samples_whose_seeds_agree_in_32_bits_do_not_share_draws():
 
 
 def test_the_words_are_those_of_a_mersenne_twister_in_their_order():
-    """PyTorch's generator at the state of a stream draws what NumPy's does there."""
+    """PyTorch's generator at the state of a stream has the same draws as NumPy's."""
     made = stream(12345)
     words = made.get_state().numpy().view(np.uint64)[3:627].astype(np.uint32)
     twister = np.random.RandomState()
@@ -88,7 +88,7 @@ def test_all_that_takes_a_seed_takes_64_bits():
 
 
 def test_nothing_else_seeds_by_a_number_that_may_be_long():
-    """`manual_seed` takes literals alone, in examples, and what trains the shipped models."""
+    """Only examples and the training of shipped models use `manual_seed`, with literals."""
     files = [f for part in ("core", "nodes") for f in (ROOT / part).rglob("*.py")]
     found = {
         file.relative_to(ROOT).as_posix()
@@ -110,4 +110,4 @@ SHORT = {
     "core/rng.py",
     "workflows/studies/demo/faces.py",
 }
-"""Files whose seeds are small: of toys, of padding that is thrown away, of one fixed stream."""
+"""Files with small seeds: of toys, of discarded padding, of one fixed stream."""

@@ -1,4 +1,4 @@
-"""Networks under names that training and conversions wrap them in, and what lies beside them."""
+"""Networks under prefixes from training and conversion, and other contents of their files."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ ROSINALITY = stylegan2_rosinality.GENERATOR
 
 
 def rosinality():
-    """A generator, and a mean of w that draws would not give."""
+    """A generator, and a mean of w that differs from that of draws."""
     networks = ROSINALITY.examples[0]().networks
     state = networks["g_ema."].state_dict()
     return state, torch.full((state["style.1.weight"].shape[0],), 0.25)

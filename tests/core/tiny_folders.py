@@ -39,7 +39,7 @@ def tokenizer():
 
 
 def made(kind, config):
-    """A model with random weights of a telling size."""
+    """A model with random weights large enough to affect results."""
     with torch.random.fork_rng():
         model = kind(config).eval()
     stream = torch.Generator().manual_seed(3)

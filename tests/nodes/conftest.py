@@ -1,4 +1,4 @@
-"""Graphs of our nodes on the embedded digits, run by the standalone host."""
+"""Graphs of LatentSteer's nodes on the embedded digits, run by the standalone host."""
 
 import shutil
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ TINY = {"pairs": 256, "epochs": 1, "hidden": 32, "components": 3, "learning_rate
 
 
 class Keep(io.ComfyNode):
-    """An output node that takes anything, so that what it takes is computed."""
+    """An output node for any value, so that its input is computed."""
 
     @classmethod
     def define_schema(cls):
@@ -39,13 +39,13 @@ NODES = {**load_nodes(), "Keep": Keep}
 
 
 class Graph:
-    """An API graph in the making; widgets that are not named get their defaults."""
+    """Builder of an API graph; widgets that are not given get their defaults."""
 
     def __init__(self):
         self.api = {}
 
     def add(self, kind, /, **inputs):
-        """Adds a node; gives a link to its first output."""
+        """Adds a node; returns a link to its first output."""
         known = kind if kind in NODES else f"LatentSteer_{kind}"
         defaults = {w.id: default_of(w) for w in widgets(NODES[known].schema())}
         number = str(len(self.api) + 1)
@@ -82,7 +82,7 @@ class Graph:
         return self.add(kind, generator=made.generator, start=start, energy=made.energy, **inputs)
 
     def complete(self):
-        """The graph, with every node computed."""
+        """Returns the graph, with every node computed."""
         links = [v for n in self.api.values() for v in n["inputs"].values() if type(v) is list]
         taken = {link[0] for link in links}
         loose = [n for n, raw in self.api.items() if n not in taken and _gives(raw)]
@@ -96,7 +96,7 @@ def _gives(raw):
 
 
 class Ran:
-    """A finished run; a link gives the value at its output."""
+    """A finished run, which maps links to the values of outputs."""
 
     def __init__(self, result):
         self.result = result
@@ -145,7 +145,7 @@ def new_host(base, out):
 
 @pytest.fixture
 def run(new_host):
-    """Runs a graph, every node of it; gives its values by link."""
+    """Runs every node of a graph; returns its values by link."""
 
     def go(graph, host=None, **options):
         host = host or new_host()
@@ -166,13 +166,13 @@ def graph():
 
 @pytest.fixture
 def tiny():
-    """Settings of a translator that trains in a moment."""
+    """Settings of a translator that trains quickly."""
     return dict(TINY)
 
 
 @pytest.fixture
 def at_step(monkeypatch):
-    """Does something once, when a loop with this label has made so many steps."""
+    """Calls a function once, when a loop with this label has reached a step."""
 
     def plan(label, step, action):
         left = [action]
@@ -195,7 +195,7 @@ def at_step(monkeypatch):
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:
@@ -208,7 +208,7 @@ def fault(run):
 
 @pytest.fixture
 def swapped(monkeypatch):
-    """Load Aux Model gives something else for the judge's file."""
+    """Makes Load Aux Model return another model for the judge's file."""
 
     def go(model):
         loaded = LoadAuxModel.execute

@@ -1,4 +1,4 @@
-"""Bad input: each fault has its own message, which says what was got and what there is."""
+"""Bad input: each error has its own message, with the value and the valid ones."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ OTHER = "other.safetensors"
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:
@@ -40,7 +40,7 @@ def fault(run):
 
 @pytest.fixture
 def refusal(run):
-    """What is said of a graph that is refused before anything runs."""
+    """Returns the message for a graph that is refused before anything runs."""
 
     def go(graph):
         seen = []
@@ -54,7 +54,7 @@ def refusal(run):
 
 @pytest.fixture
 def own_base(tmp_path, new_host, run):
-    """A base folder of the test's own; gives its models' folder and a way to run on it."""
+    """A base folder of the test; returns its folder of models and a function to run on it."""
     folder = tmp_path / "base"
     models = folder / "models"
     for kind in ("generators", "aux", "translators"):
@@ -236,7 +236,7 @@ def test_generations_from_too_few_candidates(fault, graph):
 
 
 def test_zero_samples_from_a_saved_file(run, fault, graph, new_graph, out):
-    """No node makes an empty batch, but a file may hold one."""
+    """No node makes an empty batch, but a file may contain one."""
     from latentsteer.core.latent_files import save_latents
 
     made = graph.steered()
@@ -294,7 +294,7 @@ def test_a_posterior_of_nothing(fault, graph):
 
 
 def poisoned(after, row, value):
-    """An energy that is not finite for one sample, from an evaluation on."""
+    """An energy that is not finite for one sample from a given evaluation on."""
     calls = []
 
     def evaluate(images, rng):

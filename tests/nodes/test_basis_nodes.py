@@ -24,7 +24,7 @@ OTHER = "other.safetensors"
 
 @pytest.fixture
 def toy(monkeypatch):
-    """Load Aux Model gives a toy CLIP for the judge's file."""
+    """Makes Load Aux Model return a toy CLIP for the judge's file."""
     loaded, seer = LoadAuxModel.execute, toy_clip()
 
     def opened(cls, file, **options):
@@ -38,7 +38,7 @@ def toy(monkeypatch):
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:

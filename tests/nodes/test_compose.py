@@ -1,4 +1,4 @@
-"""Compose Fuse on the embedded digits: what it gives, how it goes on, what it refuses."""
+"""Compose Fuse on the embedded digits: results, resumption and errors."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ LABEL = "Compose Fuse"
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:
@@ -30,7 +30,7 @@ def fault(run):
 
 
 def composed(graph, *, classes="3, 5", numbers=(2, 2), made=None, **inputs):
-    """A composition of samples of the prior; gives the node, whose outputs follow its first."""
+    """A composition of samples of the prior; returns a link to the first output of the node."""
     made = made or graph.steered(classes)
     halves = {
         name: graph.add("PriorInit", generator=made.generator, samples=count, seed=seed)
@@ -164,9 +164,7 @@ def test_scales_out_of_range(scales, says, fault, graph):
 
 def test_another_number_of_backgrounds(fault, graph):
     composed(graph, classes="3", numbers=(2, 3))
-    assert "2 foregrounds and 3 backgrounds; expected as many of each" in fault(
-        graph, InvalidInput
-    )
+    assert "2 foregrounds and 3 backgrounds; expected equal numbers" in fault(graph, InvalidInput)
 
 
 def test_a_condition_of_other_rows(fault, graph):

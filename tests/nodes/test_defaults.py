@@ -1,4 +1,4 @@
-"""Every input with a default is optional in the API, and a canvas lists it where it did."""
+"""Every input with a default is optional in the API and keeps its place on the canvas."""
 
 import inspect
 import itertools
@@ -41,7 +41,7 @@ def test_a_canvas_keeps_the_order_of_the_schema(node):
 
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
 def test_what_is_left_out_is_called_with_its_default(node, monkeypatch):
-    """The method itself gets what a canvas would have sent."""
+    """The method gets the values that a canvas would have sent."""
     schema, seen = node.GET_SCHEMA(), {}
     cell = inspect.unwrap(node.execute.__func__)
     names = list(inspect.signature(node.execute).parameters)
@@ -67,7 +67,7 @@ def test_what_is_left_out_is_called_with_its_default(node, monkeypatch):
 
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
 def test_defaults_in_python_are_those_of_the_schema(node):
-    """A method that is called without the frame gives the same."""
+    """A method that is called without the frame returns the same."""
     usual = defaults_of(node.GET_SCHEMA())
     for method in {"execute", "validate_inputs", "fingerprint_inputs"} & vars(node).keys():
         for name, parameter in inspect.signature(getattr(node, method)).parameters.items():
@@ -76,7 +76,7 @@ def test_defaults_in_python_are_those_of_the_schema(node):
 
 
 def minimal(api):
-    """A graph without the values that our nodes have anyway."""
+    """A graph without the default values of LatentSteer's nodes."""
     schemas = schemas_of(NODES)
     small, left = {}, 0
     for node_id, raw in api.items():

@@ -1,4 +1,4 @@
-"""Nodes in a row draw afresh, and what they pass on knows its generator's options."""
+"""Consecutive nodes get fresh draws, and their outputs record the generator's options."""
 
 import logging
 from itertools import pairwise
@@ -17,7 +17,7 @@ MARGIN = 4 / (SAMPLES * DIM) ** 0.5
 
 
 def displaced(run, graph, nodes):
-    """How far latents move from node to node."""
+    """Returns the displacements of latents from node to node."""
     ran = run(graph)
     values = [ran[node].values for node in nodes]
     assert values[0].shape == (SAMPLES, DIM)
@@ -29,7 +29,7 @@ def correlation(a, b):
 
 
 def weak(graph):
-    """A generator and an energy that hardly pulls."""
+    """A generator and a weak energy."""
     generator = graph.add("LoadGenerator", file="digits (embedded)")
     return generator, graph.add("EnergyPrior", generator=generator, weight=1e-6)
 
@@ -148,7 +148,7 @@ def test_latents_and_translators_refuse_another_truncation(small, new_host, run,
     assert "latents of big, with eps 1e-05, psi 1 (truncation)" in begun(0.0)
     with pytest.raises(NodeError, match=r"psi 1 .*psi 0.5 .*train one"):
         begun(0.5)
-    # A file of before is let through, with a note.
+    # An older file is accepted, with a note.
     path = host.output_directory() / "latents" / "l_00001.safetensors"
     kept = checkpoints.read(path)
     config = {k: v for k, v in kept.config.items() if k != "generator_options"}

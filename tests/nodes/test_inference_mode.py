@@ -1,4 +1,4 @@
-"""The host runs nodes in inference mode; what back-propagates must leave it."""
+"""The host runs nodes in inference mode; back-propagation must leave it."""
 
 import contextlib
 import importlib

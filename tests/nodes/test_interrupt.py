@@ -1,4 +1,4 @@
-"""A refiner that is stopped keeps its run; the same refiner goes on to the same bits."""
+"""A stopped refiner keeps its run; the same refiner resumes it bit for bit."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def job(graph, refiner, start, **changes):
 
 @pytest.fixture
 def stopped(at_step, run, new_host, new_graph, out):
-    """Runs a refiner until a step; gives the file that it left, below the output folder."""
+    """Runs a refiner until a step; returns its file, relative to the output folder."""
 
     def go(refiner, start="points", step=STOP, **changes):
         at_step(LABELS[REFINERS[refiner][0]], step, lambda host: host.request_interrupt())
@@ -52,7 +52,7 @@ def stopped(at_step, run, new_host, new_graph, out):
 
 @pytest.fixture
 def resumed(run, new_graph):
-    """Runs the same refiner, in a new program, on what lies in a file."""
+    """Runs the same refiner in a new program on the latents of a file."""
 
     def go(file, refiner, **changes):
         graph = new_graph()
@@ -173,7 +173,7 @@ def test_an_energy_of_other_classes_is_refused(stopped, run, new_graph):
 
 @pytest.mark.parametrize("change", [{"weight": 1.0000001}, {"std": 0.7}])
 def test_an_energy_of_other_settings_is_refused(change, at_step, run, new_graph, out):
-    """Also where the term keeps its name, and the weight looks the same when rounded."""
+    """Also where the term keeps its name and the rounded weight is the same."""
 
     def drawn(start, **settings):
         graph = new_graph()
@@ -253,7 +253,7 @@ def test_training_stops_at_once(at_step, run, new_graph, tiny, out):
 
 @pytest.fixture
 def script(base, out, tmp_path):
-    """The console script on a graph; gives the exit code."""
+    """Runs the console script on a graph; returns the exit code."""
 
     def go(graph, *arguments):
         path = tmp_path / "graph.json"

@@ -36,7 +36,7 @@ def test_classes_that_do_not_go_are_refused(classes, said, graph, fault):
 
 @pytest.fixture
 def edit(graph, swapped):
-    """A toy CLIP, a wanted and a neutral text."""
+    """A toy CLIP, a target and a neutral text."""
     swapped(replace(toy_clip(), logit_scale=20.0))
     made = graph.models(classifier=JUDGE)
     made.clip = made.classifier
@@ -84,7 +84,7 @@ def test_a_direction_without_what_it_needs_is_refused(kind, graph, fault, edit):
 
 def test_a_neutral_text_that_says_the_same_is_refused(graph, fault, edit):
     graph.add("EnergyDirection", **(edit.texts | {"neutral": edit.wanted}))
-    assert "say the same" in fault(graph, InvalidInput)
+    assert "have the same embedding" in fault(graph, InvalidInput)
 
 
 def test_a_clips_energy_may_be_its_logit(run, graph, edit):

@@ -1,4 +1,4 @@
-"""Load Aux Model with CLIPs, and nodes that are given an auxiliary of another kind."""
+"""Load Aux Model with CLIPs, and nodes with an auxiliary of another kind."""
 
 import json
 
@@ -172,7 +172,7 @@ def narrow():
 
 
 def test_a_graph_without_the_inputs_of_classifiers_runs(own, graph, narrow):
-    """Graphs that were made before there were any."""
+    """Graphs from before there were any."""
     aux, run = own
     write(aux / "resnet.safetensors", narrow.state_dict())
     loaded = graph.add("LoadAuxModel", file="resnet.safetensors")

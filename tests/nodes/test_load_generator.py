@@ -1,4 +1,4 @@
-"""Load Generator on official layouts: what the widgets choose, and what a file does not take."""
+"""Load Generator on official layouts: effects of the widgets, and options without effect."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"
 
 @pytest.fixture
 def loaded(tmp_path, new_host, run, new_graph):
-    """Loads a file as the node does; gives the generator."""
+    """Loads a file as the node does; returns the generator."""
     folder = tmp_path / "own" / "models" / "latentsteer_generators"
     folder.mkdir(parents=True)
 

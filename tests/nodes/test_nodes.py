@@ -46,7 +46,7 @@ def test_a_kept_translator_draws_as_the_trained_one(new_graph, run, new_host, ti
     sizes = {mode: again[wire].values.shape for mode, wire in modes.items()}
     dim = again[made.generator].source.dim
     assert sizes["sample"] == sizes["mean"] == sizes["mode"] == (5, dim)
-    # Three means, and for each as many weights (appendix B.1).
+    # Three means, each with a weight per coordinate (appendix B.1).
     assert sizes["basis"] == (5, 3 * dim + 3 * dim)
 
 
@@ -247,7 +247,7 @@ def test_evaluated_images_have_the_judges_figures(graph, run):
     assert figures["diversity"] > 0
     low, high = figures["probability_low"], figures["probability_high"]
     assert low <= probability <= high
-    # For people the figures are rounded.
+    # The displayed figures are rounded.
     assert shown.keys() == figures.keys()
     judge_name = figures.pop("judge")
     assert shown.pop("judge") == judge_name
@@ -429,7 +429,7 @@ def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
 
 
 def test_a_model_may_be_linked_from_another_disk(graph, run, new_host, tmp_path):
-    """What a loader offers, it opens."""
+    """A loader opens every file that it lists."""
     base, elsewhere = tmp_path / "base", tmp_path / "disk" / "x.safetensors"
     folder = base / "models" / "latentsteer_generators"
     folder.mkdir(parents=True)
@@ -460,7 +460,7 @@ def test_a_changed_file_is_loaded_again(tmp_path, new_host):
 
 
 def test_the_graphs_of_these_tests_are_whole(graph):
-    """What the tests add to a graph to have every node run does not make it another."""
+    """The nodes that tests add to a graph to run every node do not change its results."""
     from latentsteer.nodes.standalone.registry import load_nodes
 
     made = graph.steered()

@@ -11,7 +11,7 @@ from latentsteer.nodes.standalone.errors import NodeError
 
 
 def pictures(graph, made, samples=3, seed=7):
-    """What the generator makes."""
+    """Returns images of the generator."""
     drawn = graph.add("PriorInit", generator=made.generator, samples=samples, seed=seed)
     return graph.add("Decode", generator=made.generator, latents=drawn)
 

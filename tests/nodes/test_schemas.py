@@ -1,4 +1,4 @@
-"""What every node promises on the canvas."""
+"""Contract of every node on the canvas."""
 
 import ast
 import inspect
@@ -12,13 +12,13 @@ from latentsteer.nodes.standalone.api.schema import io
 
 FOLDERS = Path(inspect.getfile(catalogue)).parent
 CATEGORIES = {"start": "initialise"}
-"""Folders of nodes that are called otherwise than their category."""
+"""Folders of nodes with another name than their category."""
 RANGE = re.compile(r"\((\S+) to (2\^64 - 1|[^\s)]+)\)")
 SCHEMAS = {node.__name__: node.GET_SCHEMA() for node in catalogue.ALL_NODES}
 
 
 def sources():
-    """The definition of every node class in the folders of the categories, and its folder."""
+    """Returns the definition and the folder of every node class in the category folders."""
     return {
         n.name: (n, path.parent.name)
         for path in FOLDERS.glob("*/*.py")
@@ -142,13 +142,13 @@ def test_a_node_checks_inputs_that_it_has(node, schema):
 
 @having("fingerprint_inputs")
 def test_a_node_is_fingerprinted_by_all_that_the_host_gives(node, schema):
-    """The host gives every input; an error there would count as a change, each time."""
+    """The host passes every input; an error would count as a change each time."""
     given = {socket.id: None for socket in schema.inputs}
     inspect.signature(node.fingerprint_inputs).bind(**given)
 
 
 def test_every_seed_says_whether_it_changes_after_a_run():
-    """A translator is trained, an image inverted, seeds ranked once, while the draws change."""
+    """Training, inversion and ranking run once; only draws are repeated."""
     control = {
         name: widget.control_after_generate
         for name, schema in SCHEMAS.items()

@@ -1,4 +1,4 @@
-"""Steering by texts and images: the nodes around a CLIP, here a toy one in a judge's place."""
+"""Steering by texts and images: the nodes around a CLIP, here a toy instead of a judge."""
 
 import logging
 import shutil
@@ -26,13 +26,13 @@ OTHER = "other.safetensors"
 
 @pytest.fixture
 def seer():
-    """The toy that is loaded; a test may change what it is."""
+    """The loaded toy; a test may replace it."""
     return {"clip": toy_clip()}
 
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch, seer):
-    """Load Aux Model gives a toy CLIP for the judge's file."""
+    """Makes Load Aux Model return a toy CLIP for the judge's file."""
     loaded = LoadAuxModel.execute
 
     def opened(cls, file, **options):
@@ -46,7 +46,7 @@ def toy(monkeypatch, seer):
 
 @pytest.fixture
 def fault(run):
-    """What a node says that fails with an error of the library."""
+    """Returns the message of a node that fails with an error of the library."""
 
     def go(graph, error):
         with pytest.raises(NodeError) as caught:
@@ -73,7 +73,7 @@ def by_clip(graph, prompts="red\nbright blue", **inputs):
 
 
 def pictures(graph, made, samples=2, seed=7):
-    """What the generator makes."""
+    """Returns images of the generator."""
     drawn = graph.add("PriorInit", generator=made.generator, samples=samples, seed=seed)
     return graph.add("Decode", generator=made.generator, latents=drawn)
 

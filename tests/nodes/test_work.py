@@ -14,7 +14,7 @@ def model(*modules, **attributes):
 
 
 class Host(StandaloneHost):
-    """Notes what is brought onto the device, and every bar."""
+    """Records the models on the device, and every bar."""
 
     def __init__(self, folder):
         super().__init__(folder, folder / "out", "cpu")

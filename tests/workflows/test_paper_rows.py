@@ -1,4 +1,4 @@
-"""The shipped workflows against the papers' numbers, node input by node input."""
+"""The shipped workflows against the papers' numbers, for each node input."""
 
 import copy
 import re
@@ -27,7 +27,7 @@ def api_of(name):
 
 
 def tables_of(name):
-    """The numbers of the setups that a workflow is, or is compared with."""
+    """Returns the numbers of the setups of a workflow, or those it is compared with."""
     recipe = RECIPES[name]
     return [part.nodes for row in recipe.rows or recipe.like for part in parts(row)]
 
@@ -43,7 +43,7 @@ def as_written(spec, given):
 
 
 def other(api, tables):
-    """Kinds and inputs that are as in none of the rows named."""
+    """Returns kinds and inputs that differ from all named rows."""
     found = set()
     for kind in {kind for nodes in tables for kind in nodes}:
         given = [n["inputs"] for n in api.values() if n["class_type"] == f"LatentSteer_{kind}"]
@@ -108,7 +108,7 @@ def test_tr0n_trains_with_the_papers_numbers_on_official_files():
 @pytest.mark.parametrize("name", OFFICIAL + FUSEDREAM)
 def test_on_official_files_the_captions_alone_are_not_the_papers(name):
     differ = other(api_of(name), tables_of(name))
-    # Algorithm 2's start where the paper has equation 5, which is what that workflow is for.
+    # Algorithm 2's start where the paper has equation 5, as intended by that workflow.
     allowed = {("TranslatorInit", "mode")} if name == "tr0n_biggan_text_mixture" else set()
     assert differ - CAPTIONED == allowed
     assert tables_of(name)

@@ -1,4 +1,4 @@
-"""What is generated is as the nodes and recipes are: run `make workflows` when this fails."""
+"""Generated files match nodes and recipes: run `make workflows` if this fails."""
 
 import io
 import json
@@ -60,7 +60,7 @@ def test_a_template_has_a_small_picture(name):
 
 
 def test_the_top_of_the_folder_has_the_templates_alone():
-    """The host lists what lies there; elsewhere is what the recipes write, and no more."""
+    """The host lists the files there; other folders contain only what the recipes write."""
     assert {path.stem for path in FOLDER.glob("*.json")} == CURATED
     assert {path.stem for path in FOLDER.rglob("*.jpg")} == CURATED
     generated = {path for name in RECIPES for path in written(name)}

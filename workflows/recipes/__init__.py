@@ -1,1 +1,1 @@
-"""The Python that writes the shipped graphs, a table of rows per paper."""
+"""Recipes of the shipped workflows, a table of rows per paper."""

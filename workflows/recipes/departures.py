@@ -1,4 +1,4 @@
-"""Where a workflow's numbers are not the paper's."""
+"""Departures: where the numbers of a workflow differ from the paper's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ __all__ = ["Departure", "departures"]
 
 @dataclass(frozen=True)
 class Departure:
-    """An input of a node that is not as in the paper; without an input, a node that is missing.
+    """An input of a node that differs from the paper; without an input, a missing node.
 
     Attributes:
-        node: its name on the canvas.
-        name: of the input.
-        here: values of the workflow.
-        there: values of the paper.
+        node: name of the node on the canvas.
+        name: name of the input.
+        here: values in the workflow.
+        there: values in the paper.
     """
 
     node: str
@@ -34,14 +34,14 @@ class Departure:
 
 
 def departures(rows: Sequence[str], api: Mapping[str, Any]) -> list[Departure]:
-    """Where a graph differs from all of some setups, node input by node input.
+    """Returns where a graph differs from all of several setups, for each node input.
 
-    A workflow of several setups may have any one's value. What the table does not hold is not
-    compared.
+    A workflow of several setups may have the value of any of them. Inputs that are not in the
+    table are not compared.
 
     Args:
         rows: ids of the setups.
-        api: the graph, with the value of every widget.
+        api: graph with the value of every widget.
     """
     tables = [row.nodes for name in rows for row in parts(name)]
     found: list[Departure] = []

@@ -1,4 +1,4 @@
-"""The models that the workflows name: embedded ones, and official files that users have."""
+"""The models of the workflows: embedded ones, and official files that users provide."""
 
 from typing import Any
 
@@ -56,14 +56,14 @@ FOLDERS = {
     **dict.fromkeys((BIGGAN, BIGGAN_256, CIFAR, STYLEGAN2, STYLEGAN_XL), "latentsteer_generators"),
     UPSCALER: "upscale_models",
 }
-"""Under models; what is not here lies in latentsteer_aux."""
+"""Folder of each file under models; others are in latentsteer_aux."""
 REAL_IMAGES = "cifar10"
 """Folder of real images, in the input folder."""
 PICTURE = "example.png"
-"""Of ComfyUI's own input folder."""
+"""Picture in ComfyUI's own input folder."""
 
 
 def named(api: dict[str, Any]) -> list[str]:
-    """The official files that a graph names."""
+    """Returns the official files that a graph names."""
     values = [value for node in api.values() for value in node["inputs"].values()]
     return [file for file in FILES if file in values]

@@ -1,4 +1,4 @@
-"""A recipe of a workflow, and a graph in the making."""
+"""Recipe of a workflow, and a builder of graphs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .files import named
 __all__ = ["PAPERS", "GraphBuilder", "Link", "Recipe", "schemas"]
 
 Link: TypeAlias = list[Any]
-"""A node's id and the number of its output."""
+"""Link: id of a node and index of its output."""
 PAPERS: Mapping[str, str] = {"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow"}
-"""Folders of the papers' workflows, and the papers' names."""
+"""Folders of the workflows of each paper, and names of the papers."""
 
 
 @cache
 def schemas() -> Mapping[str, Schema]:
-    """The schemas of all nodes, by id."""
+    """Returns the schemas of all nodes, by id."""
     return schemas_of(load_nodes())
 
 
@@ -32,20 +32,20 @@ class Recipe:
 
     Attributes:
         id: name of its files; the first word is the paper's folder.
-        rows: ids of the setups of the paper that it is.
-        title: of its note, after the paper's name.
+        rows: ids of the setups of the paper that it shows.
+        title: title of its note, after the name of the paper.
         says: what it shows, in Markdown.
-        graph: makes its graph.
-        task: what one does with it, in plain words; ablations share the task of the whole method.
+        graph: builds its graph.
+        task: its task in plain words; ablations share the task of the whole method.
         about: where and how fast it runs, in Markdown.
         curated: whether the host lists it among its templates: one for each task.
         improves: the judge's figure that its refiner improves, which the tests check; empty for
             one that compares settings, shows a failure or refines nothing, or whose models are
             not embedded.
-        like: ids of the setups that it is compared with where it is none of the paper's.
-        columns: of its thumbnail.
+        like: ids of the setups that it is compared with, if it is not a setup of the paper.
+        columns: columns of its thumbnail.
         shown: images of each row that the thumbnail shows; 0 for all.
-        per_row: images that stand side by side in the decoded batch.
+        per_row: images per row of the decoded batch.
     """
 
     id: str
@@ -64,36 +64,37 @@ class Recipe:
 
     @property
     def paper(self) -> str:
-        """Folder of the paper; empty for a workflow of no paper."""
+        """The folder of the paper; empty for a workflow without a paper."""
         first = self.id.partition("_")[0]
         return first if first in PAPERS else ""
 
     @property
     def heading(self) -> str:
-        """Title of the note."""
+        """The title of the note."""
         return f"{PAPERS[self.paper]}: {self.title}" if self.paper else self.title
 
     @cached_property
     def api(self) -> dict[str, Any]:
-        """The graph in API format, with the value of every widget."""
+        """Returns the graph in API format, with the value of every widget."""
         return self.graph(self).api
 
     @property
     def files(self) -> list[str]:
-        """The official files that it names; none where it runs on embedded models."""
+        """Returns the official files that it names; none if it runs on embedded models."""
         return named(self.api)
 
 
 @dataclass
 class GraphBuilder:
-    """A graph in the making.
+    """Builder of a graph.
 
-    Widgets that are not named get the graph's usual value, else the node's default. Nodes that
-    require a generator or an auxiliary model get the graph's own unless another is named.
+    Widgets that are not given get the usual value of the graph, or else the default of the node.
+    Nodes that require a generator or an auxiliary model get those of the graph unless others are
+    given.
 
     Attributes:
         usual: values of widgets by kind of node.
-        models: links to the graph's own generator and auxiliary model, by name of the socket.
+        models: links to the generator and the auxiliary model of the graph, by name of the socket.
         api: the graph.
     """
 
@@ -119,11 +120,11 @@ class GraphBuilder:
         return [number, 0]
 
     def output(self, link: Link, number: int) -> Link:
-        """Another output of the same node."""
+        """Returns another output of the same node."""
         return [link[0], number]
 
     def load(self, generator: str = "", auxiliary: str = "", title: str = "Load CLIP") -> None:
-        """Loads the graph's own models; the generator is the usual one where none is named."""
+        """Loads the models of the graph; without a name the usual generator."""
         if generator or self.usual.get("LoadGenerator"):
             file = {"file": generator} if generator else {}
             self.models["generator"] = self.add("LoadGenerator", **file)
@@ -131,43 +132,43 @@ class GraphBuilder:
             self.models["auxiliary"] = self.add("LoadAuxModel", title, file=auxiliary)
 
     def text(self, prompts: str, each: int = 1, title: str = "", **inputs: object) -> Link:
-        """A condition with a line per prompt, and so many samples of each."""
+        """Adds a condition with a line per prompt and `each` samples of each."""
         inputs = {"prompts": prompts, "samples_per_prompt": each, **inputs}
         return self.add("TextCondition", title, **inputs)
 
     def stacked(self, batches: Sequence[Link]) -> Link:
-        """Latents as one batch."""
+        """Stacks latents as one batch."""
         strip = batches[0]
         for batch in batches[1:]:
             strip = self.add("StackLatents", first=strip, second=batch)
         return strip
 
     def stacked_plain(self, batches: Sequence[Link]) -> Link:
-        """Latents of any charts as one batch."""
+        """Stacks latents of any charts as one batch."""
         return self.stacked([self.add("PlainLatents", batch=batch) for batch in batches])
 
     def decoded(self, name: str, latents: Link, columns: int) -> Link:
-        """Images of latents, saved as one picture."""
+        """Decodes latents and saves the images as one picture."""
         images = self.add("Decode", latents=latents)
         self.pictured(name, images, columns)
         return images
 
     def curves(self, refined: Link, number: int = 1) -> None:
-        """Energy curves of a refiner, shown beside it; `number` is the trace's output."""
+        """Adds a report of the energy curves of a refiner; `number` is the output of the trace."""
         report = self.add("EnergyReport", trace=self.output(refined, number))
         self.add("PreviewImage", "Energy curves", images=report)
 
     def pictured(self, name: str, images: Link, columns: int) -> None:
-        """All images as one picture, saved."""
+        """Saves all images as one picture."""
         sheet = self.add("ImageGrid", images=images, columns=columns)
         self.add("SaveImage", images=sheet, filename_prefix=name)
 
     def scored(self, images: Link, condition: Link, title: str = "", **inputs: object) -> None:
-        """AugCLIP at the end, on fresh views."""
+        """Scores by AugCLIP on fresh views."""
         self.add("CLIPScore", title, images=images, condition=condition, **inputs)
 
     def judged(self, images: Link, judge: str, **inputs: object) -> None:
-        """The figures of a judge, shown."""
+        """Shows the figures of a judge."""
         loaded = self.add("LoadAuxModel", "Load judge", file=judge)
         found = self.add("EvaluateImages", images=images, auxiliary=loaded, **inputs)
         self.add("PreviewAny", "Figures of the judge", source=found)

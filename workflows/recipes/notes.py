@@ -14,57 +14,53 @@ WHY: Mapping[str, str] = {
     "tr0n_digits": "Small models of digits, which a processor trains and steers in a minute.",
     "tr0n_avatars": "Small models of avatars, which a processor trains and steers in minutes; the "
     "numbers were chosen on them.",
-    "fusedream_avatars": "The numbers are what a processor can bear: fewer steps, and longer "
-    "ones.",
+    "fusedream_avatars": "The numbers suit a processor: fewer and longer steps.",
     "krr_digits": "Small models of digits. The paper leaves the scale of the features, eta, xi, "
     "the mollifier and the number of samples open; these numbers were chosen on digits.",
     "krr_avatars": "Small models of avatars; the paper leaves the scale of the features open.",
-    "krr_cifar": "SN-GAN does not open here, and the median of the distances lets the kernel fit "
+    "krr_cifar": "SN-GAN is not supported, and the median of the distances adapts the kernel to "
     "features of any scale.",
-    "krr_": "The median of the distances lets the kernel fit features of any scale.",
-    "tr0n_": "Captions here are the likeliest ones, so that one does not depend on its "
-    "neighbours.",
+    "krr_": "The median of the distances adapts the kernel to features of any scale.",
+    "tr0n_": "Captions here are the likeliest ones, so that they do not depend on the batch.",
 }
-"""Why a family of workflows differs; the longest beginning of an id that is here holds."""
+"""Reasons why families of workflows differ; the longest matching prefix of an id applies."""
 RELEASED = "the released code"
 TRAINED = (
-    "Beside its numbers, training has the loss divided by the latent's size instead of "
-    "multiplied by 1e-4, and gradients shortened to 1, as in the released code."
+    "Besides its numbers, training divides the loss by the size of the latent instead of "
+    "multiplying it by 1e-4, and clips gradients to norm 1, as in the released code."
 )
 BIGGANS = (
-    " BigGAN's means are clamped to [-2, 2] where they are used instead of bounded by a tanh, and "
-    "its class embedding is a part of the mixture, where the paper has a regression head."
+    " BigGAN's means are clamped to [-2, 2] when used instead of bounded by a tanh, and its class "
+    "embedding is a part of the mixture instead of a regression head."
 )
-CLASSES = (
-    " The classes of the pairs are drawn at random, where the paper takes equally many of each."
-)
+CLASSES = " The classes of the pairs are drawn at random; the paper uses equally many of each."
 CHEAPER: Mapping[str, str] = {
     "BasisInit": "*candidates* 200",
     "AdamRefine": "*steps* 100",
     "ComposeFuse": "*steps* 100 and *places* centre",
 }
-"""What to try first of numbers that take minutes a prompt on a GPU."""
+"""Cheaper values to try first, where the numbers take minutes per prompt on a GPU."""
 FEWER_PAIRS = (
     "A million pairs take hours on a GPU: try *pairs* 20,000 first, with *epochs* 15, "
     "*batch_size* 256, *learning_rate* 0.001 and *initial_std* 1, and keep the translator with "
     "**Save Translator**. "
 )
 OPEN = (
-    "The paper does not state its eta, xi, mollifier or numbers of samples: those here are what "
-    "did well on the digits. "
+    "The paper does not state its eta, xi, mollifier or numbers of samples: those here work well "
+    "on the digits. "
 )
-NEVER = "Never run here: no trained weights can be reached from where this was made."
+NEVER = "Not run by the authors of LatentSteer: the trained weights were not available."
 
 
 def note(recipe: Recipe) -> str:
-    """The note, in Markdown."""
+    """Returns the note, in Markdown."""
     text = f"# {recipe.heading}\n\n{recipe.says}{rows_sentence(recipe)}"
     text += _official(recipe) if recipe.files else recipe.about
     return text + _compared(recipe)
 
 
 def rows_sentence(recipe: Recipe) -> str:
-    """The sentence that names the setups."""
+    """Returns the sentence that names the setups."""
     names = recipe.rows or recipe.like
     if not names:
         return ""
@@ -80,14 +76,14 @@ def _kinds(recipe: Recipe) -> set[str]:
 
 
 def _official(recipe: Recipe) -> str:
-    """Files that users have, and what their workflows share."""
+    """Returns the files that users provide, and what their workflows share."""
     kinds, inputs = _kinds(recipe), [node["inputs"] for node in recipe.api.values()]
     text = ""
     if recipe.paper == "fusedream" and any(n.get("views") == VIEWS["views"] for n in inputs):
-        text += " The paper gives no number of views: this is the released code's."
+        text += " The paper states no number of views: this is the released code's."
     tries = ", ".join(hint for kind, hint in CHEAPER.items() if kind in kinds)
     if tries:
-        text += f" These numbers take minutes a prompt on a GPU: try {tries} first."
+        text += f" These numbers take minutes per prompt on a GPU: try {tries} first."
     text += "\n\n**Needs files that you have**:"
     for file in recipe.files:
         folder = FOLDERS.get(file, "latentsteer_aux")
@@ -101,7 +97,7 @@ def _official(recipe: Recipe) -> str:
 
 
 def _compared(recipe: Recipe) -> str:
-    """Whether the numbers are the paper's, and if not, which differ and why."""
+    """States whether the numbers are the paper's, and if not, which differ and why."""
     rows = recipe.rows or recipe.like
     places = dict.fromkeys(part.where for row in rows for part in parts(row))
     if not places:

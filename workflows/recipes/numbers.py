@@ -1,4 +1,4 @@
-"""How a number of a paper's experiment is written down."""
+"""Notation of the numbers of a paper's experiments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Each:
 
 @dataclass(frozen=True)
 class Has:
-    """Values that occur among several nodes of a kind; others may occur beside them."""
+    """Values that occur among several nodes of a kind; others may occur too."""
 
     values: tuple[object, ...]
 
@@ -40,8 +40,8 @@ class PaperRow:
     """A setup of a paper.
 
     Attributes:
-        where: table, figure, section or appendix that the numbers are from.
-        nodes: by kind of node, its inputs. A plain value is that of every node of the kind.
+        where: table, figure, section or appendix of the numbers.
+        nodes: inputs by kind of node. A plain value applies to every node of the kind.
     """
 
     where: str

@@ -22,4 +22,4 @@ _TABLES = (
 RECIPES: Mapping[str, Recipe] = {
     recipe.id: recipe for table in _TABLES for recipe in table.RECIPES
 }
-"""By id."""
+"""All recipes, by id."""

@@ -23,7 +23,7 @@ _GREY_QUALITY, _COLOUR_QUALITY = 45, 34
 
 
 def thumbnail(recipe: Recipe, path: Path) -> int:
-    """Runs a graph here and writes some of what its last grid shows, in columns of rows.
+    """Runs a graph and writes a part of its last grid, in columns of rows.
 
     Returns:
         The size of the file in bytes.
@@ -51,7 +51,7 @@ def thumbnail(recipe: Recipe, path: Path) -> int:
 
 
 def card(recipe: Recipe, path: Path) -> int:
-    """Writes the picture of a graph that cannot run here: its title, and the files it needs.
+    """Writes the picture of a graph that cannot run here: its title and the files it needs.
 
     Returns:
         The size of the file in bytes.

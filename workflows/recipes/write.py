@@ -1,4 +1,4 @@
-"""Writes the shipped workflows and the pages that are made of them: `make workflows`."""
+"""Writes the shipped workflows and the pages generated from them: `make workflows`."""
 
 import argparse
 import json
@@ -24,22 +24,22 @@ DOCS = FOLDER.parent / "docs"
 
 
 def canvas_path(recipe: Recipe) -> Path:
-    """Where a workflow lies for the canvas; curated ones are at the top of the folder as well."""
+    """Returns the canvas paths of a workflow; curated ones are also at the top of the folder."""
     return FOLDER / recipe.paper / f"{recipe.id}.json"
 
 
 def api_path(recipe: Recipe) -> Path:
-    """Where it lies in API format."""
+    """Returns its path in API format."""
     return FOLDER / "api" / recipe.paper / f"{recipe.id}.json"
 
 
 def picture_path(recipe: Recipe) -> Path:
-    """Where the thumbnail of a curated workflow lies."""
+    """Returns the path of the thumbnail of a curated workflow."""
     return FOLDER / f"{recipe.id}.jpg"
 
 
 def files(recipe: Recipe) -> dict[Path, str]:
-    """The JSON files of a workflow."""
+    """Returns the JSON files of a workflow."""
     canvas = ui_from_api(recipe.api, schemas(), title=recipe.heading, notes=note(recipe))
     places = {canvas_path(recipe): canvas, api_path(recipe): least(recipe.api)}
     if recipe.curated:
@@ -51,7 +51,7 @@ def files(recipe: Recipe) -> dict[Path, str]:
 
 
 def least(api: Mapping[str, Any]) -> dict[str, Any]:
-    """A graph without the inputs of our nodes that have their default.
+    """Returns a graph without the inputs of LatentSteer's nodes that have their default.
 
     Hosts fill those in, so a node that gains an input changes no file.
     """
@@ -63,7 +63,7 @@ def least(api: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pages() -> dict[Path, str]:
-    """The pages that are made of nodes and recipes."""
+    """Returns the pages generated from nodes and recipes."""
     return {
         **generated(load_nodes()),
         DOCS / "workflows.md": workflows_page(RECIPES.values()),
@@ -71,7 +71,7 @@ def pages() -> dict[Path, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes pages, and every workflow in both formats; pictures when asked to."""
+    """Writes pages and every workflow in both formats, and pictures if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--thumbnails", action="store_true", help="run each curated workflow, write its picture"

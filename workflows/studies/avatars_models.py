@@ -24,7 +24,7 @@ class AvatarsModels(NamedTuple):
 
 
 def avatars_models(device: torch.device) -> AvatarsModels:
-    """Opens them."""
+    """Opens the three models."""
     path = catalogue.embedded
     clip = load_auxiliary(path("avatars CLIP (embedded)"))
     judge = load_auxiliary(path("avatars judge (embedded)"))

@@ -1,4 +1,4 @@
-"""Figures of a study, kept part by part, so that an interrupted study goes on where it stopped."""
+"""Figures of a study, saved part by part, so that an interrupted study resumes."""
 
 import hashlib
 import json
@@ -22,14 +22,14 @@ PACKAGE = Path(__file__).parents[2]
 class Ledger:
     """The finished parts of one study.
 
-    They are in a file next to the result, named after it with `.partial` at the end. A part that
-    the file holds is not measured again. The file counts only for the same study, settings, code,
-    PyTorch and number of threads; otherwise the study starts over and says so.
+    They are in a file next to the result, named after it with `.partial` at the end. A part in the
+    file is not measured again. The file is used only for the same study, settings, code, PyTorch
+    and number of threads; otherwise the study starts over with a message.
 
     Args:
         result: file that the finished study is written to; None keeps nothing.
         study: name of the study and its settings.
-        say: receives a line about parts that are taken over or dropped.
+        say: receives a line about parts that are reused or dropped.
     """
 
     def __init__(self, result: Path | None, study: Mapping[str, object], say: Progress) -> None:
@@ -58,7 +58,7 @@ class Ledger:
         say(f"going on from {path}: {', '.join(parts)}")
 
     def part(self, name: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-        """The figures of a part, measured unless they are kept."""
+        """Returns the figures of a part, measured unless saved."""
         if name not in self.parts:
             self.parts[name] = dict(measure())
             if self.path is not None:
@@ -66,7 +66,7 @@ class Ledger:
         return self.parts[name]
 
     def finish(self, figures: Mapping[str, float]) -> None:
-        """Writes the figures of the whole study, and removes what was kept of its parts."""
+        """Writes the figures of the whole study, and removes the file of parts."""
         if self.result is None or self.path is None:
             return
         report.write_report(self.result, figures)
@@ -75,7 +75,7 @@ class Ledger:
 
 
 def mean_and_deviation(runs: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each figure over runs; from two runs on, its standard deviation as `NAME_sd`."""
+    """Returns the mean of each figure over runs, and from two on its deviation `NAME_sd`."""
     found: dict[str, list[float]] = {}
     for run in runs:
         for key, value in run.items():
@@ -87,7 +87,7 @@ def mean_and_deviation(runs: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 @cache
 def _code() -> str:
-    """The sha256 of the package's sources."""
+    """Returns the sha256 of the package's sources."""
     found = hashlib.sha256()
     sources: Sequence[Path] = sorted(
         file for room in ("core", "nodes", "workflows") for file in (PACKAGE / room).rglob("*.py")

@@ -38,7 +38,7 @@ CLASSIFIER_OPTIONS = (
     Option("max_pool", "Whether a max-pool follows the first convolution of a ResNet."),
     Option("image_size", "The side in pixels of the squares that the network looks at."),
 )
-"""What can be chosen beside a classifier's file; only ResNets take `max_pool`."""
+"""Options of a classifier besides its file; only ResNets take `max_pool`."""
 
 
 @dataclass(frozen=True)

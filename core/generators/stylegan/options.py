@@ -34,7 +34,7 @@ STYLEGAN2_OPTIONS: Final = (
     *LATENT_OPTIONS,
     ChoiceOption(
         "noise",
-        "For StyleGAN2: the noise of every layer. const: the file's own; random: drawn anew for "
+        "For StyleGAN2: the noise of every layer. const: the file's own; random: drawn again for "
         "every image, as in TR0N's code; none. auto: const, so that a latent is one image.",
         place=3,
         choices=NOISES,

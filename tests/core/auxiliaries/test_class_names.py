@@ -1,4 +1,4 @@
-"""Where the names of classes come from."""
+"""Sources of class names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Image towers whose last block computes the class token alone: the same embeddings, sooner."""
+"""Image towers whose last block computes the class token alone: equal embeddings, faster."""
 
 import copy
 
@@ -32,7 +32,7 @@ def config(**vision):
 
 
 def seen(network):
-    """Embeddings, gradients, and the places that the last block gave."""
+    """Returns embeddings, gradients, and the number of tokens of the last block's output."""
     x = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
     places = []
     blocks = getattr(getattr(network, "transformer", None), "resblocks", None)

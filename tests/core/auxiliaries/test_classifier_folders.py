@@ -1,4 +1,4 @@
-"""Folders of timm's and of transformers' image classifiers: their forward, names and faults."""
+"""Folders of timm's and transformers' image classifiers: forward passes, names and errors."""
 
 import builtins
 import json
@@ -19,13 +19,13 @@ MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    """Copies of pickles go nowhere else."""
+    """Copies of pickles go to the test's folder."""
     monkeypatch.setenv("LATENTSTEER_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """No test here may reach for the network."""
+    """No test here may use the network."""
 
     def refuse(*arguments, **named):
         raise AssertionError("the network was asked for")
@@ -282,7 +282,7 @@ def test_a_folder_of_transformers_gives_its_logits(name, tmp_path):
     with torch.no_grad():
         close(classifier.logits(x), model(pixel_values=seen).logits)
         features = classifier.features(x)
-    # The penultimate layer: what the last layers are linear functions of.
+    # The penultimate layer, of which the last layers are linear functions.
     heads = [m for n, m in model.named_modules() if n.split(".")[0].endswith("classifier")]
     last = [m for m in heads if isinstance(m, torch.nn.Linear)]
     if len(last) == 1:

@@ -26,12 +26,12 @@ CIFAR = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    """Copies of pickles go nowhere else."""
+    """Copies of pickles go to the test's folder."""
     monkeypatch.setenv("LATENTSTEER_CACHE", str(tmp_path / "cache"))
 
 
 def random(module, seed=1):
-    """The module with weights and statistics of its own, so that every tensor counts."""
+    """Returns the module with random weights and statistics, so that each tensor matters."""
     stream = torch.Generator().manual_seed(seed)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if not tensor.is_floating_point():
@@ -46,7 +46,7 @@ def random(module, seed=1):
 
 
 def resnet(block, depths, classes, cifar=None, **widths):
-    """Torchvision's own, with a stem for CIFAR's images where it says with or without a pool."""
+    """Torchvision's network, optionally with a stem for CIFAR's images with or without a pool."""
     with torch.random.fork_rng():
         model = torchvision.models.ResNet(block, depths, num_classes=classes, **widths)
         if cifar is not None:
@@ -123,7 +123,7 @@ def test_a_cifar_stem_with_and_without_a_max_pool(block, pool, tmp_path):
         # By default there is none after such a stem.
         auto = load_auxiliary(path)
         assert torch.allclose(auto.logits(x), expected, atol=1e-4) == (pool == "none")
-    # A choice that equals what the file says is no choice.
+    # An option that equals the value in the file is not an option.
     assert (chosen.id != auto.id) == (pool == "pool")
     assert auto.id == checkpoints.fingerprint(path)
 
@@ -193,7 +193,7 @@ def stages_of():
 
 
 class CifarCode(nn.Module):
-    """Written out as the usual CIFAR code has it: `shortcut` and `linear`; He's option A or B."""
+    """Written out as in the usual CIFAR code: `shortcut` and `linear`; He's option A or B."""
 
     def __init__(self, padded, widths=(6, 8, 12), classes=10):
         super().__init__()

@@ -1,4 +1,4 @@
-"""CLIPs from files: embeddings as open_clip's own, and clear words for what is no CLIP."""
+"""CLIPs from files: embeddings equal open_clip's, and clear errors for other files."""
 
 import copy
 import socket
@@ -47,7 +47,7 @@ PROMPTS = ["a red hat", "two cats"]
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """No test here may reach for the network."""
+    """No test here may use the network."""
 
     def refuse(*arguments, **named):
         raise AssertionError("the network was asked for")
@@ -66,7 +66,7 @@ def registered(monkeypatch):
 
 
 def theirs(name, *, quick=False):
-    """A model of open_clip with random weights of a telling size."""
+    """Returns a model of open_clip with random weights large enough to affect results."""
     config = copy.deepcopy(CONFIGS[name])
     config.pop("quick_gelu", None)
     kind = CustomTextCLIP if config.pop("custom_text", False) else CLIP
@@ -90,7 +90,7 @@ def normalised(x):
 
 
 def agree(clip, model):
-    """Whether images and texts have the embeddings that open_clip gives them."""
+    """Asserts that images and texts have open_clip's embeddings."""
     x = images()
     with torch.no_grad():
         torch.testing.assert_close(clip.embed(x), model.encode_image(normalised(x)))
@@ -306,7 +306,7 @@ def test_half_a_clip_in_another_librarys_names(names, says, tmp_path):
         load_auxiliary(path)
 
 
-# Vocabularies of our own
+# Custom vocabularies
 
 
 def write_words(folder, config=TINY):

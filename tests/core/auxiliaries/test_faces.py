@@ -1,4 +1,4 @@
-"""The third parties' formats: DCGAN checkpoints by any name, and TensorFlow.js to PyTorch."""
+"""Third-party formats: DCGAN checkpoints of any name, and TensorFlow.js to PyTorch."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_a_dcgan_of_other_than_grey_or_colour_is_refused(tmp_path):
 
 
 def shapes(width=2, classes=7):
-    """Names and shapes as TensorFlow has them, in the order of the file."""
+    """Names and shapes in TensorFlow's form, in the order of the file."""
     yield "dense0/conv0/filters", (3, 3, 3, width)
     yield "dense0/conv0/bias", (width,)
     for block in range(4):
@@ -87,7 +87,7 @@ def shapes(width=2, classes=7):
 
 
 def written(folder, *, cut=0, extra=b"", rename=None):
-    """Both files with random numbers, and what the numbers stand for."""
+    """Returns both files with random numbers, and the numbers they represent."""
     stream = np.random.default_rng(0)
     entries, content, values = [], b"", {}
     for name, shape in shapes():

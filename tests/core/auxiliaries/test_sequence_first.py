@@ -1,4 +1,4 @@
-"""Towers whose attention copies no frozen weights: the same embeddings and the same gradients."""
+"""Towers whose attention copies no frozen weights: equal embeddings and gradients."""
 
 import copy
 

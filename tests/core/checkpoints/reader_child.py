@@ -1,4 +1,4 @@
-"""Run as a script, in a limited process: reads files, whole or mutated, and says what happened.
+"""Script for a limited process: reads files, whole or mutated, and reports the outcomes.
 
 The job comes as JSON on the standard input; the answer goes as JSON to the standard output.
 """
@@ -32,7 +32,7 @@ def status(field):
 
 
 class Watch:
-    """Notes what the interpreter is asked to do while `path` is read."""
+    """Records the audit events of the interpreter while `path` is read."""
 
     def __init__(self):
         self.path, self.seen = None, set()
@@ -48,7 +48,7 @@ class Watch:
 
 
 def mutated(content, stream):
-    """A copy with one change, as disks, networks and people make them."""
+    """Returns a copy with one change, as from disks, networks and people."""
     changed = bytearray(content)
     place = stream.randrange(len(changed))
     kind = stream.choices(("bit", "byte", "cut", "gone", "more", "zeros"), (6, 6, 1, 1, 1, 1))[0]
@@ -102,7 +102,7 @@ class Child:
             self.watch.path = None
 
     def timed(self, path, level):
-        """The outcome; the longest time that any took is kept."""
+        """Returns the outcome; the longest time is recorded."""
         start = time.process_time()
         found = self.outcome(path, level)
         self.slowest = max(self.slowest, time.process_time() - start)

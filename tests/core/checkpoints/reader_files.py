@@ -1,4 +1,4 @@
-"""Small files of every kind that the reader opens, made by the libraries that make them."""
+"""Small files of every kind that the reader opens, written by the original libraries."""
 
 import argparse
 import pickle
@@ -18,12 +18,12 @@ SOURCE = "raise RuntimeError('the source in a file must never run')\n"
 
 
 def read_tensors(path):
-    """The tensors of a file that another library wrote; all of them must be of use."""
+    """Returns the tensors of a file of another library; all of them must be usable."""
     return dict(open_foreign(path, kind_of(path)).tensors)
 
 
 def network(seed=0):
-    """A DCGAN generator of 8 by 8 pixels, under `main.`, as our own example has it."""
+    """A DCGAN generator of 8 by 8 pixels, under `main.`, as in LatentSteer's example."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # noqa: TID251
         layers = nn.Sequential(
@@ -43,7 +43,7 @@ def state():
 
 
 def _module(name, **members):
-    """A module of the authors', as long as their pickle is written."""
+    """Context with a module of the authors' while their pickle is written."""
     made = types.ModuleType(name)
     for key, member in members.items():
         member.__module__ = name
@@ -62,7 +62,7 @@ def _forget(*names):
 
 
 class Generator(nn.Module):
-    """Whatever class the authors had."""
+    """A class of the authors."""
 
     def __init__(self):
         super().__init__()
@@ -73,7 +73,7 @@ class Generator(nn.Module):
 
 
 def plain_modules(protocol=4):
-    """A dict with a module, as projected-gan writes it."""
+    """Writes a dict with a module, as projected-gan does."""
     _module("pg_modules.networks", Generator=Generator)
     try:
         return pickle.dumps({"G_ema": Generator(), "augment_pipe": None, "note": "x"}, protocol)
@@ -86,7 +86,7 @@ def _reconstruct_persistent_obj(meta):
 
 
 def persistent(protocol=4, source=SOURCE, kind="class"):
-    """A dict with a module of NVIDIA's persistence."""
+    """Writes a dict with a module of NVIDIA's persistence."""
 
     class Kept(Generator):
         def __reduce__(self):

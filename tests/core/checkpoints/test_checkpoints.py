@@ -1,4 +1,4 @@
-"""Model files: what is read, what is refused, and that writing is all or nothing."""
+"""Model files: reading, refusal, and atomic writing."""
 
 import hashlib
 import struct
@@ -82,7 +82,7 @@ def test_a_config_that_json_cannot_hold_leaves_nothing(tmp_path):
 
 
 def spoilt(path, kind):
-    """A file, or not quite."""
+    """A file, possibly damaged."""
     if kind == "missing":
         return path
     if kind == "folder":
@@ -154,7 +154,7 @@ def test_a_header_longer_than_the_file_is_refused(tmp_path):
     [
         ({"what": "translator"}, "holds translator, not latents"),
         ({"architecture": "digits-judge"}, "holds digits-judge, not latents"),
-        ({}, "holds no configuration of ours, not latents"),
+        ({}, "holds no known configuration, not latents"),
         ({"what": "latents"}, "is damaged"),
         ({"what": "latents", "chart": {"kind": "spiral"}}, "is damaged: Unknown chart"),
     ],

@@ -1,4 +1,4 @@
-"""Copies as safetensors: the same checkpoint, kept once, and never in the way."""
+"""Copies as safetensors: the same checkpoint, kept once, and optional."""
 
 import os
 import warnings

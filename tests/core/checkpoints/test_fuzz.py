@@ -1,7 +1,8 @@
-"""Mutated files of every kind: what they were, or our error; never anything else.
+"""Mutated files of every kind: the original content or an error of LatentSteer, nothing else.
 
-With check sums that holds for `read` itself. Without, a changed letter of a name makes another,
-equally good file; there the loaded network is compared: its architecture needs every name.
+With check sums this holds for `read` itself. Without them, a changed letter of a name makes
+another valid file; there the loaded network is compared, because its architecture needs every
+name.
 """
 
 import pytest
@@ -10,22 +11,22 @@ from . import reader_files
 from .test_hostile import in_child
 
 MEMORY = 1 << 28
-"""What reading one of these small files may take, in bytes."""
+"""Memory limit of reading one of these small files, in bytes."""
 LONGEST = 5.0
 """Seconds for one file."""
 NAMELESS = "tensorflow.pkl"
-"""No network of this example is known, so that none could miss a name."""
+"""No architecture of this example is registered, so that none could miss a name."""
 LEVELS = [
     *[(name, "read") for name in reader_files.SEALED],
     *[(name, "load") for name in reader_files.OPEN if name != NAMELESS],
     (NAMELESS, "read"),
 ]
 GROUPS = [LEVELS[n::4] for n in range(4)]
-"""What one child process reads."""
+"""The files of one child process."""
 
 
 def fuzz(folder, group, count, seed):
-    """Mutates every file of a group in a child; all must end well."""
+    """Mutates every file of a group in a child; all must have a permitted outcome."""
     for name, _ in group:
         (reader_files.SEALED | reader_files.OPEN)[name](folder / name)
     files = [(str(folder / name), level) for name, level in group]

@@ -1,4 +1,4 @@
-"""Files that try to run something: every route is refused or inert, here and in a child."""
+"""Files that try to run code: every route is refused or inert, here and in a child process."""
 
 import io
 import json
@@ -73,7 +73,7 @@ INERT = {
     ),
     "GLOBAL of a stranger": b"c" + CANARY,
 }
-"""What may stay in the file as data: nothing of it is imported or called."""
+"""Values that may stay in the file as data: nothing of them is imported or called."""
 
 
 def content(attack, *, tensor=b"N"):
@@ -150,7 +150,7 @@ def test_a_strangers_object_is_data_and_nothing_else(attack, holder, tmp_path):
 
 
 def in_child(folder, job):
-    """What a limited process says of a job; it runs in an empty folder of its own."""
+    """Returns the report of a limited process on a job; it runs in an empty folder."""
     job = {"warm": str(folder / "warm.safetensors"), "memory": 1 << 28, "seconds": 120} | job
     reader_files.SEALED["ours.safetensors"](folder / "warm.safetensors")
     here = folder / "empty"
@@ -217,7 +217,7 @@ def test_a_persistent_object_of_another_kind_is_refused(tmp_path):
 
 
 def bombs():
-    """By what they are: the pickle, and why it is refused."""
+    """Pickles by kind, with the reason of the refusal."""
     tens = (b"(" + (b"h" + bytes([n])) * 10 + b"lq" + bytes([n + 1]) for n in range(1, 30))
     twos = (b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(30))
     pairs = b"".join(b"(M" + n.to_bytes(2, "little") + b"Nt" for n in range(3000))

@@ -1,4 +1,4 @@
-"""Pickles that attack, or are damaged, within files of torch.save: refused, and nothing runs."""
+"""Hostile or damaged pickles in files of torch.save: refused, and nothing runs."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Values beside the weights, of every kind that people keep there: none of them sinks a file."""
+"""Values besides the weights, of every usual kind: none of them makes a file unreadable."""
 
 import argparse
 import array
@@ -99,7 +99,7 @@ class ByName:
 
 
 class Setter:
-    """An object whose state a function of its own sets."""
+    """An object whose state is set by a custom function."""
 
     def __reduce__(self):
         return Setter, (), {"a": 1}, None, None, _set
@@ -110,7 +110,7 @@ def _set(made, state):
 
 
 class Reduced:
-    """Pickled as a call of what it is told."""
+    """Pickled as a given call."""
 
     def __init__(self, function, *arguments):
         self.how = (function, arguments)
@@ -137,7 +137,7 @@ class Net(torch.nn.Module):
 
 
 def bound():
-    """A module that holds one of its own methods, as the patched ViT of StyleGAN-XL."""
+    """A module with one of its methods as an attribute, as the patched ViT of StyleGAN-XL."""
     net = Net()
     net.forward_flex = types.MethodType(Net.forward_flex, net)
     return net
@@ -163,7 +163,7 @@ def cyclic_object():
 
 
 def quietly(make):
-    """A value whose library warns of it."""
+    """A value with a warning of its library."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return make()
@@ -303,18 +303,18 @@ VALUES = {
     "an unknown call": Reduced(unknown_rebuild, "a", W[:1]),
     "a call of a call": Reduced(Reduced(unknown_rebuild, "a"), 1),
 }
-"""What may lie beside the weights, by what it is."""
-pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of their own values
+"""Values that may be in a file besides the weights, by kind."""
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of libraries about their own values
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Fewer entries count as many, so that the tests are quick."""
+    """Lowers the limit of entries, so that the tests are quick."""
     monkeypatch.setattr("latentsteer.core.checkpoints.pickles.modules.LONGEST", 1000)
 
 
 def opened(path):
-    """The weights of a file, as read and by its copy."""
+    """Returns the weights of a file, as read and from its copy."""
     found = read(path).tensors
     assert torch.equal(found["g.w"], W)
     return found
@@ -380,7 +380,7 @@ def test_every_pickle_of_networks_opens_in_every_protocol(write, protocol, tmp_p
 
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_arrays_in_and_out_of_band_open_where_they_are(protocol, tmp_path):
-    """Buffers that were written elsewhere are no part of the file: only what needs them is out."""
+    """Buffers written elsewhere are not in the file: only values that need them are missing."""
     outside = []
     content = {"g": {"w": W}, "n": np.arange(3.0), "b": pickle.PickleBuffer(bytearray(b"abc"))}
     if protocol < 5:
@@ -408,7 +408,7 @@ def test_a_file_of_python_3_13_opens(tmp_path):
 
 
 def test_extension_codes_and_python_2s_names_open_or_are_refused(tmp_path):
-    """Python 2 called its modules otherwise; numbers in place of names stay refused."""
+    """Python 2 had other module names; numbers instead of names stay refused."""
     weights = pickle.dumps(W, 2)[2:-1]
     python_2 = (
         b"ccopy_reg\n_reconstructor\n(c__main__\nOpt\nc__builtin__\nobject\nNtR}b"
@@ -438,11 +438,11 @@ def test_extension_codes_and_python_2s_names_open_or_are_refused(tmp_path):
         copyreg.remove_extension("tests", "nothing", 77)
 
 
-# Tensors that depend on what is not known
+# Tensors that depend on unknown values
 
 
 def dill(name):
-    """A function of dill's, as long as a pickle is written."""
+    """Context with a function of dill while a pickle is written."""
 
     def function(*arguments):
         raise AssertionError("never called")
@@ -514,7 +514,7 @@ def test_a_generator_opens_beside_values_of_every_kind(tmp_path):
     assert load_generator(tmp_path / "m.pt").image_size == (8, 8)
 
 
-# What stays refused beside good weights
+# Refused values besides good weights
 
 HOSTILE = {
     "os": b"cos\nsystem\n(S'touch canary'\ntR",

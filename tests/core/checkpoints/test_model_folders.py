@@ -1,4 +1,4 @@
-"""Model folders of transformers and open_clip: their embeddings, their captions, their faults."""
+"""Model folders of transformers and open_clip: embeddings, captions and errors."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ PROMPTS = ["a red hat", "a blue cat"]
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """No test here may reach for the network."""
+    """No test here may use the network."""
 
     def refuse(*arguments, **named):
         raise AssertionError("the network was asked for")
@@ -293,7 +293,7 @@ def test_options_are_for_files(tmp_path):
 
 
 def test_googles_siglip_needs_no_package_beside_its_tokenizer_json(tmp_path):
-    """Its own class of tokenizers needs sentencepiece; what tokenizer.json says needs none."""
+    """Its class of tokenizers needs sentencepiece; tokenizer.json does not."""
     folder = saved(siglip_model(), tmp_path / "siglip")
     wanted = load_auxiliary(folder).texts(["a red hat"]).embeddings
     told = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What loaders offer beside a file: the union of the options of their architectures."""
+"""Options of loaders: the union of the options of their architectures."""
 
 from dataclasses import replace
 

@@ -21,7 +21,7 @@ PICKLES = {
 
 
 def expected():
-    """What a reader should find of the example, below its prefix."""
+    """Returns the content of the example that a reader should find, below its prefix."""
     extra = {"size": torch.tensor([8, 8]), "filter": torch.tensor([1.0, 3.0, 3.0, 1.0])}
     return reader_files.Generator().state_dict() | extra
 

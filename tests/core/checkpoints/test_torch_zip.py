@@ -1,4 +1,4 @@
-"""Files of torch.save: the tensors come out as they went in, and nothing in the file runs."""
+"""Files of torch.save: tensors are read as written, and nothing in the file runs."""
 
 import pickle
 import struct

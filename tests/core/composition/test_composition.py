@@ -1,4 +1,4 @@
-"""Composed generation: runs, their streams, the choice, and resuming."""
+"""Composed generation: runs, their streams, the choice, and resumption."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ SECONDARY = "foreground to background(pixels)"
 
 @pytest.fixture
 def given(toys):
-    """A job on the toy generator, with latents of so many samples."""
+    """Returns a job on the toy generator, with latents of `samples` samples."""
 
     def make(samples=2, names=None, wanted="bca", **changes):
         generator, classifier = toys.generator(), toys.classifier()
@@ -65,7 +65,7 @@ def composed(given):
 
 
 def noise():
-    """An energy that sees no image: what it draws alone."""
+    """An energy of random draws alone, independent of the image."""
     return Energy.of(
         Term("noise", IMAGES, lambda x, rng: rng.normal(1, like=x)[:, 0] + 0 * x.sum((1, 2, 3)))
     )
@@ -105,7 +105,7 @@ def test_runs_of_a_sample_share_their_start_and_have_their_own_streams(given):
 @pytest.mark.bits
 @pytest.mark.parametrize("what", [{}, {"energy": noise()}])
 def test_a_batch_equals_its_members(what, given):
-    """To the bit, and whatever other placements are tried."""
+    """Bit for bit, independent of other placements."""
     job, front, back = given(3, **what)
     whole = Composer(job, front, back).run()
     changes = {"energy": whole_of(job, 1)} if not what else {}
@@ -121,7 +121,7 @@ def test_a_batch_equals_its_members(what, given):
 
 
 def whole_of(job, row):
-    """The job's energy with the condition's row of one sample."""
+    """Returns the energy of the job with the condition's row of one sample."""
     ((weight, term),) = job.energy.terms
     condition = replace(
         term.condition,
@@ -278,7 +278,7 @@ def test_another_generator_s_latents(given):
 
 def test_different_numbers_of_samples(given):
     job, front, back = given()
-    with pytest.raises(InvalidInput, match="2 foregrounds and 1 backgrounds; expected as many"):
+    with pytest.raises(InvalidInput, match="2 foregrounds and 1 backgrounds; expected equal"):
         Composer(job, front, back.picked((0,)))
 
 
@@ -292,7 +292,7 @@ def test_energies_that_cannot_be_composed(given):
     job, front, back = given()
     ((_, term),) = job.energy.terms
     coupled = Energy.of(replace(term, coupled=True))
-    with pytest.raises(InvalidInput, match="every placement of every sample is a run of its own"):
+    with pytest.raises(InvalidInput, match="each placement of each sample is a separate run"):
         Composer(replace(job, energy=coupled), front, back)
     with pytest.raises(InvalidInput, match="has no term"):
         Composer(replace(job, energy=Energy(())), front, back)

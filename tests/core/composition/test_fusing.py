@@ -47,7 +47,7 @@ def test_a_box_s_mask_and_its_interior():
     assert bool(mask[:3, 2:6].all())
     inside = Box(0, 2, 3, 4).interior((5, 9))
     expected = torch.zeros(5, 9, dtype=torch.bool)
-    expected[:2, 3:5] = True  # the upper side lies on the image's edge
+    expected[:2, 3:5] = True  # the upper side is on the edge of the image
     assert torch.equal(inside, expected)
 
 
@@ -100,7 +100,7 @@ def test_rows_are_placed_by_their_run_whatever_part_of_the_batch_is_seen():
 
 
 def test_what_is_alike_has_no_difference():
-    """A background that shows the foreground at the place itself."""
+    """A background that already shows the foreground at the place."""
     paste = Paste(SIZE, placements([0.5]))
     front, rng = pictures(0, 9), SampleRng.of(0, 9)
     fused = paste.fused(front, pictures(1, 9), rng)

@@ -16,7 +16,7 @@ def pictures(seed, count=2, size=SIZE):
 
 
 def laplacian(images):
-    """Differences from the neighbours that there are, summed."""
+    """Returns the sum of differences from existing neighbours."""
     found = torch.zeros_like(images)
     for axis in (2, 3):
         step = images.diff(dim=axis)

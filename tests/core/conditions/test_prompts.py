@@ -1,4 +1,4 @@
-"""Prompts: what people write, and the rows that come of it."""
+"""Prompts: the syntax, and the resulting rows."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ def test_parts_add_as_directions_at_their_mean_length():
 
 
 def test_the_energy_of_a_row_is_the_weighted_sum_of_its_parts(toys):
-    """But for the factor, the length of the sum of unit vectors."""
+    """Up to the factor, the length of the sum of unit vectors."""
     clip = toy_clip()
     row = text_condition(clip, "red | blue:0.5", negative="dark").condition.embedding[0]
     parts = rows_of(clip, "red", "blue", "dark")

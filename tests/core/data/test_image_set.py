@@ -1,4 +1,4 @@
-"""Sets of pictures: how they are brought to a size, and what is read of them."""
+"""Sets of pictures: resizing and reading."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Parts of a set of pictures: orders by a seed, and halves that share nothing."""
+"""Parts of a set of pictures: orders by a seed, and disjoint halves."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Energies whose samples are coupled, seen a chunk at a time all the same."""
+"""Energies with coupled samples, evaluated in chunks."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ def test_decoupled_energies_are_exact_along_all_maps(kind, chunking, toys):
     assert torch.allclose(parts.vector, whole.vector, atol=1e-8)
     assert torch.allclose(parts.energy, whole.energy, atol=1e-8)
     assert tuple(parts.terms) == energy.names()
-    # The streams end where those of one evaluation do.
+    # The streams end in the state after one evaluation.
     once = SampleRng.of(0, COUNT)
     gradient_by_term(energy, ALL_AT_ONCE)(z, once)
     assert torch.equal(streams.state(), once.state())

@@ -19,7 +19,7 @@ DOUBLE = torch.float64
 
 
 def posterior_by_hand(generator, classifier, z, wanted, std=1.0):
-    """-log p(z) - log p(c given G(z)), without the library's energies."""
+    """Returns -log p(z) - log p(c given G(z)), without the library's energies."""
     images = generator.module(z).sigmoid()
     logits = classifier.module(images)
     density = torch.distributions.Normal(0.0, std).log_prob(z).sum(dim=1)

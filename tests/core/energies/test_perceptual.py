@@ -1,4 +1,4 @@
-"""Distances to reference images: LPIPS to the last digit, a CLIP's features, and pixels."""
+"""Distances to reference images: LPIPS exactly, features of a CLIP, and pixels."""
 
 import warnings
 from dataclasses import replace
@@ -26,7 +26,7 @@ def values(energy, images):
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory):
-    """A file as torchvision's, with weights of our own, by the kind of the network."""
+    """Returns a file as torchvision's with random weights, by the kind of the network."""
     folder = tmp_path_factory.mktemp("backbones")
 
     def make(kind):
@@ -50,7 +50,7 @@ def test_lpips_is_that_of_the_lpips_package(kind, backbone):
     lpips = pytest.importorskip("lpips")
     checkpoint = backbone(kind)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torchvision, on an argument that is going to leave
+        warnings.simplefilter("ignore")  # of torchvision, about a deprecated argument
         theirs = lpips.LPIPS(net=BACKBONES[kind][1], pnet_rand=True, pretrained=False)
     heads = lpips_heads(kind)
     with torch.no_grad():
@@ -87,7 +87,7 @@ def test_lpips_takes_images_of_any_size_and_back_propagates(size, backbone):
 
 
 def test_black_images_have_a_finite_gradient(backbone):
-    """Where every channel is 0 the length of a feature has no slope of its own."""
+    """Where every channel is 0 the norm of a feature has no gradient."""
     checkpoint = backbone("alexnet")
     no_bias = {n: t * (t.ndim > 1) for n, t in checkpoint.tensors.items()}
     heads = [torch.ones(1, c, 1, 1) for c in (64, 192, 384, 256, 256)]

@@ -1,4 +1,4 @@
-"""Energy CLIP of the region that fits best."""
+"""Energy CLIP of the best matching region."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Energy CLIP: its definition, its gradient in two phases, chunks, precision and refusals."""
+"""Energy CLIP: its definition, its gradient in two phases, chunks, precision and errors."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def pictures(count, side=9, dtype=DOUBLE):
 
 
 def by_hand(clip, condition, images, drawn, make=augmented):
-    """Minus the mean cosine, all views of an image at once, differentiable throughout."""
+    """Returns minus the mean cosine over all views at once, differentiable throughout."""
     values = []
     for row, image in enumerate(images):
         seen = make(image, drawn.of(row), clip.image_size, mean=clip.mean, std=clip.std)
@@ -169,7 +169,7 @@ def test_half_the_bits_are_close_and_their_network_is_the_one_listed():
 
 
 def of_size(numbers, side):
-    """A CLIP that has so many numbers, none of which is stored."""
+    """A CLIP with this number of parameters, none of which is stored."""
     return replace(toy_clip(), module=nn.Linear(numbers, 1, False, device="meta"), image_size=side)
 
 

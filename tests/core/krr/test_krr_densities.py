@@ -38,14 +38,14 @@ def kernel(points):
 
 
 def slope(x, y):
-    """Of the least-squares line through the logarithms."""
+    """Returns the slope of the least-squares line through the logarithms."""
     u, v = (torch.as_tensor(values, dtype=torch.float64).log() for values in (x, y))
     u, v = u - u.mean(), v - v.mean()
     return float((u * v).sum() / u.square().sum())
 
 
 def normaliser(dim, sigma):
-    """The constant that goes with the wider kernel of a mollifier in feature space."""
+    """Returns the constant of the wider kernel of a mollifier in feature space."""
     return (1 + 2 * sigma**2) ** (-dim / 2)
 
 
@@ -71,13 +71,13 @@ def test_weights_are_those_of_a_dense_inverse(kernel, ridge):
 
 
 def test_the_inverse_nears_a_multiple_of_the_unit_matrix_as_the_ridge_grows(kernel):
-    """Theorem 5, with the constant that its proof gives."""
+    """Theorem 5, with the constant of its proof."""
     eye = torch.eye(len(kernel), dtype=torch.float64)
     found = [float((torch.linalg.inv(kernel + r * eye) - eye / r).norm()) for r in RIDGES]
     bounds = [float(kernel.norm()) / ridge**2 for ridge in RIDGES]
     assert all(one <= bound for one, bound in zip(found, bounds, strict=True))
     assert slope(RIDGES, found) == pytest.approx(-2, abs=0.05)
-    # Weights are row sums: they near 1 / eta at the same rate.
+    # Weights are row sums: they approach 1 / eta at the same rate.
     weights = [float((krr_weights(kernel, r) - kde_weights(kernel) / r).norm()) for r in RIDGES]
     assert slope(RIDGES, weights) == pytest.approx(-2, abs=0.05)
 
@@ -149,7 +149,7 @@ def test_features_in_half_the_bits_are_compared_in_float64(points):
 
 
 def test_a_mollified_kernel_differs_as_the_variance():
-    """Theorem 4, with the constant that the closed form drops."""
+    """Theorem 4, with the constant dropped in the closed form."""
     squared = torch.linspace(0, 4, 9, dtype=torch.float64)
     sigmas = (0.01, 0.02, 0.04, 0.08)
 
@@ -168,7 +168,7 @@ def test_samples_of_the_mollifier_near_its_closed_form(points):
     closed = normaliser(5, sigma) * gram(first, second, widened(1.0, sigma))
     assert torch.allclose(found, (closed + closed.T) / 2, atol=0.01)
     assert torch.equal(found, found.T)
-    # Opposites keep the error of few samples of second order too.
+    # Pairs of opposite samples keep the error of second order too.
     pair = offsets(2, (5,), 0, like=points)
     errors = [
         float((kernel_matrix(first, first[:, None] - s * pair, 1.0) - gram(first, first)).norm())
@@ -178,7 +178,7 @@ def test_samples_of_the_mollifier_near_its_closed_form(points):
 
 
 def test_the_constant_of_a_mollifier_counts_in_the_ridge_alone(points):
-    """What leaves it out is the same density with eta divided by it."""
+    """Without the constant the weighted kernel is the same, with eta divided by it."""
     sigma, eta = 0.5, 0.2
     wide, constant = gram(points, points, widened(3.0, sigma)), normaliser(5, sigma)
     whole = constant * wide @ krr_weights(constant * wide, eta)
@@ -234,7 +234,7 @@ def test_each_density_has_its_own_mean_of_log_r():
 
 
 def clustered(dtype):
-    """Points of one dimension, rounded: far more of them than the kernel's eigenvalues tell."""
+    """Rounded points of one dimension: many more than significant eigenvalues of the kernel."""
     points = torch.linspace(-1, 1, 64, dtype=torch.float64)[:, None]
     return points.to(dtype), gram(points, points, 1.0)
 
@@ -242,7 +242,7 @@ def clustered(dtype):
 @pytest.mark.parametrize("ridge", [1e-12, 1e-9, 1e-7])
 @pytest.mark.parametrize("name", ["eta", "xi"])
 def test_a_ridge_below_the_digits_of_the_features_is_refused(ridge, name):
-    """K has eigenvalues of 0 to rounding, so that eta alone makes the condition number."""
+    """K has eigenvalues of 0 up to rounding, so that eta alone determines the condition number."""
     points, _ = clustered(torch.float32)
     options = {"width": 1.0, "name": name}
     with pytest.raises(InvalidInput, match=f"rounding of float32.*Raise {name} to 1e-05"):

@@ -241,9 +241,9 @@ def test_sources_and_directions_go_together():
 
 def test_texts_without_a_direction_are_refused():
     clip = toy_clip()
-    with pytest.raises(InvalidInput, match="say the same"):
+    with pytest.raises(InvalidInput, match="have the same embedding"):
         text_direction(rows(clip), rows(clip))
-    with pytest.raises(InvalidInput, match="2 neutral rows for 3 wanted"):
+    with pytest.raises(InvalidInput, match="2 neutral rows for 3 target texts"):
         text_direction(rows(clip, 3), rows(clip, 2))
     with pytest.raises(ConditionMismatch):
         text_direction(rows(clip), replace(rows(clip, 1, 2), auxiliary="another"))
@@ -351,7 +351,7 @@ def test_grey_counts_as_unknown():
 
 
 def test_at_another_size_only_pixels_of_known_ones_count():
-    """What lies in the source's hole must not leak into what is compared."""
+    """The content of the hole of the source must not affect the comparison."""
     mask, images = hole(16, 4, 10), pictures(2, 8, 1)
     source = pictures(1, 16)
     other = torch.where(mask.bool(), 1 - source, source)

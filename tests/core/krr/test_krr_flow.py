@@ -1,4 +1,4 @@
-"""KRR flow as an energy and a direction: exact in chunks, resumable, and where it leads."""
+"""KRR flow as an energy and a direction: exact in chunks, resumable, and its limits."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ SETTINGS = {
     "Jensen-Shannon": FlowSettings(divergence="Jensen-Shannon"),
     "drawn": FlowSettings(real_samples=4),
 }
-"""In the toy images' features distances are of order 1."""
+"""Distances of the toy images' features are of order 1."""
 CHUNKS = [ALL_AT_ONCE, Chunking(3, padded=True), Chunking(4, padded=False)]
 
 
@@ -39,7 +39,7 @@ def real_images(toys, dtype=torch.float64):
 
 
 def flow_of(toys, settings=None, *, dtype=torch.float64, **changes):
-    """The flow on the toys, with real images and a condition, and the generator."""
+    """Returns the flow on the toys, with real images and a condition, and the generator."""
     generator, classifier = toys.generator(dtype), toys.classifier(dtype)
     condition = classification(classifier, classifier.condition(["b"]))
     options = {
@@ -87,7 +87,7 @@ def test_chunks_give_the_gradient_of_the_whole(settings, toys):
 
 
 def by_hand(toys, settings, z, rng):
-    """Eq. (6) by plain autograd of all that it says, particles and real images detached."""
+    """Returns eq. (6) by plain autograd, with particles and real images detached."""
     generator, classifier = toys.generator(torch.float64), toys.classifier(torch.float64)
     real = classifier.features(real_images(toys))
     x = z.clone().requires_grad_()
@@ -123,7 +123,7 @@ def test_the_direction_is_equation_6(toys):
 
 
 def test_finite_differences_agree(toys):
-    """Of the energy whose particles are fixed."""
+    """Of the energy with fixed particles."""
     flow, generator = flow_of(toys)
     z, rng, chunking = start(toys), SampleRng.of(0, COUNT), Chunking(3, padded=False)
     pulled = flow.energy.pullback(generator)
@@ -340,7 +340,7 @@ def test_a_sum_of_conditions_counts_in_r_with_its_own_weights(toys):
 
 @pytest.mark.parametrize("divergence", ["reverse KL", "Pearson", "Jensen-Shannon"])
 def test_without_the_samples_density_a_sample_alone_equals_itself_in_a_batch(divergence, toys):
-    """There is no r then: all divergences move samples as KL does."""
+    """Without r all divergences move samples as KL does."""
     settings = FlowSettings(generated=0.0, divergence=divergence)
     flow, generator = flow_of(toys, settings, dtype=torch.float32)
     z = start(toys, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Where KRR flow leads, on points that are their own images and features."""
+"""Limits of KRR flow, on points that are their own images and features."""
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def test_particles_reach_the_mean_and_covariance_of_samples(gaussian, toys):
 
 
 def test_small_ridges_leave_particles_far_from_the_samples(gaussian, toys):
-    """Both densities are flat at 1 where there are samples: there is nothing to follow."""
+    """Both densities are flat at 1 where there are samples, so there is no gradient."""
     begun = toys.normal(120, 3, dtype=torch.float64)
     distance = {}
     for ridge in (0.01, 120.0):
@@ -94,7 +94,7 @@ def test_an_exact_score_leaves_the_covariance_less_the_kernels_own_half(estimato
 
 
 def test_small_ridges_let_particles_collapse(toys):
-    """A density that is flat at 1 holds nothing apart, and its weights are of both signs."""
+    """A density that is flat at 1 keeps no samples apart, and its weights have both signs."""
     score = Term("score", POINTS, lambda v, rng: v.square().sum(dim=1) / 2)
     begun = toys.normal(60, 3, dtype=torch.float64)
     spread, least = {}, {}

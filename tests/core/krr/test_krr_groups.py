@@ -1,4 +1,4 @@
-"""Several conditions in one KRR flow: a density each, so that each flows as it does alone."""
+"""Several conditions in one KRR flow: each has its own density and flows as it does alone."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def flowed(toys, z, classes, names, settings, chunking=FIXED, steps=4, dtype=tor
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_a_condition_alone_equals_itself_in_a_batch_to_the_bit(settings, toys):
-    """Each condition fills a chunk, so that samples keep their place in it."""
+    """Each condition fills a chunk, so that samples keep their place in the chunk."""
     z = toys.normal(16, 12)
     both = flowed(toys, z, ["b"] * 8 + ["c"] * 8, range(16), settings)
     assert torch.equal(both[:8], flowed(toys, z[:8], ["b"] * 8, range(8), settings))
@@ -72,7 +72,7 @@ def test_a_condition_alone_equals_itself_in_a_batch_to_the_bit(settings, toys):
 @pytest.mark.parametrize("chunking", [FIXED, Chunking(4, padded=False), ALL_AT_ONCE])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_conditions_in_any_order_flow_as_alone(settings, chunking, toys):
-    """In float64, to 1e-6; where they lie, and how many they are, does not matter."""
+    """In float64, to 1e-6; places and number of samples do not matter."""
     classes = [*"bcabbcaacbb"]
     z = toys.normal(len(classes), 12, dtype=torch.float64)
     options = {"chunking": chunking, "dtype": torch.float64}

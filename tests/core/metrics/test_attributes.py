@@ -1,4 +1,4 @@
-"""Judging by attributes, on a judge whose answers are known."""
+"""Judging by attributes, with a judge of known answers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Distances, spreads and intervals, and the evaluations made of them."""
+"""Distances, diversity and intervals, and evaluations that use them."""
 
 import numpy as np
 import pytest
@@ -145,7 +145,7 @@ def test_bootstrap_intervals_cover_the_mean_as_often_as_they_say(toys):
             level=0.9,
         )
         hits += interval.low <= 3 <= interval.high
-    # The percentile interval of 60 samples covers 0.89 or so; four standard errors about it.
+    # The percentile interval of 60 samples covers about 0.89, within four standard errors.
     assert abs(hits / trials - 0.89) < 4 * (0.9 * 0.1 / trials) ** 0.5
 
 

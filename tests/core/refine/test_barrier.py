@@ -1,4 +1,4 @@
-"""The dynamic barrier, FuseDream eq. (6): what it promises, and what becomes of quadratics."""
+"""The dynamic barrier, FuseDream eq. (6): its guarantee, and its behaviour on quadratics."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -40,7 +40,7 @@ def test_the_primary_falls_at_least_as_fast_as_promised(beta, size):
     promised = beta * dot(down, down)
     slack = 1e-12 * (dot(down, down) + down.norm(dim=1) * other.norm(dim=1))
     assert bool((dot(down, v) >= promised - slack).all())
-    # Where the secondary by itself does as much, it is left as it is.
+    # Where the secondary alone is sufficient, it is unchanged.
     free = dot(down, other) >= promised
     assert torch.equal(v[free], other[free])
     assert torch.allclose(dot(down, v)[~free], promised[~free], rtol=1e-9, atol=slack.max())
@@ -106,7 +106,7 @@ def test_settings_out_of_range(settings, says):
 
 @dataclass(frozen=True)
 class Scaled:
-    """Descent by a step size of its own for every row."""
+    """Descent with a separate step size for each row."""
 
     size: torch.Tensor
 
@@ -118,7 +118,7 @@ class Scaled:
 
 
 class Quadratics:
-    """Pairs of random quadratic bowls; the primary's are flat along some directions."""
+    """Pairs of random quadratic functions; the primary's are flat along some directions."""
 
     def __init__(self, rank, seed=0):
         wide, narrow = normal(PAIRS, DIM, rank, seed=seed), normal(PAIRS, DIM, DIM, seed=seed + 1)
@@ -148,7 +148,7 @@ class Quadratics:
         return torch.autograd.grad(term.evaluate(leaf, rng).sum(), leaf)[0]
 
     def run(self, direction, rule, steps):
-        """The points of all steps, (points, pairs, dim), and E there."""
+        """Returns the points of all steps, (points, pairs, dim), and E there."""
         kernel, rng = descend(direction.field(self.energy, ALL_AT_ONCE), rule), self.rng()
         states = [kernel.init(self.start)]
         for _ in range(steps):
@@ -180,7 +180,7 @@ def test_plain_descent_never_raises_the_energy_until_it_is_stationary(rank, seed
     assert float(before_stationary.sum(dim=0).double().mean()) > 5
     rises = energies[1:] > energies[:-1]
     assert not bool((rises & steep).any())
-    assert bool((rises & ~steep).any())  # the bound says something
+    assert bool((rises & ~steep).any())  # the bound is not trivial
 
 
 def test_the_secondary_ends_lower_at_an_equal_primary():
@@ -250,5 +250,5 @@ def test_an_energy_without_its_secondary_once_is_refused(held):
         "alone": second,
         "another": first + 0.0 * Energy.of(replace(pairs.secondary)),
     }[held]
-    with pytest.raises(InvalidInput, match=r"holds its secondary term \(secondary\) once"):
+    with pytest.raises(InvalidInput, match=r"contains its secondary term \(secondary\) once"):
         DynamicBarrier(pairs.secondary).field(energy, ALL_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Search by generations: CMA-ES and BasinCMA."""
+"""Evolution strategies: CMA-ES and BasinCMA."""
 
 import sys
 from dataclasses import replace
@@ -29,7 +29,7 @@ def bowl(v):
 
 
 def waves(v):
-    """Many basins; the lowest is at 0."""
+    """An energy with many basins; the lowest is at 0."""
     return (v.square() + 2 * (1 - (6 * v).cos())).sum(dim=1)
 
 
@@ -208,7 +208,7 @@ def test_settings_without_sense_are_refused(settings, said):
 
 def test_coupled_energies_and_single_numbers_are_refused(toys):
     coupled = Energy.of(Term("flow", toys.vectors(DIM), lambda v, rng: bowl(v), coupled=True))
-    with pytest.raises(InvalidInput, match="flow judges samples by"):
+    with pytest.raises(InvalidInput, match="flow compares the samples"):
         kernel_of(toys, energy=coupled)
     line = toys.energy_of(lambda v: v[:, 0], toys.vectors(1))
     with pytest.raises(InvalidInput, match="at least 2 numbers"):

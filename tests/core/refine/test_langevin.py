@@ -1,4 +1,4 @@
-"""Langevin dynamics on Gaussian energies, against the laws that its chain has."""
+"""Langevin dynamics on Gaussian energies, against the distributions of the chain."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ CHAINS = ROWS * PAIRS
 """Independent chains of two coordinates: the Monte Carlo error of a variance is one hundredth."""
 CENTRE = torch.tensor([0.5, -0.3], dtype=torch.float64)
 MARGIN = 4.5
-"""Standard errors; a right chain is beyond them once in 150,000 numbers."""
+"""Standard errors; a correct chain exceeds them once in 150,000 numbers."""
 
 
 def energy_of(precision, toys):
@@ -27,7 +27,7 @@ def energy_of(precision, toys):
 
 
 def ends_of(rule, precision, steps, toys):
-    """Where CHAINS independent chains from the origin stand after some steps."""
+    """Returns the points of CHAINS independent chains from the origin after some steps."""
     kernel = descend(gradient(energy_of(precision, toys)), rule)
     state = kernel.init(torch.zeros(ROWS, 2 * PAIRS, dtype=torch.float64))
     rng = SampleRng.of(11, ROWS, "langevin")
@@ -37,7 +37,7 @@ def ends_of(rule, precision, steps, toys):
 
 
 def assert_law(points, mean, covariance):
-    """Sample moments within MARGIN standard errors of a Gaussian law's."""
+    """Asserts that sample moments are within MARGIN standard errors of a Gaussian's."""
     variances = covariance.diagonal()
     error = (points.mean(dim=0) - mean).abs() / (variances / CHAINS).sqrt()
     assert error.max() < MARGIN, f"mean off by {error.tolist()} standard errors"

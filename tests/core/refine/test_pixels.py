@@ -1,4 +1,4 @@
-"""Energies lowered on images alone, the best of images, and the way between latents."""
+"""Descent of energies on pixels, the best of images, and interpolation between latents."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def moved(images, energy, seed=0, samples=None, **settings):
 
 @pytest.fixture
 def brightness():
-    """A half of each image should be bright, the other dark; flat beyond them."""
+    """One half of each image should be bright, the other dark; flat beyond."""
 
     def of(images, rng):
         return images[:, :, 3:5].sum(dim=(1, 2, 3)) - images[:, :, :3].sum(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""What every refiner keeps to, once it is bound to an energy."""
+"""The contract of every refiner once it is bound to an energy."""
 
 import pytest
 import torch
@@ -99,7 +99,7 @@ def test_a_batch_equals_its_members(refiner, chart, toys):
 
 
 def test_weights_and_classes_move_by_the_second_rule():
-    """By their roles, whatever their names; a basis moves as a latent does."""
+    """By role, independent of the name; a basis moves like a latent."""
     refiner = FirstOrder(Descent(), weights=Adam())
     blocks = (("a", "latent"), ("b", "class"), ("c", "weights"))
     named = refiner.on(Space(tuple(Block(name, (1,), role=role) for name, role in blocks)))

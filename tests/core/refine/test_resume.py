@@ -1,4 +1,4 @@
-"""Runs that stop on their way, and go on to the same bits."""
+"""Interrupted runs resume bit for bit."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ def adam_run(toys):
 
 
 def keep_best_run(toys):
-    # Hot enough for the best point to be met on the way.
+    # Hot enough for the best point to occur during the run.
     hot = Langevin(step_size=0.3, inverse_temperature=1, momentum=0)
     return toys.job(steps=STEPS, rule=hot, keep_best=True), start(toys)
 
@@ -97,7 +97,7 @@ RUNS = {
 
 
 def interrupted(job, latents, step, path):
-    """What the run leaves on disk when it is interrupted after a step."""
+    """Returns the latents that a run writes when it is interrupted after a step."""
     with pytest.raises(Stop):
         refine(
             job,
@@ -177,7 +177,7 @@ def test_without_resume_a_new_run_starts_from_where_the_latents_are(toys, tmp_pa
     there = toys.latents(job.generator, unfinished.values)
     expected, _ = refine(job, replace(there, history=(1,) * len(there)))
     assert torch.equal(fresh.values, expected.values)
-    # The steps that were made have drawn what new latents would draw.
+    # The finished steps have used the draws that new latents would get.
     assert not torch.equal(refine(job, there)[0].values, fresh.values)
 
 
@@ -220,7 +220,7 @@ def test_another_energy_cannot_go_on(toys, tmp_path):
 
 
 def treacherous(bad_rows, calls_before):
-    """An energy that turns nan for some samples at a given call."""
+    """An energy that becomes NaN for some samples at a given call."""
     calls = []
 
     def evaluate(images, rng):

@@ -1,4 +1,4 @@
-"""The identity of a run: every field of what moves latents changes it."""
+"""The identity of a run: every field of rules, directions and refiners changes it."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ TERM = Term("nothing", IMAGES, lambda v, rng: v.new_zeros(len(v)))
 
 
 def values():
-    """The examples of all rules and refiners, and what they are made of, built at every call."""
+    """Returns the examples of all rules and refiners, with their parts, built at every call."""
     settings = FlowSettings(mollifier=Mollifier("feature"))
     made = [make(SPACE) for _, make in examples.RULES] + [one for _, one in examples.REFINERS]
     return [
@@ -96,7 +96,7 @@ OTHERS = (
 
 
 def test_every_rule_refiner_and_direction_is_looked_at():
-    """What a module of core/refine offers stands in the examples, or among the values above."""
+    """Every public class of core/refine is in the examples or among the values above."""
     modules = [
         import_module(one.name) for one in iter_modules(package.__path__, f"{package.__name__}.")
     ]
@@ -192,7 +192,7 @@ class StopError(Exception):
 
 
 def test_a_run_of_an_earlier_version_is_refused_as_such(toys, tmp_path):
-    """Its settings lay flat, by the names of a node's widgets."""
+    """Its settings were flat, with the names of a node's widgets."""
     job, latents = toys.job(), toys.latents(toys.generator(), toys.normal(2, 12))
     left = []
 

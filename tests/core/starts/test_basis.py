@@ -1,4 +1,4 @@
-"""FuseDream's start: the best candidates of many, and the samples written over them."""
+"""FuseDream's start: the best of many candidates, and samples over them as a basis."""
 
 import pytest
 import torch
@@ -131,7 +131,7 @@ def test_nobody_and_coupled_energies_are_refused(toys):
     with pytest.raises(InvalidInput, match="No sample to start"):
         best(height(toys), 4, 1, SampleRng.of(0, 0))
     coupled = Energy.of(Term("flow", toys.vectors(2), lambda v, rng: v[:, 0], coupled=True))
-    with pytest.raises(InvalidInput, match="flow judges samples by"):
+    with pytest.raises(InvalidInput, match="flow compares the samples"):
         best(coupled, 4, 1)
 
 
@@ -191,7 +191,7 @@ def made(generator, energy=BRIGHT, count=2, **options):
 
 
 def loaded(tmp_path, example=BIGGAN.examples[0]):
-    """A tiny BigGAN with weights of a telling size."""
+    """A tiny BigGAN with weights large enough to affect results."""
     example = example()
     stream = torch.Generator().manual_seed(1)
     tensors = {

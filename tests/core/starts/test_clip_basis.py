@@ -1,4 +1,4 @@
-"""TR0N's own way with texts: a basis under CLIP's energy, equation 5 with appendix B.1."""
+"""TR0N's method for texts: a basis with the energy of a CLIP, equation 5 with appendix B.1."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_means_move_by_langevin_and_weights_by_adam(weights, views, toys):
     torch.testing.assert_close(after["z.basis"], expected, rtol=1e-4, atol=1e-5)
     moved = after["z.weights"] - before["z.weights"]
     assert torch.equal(moved.sign(), -slopes["z.weights"].sign())
-    # Adam's first step is its rate, but for epsilon where the slope is small.
+    # Adam's first step is its rate, except for epsilon where the gradient is small.
     steep = slopes["z.weights"].abs() > 1e-4
     torch.testing.assert_close(
         moved[steep].abs(), torch.full_like(moved[steep], RATE), rtol=1e-3, atol=0

@@ -1,4 +1,4 @@
-"""Where refinement starts."""
+"""Starts of a refinement."""
 
 from itertools import pairwise
 

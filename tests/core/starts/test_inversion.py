@@ -1,4 +1,4 @@
-"""From images to latents: where the way begins, and that it leads there."""
+"""Inversion of images: its starts, and its convergence."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from latentsteer.core.starts.inversion import from_images
 
 
 def linear_encoder(generator):
-    """The least-squares latents of a generator's images, which are nearly linear in them."""
+    """Returns least-squares latents of a generator's images, which are nearly linear in them."""
     z = generator.prior.sample(SampleRng.of(5, 400, "fit"), torch.empty(0))
     flat = generator(z, SampleRng.of(0, 400)).flatten(1)
     mean = flat.mean(dim=0)

@@ -1,4 +1,4 @@
-"""The search that goes on from the candidates: the cross-entropy method."""
+"""The search that follows the candidates: the cross-entropy method."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def draw(rng):
 
 
 def far(toys):
-    """The squared distance to a place that the prior hardly ever gets to."""
+    """The squared distance to a point that is unlikely under the prior."""
     return toys.energy_of(lambda v: (v - 2).square().sum(dim=1), toys.vectors(DIM))
 
 
@@ -34,7 +34,7 @@ def found(toys, candidates, generations, samples=20, **inputs):
 
 
 def test_generations_find_what_as_many_candidates_do_not(toys):
-    """64 + 16 x 16 judgements against 320: a margin of a half, where the energy begins at 40."""
+    """64 + 16 x 16 evaluations against 320: a margin of a half, where the energy begins at 40."""
     assert evaluations(64, 16) == 320
     energy, rng = far(toys), SampleRng.of(0, 20)
     searched, drawn = energy(found(toys, 64, 16), rng), energy(found(toys, 320, 0), rng)

@@ -1,4 +1,4 @@
-"""Starts about given latents: near them, in the prior's law, towards others, the best of many."""
+"""Starts near given latents: distance, prior distribution, towards others, the best of many."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_variations_lie_about_their_latents_and_keep_the_priors_law(toys):
     found = varied(toys, near, generator).values
     assert torch.allclose(found, 0.8 * near.values.repeat_interleave(3, dim=0) + 0.6 * drawn)
     assert torch.equal(varied(toys, near, generator, variation=1).values, drawn)
-    # Of latents that follow the prior so do the variations, within four standard errors.
+    # Variations of draws of the prior follow the prior too, within four standard errors.
     rng = SampleRng.of(1, 20000)
     many = toys.latents(generator, generator.prior.sample(rng, LIKE))
     values = varied(toys, many, generator, rng=SampleRng.of(2, 20000)).values
@@ -69,7 +69,7 @@ def test_half_of_the_candidates_go_towards_what_is_given(toys):
         float(torch.isclose(found, torch.tensor(0.6 * n)).all(dim=1).double().mean())
         for n in (1.0, 2.0)
     ]
-    # A quarter each, within four standard errors; the others are the draws that they were.
+    # A quarter each, within four standard errors; the others are unchanged draws.
     for share in shares:
         assert abs(share - 0.25) < 4 * (0.25 * 0.75 / count) ** 0.5
     drawn = 0.6 * generator.prior.sample(SampleRng.of(0, count), LIKE)
@@ -88,7 +88,7 @@ def test_variations_without_sense_are_refused(toys):
     for spread in (-0.1, 1.1, float("nan")):
         with pytest.raises(InvalidInput, match="from 0 to 1"):
             varied(toys, near, generator, spread=spread)
-    with pytest.raises(InvalidInput, match="No latents to go towards"):
+    with pytest.raises(InvalidInput, match="No latents to move towards"):
         varied(toys, near, generator, towards=toys.latents(generator, torch.empty(0, 12)))
     with pytest.raises(InvalidInput, match="5 samples about 2"):
         varied(toys, near, generator, rng=SampleRng.of(0, 5))

@@ -1,4 +1,4 @@
-"""The translator's law, its training, and its file."""
+"""The translator's distribution, its training, and its file."""
 
 import math
 
@@ -44,7 +44,7 @@ def config(**changes):
 
 @torch.no_grad()
 def apart(dtype=torch.float64):
-    """A translator whose components lie far apart and weigh differently."""
+    """A translator with distant components of different weights."""
     translator = Translator(config(), seed=2).to(dtype)
     translator.means.bias += torch.arange(4).repeat_interleave(2) * 4
     translator.weights.bias += torch.tensor([0.0, 1.0, -0.5, 0.3])
@@ -164,7 +164,7 @@ def test_training_recovers_a_linear_gaussian_law(toys):
     mean = GAINS * variance * held.conditions
     true = torch.distributions.Normal(mean, variance.sqrt()).log_prob(held.latents).sum(dim=1)
     found = translator(held.conditions).log_prob(held.latents)
-    # The gap's mean is a Kullback-Leibler divergence: near 0, and never below but by chance.
+    # The mean of the gap is a Kullback-Leibler divergence: near 0, and below it only by chance.
     gap = true - found
     error = float(gap.std()) / len(gap) ** 0.5
     assert -4 * error < float(gap.mean()) < 0.03 + 4 * error

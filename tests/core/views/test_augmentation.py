@@ -27,7 +27,7 @@ def pictures(count=1, height=64, width=64, dtype=DOUBLE):
 
 
 def both_ways(image, parameters, size):
-    """Views and the gradient of a random sum of them, in the fast and in the plain form."""
+    """Returns views and the gradient of a random sum of them, in the fast and the plain form."""
     found = []
     for make in (augmented, step_by_step):
         leaf = image.clone().requires_grad_()

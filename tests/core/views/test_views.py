@@ -1,4 +1,4 @@
-"""Random views: closed forms, bounds, streams of their own, and gradients."""
+"""Random views: closed forms, bounds, separate streams, and gradients."""
 
 import math
 
@@ -91,7 +91,7 @@ def test_views_stay_in_range_and_have_the_mean_of_their_draws():
 
 
 def test_shifts_stay_within_their_share_of_the_side_and_reach_it():
-    # A dot's centre of mass is where the view put it, whatever grey lies over it.
+    # The centre of mass of a dot is where the view moved it, under any grey.
     dot = torch.zeros(300, 3, 64, 64, dtype=DOUBLE)
     dot[..., 32, 32] = 1
     seen = random_views(dot, SampleRng.of(1, 300), 1)[:, 0, 0]

@@ -1,4 +1,4 @@
-"""What the shipped avatars' models can do, on avatars that none of them saw."""
+"""Quality of the shipped avatars' models, on avatars that none was trained on."""
 
 import json
 
@@ -44,7 +44,7 @@ def judge():
 
 @pytest.fixture(scope="module")
 def held():
-    """Images, and what each shows."""
+    """Images, and their attributes."""
     images, values = reference_images("avatars held out (embedded)")
     shown = [
         {name: choices[n] for (name, choices), n in zip(ATTRIBUTES.items(), row, strict=True)}
@@ -54,7 +54,7 @@ def held():
 
 
 def shares(judge, images, shown):
-    """Of every attribute, how often the judge sees what is there to be seen."""
+    """Returns the accuracy of the judge for every attribute."""
     hits = judge.satisfied(images, [visible(avatar) for avatar in shown])
     return {
         name: sum(flags) / len(flags)
@@ -79,7 +79,7 @@ def test_the_generator_draws_again_what_its_encoder_saw(generator, judge, held):
 
 @torch.no_grad()
 def test_the_encoder_gives_latents_of_the_prior(generator, held):
-    """Mean and covariance of encoded images are those of N(0, I), but for their spread."""
+    """Mean and covariance of encoded images are those of N(0, I), up to their spread."""
     z = generator.encode(held[0]).double()
     standard_error = COUNT**-0.5
     assert float(z.mean(dim=0).abs().max()) < 5 * standard_error
@@ -123,7 +123,7 @@ def test_what_is_drawable_was_measured(judge):
 
 
 def steered(generator, clip, texts, candidates, steps):
-    """The best of some samples of the prior, then Adam; what they began from, and the trace."""
+    """Refines the best of some samples of the prior by Adam; returns starts, results and trace."""
     energy = similarity(clip, text_condition(clip, "\n".join(texts)).condition)
 
     def drawn(candidates):
@@ -153,7 +153,7 @@ def test_a_text_pulls_avatars_towards_itself(generator, clip):
 
 @pytest.mark.slow
 def test_words_steer_avatars(generator, clip, judge):
-    """Best of 30 samples of the prior, then Adam, by a CLIP that the judge knows nothing of."""
+    """Best of 30 samples of the prior, then Adam, by a CLIP independent of the judge."""
     texts = [text for text in avatar_captions.PROMPTS for _ in range(2)]
     ended, unsteered, trace = steered(generator, clip, texts, candidates=30, steps=25)
     assert trace.energies[-1].mean() < trace.energies[0].mean() - 0.05

@@ -1,4 +1,4 @@
-"""The prompts of two persons: made again they are the same, and they contradict each other."""
+"""The prompts of two persons: reproducible, and contradicting each other."""
 
 from latentsteer.core.zoo.avatar_captions import drawable
 from latentsteer.core.zoo.avatar_pairs import make_pairs, person_pairs

@@ -1,4 +1,4 @@
-"""The avatars' world: what is drawn, what is said of it, and what a judge counts."""
+"""Avatars: drawing, captions, and the constraints that a judge counts."""
 
 from collections import Counter
 
@@ -59,7 +59,7 @@ def test_siblings_differ_in_little_and_in_something_that_shows(avatars):
         for avatar in avatars
         for other in [sibling(avatar, rng)]
     ]
-    assert max(changed) <= 4  # three, and the beard that a hijab takes away
+    assert max(changed) <= 4  # three, and the beard that a hijab hides
     assert changed.count(0) == 0
 
 

@@ -1,4 +1,4 @@
-"""The avatars' study: what a row's settings do to its samples."""
+"""The avatars' study: effects of the settings of a row on its samples."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def study():
 
 
 def likeness(study, row, texts):
-    """The cosine of every sample's image and its text."""
+    """Returns the cosine of each sample's image and its text."""
     images = study.session.images(study.latents(row, texts))
     seen, wanted = study.clip.embed(images), study.condition(texts, row.clause_weight).embedding
     return torch.cosine_similarity(seen, wanted, dim=1)

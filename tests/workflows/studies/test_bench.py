@@ -1,4 +1,4 @@
-"""`latentsteer bench clip` in small, and what it is made of."""
+"""`latentsteer bench clip` with small settings, and its parts."""
 
 import json
 from dataclasses import replace

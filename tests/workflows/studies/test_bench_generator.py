@@ -1,4 +1,4 @@
-"""`latentsteer bench generator` in small, and what it checks."""
+"""`latentsteer bench generator` with small settings, and its checks."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`latentsteer bench krr` in small, and what it checks."""
+"""`latentsteer bench krr` with small settings, and its checks."""
 
 import json
 
@@ -14,7 +14,7 @@ MEGABYTES = {("fixed", False): 1, ("fixed", True): 5, ("fast", False): 3, ("fast
 
 def test_the_bench_prints_its_rows_and_writes_its_numbers(monkeypatch, tmp_path, capsys):
     def measured(prepare, whole):
-        """Processes of their own take seconds to start; which reading goes where is asked here."""
+        """Separate processes take seconds to start; this checks the assignment of readings."""
         assert prepare.func is bench_krr.prepared
         particles, mode = prepare.args
         assert particles == bench_krr.QUICK.particles

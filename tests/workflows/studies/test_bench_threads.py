@@ -1,4 +1,4 @@
-"""`latentsteer bench threads` in small, and what the command tells OpenMP."""
+"""`latentsteer bench threads` with small settings, and the command's settings of OpenMP."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Fetching the third parties' faces, without a network: digests, errors, conversion, figures."""
+"""Download of third-party face models, without a network: digests, errors, conversion, figures."""
 
 import hashlib
 import io
@@ -49,7 +49,7 @@ def tfjs():
 
 @pytest.fixture
 def archives(tmp_path, monkeypatch):
-    """Small archives of the same form in the cache, their digests known; no tool may run."""
+    """Small archives of the same form in the cache with known digests; no tool may run."""
     base = tmp_path / "base"
     cache = base / "models" / "latentsteer_downloads"
     cache.mkdir(parents=True)

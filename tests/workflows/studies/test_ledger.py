@@ -1,4 +1,4 @@
-"""Parts of a study are kept until it ends."""
+"""Parts of a study are saved until it ends."""
 
 import json
 import statistics
@@ -11,7 +11,7 @@ STUDY = {"name": "toy", "budget": "full"}
 
 
 class Measure:
-    """Counts how often it is asked."""
+    """Counts its calls."""
 
     def __init__(self, value):
         self.value, self.calls = value, 0

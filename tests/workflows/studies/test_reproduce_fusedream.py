@@ -1,4 +1,4 @@
-"""`latentsteer reproduce fusedream` in its small budget, and how two persons are judged."""
+"""`latentsteer reproduce fusedream` with its small budget, and the judging of two persons."""
 
 import json
 from dataclasses import replace
@@ -47,7 +47,7 @@ TINY = replace(
 
 
 def reproduced(tmp_path):
-    """The figures of the small budget, which are as they must be whatever is computed."""
+    """The figures of the small budget, with the properties that hold for any values."""
     path = tmp_path / "fusedream.json"
     flags = ["--budget", "ci", "--device", "cpu", "--json", str(path)]
     assert main(["reproduce", "fusedream", *flags]) == 0

@@ -1,4 +1,4 @@
-"""`latentsteer reproduce krr` in its small budget, and what its figures mean."""
+"""`latentsteer reproduce krr` with its small budget, and the meaning of its figures."""
 
 import json
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
     assert all(isinstance(value, (int, float)) for value in found.values())
     assert found["seeds"] == 1
     assert found["samples"] == 20
-    # One step changes what the judges read; what is lowered is counted from the prior's distance.
+    # One step changes the judges' figures; the reduction is relative to the distance of the prior.
     assert found["digits_flow_fd"] != found["digits_prior_fd"]
     lowered = 1 - found["digits_flow_fd"] / found["digits_prior_fd"]
     assert found["digits_lowered"] == pytest.approx(lowered)
@@ -77,7 +77,7 @@ def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 def test_the_small_budget_shows_what_the_flow_does(tmp_path):
     found, _ = reproduced(tmp_path)
-    # Sixty digits go towards real ones, and each other's density drives avatars apart.
+    # Sixty digits move towards real ones, and their density drives avatars apart.
     assert found["digits_flow_fd"] < found["digits_prior_fd"]
     assert found["text_flow_pairwise"] > found["text_alone_pairwise"]
     shares = [key for key in found if key.endswith(("_satisfied", "_changed", "_kept"))]
@@ -104,7 +104,7 @@ def test_refined_completions_hold_what_is_known_better_than_their_starts(study):
 
 
 def test_the_samples_of_a_prompt_begin_about_one_or_apart(study, monkeypatch):
-    # Starts alone are looked at.
+    # Only starts are evaluated.
     monkeypatch.setattr(study, "_both", lambda start, run, energy: {"start": start})
     monkeypatch.setattr(krr_avatars, "TEXT", replace(krr_avatars.TEXT, steps=1))
     monkeypatch.setattr(krr_avatars, "CANDIDATES", 20)
@@ -113,7 +113,7 @@ def test_the_samples_of_a_prompt_begin_about_one_or_apart(study, monkeypatch):
     near, apart = (study.by_text(prompt, apart=flag)["start"] for flag in (False, True))
     assert len(near) == len(apart) == krr_avatars.SAMPLES
     distances = [pairwise(one.values) for one in (near, apart)]
-    # Variations of 0.2 lie 0.2 sqrt(2 d) apart, draws of the prior sqrt(2 d).
+    # Variations of 0.2 are 0.2 sqrt(2 d) apart, draws of the prior sqrt(2 d).
     assert distances[0] < 0.4 * distances[1]
 
 

@@ -1,4 +1,4 @@
-"""docs/results.md is written from the studies' figures and texts."""
+"""docs/results.md is generated from the figures and templates of the studies."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from latentsteer.workflows.studies.results.page import (
 
 
 class Figures(dict):
-    """Has every figure, and keeps which were asked for."""
+    """Has every figure, and records the requested ones."""
 
     def __init__(self):
         self.asked = set()

@@ -19,11 +19,11 @@ OBJECTS = "A photo of a pineapple\nA motorbike helmet"
 CAT = "A photo of a cat"
 INNER = 30
 MEGA_STEPS = {"short": 7, "long": 42}
-"""Adam's steps in each of BasinCMA's, and how many of these took 5 and 30 minutes, about."""
+"""Adam's steps in each generation of BasinCMA, and the generations of about 5 and 30 minutes."""
 
 
 def _text(recipe: Recipe, prompts: str = COCO) -> GraphBuilder:
-    """One image for each prompt, by the row's energy and start."""
+    """Adds one image per prompt, by the energy and start of the row."""
     graph = FuseDream(recipe, prompts)
     condition = graph.condition()
     energy = graph.energy(condition)
@@ -106,14 +106,13 @@ def _basin(recipe: Recipe, steps: int) -> GraphBuilder:
 
 
 def _views(part: str, operation: str) -> Recipe:
-    """One of the four operations that make views, or all."""
+    """Adds one of the four operations that make views, or all."""
     made = f"{operation} alone" if operation else "all four operations"
     return _ablation(
         f"fusedream_biggan_views_{operation or 'all'}",
         (f"f10{part}",),
         f"views by {operation or 'all four operations'}",
-        f"Figure 15: AugCLIP with views that are made by {made}; the score at the end is of all "
-        "four always.",
+        f"Figure 15: AugCLIP with views by {made}; the score at the end is of all four always.",
         partial(_text, prompts=OBJECTS),
     )
 
@@ -121,12 +120,12 @@ def _views(part: str, operation: str) -> Recipe:
 _ablation = partial(Recipe, task=TASK)
 NAIVE = (
     "The baseline of figure 1: Adam on the plain CLIP score from one random sample, without "
-    "views, without a choice of the start, without a basis."
+    "views, choice of the start or basis."
 )
 BASIN = (
-    "Figure 17: a gradient-free search, whose samples each take some steps of Adam before "
-    "they are evaluated, from a random sample without a basis. The paper gives minutes, not "
-    "steps: *steps* here are a guess for a GTX 3090. Needs `pip install cmaes`."
+    "Figure 17: a gradient-free search from a random sample without a basis; each member takes "
+    "some steps of Adam before it is evaluated. The paper gives minutes, not steps: *steps* here "
+    "are a guess for a GTX 3090. Needs `pip install cmaes`."
 )
 RECIPES = (
     _ablation("fusedream_biggan_naive", ("f05",), "CLIP and Adam alone", NAIVE, _naive),
@@ -141,8 +140,8 @@ RECIPES = (
         "fusedream_biggan_dog_to_cat",
         ("f06",),
         "from a dog to a cat",
-        "Figure 3: four dogs, and what Adam makes of them by the plain CLIP score of *a photo of "
-        "a cat* (second row) and by AugCLIP (third row). The plain score rises and the dog "
+        "Figure 3: four dogs, and the results of Adam with the plain CLIP score of *a photo of "
+        "a cat* (second row) and with AugCLIP (third row). The plain score rises and the dog "
         "stays.",
         _dog_to_cat,
         task="Change what a start shows by text",
@@ -151,9 +150,9 @@ RECIPES = (
         "fusedream_pixels_attack",
         ("f07",),
         "the CLIP is fooled",
-        "Figure 2: one step of the fast gradient sign method on the pixels of a picture, by the "
-        "plain CLIP score (second image) and by AugCLIP (third). The paper finds that the plain "
-        "score rises much by a change that nobody sees, and AugCLIP hardly.",
+        "Figure 2: one step of the fast gradient sign method on the pixels of a picture, with "
+        "the plain CLIP score (second image) and with AugCLIP (third). The paper finds that an "
+        "invisible change raises the plain score strongly and AugCLIP hardly at all.",
         _attack,
         task="Attack a CLIP by a change of pixels",
     ),
@@ -161,7 +160,7 @@ RECIPES = (
         "fusedream_biggan_initialisation",
         ("f08",),
         "where to start",
-        "Figure 4, a row of the picture for each: a random sample; the best of ten thousand; the "
+        "Figure 4, each in a row of the picture: a random sample; the best of ten thousand; the "
         "mean of the best five, without over-parametrisation; bases of five, ten and fifteen. "
         "The scores are in the order of the picture.",
         _initialisation,
@@ -170,8 +169,8 @@ RECIPES = (
         "fusedream_biggan_gaussian_classes",
         ("f09",),
         "classes drawn from a Gaussian",
-        "Figure 12: y ~ N(0, I) in the place of the classes' embeddings. After refinement the "
-        "images are still noise.",
+        "Figure 12: y ~ N(0, I) instead of class embeddings. The images are still noise after "
+        "refinement.",
         partial(_text, prompts=FIGURE_4),
     ),
     *(_views(part, one) for part, one in zip("abcde", (*OPERATIONS, ""), strict=True)),

@@ -1,4 +1,4 @@
-"""FuseDream on the avatars: images by text, and what is made of them."""
+"""FuseDream on the avatars: images by text, compositions and further workflows."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,10 +16,10 @@ PAIRS = (
     ("purple hijab, glasses", "grey bob, dark skin"),
     ("orange turban, dark skin", "blonde curly hair, light skin"),
 )
-"""Of a foreground and a background."""
+"""Prompts of a foreground and a background."""
 COMPOSED: Mapping[str, Any] = {"steps": 10, "learning_rate": 0.01}
 SCALE = 0.5
-"""Of the foreground."""
+"""Scale and place of the foreground."""
 STRANGE = (
     "green skin, red hat\nblue afro, purple background\nwinking, orange hoodie\n"
     "a red hat and a yellow turban"
@@ -119,9 +119,9 @@ RECIPES = (
         "fusedream_avatars_text",
         ("f01", "f02", "f03", "f04"),
         "avatars by text",
-        "The whole method on one image: **Basis Init** draws 150 samples for every "
-        "image and makes the best five a basis, **Adam Refine** moves basis and weights together "
-        "on AugCLIP. Nothing is trained. A line of *prompts* is a row of the picture.",
+        "The whole method on one image: **Basis Init** draws 150 samples for each image and "
+        "makes the best five a basis, and **Adam Refine** moves basis and weights together on "
+        "AugCLIP. Nothing is trained. A line of *prompts* is a row of the picture.",
         _text,
         task=TASK,
         curated=True,
@@ -133,12 +133,12 @@ RECIPES = (
         "fusedream_avatars_composition",
         ("f12", "f13", "f14", "f15", "f16"),
         "avatars composed",
-        "Two persons in one picture: a small avatar pasted on a large one, each refined for its "
-        "own text and then both together. AugCLIP of the whole with both texts comes first, the "
-        "likeness of the foreground and what it covers second, by the dynamic barrier. Half the "
-        "size at nine places is tried, and the best is blended. The paper also tries *scales* of "
-        "0.65 and starts from the bases themselves. *method* has the paper's other ways; f16 is "
-        "this for many seeds.",
+        "Two persons in one picture: a small avatar is pasted on a large one; each is refined "
+        "for its own text, and then both together. By the dynamic barrier, AugCLIP of the whole "
+        "with both texts comes first, and the similarity of the foreground to the covered "
+        "region second. Half the size is tried at nine places, and the best is blended. The "
+        "paper also tries *scales* of 0.65 and starts from the bases themselves. *method* has "
+        "the other methods of the paper; f16 is this workflow for many seeds.",
         _composition,
         task="Compose two avatars in one picture",
         curated=True,
@@ -148,8 +148,8 @@ RECIPES = (
         "fusedream_avatars_interpolation",
         ("f17",),
         "from avatar to avatar",
-        f"Two texts are refined apart, and the way between their latents is straight, in {FRAMES} "
-        "frames.",
+        "Two texts are refined separately, and their latents are connected by a straight line, "
+        f"in {FRAMES} frames.",
         _interpolation,
         task="Interpolate between two avatars",
     ),
@@ -166,8 +166,8 @@ RECIPES = (
         "fusedream_avatars_out_of_domain",
         ("f20", "f21"),
         "avatars never seen",
-        "What no avatar that the generator has seen looks like: green skin, blue hair, a winking "
-        "eye that it hardly draws, two hats.",
+        "Unlike any avatar in the training data: green skin, blue hair, a wink that the "
+        "generator rarely draws, two hats.",
         partial(_text, prompts=STRANGE),
         task=TASK,
         improves="satisfied",
@@ -176,8 +176,8 @@ RECIPES = (
         "fusedream_avatars_initial_basis",
         ("f18",),
         "the first basis",
-        "The five of 150 samples that the basis begins as, a row for each text, the best "
-        "first. Nothing is refined.",
+        "The best five of 150 samples, which are the initial basis; a row for each text, the "
+        "best first. Nothing is refined.",
         _initial_basis,
         task=TASK,
     ),
@@ -186,10 +186,10 @@ RECIPES = (
         ("f22",),
         "avatars four times as large",
         "The host's own **Upscale Image By** makes images four times as large. For Real-ESRGAN, "
-        "as in the paper, take **Load Upscale Model** and **Upscale Image (using Model)**: the "
+        "as in the paper, use **Load Upscale Model** and **Upscale Image (using Model)**: the "
         "workflow *fusedream_biggan_upscaled*.",
         _upscaled,
-        task="Enlarge what was drawn",
+        task="Enlarge the generated images",
         curated=True,
         per_row=4,
         improves="satisfied",

@@ -15,7 +15,7 @@ FOUR = "\n".join(PROMPTS[:4])
 
 
 def _compared(graph: FuseDreamAvatars, recipe: Recipe, ends: Sequence[Link]) -> None:
-    """A row of the picture for each, of the same four prompts."""
+    """Adds a row of the picture for each, with the same four prompts."""
     graph.curves(ends[-1])
     images = graph.decoded(recipe.id, graph.stacked_plain(ends), 4)
     many = graph.text("\n".join([FOUR] * len(ends)), title="The prompts of every row")
@@ -103,17 +103,17 @@ RECIPES = (
         "fusedream_avatars_initialisation",
         ("f08",),
         "where avatars start",
-        "A row of the picture for each start: a random sample; the best of 150; the mean "
-        "of the best five, without over-parametrisation; a basis of five.",
+        "Each start in a row of the picture: a random sample; the best of 150; the mean of the "
+        "best five, without over-parametrisation; a basis of five.",
         _initialisation,
         task=TASK,
     ),
     avatars(
         "fusedream_avatars_views",
         ("f10",),
-        "avatars by other views",
-        "Views made by one operation alone, a row each: colour, translation, resize, cutout; in "
-        "the last row by all four. The scores at the end are of all four.",
+        "avatars with other views",
+        "Views by a single operation, one per row: colour, translation, resize, cutout; the "
+        "last row uses all four. The final scores use all four.",
         _views,
         task=TASK,
     ),
@@ -121,9 +121,9 @@ RECIPES = (
         "fusedream_avatars_wrong_start",
         ("f06",),
         "from one avatar to another",
-        "Case study 2: samples that begin as something else, and what Adam makes of them by the "
-        "plain CLIP score (second row) and by AugCLIP (third row), without a basis. In the paper "
-        "a dog should become a cat.",
+        "Case study 2: samples of another text, and the results of Adam with the plain CLIP "
+        "score (second row) and with AugCLIP (third row), without a basis. In the paper a dog "
+        "should become a cat.",
         _wrong_start,
         task="Change what a start shows by text",
     ),
@@ -131,9 +131,9 @@ RECIPES = (
         "fusedream_avatars_attack",
         ("f07",),
         "the CLIP is fooled",
-        "Case study 1: one step of the fast gradient sign method on the pixels of "
-        "given pictures, by the plain CLIP score (second row) and by AugCLIP (third row). The "
-        "change is hardly seen; the plain score rises much, AugCLIP less.",
+        "Case study 1: one step of the fast gradient sign method on the pixels of given "
+        "pictures, with the plain CLIP score (second row) and with AugCLIP (third row). The "
+        "change is hardly visible; the plain score rises strongly, AugCLIP less.",
         _attack,
         task="Attack a CLIP by a change of pixels",
     ),
@@ -141,9 +141,9 @@ RECIPES = (
         "fusedream_avatars_basin_cma",
         ("f11",),
         "avatars by BasinCMA",
-        "A gradient-free search from random samples, without a basis: CMA-ES, whose samples each "
-        "take some steps of Adam before they are evaluated (BasinCMA). Needs `pip install "
-        "cmaes`. In the paper it takes minutes for what Adam finds sooner.",
+        "A gradient-free search from random samples, without a basis: CMA-ES whose members each "
+        "take some steps of Adam before they are evaluated (BasinCMA). Needs "
+        "`pip install cmaes`. In the paper it needs minutes, and Adam less.",
         _basin,
         task=TASK,
         improves="satisfied",

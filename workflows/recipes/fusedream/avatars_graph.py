@@ -11,26 +11,26 @@ __all__ = ["AUGMENTED", "PLAIN", "RATE", "START", "TASK", "FuseDreamAvatars", "a
 
 RATE, STEPS, VIEWS = 0.05, 60, 4
 START: Mapping[str, Any] = {"candidates": 150, "keep": 5}
-"""M and k."""
+"""Candidates M and kept candidates k."""
 PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
 TASK = "Draw avatars by text from a basis of the best samples"
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor. "
     "The words that the small CLIP knows are in docs/models.md. The judge took no part in the "
-    "steering: its figure is the share of what the prompts state that it sees."
+    "steering: it reports the share of the prompts' statements that it recognises."
 )
 avatars = partial(Recipe, about=ABOUT)
 
 
 class FuseDreamAvatars(GraphBuilder):
-    """A graph with the avatars' models in it, and fewer and longer steps than the paper's."""
+    """Graph with the models of the avatars, and fewer and longer steps than in the paper."""
 
     def __init__(self, *, pixels: bool = False) -> None:
         super().__init__(
             {
                 "EnergyCLIP": {"views": VIEWS},
                 "BasisInit": START,
-                # Fixed chunks are filled up to eight rows, and there are often four.
+                # Fixed chunks are padded to eight rows, and there are often four.
                 "AdamRefine": {
                     **{"steps": STEPS, "learning_rate": RATE, "preview_every": 20},
                     "chunk": "fast",
@@ -41,24 +41,24 @@ class FuseDreamAvatars(GraphBuilder):
         self.load("" if pixels else AVATARS, AVATARS_CLIP)
 
     def score(self, condition: Link, title: str = AUGMENTED, **inputs: object) -> Link:
-        """AugCLIP, with few views."""
+        """Adds AugCLIP with few views."""
         return self.add("EnergyCLIP", title, condition=condition, **inputs)
 
     def basis(self, condition: Link, energy: Link, **inputs: object) -> Link:
-        """The best of 150."""
+        """Adds a basis of the best of 150."""
         return self.add("BasisInit", energy=energy, condition=condition, **inputs)
 
     def refined(self, start: Link, energy: Link, title: str = "") -> Link:
-        """By Adam."""
+        """Refines by Adam."""
         return self.add("AdamRefine", title, start=start, energy=energy)
 
     def judge(self, images: Link, condition: Link | None = None) -> None:
-        """By what was asked for; else beside avatars that no model was trained on."""
+        """Evaluates by the prompts, or else against avatars that no model was trained on."""
         asked = {"reference": AVATARS_HELD_OUT} if condition is None else {"condition": condition}
         self.judged(images, AVATARS_JUDGE, **asked)
 
     def finished(self, recipe: Recipe, latents: Link, condition: Link, columns: int) -> None:
-        """Decoded, saved, scored and judged."""
+        """Decodes, saves, scores and judges."""
         images = self.decoded(recipe.id, latents, columns)
         self.scored(images, condition)
         self.judge(images, condition)

@@ -13,11 +13,11 @@ PAIRS = "A dog near a boat\nA butterfly near a boat\nAn elephant on top of a roo
 ROBOT = "A colorful robot walks on an iced lake under moonlight"
 (SEEDS,) = sweep("f16", "TextCondition", "samples_per_prompt")
 TRACE = 5
-"""The number of Compose Fuse's output for the curves."""
+"""Index of Compose Fuse's output for the curves."""
 
 
 class _Composed(FuseDream):
-    """A graph with a foreground and a background in it."""
+    """Graph with a foreground and a background."""
 
     def __init__(self, recipe: Recipe, prompts: str = PAIRS, each: int = 1) -> None:
         super().__init__(recipe, prompts, each=each)
@@ -26,7 +26,7 @@ class _Composed(FuseDream):
         self.both = [self.started(self.asked, self.whole, seed=seed) for seed in (0, 1)]
 
     def fused(self, title: str = "", **inputs: object) -> Link:
-        """Composed as the row says."""
+        """Composes with the settings of the row."""
         layers = {"foreground": self.both[0], "background": self.both[1], "energy": self.whole}
         return self.add("ComposeFuse", title, **layers, backbone=ALEXNET, **inputs)
 
@@ -70,24 +70,24 @@ RECIPES = (
         "fusedream_biggan_composition",
         ("f12",),
         "one image pasted on another",
-        "Figures 5 and 9: a foreground and a background, each of a basis, are refined together "
-        "for each of two sizes and nine places; AugCLIP of the whole comes first, LPIPS between "
-        "the foreground and what it covers second, by the dynamic barrier; the best of the "
-        "eighteen is blended. The paper gives neither the steps of a composition nor LPIPS' "
-        "backbone: those of a single image, and AlexNet.",
+        "Figures 5 and 9: a foreground and a background, each over a basis, are refined "
+        "together for each of two sizes and nine places. By the dynamic barrier, AugCLIP of the "
+        "whole comes first, and LPIPS between the foreground and the covered region second. The "
+        "best of the eighteen is blended. The paper states neither the steps of a composition "
+        "nor the backbone of LPIPS: here the steps of a single image, and AlexNet.",
         _composed,
     ),
     _pair(
         "fusedream_biggan_composition_no_perceptual",
         ("f13",),
         "composed without the perceptual loss",
-        "Figure 5, blue: AugCLIP alone is lowered, and the border shows.",
+        "Figure 5, blue: AugCLIP alone is optimised, and the border is visible.",
         _composed,
     ),
     _pair(
         "fusedream_biggan_composition_inverse",
         ("f15",),
-        "composed, the losses' roles exchanged",
+        "composed with exchanged roles of the losses",
         "Figure 11, equation 8: LPIPS first, AugCLIP second, which ends at poor AugCLIP.",
         _composed,
     ),

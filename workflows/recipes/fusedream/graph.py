@@ -8,9 +8,9 @@ from .numbers import ADAM, AUGCLIP, BASIS
 __all__ = ["CANDIDATES", "COCO", "DOGS", "KEEP", "FuseDream", "count"]
 
 CANDIDATES = BASIS["candidates"]
-"""M."""
+"""Number of candidates M."""
 KEEP = 5
-"""k where a figure does not give it: that of table 1's first row."""
+"""k for figures that do not state it: that of the first row of table 1."""
 COCO = (
     "The traffic and people on a commercial street corner at night\n"
     "A red double-decker bus driving down a street\nA bowl of fruit on a wooden table\n"
@@ -20,16 +20,16 @@ DOGS = "A blue dog\nA flaming dog\nA rainbow dog"
 
 
 def count(prompts: str) -> int:
-    """How many prompts there are, a line each."""
+    """Returns the number of prompts, one per line."""
     return prompts.count("\n") + 1
 
 
 class FuseDream(GraphBuilder):
-    """A graph with the models of a row in it, and the paper's numbers.
+    """Graph with the models of a row and the paper's numbers.
 
     Args:
-        recipe: whose first row it is.
-        generator: file of the generator; empty where the row needs none.
+        recipe: recipe whose first row it is.
+        generator: file of the generator; empty if the row needs none.
         prompts: a line per picture.
         each: samples of each prompt.
     """
@@ -52,21 +52,21 @@ class FuseDream(GraphBuilder):
         self.load(generator, OPENAI)
 
     def condition(self, title: str = "", each: int = 0, times: int = 1) -> Link:
-        """The prompts, so many times one below the other."""
+        """Returns the prompts, repeated."""
         return self.text("\n".join([self.prompts] * times), each or self.each, title)
 
     def energy(self, condition: Link, title: str = "AugCLIP", **inputs: object) -> Link:
-        """AugCLIP, with the released code's number of views."""
+        """Adds AugCLIP with the released code's number of views."""
         return self.add("EnergyCLIP", title, condition=condition, **inputs)
 
     def started(self, condition: Link, energy: Link, **inputs: object) -> Link:
-        """A basis of the best of ten thousand, or what the row says."""
+        """Adds a basis of the best of ten thousand, or the start of the row."""
         return self.add("BasisInit", energy=energy, condition=condition, **inputs)
 
     def refined(self, start: Link, energy: Link, title: str = "") -> Link:
-        """By Adam at the paper's rate, or as the row says."""
+        """Refines by Adam at the paper's rate, or with the settings of the row."""
         return self.add("AdamRefine", title, start=start, energy=energy)
 
     def finished(self, latents: Link, condition: Link, columns: int) -> None:
-        """Decoded, saved, and scored."""
+        """Decodes, saves and scores."""
         self.scored(self.decoded(self.recipe.id, latents, columns), condition)

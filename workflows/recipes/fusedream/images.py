@@ -1,4 +1,4 @@
-"""FuseDream's single images on official BigGANs, and TR0N's row that starts as FuseDream does."""
+"""FuseDream's single images on official BigGANs, and TR0N's row that starts like FuseDream."""
 
 from functools import partial
 
@@ -51,7 +51,7 @@ def _single(
     each: int = 1,
     best: int = 0,
 ) -> GraphBuilder:
-    """Images by text; of each prompt's samples the `best` by AugCLIP, 0 for all."""
+    """Graph of images by text; keeps the `best` samples of each prompt by AugCLIP, 0 for all."""
     graph = FuseDream(recipe, prompts, generator, each)
     condition = graph.condition()
     energy = graph.energy(condition)
@@ -132,7 +132,7 @@ RECIPES = (
         "fusedream_biggan_256_k5",
         ("f01",),
         "BigGAN-256 by text, a basis of 5",
-        "The best five of ten thousand samples are a basis, and basis and weights are refined "
+        "The best five of ten thousand samples form a basis, and basis and weights are refined "
         "together on AugCLIP: table 1, IS 34.26, FID 21.16.",
         _single,
         curated=True,
@@ -184,14 +184,15 @@ RECIPES = (
         "fusedream_biggan_out_of_domain",
         ("f21",),
         "what ImageNet does not show",
-        "Figure 16: landmarks, art, an emoji and characters that no class shows.",
+        "Figure 16: landmarks, art, an emoji and characters outside of all classes.",
         partial(_single, prompts=STRANGE),
     ),
     Recipe(
         "fusedream_biggan_interpolation",
         ("f17",),
         "from one latent to another",
-        "Figure 13: two texts are refined apart, and the way between their latents is straight.",
+        "Figure 13: two texts are refined separately, and their latents are connected by a "
+        "straight line.",
         _interpolation,
         task="Interpolate between two images",
     ),
@@ -199,8 +200,8 @@ RECIPES = (
         "fusedream_biggan_initial_basis",
         ("f18",),
         "the first basis",
-        "Figure 14: the five samples of ten thousand that the basis begins as, a row for each "
-        "text, the best first. Nothing is refined.",
+        "Figure 14: the best five of ten thousand samples, which are the initial basis; a row "
+        "for each text, the best first. Nothing is refined.",
         _initial_basis,
     ),
     Recipe(
@@ -215,9 +216,9 @@ RECIPES = (
         "fusedream_biggan_released_code",
         ("f23",),
         "as the released code does it",
-        "BigGAN-512 and k = 5 as by default on its command line: starts are chosen by the plain "
-        "CLIP score, weights are a softmax of random logits, noise of 0.01 is on the latents at "
-        "every step, and the second to last point is returned.",
+        "BigGAN-512 and k = 5, the defaults of its command line: starts are chosen by the plain "
+        "CLIP score, weights are a softmax of random logits, latents get noise of 0.01 at every "
+        "step, and the second to last point is returned.",
         _released,
     ),
     _text(
@@ -225,10 +226,10 @@ RECIPES = (
         ("t23",),
         "BigGAN by text, from FuseDream's start",
         "FuseDream in table 2: the best ten of a thousand by E_CLIP as a basis with random "
-        "weights, then Langevin dynamics in the place of Adam: FID 16.3, with Adam 21.9. The "
-        "paper says neither the inverse temperature nor the number of steps: those of its other "
-        "rows. Nor does it give the law of the weights: a softmax of N(0, 1) logits, as in "
-        "FuseDream's code.",
+        "weights, then Langevin dynamics instead of Adam: FID 16.3, with Adam 21.9. The paper "
+        "states neither the inverse temperature nor the number of steps: here those of its "
+        "other rows. It does not state the distribution of the weights either: here a softmax "
+        "of N(0, 1) logits, as in FuseDream's code.",
         _langevin,
     ),
 )

@@ -30,20 +30,18 @@ __all__ = [
 SIDE = 64
 PROMPT = "a yellow turban, sticking the tongue out, dark skin, purple background"
 SAMPLES, COMPLETIONS = 16, 4
-"""Of one prompt; of one picture, also edits."""
+"""Samples of one prompt, and completions or edits of one picture."""
 CANDIDATES, PASTED = 400, 32
-"""Draws of which the likeliest is a start: of the prior; parts of random avatars beside what is
-known."""
+"""Candidates for a start: from the prior, and with random avatars next to the known region."""
 NEIGHBOURS = 600
-"""Variations of a picture of which the likeliest are the starts of edits."""
+"""Variations of a picture that the starts of edits are chosen from."""
 VARIATION, EDITED_VARIATION, SPREAD = 0.2, 0.7, 0.5
-"""How far the samples of a text are from the one that they vary, and edits from their picture at
-most; by what share nearer those may be."""
+"""Variation of the samples of a text, and largest variation of edits and its spread."""
 PARTNERS, OF_EACH = 64, 40
-"""Samples of the prior that an edit's candidates go towards, each the text's best of so many."""
+"""Samples of the prior that the candidates of an edit move towards, each the best of as many."""
 KNOWN, KEPT, TEXT_WEIGHT = 1000.0, 20.0, 2.5
-"""Weights of the known region, of a source's pixels, and of a text beside a source's meaning."""
-# `reproduce krr` takes 2 for its eight prompts; this one's samples part less.
+"""Weights of the known region, of the source's pixels, and of a text relative to its source."""
+# `reproduce krr` uses 2 for its eight prompts; the samples of this one separate less.
 TEXT: Mapping[str, Any] = {
     "steps": 40,
     "step_size": 0.03,
@@ -57,12 +55,12 @@ INPAINTING: Mapping[str, Any] = {"steps": 60, "step_size": 0.05, "eta": 4.0, "ch
 EDITING: Mapping[str, Any] = {"steps": 30, "step_size": 0.03, "eta": 4.0, "chunk": "fast"}
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in one to two minutes on a laptop's "
-    "processor. The kernel looks at the CLIP's embeddings, the judge took no part in the steering."
+    "processor. The kernel uses the CLIP's embeddings, and the judge took no part in the steering."
 )
 
 
 class _Avatars(GraphBuilder):
-    """A graph with the avatars' models in it.
+    """Graph with the models of the avatars.
 
     Args:
         flow: values of KRR Flow Refine.
@@ -74,12 +72,12 @@ class _Avatars(GraphBuilder):
         self.clip = self.models["auxiliary"]
 
     def flowed(self, title: str, start: Link, energy: Link, **settings: object) -> Link:
-        """Samples after the flow; the kernel looks at the CLIP."""
+        """Adds the flow; the kernel uses the CLIP."""
         inputs = {"start": start, "energy": energy, "auxiliary": self.clip, **settings}
         return self.add("KRRFlowRefine", title, **inputs)
 
     def both(self, start: Link, energy: Link, **judged: object) -> Link:
-        """The condition alone and the flow, judged and one below the other."""
+        """Shows and judges the condition alone and the flow, one below the other."""
         alone = self.flowed("Condition alone", start, energy, lambda_generated=0.0)
         flow = self.flowed("With the density", start, energy)
         self.curves(flow)
@@ -92,7 +90,7 @@ class _Avatars(GraphBuilder):
         return self.stacked([alone, flow])
 
     def pasted(self, title: str, images: Link, source: Link, known: Link) -> Link:
-        """What is known of a source, laid over images."""
+        """Composites the known region of a source over images."""
         place = {"x": 0, "y": 0, "resize_source": False}
         return self.add(
             "ImageCompositeMasked", title, destination=images, source=source, mask=known, **place
@@ -121,7 +119,7 @@ def _inpainting(recipe: Recipe) -> GraphBuilder:
     known = graph.add("InvertMask", mask=hole)
     prior = graph.add("PriorInit", samples=PASTED)
     drawn = graph.add("Decode", "Random avatars", latents=prior)
-    begun = graph.pasted("Known beside random", drawn, source, known)
+    begun = graph.pasted("Known and random", drawn, source, known)
     graph.add("PreviewImage", "Starts", images=begun)
     encoded = graph.add("ImageToLatents", "Encode", images=begun, auxiliary=graph.clip, steps=0)
     energy = graph.add("EnergyMasked", images=source, mask=hole, pixels=KNOWN, weight=0.0)
@@ -170,10 +168,10 @@ RECIPES = (
         "krr_avatars_text",
         ("k18",),
         "diverse avatars by text",
-        "One prompt, sixteen samples. The best of 400 of the prior follows the prompt, and its "
-        "sixteen variations are the starts. Above, the CLIP's likelihood alone "
-        "(*lambda_generated* 0): samples stay alike. Below, the same starts with the samples' own "
-        "density, which drives them apart.",
+        "One prompt, sixteen samples. The best of 400 draws of the prior matches the prompt, "
+        "and its sixteen variations are the starts. Above, the CLIP's likelihood alone "
+        "(*lambda_generated* 0): samples stay similar. Below, the same starts with the samples' "
+        "own density, which drives them apart.",
         _text,
         task="Draw diverse samples of one prompt",
         shown=8,
@@ -184,14 +182,13 @@ RECIPES = (
         ("k21", "k22"),
         "avatars completed",
         "Four completions of a picture whose left half is known. The starts are the encoder's "
-        "latents of the known half beside halves of random avatars, the best 4 of 32; **Energy "
-        "Masked** holds what is known, the samples' density keeps the completions apart. Above "
-        "without that density. "
-        "**ImageCompositeMasked** lays the known half over the result: take its input for what "
-        "the generator drew. Any generator will do. The masked energy stands in place of "
-        "Co-Mod-GAN's discriminator.",
+        "latents of the known half next to halves of random avatars, the best 4 of 32. **Energy "
+        "Masked** keeps the known half, and the samples' density keeps the completions apart. "
+        "The upper row is without that density. **ImageCompositeMasked** pastes the known "
+        "half over the result; its input is what the generator drew. Any generator works. The "
+        "masked energy replaces Co-Mod-GAN's discriminator.",
         _inpainting,
-        task="Complete a picture of which a part is known",
+        task="Complete a picture from a known part",
         shown=4,
         per_row=COMPLETIONS,
     ),
@@ -199,13 +196,13 @@ RECIPES = (
         "krr_avatars_editing",
         ("k28",),
         "an avatar edited by text",
-        "What a picture means to the CLIP and a text, **averaged**, are what **Energy CLIP** "
-        "asks for, and **Energy Perceptual** stays near the picture's pixels. The picture becomes "
-        "latents (**Image to Latents**); of many variations (**Variation Init**), half of them "
-        "towards what **Prior Init** finds for the text alone, the best four begin, and the "
-        "samples' density keeps the edits apart. Above without that density. For the paper's own "
-        "StyleCLIP direction take **Energy Direction** in Energy CLIP's place, as "
-        "*krr_faces_editing* does.",
+        "**Energy CLIP** steers to the **average** of the picture's and a text's embeddings, "
+        "and **Energy Perceptual** keeps the picture's pixels. The picture becomes latents "
+        "(**Image to Latents**). Of many variations (**Variation Init**), half of them towards "
+        "results of **Prior Init** for the text alone, the best four are the starts, and the "
+        "samples' density keeps the edits apart. The upper row is without that density. For "
+        "the paper's own StyleCLIP direction use **Energy Direction** instead of Energy CLIP, "
+        "as in *krr_faces_editing*.",
         _editing,
         task="Edit a picture by text",
         shown=4,

@@ -16,9 +16,9 @@ STEP_SIZE, STEPS = 0.3, 10
 NARROW, RIDGE = 41.0, 100.0
 """A bandwidth of 0.1 times the median squared distance of real digits' features."""
 COLUMNS = 16
-TASK = "Improve what a generator draws"
+TASK = "Improve the images of a generator"
 HALVES: Mapping[str, object] = {"order": "balanced", "draw": 0}
-"""Of the thousand real digits: the flow sees the first, the judge measures on the second."""
+"""Halves of the thousand real digits: the first for the flow, the second for the judge."""
 KERNEL: Mapping[str, object] = {
     "bandwidth": "number",
     "bandwidth_number": NARROW,
@@ -30,29 +30,29 @@ KERNEL: Mapping[str, object] = {
     "lambda_condition": 0.1,
     "chunk": "fast",
 }
-"""With the mollifier the bandwidth is 3 times as large."""
+"""Mollifier that makes the bandwidth 3 times as large."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's processor. "
-    "The kernel looks at a classifier's features. Of a thousand digits that no model was trained "
-    "on, **Reference Images** gives a half, balanced over the classes, and the judge measures the "
-    "distance of the start and of the result to the other half, which the flow did not see. "
-    "For your own generator, take the halves of a folder of its training images by two **Load "
+    "The kernel uses a classifier's features. Of a thousand digits that no model was trained on, "
+    "**Reference Images** loads a half, balanced over the classes, and the judge measures the "
+    "distance of the start and of the result to the other half, which the flow did not see. For "
+    "your own generator, load the two halves of a folder of its training images with two **Load "
     "Image Set**."
 )
 
 
 @dataclass(frozen=True)
 class FlowRow:
-    """A row of the paper's image generation, on whatever generator.
+    """A row of the paper's image generation, for any generator.
 
     Attributes:
-        row: its id.
-        name: of its files, after the generator's.
-        title: of the note, after the generator's.
+        row: id of the row.
+        name: name of its files, after that of the generator.
+        title: title of the note, after that of the generator.
         says: what it shows.
-        settings: of KRR Flow Refine, where they are not the usual ones.
+        settings: settings of KRR Flow Refine that differ from the usual ones.
         real: whether real images are connected.
-        condition: whether the discriminator is.
+        condition: whether the discriminator is connected.
     """
 
     row: str
@@ -70,21 +70,21 @@ ROWS = (
         "flow",
         "a generator improved",
         "The three terms of eq. 6: away from the samples' own density, towards that of real "
-        "images, and towards what the discriminator takes for real.",
+        "images, and towards images that the discriminator takes for real.",
         {},
     ),
     FlowRow(
         "k06",
         "kde",
         "kernel density estimation",
-        "Table 2, *KDE*: no ridge regression, and the kernel as it is.",
+        "Table 2, *KDE*: no ridge regression, and the kernel without mollifier.",
         {"estimator": "kde", "mollifier": "none"},
     ),
     FlowRow(
         "k07",
         "krr",
         "kernel ridge regression without mollifier",
-        "Table 2, *KRR + k*: the kernel as it is.",
+        "Table 2, *KRR + k*: the kernel without mollifier.",
         {"mollifier": "none"},
     ),
     FlowRow(
@@ -105,9 +105,9 @@ ROWS = (
         "k10",
         "only_real",
         "only real images",
-        "Table 7, *only p(x)*: samples run to where real images are dense, and nothing keeps them "
-        "apart. A small *xi*, ridge regression proper, keeps p(x) flat among the real images: "
-        "samples come in from outside and do not collapse onto its modes.",
+        "Table 7, *only p(x)*: samples move to where real images are dense, and nothing keeps "
+        "them apart. A small *xi*, ridge regression proper, keeps p(x) flat among the real "
+        "images: samples enter from outside and do not collapse onto its modes.",
         {"lambda_generated": 0.0},
         condition=False,
     ),
@@ -135,11 +135,11 @@ OWN: Mapping[str, Mapping[str, object]] = {
     "k11": {"step_size": 0.1},
     "k12": {"step_size": 0.05},
 }
-"""What single terms need on the digits, besides."""
+"""Additional settings of single terms on the digits."""
 
 
 class _Digits(GraphBuilder):
-    """A graph with the digits' models in it."""
+    """Graph with the models of the digits."""
 
     def __init__(self) -> None:
         super().__init__({"KRRFlowRefine": {**KERNEL, "steps": STEPS, "step_size": STEP_SIZE}})
@@ -147,7 +147,7 @@ class _Digits(GraphBuilder):
         self.start = self.add("PriorInit", samples=SAMPLES)
 
     def connected(self, *, real: bool = True, condition: bool = True) -> dict[str, object]:
-        """What the flow goes towards, and what its kernel looks at."""
+        """Returns the targets of the flow, and the features of its kernel."""
         found: dict[str, object] = {"auxiliary": self.models["auxiliary"]}
         if real:
             half = {"reference": DIGITS_HELD_OUT, "count": REAL, "part": "first half", **HALVES}
@@ -157,11 +157,11 @@ class _Digits(GraphBuilder):
         return found
 
     def measured(self, latents: Link, title: str) -> None:
-        """The judge's figures, beside the real digits that the flow does not see."""
+        """Shows the judge's figures, against the real digits that the flow does not see."""
         self.measure(self.add("Decode", title, latents=latents))
 
     def measure(self, images: Link) -> None:
-        """The same, of images."""
+        """Shows the judge's figures of images."""
         half = {f"reference_{name}": value for name, value in HALVES.items()}
         seen = {"reference": DIGITS_HELD_OUT, "reference_part": "second half"}
         self.judged(images, DIGITS_JUDGE, **seen, **half)

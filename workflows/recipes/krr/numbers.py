@@ -12,7 +12,7 @@ KERNEL: Inputs = {"bandwidth": "one", "self_term": True, "divergence": "KL"}
 SN_GAN = "SN-GAN of CIFAR-10 or STL-10"
 SMOOTHED = OneOf(("feature", "image"))
 SIZES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
-"""Table 6."""
+"""Step sizes of Table 6."""
 
 
 def _flow(where: str, terms: str, *, generator: str = SN_GAN, **flow: object) -> PaperRow:
@@ -29,7 +29,7 @@ def _flow(where: str, terms: str, *, generator: str = SN_GAN, **flow: object) ->
 
 
 def _against_condition(where: str, generator: str) -> PaperRow:
-    """A diverse setup, whose step sizes the paper leaves open."""
+    """Setup of diverse samples, whose step sizes the paper does not state."""
     flow: Inputs = {**KERNEL, "estimator": "krr"}
     return PaperRow(where, {"LoadGenerator": {"file": generator}, "KRRFlowRefine": flow})
 

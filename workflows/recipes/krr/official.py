@@ -1,4 +1,4 @@
-"""KRR flow on official files, which users have."""
+"""KRR flow on official files, which users provide."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,12 +13,12 @@ __all__ = ["RECIPES"]
 
 SAMPLES, REAL, SIDE = 64, 1000, 32
 WHOLE, TERM = "k02", "k10"
-"""Rows whose step size and steps the others have: those of three terms, and of a single one."""
+"""Rows whose step size and steps the others share: with three terms, and with a single one."""
 SINGLE = ("k10", "k11", "k12")
 NEAREST = (
-    " The paper's generator is SN-GAN, which does not open here: this is the official file "
-    "nearest to it, unconditional, of CIFAR-10 and with its discriminator (the paper's own, in "
-    "the last row of its table 1)."
+    " The paper's generator is SN-GAN, which is not supported: this is the most similar official "
+    "file, unconditional, of CIFAR-10 and with its discriminator (used by the paper in the last "
+    "row of its table 1)."
 )
 KERNEL: Mapping[str, object] = {
     "eta": 100.0,
@@ -30,7 +30,7 @@ KERNEL: Mapping[str, object] = {
 
 
 class _Cifar(GraphBuilder):
-    """A graph with the generator in it; the kernel looks at its discriminator's features."""
+    """Graph with the generator; the kernel uses the features of its discriminator."""
 
     def __init__(self) -> None:
         super().__init__({"KRRFlowRefine": KERNEL})
@@ -38,7 +38,7 @@ class _Cifar(GraphBuilder):
         self.start = self.add("PriorInit", samples=SAMPLES)
 
     def connected(self, *, real: bool = True, condition: bool = True) -> dict[str, object]:
-        """What the flow goes towards."""
+        """Returns the targets of the flow."""
         found: dict[str, object] = {}
         if real:
             found["real"] = self.add(
@@ -55,7 +55,7 @@ class _Cifar(GraphBuilder):
 
 
 def _steps(row: FlowRow) -> tuple[float, int]:
-    """The paper's step size and number of steps."""
+    """Returns the paper's step size and number of steps."""
     said = inputs_of(TERM if row.row in SINGLE else WHOLE, "KRRFlowRefine")
     return said["step_size"], said["steps"]
 
@@ -158,7 +158,7 @@ RECIPES = (
         ("k18",),
         "BigGAN by text, diverse",
         "Figure 2: the CLIP's likelihood alone above, with the samples' density below, from the "
-        "same starts; the kernel looks at the CLIP's embeddings.",
+        "same starts; the kernel uses the CLIP's embeddings.",
         _text,
         task="Draw diverse samples of one prompt",
     ),
@@ -167,7 +167,7 @@ RECIPES = (
         ("k28",),
         "StyleGAN2 faces edited by text",
         "Figures 3 and 8: StyleCLIP's global direction is the gradient of log p(c|x), the "
-        "samples' density makes the edits differ. The direction is found in W, where StyleCLIP's "
+        "samples' density makes the edits differ. The direction is computed in W; StyleCLIP's "
         "is in the style channels.",
         _editing,
         task="Edit a face by text",

@@ -23,26 +23,26 @@ __all__ = [
 PER_PROMPT = 4
 STEPS, INVERSE_TEMPERATURE, CANDIDATES = 100, 1000.0, 100
 VIEWS = 0
-"""Of the energy: in this small world the image itself does as well as random views of it."""
+"""Views of the energy: on avatars the image itself works as well as random views."""
 NOISE = 0.5
 PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
-"""Of the translator."""
+"""Training of the translator."""
 EVOLUTION = (10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16
 SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
-"""Candidates and generations of the search for a start; each clause beside the whole text."""
+"""Candidates and generations of the search for a start, and the weight of each clause."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
     "processor, most of them the translator's training. The words that the small CLIP knows are "
-    "in docs/models.md; man, woman and person are neutral. *views* of **Energy CLIP** is 0: a "
-    "small CLIP of a small world needs none, a big one does. The judge took no part in the "
-    "steering: its figure is the share of what the prompts state that it sees."
+    "in docs/models.md; man, woman and person are neutral. *views* of **Energy CLIP** is 0: this "
+    "small CLIP needs none, a large one does. The judge took no part in the steering: it reports "
+    "the share of the prompts' statements that it recognises."
 )
 
 
 class _Avatars(GraphBuilder):
-    """A graph with the avatars' models in it."""
+    """Graph with the models of the avatars."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -58,12 +58,12 @@ class _Avatars(GraphBuilder):
         self.load(AVATARS, AVATARS_CLIP)
 
     def started(self, condition: Link, **inputs: object) -> Link:
-        """Drawn by a translator that is trained on the spot."""
+        """Draws by a translator that the graph trains."""
         translator = self.add("TrainTranslator")
         return self.add("TranslatorInit", translator=translator, condition=condition, **inputs)
 
     def judge(self, images: Link, condition: Link | None = None) -> None:
-        """By what was asked for; else beside avatars that no model was trained on."""
+        """Evaluates by the prompts, or else against avatars that no model was trained on."""
         asked = {"reference": AVATARS_HELD_OUT} if condition is None else {"condition": condition}
         self.judged(images, AVATARS_JUDGE, **asked)
 
@@ -167,11 +167,11 @@ RECIPES = (
         "tr0n_avatars_text",
         ("t19", "t29"),
         "avatars by text",
-        "A VAE that has never seen a caption draws what you write. **Train Translator** learns "
-        "which latents give which CLIP embedding, **Translator Init** draws a hundred starts for "
-        "every sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of "
-        "*prompts* is a row of the picture. More *candidates* are surer: docs/results.md has "
-        "those of 400.",
+        "A VAE trained without captions draws what you write. **Train Translator** learns which "
+        "latents give which CLIP embedding, **Translator Init** draws a hundred starts for each "
+        "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of "
+        "*prompts* is a row of the picture. More *candidates* are more reliable: "
+        "docs/results.md has results of 400.",
         _text,
         curated=True,
         **_tiles,
@@ -181,7 +181,7 @@ RECIPES = (
         "tr0n_avatars_translator_only",
         (),
         "avatars by text, translator only",
-        "The ablation *no EC*: the best of a hundred that the translator draws, not refined.",
+        "The ablation *no EC*: the best of a hundred draws of the translator, not refined.",
         partial(_text, refine=False),
     ),
     _avatars(
@@ -199,11 +199,11 @@ RECIPES = (
         "tr0n_avatars_image_semantics",
         ("t31", "t32"),
         "avatars by an image's meaning",
-        "New avatars that mean to CLIP what a given picture means: c = f(x'). **Reference "
-        "Images** gives four that no model here was trained on; take a **Load Image** for your "
-        "own. The first picture saved is what was given.",
+        "New avatars with the same meaning for CLIP as a given picture: c = f(x'). **Reference "
+        "Images** loads four that no model here was trained on; use **Load Image** for your "
+        "own. The first saved picture shows the given ones.",
         _image_semantics,
-        task="Draw new avatars that mean what a picture means",
+        task="Draw new avatars with the meaning of a picture",
         curated=True,
         shown=4,
         per_row=PER_PROMPT,
@@ -212,7 +212,7 @@ RECIPES = (
         "tr0n_avatars_interpolation",
         ("t33", "t34"),
         "from one meaning to another",
-        f"{FRAMES} steps between two prompts in CLIP's space (slerp), each its own avatar: "
+        f"{FRAMES} steps between two prompts in CLIP's space (slerp), an avatar for each: "
         "semantic interpolation, from the translator's mode.",
         _interpolation,
         task="Interpolate between two prompts",
@@ -232,9 +232,9 @@ RECIPES = (
         "tr0n_avatars_best_of_seeds",
         (),
         "the best of sixteen seeds",
-        "Sixteen samples of one prompt, refined for a few steps; **Best Latents** keeps the four "
-        "of lowest energy, and those are refined on. Look at the cheap ones, pay for the good "
-        "ones.",
+        "Sixteen samples of one prompt, refined for a few steps; **Best Latents** keeps the "
+        "four of lowest energy, which are refined further. Only the good ones cost the full "
+        "number of steps.",
         _best_of_seeds,
         task="Keep the best of many seeds",
         curated=True,
@@ -246,12 +246,12 @@ RECIPES = (
         "tr0n_avatars_search",
         (),
         "avatars by text, with a search",
-        "For prompts that ask for something rare. **Translator Init** goes on from its candidates "
-        "for a few *generations*, drawn where the best so far are, and in **Text Condition** each "
-        "clause counts beside the whole prompt (*clause_weight*): a yellow turban before a "
+        "For prompts of something rare. **Translator Init** continues from its candidates for a "
+        "few *generations*, drawn around the best so far, and in **Text Condition** each clause "
+        "counts in addition to the whole prompt (*clause_weight*): a yellow turban before a "
         "purple background stays yellow. The search takes a minute more.",
         _searched,
-        task="Draw what a long prompt asks for",
+        task="Draw a long prompt",
         curated=True,
         shown=4,
         per_row=PER_PROMPT,
@@ -261,7 +261,7 @@ RECIPES = (
         "avatars_image_to_latents",
         (),
         "Avatars: latents of a given image",
-        "Which latents draw this picture? **Image to Latents** starts from the generator's "
+        "Finds the latents of a picture. **Image to Latents** starts from the generator's "
         "encoder and refines on pixels and features. The latents can then be edited, "
         "interpolated, or steered on.",
         _image_to_latents,

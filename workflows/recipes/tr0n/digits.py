@@ -10,7 +10,7 @@ __all__ = ["ADAM_RATE", "BAYES", "INVERSE_TEMPERATURE", "RECIPES"]
 PER_CLASS = 8
 INVERSE_TEMPERATURE, ADAM_RATE = 20.0, 0.01
 BAYES = ((0, 20), (1, 1), (1, 20))
-"""Weights of the prior and of the classifier in E'_Bayes; the temperature is in them."""
+"""Weights of the prior and of the classifier in E'_Bayes; they include the temperature."""
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's "
     "processor; the picture has a row per class. Change *classes* and *samples_per_class* in "
@@ -67,9 +67,9 @@ RECIPES = (
         "tr0n_digits_class",
         ("t02", "t08"),
         "digits by class",
-        "A GAN that knows no classes makes the digits that you ask for. **Train Translator** "
-        "learns which latents give which class, **Translator Init** draws starts from it, "
-        "**Langevin Refine** corrects them.",
+        "A GAN trained without classes draws digits of the classes you choose. **Train "
+        "Translator** learns which latents give which class, **Translator Init** draws starts "
+        "from it, **Langevin Refine** corrects them.",
         _graph,
         curated=True,
     ),
@@ -77,7 +77,8 @@ RECIPES = (
         "tr0n_digits_bayes_0_20",
         ("t13", "t16"),
         "digits, E'_Bayes (0, 20)",
-        "No prior term and weight 20 on the classifier: the same law as the plain workflow.",
+        "No prior term and weight 20 on the classifier: the same distribution as the plain "
+        "workflow.",
         partial(_graph, bayes=BAYES[0]),
     ),
     _digits(
@@ -106,7 +107,7 @@ RECIPES = (
         "tr0n_digits_no_error_correction",
         ("t03", "t09"),
         "digits without error correction",
-        "The ablation *no EC*: what the translator draws, not refined.",
+        "The ablation *no EC*: draws of the translator, not refined.",
         partial(_graph, refiner=""),
         improves="",
     ),
@@ -114,7 +115,7 @@ RECIPES = (
         "tr0n_digits_deterministic",
         ("t05", "t11"),
         "digits by a deterministic translator",
-        "The ablation *DT*: one start per class, so that the samples of a class look alike.",
+        "The ablation *DT*: one start per class, so that the samples of a class look similar.",
         partial(_graph, start="deterministic"),
         improves="",
     ),
@@ -122,7 +123,8 @@ RECIPES = (
         "tr0n_digits_adam",
         ("t06", "t12"),
         "digits by Adam",
-        "The ablation *ADAM*: no noise, so no samples of the energy's law.",
+        "The ablation *ADAM*: no noise, so the results are not samples of the energy's "
+        "distribution.",
         partial(_graph, refiner="AdamRefine"),
     ),
 )

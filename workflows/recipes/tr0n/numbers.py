@@ -17,7 +17,7 @@ TRAINING: Inputs = {
 }
 """Appendix B.1: N, epochs, B, Adam's rate, sigma before training."""
 MIXTURE: Inputs = {**TRAINING, "kind": "mixture", "components": 10}
-"""B.1: K."""
+"""The mixture, with K of appendix B.1."""
 REGRESSION: Inputs = {**TRAINING, "kind": "deterministic"}
 """Equation 8."""
 CHAIN: Inputs = {
@@ -31,9 +31,9 @@ CHAIN: Inputs = {
 }
 """B.1: lambda and momentum; section 2 and Algorithm 2: lambda is constant, z^(T) is returned."""
 LANGEVIN: Inputs = {**CHAIN, "steps": 100, "weights_rate": 5e-3}
-"""B.1: T where nothing else is said, and Adam's rate for the weights of a basis."""
+"""B.1: the default T, and Adam's rate for the weights of a basis."""
 BIGGAN_BETA, OTHER_BETA = 1e5, 2000.0
-"""B.3."""
+"""beta of appendix B.3."""
 NARROW, WIDE = 100, 2048
 """H: B.2; B.3 and B.4."""
 
@@ -86,7 +86,7 @@ def _bayes(first: int, *generator: Any) -> dict[str, PaperRow]:  # noqa: ANN401
 
 
 NVAE, AUTOGAN = ("NVAE of CIFAR-10", 50, 10), ("AutoGAN of CIFAR-10", 25, 5)
-"""G, and T and M of B.2."""
+"""G, and T and M, of appendix B.2."""
 CAPTIONS: Inputs = {"beams": "nucleus sampling"}
 """B.3."""
 
@@ -102,7 +102,7 @@ def _clip(
     gamma: float | None = None,
     **changes: object,
 ) -> PaperRow:
-    """A setup with E_CLIP; `changes` are of Langevin Refine."""
+    """Returns a setup with E_CLIP; `changes` are inputs of Langevin Refine."""
     generator: dict[str, object] = {"file": file}
     beta = BIGGAN_BETA if file == BIGGAN else OTHER_BETA
     if file in (STYLEGAN2, STYLEGAN_XL):

@@ -1,4 +1,4 @@
-"""TR0N's text, image and other rows on official files, which users have."""
+"""TR0N's text, image and other rows on official files, which users provide."""
 
 from functools import partial
 
@@ -21,12 +21,12 @@ FAILING = (
 
 
 class _Official(GraphBuilder):
-    """A graph with the models of a row in it, and the row's numbers.
+    """Graph with the models and the numbers of a row.
 
     Args:
         row: id in the table of the papers' numbers.
-        clip: its file.
-        captioner: its file, where f is the embedding of a caption; else f is the CLIP's.
+        clip: file of the CLIP. captioner: its file, if f is the embedding of a caption; otherwise
+            f is the CLIP.
     """
 
     def __init__(self, row: str, clip: str, captioner: str) -> None:
@@ -36,7 +36,7 @@ class _Official(GraphBuilder):
         self.load(auxiliary=clip)
 
     def started(self, condition: Link, **start: object) -> Link:
-        """By a translator that is trained on the spot, or from the prior."""
+        """Draws by a translator that the graph trains, or from the prior."""
         if "PriorInit" in ROWS[self.row].nodes:
             return self.add("PriorInit", condition=condition)
         auxiliary = self.models["auxiliary"]
@@ -47,7 +47,7 @@ class _Official(GraphBuilder):
         return self.add("TranslatorInit", translator=translator, condition=condition, **start)
 
     def refined(self, start: Link, energy: Link, **steps: int) -> Link:
-        """By Langevin dynamics; Adam on the weights of a basis."""
+        """Refines by Langevin dynamics, with Adam on the weights of a basis."""
         title = f"{steps.get('steps') or self.usual['LangevinRefine']['steps']} steps"
         return self.add("LangevinRefine", title, start=start, energy=energy, **steps)
 
@@ -61,12 +61,12 @@ def _text(
     mode: str = "",
     stacked: bool = False,
 ) -> GraphBuilder:
-    """Images by text; `stacked` those after each of the row's numbers of steps."""
+    """Graph of images by text; `stacked` those after each of the row's numbers of steps."""
     (row,) = recipe.rows[:1] or recipe.like
     graph = _Official(row, clip, captioner)
     condition = graph.add("TextCondition", prompts=prompts)
     energy = graph.add("EnergyCLIP", condition=condition)
-    if mode:  # and nothing else that the row says of the start
+    if mode:  # and no other input of the start in the row
         graph.usual = {k: v for k, v in graph.usual.items() if k != "TranslatorInit"}
     start = graph.started(condition, **({"mode": mode} if mode else {}))
     if stacked:
@@ -106,10 +106,10 @@ def _interpolation(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-MEANT = "New pictures that mean to CLIP what a given one means: c = f(x'), figures 7 and 14."
+MEANT = "New pictures with the same meaning for CLIP as a given one: c = f(x'), figures 7 and 14."
 BETWEEN = (
-    "Eight steps from one picture's meaning to another's in CLIP's space (slerp), from the "
-    "mode. Choose two pictures; a **Text Condition** in the place of either serves as well."
+    "Eight steps from the meaning of one picture to that of another in CLIP's space (slerp), "
+    "from the mode. Choose two pictures; a **Text Condition** can replace either."
 )
 _biggan = partial(Recipe, task="Draw ImageNet's things by text with a trained translator")
 _xl = partial(Recipe, task="Draw ImageNet's things by text with StyleGAN-XL")
@@ -120,7 +120,7 @@ RECIPES = (
         ("t19", "t25"),
         "BigGAN by text",
         "f is the CLIP embedding of BLIP's caption; the mixture's means and weights are refined "
-        "together, from its mean (equation 5). Figure 8's *GMM* is this one.",
+        "together, from its mean (equation 5). It is *GMM* of figure 8.",
         _text,
         curated=True,
     ),
@@ -128,7 +128,8 @@ RECIPES = (
         "tr0n_biggan_text_image",
         ("t20",),
         "BigGAN by text, f the image's embedding",
-        "The translator is trained on image embeddings with noise (gamma 0.2) to bridge to texts.",
+        "The translator is trained on image embeddings with noise (gamma 0.2) to bridge the gap "
+        "to texts.",
         partial(_text, captioner=""),
     ),
     _xl(
@@ -149,9 +150,9 @@ RECIPES = (
         "tr0n_biggan_text_mixture",
         (),
         "BigGAN by text, a sample of the mixture",
-        "Algorithm 2 with M = 1: a sample of the translator is refined by itself, where the paper "
-        "refines the mixture's means and weights (the workflow *tr0n_biggan_text*). The paper has "
-        "no such row.",
+        "Algorithm 2 with M = 1: a sample of the translator is refined directly, whereas the "
+        "paper refines the mixture's means and weights (the workflow *tr0n_biggan_text*). The "
+        "paper has no such row.",
         partial(_text, mode="sample"),
         like=("t19",),
     ),
@@ -174,7 +175,7 @@ RECIPES = (
     _biggan(
         "tr0n_biggan_failures",
         ("t36",),
-        "BigGAN by text: what fails",
+        "BigGAN by text: failures",
         "Figure 10: writing, crowds, relations, typing errors and counting are beyond the "
         "generator or the CLIP.",
         partial(_text, prompts=FAILING),
@@ -199,7 +200,7 @@ RECIPES = (
         "BigGAN by an image's meaning",
         MEANT,
         _image,
-        task="Draw new pictures that mean what a picture means",
+        task="Draw new pictures with the meaning of a picture",
     ),
     Recipe(
         "tr0n_faces_image",
@@ -207,7 +208,7 @@ RECIPES = (
         "StyleGAN2 faces by an image's meaning",
         MEANT,
         _image,
-        task="Draw new faces that mean what a picture means",
+        task="Draw new faces with the meaning of a picture",
     ),
     Recipe(
         "tr0n_faces_interpolation",

@@ -226,6 +226,6 @@ def _tables(plan: Plan, flat: Mapping[str, Any]) -> str:
             line += f"{plain:>15.3f}{plain / ours:>8.2f}"
             if share := flat.get(f"{key}_generator_fp32_seconds"):
                 count = flat[f"{key}_numbers"] / 1e6
-                line += f"   G of {count:.1f} M: {share:.3f}, {share / ours:.0%} of ours"
+                line += f"   G of {count:.1f} M: {share:.3f}, {share / ours:.0%} of it"
             lines.append(line)
     return "\n".join(lines)

@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
 def checks_of(plan: Plan, flat: Mapping[str, Any]) -> list[Check]:
     """Requirements on the numbers."""
     return [
-        Check(f"{case.name}: beside over alone", flat[f"{case.name}_ratio"], MOST, most=True)
+        Check(f"{case.name}: busy over alone", flat[f"{case.name}_ratio"], MOST, most=True)
         for case in plan.cases
     ]
 

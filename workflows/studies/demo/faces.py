@@ -64,7 +64,7 @@ class Perturbation:
     brightness: float
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The images, changed."""
+        """Returns the changed images."""
         height, width = images.shape[2:]
         wide = functional.pad(images, (PIXELS,) * 4, mode="replicate")
         top, left = PIXELS - self.down, PIXELS - self.right

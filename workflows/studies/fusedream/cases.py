@@ -26,7 +26,7 @@ REFERENCE = "avatars held out (embedded)"
 
 
 def figures_of(name: str, found: Interval) -> Figures:
-    """An interval under flat names."""
+    """Returns an interval under flat names."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
@@ -39,15 +39,15 @@ def attacks(
     views: int,
     measured: int,
 ) -> Figures:
-    """Section 2.1, case study 1: one step of FGSM on real avatars, towards captions of others.
+    """Measures case study 1 (section 2.1): one step of FGSM on avatars, to other captions.
 
     Args:
-        study: whose seed draws the views.
-        prompts: taken in turn, one for each image.
+        study: study whose seed draws the views.
+        prompts: prompts, one for each image in turn.
         images: real avatars that no model was trained on.
-        epsilon: greatest change of a pixel.
-        views: of AugCLIP where it is attacked.
-        measured: views of AugCLIP where it is measured, the same ones before and after.
+        epsilon: largest change of a pixel.
+        views: views of AugCLIP in the attack.
+        measured: views of AugCLIP in the measurement, the same before and after.
     """
     real = catalogue.reference_images(REFERENCE)[0][:images].to(study.device)
     condition = study.condition([prompts[row % len(prompts)].text for row in range(len(real))])
@@ -77,15 +77,15 @@ def attacks(
 
 @dataclass(frozen=True)
 class Switch:
-    """A start that shows one value of an attribute, and the text that asks for another.
+    """A start that shows one value of an attribute, and a text with another value.
 
     Attributes:
-        name: of the case.
+        name: name of the case.
         wrong: text of the start.
-        wanted: text that is steered to.
-        attribute: that tells them apart.
+        wanted: target text.
+        attribute: attribute that distinguishes them.
         before: its value at the start.
-        after: its value that is wanted.
+        after: its target value.
     """
 
     name: str
@@ -106,7 +106,7 @@ SWITCHES = (
         "orange_to_blue", "orange background", "blue background", "background", "orange", "blue"
     ),
 )
-"""The first is the dog that should become a cat: another kind of thing in the same place."""
+"""The first corresponds to the dog that should become a cat: another object at the same place."""
 
 
 def wrong_starts(
@@ -119,22 +119,23 @@ def wrong_starts(
     rate: float,
     views: int,
 ) -> tuple[Figures, Tensor]:
-    """Section 2.1, case study 2: from the best candidate of the wrong text, by either score.
+    """Measures case study 2 (section 2.1): from the best of a wrong text, by either score.
 
-    Starts that show the wanted value already do not count as reached. The judge does not choose
-    them.
+    Starts that already show the target value do not count as reached. The judge does not choose
+    starts.
 
     Args:
         study: whose seed draws starts and views.
-        switches: the cases.
-        starts: of each case, the paper's seeds.
+        switches: cases.
+        starts: number of starts of each case, the paper's seeds.
         candidates: M of the start.
         steps: T.
         rate: Adam's learning rate.
         views: of AugCLIP.
 
     Returns:
-        Figures, and images of every case's first start: as it is, by the plain score, by AugCLIP.
+        Figures, and images of the first start of each case: unrefined, by the plain score, by
+        AugCLIP.
     """
     cases = [one for one in switches for _ in range(starts)]
     wrong, wanted = (
@@ -182,23 +183,23 @@ def odd_starts(
     rate: float,
     compared: int,
 ) -> tuple[Figures, dict[str, Tensor]]:
-    """Figure 12's analogue: candidates from where the generator was never trained.
+    """Measures figure 12's analogue: candidates outside of the training distribution.
 
-    BigGAN's class block holds embeddings of its thousand classes, and the paper draws it from
-    N(0, I) instead. The avatars' generator has no class block. Its analogue is the latent that its
-    decoder was trained on: what the encoder makes of images, which the prior here follows by its
-    mean and covariance. `unwhitened` draws that latent from N(0, I) as if a VAE's prior held;
-    `wide` draws z from N(0, 4 I), where the prior is N(0, I).
+    BigGAN's class block holds embeddings of its thousand classes, and the paper draws it from N(0,
+    I) instead. The avatars' generator has no class block. Its analogue is the latent that its
+    decoder was trained on: the encoder's output, whose mean and covariance the prior matches.
+    `unwhitened` draws that latent from N(0, I), the usual prior of a VAE; `wide` draws z from N(0,
+    4 I), where the prior is N(0, I).
 
     Args:
-        study: whose seed draws the candidates.
+        study: study whose seed draws the candidates.
         prompts: captions.
         candidates: M.
         keep: k.
         steps: T.
         rate: Adam's learning rate.
-        compared: real images that the Frechet distances are taken to; as they are biased, only
-            those of equal numbers of images compare.
+        compared: number of real images for the Frechet distances; they are biased, so that only
+            distances of equal numbers of images are comparable.
     """
     condition = study.condition([prompt.text for prompt in prompts])
     wanted = [prompt.constraints for prompt in prompts]
@@ -236,7 +237,7 @@ Place: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def _places(study: FuseDreamStudy) -> dict[str, Place]:
-    """From N(0, I) to latents of the generator."""
+    """Map from N(0, I) to latents of the generator."""
     buffers = dict(study.generator.module.named_buffers())
     shift, scale = buffers["shift"], buffers["scale"]
 
@@ -252,5 +253,5 @@ def _places(study: FuseDreamStudy) -> dict[str, Place]:
 
 @torch.no_grad()
 def _features(study: FuseDreamStudy, images: Tensor) -> Tensor:
-    """What the judge's last layer but one sees."""
+    """Returns the features of the judge's penultimate layer."""
     return study.chunking.apply(study.judge.features, images.to(study.device)).cpu()

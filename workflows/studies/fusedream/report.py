@@ -2,10 +2,10 @@
 
 The captions, the generator, the CLIP and the judge are those of `reproduce avatars`. M, k, the
 steps, the learning rates and the views were chosen on seeds 7 and 8, on the same captions (the
-rate with one weight per vector on every third caption, with M = 100); what is reported is of seeds
-0, 1 and 2. Two things were not kept apart so: FGSM's epsilon was looked at on images that are
-among those reported, and the list of two persons was made easier (two statements each, not three)
-after a look at seed 7.
+rate with one weight per vector on every third caption, with M = 100); the reported figures are of
+seeds 0, 1 and 2. There are two exceptions: FGSM's epsilon was chosen on images that are among the
+reported ones, and the list of two persons was made easier (two statements each instead of three)
+after results of seed 7.
 """
 
 import argparse
@@ -30,11 +30,11 @@ from .text import table
 __all__ = ["BUDGETS", "Budget", "run"]
 
 RATE, RATE_PER_COORDINATE, RATE_ALONE = 0.03, 0.01, 0.03
-"""Adam's: over a basis with one weight per vector, with one per coordinate, and without a basis. A
-step of the same length in every coordinate of points and weights moves the latent several times as
-far as in the latent alone."""
+"""Adam's learning rates: over a basis with one weight per vector, with one per coordinate, and
+without a basis. A step of the same length in each coordinate of points and weights moves the
+latent several times as far as a step in the latent alone."""
 EPSILON = 0.01
-"""Of FGSM: less than three of 255 levels."""
+"""Epsilon of FGSM: less than three of 255 levels."""
 WRONG_RATE = 0.03
 COMPOSED_RATE = COMPOSED["learning_rate"]
 KEEP = START["keep"]
@@ -42,28 +42,28 @@ KEEP = START["keep"]
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is done.
+    """Size of the study.
 
     Attributes:
-        seeds: of the table and of figure 12's analogue; the case studies are of the first alone.
-        every: of the captions, one in so many.
-        best: the row of the table that others are ablations of.
-        candidates: M of the curve.
-        keeps: k of the curve.
-        few: M where the choice by views stands against that by the image.
-        views: of AugCLIP in the table.
-        attacked: images.
-        compared: real images that Frechet distances are taken to.
-        attack_views: of AugCLIP, where it is attacked.
-        measured: views that AugCLIP is measured by.
-        starts: wrong ones, of every case.
-        wrong_candidates: M of each.
-        wrong_steps: from there.
-        wrong_views: of AugCLIP there.
-        pairs: of persons.
-        pair_candidates: M there.
+        seeds: seeds of the table and of the analogue of figure 12; the case studies use the first.
+        every: stride through the captions.
+        best: row of the table that others are ablations of.
+        candidates: values of M of the curve.
+        keeps: values of k of the curve.
+        few: M for the comparison of the choice by views with that by the image.
+        views: views of AugCLIP in the table.
+        attacked: number of attacked images.
+        compared: number of real images for Frechet distances.
+        attack_views: views of AugCLIP in the attack.
+        measured: views that AugCLIP is measured with.
+        starts: wrong starts of each case.
+        wrong_candidates: M of each wrong start.
+        wrong_steps: steps from the wrong starts.
+        wrong_views: views of AugCLIP there.
+        pairs: number of pairs of persons.
+        pair_candidates: M of the pairs.
         composed: steps of the composition.
-        places: of its foregrounds.
+        places: places of its foregrounds.
     """
 
     seeds: tuple[int, ...]

@@ -23,15 +23,14 @@ __all__ = ["Judging", "two_persons"]
 
 
 class Judging:
-    """What counts as both persons being there, the same for whatever image.
+    """Criterion for both persons being present, the same for every image.
 
-    A judge looks at nineteen regions of the image: the whole of it, and each of the 18 boxes that
-    a foreground may be pasted in, enlarged. A person is there if one region satisfies all that is
-    stated of them; as the two contradict each other, no region can satisfy both.
+    A judge evaluates nineteen regions of the image: the whole, and each of the 18 boxes of a
+    foreground, enlarged. A person is present if one region satisfies all statements about them.
+    The two persons contradict each other, so that no region can satisfy both.
 
     Args:
-        study: with the judge.
-        pairs: an image each.
+        study: study with the judge. pairs: an image each.
     """
 
     def __init__(self, study: FuseDreamStudy, pairs: Sequence[Pair]) -> None:
@@ -39,7 +38,7 @@ class Judging:
         self.paste = Paste(study.generator.image_size, placements())
 
     def shares(self, images: Tensor) -> list[tuple[float, float]]:
-        """Of the two persons' constraints, how many are satisfied in the region that fits best."""
+        """Returns the share of each person's constraints met in the best matching region."""
         each = len(self.paste.placements)
         rng = SampleRng.of(0, each * len(images), "regions")
         boxes = self.paste.magnified(images.repeat_interleave(each, dim=0), rng)
@@ -52,7 +51,7 @@ class Judging:
         return found
 
     def figures(self, name: str, images: Tensor) -> tuple[Figures, list[bool]]:
-        """Flat keys, and in which images both are there."""
+        """Returns figures under flat keys, and in which images both persons are present."""
         shares = self.shares(images)
         both = [first == second == 1 for first, second in shares]
         flat = figures_of(f"pairs_{name}_both", wilson(sum(both), len(both)))
@@ -73,22 +72,23 @@ def two_persons(
     composed_rate: float,
     places: Sequence[Placement],
 ) -> tuple[Figures, dict[str, Tensor]]:
-    """A single image and a composed one of every pair, by the same energy.
+    """Measures a single and a composed image of each pair, by the same energy.
 
-    Two energies, the same for both images. `whole` is the paper's: Energy CLIP of the prompt of
-    both persons on the whole image, CLIP's directions of both added, as prompts of several parts
-    are. `somewhere` is the sum of two, each person's text and the region that fits it best: the
-    embedded CLIP never saw two persons in one image.
+    Two energies are used for both images. `whole` is the paper's: Energy CLIP of the prompt of
+    both persons on the whole image, with the sum of both directions, as for prompts of several
+    parts. `somewhere` is the sum over both persons of the energy of a text and its best matching
+    region: the embedded CLIP was never trained on two persons in one image.
 
-    The single image is FuseDream's by that energy, its candidates chosen by the whole prompt. The
-    foreground is FuseDream's of the first person's text and the background of the second's, with
-    the same M, k and steps; then both are refined together by the dynamic barrier, at every
-    placement, and the energy chooses. The paper starts both from the whole prompt, which in a
-    small try gained nothing over a single image. So the figures say what composing gains where
-    each image is told its person, at the cost of a second search, not what the barrier adds to it.
+    The single image is FuseDream's with that energy, with candidates chosen by the whole prompt.
+    The foreground is FuseDream's with the text of the first person and the background with that of
+    the second, with the same M, k and steps. Then both are refined together by the dynamic barrier
+    at each placement, and the energy chooses. The paper starts both from the whole prompt, which
+    gained nothing over a single image in a small trial. The figures therefore show the gain of
+    composing with a separate text for each image, at the cost of a second search, and not the
+    contribution of the barrier.
 
     Args:
-        study: whose seed draws the candidates.
+        study: study whose seed draws the candidates.
         pairs: of persons.
         candidates: M.
         keep: k.
@@ -96,7 +96,7 @@ def two_persons(
         rate: Adam's learning rate.
         composed: steps of the composition.
         composed_rate: Adam's learning rate there.
-        places: tried for each pair.
+        places: places to try for each pair.
     """
     judging = Judging(study, pairs)
     texts = {
@@ -147,7 +147,7 @@ def two_persons(
 
 
 def _course(name: str, found: CompositionResult) -> Figures:
-    """What became of the two objectives, over all placements."""
+    """Returns the change of the two objectives over all placements."""
     trace = found.trace
     secondary = next(key for key in trace.before if key.startswith("foreground to"))
     return {

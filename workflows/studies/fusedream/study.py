@@ -1,4 +1,4 @@
-"""The embedded avatars, steered as FuseDream does: its start, its refinement, and the judge."""
+"""FuseDream on the embedded avatars: its start, its refinement, and the judge."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,12 +34,12 @@ def _nothing(snapshot: Snapshot) -> None:
 
 @dataclass(frozen=True)
 class Basis:
-    """How a latent is written over its best candidates.
+    """Parametrisation of a latent over its best candidates.
 
     Attributes:
         keep: k; 1 is the best candidate itself, without over-parametrisation.
         weights: scalar (the paper), linear (per coordinate) or softmax (the released code).
-        start: of the weights: equal (the paper) or random (the released code).
+        start: start of the weights: equal (the paper) or random (the released code).
     """
 
     keep: int
@@ -51,9 +51,9 @@ class FuseDreamStudy:
     """The avatars with their CLIP and their judge, which takes no part in the steering.
 
     Args:
-        seed: of candidates, weights and views.
-        device: where to compute.
-        say: called with what is being done.
+        seed: seed of candidates, weights and views.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -62,15 +62,15 @@ class FuseDreamStudy:
         self.seed, self.device, self._say = seed, device, say
 
     def say(self, what: str) -> None:
-        """Tells what is being done, and with which seed."""
+        """Reports progress, with the seed."""
         self._say(f"seed {self.seed}: {what}")
 
     def condition(self, texts: Sequence[str]) -> Condition:
-        """A row per text."""
+        """Returns a condition with a row per text."""
         return text_condition(self.clip, "\n".join(texts)).condition
 
     def energy(self, condition: Condition, views: int = 0) -> Energy:
-        """Energy CLIP: the plain score without views, AugCLIP with them."""
+        """Returns Energy CLIP: the plain score without views, AugCLIP with them."""
         return similarity(self.clip, condition, views=views)
 
     def search(
@@ -82,7 +82,7 @@ class FuseDreamStudy:
         views: int = 0,
         purpose: str = "basis",
     ) -> Found:
-        """The best candidates of the prior for every row of the condition."""
+        """Returns the best candidates of the prior for each row of the condition."""
         rng = SampleRng.of(self.seed, len(condition), purpose)
         return best_candidates(
             drawing(self.generator, "prior", self.device),
@@ -94,7 +94,7 @@ class FuseDreamStudy:
         )
 
     def start(self, points: Tensor, basis: Basis) -> Latents:
-        """Latents over the first points of every sample, (samples, at least k, dim)."""
+        """Returns latents over the first points of each sample, (samples, at least k, dim)."""
         space = self.generator.source
         if basis.keep == 1:
             return self.latents(Start(points[:, 0], Identity(space)))
@@ -112,7 +112,7 @@ class FuseDreamStudy:
         )
 
     def latents(self, start: Start) -> Latents:
-        """A start as latents of the generator."""
+        """Returns a start as latents of the generator."""
         return Latents.of(start, self.generator)
 
     def refined(
@@ -125,15 +125,15 @@ class FuseDreamStudy:
         noise: float = 0.0,
         on_step: Watch = _nothing,
     ) -> Latents:
-        """Where Adam, on the basis and on its weights alike, leads in so many steps.
+        """Refines by Adam, on the basis and its weights alike.
 
         Args:
             latents: the start.
             energy: to lower.
             steps: T.
             rate: Adam's learning rate.
-            noise: on the combined latent; with any, the last step is dropped as well, as the
-                released code does.
+            noise: noise on the combined latent; if above 0, the last step is also dropped, as in
+                the released code.
             on_step: called after every step.
         """
         job = Refinement(
@@ -151,12 +151,12 @@ class FuseDreamStudy:
         return refine(job, latents, on_step=on_step)[0]
 
     def images(self, latents: Latents, values: Tensor | None = None) -> Tensor:
-        """The images of latents, or of other values in their chart."""
+        """Returns the images of latents, or of other values in their chart."""
         shown = latents if values is None else replace(latents, values=values)
         return decode(shown, self.generator, self.chunking, self.device)
 
     def scores(self, images: Tensor, condition: Condition, views: int = 0) -> Tensor:
-        """The plain score of every image, or AugCLIP; draws are the same at every call."""
+        """Returns the plain score or AugCLIP of each image; draws are the same at every call."""
         energy = self.energy(condition, views)
         rng = SampleRng.of(self.seed, len(images), "score")
         with torch.no_grad():
@@ -166,7 +166,7 @@ class FuseDreamStudy:
         return found.cpu()
 
     def visible(self, images: Tensor) -> list[Mapping[str, str]]:
-        """What the judge can see in every image."""
+        """Returns the attributes that the judge recognises in each image."""
         found: list[Mapping[str, str]] = []
         for first in range(0, len(images), 64):
             part = images[first : first + 64].to(self.device)
@@ -176,7 +176,7 @@ class FuseDreamStudy:
     def satisfied(
         self, images: Tensor, constraints: Sequence[Mapping[str, str]]
     ) -> list[dict[str, bool]]:
-        """Which of its constraints every image satisfies."""
+        """Returns which of its constraints each image satisfies."""
         return [
             {name: seen.get(name) == value for name, value in wanted.items()}
             for seen, wanted in zip(self.visible(images), constraints, strict=True)

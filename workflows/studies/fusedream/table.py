@@ -1,4 +1,4 @@
-"""FuseDream's figure 4 on the avatars: its start, its basis and its score, one by one."""
+"""FuseDream's figure 4 on the avatars: ablations of its start, its basis and its score."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ from .study import Basis, FuseDreamStudy
 __all__ = ["CURVE", "Row", "ablations", "rows", "satisfied"]
 
 CURVE = (0, 5, 10, 25, 50, 75, 100)
-"""Steps at which the curve against steps is read."""
+"""Steps of the curve against steps."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Row:
     Attributes:
         basis: k and its weights.
         candidates: M.
-        steps: of Adam; 0 for the search alone.
+        steps: steps of Adam; 0 for the search alone.
         rate: Adam's learning rate.
-        chosen: views that candidates are chosen by; 0 for the image itself, as the released code.
-        views: that are refined by.
-        noise: on the combined latent, and the last step dropped where there is any: the released
-            code has 0.01.
-        curved: whether it is judged along the way.
+        chosen: views for the choice of candidates; 0 for the image itself, as in the released
+            code.
+        views: views in the refinement.
+        noise: noise on the combined latent; if above 0, the last step is also dropped. The
+            released code uses 0.01.
+        curved: whether it is judged during refinement.
     """
 
     basis: Basis
@@ -54,15 +55,16 @@ def ablations(
     views: int,
     rate: float,
 ) -> dict[str, Row]:
-    """The best row, what it is without each of its parts, and the curves against M and k.
+    """Returns the best row, its ablations, and the curves against M and k.
 
     Args:
-        best: the row.
-        alone: without a basis, at the learning rate that suits it.
-        candidates: M of the curve.
-        keeps: k of the curve.
-        few: M where the choice by views stands against that by the image, m_`few` of the curve.
-        views: of AugCLIP.
+        best: best row.
+        alone: row without a basis, at its best learning rate.
+        candidates: values of M of the curve.
+        keeps: values of k of the curve.
+        few: M for the comparison of the choice by views with that by the image, m_`few` of the
+            curve.
+        views: views of AugCLIP.
         rate: Adam's over a basis with weights per coordinate.
     """
     plain = replace(best, curved=False)
@@ -89,13 +91,13 @@ def ablations(
 def rows(
     study: FuseDreamStudy, prompts: Sequence[AvatarPrompt], table: Mapping[str, Row], scored: int
 ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-    """Name, figures and an image per prompt of every row.
+    """Yields name, figures and an image per prompt of each row.
 
     Args:
-        study: whose seed draws.
+        study: study whose seed draws.
         prompts: captions.
         table: the rows.
-        scored: views that AugCLIP is measured by at the end.
+        scored: views of AugCLIP in the final measurement.
     """
     texts = [prompt.text for prompt in prompts]
     condition = study.condition(texts)
@@ -134,20 +136,20 @@ def rows(
 
 
 def satisfied(study: FuseDreamStudy, images: Tensor, prompts: Sequence[AvatarPrompt]) -> float:
-    """Of all constraints, how many are satisfied."""
+    """Returns the share of satisfied constraints."""
     satisfied = study.satisfied(images, [prompt.constraints for prompt in prompts])
     return statistics.fmean(flag for one in satisfied for flag in one.values())
 
 
 class _Searches:
-    """Every search once; the basis of a smaller k is the head of a larger one's."""
+    """Runs each search once; the basis of a smaller k is the head of a larger one."""
 
     def __init__(self, study: FuseDreamStudy, texts: Sequence[str], most: int) -> None:
         self.study, self.condition, self.most = study, study.condition(texts), most
         self._found: dict[tuple[int, int], tuple[Tensor, float]] = {}
 
     def points(self, row: Row) -> tuple[Tensor, float]:
-        """The best candidates, and the seconds that it took to find them."""
+        """Returns the best candidates, and the seconds of the search."""
         key = row.candidates, row.chosen
         if key not in self._found:
             begun = time.perf_counter()
@@ -158,7 +160,7 @@ class _Searches:
 
 
 class _Curve:
-    """What the judge says along a refinement, and after how many seconds."""
+    """Returns the judge's figures during a refinement, with the elapsed seconds."""
 
     def __init__(
         self,
@@ -174,11 +176,11 @@ class _Curve:
         self.begun, self.spent = time.perf_counter() - searching, 0.0
 
     def watch(self, snapshot: Snapshot) -> None:
-        """Reads at a step of a refinement."""
+        """Measures at a step of a refinement."""
         self.read(snapshot.state.position, snapshot.state.step)
 
     def read(self, values: Tensor, step: int) -> None:
-        """Judges at the steps of the curve; the time that takes does not count."""
+        """Judges at the steps of the curve; the time of judging is excluded."""
         if step not in self.steps:
             return
         since = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The figures of `latentsteer reproduce fusedream`, as people read them."""
+"""The figures of `latentsteer reproduce fusedream` as text."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ __all__ = ["table"]
 
 
 def table(flat: Figures, names: Sequence[str]) -> str:
-    """The figures as text.
+    """Returns the figures as text.
 
     Args:
-        flat: under their keys.
+        flat: figures by key.
         names: rows of the table.
     """
     heads = ("satisfied", "similarity", "augclip", "search_seconds", "seconds")

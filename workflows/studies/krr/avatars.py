@@ -1,7 +1,7 @@
 """KRR flow's conditional experiments in miniature, on the avatars: text, inpainting, editing.
 
-The judge took part in nothing, and the pictures that are completed and edited are ones that no
-model was trained on. Settings were chosen on seeds 7 and 8, on other captions and pictures.
+The judge took no part in steering, and no model was trained on the completed and edited pictures.
+Settings were chosen on seeds 7 and 8, on other captions and pictures.
 """
 
 from collections.abc import Mapping
@@ -46,11 +46,11 @@ from .runs import Run, Runner
 __all__ = ["EDITS", "HOLES", "AvatarsFlow", "Edit", "hole", "pairwise"]
 
 FEWER = 20
-"""Draws of the prior of which the likeliest is a start, where there are many starts."""
+"""Draws of the prior per start, where there are many starts."""
 
 
 def _run(flow: Mapping[str, Any], generated: float = 1.0) -> Run:
-    """The flow of a workflow, with a weight of the density."""
+    """Returns the flow of a workflow, with a weight of the density."""
     width = flow.get("bandwidth_number", "median")
     settings = FlowSettings(generated=generated, eta=flow["eta"], bandwidth=width)
     return Run(settings, flow["step_size"], flow["steps"])
@@ -65,9 +65,9 @@ class Edit:
     """A change by text.
 
     Attributes:
-        wanted: the text that should hold.
-        attribute: that should change.
-        value: to this.
+        wanted: text of the result.
+        attribute: attribute that should change.
+        value: its target value.
     """
 
     wanted: str
@@ -86,11 +86,11 @@ HOLES: Mapping[str, tuple[int, int, int, int]] = {
     "bottom": (38, 64, 0, 64),
     "right": (0, 64, 36, 64),
 }
-"""First and last row, first and last column."""
+"""Box of the unknown region: first and last row, first and last column."""
 
 
 def hole(name: str) -> Tensor:
-    """A mask, 1 where nothing is known."""
+    """Returns a mask, 1 where the picture is unknown."""
     first, last, left, right = HOLES[name]
     mask = torch.zeros(1, 64, 64)
     mask[:, first:last, left:right] = 1
@@ -98,7 +98,7 @@ def hole(name: str) -> Tensor:
 
 
 def pairwise(features: Tensor) -> float:
-    """The mean distance of all pairs."""
+    """Returns the mean distance of all pairs."""
     return float(torch.pdist(features.double()).mean())
 
 
@@ -106,9 +106,9 @@ class AvatarsFlow:
     """The embedded avatars with their CLIP and judge.
 
     Args:
-        seed: of starts.
-        device: where to compute.
-        say: called with what is being done.
+        seed: seed of starts.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -120,12 +120,12 @@ class AvatarsFlow:
         self._partners: dict[str, Latents] = {}
 
     def by_text(self, prompt: AvatarPrompt, *, apart: bool = False) -> dict[str, Latents]:
-        """Samples of one prompt: the starts, with the condition alone, and with the density.
+        """Returns samples of one prompt: starts, with the condition alone, and with the density.
 
         Args:
-            prompt: the text.
-            apart: whether each has a start of its own; else they are variations of one, which the
-                condition has led to a good place.
+            prompt: text.
+            apart: whether each has a separate start; otherwise they are variations of one that was
+                refined with the condition.
         """
         condition = text_condition(self.clip, prompt.text).condition
         energy = similarity(self.clip, condition, scaled=True)
@@ -138,7 +138,7 @@ class AvatarsFlow:
         return self._both(start, TEXT, energy)
 
     def completed(self, source: Tensor, mask: Tensor) -> dict[str, Latents]:
-        """Completions of one picture, from the best of many: parts of random ones, pasted."""
+        """Returns completions of one picture, from the best starts with random parts."""
         energy = masked(source, mask, pixel_weight=KNOWN)
         drawn = self.runner.images(self.runner.prior(PASTED, "completion"))
         start = self.encoded(source + mask * (drawn - source))
@@ -146,7 +146,7 @@ class AvatarsFlow:
         return self._both(start, INPAINTING, energy)
 
     def edited(self, source: Tensor, edit: Edit) -> dict[str, Latents]:
-        """Edits of one picture, from the best of its variations, half of them towards the text."""
+        """Returns edits of one picture, from its best variations, half towards the text."""
         meant = self.clip.image_condition(source.to(self.device))
         text = text_condition(self.clip, edit.wanted).condition
         both = averaged(meant, text, second_weight=TEXT_WEIGHT)
@@ -164,24 +164,24 @@ class AvatarsFlow:
 
     @torch.no_grad()
     def encoded(self, source: Tensor) -> Latents:
-        """Latents of a picture."""
+        """Returns latents of a picture."""
         encode = self.runner.generator.encode
         assert encode is not None
         return self.runner.latents(encode(source.to(self.device)))
 
     @torch.no_grad()
     def judge_features(self, images: Tensor) -> Tensor:
-        """The judge's features."""
+        """Returns the judge's features."""
         return self.judge.features(images.to(self.device)).cpu()
 
     def share(self, images: Tensor, prompt: AvatarPrompt) -> float:
-        """Of the prompt's constraints, how many the images satisfy."""
+        """Returns the share of the prompt's constraints that the images satisfy."""
         wanted = [prompt.constraints] * len(images)
         satisfied = self.judge.satisfied(images.to(self.device), wanted)
         return fmean(hit for one in satisfied for hit in one.values())
 
     def _best_for(self, text: str) -> Latents:
-        """What of the prior is likeliest to follow a text alone."""
+        """Returns the draws of the prior that match a text best."""
         if text not in self._partners:
             condition = text_condition(self.clip, text).condition
             self._partners[text] = self.runner.prior(

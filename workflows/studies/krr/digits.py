@@ -1,8 +1,8 @@
 """KRR flow's image generation in miniature: Tables 1, 2, 6 and 7 of the paper, on the digits.
 
-The judge took part in nothing. Of the thousand digits that no model was trained on, half are the
-flow's real images, and the distance is taken to the other half. Settings were chosen on seeds 7
-and 8 with the halves swapped.
+The judge took no part in steering. Of the thousand digits that no model was trained on, half are
+the flow's real images, and distances are measured to the other half. Settings were chosen on seeds
+7 and 8 with the halves swapped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,18 +30,18 @@ from .runs import Flowing, Run, Runner
 __all__ = ["MARKS", "ROWS", "STEIN_RIDGES", "STEP_SIZES", "DigitsFlow", "Row", "plain"]
 
 PARTICLES = 250
-"""Of one flow; the thousand samples are several."""
+"""Particles of one flow; the thousand samples form several flows."""
 RIDGE = 100.0
 STEIN_RIDGES = (1.0, 10.0, 20.0, 100.0)
-"""At which the length of Stein's scores is reported."""
+"""Ridges at which the norm of Stein's scores is reported."""
 NARROW, WIDE = 0.1, 0.3
-"""Bandwidths, as shares of the median squared distance of real digits: one that is too small, as
-the paper's 1 may be, and the best of those tried."""
+"""Bandwidths, relative to the median squared distance of real digits: one that is too small, as
+the paper's 1 may be, and the best one found."""
 STEP, STEPS = 0.3, 10
 STEP_SIZES, MARKS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0), (5, 10, 15)
-"""Of Table 6, and two more."""
+"""Step sizes of Table 6, and two more."""
 SMOOTH = Mollifier("feature", sigma=1.0, schedule="constant")
-"""It makes the narrow kernel the wide one: h (1 + 2 sigma^2)."""
+"""Mollifier that widens the narrow kernel to the wide one: h (1 + 2 sigma^2)."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Row:
         generated: lambda 1.
         real: lambda 2.
         condition: lambda 3, of the discriminator's logit.
-        width: share of the median bandwidth.
-        estimator: of the densities.
-        mollifier: of the kernel.
+        width: bandwidth relative to the median.
+        estimator: estimator of the densities.
+        mollifier: mollifier of the kernel.
         ridge: eta and xi.
-        features: whose: `classifier` or `discriminator`.
-        ridge_generated: eta, where it is another than xi.
+        features: source of the features: `classifier` or `discriminator`.
+        ridge_generated: eta, if it differs from xi.
     """
 
     generated: float = 1.0
@@ -95,11 +95,11 @@ class DigitsFlow:
     """The embedded digits, their judge, and the halves of the real ones.
 
     Args:
-        seed: of starts and noise.
-        samples: how many.
-        device: where to compute.
-        say: called with what is being done.
-        swapped: whether the halves change places, as they did while settings were chosen.
+        seed: seed of starts and noise.
+        samples: number of samples.
+        device: device of the models.
+        say: callback with messages on progress.
+        swapped: whether the halves are swapped, as in the choice of settings.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class DigitsFlow:
     def rows(
         self, table: Mapping[str, Row] = ROWS
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and images: of the prior, of the flow's real digits, and of every row."""
+        """Yields name, figures and images of the prior, of the real digits, and of each row."""
         yield "prior", self.figures(before := self.runner.images(self.start)), before
         yield "real", self.figures(self.real), self.real
         for name, row in table.items():
@@ -145,7 +145,7 @@ class DigitsFlow:
             yield name, self.figures(images) | {"length": length, "seconds": seconds}, images
 
     def sweep(self, row: Row, sizes: tuple[float, ...] = STEP_SIZES) -> dict[str, float]:
-        """Table 6: the Frechet distance by step size and number of steps."""
+        """Measures Table 6: the Frechet distance by step size and number of steps."""
         found: dict[str, float] = {}
         for size in sizes:
             self.runner.say(f"seed {self.runner.seed}: step size {size:g}")
@@ -156,7 +156,7 @@ class DigitsFlow:
         return found
 
     def flowed(self, row: Row, step_size: float, steps: int) -> Flowing:
-        """The samples, moved as a row says."""
+        """Returns the samples after the flow of a row."""
         settings = FlowSettings(
             generated=row.generated,
             real=row.real,
@@ -179,14 +179,15 @@ class DigitsFlow:
 
     @property
     def condition(self) -> Energy:
-        """-d(x), of the generator's own discriminator."""
+        """Returns -d(x) of the generator's own discriminator."""
         return discriminator(self.runner.generator)
 
     @torch.no_grad()
     def figures(self, images: Tensor) -> dict[str, float]:
-        """What the judge says, and the discriminator's mean logit.
+        """Returns the judge's figures, and the discriminator's mean logit.
 
-        The judge's distance to held-out digits, and a score like Inception's.
+        The judge's figures are the distance to held-out digits and a score like the Inception
+        score.
         """
         seen = self._outputs(images)
         p = seen.probabilities.double().clamp_min(1e-12)
@@ -198,10 +199,10 @@ class DigitsFlow:
         }
 
     def steins(self, ridges: tuple[float, ...] = STEIN_RIDGES) -> dict[str, float]:
-        """How long Stein's scores of the starts are beside ridge regression's: medians of ratios.
+        """Returns median ratios of the norms of Stein's scores to ridge regression's.
 
         Args:
-            ridges: eta of Stein's.
+            ridges: values of eta for Stein's scores.
         """
         with torch.no_grad():
             first = tuple(range(min(PARTICLES, len(self.start))))
@@ -210,10 +211,10 @@ class DigitsFlow:
         width = WIDE * self.medians["classifier"]
         density = fit_density(seen, seen[:, None], width=width, ridge=RIDGE)
         leaf = seen.double().requires_grad_()
-        (ours,) = torch.autograd.grad(log_density(leaf, density).sum(), leaf)
+        (ridge_scores,) = torch.autograd.grad(log_density(leaf, density).sum(), leaf)
         lengths = {ridge: stein_score(seen, width, ridge).norm(dim=1) for ridge in ridges}
         return {
-            f"stein_length_{plain(ridge)}": float((found / ours.norm(dim=1)).median())
+            f"stein_length_{plain(ridge)}": float((found / ridge_scores.norm(dim=1)).median())
             for ridge, found in lengths.items()
         }
 
@@ -235,5 +236,5 @@ class DigitsFlow:
 
 
 def plain(number: float) -> str:
-    """Fit for a key: 0.3 as 0_3."""
+    """Formats a number for a key: 0.3 as 0_3."""
     return f"{number:g}".replace(".", "_")

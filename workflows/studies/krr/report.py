@@ -1,8 +1,8 @@
 """`latentsteer reproduce krr`: KRR flow's experiments in miniature, on the embedded models.
 
 Digits: the flow lowers the Frechet distance of a GAN (Tables 1, 2, 6 and 7). Avatars: diverse
-samples of a text (figure 2), masked inpainting, and editing by text (figures 3 and 8).
-Judges took part in nothing; the settings were chosen on seeds 7 and 8.
+samples of a text (figure 2), masked inpainting, and editing by text (figures 3 and 8). Judges took
+no part in steering; settings were chosen on seeds 7 and 8.
 """
 
 import argparse
@@ -26,21 +26,21 @@ from .tasks import completions, diversity, edits
 __all__ = ["run"]
 
 Task: TypeAlias = Callable[[], tuple[Mapping[str, float], Mapping[str, Tensor]]]
-"""Gives figures, and pictures by name."""
+"""Returns figures, and pictures by name."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is done.
+    """Size of the study.
 
     Attributes:
-        seeds: of all random numbers.
-        samples: of digits.
-        rows: of the digits' tables.
-        sizes: of Table 6.
-        prompts: texts, of 16 avatars each.
-        completed: numbers of the pictures that are completed.
-        edited: of those that are edited.
+        seeds: seeds of all random numbers.
+        samples: number of digits.
+        rows: rows of the tables of digits.
+        sizes: step sizes of Table 6.
+        prompts: texts with 16 avatars each.
+        completed: indices of the completed pictures.
+        edited: indices of the edited pictures.
     """
 
     seeds: tuple[int, ...]
@@ -57,14 +57,14 @@ BUDGETS: Mapping[str, Budget] = {
     "full": Budget((0, 1, 2), 1000, tuple(ROWS), STEP_SIZES, 8, (20, 21, 22), (*range(20, 26),)),
 }
 SHOWN = 64
-"""Digits in a picture."""
+"""Number of digits in a picture."""
 TASKS = {
     "text": ("pairwise", "satisfied"),
     "apart": ("pairwise", "satisfied"),
     "completion": ("error", "error_most", "pairwise"),
     "edit": ("changed", "kept", "pairwise"),
 }
-"""Of the avatars, with their figures."""
+"""Tasks on the avatars, with their figures."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -144,7 +144,7 @@ def _save(pictures: Mapping[str, Tensor], out: Path, columns: int) -> None:
 
 
 def _tables(flat: Mapping[str, float], budget: Budget) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     lines = [_digits_table(flat, budget), ""]
     lines.append("step sizes" + "".join(f"{size:>18g}" for size in budget.sizes))
     for steps in MARKS:
@@ -171,7 +171,7 @@ def _digits_table(flat: Mapping[str, float], budget: Budget) -> str:
         f"{_cell(flat, f'digits_stein_length_{plain(ridge)}').strip()} at eta {ridge:g}"
         for ridge in STEIN_RIDGES
     ]
-    lines.append(f"Stein's scores of the starts, in lengths of ours: {', '.join(lengths)}")
+    lines.append(f"Length of Stein's scores over ridge regression's: {', '.join(lengths)}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What the studies of KRR flow share: a generator, starts from its prior, and flows of them."""
+"""Shared parts of the studies of KRR flow: a generator, starts from its prior, and flows."""
 
 import time
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ __all__ = ["Flowing", "Run", "Runner"]
 
 @dataclass(frozen=True)
 class Run:
-    """A flow to be made.
+    """Settings of a flow to run.
 
     Attributes:
-        settings: of the flow.
-        step_size: of plain descent, the paper's when all lambdas are 1.
+        settings: settings of the flow.
+        step_size: step size of plain descent, the paper's if all lambdas are 1.
         steps: T.
     """
 
@@ -46,11 +46,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Flowing:
-    """Where a flow passed.
+    """Trajectory of a flow.
 
     Attributes:
-        after: the latents at each mark.
-        seconds: that it took.
+        after: latents at each mark.
+        seconds: duration in seconds.
     """
 
     after: dict[int, Latents]
@@ -58,13 +58,13 @@ class Flowing:
 
 
 class Runner:
-    """A generator whose latents flow.
+    """A generator with flows of its latents.
 
     Args:
         generator: G.
-        seed: of starts and of the mollifier.
-        device: where to compute.
-        say: called with what is being done.
+        seed: seed of starts and of the mollifier.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Runner:
         energy: Energy | None = None,
         candidates: int = 1,
     ) -> Latents:
-        """Samples of the prior, or each the best of several by an energy."""
+        """Returns samples of the prior, each the best of several if an energy is given."""
         start = from_prior(
             self.generator,
             SampleRng.of(self.seed, count, purpose),
@@ -104,7 +104,7 @@ class Runner:
         energy: Energy,
         candidates: int = 1,
     ) -> Latents:
-        """Samples about given ones, each the best of several by an energy."""
+        """Returns samples near given ones, each the best of several by an energy."""
         start = variations(
             centre,
             self.generator,
@@ -120,7 +120,7 @@ class Runner:
         return self.latents(start.values)
 
     def best(self, latents: Latents, energy: Energy, keep: int) -> Latents:
-        """The samples of lowest energy."""
+        """Returns the samples of lowest energy."""
         found = ranked(
             latents,
             self.generator,
@@ -133,7 +133,7 @@ class Runner:
         return self.latents(latents.picked(found.rows).values)
 
     def latents(self, values: Tensor) -> Latents:
-        """Points of the generator's space as latents."""
+        """Returns points of the generator's space as latents."""
         return Latents.of(Start(values, Identity(self.generator.source)), self.generator)
 
     def flow(
@@ -147,16 +147,16 @@ class Runner:
         particles: int = 0,
         marks: Sequence[int] = (),
     ) -> Flowing:
-        """Flows of the samples, some at a time.
+        """Runs flows of the samples, some at a time.
 
         Args:
-            start: the samples.
-            run: how.
-            features: what the kernel looks at.
+            start: samples to start from.
+            run: settings of the flow.
+            features: features of the kernel.
             condition: -log p(c|x).
             real: images of p(x).
-            particles: of one flow, 0 for all samples; what is left over makes a smaller one.
-            marks: steps at which the latents are kept; the last always is.
+            particles: particles per flow, 0 for all samples; the rest forms a smaller flow.
+            marks: steps at which latents are kept; the last one always is.
         """
         begun = time.perf_counter()
         size = particles or len(start)
@@ -207,5 +207,5 @@ class Runner:
         return kept | {run.steps: last.values}
 
     def images(self, latents: Latents) -> Tensor:
-        """The images of latents."""
+        """Returns the images of latents."""
         return decode(latents, self.generator, self.chunking, self.device)

@@ -14,7 +14,7 @@ from .avatars import EDITS, HOLES, AvatarsFlow, Edit, hole, pairwise
 __all__ = ["Pictures", "completions", "diversity", "edits", "stays"]
 
 Pictures = dict[str, Tensor]
-"""A batch per name, for people to look at."""
+"""Batches of pictures by name."""
 KINDS = ("start", "alone", "flow")
 ALONE, FLOW = KINDS[1:]
 
@@ -22,12 +22,12 @@ ALONE, FLOW = KINDS[1:]
 def diversity(
     study: AvatarsFlow, prompts: Sequence[AvatarPrompt], *, apart: bool = False
 ) -> tuple[dict[str, float], Pictures]:
-    """How far apart the samples of a prompt are to the judge, and what they satisfy.
+    """Measures diversity and satisfied constraints of samples of prompts by the judge.
 
     Args:
-        study: the models.
-        prompts: sixteen samples each.
-        apart: whether each sample has a start of its own; else they are variations of one.
+        study: study with the models.
+        prompts: prompts, with sixteen samples each.
+        apart: whether each sample has a separate start; otherwise they are variations of one.
     """
     task = "apart" if apart else "text"
     distance: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -52,7 +52,7 @@ def diversity(
 
 
 def completions(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float], Pictures]:
-    """How well completions hold what is known, and how far apart they are."""
+    """Measures how well completions match the known region, and their diversity."""
     errors: dict[str, list[float]] = {kind: [] for kind in KINDS}
     apart: dict[str, list[float]] = {kind: [] for kind in KINDS}
     pictures: Pictures = {}
@@ -78,7 +78,7 @@ def completions(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, f
 
 
 def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float], Pictures]:
-    """How often the named attribute changes, and what share of the others stays."""
+    """Measures how often the named attribute changes, and the share of others that stay."""
     changed: dict[str, list[float]] = {}
     kept: dict[str, list[float]] = {}
     apart: dict[str, list[float]] = {}
@@ -113,7 +113,7 @@ def edits(study: AvatarsFlow, numbers: Sequence[int]) -> tuple[dict[str, float],
 def stays(
     study: AvatarsFlow, before: Mapping[str, str], after: Mapping[str, str], edit: Edit
 ) -> float:
-    """Of the other attributes that can be seen before and after, the share that is the same."""
+    """Returns the share of equal values among other attributes visible before and after."""
     seen = study.judge.visible(before), study.judge.visible(after)
     others = [name for name in seen[0] if name in seen[1] and name != edit.attribute]
     return fmean(float(seen[0][name] == seen[1][name]) for name in others)
@@ -124,7 +124,7 @@ def _shown(study: AvatarsFlow, latents: Mapping[str, Latents]) -> Pictures:
 
 
 def _encoded_error(study: AvatarsFlow, numbers: Sequence[int]) -> float:
-    """Of what the encoder and G make of the whole pictures, over the same known parts."""
+    """Measures reconstructions of the pictures by encoder and G in the same known parts."""
     sources = study.pictures[list(numbers)]
     drawn = study.runner.images(study.encoded(sources))
     found = [known_error(drawn, sources, hole(name)).mean() for name in HOLES]

@@ -1,1 +1,1 @@
-"""Figures of the studies, and the page that is written of them."""
+"""Figures of the studies, and the page generated from them."""

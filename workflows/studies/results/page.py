@@ -1,16 +1,16 @@
-"""docs/results.md, from the figures of the studies.
+"""Generates docs/results.md from the figures of the studies.
 
     python -m latentsteer.workflows.studies.results.page
 
-A study's part of the page is a text beside this file, `<study>.md`, whose figures are places that
-`<study>.json` fills, the file that `latentsteer reproduce <study> --json FILE` writes:
+The section of a study is a template next to this file, `<study>.md`. Its placeholders are filled
+from `<study>.json`, which `latentsteer reproduce <study> --json FILE` writes:
 
 * `{krr.digits_flow_fd}` is a figure with three decimals, `{krr.digits_lowered:.0%}` in any format
   of Python;
 * `{krr.digits_flow_fd+-}` adds the standard deviation over seeds, the key with `_sd`.
 
 A study without figures keeps the text of `<study>.before.md`, where there is one; remove that text
-when the figures are there. A text without places needs no figures.
+when the figures exist. A template without placeholders needs no figures.
 """
 
 import json
@@ -25,21 +25,21 @@ __all__ = ["PAGE", "PARTS", "filled", "main", "results_page"]
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "results.md"
 PARTS = ("digits", "avatars", "fusedream", "krr", "views", "faces")
-"""In the order of the page."""
+"""Studies in the order of the page."""
 HEAD = """# Results
 
 Written by `python -m latentsteer.workflows.studies.results.page` from the texts and figures in
 `workflows/studies/results/`: change it there.
 """
 PLACE = re.compile(r"\{(\w+)\.(\w+)(\+-)?(?::([^}]+))?\}")
-"""Study, key, with deviation, format."""
+"""Placeholder: study, key, whether with standard deviation, format."""
 
 
 def results_page(folder: Path = HERE) -> str:
     """The page.
 
     Args:
-        folder: of the texts and figures.
+        folder: folder of the templates and figures.
 
     Raises:
         KeyError: a place whose figure its study did not measure.
@@ -51,11 +51,11 @@ def results_page(folder: Path = HERE) -> str:
 
 
 def filled(text: str, figures: Mapping[str, Mapping[str, float]]) -> str:
-    """A text, its places filled.
+    """Fills the placeholders of a template.
 
     Args:
-        text: with places.
-        figures: by study and key.
+        text: template with placeholders.
+        figures: figures by study and key.
 
     Raises:
         KeyError: a place whose figure its study did not measure.

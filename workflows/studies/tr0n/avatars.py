@@ -1,8 +1,9 @@
 """`latentsteer reproduce avatars`: text to image by TR0N on the embedded avatars.
 
-An unconditional VAE follows captions, steered by a CLIP; the ablations stand beside it at equal M.
-The judge took part in nothing: it was trained on avatars that neither of them saw, and the
-captions state drawable values only (`avatars_drawable.json`, measured before anything was tuned).
+An unconditional VAE follows captions, steered by a CLIP; the ablations are compared at equal M.
+The judge took no part in steering: it was trained on avatars that were not in the training data of
+the others. The captions state drawable values only (`avatars_drawable.json`, measured before any
+tuning).
 """
 
 import argparse
@@ -83,7 +84,7 @@ def _by_attribute(satisfied: Sequence[Mapping[str, bool]]) -> dict[str, float]:
 
 
 def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     heads = (("satisfied", "satisfied"), ("similarity", "similarity"), ("seconds", "seconds"))
     width = max(map(len, rows))
     lines = [" " * width + "".join(f"{head:>18}" for _, head in heads)]

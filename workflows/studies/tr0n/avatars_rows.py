@@ -1,4 +1,4 @@
-"""Text to image by TR0N on the embedded avatars, as the demo and the reproduction run it."""
+"""Text to image by TR0N on the embedded avatars, for the demo and the reproduction."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,11 +36,11 @@ __all__ = ["CANDIDATES", "CURVE", "CURVED", "GENERATIONS", "ROWS", "AvatarsStudy
 
 TRAINING = Training(epochs=EPOCHS, condition_noise=NOISE)
 CLAUSE_WEIGHT = 0.5
-"""Of the row with a search: its start is searched for on, and clauses count beside the text."""
+"""Settings of the row with a search: generations of its start, and the weight of clauses."""
 PRIOR_SAMPLES = 20
-"""Of the prior for each caption: one alone leaves its share uncertain by three hundredths."""
+"""Samples of the prior per caption: a single one leaves its share uncertain by 0.03."""
 CURVE = (0, 5, 10, 25, 50, 75, 100)
-"""Steps at which the curve against steps is read."""
+"""Steps of the curve against steps."""
 CURVED = ("no_translator", "full")
 
 
@@ -51,12 +51,12 @@ class Row:
     Attributes:
         start: prior or mixture.
         candidates: M.
-        samples: for each caption.
+        samples: samples of each caption.
         refined: whether the energy is lowered.
-        mode: of the translator; `basis` refines its weights and means, eq. (5).
-        generations: of the search for a start, by the cross-entropy method.
-        clause_weight: of each clause of a text, beside the whole.
-        spare: samples of each text beyond those asked for; those of lowest energy are kept.
+        mode: mode of the translator; `basis` refines its weights and means, eq. (5).
+        generations: generations of the search for a start, by the cross-entropy method.
+        clause_weight: weight of each clause of a text, in addition to the whole.
+        spare: extra samples of each text; those of lowest energy are kept.
     """
 
     start: str
@@ -80,12 +80,12 @@ ROWS: Mapping[str, Row] = {
 
 
 class AvatarsStudy:
-    """The embedded avatars with their judge, and the translator that one seed trains.
+    """The embedded avatars with their judge, and the translator of one seed.
 
     Args:
-        seed: of pairs, training, starts, views and noise.
-        device: where to compute.
-        say: called with what is being done.
+        seed: seed of pairs, training, starts, views and noise.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
@@ -105,7 +105,7 @@ class AvatarsStudy:
         )
 
     def latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None" = None) -> Latents:
-        """A latent per text, as the row says; equal texts stand side by side."""
+        """Returns a latent per text, by the settings of the row; equal texts are consecutive."""
         if not row.spare:
             return self._latents(row, texts, watch)
         counts = [(text, len(list(same))) for text, same in groupby(texts)]
@@ -152,16 +152,16 @@ class AvatarsStudy:
         )
 
     def condition(self, texts: Sequence[str], clause_weight: float = 0.0) -> Condition:
-        """A row per text."""
+        """Returns a condition with a row per text."""
         made = text_condition(self.clip, "\n".join(texts), clause_weight=clause_weight)
         return made.condition
 
     def energy(self, condition: Condition, views: int) -> Energy:
-        """Energy CLIP; candidates are chosen by the image itself."""
+        """Returns Energy CLIP; candidates are chosen by the image itself."""
         return similarity(self.clip, condition, views=views)
 
     def satisfied(self, images: Tensor, prompts: Sequence[AvatarPrompt]) -> list[dict[str, bool]]:
-        """Which of its constraints every image satisfies, by the judge."""
+        """Returns which of its constraints each image satisfies, by the judge."""
         found: list[dict[str, bool]] = []
         for first in range(0, len(images), 64):
             part = images[first : first + 64].to(self.device)
@@ -172,7 +172,7 @@ class AvatarsStudy:
     def rows(
         self, prompts: Sequence[AvatarPrompt], table: Mapping[str, Row] = ROWS
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and an image per prompt of every row of the table; some with curves."""
+        """Yields name, figures and an image per prompt of each row; some with curves."""
         for name, row in table.items():
             self.say(f"seed {self.seed}: {name}")
             asked = [prompt for prompt in prompts for _ in range(row.samples)]
@@ -194,7 +194,7 @@ class AvatarsStudy:
 
 
 class _Curve:
-    """What the judge says along a refinement, and after how many seconds."""
+    """Returns the judge's figures during a refinement, with the elapsed seconds."""
 
     def __init__(self, study: AvatarsStudy, prompts: Sequence[AvatarPrompt]) -> None:
         self.study, self.prompts = study, prompts
@@ -202,7 +202,7 @@ class _Curve:
         self.begun, self.spent = time.perf_counter(), 0.0
 
     def read(self, latents: Latents, values: Tensor, step: int) -> None:
-        """Judges at the steps of the curve; the time that takes does not count."""
+        """Judges at the steps of the curve; the time of judging is excluded."""
         if step not in CURVE:
             return
         since = time.perf_counter()
@@ -213,6 +213,6 @@ class _Curve:
 
 
 def share(satisfied: Sequence[Mapping[str, bool]]) -> float:
-    """Of all constraints, how many are satisfied."""
+    """Returns the share of satisfied constraints."""
     flags = [hit for one in satisfied for hit in one.values()]
     return sum(flags) / len(flags)

@@ -1,4 +1,4 @@
-"""Rows of settings steered by class with the same models: the digits' and the faces' tables."""
+"""Rows of settings steered by class with the same models, for the tables of digits and faces."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class Setting:
         start: prior, mixture or deterministic.
         candidates: M.
         refiner: langevin, adam, or None for no error correction.
-        bayes: beta1 and beta2 of E'_Bayes, in place of the cross-entropy.
+        bayes: beta1 and beta2 of E'_Bayes, instead of the cross-entropy.
         views: random views of each image that the refinement averages over; 0 for the image.
     """
 
@@ -53,13 +53,13 @@ class Study:
     Args:
         generator: G.
         classifier: f, on the same device.
-        pairs: synthetic pairs to train on.
-        training: how.
-        kinds: of the translators.
+        pairs: number of synthetic pairs to train on.
+        training: hyperparameters of the training.
+        kinds: kinds of translators.
         per_class: samples of each class, in the order of the classes.
-        seed: of pairs, training, starts and noise.
-        device: where the models are.
-        say: called with what is being done.
+        seed: seed of pairs, training, starts and noise.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Study:
     def rows(
         self, table: Mapping[str, Setting], figures: Figures
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and images of every row."""
+        """Yields name, figures and images of each row."""
         for name, setting in table.items():
             self.say(f"seed {self.seed}: {name}")
             begun = time.perf_counter()
@@ -103,8 +103,8 @@ class Study:
             yield name, {**figures(images), "seconds": seconds}, images
 
     def latents(self, setting: Setting) -> Latents:
-        """Where a row of the table ends."""
-        # Chosen by the image itself whatever the views: they are for the refinement.
+        """Returns the final latents of a row of the table."""
+        # Chosen by the image itself: views are only used in the refinement.
         choice = self.energy(replace(setting, views=0))
         latents = self.session.start(
             setting.start, self.condition, energy=choice, candidates=setting.candidates
@@ -114,7 +114,7 @@ class Study:
         return self.session.refined(latents, self.energy(setting), _rule(setting), steps=STEPS)
 
     def energy(self, setting: Setting) -> Energy:
-        """What a row lowers."""
+        """Returns the energy of a row."""
         if setting.bayes is None:
             return classification(self.classifier, self.condition, views=setting.views)
         first, second = setting.bayes
@@ -127,11 +127,11 @@ class Study:
         )
 
     def outputs(self, classifier: Classifier, images: Tensor) -> ClassifierOutputs:
-        """What a classifier sees in images."""
+        """Returns the outputs of a classifier for images."""
         return classifier_outputs(classifier, images, self.session.chunking, self.session.device)
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """What f gives to the wanted class of every image."""
+        """Returns the probability of the target class of each image under f."""
         seen = self.outputs(self.classifier, images).probabilities
         return seen.gather(1, self.wanted[:, None])[:, 0]
 
@@ -139,6 +139,6 @@ class Study:
 def _rule(setting: Setting) -> Rule:
     if setting.refiner == "adam":
         return Adam(learning_rate=ADAM_RATE)
-    # The temperature of E'_Bayes is in its weights.
+    # The weights of E'_Bayes include its temperature.
     beta = INVERSE_TEMPERATURE if setting.bayes is None else 1.0
     return Langevin(inverse_temperature=beta)

@@ -1,8 +1,8 @@
 """`latentsteer reproduce digits`: TR0N's Table 1 in miniature, on the embedded digits.
 
-An unconditional GAN becomes class-conditional; the paper's ablations stand beside it. The judge
-took part in nothing: neither the generator nor the classifier f saw its training digits, and the
-distance is taken to digits that none of the three saw.
+An unconditional GAN becomes class-conditional, and is compared with the paper's ablations. The
+judge took no part in steering: neither the generator nor the classifier f was trained on its
+training digits, and distances are measured to digits that none of the three was trained on.
 """
 
 import argparse
@@ -48,13 +48,13 @@ TABLE: Mapping[str, Setting] = {
 
 
 class DigitsStudy:
-    """The embedded models with their judge, and what one seed trains with them.
+    """The embedded models with their judge, and the translators of one seed.
 
     Args:
-        seed: of pairs, training, starts and noise.
+        seed: seed of pairs, training, starts and noise.
         per_class: samples of each class.
-        device: where to compute.
-        say: called with what is being done.
+        device: device of the models.
+        say: callback with messages on progress.
     """
 
     def __init__(self, seed: int, per_class: int, device: torch.device, say: Progress) -> None:
@@ -76,7 +76,7 @@ class DigitsStudy:
         self.real = self.study.outputs(self.judge, held).features
 
     def figures(self, images: Tensor) -> dict[str, float]:
-        """What f and the judge say of images."""
+        """Returns the figures of images by f and the judge."""
         study = self.study
         by_judge = study.outputs(self.judge, images)
         found = evaluate(by_judge, wanted=study.wanted, reference=self.real, seed=study.seed)
@@ -91,7 +91,7 @@ class DigitsStudy:
         }
 
     def rows(self, table: Mapping[str, Setting]) -> Iterator[tuple[str, dict[str, float], Tensor]]:
-        """Name, figures and images of every row."""
+        """Yields name, figures and images of each row."""
         return self.study.rows(table, self.figures)
 
 
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(flat: Mapping[str, float], rows: Mapping[str, Setting]) -> str:
-    """The figures as text."""
+    """Returns the figures as text."""
     heads = (
         ("f", "p by f"),
         ("judge", "p by judge"),

@@ -66,7 +66,7 @@ def _named() -> list[tuple[str, tuple[str, ...]]]:
 
 
 def new_judge() -> AvatarJudge:
-    """Untrained."""
+    """Returns the untrained judge."""
     return AvatarJudge({name: len(values) for name, values in _named()})
 
 

@@ -33,11 +33,11 @@ class Stateful(Protocol):
     """A network or an optimiser."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What is kept."""
+        """Returns the state to save."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
-        """Takes it back."""
+        """Restores a saved state."""
         ...
 
 
