@@ -5,23 +5,20 @@ import os
 import sys
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import torch
 
 ROOT = Path(__file__).parent.parent
 
 if "latentsteer" not in sys.modules:
-    # Shapes and types of the core are checked at run time; in place before core is imported. The
-    # tower: an int is a float, as pyright has it. A machine borrowed for its accelerator may lack
-    # the checker; `make gpu` reports it. The children of tests/core/test_kernels.py compute what
-    # was checked already, and do without.
+    # Shapes and types of the core are checked at run time; in place before core is imported. A
+    # machine borrowed for its accelerator may lack the checker; `make gpu` reports it. The children
+    # of tests/core/test_kernels.py repeat checked computations, and do without.
     checked = "LATENTSTEER_UNCHECKED" not in os.environ
     if checked and importlib.util.find_spec("beartype") is not None:
-        jaxtyping.install_import_hook(
-            "latentsteer.core",
-            "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
-        )
+        from . import type_checks
+
+        type_checks.install("latentsteer.core")
     spec = importlib.util.spec_from_file_location(
         "latentsteer", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )

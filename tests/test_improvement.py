@@ -35,6 +35,8 @@ QUICK = {
     "krr_digits_only_generated": FEW,
 }
 """Settings that make some workflows quick and keep what they claim."""
+BY_DEFAULT = ("tr0n_digits_no_translator", "fusedream_avatars_text", "krr_digits_flow")
+"""One of each paper; the others are slow."""
 CLAIMS = {name: recipe.improves for name, recipe in RECIPES.items() if recipe.improves}
 
 
@@ -106,7 +108,10 @@ def test_claims_are_those_of_embedded_workflows_with_a_judged_refiner():
         assert len(list(judged(RECIPES[name].api))) >= (2 if figure in BESIDE else 1)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in BY_DEFAULT else [pytest.mark.slow]) for name in QUICK],
+)
 def test_the_judges_figure_improves_in_small(name, tmp_path):
     check(name, tmp_path, QUICK[name])
 

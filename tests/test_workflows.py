@@ -15,6 +15,8 @@ from latentsteer.workflows.recipes.rows import ROWS
 from latentsteer.workflows.recipes.table import RECIPES
 from latentsteer.workflows.recipes.write import FOLDER, api_path, canvas_path, files
 
+from .covering import covering, uses_of
+
 NAMES = sorted(name for name, recipe in RECIPES.items() if not recipe.files)
 """Those on embedded models; tests/test_official_workflows.py runs the others on tiny ones."""
 FUSEDREAM = {name for name in NAMES if RECIPES[name].paper == "fusedream"}
@@ -50,8 +52,8 @@ SEVERAL = {"samples": 4, "count": 4, "samples_per_prompt": 2}
 """Settings of a flow, which needs several particles."""
 REFERENCES = 64
 """Real images of the evaluation."""
-SAME = ("krr_digits_steps_10", "krr_digits_steps_15")
-"""They differ from `krr_digits_steps_5` in the number of steps alone, which is small here."""
+CHOSEN = covering({name: RECIPES[name].api for name in NAMES})
+"""Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
 
 
 def kinds_of(api):
@@ -287,6 +289,24 @@ def cheaper(api, name):
                 yield f"{node_id}.{key}={value}"
 
 
+def test_the_workflows_that_run_by_default_use_every_node_in_every_way():
+    nodes = {name: RECIPES[name].api for name in NAMES}
+    whole, chosen = (
+        {use for name in names for use in uses_of(nodes[name])} for names in (NAMES, CHOSEN)
+    )
+    assert chosen == whole
+    assert {kind for kind, _ in chosen} == {
+        node["class_type"] for api in nodes.values() for node in api.values()
+    }
+    # A choice, a switch, a 0 and an input that is not linked each make another use.
+    node = {"class_type": "X", "inputs": {"a": "k", "b": True, "c": 0, "d": ["1", 0], "seed": 1}}
+    changes = ({"a": "l"}, {"b": False}, {"c": 2}, {"d": None})
+    uses = [uses_of({"1": node | {"inputs": node["inputs"] | new}}) for new in ({}, *changes)]
+    assert len(set(map(frozenset, uses))) == 5
+    other = node | {"inputs": node["inputs"] | {"seed": 2}}
+    assert uses_of({"1": other}) == uses[0]
+
+
 @pytest.fixture
 def few_references(monkeypatch):
     """A judge's features of all real images take seconds; only the slow claims use all."""
@@ -302,7 +322,7 @@ def few_references(monkeypatch):
     [
         "tr0n_digits_class",
         *(
-            pytest.param(f"api/{name}", marks=[pytest.mark.slow] if name in SAME else [])
+            pytest.param(f"api/{name}", marks=[] if name in CHOSEN else [pytest.mark.slow])
             for name in NAMES
         ),
     ],

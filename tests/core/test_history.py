@@ -22,7 +22,7 @@ from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import variations
 from latentsteer.core.terms import Term
 
-COUNT = 300
+COUNT = 150
 LAMBDA = 0.05
 DIM = 12
 

@@ -194,7 +194,7 @@ def test_the_secondary_ends_lower_with_the_barrier_than_without(composed):
     ends = {}
     for method in ("bi-level", "primary only", "inverse bi-level"):
         tried = placements([0.5], "centre")
-        found = composed(weighing=Barrier(method), steps=80, placements=tried, blend="none")
+        found = composed(weighing=Barrier(method), steps=40, placements=tried, blend="none")
         ends[method] = {name: float(v.mean()) for name, v in found.trace.after.items()}
         assert torch.equal(found.trace.after["energy"], found.trace.energies[-1])
     assert ends["bi-level"]["energy"] == pytest.approx(ends["primary only"]["energy"], abs=0.02)

@@ -36,7 +36,7 @@ SETTINGS = {
 }
 
 
-def flowed(toys, z, classes, names, settings, chunking=FIXED, steps=4, dtype=torch.float32):
+def flowed(toys, z, classes, names, settings, chunking=FIXED, steps=2, dtype=torch.float32):
     generator, classifier = toys.generator(dtype), toys.classifier(dtype)
     real = generator(toys.normal(7, 12, seed=8, dtype=dtype), SampleRng.of(0, 7))
     flow = krr_flow(

@@ -188,7 +188,7 @@ def test_the_secondary_ends_lower_at_an_equal_primary():
     without = DynamicBarrier(pairs.secondary, Barrier("primary only"))
     ends = {}
     for name, direction in (("with", DynamicBarrier(pairs.secondary)), ("without", without)):
-        points, energies = pairs.run(direction, pairs.descent(), steps=600)
+        points, energies = pairs.run(direction, pairs.descent(), steps=300)
         second = pairs.secondary.evaluate(points[-1], pairs.rng())
         ends[name] = (energies[-1] / energies[0], second)
     assert float(ends["with"][0].median()) < 1e-3

@@ -25,11 +25,11 @@ def test_variations_lie_about_their_latents_and_keep_the_priors_law(toys):
     assert torch.allclose(found, 0.8 * near.values.repeat_interleave(3, dim=0) + 0.6 * drawn)
     assert torch.equal(varied(toys, near, generator, variation=1).values, drawn)
     # Variations of draws of the prior follow the prior too, within four standard errors.
-    rng = SampleRng.of(1, 20000)
-    many = toys.latents(generator, generator.prior.sample(rng, LIKE))
-    values = varied(toys, many, generator, rng=SampleRng.of(2, 20000)).values
-    assert values.mean(dim=0).abs().max() < 4 / 20000**0.5
-    assert (values.var(dim=0) - 1).abs().max() < 4 * (2 / 20000) ** 0.5
+    count = 5000
+    many = toys.latents(generator, generator.prior.sample(SampleRng.of(1, count), LIKE))
+    values = varied(toys, many, generator, rng=SampleRng.of(2, count)).values
+    assert values.mean(dim=0).abs().max() < 4 / count**0.5
+    assert (values.var(dim=0) - 1).abs().max() < 4 * (2 / count) ** 0.5
 
 
 @pytest.mark.bits
@@ -48,14 +48,14 @@ def test_the_best_of_many_variations_is_lower_and_alone_what_it_is_among_others(
 def test_a_spread_draws_how_near_each_candidate_is(toys):
     generator = toys.generator()
     near = toys.latents(generator, torch.zeros(1, 12))
-    rng = SampleRng.of(0, 20000)
-    found = varied(toys, near, generator, rng=rng, spread=0.5).values
-    drawn = generator.prior.sample(SampleRng.of(0, 20000), LIKE)
+    count = 5000
+    found = varied(toys, near, generator, rng=SampleRng.of(0, count), spread=0.5).values
+    drawn = generator.prior.sample(SampleRng.of(0, count), LIKE)
     own = found.norm(dim=1) / drawn.norm(dim=1)
     assert 0.3 - 1e-6 <= float(own.min()) < 0.305
     assert 0.595 < float(own.max()) <= 0.6 + 1e-6
     # Uniform between 0.3 and 0.6, within four standard errors of its mean.
-    assert abs(float(own.mean()) - 0.45) < 4 * 0.3 / 12**0.5 / 20000**0.5
+    assert abs(float(own.mean()) - 0.45) < 4 * 0.3 / 12**0.5 / count**0.5
 
 
 @pytest.mark.bits

@@ -37,12 +37,14 @@ TINY = replace(
     compared=8,
     attack_views=1,
     measured=1,
+    starts=1,
     wrong_candidates=2,
     wrong_steps=1,
     wrong_views=1,
     pairs=1,
     pair_candidates=3,
     composed=1,
+    places=placements((0.5,), "centre"),
 )
 
 

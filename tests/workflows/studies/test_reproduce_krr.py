@@ -44,18 +44,18 @@ def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(krr_avatars, name, 4)
     for name in ("TEXT", "INPAINTING", "EDITING"):
         monkeypatch.setattr(krr_avatars, name, replace(getattr(krr_avatars, name), steps=1))
-    monkeypatch.setattr(krr_avatars, "SAMPLES", 3)
-    monkeypatch.setattr(krr_report, "SAMPLES", 3)
+    monkeypatch.setattr(krr_avatars, "SAMPLES", 2)
+    monkeypatch.setattr(krr_report, "SAMPLES", 2)
     monkeypatch.setattr(krr_digits, "STEPS", 1)
     monkeypatch.setattr(krr_digits, "MARKS", (1,))
     monkeypatch.setattr(krr_tasks, "HOLES", {"top": HOLES["top"]})
     monkeypatch.setattr(krr_tasks, "EDITS", EDITS[:1])
-    budget = replace(krr_report.BUDGETS["ci"], samples=20)
+    budget = replace(krr_report.BUDGETS["ci"], samples=8)
     monkeypatch.setitem(krr_report.BUDGETS, "ci", budget)
     found, pictures = reproduced(tmp_path)
     assert all(isinstance(value, (int, float)) for value in found.values())
     assert found["seeds"] == 1
-    assert found["samples"] == 20
+    assert found["samples"] == 8
     # One step changes the judges' figures; the reduction is relative to the distance of the prior.
     assert found["digits_flow_fd"] != found["digits_prior_fd"]
     lowered = 1 - found["digits_flow_fd"] / found["digits_prior_fd"]
