@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 
 if "latentsteer" not in sys.modules:
     # Shapes and types of the core are checked at run time; in place before core is imported. A
-    # machine borrowed for its accelerator may lack the checker; `make gpu` reports it. The children
-    # of tests/core/test_kernels.py repeat checked computations, and do without.
+    # machine borrowed for its accelerator may lack the checker; `make gpu` reports it. The
+    # children of tests/core/test_kernels.py repeat checked computations, and do without.
     checked = "LATENTSTEER_UNCHECKED" not in os.environ
     if checked and importlib.util.find_spec("beartype") is not None:
         from . import type_checks
