@@ -63,6 +63,8 @@ def test_a_file_in_half_precision_loads_as_float32(architecture, make, tmp_path)
 
 BESIDE = ("D.", "d.", "1.")
 """Prefixes of discriminators in files of generators; non-finite values there are accepted."""
+LOGGED = re.compile(r"\bsv\d+$")
+"""BigGAN's singular values, which are logged and never used; they may have any value."""
 
 
 SPOILS = ("missing", "longer", "deeper", "not finite")
@@ -98,6 +100,9 @@ def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
             continue  # PyTorch accepts files without this counter
         path = folder / f"{name}.safetensors"
         checkpoints.write(path, wrong, example.config)
+        if spoil == "not finite" and LOGGED.search(name):
+            opener(path)
+            continue
         if spoil == "not finite" and name.startswith(BESIDE):
             assert opener(path).discriminator is None
             continue

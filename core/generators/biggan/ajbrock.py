@@ -81,7 +81,7 @@ def _layout(checkpoint: Checkpoint) -> GeneratorLayout:
 
 def _own(checkpoint: Checkpoint) -> Checkpoint:
     prefix = _generator_prefix(checkpoint) or ""
-    return reading.network_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
+    return reading.network_part(checkpoint, prefix, _discriminator_prefix(checkpoint))
 
 
 def _network(checkpoint: Checkpoint) -> BigGanGenerator:
@@ -110,7 +110,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 def _discriminator_network(checkpoint: Checkpoint) -> BigGanDiscriminator:
     """Loads the discriminator as it is in the file, without folding."""
-    own = reading.network_of(checkpoint, _discriminator_prefix(checkpoint) or "")
+    own = reading.network_part(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
     count = count_of(tensors, "blocks.{}.0.conv1.weight")
     blocks = [f"blocks.{number}.0." for number in range(count)]

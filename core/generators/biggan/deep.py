@@ -49,7 +49,7 @@ def _discriminator_prefix(checkpoint: Checkpoint) -> str | None:
 
 def _own(checkpoint: Checkpoint) -> Checkpoint:
     prefix = _generator_prefix(checkpoint) or ""
-    return reading.network_of(checkpoint, prefix, _discriminator_prefix(checkpoint))
+    return reading.network_part(checkpoint, prefix, _discriminator_prefix(checkpoint))
 
 
 def _shape(checkpoint: Checkpoint, block: str) -> tuple[int, int, int]:
@@ -123,7 +123,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
 def _discriminator_network(checkpoint: Checkpoint) -> BigGanDeepDiscriminator:
     """Loads the discriminator as it is in the file, without folding."""
-    own = reading.network_of(checkpoint, _discriminator_prefix(checkpoint) or "")
+    own = reading.network_part(checkpoint, _discriminator_prefix(checkpoint) or "")
     tensors = own.tensors
     count = count_of(tensors, "blocks.{}.0.conv1.weight")
     stages: list[list[tuple[int, int, int]]] = []

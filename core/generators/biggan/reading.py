@@ -35,7 +35,7 @@ __all__ = [
     "facts_of",
     "generator_of",
     "is_folded",
-    "network_of",
+    "network_part",
     "norm_eps",
     "parity_of",
     "parity_of_discriminator",
@@ -91,7 +91,7 @@ def eps_from_file(tensors: Mapping[str, Tensor]) -> float | None:
     return CONVERTED_EPS if converted else None
 
 
-def network_of(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:
+def network_part(checkpoint: Checkpoint, prefix: str, other: str | None = None) -> Checkpoint:
     """The checkpoint of one network, as `part_of`; sv0, sv1 ... may have any values.
 
     They are the singular values that training logs. No output depends on them.
