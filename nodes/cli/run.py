@@ -27,7 +27,6 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
 
     Returns:
         0; failures are raised.
-        0; what goes wrong is raised.
     """
     known = load_nodes() if nodes is None else nodes
     host = StandaloneHost()

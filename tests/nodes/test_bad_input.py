@@ -26,19 +26,6 @@ OTHER = "other.safetensors"
 
 
 @pytest.fixture
-def fault(run):
-    """Returns the message of a node that fails with an error of the library."""
-
-    def go(graph, error):
-        with pytest.raises(NodeError) as caught:
-            run(graph)
-        assert type(caught.value.__cause__) is error
-        return str(caught.value)
-
-    return go
-
-
-@pytest.fixture
 def refusal(run):
     """Returns the message for a graph that is refused before anything runs."""
 

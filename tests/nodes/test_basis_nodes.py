@@ -36,19 +36,6 @@ def toy(monkeypatch):
     monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
 
 
-@pytest.fixture
-def fault(run):
-    """Returns the message of a node that fails with an error of the library."""
-
-    def go(graph, error):
-        with pytest.raises(NodeError) as caught:
-            run(graph)
-        assert type(caught.value.__cause__) is error
-        return str(caught.value)
-
-    return go
-
-
 def basis(graph, made, **inputs):
     inputs = {"candidates": 30, "keep": 3, **inputs}
     return graph.add("BasisInit", generator=made.generator, energy=made.energy, **inputs)

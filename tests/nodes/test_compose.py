@@ -16,19 +16,6 @@ STEPS = 3
 LABEL = "Compose Fuse"
 
 
-@pytest.fixture
-def fault(run):
-    """Returns the message of a node that fails with an error of the library."""
-
-    def go(graph, error):
-        with pytest.raises(NodeError) as caught:
-            run(graph)
-        assert type(caught.value.__cause__) is error
-        return str(caught.value)
-
-    return go
-
-
 def composed(graph, *, classes="3, 5", numbers=(2, 2), made=None, **inputs):
     """A composition of samples of the prior; returns a link to the first output of the node."""
     made = made or graph.steered(classes)

@@ -1,13 +1,11 @@
 """Image Gradient Step, Best Images, Stack Images, Plain and Interpolate Latents on the canvas."""
 
-import pytest
 import torch
 from latentsteer.core.errors import DomainMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.refine.pixels import ImageGradientStep
 from latentsteer.nodes.report.best import BestImages
 from latentsteer.nodes.report.stack import StackImages
-from latentsteer.nodes.standalone.errors import NodeError
 
 
 def pictures(graph, made, samples=3, seed=7):
@@ -19,13 +17,6 @@ def pictures(graph, made, samples=3, seed=7):
 def scores(ran, made, images):
     energy = ran[made.energy]
     return energy(ran[images].movedim(3, 1), SampleRng.of(0, len(ran[images])))
-
-
-def fault(run, graph, error):
-    with pytest.raises(NodeError) as caught:
-        run(graph)
-    assert type(caught.value.__cause__) is error
-    return str(caught.value)
 
 
 def test_a_change_that_is_hardly_seen_lowers_the_energy(graph, run):
@@ -50,7 +41,7 @@ def test_the_best_images_are_those_of_lowest_energy(graph, run):
     assert text.startswith(f"image {int(order[0])}: energy ")
 
 
-def test_images_of_one_size_stack_and_others_do_not(graph, run):
+def test_images_of_one_size_stack_and_others_do_not(graph, run, fault):
     made = graph.models()
     few, more = pictures(graph, made, 1), pictures(graph, made, 2, seed=1)
     both = graph.add("StackImages", first=few, second=more)
@@ -58,10 +49,10 @@ def test_images_of_one_size_stack_and_others_do_not(graph, run):
     assert torch.equal(ran[both], torch.cat([ran[few], ran[more]]))
     large = graph.add("ImageScaleBy", image=more, upscale_method="bilinear", scale_by=2.0)
     graph.add("StackImages", first=few, second=large)
-    assert "28x28 and of 56x56 pixels cannot be stacked" in fault(run, graph, InvalidInput)
+    assert "28x28 and of 56x56 pixels cannot be stacked" in fault(graph, InvalidInput)
 
 
-def test_latents_of_two_charts_stack_once_they_are_plain(graph, run):
+def test_latents_of_two_charts_stack_once_they_are_plain(graph, run, fault):
     made = graph.steered("3, 5")
     prior = graph.from_prior(made)
     over = graph.from_translator(made, mode="basis")
@@ -78,14 +69,14 @@ def test_latents_of_two_charts_stack_once_they_are_plain(graph, run):
     ends = ran[seen["way"]][[2, 5]]
     torch.testing.assert_close(ends, ran[seen["over"]], rtol=1e-4, atol=1e-4)
     graph.add("StackLatents", first=prior, second=over)
-    assert "first, with Plain Latents" in fault(run, graph, InvalidInput)
+    assert "first, with Plain Latents" in fault(graph, InvalidInput)
 
 
-def test_an_energy_of_latents_needs_a_generator(graph, run):
+def test_an_energy_of_latents_needs_a_generator(graph, fault):
     made = graph.steered("3")
     energy = graph.add("EnergyPrior", generator=made.generator, energy=made.energy)
     graph.add("ImageGradientStep", images=pictures(graph, made), energy=energy)
-    assert "there is no generator here" in fault(run, graph, DomainMismatch)
+    assert "there is no generator here" in fault(graph, DomainMismatch)
 
 
 def test_what_was_made_in_inference_mode_is_taken(graph, run):

@@ -44,19 +44,6 @@ def toy(monkeypatch, seer):
     monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
 
 
-@pytest.fixture
-def fault(run):
-    """Returns the message of a node that fails with an error of the library."""
-
-    def go(graph, error):
-        with pytest.raises(NodeError) as caught:
-            run(graph)
-        assert type(caught.value.__cause__) is error
-        return str(caught.value)
-
-    return go
-
-
 def text(graph, prompts, **inputs):
     """Both models and a condition by text."""
     made = graph.models(classifier=CLIP)

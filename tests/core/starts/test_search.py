@@ -60,10 +60,10 @@ def test_a_sample_alone_is_searched_as_in_a_batch(toys):
 
 
 def test_every_judgement_is_reported(toys):
-    told = []
-    found(toys, 16, 3, samples=2, report=told.append)
-    assert told == list(range(1, evaluations(16, 3) + 1))
-    assert told[-1] == 16 + 3 * 4
+    reported = []
+    found(toys, 16, 3, samples=2, report=reported.append)
+    assert reported == list(range(1, evaluations(16, 3) + 1))
+    assert reported[-1] == 16 + 3 * 4
 
 
 def test_generations_stay_within_the_bounds(toys):

@@ -135,7 +135,7 @@ def checks_of(plan: Plan, flat: Mapping[str, Any]) -> list[Check]:
 
 
 def ungoverned(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without a waiting policy, which this process sets for itself."""
+    """Returns the environment without the waiting policy that this process has set."""
     return {name: value for name, value in environment.items() if name not in POLICY}
 
 
