@@ -1,5 +1,6 @@
 """The process around a command: encodings, closed pipes, signals, and the working folder."""
 
+import contextlib
 import copy
 import json
 import os
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from latentsteer.nodes.cli import console
+from latentsteer.nodes.standalone.signals import Stopped
 from latentsteer.nodes.standalone.version import version
 from latentsteer.workflows.recipes.table import RECIPES
 
@@ -110,15 +113,45 @@ def test_a_terminated_refinement_is_kept(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
 def test_a_signal_before_the_work_ends_quietly(tmp_path):
     """Commands without state end at once, without a traceback."""
-    process = started("bench", "clip", "--json", tmp_path / "x.json")
-    time.sleep(0.5)
-    while process.poll() is None and not _is_in_python(process.pid):
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=240)
+    with started("bench", "clip", "--json", tmp_path / "x.json") as process:
+        try:
+            time.sleep(0.5)
+            while process.poll() is None and not _is_in_python(process.pid):
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode in (143, -signal.SIGTERM)
     assert b"Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def _discards():
+    with contextlib.suppress(BaseException):
+        signal.raise_signal(signal.SIGTERM)
+
+
+class _Finalizer:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals")
+@pytest.mark.parametrize("discards", [_discards, _Finalizer], ids=["except", "finalizer"])
+def test_code_that_discards_exceptions_does_not_discard_a_signal(discards, capsys):
+    before, reached = signal.getsignal(signal.SIGTERM), []
+
+    def work():
+        discards()
+        reached.append(True)
+        time.sleep(60)
+
+    with pytest.raises(Stopped, match="SIGTERM"), console.stoppable():
+        work()
+    assert reached
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def _is_in_python(pid):
