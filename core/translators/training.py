@@ -5,65 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..auxiliary import Auxiliary
 from ..chunking import Chunking
 from ..devices import numbers_on, placed, threads_for
-from ..errors import ConditionMismatch, Diverged, GeneratorMismatch, InvalidInput
+from ..errors import Diverged, InvalidInput
 from ..generator import Generator
-from ..identity import check_options, same_auxiliary
+from ..pairs.pairs import Pairs
 from ..rng import SampleRng, derive_seed, stream_of
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
-__all__ = ["Pairs", "Training", "fit_translator", "new_translator", "synthetic_pairs"]
+__all__ = ["Training", "fit_translator", "new_translator", "synthetic_pairs"]
 
 Report = Callable[[int, float], None]
 """Callback with the number done and the latest loss (nan while pairs are made)."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Latents and the conditions of their images, c = f(G(z)).
-
-    Attributes:
-        latents: (pairs, dim).
-        conditions: (pairs, embed).
-        generator: id of the generator, with its options; unknown and unchecked if empty.
-        auxiliary: id of f; unknown and unchecked if empty.
-    """
-
-    latents: Float[Tensor, "pairs dim"]
-    conditions: Float[Tensor, "pairs embed"]
-    generator: str = ""
-    auxiliary: str = ""
-
-    def check(self, config: TranslatorConfig) -> None:
-        """Checks that the pairs fit a translator.
-
-        Raises:
-            GeneratorMismatch: the translator's generator has other weights or options.
-            ConditionMismatch: the translator has another auxiliary.
-        """
-        cure = "make pairs with the generator as the translator is for it"
-        if self.generator and self.generator != config.generator:
-            raise GeneratorMismatch(
-                f"The pairs are of another generator ({self.generator[:12]}) than the "
-                f"translator, {config.generator_name!r} ({config.generator[:12]}). Make pairs "
-                f"with {config.generator_name!r}."
-            )
-        if self.generator:
-            name, against = config.generator_name, "the translator is for"
-            check_options(
-                "The pairs", self.generator, config.generator, name, cure, against=against
-            )
-        if self.auxiliary and not same_auxiliary(self.auxiliary, config.auxiliary):
-            raise ConditionMismatch(
-                f"The pairs' conditions are of another auxiliary than the translator's, "
-                f"{config.auxiliary_name!r}. Make pairs with {config.auxiliary_name!r}."
-            )
 
 
 @dataclass(frozen=True)
@@ -199,7 +156,9 @@ def fit_translator(
         ConditionMismatch: the pairs are of another auxiliary.
         Diverged: the loss is no longer finite.
     """
-    pairs.check(translator.config)
+    config, against = translator.config, "the translator is for"
+    pairs.check_generator(config.generator, config.generator_name, against=against)
+    pairs.check_auxiliary(config.auxiliary, config.auxiliary_name, against=against)
     device = translator.log_std.device
     with threads_for((translator,), rows=training.batch_size, device=device):
         _fit(translator, pairs, training, seed, report)

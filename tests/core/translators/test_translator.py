@@ -14,9 +14,9 @@ from latentsteer.core.errors import (
     GeneratorMismatch,
     InvalidInput,
 )
+from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.translators.training import (
-    Pairs,
     Training,
     batches_of,
     fit_translator,

@@ -1,0 +1,79 @@
+"""Pairs of latents and the conditions of their images, c = f(G(z)), TR0N section 3.2."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import ConditionMismatch, GeneratorMismatch
+from ..identity import check_options, same_auxiliary
+
+__all__ = ["Pairs"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Latents and the conditions of their images, in memory.
+
+    Attributes:
+        latents: (pairs, dim).
+        conditions: (pairs, embed).
+        generator: id of the generator, with its options; unknown and unchecked if empty.
+        auxiliary: id of f; unknown and unchecked if empty.
+    """
+
+    latents: Float[Tensor, "pairs dim"]
+    conditions: Float[Tensor, "pairs embed"]
+    generator: str = ""
+    auxiliary: str = ""
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Float[Tensor, "rows embed"]]]:
+        """Yields the conditions in order, `size` at a time, each with its first pair's number."""
+        for first in range(0, len(self), size):
+            yield first, self.conditions[first : first + size]
+
+    def latents_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows dim"]:
+        """Returns the latents of the pairs with the given numbers."""
+        return self.latents[numbers]
+
+    def check_generator(self, generator: str, name: str, *, against: str) -> None:
+        """Checks that the pairs are of a generator.
+
+        Args:
+            generator: id of the generator, with its options.
+            name: name of the generator, for messages.
+            against: what the generator belongs to, for messages, such as "the translator is for".
+
+        Raises:
+            GeneratorMismatch: the pairs are of other weights or options.
+        """
+        if not self.generator:
+            return
+        if self.generator != generator:
+            raise GeneratorMismatch(
+                f"The pairs are of another generator ({self.generator[:12]}) than "
+                f"{against}, {name!r} ({generator[:12]}). Make pairs with {name!r}."
+            )
+        cure = "make pairs with the generator as it is loaded now"
+        check_options("The pairs", self.generator, generator, name, cure, against=against)
+
+    def check_auxiliary(self, auxiliary: str, name: str, *, against: str) -> None:
+        """Checks that the pairs' conditions are of an auxiliary.
+
+        Args:
+            auxiliary: id of the auxiliary.
+            name: name of the auxiliary, for messages.
+            against: what the auxiliary belongs to, for messages.
+
+        Raises:
+            ConditionMismatch: the conditions are of another auxiliary.
+        """
+        if self.auxiliary and not same_auxiliary(self.auxiliary, auxiliary):
+            raise ConditionMismatch(
+                f"The pairs' conditions are of another auxiliary than {against}, "
+                f"{name!r}. Make pairs with {name!r}."
+            )
