@@ -14,7 +14,7 @@ BAYES = ((0, 20), (1, 1), (1, 20))
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's "
     "processor; the picture has a row per class. Change *classes* and *samples_per_class* in "
-    "**Class Condition**, or *seed* in the refiner. The judge took no part in the steering."
+    "**Class Condition**, or a *seed*."
 )
 
 
