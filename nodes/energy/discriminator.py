@@ -48,7 +48,7 @@ class EnergyDiscriminator(io.ComfyNode):
         ),
         example=(
             "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
-            "without any other term (`lambda_generated` = 0) it is DDLS."
+            "without any other term (`lambda_generated` = 0) it is DDLS without noise."
         ),
     )
 

@@ -178,14 +178,16 @@ RECIPES = (
         "tr0n_avatars_translator_only",
         (),
         "avatars by text, translator only",
-        "The ablation *no EC*: the best of a hundred draws of the translator, not refined.",
+        "The ablation *no EC* (no error correction): the best of a hundred draws of the "
+        "translator, not refined.",
         partial(_text, refine=False),
     ),
     _avatars(
         "tr0n_avatars_no_translator",
         ("t22",),
         "avatars by text without translator",
-        "The ablation *no T*: Langevin dynamics from the best of a hundred samples of the prior.",
+        "The ablation *no T* (no translator): Langevin dynamics from the best of a hundred "
+        "samples of the prior.",
         partial(_text, translator=False),
         task="Draw avatars by text without training",
         curated=True,
