@@ -144,7 +144,8 @@ RECIPES = (
         "tr0n_biggan_text_no_translator",
         ("t22", "t28"),
         "BigGAN by text without translator",
-        "The ablation *no T* (no translator): Langevin dynamics from the prior, in figures 5 and 8.",
+        "The ablation *no T* (no translator): Langevin dynamics from the prior, in figures 5 and "
+        "8.",
         _text,
     ),
     _biggan(
