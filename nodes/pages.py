@@ -22,9 +22,10 @@ HEAD = """\
 This page is generated from the nodes' schemas by `make workflows`. Each name links to the node's
 help page, which the canvas also shows: every input with its default and its range, and an example.
 
-Connect a generator, a start, an energy and a refiner, then decode. Energies add by chaining: each
-takes an optional energy and outputs the sum. The column of inputs lists sockets first, optional
-ones in *italics*, then `widgets` without those for experts.
+A graph loads a generator and an auxiliary model, states a condition and an energy, initialises
+latents, refines them and decodes them; the [README](../README.md) has an example. Energies add by
+chaining: each takes an optional energy and outputs the sum. The column of inputs lists sockets
+first, optional ones in *italics*, then `widgets` without the advanced ones.
 """
 
 
@@ -59,11 +60,12 @@ def page(node: type[ComfyNode]) -> str:
     own = {widget.id: widget for widget in widgets(schema)}
     rows = ["| input | default | what it is |", "| --- | --- | --- |"]
     for entry in schema.inputs or ():
-        value = f"`{default_of(own[entry.id])}`" if entry.id in own else ""
-        if entry.id not in own and entry.optional:
-            value = "optional"
-        name = entry.display_name or entry.id
-        rows.append(f"| **{name}** | {value} | {_cell(entry.tooltip)} |")
+        if entry.id in own:
+            value = _shown(default_of(own[entry.id]))
+        else:
+            value = "optional" if entry.optional else ""
+        api = f" (`{entry.id}` in the API)" if _name(entry) != entry.id else ""
+        rows.append(f"| **{_name(entry)}**{api} | {value} | {_cell(entry.tooltip)} |")
     outputs = [
         f"- **{output.display_name or output.id}**: {output.tooltip}"
         for output in schema.outputs or ()
@@ -114,6 +116,13 @@ def _row(schema: Schema) -> str:
 
 def _name(socket: object) -> str:
     return str(getattr(socket, "display_name", None) or getattr(socket, "id", ""))
+
+
+def _shown(default: object) -> str:
+    """A default as a cell: none for a list without files, and a word for an empty text."""
+    if default is None:
+        return ""
+    return "empty" if default == "" else f"`{default}`"
 
 
 def _cell(text: str | None) -> str:

@@ -22,7 +22,7 @@ Widget = TypeVar("Widget", bound=io.Input)
 
 
 def advanced(widget: Widget) -> Widget:
-    """Marks an input as one for experts; older hosts take no such argument."""
+    """Marks an input as advanced; older hosts take no such argument."""
     widget.advanced = True  # pyright: ignore[reportAttributeAccessIssue]
     if getattr(widget, "extra_dict", None) is None:
         widget.extra_dict = {}
@@ -30,16 +30,26 @@ def advanced(widget: Widget) -> Widget:
     return widget
 
 
-def seed(what: str, *, control: bool = True) -> io.Int.Input:
-    """Widget: a seed."""
+SAMPLE_STREAMS = (
+    "Every sample has its own random stream: a sample alone equals the same sample in a batch."
+)
+
+
+def seed(what: str, *, control: bool = True, streams: str = SAMPLE_STREAMS) -> io.Int.Input:
+    """Widget: a seed.
+
+    Args:
+        what: what is drawn by the seed.
+        control: whether canvases offer a new value for each run.
+        streams: sentence on what the draws of a sample depend on; may be empty.
+    """
     return io.Int.Input(
         "seed",
         default=0,
         min=0,
         max=0xFFFFFFFFFFFFFFFF,
         control_after_generate=control,
-        tooltip=f"Seed of {what} (0 to 2^64 - 1). Every sample has its own random stream: a "
-        "sample alone equals the same sample in a batch.",
+        tooltip=f"Seed of {what} (0 to 2^64 - 1). {streams}".rstrip(),
     )
 
 

@@ -1,12 +1,14 @@
 """README and docs: short enough, and without broken links."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from latentsteer.nodes.cli.main import BENCHES, REPRODUCTIONS, main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 MOST = 9 * 1024
 """Largest size of the README in bytes."""
 
@@ -38,7 +40,27 @@ def test_files_that_are_named_are_there(page):
     assert [name for name in re.findall(places, text) if not (ROOT / name).exists()] == []
 
 
+COMMANDS = re.compile(r"(?:^|`)latentsteer (?!COMMAND)([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
+"""A command of the console script, and the word after it."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_named_are_there(page, capsys):
+    text = page.read_text(encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE)
+    kinds = {"bench": BENCHES, "reproduce": REPRODUCTIONS}
+    for command, name in COMMANDS.findall(text):
+        assert command in listed
+        assert name in {"", *kinds.get(command, (name,))}, f"{command} {name}"
+    for module in re.findall(r"python -m (latentsteer[\w.]*\w)", text):
+        assert find_spec(module), module
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
+
+
 def test_the_readme_is_short_and_names_every_page():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.encode()) <= MOST
-    assert [page.name for page in PAGES[1:] if f"docs/{page.name}" not in text] == []
+    assert [page.name for page in PAGES[2:] if f"docs/{page.name}" not in text] == []

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import subprocess
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
@@ -136,6 +137,9 @@ def test_the_manifest_tells_the_files_as_they_are(manifest):
         assert entry["sha256"] == hashlib.sha256(content).hexdigest(), entry["file"]
         for key in ("what", "source", "licence", "script"):
             assert entry[key], (entry["file"], key)
+        python, flag, module = entry["script"].split()[:3]
+        assert (python, flag) == ("python", "-m")
+        assert find_spec(module), entry["script"]
 
 
 def test_the_catalogue_offers_what_the_manifest_lists(manifest):

@@ -166,7 +166,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with models/ and input/ (default: the current folder)",
     )
-    common.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    common.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute (default: auto, CUDA, else MPS, else the CPU)",
+    )
     common.add_argument("--threads", type=_positive, metavar="N", help="PyTorch threads")
     common.add_argument("--traceback", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -179,7 +184,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     sub = commands.add_parser("run", parents=[common], help="run a workflow file")
-    sub.add_argument("workflow", type=Path, metavar="WORKFLOW.json", help="UI or API format")
+    sub.add_argument(
+        "workflow",
+        type=Path,
+        metavar="WORKFLOW.json",
+        help="canvas or API format, or a PNG with a graph",
+    )
     sub.add_argument(
         "--set",
         action="append",
@@ -218,7 +228,7 @@ def _add_parity(commands: Commands, common: argparse.ArgumentParser) -> argparse
         parents=[common],
         help="compare a checkpoint's outputs with those of its authors' code",
     )
-    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a model file")
     sub.add_argument("arrays", type=Path, metavar="ARRAYS.npz", help="named inputs and outputs")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the errors here")
     sub.set_defaults(run=_later(".checkpoint:run_parity"))
@@ -227,7 +237,7 @@ def _add_parity(commands: Commands, common: argparse.ArgumentParser) -> argparse
 
 def _add_bench(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     sub = commands.add_parser("bench", parents=[common], help="measure speed and memory")
-    sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(BENCHES) or 'none yet'}")
+    sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     sub.add_argument("--quick", action="store_true", help="small sizes, to try the command out")
     sub.set_defaults(run=lambda args: _named(BENCHES, "bench", args))
@@ -238,7 +248,12 @@ def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argpa
     sub = commands.add_parser("reproduce", parents=[common], help="repeat a paper's experiment")
     sub.add_argument("name", metavar="NAME", help=f"one of: {', '.join(REPRODUCTIONS)}")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
-    sub.add_argument("--budget", choices=("ci", "full"), default="full")
+    sub.add_argument(
+        "--budget",
+        choices=("ci", "full"),
+        default="full",
+        help="fewer seeds and samples for ci (default: full, as in docs/results.md)",
+    )
     sub.set_defaults(run=lambda args: _named(REPRODUCTIONS, "reproduce", args))
     return sub
 
@@ -248,7 +263,7 @@ def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.A
     sub.add_argument(
         "--faces",
         action="store_true",
-        help="faces instead of digits: prints the terms of two third parties' models and "
+        help="faces instead of digits: prints the terms of two third-party models and "
         "downloads them (26 MB, by pip and npm)",
     )
     sub.set_defaults(run=lambda args: _load(DEMO_FACES if args.faces else DEMO)(args), writes=True)

@@ -24,7 +24,7 @@ VIEWS, VIEWS_ON_CPU = 50, 4
 
 WHAT = {
     "color": "brightness, saturation and contrast",
-    "translation": "where the image lies",
+    "translation": "the position of the image",
     "resize": "its size, from 0.8 to 1.2",
     "cutout": "a cut-out square of half the side",
 }
@@ -80,8 +80,9 @@ class EnergyCLIP(io.ComfyNode):
                     min=-1,
                     max=1000,
                     tooltip="Random views of the image that the CLIP sees, fresh at every "
-                    f"step (-1 to 1000): -1 for {VIEWS_ON_CPU} on a processor and {VIEWS} else, "
-                    "the papers' number; 0 for the image itself, which fools the CLIP.",
+                    f"step (-1 to 1000): -1 for {VIEWS_ON_CPU} on a CPU and {VIEWS}, the papers' "
+                    "number, on an accelerator; 0 for the image itself: images may then fool a "
+                    "large CLIP.",
                 ),
                 *_operations(),
                 advanced(

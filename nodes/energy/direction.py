@@ -99,7 +99,7 @@ class EnergyDirection(io.ComfyNode):
                         "largest become 0 (0 to 0.99), so that the rest changes less.",
                     )
                 ),
-                seed("the global direction's samples", control=False),
+                seed("the global direction's samples", control=False, streams=""),
                 io.Image.Input(
                     "images",
                     optional=True,
@@ -109,7 +109,7 @@ class EnergyDirection(io.ComfyNode):
                 GENERATOR.Input(
                     "generator",
                     optional=True,
-                    tooltip="The generator whose latents the global direction lies in.",
+                    tooltip="The generator of the latents that the global direction moves.",
                 ),
                 chained(),
             ],
@@ -163,7 +163,7 @@ def _global(
 ) -> Energy:
     if generator is None:
         raise InvalidInput(
-            "The global direction lies in a generator's latents. Connect the generator, or choose "
+            "The global direction moves a generator's latents. Connect the generator, or choose "
             "image or source."
         )
     with working("Energy Direction", samples, generator, clip) as work:

@@ -48,7 +48,7 @@ class EnergyDiscriminator(io.ComfyNode):
         ),
         example=(
             "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
-            "without any other term (`lambda_generated` = 0) it is DDLS."
+            "without any other term (`lambda_generated` = 0) it is DDLS without noise."
         ),
     )
 
@@ -59,7 +59,8 @@ class EnergyDiscriminator(io.ComfyNode):
             display_name="Energy Discriminator",
             category="LatentSteer/energy",
             description="Minus the logit of the generator's own discriminator: KRR flow's log "
-            "p(c|x) of images that look like the training data, and the energy of DDLS.",
+            "p(c|x) of images that look like the training data, and the energy of "
+            "discriminator-driven latent sampling (DDLS).",
             inputs=[
                 GENERATOR.Input(
                     "generator",

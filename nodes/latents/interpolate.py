@@ -33,7 +33,7 @@ class InterpolateLatents(io.ComfyNode):
             "FuseDream's figure 13.",
             inputs=[
                 LATENTS.Input("first", tooltip="One sample, or as many as the second has."),
-                LATENTS.Input("second", tooltip="Of the same generator; in any chart."),
+                LATENTS.Input("second", tooltip="Of the same generator; plain or of a basis."),
                 io.Int.Input(
                     "frames",
                     default=8,

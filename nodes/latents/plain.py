@@ -28,7 +28,11 @@ class PlainLatents(io.ComfyNode):
             category="LatentSteer/latents",
             description="The weighted sums of a basis as the generator's own latents, so that "
             "they stack with others or are refined without over-parametrisation.",
-            inputs=[LATENTS.Input("batch", display_name="latents", tooltip="In any chart.")],
+            inputs=[
+                LATENTS.Input(
+                    "batch", display_name="latents", tooltip="Latents of a basis, or plain ones."
+                )
+            ],
             outputs=[
                 LATENTS.Output(
                     "plain",

@@ -14,8 +14,8 @@ class SelectLatents(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Picks samples by number, from 0, in any order. Each keeps its own random "
-            "stream: it refines alone exactly as it did in the batch."
+            "Refine a few samples further, or show them in another order. The samples of a "
+            "batch are numbered from 0."
         ),
         example="`rows` = `2, 5`: the third and the sixth sample.",
     )

@@ -13,9 +13,9 @@ class StackLatents(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Both batches must be of one generator and in one chart: latents of a basis do "
-            "not mix with plain ones. The samples of the second are numbered after those of "
-            "the first."
+            "Both batches must be of one generator and in one form: latents of a basis do "
+            "not mix with plain ones; Plain Latents makes plain ones of them. The samples of "
+            "the second are numbered after those of the first."
         ),
         example=(
             "Latents after 0, 10 and 50 steps, stacked: Decode and Image Grid show how they "
@@ -35,7 +35,7 @@ class StackLatents(io.ComfyNode):
                 LATENTS.Input("first", tooltip="The samples that come first."),
                 LATENTS.Input(
                     "second",
-                    tooltip="The samples that follow, in the same chart. Their numbers, and so "
+                    tooltip="The samples that follow, in the same form. Their numbers, and so "
                     "their random streams, continue the first's.",
                 ),
             ],

@@ -37,7 +37,7 @@ class LoadAuxModel(io.ComfyNode):
     HELP = Help(
         about=(
             "The auxiliary model, f in the papers, recognises what an image shows; samples "
-            "are steered by it. Files and model folders lie in `models/latentsteer_aux`: "
+            "are steered by it. Files and model folders are in `models/latentsteer_aux`: "
             "files of open_clip and OpenAI's CLIP archives; folders of transformers with a "
             "CLIP, a SigLIP, a BLIP or a BLIP-2, detected by their `config.json`. Nothing "
             "is downloaded, and no code of a file runs. Weights with a wrong `activation` "

@@ -16,9 +16,8 @@ class CaptionAuxModel(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "f of TR0N section 5.2 for captions: an image becomes the text embedding of its "
-            "BLIP caption. Only Train Translator needs it; the translator then takes Text "
-            "Conditions of the CLIP, without the gap between images and texts. Captions "
+            "A CLIP embeds an image and its description at different places: this closes the "
+            "gap between images and texts, since the translator is trained on texts. Captions "
             "come from greedy decoding or beam search; the paper samples them."
         ),
         example=(

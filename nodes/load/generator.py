@@ -61,7 +61,7 @@ class LoadGenerator(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Files lie in `models/latentsteer_generators`, or in the folder that "
+            "Files are in `models/latentsteer_generators`, or in the folder that "
             "`extra_model_paths.yaml` gives for the key `latentsteer_generators`. A file "
             "that changes is read again. The options change the map of the same weights: "
             "latents and translators belong to the generator with the options that it was "

@@ -37,7 +37,7 @@ def _find(name: str) -> Path:
     """The path of a folder in the input folder.
 
     Raises:
-        InvalidInput: it does not exist, or lies outside.
+        InvalidInput: it does not exist, or is outside.
     """
     root = Path(os.path.abspath(host().input_directory()))
     # Not resolved: people link folders of pictures from other disks.
@@ -57,7 +57,7 @@ class LoadImageSet(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "The folder lies in the host's `input` folder. Captions go with the pictures by "
+            "The folder is in ComfyUI's `input` folder. Captions go with the pictures by "
             "a file `captions.txt`: a line per picture in the order of their names, or "
             "lines as `name: caption`; labels by `labels.csv` with rows `name,label`. "
             "Pictures are rotated by their EXIF orientation and become RGB; an unreadable "

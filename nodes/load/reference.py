@@ -16,10 +16,10 @@ class ReferenceImages(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "They are shipped, so that a workflow with pictures runs at once. No embedded "
-            "model was trained on them, so they also serve as the judge's reference. Digits "
-            "are sorted by class: `order` = balanced gives some of every class, and `part` "
-            "keeps a half for the judge (Evaluate Images has the same inputs)."
+            "They are shipped, so that a workflow with pictures runs at once, and also serve "
+            "as the judge's reference. Digits are sorted by class: `order` = balanced gives "
+            "some of every class, and `part` keeps a half for the judge (Evaluate Images has "
+            "the same inputs)."
         ),
         example=(
             "`avatars held out (embedded)` into Image Condition: new avatars like the first eight."

@@ -18,7 +18,7 @@ class LoadTranslator(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Files lie in `models/latentsteer_translators`. A file that changes is read "
+            "Files are in `models/latentsteer_translators`. A file that changes is read "
             "again. The text on the node names its generator and its auxiliary."
         ),
         example="Put it in place of Train Translator: nothing is trained again.",

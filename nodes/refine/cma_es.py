@@ -68,9 +68,9 @@ class CMAESRefine(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Needs the library cmaes: `pip install cmaes`. Each generation of a sample is "
-            "drawn from a distribution adapted to the last ones, all members are evaluated "
-            "in one batch, and the sample is the best of them. A step costs `population` "
+            "Each generation of a sample is drawn from a distribution adapted to the last "
+            "ones, all members are evaluated in one batch, and the sample is the best of "
+            "them. A step costs `population` "
             "evaluations, times one more for every inner step. All coordinates start with "
             "one `sigma`: start from Prior Init or Plain Latents, not from a basis. Above "
             "512 coordinates only variances are adapted."

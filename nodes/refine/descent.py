@@ -159,9 +159,9 @@ class LangevinRefine(io.ComfyNode):
                         "preset",
                         options=["custom", "paper", "official code"],
                         default="custom",
-                        tooltip="Source of clip_norm: custom uses the value below, paper none, "
-                        "official code 1, separately for the means of a basis and its "
-                        "weights. Everything else is the same in both; the form of the "
+                        tooltip="The limit of the gradient norm. custom: clip_norm; paper: none; "
+                        "official code: 1, separately for the means of a basis and its "
+                        "weights. Everything else is the same in all three; the form of the "
                         "weights is chosen in Translator Init.",
                     )
                 ),

@@ -19,7 +19,10 @@ def inputs() -> list[io.Input]:
             tooltip="Where the particles start, at least 2 of each condition, or an interrupted "
             "run.",
         ),
-        seed("the mollifier's samples, of the draws of real images and of random energies"),
+        seed(
+            "the mollifier's samples, of the draws of real images and of random energies",
+            streams="Every sample has its own random stream.",
+        ),
         steps(15),
         io.Float.Input(
             "step_size",

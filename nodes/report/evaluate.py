@@ -30,8 +30,8 @@ class EvaluateImages(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Mean probability of the wanted class, Frechet distance to real images, and "
-            "diversity. Use a judge and real images that took no part in steering: "
+            "A constraint is one attribute that a prompt asks for: a red hat is two, a hat "
+            "and red. Use a judge and real images that took no part in steering: "
             "`reference_part` takes one half of the reference if KRR Flow Refine had the "
             "other, `real images` takes your own. Diversity is the root mean square "
             "distance between the features of two images, divided by the root of 2, within "
@@ -52,7 +52,7 @@ class EvaluateImages(io.ComfyNode):
             category="LatentSteer/report",
             description="Evaluation by a judge that took no part in the refinement: the "
             "probability of the wanted class, or the share of the prompts' "
-            "statements that it recognises; Frechet distance, diversity.",
+            "constraints that it recognises; Frechet distance, diversity.",
             inputs=[
                 io.Image.Input("images", tooltip="What to judge."),
                 AUXILIARY.Input(
@@ -88,7 +88,7 @@ class EvaluateImages(io.ComfyNode):
                     "probability",
                     display_name="probability",
                     tooltip="Mean probability of the wanted class, or share of the prompts' "
-                    "statements recognised; 0 without a condition.",
+                    "constraints recognised; 0 without a condition.",
                 ),
             ],
             is_output_node=True,

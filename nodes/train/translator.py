@@ -27,11 +27,11 @@ class TrainTranslator(io.ComfyNode):
     HELP = Help(
         about=(
             "Draws latents z, makes G(z), computes the auxiliary model's output, and learns "
-            "to map the output back to latents. No data are needed. Training is repeated "
-            "only when an input changes; Save Translator keeps the result."
+            "to map the output back to latents. Training is repeated only when an input "
+            "changes; Save Translator keeps the result."
         ),
         example=(
-            "With the digits, the defaults take about half a minute on a processor. For a "
+            "With the digits, the defaults take about half a minute on a CPU. For a "
             "larger generator raise `pairs` and `hidden` first."
         ),
     )
@@ -55,7 +55,7 @@ class TrainTranslator(io.ComfyNode):
                     tooltip="Synthetic pairs (16 to 1e8). The paper uses a million; 20000 are "
                     "enough for small models.",
                 ),
-                seed("pairs, initial weights and their order", control=False),
+                seed("the pairs, their order and the initial weights", control=False, streams=""),
                 io.Combo.Input(
                     "kind",
                     options=["mixture", "deterministic"],

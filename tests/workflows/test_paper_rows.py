@@ -145,10 +145,19 @@ def recipe(name, rows, api, like=()):
 
 def test_a_note_names_its_rows():
     assert rows_sentence(recipe("x", (), {})) == ""
-    assert rows_sentence(recipe("x", ("t02",), {})) == " Paper row t02."
-    assert rows_sentence(recipe("x", ("t02", "t08"), {})) == " Paper rows t02 and t08."
-    assert rows_sentence(recipe("x", ("k1", "k2", "k3"), {})) == " Paper rows k1, k2 and k3."
-    assert rows_sentence(recipe("x", (), {}, like=("t19",))) == " Compare paper row t19."
+    assert rows_sentence(recipe("x", ("t02",), {})) == " Setup t02 of docs/workflows.md."
+    assert (
+        rows_sentence(recipe("x", ("t02", "t08"), {}))
+        == " Setups t02 and t08 of docs/workflows.md."
+    )
+    assert (
+        rows_sentence(recipe("x", ("k1", "k2", "k3"), {}))
+        == " Setups k1, k2 and k3 of docs/workflows.md."
+    )
+    assert (
+        rows_sentence(recipe("x", (), {}, like=("t19",)))
+        == " Compare setup t19 of docs/workflows.md."
+    )
     assert [part.where for part in parts("f10")] == ["figure 15"] * 5
     assert parts("f10a") == [ROWS["f10a"]]
     assert parts("f1") == []

@@ -50,12 +50,21 @@ OPEN = (
     "on the digits. "
 )
 NEVER = "Not run by the authors of LatentSteer: the trained weights were not available."
+TRAINING = " Training the translator takes much of that: keep it with **Save Translator**."
+WORDS = (
+    " The words that the small CLIP knows are in docs/models.md; man, woman and person have no "
+    "effect."
+)
+NO_VIEWS = (
+    " *views* of **Energy CLIP** is 0: this small CLIP needs none, a large one does; try 50 there."
+)
+JUDGE = " The judge took no part in the steering"
 
 
 def note(recipe: Recipe) -> str:
     """Returns the note, in Markdown."""
     text = f"# {recipe.heading}\n\n{recipe.says}{rows_sentence(recipe)}"
-    text += _official(recipe) if recipe.files else recipe.about
+    text += _official(recipe) if recipe.files else _embedded(recipe)
     return text + _compared(recipe)
 
 
@@ -66,13 +75,35 @@ def rows_sentence(recipe: Recipe) -> str:
         return ""
     *before, last = names
     listed = f"{', '.join(before)} and {last}" if before else last
-    start = "Paper row" if recipe.rows else "Compare paper row"
-    return f" {start}{'s' if before else ''} {listed}."
+    start = "Setup" if recipe.rows else "Compare setup"
+    return f" {start}{'s' if before else ''} {listed} of docs/workflows.md."
 
 
 def _kinds(recipe: Recipe) -> set[str]:
     kinds = {node["class_type"] for node in recipe.api.values()}
     return {kind.removeprefix("LatentSteer_") for kind in kinds}
+
+
+def _embedded(recipe: Recipe) -> str:
+    """Returns where and how fast it runs, and hints on its nodes."""
+    kinds = _kinds(recipe)
+    text = recipe.about
+    text += TRAINING if "TrainTranslator" in kinds else ""
+    text += WORDS if "TextCondition" in kinds else ""
+    text += NO_VIEWS if recipe.paper == "tr0n" and "EnergyCLIP" in kinds else ""
+    return text if "judge" in text else text + _judge(recipe)
+
+
+def _judge(recipe: Recipe) -> str:
+    """Returns what the judge reports; empty without a judge."""
+    judges = [n for n in recipe.api.values() if n["class_type"].endswith("EvaluateImages")]
+    if not judges:
+        return ""
+    if not all("condition" in node["inputs"] for node in judges):
+        return f"{JUDGE}: it compares the images with real ones that no model was trained on."
+    if "TextCondition" not in _kinds(recipe):
+        return f"{JUDGE}."
+    return f"{JUDGE}: it reports the share of the prompts' constraints that it recognises."
 
 
 def _official(recipe: Recipe) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from .graph import PAPERS, Recipe
+from .rows import parts
 
 __all__ = ["workflows_page"]
 
@@ -11,21 +12,25 @@ HEAD = """# Workflows
 Written by `python -m latentsteer.workflows.recipes.write` from `workflows/recipes/`: change it
 there.
 
-Every workflow is in `workflows/<paper>/` for the canvas and in `workflows/api/<paper>/` in API
-format, without inputs at their default. ComfyUI lists the templates below, which are also at the
-top of `workflows/`. A workflow without a paper is at the top of both.
-
-Ids name the setups of the papers: t for TR0N, f for FuseDream, k for the KRR flow. The papers'
-numbers are one table for each paper, `numbers.py` in the paper's folder of `workflows/recipes/`;
-the recipes take them from there. The note of each workflow that names an id states whether its
-numbers are the paper's, and if not, each that differs and why. On official files they are, except
-for captions, which are the likeliest here and sampled in TR0N, and KRR's bandwidth. Prompts that
-FuseDream's figures do not spell out, and the generations of BasinCMA in five and thirty minutes,
-are LatentSteer's.
+ComfyUI lists the templates below, which are at the top of `workflows/`. Every workflow of a paper
+is in `workflows/<paper>/` for the canvas, and in `workflows/api/<paper>/` in API format, without
+inputs at their default; avatars_image_to_latents, which is of no paper, is in `workflows/` and
+`workflows/api/`. The note on each canvas says what it shows.
 
 *Embedded* models are shipped with LatentSteer; other files are official ones that you provide,
-described in the note of the workflow. Workflows on official files were never run on trained
-weights. t26 waits for a flow as the translator.
+described in the note. Workflows on official files were never run on trained weights.
+
+A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow.
+The numbers of all setups are in `numbers.py` in the paper's folder of `workflows/recipes/`, from
+which the recipes take them. The note of a workflow with a setup states whether its numbers are the
+paper's, and if not, each that differs and why. On official files they are, with these exceptions:
+
+* captions are the likeliest ones here, and sampled in TR0N;
+* the bandwidth of the KRR flow's kernel;
+* prompts that FuseDream's figures do not spell out, and the number of generations of BasinCMA in
+  five and in thirty minutes, which are LatentSteer's.
+
+TR0N's setup t26 is missing: its translator is a normalising flow, which Train Translator lacks.
 """
 
 
@@ -37,10 +42,13 @@ def workflows_page(recipes: Iterable[Recipe]) -> str:
     lines += [f"| {one.task} | {_link(one, '')} | {_models(one)} |" for one in curated]
     for folder, name in PAPERS.items():
         lines += ["", f"## {name}", ""]
-        lines += ["| row | what it is | task | models | workflow |", "|---|---|---|---|---|"]
+        lines += [
+            "| setup | numbers from | what it is | models | workflow |",
+            "|---|---|---|---|---|",
+        ]
         own = [one for one in recipes if one.paper == folder]
         for recipe in sorted(own, key=lambda one: (one.rows or one.like or ("~",), one.id)):
-            cells = (_rows(recipe), recipe.title, recipe.task, _models(recipe))
+            cells = (_rows(recipe), _places(recipe), recipe.title, _models(recipe))
             lines.append(f"| {' | '.join(cells)} | {_link(recipe, f'{folder}/')} |")
     return "\n".join(lines) + "\n"
 
@@ -48,6 +56,10 @@ def workflows_page(recipes: Iterable[Recipe]) -> str:
 def _rows(recipe: Recipe) -> str:
     like = f"as {', '.join(recipe.like)}" if recipe.like else ""
     return ", ".join(recipe.rows) or like
+
+
+def _places(recipe: Recipe) -> str:
+    return "; ".join(dict.fromkeys(one.where for row in recipe.rows for one in parts(row)))
 
 
 def _models(recipe: Recipe) -> str:

@@ -112,7 +112,7 @@ def _views(part: str, operation: str) -> Recipe:
         f"fusedream_biggan_views_{operation or 'all'}",
         (f"f10{part}",),
         f"views by {operation or 'all four operations'}",
-        f"Figure 15: AugCLIP with views by {made}; the score at the end is of all four always.",
+        f"Figure 15: AugCLIP with views by {made}; the final score always has all four.",
         partial(_text, prompts=OBJECTS),
     )
 

@@ -15,9 +15,7 @@ START: Mapping[str, Any] = {"candidates": 150, "keep": 5}
 PLAIN, AUGMENTED = "Plain CLIP", "AugCLIP"
 TASK = "Draw avatars by text from a basis of the best samples"
 ABOUT = (
-    "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor. "
-    "The words that the small CLIP knows are in docs/models.md. The judge took no part in the "
-    "steering: it reports the share of the prompts' statements that it recognises."
+    "\n\nRuns on the models shipped with LatentSteer, in a minute or two on a laptop's processor."
 )
 avatars = partial(Recipe, about=ABOUT)
 

@@ -55,7 +55,7 @@ INPAINTING: Mapping[str, Any] = {"steps": 60, "step_size": 0.05, "eta": 4.0, "ch
 EDITING: Mapping[str, Any] = {"steps": 30, "step_size": 0.03, "eta": 4.0, "chunk": "fast"}
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in one to two minutes on a laptop's "
-    "processor. The kernel uses the CLIP's embeddings, and the judge took no part in the steering."
+    "processor. The kernel uses the CLIP's embeddings."
 )
 
 
@@ -184,7 +184,7 @@ RECIPES = (
         "Four completions of a picture whose left half is known. The starts are the encoder's "
         "latents of the known half next to halves of random avatars, the best 4 of 32. **Energy "
         "Masked** keeps the known half, and the samples' density keeps the completions apart. "
-        "The upper row is without that density. **ImageCompositeMasked** pastes the known "
+        "The upper row is without that density. **Image Composite Masked** pastes the known "
         "half over the result; its input is what the generator drew. Any generator works. The "
         "masked energy replaces Co-Mod-GAN's discriminator.",
         _inpainting,

@@ -33,11 +33,8 @@ SEEDS = 16
 SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
 """Candidates and generations of the search for a start, and the weight of each clause."""
 ABOUT = (
-    "\n\nRuns on the models shipped with LatentSteer, in about two minutes on a laptop's "
-    "processor, most of them the translator's training. The words that the small CLIP knows are "
-    "in docs/models.md; man, woman and person are neutral. *views* of **Energy CLIP** is 0: this "
-    "small CLIP needs none, a large one does. The judge took no part in the steering: it reports "
-    "the share of the prompts' statements that it recognises."
+    "\n\nRuns on the models shipped with LatentSteer, in one to three minutes on a laptop's "
+    "processor."
 )
 
 
@@ -181,14 +178,16 @@ RECIPES = (
         "tr0n_avatars_translator_only",
         (),
         "avatars by text, translator only",
-        "The ablation *no EC*: the best of a hundred draws of the translator, not refined.",
+        "The ablation *no EC* (no error correction): the best of a hundred draws of the "
+        "translator, not refined.",
         partial(_text, refine=False),
     ),
     _avatars(
         "tr0n_avatars_no_translator",
         ("t22",),
         "avatars by text without translator",
-        "The ablation *no T*: Langevin dynamics from the best of a hundred samples of the prior.",
+        "The ablation *no T* (no translator): Langevin dynamics from the best of a hundred "
+        "samples of the prior.",
         partial(_text, translator=False),
         task="Draw avatars by text without training",
         curated=True,

@@ -14,7 +14,7 @@ BAYES = ((0, 20), (1, 1), (1, 20))
 ABOUT = (
     "\n\nRuns on the models shipped with LatentSteer, in about a minute on a laptop's "
     "processor; the picture has a row per class. Change *classes* and *samples_per_class* in "
-    "**Class Condition**, or *seed* in the refiner. The judge took no part in the steering."
+    "**Class Condition**, or a *seed*."
 )
 
 
@@ -100,14 +100,14 @@ RECIPES = (
         "tr0n_digits_no_translator",
         ("t04", "t10"),
         "digits without translator",
-        "The ablation *no T*: Langevin dynamics from samples of the prior.",
+        "The ablation *no T* (no translator): Langevin dynamics from samples of the prior.",
         partial(_graph, start="prior"),
     ),
     _digits(
         "tr0n_digits_no_error_correction",
         ("t03", "t09"),
         "digits without error correction",
-        "The ablation *no EC*: draws of the translator, not refined.",
+        "The ablation *no EC* (no error correction): draws of the translator, not refined.",
         partial(_graph, refiner=""),
         improves="",
     ),
@@ -115,7 +115,8 @@ RECIPES = (
         "tr0n_digits_deterministic",
         ("t05", "t11"),
         "digits by a deterministic translator",
-        "The ablation *DT*: one start per class, so that the samples of a class look similar.",
+        "The ablation *DT* (deterministic translator): one start per class, so that the samples "
+        "of a class look similar.",
         partial(_graph, start="deterministic"),
         improves="",
     ),

@@ -119,8 +119,9 @@ RECIPES = (
         "tr0n_biggan_text",
         ("t19", "t25"),
         "BigGAN by text",
-        "f is the CLIP embedding of BLIP's caption; the mixture's means and weights are refined "
-        "together, from its mean (equation 5). It is *GMM* of figure 8.",
+        "Pictures of what a text says. f is the CLIP embedding of BLIP's caption; the mixture's "
+        "means and weights are refined together, from its mean (equation 5). It is *GMM* of "
+        "figure 8.",
         _text,
         curated=True,
     ),
@@ -136,14 +137,15 @@ RECIPES = (
         "tr0n_xl_text",
         ("t21",),
         "StyleGAN-XL by text",
-        "In W, with BLIP-2 and LAION's CLIP.",
+        "Steers w, in StyleGAN-XL's space W, with BLIP-2 and LAION's CLIP.",
         _by_xl,
     ),
     _biggan(
         "tr0n_biggan_text_no_translator",
         ("t22", "t28"),
         "BigGAN by text without translator",
-        "The ablation *no T*: Langevin dynamics from the prior, in figures 5 and 8.",
+        "The ablation *no T* (no translator): Langevin dynamics from the prior, in figures 5 and "
+        "8.",
         _text,
     ),
     _biggan(
@@ -152,7 +154,7 @@ RECIPES = (
         "BigGAN by text, a sample of the mixture",
         "Algorithm 2 with M = 1: a sample of the translator is refined directly, whereas the "
         "paper refines the mixture's means and weights (the workflow *tr0n_biggan_text*). The "
-        "paper has no such row.",
+        "paper has no such setup.",
         partial(_text, mode="sample"),
         like=("t19",),
     ),
@@ -160,14 +162,15 @@ RECIPES = (
         "tr0n_biggan_text_deterministic",
         ("t27",),
         "BigGAN by text, deterministic translator",
-        "The ablation *DT* of figure 8: one start per prompt.",
+        "The ablation *DT* (deterministic translator) of figure 8: one start per prompt.",
         _text,
     ),
     Recipe(
         "tr0n_faces_text",
         ("t29",),
         "StyleGAN2 faces by text",
-        "In W; the translator is trained on image embeddings with noise (gamma 0.2).",
+        "Faces that match a text. w is steered, in StyleGAN2's space W; the translator is trained "
+        "on image embeddings with noise (gamma 0.2), to bridge the gap to texts.",
         partial(_text, prompts=FACES, captioner=""),
         task="Draw faces by text with a trained translator",
         curated=True,
