@@ -1,7 +1,6 @@
 """Model folders of transformers and open_clip: embeddings, captions and errors."""
 
 import json
-import socket
 
 import open_clip
 import pytest
@@ -29,18 +28,7 @@ from ..tiny_folders import (
 )
 
 PROMPTS = ["a red hat", "a blue cat"]
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    """No test here may use the network."""
-
-    def refuse(*arguments, **named):
-        raise AssertionError("the network was asked for")
-
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def images(count=3, height=16, width=16):

@@ -1,11 +1,8 @@
-"""Folders of timm's and transformers' image classifiers: forward passes, names and errors."""
+"""Folders of transformers' image classifiers: forward passes, preparation and errors."""
 
-import builtins
 import json
-import socket
 
 import pytest
-import timm
 import torch
 import transformers
 from latentsteer.core.auxiliaries import load_auxiliary, open_model
@@ -14,210 +11,19 @@ from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from torchvision.transforms import functional as transforms
 
-MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """Copies of pickles go to the test's folder."""
-    monkeypatch.setenv("LATENTSTEER_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    """No test here may use the network."""
-
-    def refuse(*arguments, **named):
-        raise AssertionError("the network was asked for")
-
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-def random(model):
-    stream = torch.Generator().manual_seed(3)
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_floating_point() and tensor.ndim > 1:
-            tensor.data = (2 / tensor[0].numel()) ** 0.5 * torch.randn(
-                tensor.shape, generator=stream
-            )
-        elif tensor.is_floating_point() and "running_var" not in name:
-            tensor.data = tensor + 0.1 * torch.randn(tensor.shape, generator=stream)
-    return model.eval()
-
-
-def images(count=2, height=40, width=40):
-    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-def write(folder, config, model=None, preprocessing=None):
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
-    if model is not None:
-        checkpoints.write(folder / "model.safetensors", model.state_dict())
-    if preprocessing is not None:
-        text = json.dumps(preprocessing)
-        (folder / "preprocessor_config.json").write_text(text, "utf-8")
-    return folder
-
-
-def close(found, expected):
-    assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= 1e-5 * max(1, expected.abs().max())
-
-
-def prepared(x, edge, crop, mean=MEAN, std=STD):
-    x = transforms.center_crop(transforms.resize(x, edge, antialias=True), crop)
-    return transforms.normalize(x, mean, std)
-
-
-# timm
-
-TIMM = [
-    ("resnet10t", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
-    ("test_vit", {}),
-    ("test_efficientnet", {}),
-    ("test_convnext", {}),
-]
-
-
-def timm_model(name, arguments, classes=3, size=32):
-    with torch.random.fork_rng():
-        sized = {"img_size": size} if "vit" in name else {}
-        return random(
-            timm.create_model(name, pretrained=False, num_classes=classes, **sized, **arguments)
-        )
-
-
-def timm_config(name, arguments=(), classes=3, size=32, **others):
-    cfg = {"input_size": [3, size, size], "fixed_input_size": "vit" in name, "crop_pct": 0.8}
-    cfg |= {"mean": MEAN, "std": STD, "interpolation": "bicubic", "tag": "mine", "url": "x"}
-    return {
-        "architecture": name,
-        "num_classes": classes,
-        "pretrained_cfg": cfg,
-        "model_args": dict(arguments),
-        **others,
-    }
-
-
-@pytest.mark.parametrize(("name", "arguments"), TIMM)
-@pytest.mark.parametrize("safe", [True, False])
-def test_a_folder_of_timm_gives_timms_logits(name, arguments, safe, tmp_path):
-    model = timm_model(name, arguments)
-    folder = write(tmp_path / "mine", timm_config(name, arguments), model if safe else None)
-    if not safe:
-        torch.save(model.state_dict(), folder / "pytorch_model.bin")
-    before = torch.get_rng_state()
-    classifier = load_auxiliary(folder)
-    assert torch.equal(before, torch.get_rng_state())
-    assert (classifier.name, classifier.classes) == ("mine", ("0", "1", "2"))
-    x = images(2, 50, 42)
-    seen = prepared(x, 40, 32)
-    with torch.no_grad():
-        close(classifier.logits(x), model(seen))
-        features = model.forward_head(model.forward_features(seen), pre_logits=True)
-        close(classifier.features(x), features)
-    assert not any(parameter.requires_grad for parameter in classifier.module.parameters())
-
-
-def test_an_older_configuration_of_timm_is_flat(tmp_path):
-    seen = timm_config("test_resnet")["pretrained_cfg"]
-    with torch.random.fork_rng():
-        model = random(timm.create_model("test_resnet", pretrained=False, num_classes=3))
-    flat = {"architecture": "test_resnet", "num_classes": 3, "labels": ["a", "b", "c"]} | seen
-    classifier = load_auxiliary(write(tmp_path / "old", flat, model))
-    assert classifier.classes == ("a", "b", "c")
-    close(classifier.logits(images()), model(prepared(images(), 40, 32)).detach())
-
-
-def test_names_of_timm(tmp_path):
-    model = timm_model(*TIMM[1])
-    words = {"n1": "tench, Tinca tinca", "n2": "crane", "n3": "crane"}
-    config = timm_config(*TIMM[1], label_names=["n1", "n2", "n3"], label_descriptions=words)
-    classifier = load_auxiliary(write(tmp_path / "mine", config, model))
-    assert classifier.classes == ("tench", "crane (1)", "crane (2)")
-    chosen = load_auxiliary(tmp_path / "mine", options={"classes": ("x", "y", "z")})
-    assert chosen.classes == ("x", "y", "z")
-    assert (
-        chosen.id
-        == classifier.id
-        == checkpoints.fingerprint(tmp_path / "mine" / "model.safetensors")
-    )
-
-
-def test_a_thousand_classes_are_imagenets(tmp_path):
-    config = timm_config(*TIMM[1], classes=1000)
-    model = timm_model(*TIMM[1], classes=1000)
-    classes = load_auxiliary(write(tmp_path / "mine", config, model)).classes
-    assert (classes[0], classes[1], classes[134], classes[999]) == (
-        "tench",
-        "goldfish",
-        "crane bird",
-        "toilet tissue",
-    )
-    assert len(set(classes)) == 1000
-
-
-def test_timm_is_not_installed(tmp_path, monkeypatch):
-    folder = write(tmp_path / "mine", timm_config(*TIMM[1]), timm_model(*TIMM[1]))
-    usual = builtins.__import__
-
-    def absent(name, *arguments):
-        if name.partition(".")[0] == "timm":
-            raise ImportError(name)
-        return usual(name, *arguments)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(CheckpointError, match=r"timm, which is not installed. .*pip install timm"):
-        load_auxiliary(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"architecture": "resnet51"}, r"'resnet51', which timm .* Closest: .*resnet50"),
-        ({"architecture": "hf-hub:some/where"}, "which timm .* does not have"),
-        ({"num_classes": 1}, "has 1 output: a regression"),
-        ({"num_classes": 0}, "has 0 outputs: no last layer"),
-        ({"num_classes": 4}, "does not fit its network"),
-        ({"num_classes": "many"}, "has 'many' classes"),
-        ({"model_args": {"checkpoint_path": "/x"}}, r"not supported: \['checkpoint_path'\]"),
-        ({"model_args": {"strange": 1}}, "cannot build mine"),
-        ({"label_names": ["a", "b"]}, "names 2 classes and has 3 logits"),
-    ],
+from .classifier_files import images
+from .classifier_folders import (
+    MEAN,
+    STD,
+    TIMM,
+    close,
+    random,
+    timm_config,
+    timm_model,
+    write,
 )
-def test_a_folder_of_timm_with_a_fault(change, says, tmp_path):
-    folder = write(tmp_path / "mine", timm_config(*TIMM[1]) | change, timm_model(*TIMM[1]))
-    with pytest.raises(CheckpointError, match=says):
-        load_auxiliary(folder)
 
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"input_size": [1, 32, 32]}, "images of 1 channels"),
-        ({"input_size": [3, 32]}, "no usable input_size"),
-        ({"std": [0.2, 0, 0.2]}, "no usable .* std"),
-        ({"crop_pct": 1.5}, "no usable .* crop_pct"),
-    ],
-)
-def test_a_folder_of_timm_that_looks_at_images_strangely(change, says, tmp_path):
-    config = timm_config(*TIMM[1])
-    config["pretrained_cfg"] |= change
-    with pytest.raises(CheckpointError, match=says):
-        load_auxiliary(write(tmp_path / "mine", config, timm_model(*TIMM[1])))
-
-
-def test_weights_of_timm_that_are_not_finite(tmp_path):
-    model = timm_model(*TIMM[1])
-    model.head.weight.data[0, 0] = torch.nan
-    with pytest.raises(CheckpointError, match=r"not finite|head\.weight"):
-        load_auxiliary(write(tmp_path / "mine", timm_config(*TIMM[1]), model))
-
-
-# transformers
+pytestmark = pytest.mark.usefixtures("fresh_cache", "offline")
 
 SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
 VIT = {**SMALL, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
