@@ -9,7 +9,7 @@ from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.host import autograd
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.standalone.api.schema import io
-from latentsteer.nodes.standalone.errors import NodeError
+from latentsteer.nodes.standalone.errors import NodeError, WorkflowError
 from latentsteer.nodes.standalone.executor import execute
 from latentsteer.nodes.standalone.host import StandaloneHost, TerminalProgress
 from latentsteer.nodes.standalone.registry import load_nodes
@@ -204,6 +204,30 @@ def fault(run):
         return str(caught.value)
 
     return go
+
+
+@pytest.fixture
+def refusal(run):
+    """Returns the message for a graph that is refused before anything runs."""
+
+    def go(graph):
+        seen = []
+        with pytest.raises(WorkflowError) as caught:
+            run(graph, on_event=lambda event, data: seen.append(event))
+        assert seen == []
+        return str(caught.value)
+
+    return go
+
+
+@pytest.fixture
+def own_base(tmp_path, new_host, run):
+    """A base folder of the test; returns its folder of models and a function to run on it."""
+    folder = tmp_path / "base"
+    models = folder / "models"
+    for kind in ("generators", "aux", "translators"):
+        (models / f"latentsteer_{kind}").mkdir(parents=True)
+    return models, lambda graph: run(graph, new_host(folder))
 
 
 @pytest.fixture

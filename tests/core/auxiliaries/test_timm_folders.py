@@ -10,15 +10,7 @@ from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import CheckpointError
 
 from .classifier_files import images
-from .classifier_folders import (
-    TIMM,
-    close,
-    prepared,
-    random,
-    timm_config,
-    timm_model,
-    write,
-)
+from .classifier_folders import TIMM, close, prepared, random, timm_config, timm_model, write
 
 pytestmark = pytest.mark.usefixtures("fresh_cache", "offline")
 

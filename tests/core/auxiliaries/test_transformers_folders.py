@@ -12,16 +12,7 @@ from latentsteer.core.errors import CheckpointError, InvalidInput
 from torchvision.transforms import functional as transforms
 
 from .classifier_files import images
-from .classifier_folders import (
-    MEAN,
-    STD,
-    TIMM,
-    close,
-    random,
-    timm_config,
-    timm_model,
-    write,
-)
+from .classifier_folders import MEAN, STD, TIMM, close, random, timm_config, timm_model, write
 
 pytestmark = pytest.mark.usefixtures("fresh_cache", "offline")
 
