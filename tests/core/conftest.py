@@ -145,6 +145,14 @@ def offline(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def opened(tmp_path_factory):
+    """Opens the smallest file of a family of generators with options: see `option_files`."""
+    from .option_files import opener
+
+    return opener(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
 def toys() -> SimpleNamespace:
     return SimpleNamespace(
         generator=_generator,
