@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from latentsteer.core.checkpoints.checkpoint import read, write
+from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.host import autograd
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
@@ -246,3 +247,9 @@ def swapped(monkeypatch):
         monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
 
     return go
+
+
+@pytest.fixture
+def toy(swapped):
+    """Makes Load Aux Model return a toy CLIP for the judge's file."""
+    swapped(toy_clip())
