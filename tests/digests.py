@@ -5,7 +5,7 @@
 
 They show that moving code changes nothing. Digests hold for one processor, one version of PyTorch
 and one thread, which the file names: elsewhere write them again before a change. Settings are
-those of tests/test_workflows.py.
+those of tests/workflow_settings.py.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from latentsteer.nodes.cli import main as cli
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -30,8 +31,8 @@ PAIRS = 256
 
 
 def settings():
-    """tests/test_workflows.py, as a module."""
-    spec = importlib.util.spec_from_file_location("shipped", HERE / "test_workflows.py")
+    """tests/workflow_settings.py, as a module."""
+    spec = importlib.util.spec_from_file_location("shipped", HERE / "workflow_settings.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.CHEAP["pairs"] = PAIRS
@@ -61,7 +62,7 @@ def made(shipped, name):
         places = ["--base", folder, "--out", str(out), "--device", "cpu", "--threads", "1"]
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = shipped.main(["run", str(graph), *places, *flags])
+            code = cli.main(["run", str(graph), *places, *flags])
         if code:
             raise SystemExit(f"{name} ended with {code}:\n{said.getvalue()}")
         return digest(out.glob("*.png"))

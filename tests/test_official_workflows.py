@@ -38,7 +38,7 @@ from PIL import Image
 
 from .core import tiny_folders
 from .covering import covering
-from .test_workflows import REFINERS, kinds_of, unpadded
+from .workflow_settings import REFINERS, kinds_of, unpadded
 
 OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files}
 CANNOT_OPEN = {*(f"t{n:02}" for n in (*range(2, 7), *range(8, 19))), "t30", "k05", "k21", "k22"}

@@ -1,64 +1,26 @@
-"""The shipped workflows: both formats agree, are up to date, have a tidy layout, and run."""
+"""The shipped workflows: formats that agree, up to date and tidy, with what their rows say."""
 
 import json
 import re
 
 import pytest
-from latentsteer.core.zoo import shipped as catalogue
-from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.graph import validate
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
-from latentsteer.nodes.standalone.values import widgets
 from latentsteer.workflows.recipes.notes import note
 from latentsteer.workflows.recipes.rows import ROWS
 from latentsteer.workflows.recipes.table import RECIPES
-from latentsteer.workflows.recipes.write import FOLDER, api_path, canvas_path, files
+from latentsteer.workflows.recipes.write import canvas_path, files
 
-from .covering import covering, uses_of
+from .workflow_settings import NAMES, SEARCH, kinds_of
 
-NAMES = sorted(name for name, recipe in RECIPES.items() if not recipe.files)
-"""Those on embedded models; tests/test_official_workflows.py runs the others on tiny ones."""
-FUSEDREAM = {name for name in NAMES if RECIPES[name].paper == "fusedream"}
 KRR_DIGITS = {
     row: name for name in NAMES if name.startswith("krr_digits_") for row in RECIPES[name].rows
 }
-SEARCH = "tr0n_avatars_search"
-REFINERS = {
-    kind.removeprefix("LatentSteer_")
-    for kind, node in load_nodes().items()
-    if any(output.id == "trace" for output in node.schema().outputs or ())
-}
-"""Nodes that give a trace."""
 PICTURES = {"ComposeFuse", "ImageGradientStep"}
 """Nodes whose images are shown as they are: nothing is decoded."""
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
-CHEAP = {
-    "pairs": 32,
-    "epochs": 1,
-    "steps": 2,
-    "samples_per_class": 1,
-    "samples_per_prompt": 1,
-    "samples_per_image": 1,
-    "candidates": 2,
-    "population": 4,
-    "inner_steps": 1,
-    "views": 1,
-}
-FEW = {"BasisInit": {"keep": 1}, "BestLatents": {"keep": 1}, "ComposeFuse": {"places": "centre"}}
-"""Further settings of FuseDream's with two candidates and a sample of each prompt."""
-SEVERAL = {"samples": 4, "count": 4, "samples_per_prompt": 2}
-"""Settings of a flow, which needs several particles."""
-REFERENCES = 64
-"""Real images of the evaluation."""
-CHOSEN = covering({name: RECIPES[name].api for name in NAMES})
-"""Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
-
-
-def kinds_of(api):
-    """The kinds of nodes in a graph."""
-    return {node["class_type"].removeprefix("LatentSteer_") for node in api.values()}
 
 
 @pytest.fixture(params=NAMES)
@@ -269,107 +231,3 @@ def test_what_is_compared_differs_in_the_density_alone():
         alone, flow = flows[-2:]  # one may lead their start
         assert {key for key in flow if flow[key] != alone[key]} == {"lambda_generated"}
         assert alone["lambda_generated"] == 0 < flow["lambda_generated"]
-
-
-def unpadded(api):
-    """Settings of chunks without padding, where a node has them."""
-    nodes = load_nodes()
-    for node_id, raw in api.items():
-        node = nodes.get(raw["class_type"])
-        if node and "chunk" in {widget.id for widget in widgets(node.schema())}:
-            yield f"{node_id}.chunk=fast"
-
-
-def cheaper(api, name):
-    """Settings that make a graph quick."""
-    cheap = CHEAP | SEVERAL if name.startswith("krr") else CHEAP
-    for node_id, raw in api.items():
-        kind = raw["class_type"].removeprefix("LatentSteer_")
-        few = FEW.get(kind, {}) if name in FUSEDREAM else {}
-        if raw["inputs"].get("generations"):
-            few = few | {"candidates": 16, "generations": 1}
-        for key, value in {**cheap, **few}.items():
-            if key in few or raw["inputs"].get(key, 0) > value:
-                yield f"{node_id}.{key}={value}"
-
-
-def test_the_workflows_that_run_by_default_use_every_node_in_every_way():
-    nodes = {name: RECIPES[name].api for name in NAMES}
-    whole, chosen = (
-        {use for name in names for use in uses_of(nodes[name])} for names in (NAMES, CHOSEN)
-    )
-    assert chosen == whole
-    assert {kind for kind, _ in chosen} == {
-        node["class_type"] for api in nodes.values() for node in api.values()
-    }
-    # A choice, a switch, a 0 and an input that is not linked each make another use.
-    node = {"class_type": "X", "inputs": {"a": "k", "b": True, "c": 0, "d": ["1", 0], "seed": 1}}
-    changes = ({"a": "l"}, {"b": False}, {"c": 2}, {"d": None})
-    uses = [uses_of({"1": node | {"inputs": node["inputs"] | new}}) for new in ({}, *changes)]
-    assert len(set(map(frozenset, uses))) == 5
-    other = node | {"inputs": node["inputs"] | {"seed": 2}}
-    assert uses_of({"1": other}) == uses[0]
-
-
-@pytest.fixture
-def few_references(monkeypatch):
-    """A judge's features of all real images take seconds; only the slow claims use all."""
-    whole = catalogue.reference_portion
-    monkeypatch.setattr(
-        catalogue, "reference_portion", lambda *a, **k: whole(*a, **k)[:REFERENCES]
-    )
-
-
-@pytest.mark.usefixtures("few_references")
-@pytest.mark.parametrize(
-    "file",
-    [
-        "tr0n_digits_class",
-        *(
-            pytest.param(f"api/{name}", marks=[] if name in CHOSEN else [pytest.mark.slow])
-            for name in NAMES
-        ),
-    ],
-)
-def test_it_runs_from_one_command(file, tmp_path, capsys):
-    """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
-    name = file.removeprefix("api/")
-    if "basin_cma" in name:
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
-    api = RECIPES[name].api
-    path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
-    settings = list(cheaper(api, name))
-    assert settings
-    if file != name:  # the one in the canvas' format has fixed chunks, as shipped
-        settings += unpadded(api)
-    out = tmp_path / "out"
-    folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
-    flags = [text for setting in settings for text in ("--set", setting)]
-    assert main(["run", str(path), *folders, *flags]) == 0
-    (picture,) = out.glob("*.png")
-    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    assert report["outputs"] == [str(picture)]
-    assert set(report["seconds"]["nodes"]) == set(api)
-    items = [item for node in report["measures"].values() for item in node["items"]]
-    found = {key: value for item in items for key, value in item.items()}
-    judged = found["evaluate"]
-    if name.startswith("krr_digits"):
-        assert judged["images"] == 4
-        assert judged["frechet_distance"] > 0
-    elif "digits" in name:
-        assert judged["images"] == 10
-        assert 0 <= judged["probability"] <= 1
-    else:
-        few = name.startswith("krr") or name == SEARCH
-        least = 1 if name in FUSEDREAM else 2 if few else 4
-        assert judged["images"] >= least
-        assert 0 <= judged.get("satisfied", 0) <= 1
-        assert ("satisfied" in judged) == ("frechet_distance" not in judged)
-    if kinds_of(api).isdisjoint(REFINERS):
-        assert "refine" not in found
-    else:
-        assert found["refine"]["steps"] == 2
-        assert set(found["refine"]["before"]) == set(found["refine"]["after"])
-        assert "energy" in found["refine"]["before"]
-        assert list(out.glob("temp/*.png"))
-    assert str(picture) in capsys.readouterr().out

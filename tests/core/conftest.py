@@ -1,5 +1,6 @@
 """Toy models shared by the tests of the core: small, smooth, in any float type."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -129,6 +130,26 @@ def there(request):
     """A device other than the CPU: simulated, CUDA or Metal."""
     with accelerators.opened(request.param) as device:
         yield device
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """A test with it may not use the network."""
+
+    def refuse(*arguments, **named):
+        raise AssertionError("the network was asked for")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory):
+    """Opens the smallest file of a family of generators with options: see `option_files`."""
+    from .option_files import opener
+
+    return opener(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from latentsteer.core.checkpoints.checkpoint import read, write
+from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.host import autograd
 from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.standalone.api.schema import io
-from latentsteer.nodes.standalone.errors import NodeError
+from latentsteer.nodes.standalone.errors import NodeError, WorkflowError
 from latentsteer.nodes.standalone.executor import execute
 from latentsteer.nodes.standalone.host import StandaloneHost, TerminalProgress
 from latentsteer.nodes.standalone.registry import load_nodes
@@ -207,6 +208,30 @@ def fault(run):
 
 
 @pytest.fixture
+def refusal(run):
+    """Returns the message for a graph that is refused before anything runs."""
+
+    def go(graph):
+        seen = []
+        with pytest.raises(WorkflowError) as caught:
+            run(graph, on_event=lambda event, data: seen.append(event))
+        assert seen == []
+        return str(caught.value)
+
+    return go
+
+
+@pytest.fixture
+def own_base(tmp_path, new_host, run):
+    """A base folder of the test; returns its folder of models and a function to run on it."""
+    folder = tmp_path / "base"
+    models = folder / "models"
+    for kind in ("generators", "aux", "translators"):
+        (models / f"latentsteer_{kind}").mkdir(parents=True)
+    return models, lambda graph: run(graph, new_host(folder))
+
+
+@pytest.fixture
 def swapped(monkeypatch):
     """Makes Load Aux Model return another model for the judge's file."""
 
@@ -222,3 +247,9 @@ def swapped(monkeypatch):
         monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
 
     return go
+
+
+@pytest.fixture
+def toy(swapped):
+    """Makes Load Aux Model return a toy CLIP for the judge's file."""
+    swapped(toy_clip())

@@ -6,7 +6,6 @@ import sys
 import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis
-from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.errors import (
     ConditionMismatch,
     GeneratorMismatch,
@@ -14,26 +13,10 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.spaces import Identity
-from latentsteer.nodes.host import autograd, io
-from latentsteer.nodes.load.auxiliary import LoadAuxModel
 from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted
 
 CLIP = "digits judge (embedded)"
 OTHER = "other.safetensors"
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    """Makes Load Aux Model return a toy CLIP for the judge's file."""
-    loaded, seer = LoadAuxModel.execute, toy_clip()
-
-    def opened(cls, file, **options):
-        if file != CLIP:
-            return loaded(file, **options)
-        with autograd():
-            return io.NodeOutput(seer)
-
-    monkeypatch.setattr(LoadAuxModel, "execute", classmethod(opened))
 
 
 def basis(graph, made, **inputs):

@@ -1,4 +1,4 @@
-"""KRR flow as an energy and a direction: exact in chunks, resumable, and its limits."""
+"""KRR flow as an energy and a direction: exact in chunks, and resumable."""
 
 from dataclasses import replace
 
@@ -7,69 +7,17 @@ import torch
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energy import Energy
-from latentsteer.core.errors import Diverged, DomainMismatch, InvalidInput, ResumeMismatch
-from latentsteer.core.features import FeatureMap, feature_map
+from latentsteer.core.errors import ResumeMismatch
+from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import GENERATED, REAL, krr_flow
-from latentsteer.core.krr.kernel import Mollifier, median_bandwidth
+from latentsteer.core.krr.kernel import median_bandwidth
 from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latent_files import load_latents, save_latents
-from latentsteer.core.refine.first_order import FirstOrder
 from latentsteer.core.refine.kernel import gradient_by_term
 from latentsteer.core.refine.refinement import refine
-from latentsteer.core.refine.rules import Descent
 from latentsteer.core.rng import SampleRng
 
-COUNT = 10
-SETTINGS = {
-    "krr": FlowSettings(),
-    "kde": FlowSettings(estimator="kde", self_term=False),
-    "stein": FlowSettings(estimator="stein"),
-    "feature": FlowSettings(mollifier=Mollifier("feature", 0.7, final=0.0)),
-    "image": FlowSettings(mollifier=Mollifier("image", 0.2, samples=2, final=0.1), eta=5, xi=5),
-    "one": FlowSettings(bandwidth="one", real=0.0),
-    "Jensen-Shannon": FlowSettings(divergence="Jensen-Shannon"),
-    "drawn": FlowSettings(real_samples=4),
-}
-"""Distances of the toy images' features are of order 1."""
-CHUNKS = [ALL_AT_ONCE, Chunking(3, padded=True), Chunking(4, padded=False)]
-
-
-def real_images(toys, dtype=torch.float64):
-    return toys.generator(dtype)(toys.normal(7, 12, seed=8, dtype=dtype), SampleRng.of(0, 7))
-
-
-def flow_of(toys, settings=None, *, dtype=torch.float64, **changes):
-    """Returns the flow on the toys, with real images and a condition, and the generator."""
-    generator, classifier = toys.generator(dtype), toys.classifier(dtype)
-    condition = classification(classifier, classifier.condition(["b"]))
-    options = {
-        "steps": 4,
-        "image_size": (8, 8),
-        "chunking": Chunking(3, padded=True),
-        "condition": condition,
-        "real": real_images(toys, dtype),
-    }
-    made = krr_flow(settings or FlowSettings(), feature_map(classifier), **(options | changes))
-    return made, generator
-
-
-def start(toys, count=COUNT, dtype=torch.float64):
-    return toys.normal(count, 12, dtype=dtype)
-
-
-def field_of(flow, generator, chunking, step=0):
-    return flow.direction.field(flow.energy.pullback(generator), chunking).at(step)
-
-
-def job_of(toys, flow, generator, **changes):
-    defaults = {
-        "generator": generator,
-        "energy": flow.energy,
-        "refiner": FirstOrder(Descent(step_size=0.3), direction=flow.direction),
-        "steps": 4,
-        "chunking": Chunking(3, padded=True),
-    }
-    return toys.job(**(defaults | changes))
+from .flows import CHUNKS, COUNT, SETTINGS, field_of, flow_of, job_of, real_images, start
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -220,91 +168,6 @@ def test_other_real_images_and_features_are_another_energy(toys):
     assert flows[0].energy.signature() == flow_of(toys)[0].energy.signature()
 
 
-def test_one_particle_has_no_density(toys):
-    flow, generator = flow_of(toys)
-    with pytest.raises(InvalidInput, match="at least 2 samples"):
-        field_of(flow, generator, ALL_AT_ONCE)(start(toys, 1), SampleRng.of(0, 1))
-    alone, _ = flow_of(toys, FlowSettings(generated=0.0))
-    vector, _, _ = field_of(alone, generator, ALL_AT_ONCE)(start(toys, 1), SampleRng.of(0, 1))
-    assert bool(vector.isfinite().all())
-
-
-def test_equal_particles_stay_finite_or_are_named(toys):
-    z = start(toys)
-    z[4] = z[1]
-    flow, generator = flow_of(toys, FlowSettings(eta=1e-6))
-    vector, _, _ = field_of(flow, generator, Chunking(3, padded=True))(z, SampleRng.of(0, COUNT))
-    assert bool(vector.isfinite().all())
-    assert torch.allclose(vector[4], vector[1])
-    flow, _ = flow_of(toys, FlowSettings(eta=1e-30))
-    with pytest.raises(InvalidInput, match=r"samples 1 and 4.*Raise eta"):
-        field_of(flow, generator, Chunking(3, padded=True))(z, SampleRng.of(0, COUNT))
-
-
-@pytest.mark.parametrize("shape", [(7, 3, 16, 16), (7, 3, 8, 9), (7, 1, 8, 8)])
-def test_real_images_of_another_size_are_refused(shape, toys):
-    with pytest.raises(DomainMismatch, match="Resize or crop"):
-        flow_of(toys, real=torch.rand(shape))
-
-
-def test_too_few_or_broken_real_images_are_refused(toys):
-    images = torch.rand(7, 3, 8, 8, dtype=torch.float64)
-    with pytest.raises(InvalidInput, match="at least 2"):
-        flow_of(toys, real=images[:1])
-    images[2, 0, 0, 0] = torch.nan
-    with pytest.raises(InvalidInput, match="not finite"):
-        flow_of(toys, real=images)
-
-
-def test_features_that_are_not_finite_are_named(toys):
-    generator = toys.generator()
-
-    def broken(images):
-        found = images.flatten(1).clone()
-        found[2] = torch.nan
-        return found
-
-    begun = start(toys, dtype=torch.float32)
-    features = FeatureMap("broken", "broken", broken, ())
-    options = {"steps": 4, "image_size": (8, 8), "chunking": ALL_AT_ONCE}
-    flow = krr_flow(FlowSettings(), features, **options)
-    with pytest.raises(Diverged, match="broken of samples 2 are not") as caught:
-        field_of(flow, generator, ALL_AT_ONCE, 3)(begun, SampleRng.of(0, COUNT))
-    assert caught.value.step == 3
-    real_alone = FlowSettings(generated=0.0)
-    flow = krr_flow(real_alone, features, real=torch.rand(7, 3, 8, 8), **options)
-    with pytest.raises(InvalidInput, match=r"real images \[2\]"):
-        field_of(flow, generator, ALL_AT_ONCE)(begun, SampleRng.of(0, COUNT))
-
-
-def test_a_flow_of_no_term_is_refused(toys):
-    with pytest.raises(InvalidInput, match="Nothing moves"):
-        flow_of(toys, FlowSettings(generated=0.0), real=None, condition=None)
-
-
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ({"generated": -1.0}, "lambda 1"),
-        ({"real": float("inf")}, "lambda 2"),
-        ({"condition": float("nan")}, "lambda 3"),
-        ({"eta": 0.0}, "eta"),
-        ({"xi": -2.0}, "xi"),
-        ({"bandwidth": 0.0}, "median"),
-        ({"floor": 1.0}, "floor"),
-    ],
-)
-def test_settings_outside_their_range_are_refused(values, told):
-    with pytest.raises(InvalidInput, match=told):
-        FlowSettings(**values)
-
-
-def test_several_runs_of_a_sample_are_not_taken_for_particles(toys):
-    flow, _ = flow_of(toys)
-    with pytest.raises(InvalidInput, match="several runs of a sample"):
-        flow.energy.repeated(3)
-
-
 def log_ratio(toys, z, rng, settings):
     """-log q + log p + log p(c|x), each with weight 1, and the step without a speed."""
     vector, _, a, b = by_hand(toys, settings, z, rng)
@@ -351,48 +214,3 @@ def test_without_the_samples_density_a_sample_alone_equals_itself_in_a_batch(div
     kl, _ = flow_of(toys, FlowSettings(generated=0.0), dtype=torch.float32)
     plain, _ = refine(job_of(toys, kl, generator), toys.latents(generator, z))
     assert torch.equal(plain.values, batch.values)
-
-
-# Real images that are drawn
-
-
-def bank_at(flow, step):
-    densities = flow.energy.terms[0][1]
-    return densities.real.density(0.0, torch.zeros(1, dtype=torch.float64), step)
-
-
-def test_real_images_are_drawn_anew_at_each_step_or_once(toys):
-    fresh, once = (
-        flow_of(toys, FlowSettings(real_samples=3, real_fresh=f, xi="count"))[0]
-        for f in (True, False)
-    )
-    drawn = [fresh.energy.terms[0][1].real.drawn(step) for step in range(20)]
-    assert all(len(set(numbers)) == 3 for numbers in drawn)
-    assert len(set(drawn)) > 10
-    assert {number for numbers in drawn for number in numbers} == set(range(7))
-    assert len({once.energy.terms[0][1].real.drawn(step) for step in range(20)}) == 1
-    features = feature_map(toys.classifier(torch.float64)).of(real_images(toys))
-    for step in (0, 5, 0):
-        found = bank_at(fresh, step)
-        assert torch.allclose(found.points[:, 0], features[list(drawn[step])], atol=1e-12)
-        assert found.width == pytest.approx(median_bandwidth(features))
-    other = flow_of(toys, FlowSettings(real_samples=3), seed=1)[0]
-    assert [other.energy.terms[0][1].real.drawn(step) for step in range(20)] != drawn
-
-
-def test_all_real_images_drawn_are_the_flow_of_before(toys):
-    whole, _ = flow_of(toys)
-    for settings in (FlowSettings(real_samples=7), FlowSettings(real_fresh=False)):
-        flow, _ = flow_of(toys, settings)
-        assert flow.energy.signature() == whole.energy.signature()
-        assert torch.equal(bank_at(flow, 3).points, bank_at(whole, 0).points)
-    some = {flow_of(toys, FlowSettings(real_samples=n, real_fresh=f))[0].energy.signature()
-            for n in (3, 4) for f in (True, False)}  # fmt: skip
-    assert len(some | {whole.energy.signature()}) == 5
-
-
-def test_more_real_images_than_there_are_cannot_be_drawn(toys):
-    with pytest.raises(InvalidInput, match="8 real images of a step requested; 7 are there"):
-        flow_of(toys, FlowSettings(real_samples=8))
-    with pytest.raises(InvalidInput, match="needs at least 2"):
-        FlowSettings(real_samples=1)

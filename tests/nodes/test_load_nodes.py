@@ -1,0 +1,51 @@
+"""What the loaders offer, open and load again."""
+
+from latentsteer.core.zoo import shipped as catalogue
+
+
+def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
+    from latentsteer.nodes.standalone.host import use
+    from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
+
+    with use(new_host()):
+        schemas = schemas_of(load_nodes())
+    offered = {
+        kind: schemas[f"LatentSteer_{kind}"].inputs[0].options
+        for kind in ("LoadGenerator", "LoadAuxModel", "LoadTranslator")
+    }
+    assert offered == {
+        "LoadGenerator": [*catalogue.GENERATORS, "other.safetensors"],
+        "LoadAuxModel": list(catalogue.AUXILIARIES),
+        "LoadTranslator": ["tiny.safetensors"],
+    }
+
+
+def test_a_model_may_be_linked_from_another_disk(graph, run, new_host, tmp_path):
+    """A loader opens every file that it lists."""
+    base, elsewhere = tmp_path / "base", tmp_path / "disk" / "x.safetensors"
+    folder = base / "models" / "latentsteer_generators"
+    folder.mkdir(parents=True)
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(catalogue.embedded("digits (embedded)").read_bytes())
+    (folder / "linked.safetensors").symlink_to(elsewhere)
+    host = new_host(base)
+    assert host.list_files("latentsteer_generators", (".safetensors",)) == ["linked.safetensors"]
+    loaded = graph.add("LoadGenerator", file="linked.safetensors")
+    assert run(graph, host)[loaded].name == "linked"
+
+
+def test_a_changed_file_is_loaded_again(tmp_path, new_host):
+    """The host runs a loader again when its fingerprint changes."""
+    import shutil
+
+    from latentsteer.nodes.load.generator import LoadGenerator
+    from latentsteer.nodes.standalone.host import use
+
+    path = tmp_path / "models" / "latentsteer_generators" / "mine.safetensors"
+    path.parent.mkdir(parents=True)
+    shutil.copy(catalogue.embedded("digits (embedded)"), path)
+    with use(new_host(tmp_path)):
+        before = LoadGenerator.fingerprint_inputs(path.name)
+        assert LoadGenerator.fingerprint_inputs(path.name) == before
+        path.write_bytes(path.read_bytes() + b" ")
+        assert LoadGenerator.fingerprint_inputs(path.name) != before

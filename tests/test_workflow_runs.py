@@ -1,0 +1,99 @@
+"""The shipped workflows on embedded models run; those by default use every node in every way."""
+
+import json
+
+import pytest
+from latentsteer.core.zoo import shipped as catalogue
+from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.recipes.table import RECIPES
+from latentsteer.workflows.recipes.write import FOLDER, api_path
+
+from .covering import covering, uses_of
+from .workflow_settings import FUSEDREAM, NAMES, REFINERS, SEARCH, cheaper, kinds_of, unpadded
+
+REFERENCES = 64
+"""Real images of the evaluation."""
+CHOSEN = covering({name: RECIPES[name].api for name in NAMES})
+"""Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
+
+
+def test_the_workflows_that_run_by_default_use_every_node_in_every_way():
+    nodes = {name: RECIPES[name].api for name in NAMES}
+    whole, chosen = (
+        {use for name in names for use in uses_of(nodes[name])} for names in (NAMES, CHOSEN)
+    )
+    assert chosen == whole
+    assert {kind for kind, _ in chosen} == {
+        node["class_type"] for api in nodes.values() for node in api.values()
+    }
+    # A choice, a switch, a 0 and an input that is not linked each make another use.
+    node = {"class_type": "X", "inputs": {"a": "k", "b": True, "c": 0, "d": ["1", 0], "seed": 1}}
+    changes = ({"a": "l"}, {"b": False}, {"c": 2}, {"d": None})
+    uses = [uses_of({"1": node | {"inputs": node["inputs"] | new}}) for new in ({}, *changes)]
+    assert len(set(map(frozenset, uses))) == 5
+    other = node | {"inputs": node["inputs"] | {"seed": 2}}
+    assert uses_of({"1": other}) == uses[0]
+
+
+@pytest.fixture
+def few_references(monkeypatch):
+    """A judge's features of all real images take seconds; only the slow claims use all."""
+    whole = catalogue.reference_portion
+    monkeypatch.setattr(
+        catalogue, "reference_portion", lambda *a, **k: whole(*a, **k)[:REFERENCES]
+    )
+
+
+@pytest.mark.usefixtures("few_references")
+@pytest.mark.parametrize(
+    "file",
+    [
+        "tr0n_digits_class",
+        *(
+            pytest.param(f"api/{name}", marks=[] if name in CHOSEN else [pytest.mark.slow])
+            for name in NAMES
+        ),
+    ],
+)
+def test_it_runs_from_one_command(file, tmp_path, capsys):
+    """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
+    name = file.removeprefix("api/")
+    if "basin_cma" in name:
+        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+    api = RECIPES[name].api
+    path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
+    settings = list(cheaper(api, name))
+    assert settings
+    if file != name:  # the one in the canvas' format has fixed chunks, as shipped
+        settings += unpadded(api)
+    out = tmp_path / "out"
+    folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
+    flags = [text for setting in settings for text in ("--set", setting)]
+    assert main(["run", str(path), *folders, *flags]) == 0
+    (picture,) = out.glob("*.png")
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["outputs"] == [str(picture)]
+    assert set(report["seconds"]["nodes"]) == set(api)
+    items = [item for node in report["measures"].values() for item in node["items"]]
+    found = {key: value for item in items for key, value in item.items()}
+    judged = found["evaluate"]
+    if name.startswith("krr_digits"):
+        assert judged["images"] == 4
+        assert judged["frechet_distance"] > 0
+    elif "digits" in name:
+        assert judged["images"] == 10
+        assert 0 <= judged["probability"] <= 1
+    else:
+        few = name.startswith("krr") or name == SEARCH
+        least = 1 if name in FUSEDREAM else 2 if few else 4
+        assert judged["images"] >= least
+        assert 0 <= judged.get("satisfied", 0) <= 1
+        assert ("satisfied" in judged) == ("frechet_distance" not in judged)
+    if kinds_of(api).isdisjoint(REFINERS):
+        assert "refine" not in found
+    else:
+        assert found["refine"]["steps"] == 2
+        assert set(found["refine"]["before"]) == set(found["refine"]["after"])
+        assert "energy" in found["refine"]["before"]
+        assert list(out.glob("temp/*.png"))
+    assert str(picture) in capsys.readouterr().out
