@@ -58,6 +58,10 @@ class Checks:
 
     def function(self, function: types.FunctionType) -> Any:
         """The function with its types checked and, if its type hints name arrays, its sizes."""
+        if "TYPE_CHECKING" in function.__globals__:
+            # Hints in quotes may name what is imported for pyright alone.
+            hints = function.__annotations__
+            hints |= {name: Any for name, hint in hints.items() if isinstance(hint, str)}
         made = self.made(function)
         if not any(map(names_an_array, function.__annotations__.values())):
             return made
