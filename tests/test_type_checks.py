@@ -12,7 +12,7 @@ from latentsteer.core.refine.barrier import Barrier, combined
 from latentsteer.core.refine.rules import Langevin
 from torch import Tensor
 
-from .type_checks import names_an_array
+from .type_checks import Checks, names_an_array
 
 WRONG = (jaxtyping.TypeCheckError, beartype.roar.BeartypeCallHintViolation)
 ROWS = torch.zeros(2, 3)
@@ -48,3 +48,40 @@ def test_sizes_are_compared_within_a_call_alone():
     for width in (3, 4):
         rows = torch.ones(2, width)
         assert torch.equal(combined(Barrier("primary only"), rows, rows), rows)
+
+
+def test_each_of_a_nested_function_is_checked_around_its_own_values():
+    checks = Checks()
+
+    def of_width(width):
+        @checks
+        def widened(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+            return torch.ones(len(rows), width)
+
+        return widened
+
+    for width in (3, 4):
+        widened = of_width(width)
+        assert torch.equal(widened(torch.zeros(2, width)), torch.ones(2, width))
+        for wrong in (torch.zeros(2, 5), torch.zeros(width), torch.zeros(2, width).long(), "rows"):
+            with pytest.raises(WRONG):
+                widened(wrong)
+    assert len(checks.nested) == 1
+
+
+def test_nested_functions_of_other_type_hints_have_checks_of_their_own():
+    checks = Checks()
+
+    def of_kind(kind):
+        @checks
+        def same(value: kind):
+            return value
+
+        return same
+
+    assert of_kind(int)(3) == 3
+    assert of_kind(str)("three") == "three"
+    with pytest.raises(WRONG):
+        of_kind(str)(3)
+    with pytest.raises(WRONG):
+        of_kind(int)("three")

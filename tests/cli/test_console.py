@@ -18,6 +18,7 @@ from latentsteer.workflows.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "nodes" / "cli"
+STARTED = []
 WORDS = "caf\u00e9 \u2192 \u2603 \u65e5\u672c"
 
 
@@ -25,7 +26,20 @@ def started(*arguments, **options):
     environment = {**os.environ, **options.pop("environment", {})}
     command = [sys.executable, str(CLI), *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, env=environment, **streams)
+    process = subprocess.Popen(command, env=environment, **streams)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running():
+    """Kills what a test that fails or times out leaves running."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def finished(*arguments, **options):

@@ -19,6 +19,9 @@ DEVICE = torch.device("meta")
 """Every build of PyTorch has it, gradients on it need no hardware, LatentSteer never uses it."""
 CPU = torch.device("cpu")
 aten = torch.ops.aten
+COPIES = {aten._to_copy.default, aten.copy_.default}
+SCALAR = aten._local_scalar_dense.default
+SET_DATA = Tensor.data.__set__  # pyright: ignore
 DATA_DEPENDENT = {
     aten.nonzero.default,
     aten.masked_select.default,
@@ -111,19 +114,18 @@ class Accelerator(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        flat = list(_tensors((args, tuple(kwargs.values()))))
-        there = [x for x in flat if isinstance(x, There)]
-        name = str(func)
-        if func in (aten._to_copy.default, aten.copy_.default):
+        if func in COPIES:
             return self._copied(func, args, kwargs)
-        if func is aten._local_scalar_dense.default:
-            self.reads[name] += bool(there)
+        flat = _tensors(args, []) if not kwargs else _tensors((args, tuple(kwargs.values())), [])
+        there = [x for x in flat if isinstance(x, There)]
+        if func is SCALAR:
+            self.reads[str(func)] += bool(there)
         elif there and (func in DATA_DEPENDENT or _by_mask(func, args)):
-            self.reads[name] += 1
+            self.reads[str(func)] += 1
         to = kwargs.get("device")
         to = torch.device(to) if to is not None else (DEVICE if there else CPU)
         if to.type == DEVICE.type and kwargs.get("generator") is not None:
-            raise MixedDevices(f"{name}: a CPU generator cannot draw on the accelerator")
+            raise MixedDevices(f"{func}: a CPU generator cannot draw on the accelerator")
         self._check(func, args, flat, there)
         if kwargs.get("device") is not None:
             kwargs["device"] = CPU
@@ -170,42 +172,43 @@ class _Lists(TorchFunctionMode):
     """Creates tensors of lists and numbers on the CPU first: PyTorch leaves `meta` empty."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}
         if func in (torch.tensor, torch.as_tensor):
+            kwargs = dict(kwargs)
             to = kwargs.pop("device", None)
             made = func(*args, **kwargs)
             return made if to is None else made.to(to)
         if func is Tensor.new_tensor and isinstance(args[0], There):
-            kwargs.setdefault("dtype", args[0].dtype)
+            kwargs = {"dtype": args[0].dtype, **kwargs}
             return torch.tensor(*args[1:], **kwargs).to(args[0].device)
         found = func(*args, **kwargs)
-        if func == Tensor.data.__set__ and isinstance(args[1], There):  # pyright: ignore
+        if func == SET_DATA and isinstance(args[1], There):
             args[0].inner = args[1].inner  # as in modules when their type changes
         return found
 
 
-def _tensors(what):
+def _tensors(what, found):
+    """Appends the tensors of nested lists and tuples to `found`, and returns it."""
     for x in what:
-        if isinstance(x, Tensor):
-            yield x
-        elif isinstance(x, (list, tuple)):
-            yield from _tensors(x)
-
-
-def _mapped(change, what):
-    if isinstance(what, Tensor):
-        return change(what)
-    if isinstance(what, (list, tuple)):
-        return type(what)(_mapped(change, x) for x in what)
-    return {k: _mapped(change, x) for k, x in what.items()} if isinstance(what, dict) else what
+        if isinstance(x, (list, tuple)):
+            _tensors(x, found)
+        elif isinstance(x, Tensor):
+            found.append(x)
+    return found
 
 
 def _inner(what):
-    return _mapped(lambda x: x.inner if isinstance(x, There) else x, what)
+    if isinstance(what, There):
+        return what.inner
+    if isinstance(what, (list, tuple)):
+        return type(what)([_inner(x) for x in what])
+    return {k: _inner(x) for k, x in what.items()} if isinstance(what, dict) else what
 
 
 def _wrapped(what):
-    return _mapped(There, what)
+    if isinstance(what, Tensor):
+        return There(what)
+    return type(what)([_wrapped(x) for x in what]) if isinstance(what, (list, tuple)) else what
 
 
 @cache

@@ -53,6 +53,13 @@ def held():
     return images[:COUNT], shown
 
 
+@pytest.fixture(scope="module")
+def encoded(generator, held):
+    """Latents of the images."""
+    with torch.no_grad():
+        return generator.encode(held[0])
+
+
 def shares(judge, images, shown):
     """Returns the accuracy of the judge for every attribute."""
     hits = judge.satisfied(images, [visible(avatar) for avatar in shown])
@@ -68,19 +75,17 @@ def test_the_judge_sees_what_is_there(judge, held):
 
 
 @torch.no_grad()
-def test_the_generator_draws_again_what_its_encoder_saw(generator, judge, held):
+def test_the_generator_draws_again_what_its_encoder_saw(generator, judge, held, encoded):
     images, shown = held
-    z = generator.encode(images)
-    assert z.shape == (COUNT, generator.source.dim)
-    drawn = generator(z, SampleRng.of(0, COUNT))
+    assert encoded.shape == (COUNT, generator.source.dim)
+    drawn = generator(encoded, SampleRng.of(0, COUNT))
     assert float((drawn - images).abs().mean()) < 0.02
     assert min(shares(judge, drawn, shown).values()) > 0.8
 
 
-@torch.no_grad()
-def test_the_encoder_gives_latents_of_the_prior(generator, held):
+def test_the_encoder_gives_latents_of_the_prior(encoded):
     """Mean and covariance of encoded images are those of N(0, I), up to their spread."""
-    z = generator.encode(held[0]).double()
+    z = encoded.double()
     standard_error = COUNT**-0.5
     assert float(z.mean(dim=0).abs().max()) < 5 * standard_error
     assert 0.8 < float(z.std(dim=0).mean()) < 1.1
