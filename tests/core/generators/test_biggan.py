@@ -48,6 +48,9 @@ DRAWN = {
     "biggan_deep_discriminator64": "biggan-deep-discriminator",
 }
 GENERATORS = [name for name, family in DRAWN.items() if "discriminator" not in family]
+ROUNDED = ("biggan32_no_spectral",)
+"""Layouts whose drawn weights, without a norm, magnify rounding: the reference, in float32, is off
+by 6e-6 itself, and float32 here by as much again, on any kernels."""
 NAN = torch.tensor([torch.nan])
 SMALL = ["biggan32_flat", "biggan32_standing_tables", "biggan_deep64", "biggan_deep_hf32"]
 
@@ -106,21 +109,34 @@ def path_of(tmp_path_factory):
     return find
 
 
+def relative_errors(found, arrays):
+    """Largest error of every output, relative to the largest magnitude of its reference."""
+    stride = int(arrays.get("stride", torch.tensor(1)))
+    errors = {}
+    for key, value in found.items():
+        kept = value[..., ::stride, ::stride] if value.ndim == 4 else value
+        errors[key] = float((kept - arrays[key]).abs().max() / arrays[key].abs().max())
+    return errors
+
+
 def errors_of(path, name, architecture=None, **options):
-    """Relative error of every output in a reference."""
     checkpoint = replace(checkpoints.read(path), options=options)
     architecture = architecture or detect(checkpoint, KNOWN)
     arrays = read_arrays(PARITY / f"{name}.npz")
-    stride = int(arrays.get("stride", torch.tensor(1)))
     with torch.no_grad():
-        found = architecture.parity(checkpoint, arrays)
-    return {
-        key: float((value[..., ::stride, ::stride] - arrays[key]).abs().max())
-        / float(arrays[key].abs().max())
-        if value.ndim == 4
-        else float((value - arrays[key]).abs().max() / arrays[key].abs().max())
-        for key, value in found.items()
-    }
+        return relative_errors(architecture.parity(checkpoint, arrays), arrays)
+
+
+def errors_in_float64(path, name, folded):
+    """Errors of the images without rounding here: those of the reference's own rounding."""
+    generator = load_generator(path, {"folded": folded})
+    classes, arrays = generator.prior.classes, read_arrays(PARITY / f"{name}.npz")
+    given = {"img": arrays["y"], "img_soft": arrays["soft_y"]}
+    with torch.no_grad():
+        vectors = {key: classes.vectors(y).double() for key, y in given.items()}
+        generator.module.double()
+        found = {key: generator.module(arrays["z"].double(), v) for key, v in vectors.items()}
+    return relative_errors(found, arrays)
 
 
 def prior_of(generator, count, seed=0):
@@ -135,6 +151,11 @@ def test_the_outputs_are_the_authors(name, folded, path_of):
     assert detect(checkpoints.read(path), KNOWN).id == DRAWN[name]
     errors = errors_of(path, name, folded=folded)
     assert errors.keys() == {key for key in arrays if key.startswith(("img", "D"))}
+    if name in ROUNDED:
+        own = errors_in_float64(path, name, folded)
+        assert max(own.values()) <= TOLERANCE
+        assert all(errors[key] <= 4 * own[key] for key in own)
+        return
     assert max(errors.values()) <= TOLERANCE
 
 
