@@ -13,7 +13,7 @@ from ..errors import InvalidInput, ResumeMismatch
 from .lock import writing
 from .manifest import MANIFEST, LatentStorage, Manifest, read_manifest
 from .pairs import Pairs
-from .precision import Precision
+from .precision import ConditionStorage
 from .shards import shard_fault, write_shard
 from .stored import StoredPairs
 from .synthesis import Drawn, Synthesis, check_count, check_dropped
@@ -32,7 +32,7 @@ def keep_pairs(
     source: Synthesis,
     count: int,
     *,
-    precision: Precision = "fp32",
+    precision: ConditionStorage = "fp32",
     latents: LatentStorage = "stored",
     shard: int = SHARD,
     repair: bool = False,
@@ -78,7 +78,9 @@ def keep_pairs(
     return StoredPairs(folder, count=count)
 
 
-def save_pairs(folder: str | Path, pairs: Pairs, *, precision: Precision = "fp32") -> StoredPairs:
+def save_pairs(
+    folder: str | Path, pairs: Pairs, *, precision: ConditionStorage = "fp32"
+) -> StoredPairs:
     """Writes pairs as a new folder; the folder appears when it is whole.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ..errors import CheckpointError, InvalidInput
 from ..files import replacing
 from .origin import Origin
-from .precision import PRECISIONS, Precision, row_bytes
+from .precision import PRECISIONS, ConditionStorage, row_bytes
 
 __all__ = ["MANIFEST", "LatentStorage", "Manifest", "ShardRecord", "read_manifest"]
 
@@ -57,7 +57,7 @@ class Manifest:
     """
 
     origin: Origin
-    precision: Precision
+    precision: ConditionStorage
     latents: LatentStorage
     shards: tuple[ShardRecord, ...] = ()
 

@@ -9,16 +9,18 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 
-__all__ = ["PRECISIONS", "Precision", "packed", "row_bytes", "unpacked"]
+__all__ = ["PRECISIONS", "ConditionStorage", "packed", "row_bytes", "unpacked"]
 
-Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-BYTES: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+ConditionStorage: TypeAlias = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[ConditionStorage, ...] = get_args(ConditionStorage)
+BYTES: Mapping[ConditionStorage, int] = {"fp32": 4, "fp16": 2, "int8": 1}
 LEVELS = 127
 """Largest magnitude of an int8."""
 
 
-def packed(conditions: Float[Tensor, "rows embed"], precision: Precision) -> dict[str, Tensor]:
+def packed(
+    conditions: Float[Tensor, "rows embed"], precision: ConditionStorage
+) -> dict[str, Tensor]:
     """Returns the tensors to store, by name: `values` and, for int8, one `scale` per row.
 
     fp32 is exact. fp16 rounds by at most 2^-11 of a value, or 2^-25 below 2^-14. int8 rounds by at
@@ -42,7 +44,7 @@ def packed(conditions: Float[Tensor, "rows embed"], precision: Precision) -> dic
         scale = conditions.float().abs().amax(dim=1) / LEVELS
         step = torch.where(scale > 0, scale, 1)
         return {"values": (conditions / step[:, None]).round().to(torch.int8), "scale": scale}
-    raise InvalidInput(f"Precision {precision!r}; expected one of {', '.join(PRECISIONS)}.")
+    raise InvalidInput(f"ConditionStorage {precision!r}; expected one of {', '.join(PRECISIONS)}.")
 
 
 def unpacked(values: Tensor, scale: Tensor | None) -> Float[Tensor, "rows embed"]:
@@ -51,6 +53,6 @@ def unpacked(values: Tensor, scale: Tensor | None) -> Float[Tensor, "rows embed"
     return found if scale is None else found * scale[:, None]
 
 
-def row_bytes(precision: Precision, width: int) -> int:
+def row_bytes(precision: ConditionStorage, width: int) -> int:
     """Returns the number of bytes of a stored condition."""
     return BYTES[precision] * width + (4 if precision == "int8" else 0)

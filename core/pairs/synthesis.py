@@ -18,7 +18,15 @@ from .balance import balanced_draws, classed_prior
 from .origin import Origin
 from .pairs import Pairs
 
-__all__ = ["Drawn", "Synthesis", "check_count", "check_dropped", "streamed", "synthetic_pairs"]
+__all__ = [
+    "Drawn",
+    "Synthesis",
+    "check_count",
+    "check_dropped",
+    "in_memory",
+    "streamed",
+    "synthetic_pairs",
+]
 
 MOST_DROPPED = 0.01
 """Largest share of pairs that may be dropped."""
@@ -213,9 +221,27 @@ def synthetic_pairs(
     Raises:
         InvalidInput: fewer than 1 pair, or more than one in a hundred not finite.
     """
-    check_count(count)
     source = Synthesis(generator, (auxiliary,), seed, chunking, device, balanced)
-    return _in_memory(source, source.drawn(0, count, report))
+    return in_memory(source, count, report)
+
+
+def in_memory(source: Synthesis, count: int, report: Report = lambda done: None) -> Pairs:
+    """Returns the first pairs of a source with one auxiliary, in memory.
+
+    Args:
+        source: source of the pairs.
+        count: number of drawn pairs, at least 1.
+        report: callback after every chunk, with the number of pairs done; may raise to stop.
+
+    Raises:
+        InvalidInput: fewer than 1 pair, several auxiliaries, or more than one in a hundred pairs
+            not finite.
+    """
+    check_count(count)
+    _check_single(source)
+    drawn = source.drawn(0, count, report)
+    check_dropped(len(drawn.dropped), count)
+    return _pairs(source, drawn)
 
 
 def streamed(source: Synthesis, size: int, *, first: int = 0) -> Iterator[Pairs]:
@@ -231,8 +257,7 @@ def streamed(source: Synthesis, size: int, *, first: int = 0) -> Iterator[Pairs]
             finite.
     """
     check_count(size)
-    if len(source.auxiliaries) != 1:
-        raise InvalidInput(f"{len(source.auxiliaries)} auxiliaries of a stream; expected 1.")
+    _check_single(source)
     return _stream(source, size, first)
 
 
@@ -244,12 +269,18 @@ def _stream(source: Synthesis, size: int, first: int) -> Iterator[Pairs]:
         dropped += len(drawn.dropped)
         # A small batch alone would exceed the limit by one dropped pair.
         check_dropped(dropped, max(begin - first, int(1 / MOST_DROPPED)))
-        yield _in_memory(source, drawn, whole=False)
+        yield _pairs(source, drawn)
 
 
-def _in_memory(source: Synthesis, drawn: Drawn, *, whole: bool = True) -> Pairs:
-    if whole:
-        check_dropped(len(drawn.dropped), drawn.last - drawn.first)
+def _check_single(source: Synthesis) -> None:
+    if len(source.auxiliaries) != 1:
+        raise InvalidInput(
+            f"{len(source.auxiliaries)} auxiliaries of pairs in memory; expected 1. Keep those of "
+            "several in a folder."
+        )
+
+
+def _pairs(source: Synthesis, drawn: Drawn) -> Pairs:
     return Pairs(
         drawn.latents,
         drawn.conditions[0],

@@ -6,16 +6,15 @@ from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.pairs.keeping import keep_pairs
 from ...core.pairs.manifest import LatentStorage
-from ...core.pairs.pairs import Pairs
-from ...core.pairs.precision import PRECISIONS, Precision
-from ...core.pairs.synthesis import Synthesis, synthetic_pairs
+from ...core.pairs.precision import PRECISIONS, ConditionStorage
+from ...core.pairs.synthesis import Synthesis, in_memory
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui
 from ..kinds import as_auxiliary
 from ..sockets import AUXILIARY, GENERATOR, PAIRS
 from ..widgets import advanced, chunk, seed
-from ..work import Work, working
+from ..work import working
 
 __all__ = ["SynthesisePairs"]
 
@@ -133,7 +132,7 @@ class SynthesisePairs(io.ComfyNode):
         seed: int,
         name: str,
         balanced: bool,
-        precision: Precision,
+        precision: ConditionStorage,
         latents: LatentStorage,
         repair: bool,
         chunk: ChunkMode,
@@ -146,19 +145,22 @@ class SynthesisePairs(io.ComfyNode):
                 "second_auxiliary."
             )
         folder = host().model_folder(KIND)[0] / checked_name(name) if name else None
-
-        def made(work: Work) -> Pairs:
-            common = {"seed": seed, "chunking": work.chunking, "device": work.device}
-            common["balanced"] = balanced
-            if folder is None:
-                given = (generator, seen[0], count)
-                return synthetic_pairs(*given, **common, report=work.report)
-            source = Synthesis(generator, tuple(seen), **common)
-            stored = {"precision": precision, "latents": latents, "repair": repair}
-            return keep_pairs(folder, source, count, **stored, report=work.report)
-
         with working("Synthesise Pairs", count, generator, *seen, chunk=chunk) as work:
-            pairs = made(work)
+            source = Synthesis(
+                generator, tuple(seen), seed, work.chunking, work.device, balanced=balanced
+            )
+            if folder is None:
+                pairs = in_memory(source, count, work.report)
+            else:
+                pairs = keep_pairs(
+                    folder,
+                    source,
+                    count,
+                    precision=precision,
+                    latents=latents,
+                    repair=repair,
+                    report=work.report,
+                )
         text = f"{len(pairs)} pairs" + (f" in {folder}" if folder else "")
         if pairs.dropped:
             text += f"; {len(pairs.dropped)} were not finite and are left out"

@@ -2,7 +2,7 @@
 
 from ...core.pairs.keeping import save_pairs
 from ...core.pairs.pairs import Pairs
-from ...core.pairs.precision import PRECISIONS, Precision
+from ...core.pairs.precision import PRECISIONS, ConditionStorage
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import autograd, host, io, ui
@@ -63,7 +63,7 @@ class SavePairs(io.ComfyNode):
         return usable_name(name)
 
     @classmethod
-    def execute(cls, pairs: Pairs, name: str, precision: Precision) -> io.NodeOutput:
+    def execute(cls, pairs: Pairs, name: str, precision: ConditionStorage) -> io.NodeOutput:
         folder = host().model_folder(KIND)[0] / checked_name(name)
         with autograd():
             saved = save_pairs(folder, pairs, precision=precision)

@@ -130,7 +130,7 @@ def test_two_auxiliaries_share_the_images_under_a_name(own_run, new_graph):
     own_run(graph)
     graph = new_graph()
     graph.add("LoadPairs", file="single", auxiliary=graph.add("LoadAuxModel", file=JUDGE))
-    refused(own_run, graph, ConditionMismatch, "have no conditions of 'digits judge")
+    refused(own_run, graph, ConditionMismatch, "have no conditions of 'digits-judge")
 
 
 @pytest.mark.bits

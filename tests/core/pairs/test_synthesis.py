@@ -44,7 +44,7 @@ def test_the_stream_yields_fresh_pairs_that_are_those_of_one_run():
 def test_a_stream_needs_a_size_one_auxiliary_and_finite_pairs():
     with pytest.raises(InvalidInput, match="0 synthetic pairs"):
         streamed(toy.source(), 0)
-    with pytest.raises(InvalidInput, match="2 auxiliaries of a stream"):
+    with pytest.raises(InvalidInput, match="2 auxiliaries of pairs in memory"):
         streamed(toy.source(toy.Seen(), toy.Seen("b")), 4)
     with pytest.raises(InvalidInput, match="not finite"):
         list(islice(streamed(toy.source(spoilt=(0.0,)), 8), 20))
