@@ -8,6 +8,7 @@ from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.global_direction import along, global_direction
 from latentsteer.core.metrics.classes import classifier_outputs
 from latentsteer.core.metrics.clip_score import clip_scores
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
 from latentsteer.core.starts.inversion import from_images
@@ -16,7 +17,6 @@ from latentsteer.core.translators.training import (
     Training,
     fit_translator,
     new_translator,
-    synthetic_pairs,
 )
 
 from .device_jobs import CHUNKS, clip_row, job_of, picture_of

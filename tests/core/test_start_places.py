@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.condition import Condition
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import best_candidates, over_basis
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
 from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.search import CrossEntropySearch
-from latentsteer.core.translators.training import new_translator, synthetic_pairs
+from latentsteer.core.translators.training import new_translator
 
 from .places import BATCH, FIXED, equal_in_any_batch, placed, telling, telling_generator
 

@@ -17,6 +17,7 @@ OTHER = "other.safetensors"
         ("LoadGenerator", "latentsteer_generators", OTHER),
         ("LoadAuxModel", "latentsteer_aux", "no file"),
         ("LoadTranslator", "latentsteer_translators", "tiny.safetensors"),
+        ("LoadPairs", "latentsteer_pairs", "no file"),
     ],
 )
 def test_a_missing_model_file(kind, folder, there, refusal, graph, base):
