@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Loop"]
 
 Report = Callable[[int, float], None]
-"""Callback with the number done and the latest loss (nan while pairs are made)."""
+"""Callback with the number done and the latest loss: nan while pairs are made, or where a training
+resumes."""
 GATHERED = 1 << 13
 """Number of pairs that are gathered at a time."""
 
@@ -87,7 +88,8 @@ class Loop:
         file at the last batch. One within an update leaves the file of the last regular writing.
 
         Args:
-            report: callback after every batch, with the number of batches done and the loss.
+            report: callback after every batch, with the number of batches done and the loss; first
+                with the position and nan where the training resumes.
             progress: file of the training, if it is kept.
 
         Raises:
@@ -96,6 +98,8 @@ class Loop:
         """
         kept = None if progress is None else progress.opened(self)
         try:
+            if self.position.done:
+                report(self.position.done, math.nan)
             for value in self.batches_left():
                 if kept is not None and kept.due():
                     kept.write()

@@ -214,8 +214,9 @@ def fit_translator(
             are not finite are dropped and counted in a warning.
         training: hyperparameters.
         seed: seed of the order of the pairs and of the noise on the conditions.
-        report: callback after every batch, with the number of batches done and the loss. An
-            exception from it ends the training.
+        report: callback after every batch, with the number of batches done and the loss; first
+            with the position and nan where the training resumes. An exception from it ends the
+            training.
         progress: file in which the training is kept, and from which it resumes if it exists. The
             result has the bits of an uninterrupted training with the same number of threads. The
             file remains, so that a finished training is not repeated; the caller removes it.
