@@ -92,11 +92,11 @@ class Coordinates(nn.Module):
 
     def drawn_of(self, z: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch drawn"]:
         """Returns the drawn coordinates of full points."""
-        return z if self.all_drawn else z[..., self.drawn]
+        return z if self.all_drawn else z[..., self.drawn.to(z.device)]
 
     def regressed_of(self, z: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch regressed"]:
         """Returns the regressed coordinates of full points."""
-        return z[..., self.regressed]
+        return z[..., self.regressed.to(z.device)]
 
     def joined(self, drawn: Tensor, regressed: Tensor) -> Float[Tensor, "*batch dim"]:
         """Joins both parts to full points; the regressed part is the same along extra axes."""

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,10 +14,8 @@ from ..devices import numbers_on, placed
 from ..errors import Diverged
 from ..rng import stream_of
 from .progress import Position, TrainingFile, digest
+from .recipes import Training
 from .translator import Translator
-
-if TYPE_CHECKING:
-    from .training import Training
 
 __all__ = ["Loop"]
 
@@ -45,7 +42,7 @@ class Loop:
         translator: Translator,
         latents: Tensor,
         conditions: Tensor,
-        training: "Training",
+        training: Training,
         seed: int,
     ) -> None:
         self.translator, self.training, self.seed = translator, training, seed

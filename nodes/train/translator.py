@@ -10,7 +10,7 @@ from ...core.translators.training import (
     new_translator,
     synthetic_pairs,
 )
-from ...core.translators.translator import Translator, TranslatorKind
+from ...core.translators.translator import KINDS, Translator, TranslatorKind
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..kinds import as_auxiliary
@@ -58,10 +58,12 @@ class TrainTranslator(io.ComfyNode):
                 seed("pairs, initial weights and their order", control=False),
                 io.Combo.Input(
                     "kind",
-                    options=["mixture", "deterministic"],
+                    options=list(KINDS),
                     default="mixture",
                     tooltip="mixture: a distribution over latents (equation 4). deterministic: a "
-                    "single latent (equation 8), the paper's ablation.",
+                    "single latent (equation 8), the paper's ablation. flow: a normalising flow "
+                    "(figure 8), for Translator Init's mode sample alone; needs `pip install "
+                    "zuko`.",
                 ),
                 io.Int.Input(
                     "epochs",
