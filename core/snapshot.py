@@ -11,7 +11,17 @@ from torch import Tensor
 
 from .errors import ResumeMismatch
 
-__all__ = ["MAP", "Best", "Interrupted", "Memory", "Snapshot", "State", "comparable", "lowest"]
+__all__ = [
+    "MAP",
+    "Best",
+    "Interrupted",
+    "Memory",
+    "Snapshot",
+    "State",
+    "comparable",
+    "differing",
+    "lowest",
+]
 
 
 def comparable(energies: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -140,14 +150,23 @@ class Interrupted:
         own, new = _flat(_plain(self.settings)), _flat(_plain(settings))
         # Older runs do not record the options of the generator.
         unknown = {name for name in new.keys() - own.keys() if name.startswith(MAP)}
-        differing = _differences(own, {n: value for n, value in new.items() if n not in unknown})
-        if differing:
-            shown = "; ".join(differing)
+        known = {name: value for name, value in new.items() if name not in unknown}
+        if changed := _differences(own, known):
             raise ResumeMismatch(
                 f"These latents were interrupted at step {self.snapshot.state.step} of a run with "
-                f"other settings ({shown}). Set them back, or switch `resume` off to start a new "
-                "run from where the latents are."
+                f"other settings ({'; '.join(changed)}). Set them back, or switch `resume` off to "
+                "start a new run from where the latents are."
             )
+
+
+def differing(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Returns a text for messages for each setting that differs, nested ones by their path.
+
+    Args:
+        before: settings of an interrupted run, as saved or as read from a file.
+        now: settings with which it is to continue.
+    """
+    return _differences(_flat(_plain(before)), _flat(_plain(now)))
 
 
 def _plain(settings: Mapping[str, object]) -> dict[str, object]:

@@ -22,6 +22,7 @@ OPTIONAL = {
     "torchvision": "its classifiers are skipped",
     "timm": "its models are skipped",
     "cmaes": "CMA-ES is skipped",
+    "zuko": "translators of kind flow are skipped",
 }
 MINUTES = 8
 

@@ -62,11 +62,7 @@ class Manifest:
     shards: tuple[ShardRecord, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS or self.latents not in get_args(LatentStorage):
-            raise InvalidInput(
-                f"Conditions as {self.precision!r}, latents {self.latents!r}; expected one of "
-                f"{', '.join(PRECISIONS)}, and stored or seed."
-            )
+        _check_storage(self.precision, self.latents)
         if self.latents == "seed" and self.origin.redrawn is None:
             raise InvalidInput(
                 f"Latents of {self.origin.generator_name!r} cannot be stored by their seed: that "
@@ -111,6 +107,14 @@ class Manifest:
             temporary.write_text(text, encoding="utf-8")
 
 
+def _check_storage(precision: str, latents: str) -> None:
+    if precision not in PRECISIONS or latents not in get_args(LatentStorage):
+        raise InvalidInput(
+            f"Conditions as {precision!r}, latents {latents!r}; expected one of "
+            f"{', '.join(PRECISIONS)}, and stored or seed."
+        )
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Reads the manifest of a folder; opens no shard.
 
@@ -127,6 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
             )
         shards = tuple(_shard(entry) for entry in record["shards"])
         origin = Origin.from_json(record["origin"])
+        _check_storage(record["precision"], record["latents"])
         return Manifest(origin, record["precision"], record["latents"], shards)
     except FileNotFoundError as error:
         raise CheckpointError(

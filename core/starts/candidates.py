@@ -167,7 +167,7 @@ def from_translator(
     if mode != "sample" and generations:
         raise InvalidInput(f"{generations} generations: mode {mode!r} has no candidates.")
     space = generator.source
-    like = translator.log_std
+    like = translator.like
     c = condition.at(rng.rows, like)
     if mode == "basis":
         chart = MixtureOfBasis(

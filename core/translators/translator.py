@@ -1,18 +1,16 @@
 """Translator q(z given c): a network from conditions to distributions over latents."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
-import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from ..checkpoints.checkpoint import Checkpoint
 from ..condition import Condition
-from ..devices import as_float64
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
 from ..identity import (
@@ -23,33 +21,49 @@ from ..identity import (
     same_auxiliary,
 )
 from ..rng import SampleRng
-from ..rng import stream as seeded
+from .coordinates import Bound, Coordinates, Span, check_spans
+from .law import Law
 
-__all__ = ["Translator", "TranslatorConfig", "TranslatorKind"]
+__all__ = ["KINDS", "InitialStd", "Translator", "TranslatorConfig", "TranslatorKind"]
 
-TranslatorKind: TypeAlias = Literal["mixture", "deterministic"]
+KINDS: Mapping[str, str] = {
+    "mixture": "mixture:MixtureTranslator",
+    "deterministic": "deterministic:DeterministicTranslator",
+    "flow": "flow:FlowTranslator",
+}
+"""Kinds of translators: name to "module:class", the module relative to this package."""
+TranslatorKind: TypeAlias = str
+"""A key of KINDS."""
+InitialStd: TypeAlias = float | Literal["data"]
+"""Sigma before training: a number, or the standard deviation of the pairs' latents."""
 OPTIONS = "generator_options"
 """Metadata key of the generator's options, which its map depends on besides the weights."""
-LEAST_STD = 1e-6
-"""Added to exp(nu) to keep the likelihood bounded, appendix B.1."""
 
 
 @dataclass(frozen=True)
 class TranslatorConfig:
     """Configuration from which a translator's network can be rebuilt.
 
+    Fields with a default are absent from files of earlier versions.
+
     Attributes:
-        kind: `mixture`, eq. (4), or the ablation `deterministic`, eq. (8).
+        kind: key of KINDS: `mixture`, eq. (4), the ablation `deterministic`, eq. (8), or `flow`, a
+            normalising flow, figure 8.
         embed_dim: dimension of a condition.
         latent_dim: dimension of a latent.
-        components: number of components K; the paper uses 10 throughout. 1 if deterministic.
+        components: number of components K; the paper uses 10 throughout. 1 if not a mixture.
         hidden: hidden width H; the paper uses 100 for class labels, 2048 for text and images.
-        initial_std: sigma before training. The paper starts at 0.01 and trains on a million pairs;
-            short training does not recover from that, hence 1 here.
+        initial_std: sigma of a mixture before training, above 0. The paper starts at 0.01 and
+            trains on a million pairs. Short training does not recover from that: start at 1 or at
+            "data", the standard deviation of the pairs' latents for each coordinate.
         generator: id of the generator of the latents, with its options.
         generator_name: name of the generator, for messages.
         auxiliary: id of the auxiliary of the conditions.
         auxiliary_name: name of the auxiliary, for messages.
+        regressed: spans of the latent that a regression head gives, appendix B: the class block.
+        bounds: spans whose heads are bounded by a tanh, appendix B.3.
+        transforms: number of transforms of a flow.
+        bins: number of bins of a flow's splines.
     """
 
     kind: TranslatorKind
@@ -57,92 +71,111 @@ class TranslatorConfig:
     latent_dim: int
     components: int
     hidden: int
-    initial_std: float
+    initial_std: InitialStd
     generator: str
     generator_name: str
     auxiliary: str
     auxiliary_name: str
+    regressed: tuple[Span, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    transforms: int = 3
+    bins: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("embed_dim", "latent_dim", "components", "hidden"):
+        for name in ("embed_dim", "latent_dim", "components", "hidden", "transforms", "bins"):
             if getattr(self, name) < 1:
                 raise InvalidInput(
                     f"Translator {name} is {getattr(self, name)}; at least 1 needed."
                 )
-        if self.kind == "deterministic" and self.components != 1:
+        check_std(self.initial_std)
+        check_spans(self.latent_dim, self.regressed, self.bounds)
+        if sum(last - first for first, last in self.regressed) == self.latent_dim:
             raise InvalidInput(
-                f"A deterministic translator of {self.components} components; it must have 1."
+                "All coordinates are regressed and none is drawn. Choose the kind deterministic."
             )
-        if not self.initial_std > 0:
-            raise InvalidInput(f"Translator initial_std is {self.initial_std}; it must exceed 0.")
+        kind_of(self.kind).check_config(self)
+
+
+def check_std(std: InitialStd) -> None:
+    """Checks a standard deviation before training.
+
+    Raises:
+        InvalidInput: neither "data" nor a number above 0.
+    """
+    if std != "data" and (isinstance(std, str) or not 0 < std < float("inf")):
+        raise InvalidInput(
+            f"Translator initial_std is {std!r}; expected a number above 0, or 'data'."
+        )
 
 
 class Translator(nn.Module):
-    """A conditional Gaussian mixture over latents, TR0N eq. (4) and appendix B.1.
-
-    Two hidden layers with a residual connection around the second, a head for the K means and one
-    for the K weights. The standard deviation is one learned vector, shared by components and
-    conditions. The deterministic kind outputs its single mean.
+    """A network that gives a distribution over latents for each condition.
 
     Args:
         config: configuration of the network.
-        seed: seed of the initial weights, which follow PyTorch's default for linear layers.
     """
 
-    def __init__(self, config: TranslatorConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: TranslatorConfig) -> None:
         super().__init__()
         self.config = config
-        k, dim, hidden = config.components, config.latent_dim, config.hidden
-        stream = seeded(seed)
-        self.first = _linear(config.embed_dim, hidden, stream)
-        self.second = _linear(hidden, hidden, stream)
-        self.means = _linear(hidden, k * dim, stream)
-        self.weights = _linear(hidden, k, stream)
-        self.log_std = nn.Parameter(torch.full((dim,), config.initial_std).log())
+        self.coordinates = Coordinates(config.latent_dim, config.regressed, config.bounds)
 
-    def forward(self, condition: Float[Tensor, "batch embed"]) -> MixtureSameFamily:
-        """Distribution over latents given each condition; event shape (latent_dim,)."""
-        weights, means = self.parameters_of(condition)
-        std = (self.log_std.exp() + LEAST_STD).expand_as(means)
-        components = Independent(Normal(means, std, validate_args=False), 1, validate_args=False)
-        mixing = Categorical(logits=weights, validate_args=False)
-        return MixtureSameFamily(mixing, components, validate_args=False)
+    @classmethod
+    def check_config(cls, config: TranslatorConfig) -> None:
+        """Checks the fields that this kind restricts.
+
+        Raises:
+            InvalidInput: one is out of range.
+        """
+
+    @property
+    @abstractmethod
+    def like(self) -> Tensor:
+        """A parameter, for the device and the float type."""
+
+    @abstractmethod
+    def start(self, latents: Float[Tensor, "pairs dim"], std: InitialStd | None) -> None:
+        """Prepares for training.
+
+        Args:
+            latents: latents of the pairs, on the CPU.
+            std: sigma to start from; None leaves it.
+        """
+
+    @abstractmethod
+    def law(self, condition: Float[Tensor, "batch embed"]) -> Law:
+        """Returns the distribution over latents given each condition."""
+
+    def forward(self, condition: Float[Tensor, "batch embed"]) -> Law:
+        """Returns the distribution over latents given each condition."""
+        return self.law(condition)
 
     def parameters_of(
         self, condition: Float[Tensor, "batch embed"]
     ) -> tuple[Float[Tensor, "batch components"], Float[Tensor, "batch components dim"]]:
-        """Logits of the weights and the means of the mixture given each condition."""
-        first = self.first(condition).relu()
-        second = first + self.second(first).relu()
-        means = rearrange(
-            self.means(second),
-            "batch (components dim) -> batch components dim",
-            components=self.config.components,
+        """Returns the logits of the weights and the means of the mixture given each condition.
+
+        Raises:
+            InvalidInput: this kind is no mixture.
+        """
+        raise InvalidInput(
+            f"A translator of kind {self.config.kind} has no mixture's weights and means. Start "
+            "from samples, or train one of kind mixture."
         )
-        return self.weights(second), means
 
     def draw(
         self, condition: Float[Tensor, "batch embed"], rng: SampleRng
     ) -> Float[Tensor, "batch dim"]:
         """Draws one sample of q(z given c) per condition, each from its sample's stream."""
-        logits, means = self.parameters_of(condition)
-        if self.config.kind == "deterministic":
-            return means[:, 0]
-        cumulative = as_float64(logits).softmax(dim=1).cumsum(dim=1)
-        chosen = (rng.uniform(1, like=cumulative) > cumulative).sum(dim=1)
-        rows = torch.arange(len(means), device=means.device)
-        mean = means[rows, chosen.clamp_max(self.config.components - 1)]
-        return mean + (self.log_std.exp() + LEAST_STD) * rng.normal(mean.shape[1], like=mean)
+        return self.law(condition).draw(rng)
 
     def mean(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
-        """Mean of the mixture, the initialisation in TR0N's section 3.4."""
-        logits, means = self.parameters_of(condition)
-        return (logits.softmax(dim=1)[:, :, None] * means).sum(dim=1)
+        """Returns the mean of the law; see there."""
+        return self.law(condition).mean
 
     def mode(self, condition: Float[Tensor, "batch embed"]) -> Float[Tensor, "batch dim"]:
-        """Mean of the component with the largest weight, which the paper calls the mode."""
-        logits, means = self.parameters_of(condition)
-        return means[torch.arange(len(means), device=means.device), logits.argmax(dim=1)]
+        """Returns the mode of the law; see there."""
+        return self.law(condition).mode
 
     def check(self, generator: Generator, condition: Condition) -> None:
         """Checks that a generator and a condition fit this translator.
@@ -181,12 +214,13 @@ class Translator(nn.Module):
         kept = {} if options is None else {OPTIONS: dict(options)}
         return {"what": "translator", **asdict(self.config), **kept}
 
-    @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> "Translator":
+    @staticmethod
+    def from_checkpoint(checkpoint: Checkpoint) -> "Translator":
         """Builds the translator of a checkpoint, frozen.
 
         Raises:
             CheckpointError: the file holds no translator, or its tensors do not fit.
+            InvalidInput: its kind needs a library that is not installed.
         """
         config: Mapping[str, Any] = checkpoint.config
         if config.get("what") != "translator":
@@ -200,16 +234,39 @@ class Translator(nn.Module):
         try:
             fields = {name: v for name, v in config.items() if name not in ("what", OPTIONS)}
             fields["generator"] = id_with_options(fields["generator"], config.get(OPTIONS))
-            translator = cls(TranslatorConfig(**fields))
+            for name in ("regressed", "bounds"):
+                fields[name] = tuple(tuple(span) for span in fields.get(name, ()))
+            parsed = TranslatorConfig(**fields)
+        except (KeyError, TypeError, InvalidInput) as error:
+            raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
+        translator = translator_of(parsed)
+        try:
             translator.load_state_dict(dict(checkpoint.tensors))
-        except (KeyError, TypeError, RuntimeError, InvalidInput) as error:
+        except RuntimeError as error:
             raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
         return translator.eval().requires_grad_(False)
 
 
-def _linear(inputs: int, outputs: int, stream: torch.Generator) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-    bound = inputs**-0.5
-    nn.init.uniform_(layer.weight, -bound, bound, generator=stream)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=stream)
-    return layer
+def kind_of(name: str) -> type[Translator]:
+    """Returns the class of a kind of translator.
+
+    Raises:
+        InvalidInput: there is no such kind.
+    """
+    if name not in KINDS:
+        raise InvalidInput(f"No kind of translator {name!r}. There are: {', '.join(KINDS)}.")
+    module, _, made = KINDS[name].partition(":")
+    return getattr(import_module(f".{module}", __package__), made)
+
+
+def translator_of(config: TranslatorConfig, *, seed: int = 0) -> Translator:
+    """Makes an untrained translator.
+
+    Args:
+        config: configuration of the network.
+        seed: seed of the initial weights.
+
+    Raises:
+        InvalidInput: its kind needs a library that is not installed.
+    """
+    return kind_of(config.kind)(config, seed=seed)  # pyright: ignore[reportCallIssue]

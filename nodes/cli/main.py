@@ -30,6 +30,7 @@ BENCHES: dict[str, str] = {
     "generator": "...workflows.studies.bench.generator:run",
     "krr": "...workflows.studies.bench.krr:run",
     "threads": "...workflows.studies.bench.threads:run",
+    "translator": "...workflows.studies.bench.translator:run",
 }
 REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",

@@ -13,7 +13,7 @@ from ...core.translators.training import (
     fit_translator,
     new_translator,
 )
-from ...core.translators.translator import Translator, TranslatorKind
+from ...core.translators.translator import KINDS, Translator, TranslatorKind
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..kinds import as_auxiliary
@@ -61,10 +61,12 @@ class TrainTranslator(io.ComfyNode):
                 seed("the pairs, their order and the initial weights", control=False, streams=""),
                 io.Combo.Input(
                     "kind",
-                    options=["mixture", "deterministic"],
+                    options=list(KINDS),
                     default="mixture",
                     tooltip="mixture: a distribution over latents (equation 4). deterministic: a "
-                    "single latent (equation 8), the paper's ablation.",
+                    "single latent (equation 8), the paper's ablation. flow: a normalising flow "
+                    "(figure 8), for Translator Init's mode sample alone; needs `pip install "
+                    "zuko`.",
                 ),
                 io.Int.Input(
                     "epochs",

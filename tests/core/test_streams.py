@@ -9,7 +9,7 @@ import torch
 from latentsteer.core.metrics.intervals import bootstrap
 from latentsteer.core.refine.cma_es import CmaEs, _optimiser
 from latentsteer.core.rng import SampleRng, derive_seed, digest_of, stream, stream_of
-from latentsteer.core.translators.translator import Translator, TranslatorConfig
+from latentsteer.core.translators.translator import TranslatorConfig, translator_of
 
 ROOT = Path(__file__).parents[2]
 LIKE = torch.empty(0)
@@ -75,7 +75,7 @@ def test_a_stream_has_the_moments_of_its_laws():
 
 def test_all_that_takes_a_seed_takes_64_bits():
     config = TranslatorConfig("mixture", 3, 4, 2, 5, 1.0, "g", "g", "f", "f")
-    low, high = (Translator(config, seed=seed).first.weight for seed in (1, 1 + 2**32))
+    low, high = (translator_of(config, seed=seed).first.weight for seed in (1, 1 + 2**32))
     assert not torch.equal(low, high)
     rows = torch.randn(40, generator=stream(1))
     low, high = (

@@ -14,38 +14,24 @@ from latentsteer.core.errors import (
     GeneratorMismatch,
     InvalidInput,
 )
-from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
+from latentsteer.core.translators.likelihood import LEAST_STD
 from latentsteer.core.translators.training import (
     Training,
     batches_of,
     fit_translator,
     new_translator,
 )
-from latentsteer.core.translators.translator import LEAST_STD, Translator, TranslatorConfig
+from latentsteer.core.translators.translator import Translator, translator_of
 
-
-def config(**changes):
-    fields = {
-        "kind": "mixture",
-        "embed_dim": 3,
-        "latent_dim": 2,
-        "components": 4,
-        "hidden": 8,
-        "initial_std": 0.5,
-        "generator": "toy-generator-id",
-        "generator_name": "toy",
-        "auxiliary": "toy-classifier-id",
-        "auxiliary_name": "toy f",
-    }
-    return TranslatorConfig(**fields | changes)
+from .made import GAINS, config, linear_pairs, true_law
 
 
 @torch.no_grad()
 def apart(dtype=torch.float64):
     """A translator with distant components of different weights."""
-    translator = Translator(config(), seed=2).to(dtype)
+    translator = translator_of(config(), seed=2).to(dtype)
     translator.means.bias += torch.arange(4).repeat_interleave(2) * 4
     translator.weights.bias += torch.tensor([0.0, 1.0, -0.5, 0.3])
     translator.log_std.copy_(torch.tensor([0.3, 0.6]).log())
@@ -109,7 +95,7 @@ def test_mean_and_mode_are_the_mixtures_mean_and_its_heaviest_components(toys):
 
 
 def test_the_seed_of_a_new_translator_decides_its_weights():
-    first, again, other = (Translator(config(), seed=seed) for seed in (1, 1, 2))
+    first, again, other = (translator_of(config(), seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.means.weight, again.means.weight)
     assert not torch.equal(first.means.weight, other.means.weight)
     assert first.log_std.exp().tolist() == pytest.approx([0.5, 0.5])
@@ -128,19 +114,10 @@ def test_a_deterministic_translator_has_one_component():
 
 # Training
 
-GAINS = torch.tensor([2.0, 0.5])
-"""c = gain z + e with z and e standard normal: z given c is normal, mean gain c / (1 + gain^2),
-variance 1 / (1 + gain^2)."""
-
-
-def linear_pairs(count, toys, seed):
-    z, noise = toys.normal(count, 2, seed=seed), toys.normal(count, 2, seed=seed + 1)
-    return Pairs(z, GAINS * z + noise)
-
 
 def fitted(kind, toys):
     components = 1 if kind == "deterministic" else 3
-    translator = Translator(config(kind=kind, embed_dim=2, components=components, hidden=32))
+    translator = translator_of(config(kind=kind, embed_dim=2, components=components, hidden=32))
     training = Training(epochs=30, batch_size=256, learning_rate=3e-3)
     losses = []
     done = fit_translator(
@@ -160,9 +137,7 @@ def fitted(kind, toys):
 def test_training_recovers_a_linear_gaussian_law(toys):
     translator = fitted("mixture", toys)
     held = linear_pairs(4000, toys, 20)
-    variance = 1 / (1 + GAINS.square())
-    mean = GAINS * variance * held.conditions
-    true = torch.distributions.Normal(mean, variance.sqrt()).log_prob(held.latents).sum(dim=1)
+    true = true_law(held)
     found = translator(held.conditions).log_prob(held.latents)
     # The mean of the gap is a Kullback-Leibler divergence: near 0, and below it only by chance.
     gap = true - found
@@ -187,7 +162,7 @@ def test_the_deterministic_kind_is_the_regression(toys):
 def test_noise_on_the_conditions_is_learned_as_part_of_them(toys):
     """Equation 12: the regression on c + gamma eps is flatter than that on c."""
     gamma = 1.5
-    translator = Translator(config(kind="deterministic", components=1, embed_dim=2, hidden=32))
+    translator = translator_of(config(kind="deterministic", components=1, embed_dim=2, hidden=32))
     pairs = linear_pairs(6000, toys, 0)
     recipe = Training(20, 128, learning_rate=5e-3, condition_noise=gamma)
     fit_translator(translator, pairs, recipe, seed=0)
@@ -201,12 +176,12 @@ def test_noise_on_the_conditions_is_learned_as_part_of_them(toys):
 @pytest.mark.bits
 def test_noise_on_the_conditions_repeats_and_0_is_none(toys):
     def trained(gamma, seed=1):
-        translator = Translator(config(embed_dim=2))
+        translator = translator_of(config(embed_dim=2))
         recipe = Training(1, 64, condition_noise=gamma)
         return fit_translator(translator, linear_pairs(300, toys, 0), recipe, seed=seed).log_std
 
     plain = fit_translator(
-        Translator(config(embed_dim=2)), linear_pairs(300, toys, 0), Training(1, 64), seed=1
+        translator_of(config(embed_dim=2)), linear_pairs(300, toys, 0), Training(1, 64), seed=1
     )
     assert torch.equal(trained(0.0), plain.log_std)
     assert torch.equal(trained(0.2), trained(0.2))
@@ -216,7 +191,7 @@ def test_noise_on_the_conditions_repeats_and_0_is_none(toys):
 @pytest.mark.bits
 def test_training_repeats_and_follows_its_seed(toys):
     def trained(seed):
-        translator = Translator(config(embed_dim=2))
+        translator = translator_of(config(embed_dim=2))
         pairs = linear_pairs(300, toys, 0)
         return fit_translator(translator, pairs, Training(1, 64), seed=seed).means.weight
 
@@ -226,9 +201,9 @@ def test_training_repeats_and_follows_its_seed(toys):
 
 def test_training_stops_when_its_loss_is_not_finite(toys):
     pairs = linear_pairs(300, toys, 0)
-    pairs.latents[70] = torch.nan
+    training = Training(1, 64, learning_rate=1e30)
     with pytest.raises(Diverged, match="stopped being finite at batch") as caught:
-        fit_translator(Translator(config(embed_dim=2)), pairs, Training(1, 64), seed=0)
+        fit_translator(translator_of(config(embed_dim=2)), pairs, training, seed=0)
     assert 0 <= caught.value.step < 5
 
 
@@ -239,6 +214,10 @@ def test_training_stops_when_its_loss_is_not_finite(toys):
         {"batch_size": 0},
         {"learning_rate": 0.0},
         {"clip": 0.0},
+        {"loss_scale": 0.0},
+        {"loss_scale": math.inf},
+        {"initial_std": 0.0},
+        {"initial_std": math.inf},
         {"condition_noise": -0.1},
         {"condition_noise": math.inf},
     ],
@@ -324,9 +303,9 @@ def test_a_file_that_holds_no_translator_is_refused(tensors, file_config, messag
 def test_a_translator_refuses_other_generators_and_auxiliaries(toys):
     generator, classifier = toys.generator(), toys.classifier()
     fitting = classifier.condition([0])
-    Translator(config()).check(generator, fitting)
+    translator_of(config()).check(generator, fitting)
     with pytest.raises(GeneratorMismatch, match=r"trained for generator 'other'.*got 'toy'"):
-        Translator(config(generator="else", generator_name="other")).check(generator, fitting)
+        translator_of(config(generator="else", generator_name="other")).check(generator, fitting)
     stranger = Condition(fitting.embedding, fitting.labels, "else", "stranger")
     with pytest.raises(ConditionMismatch, match=r"takes conditions of 'toy f'.*'stranger'"):
-        Translator(config()).check(generator, stranger)
+        translator_of(config()).check(generator, stranger)

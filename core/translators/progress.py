@@ -1,0 +1,196 @@
+"""The file of a training that is under way, from which it resumes bit for bit."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from ..checkpoints.checkpoint import Checkpoint, read, write
+from ..errors import CheckpointError, ResumeMismatch
+from ..snapshot import differing
+from .translator import Translator
+
+__all__ = ["Position", "TrainingFile"]
+
+logger = logging.getLogger("latentsteer")
+
+WHAT = "translator training"
+WEIGHTS, MOMENTS = "weights.", "moments."
+ORDER, NOISE = "order", "noise"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training is.
+
+    Attributes:
+        done: number of batches done.
+        order: state of the stream of the pairs' order before the epoch of the next batch.
+        noise: state of the stream of the noise on the conditions.
+    """
+
+    done: int
+    order: UInt8[Tensor, " bytes"]
+    noise: UInt8[Tensor, " bytes"]
+
+
+@runtime_checkable
+class Resumed(Protocol):
+    """What a file keeps of a training; see `loop.Loop`."""
+
+    translator: Translator
+    optimiser: Adam
+    anneal: CosineAnnealingLR
+    order: torch.Generator
+    noise: torch.Generator
+    position: Position
+
+    def settings(self) -> dict[str, object]:
+        """Returns everything that the result depends on."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingFile:
+    """Where and how often a training is kept.
+
+    Attributes:
+        path: the file, a safetensors file of three times the size of the translator. It is written
+            to a temporary name and renamed.
+        seconds: time between two writings; 0 is every batch.
+    """
+
+    path: Path
+    seconds: float = 60.0
+
+    def opened(self, training: Resumed) -> "Kept":
+        """Returns the file of a training, which continues from it if it exists.
+
+        Raises:
+            ResumeMismatch: the file is of another training, of something else, or damaged.
+        """
+        kept = Kept(self, training, training.settings())
+        if self.path.exists():
+            kept.resume()
+        return kept
+
+
+class Kept:
+    """The file of one training.
+
+    Args:
+        file: where and how often.
+        training: the training.
+        settings: its identity.
+    """
+
+    def __init__(
+        self, file: TrainingFile, training: Resumed, settings: Mapping[str, object]
+    ) -> None:
+        self.file, self.training, self.settings = file, training, settings
+        self._written: float | None = None
+
+    def due(self) -> bool:
+        """Whether it is time to write: at once, then after the given seconds."""
+        return self._written is None or time.monotonic() - self._written >= self.file.seconds
+
+    def write(self) -> None:
+        """Writes the training as it is between two batches."""
+        training = self.training
+        state = training.optimiser.state_dict()
+        tensors = {WEIGHTS + n: t for n, t in training.translator.state_dict().items()}
+        for number, moments in state["state"].items():
+            tensors |= {f"{MOMENTS}{number}.{name}": t for name, t in moments.items()}
+        tensors |= {ORDER: training.position.order, NOISE: training.position.noise}
+        config = {
+            "what": WHAT,
+            "settings": self.settings,
+            "machine": self._machine(),
+            "done": training.position.done,
+            "rates": [group["lr"] for group in training.optimiser.param_groups],
+            "schedule": training.anneal.state_dict(),
+        }
+        write(self.file.path, tensors, config)
+        self._written = time.monotonic()
+
+    def resume(self) -> None:
+        """Sets the training to what the file holds.
+
+        Raises:
+            ResumeMismatch: the file is of another training, of something else, or damaged.
+        """
+        path = self.file.path
+        cure = "Remove it to train from the start, or choose another name."
+        try:
+            held = read(path)
+        except CheckpointError as error:
+            raise ResumeMismatch(f"The training cannot resume: {error} {cure}") from error
+        if held.config.get("what") != WHAT:
+            what = held.config.get("what") or held.config.get("architecture") or "something else"
+            raise ResumeMismatch(f"{path.name} holds {what}, not a training. {cure}")
+        if changed := differing(held.config.get("settings", {}), self.settings):
+            raise ResumeMismatch(
+                f"{path.name} holds a training with other settings ({'; '.join(changed)}). Set "
+                f"them back to resume it. {cure}"
+            )
+        try:
+            self._restore(held)
+        except (KeyError, ValueError, TypeError, RuntimeError, CheckpointError) as error:
+            raise ResumeMismatch(f"{path.name} is damaged: {error} {cure}") from error
+        self._warn(held.config.get("machine", {}))
+
+    def _restore(self, held: Checkpoint) -> None:
+        training, config = self.training, held.config
+        weights: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name in held.tensors:
+            if name.startswith(WEIGHTS):
+                weights[name.removeprefix(WEIGHTS)] = held.tensors[name]
+            elif name.startswith(MOMENTS):
+                _, number, own = name.split(".")
+                moments.setdefault(int(number), {})[own] = held.tensors[name]
+        position = Position(int(config["done"]), held.tensors[ORDER], held.tensors[NOISE])
+        groups = training.optimiser.state_dict()["param_groups"]
+        for group, rate in zip(groups, config["rates"], strict=True):
+            group["lr"] = rate
+        for stream, state in ((training.order, position.order), (training.noise, position.noise)):
+            stream.set_state(state)
+        training.translator.load_state_dict(weights)
+        training.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        training.anneal.load_state_dict(dict(config["schedule"]))
+        training.position = position
+
+    def _warn(self, before: Mapping[str, Any]) -> None:
+        if changed := differing(before, self._machine()):
+            logger.warning(
+                "The training %s resumes under other conditions (%s): its last bits differ from "
+                "those of an uninterrupted one.",
+                self.file.path.name,
+                "; ".join(changed),
+            )
+
+    def _machine(self) -> dict[str, object]:
+        """Returns what the bits of the result depend on besides the settings."""
+        return {
+            "threads": torch.get_num_threads(),
+            "device": self.training.translator.like.device.type,
+            "torch": str(torch.__version__),
+        }
+
+
+def digest(*tensors: Tensor) -> str:
+    """Returns a hash of the numbers of tensors on the CPU."""
+    found = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        found.update(str((tensor.dtype, list(tensor.shape))).encode())
+        found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
