@@ -43,28 +43,33 @@ class Contrast:
 
     The probability of the wanted is p = S_w / (S_w + S_o): S_w is the sum of exp(scale s) over the
     scores s of the wanted rows (see `core.pairs.scores`), and S_o the same of the other rows. For
-    one-hot rows of a classifier and scale 1 this is p(wanted) / (p(wanted) + p(others)).
+    one-hot rows of a classifier and scale 1 this is p(wanted) / (p(wanted) + p(others)). With a
+    context it is multiplied by the probability of the context.
 
     Attributes:
         wanted: what the images should show; several rows are alternatives.
-        instead: what they could show instead; None for all else.
+        instead: what they could show instead; None for the average pair.
         scale: factor on the scores.
         level: log S_o without other rows: log of the mean of S_w over all pairs.
+        context: what the images should show besides, against the average pair.
     """
 
     wanted: Condition
     instead: Condition | None
     scale: float
     level: float = 0.0
+    context: "Contrast | None" = None
 
     def __str__(self) -> str:
         others = "all" if self.instead is None else ", ".join(self.instead.labels)
-        return f"{', '.join(self.wanted.labels)} - {others}"
+        within = "" if self.context is None else f", within {', '.join(self.context.wanted.labels)}"
+        return f"{', '.join(self.wanted.labels)} - {others}{within}"
 
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
         """Returns the probability of the wanted, in float64; NaN where a condition is unusable."""
         others = self.level if self.instead is None else _log_sum(self.instead, self, conditions)
-        return (_log_sum(self.wanted, self, conditions) - others).sigmoid()
+        p = (_log_sum(self.wanted, self, conditions) - others).sigmoid()
+        return p if self.context is None else p * self.context.probability(conditions)
 
 
 def _log_sum(side: Condition, contrast: Contrast, conditions: Tensor) -> Tensor:
@@ -120,7 +125,12 @@ def sharpness(auxiliary: Auxiliary) -> float:
 
 @torch.no_grad()
 def contrast_of(
-    pairs: Pairs, wanted: Condition, instead: Condition | None, scale: float
+    pairs: Pairs,
+    wanted: Condition,
+    instead: Condition | None = None,
+    *,
+    context: Condition | None = None,
+    scale: float,
 ) -> Contrast:
     """Returns a contrast; without `instead`, against the average pair.
 
@@ -128,6 +138,7 @@ def contrast_of(
         pairs: pairs of the conditions' auxiliary.
         wanted: rows of what the images should show.
         instead: rows of what they could show instead.
+        context: rows of what they should show besides.
         scale: factor on the scores, above 0.
 
     Raises:
@@ -139,14 +150,18 @@ def contrast_of(
     pairs.check_auxiliary(wanted.auxiliary, wanted.auxiliary_name, against="the wanted text is of")
     if len(pairs) == 0:
         raise InvalidInput("There are no pairs to make a direction of. Make some first.")
-    if instead is not None:
-        instead.check_auxiliary(wanted.auxiliary, wanted.auxiliary_name)
-        if score_kind(instead) != score_kind(wanted):
+    for other in (instead, context):
+        if other is None:
+            continue
+        other.check_auxiliary(wanted.auxiliary, wanted.auxiliary_name)
+        if score_kind(other) != score_kind(wanted):
             raise InvalidInput(
-                "One of the two conditions has class probabilities and the other embeddings. Make "
-                "both in the same way."
+                "One of the conditions has class probabilities and another embeddings. Make all "
+                "in the same way."
             )
-        return Contrast(wanted, instead, scale)
+    within = None if context is None else contrast_of(pairs, context, scale=scale)
+    if instead is not None:
+        return Contrast(wanted, instead, scale, context=within)
     plain = Contrast(wanted, None, scale)
     parts = [
         _log_sum(wanted, plain, conditions).nan_to_num(nan=-torch.inf)
@@ -154,7 +169,8 @@ def contrast_of(
     ]
     total = torch.cat(parts)
     count = total.isfinite().sum().clamp_min(1)
-    return Contrast(wanted, None, scale, float(total.logsumexp(dim=0) - count.log()))
+    level = float(total.logsumexp(dim=0) - count.log())
+    return Contrast(wanted, None, scale, level, within)
 
 
 @torch.no_grad()
@@ -169,11 +185,14 @@ def contrast_direction(
 ) -> LatentDirection:
     """Returns the direction in latents from what is there instead to what is wanted.
 
-    With p_i, the probability of the wanted at pair i (see `Contrast`), and q_i, that of the
-    context against the average pair (1 without a context), it is the mean of the latents weighted
-    by q_i p_i minus that weighted by q_i (1 - p_i). For a linear f of a Gaussian z it is
+    With p_i, the probability of the wanted at pair i (see `Contrast`), it is the mean of the
+    latents weighted by p_i minus that weighted by 1 - p_i. For a linear f of a Gaussian z it is
     proportional to the covariance of z times the gradient of f, which is the smallest move, in
     standard deviations, that has the effect.
+
+    A context states what the wanted and the others of its contrast share: "red hat" against "blue
+    hat" alone also counts red hair as a red hat; within "hat" it does not, and the direction leads
+    to a hat as well as to its colour.
 
     Continuous blocks move; classes and shares stay.
 
@@ -183,7 +202,7 @@ def contrast_direction(
         wanted: what the images should show; several rows are alternatives.
         instead: what they could show instead, such as the other values of the same attribute; if
             None, the average pair.
-        context: what both should show: "hat" for "red hat" against "blue hat".
+        context: what the images should show besides, against the average pair.
         scale: factor on the scores in the softmax, see `sharpness`.
 
     Raises:
@@ -194,9 +213,8 @@ def contrast_direction(
     """
     pairs.check_generator(generator.id, generator.name, against="the direction is for")
     moving = _moving(generator)
-    contrast = contrast_of(pairs, wanted, instead, scale)
-    around = None if context is None else contrast_of(pairs, context, None, scale)
-    weights, unusable = _weights(pairs, contrast, around)
+    contrast = contrast_of(pairs, wanted, instead, context=context, scale=scale)
+    weights, unusable = _weights(pairs, contrast)
     check_usable(unusable, len(pairs))
     overlap = float(weights.amin(dim=0).sum())
     effective = tuple((1 / weights.square().sum(dim=1)).tolist())
@@ -251,15 +269,12 @@ def _conditions(pairs: Pairs, like: Condition) -> Iterator[Tensor]:
         yield conditions.cpu()
 
 
-def _weights(
-    pairs: Pairs, contrast: Contrast, context: Contrast | None
-) -> tuple[Float[Tensor, "2 pairs"], int]:
+def _weights(pairs: Pairs, contrast: Contrast) -> tuple[Float[Tensor, "2 pairs"], int]:
     """Returns the weights of both sides, each of sum 1, and the number of unusable pairs."""
     parts: list[Tensor] = []
     for conditions in _conditions(pairs, contrast.wanted):
         p = contrast.probability(conditions)
-        q = torch.ones_like(p) if context is None else context.probability(conditions)
-        parts.append(torch.stack([q * p, q * (1 - p)]))
+        parts.append(torch.stack([p, 1 - p]))
     weights = torch.cat(parts, dim=1)
     usable = weights.isfinite().all(dim=0)
     weights = torch.where(usable, weights, 0)

@@ -78,37 +78,44 @@ def test_the_weights_are_the_softmax_of_f_and_the_distance_is_of_the_means():
 
 def test_alternatives_of_the_wanted_add_their_probabilities():
     pairs = linear(300)
-    both = contrast_of(pairs, one_hot(0, 1), one_hot(2), 1.0).probability(pairs.conditions)
+    both = contrast_of(pairs, one_hot(0, 1), one_hot(2), scale=1.0).probability(pairs.conditions)
     torch.testing.assert_close(both, 1 - pairs.conditions[:, 2].double(), rtol=1e-5, atol=1e-7)
 
 
 def test_without_other_texts_the_contrast_is_with_the_average_pair():
     pairs = linear(300)
-    p = contrast_of(pairs, one_hot(1), None, 1.0).probability(pairs.conditions)
+    p = contrast_of(pairs, one_hot(1), scale=1.0).probability(pairs.conditions)
     share = pairs.conditions[:, 1].double()
     torch.testing.assert_close(p, share / (share + share.mean()), rtol=1e-5, atol=1e-7)
 
 
-def test_a_context_weights_pairs_by_how_much_they_show_it():
-    """Without hats colours vary along the second coordinate, with hats along the first."""
+def test_a_context_excludes_what_does_not_show_it_and_leads_there():
+    """A third of all shows hats, whose colour is the first coordinate; else hair has a colour."""
     z = normal(20_000, 4)
-    hat = z[:, 2] > 0
-    red = torch.where(hat, z[:, 0], z[:, 1]) > 0
-    embeddings = torch.stack([red.float() - 0.5, hat.float() - 0.5, torch.full((20_000,), 0.1)], 1)
-    pairs = Pairs(z, embeddings, "g", "f")
-    texts = {
-        "red": Condition(torch.tensor([[2.0, 0, 0]]), ("red",), "f", "toy f"),
-        "blue": Condition(torch.tensor([[-1.0, 0, 0]]), ("blue",), "f", "toy f"),
-        "hat": Condition(torch.tensor([[0.0, 2, 0]]), ("hat",), "f", "toy f"),
-    }
-    found = [
-        contrast_direction(
-            pairs, generator(), texts["red"], texts["blue"], context=context, scale=8.0
-        ).vector
-        for context in (None, texts["hat"])
-    ]
-    assert float(found[0] @ torch.tensor([0.5, 0.5, 0, 0]).sqrt()) > 0.99
-    assert float(found[1] @ torch.tensor([1.0, 0, 0, 0])) > 0.99
+    hat, red = z[:, 2] > 0.43, torch.where(z[:, 2] > 0.43, z[:, 0], z[:, 1]) > 0
+    shown = torch.stack([red * 2.0 - 1, hat * 2.0 - 1, torch.full((20_000,), 0.1)], dim=1)
+    pairs = Pairs(z, shown, "g", "f")
+    red_one, blue_one, a_hat = (
+        Condition(torch.tensor([row]), (name,), "f", "toy f")
+        for row, name in (
+            ((2.0, 0.0, 0.0), "red"),
+            ((-2.0, 0.0, 0.0), "blue"),
+            ((0.0, 2.0, 0.0), "hat"),
+        )
+    )
+    texts = (generator(), red_one, blue_one)
+    plain = contrast_direction(pairs, *texts, scale=8.0)
+    # Mean difference of colours: a third by the first coordinate, two thirds by the second.
+    expected = functional.normalize(torch.tensor([1 / 3, 2 / 3, 0, 0]), dim=0)
+    assert float(plain.vector @ expected) > 0.99
+    within = contrast_direction(pairs, *texts, context=a_hat, scale=8.0)
+    means = z[hat & red].mean(dim=0) - z[~(hat & red)].mean(dim=0)
+    assert float(within.vector @ functional.normalize(means, dim=0)) > 0.99
+    # It leads to the context too, and the colour of hair stays nearly as it is.
+    assert within.vector[2] > 0.6
+    assert within.vector[0] > 0.5
+    assert abs(float(within.vector[1])) < 0.2
+    assert str(within.contrast) == "red - blue, within hat"
 
 
 def test_classes_stay_and_continuous_blocks_move():
@@ -166,7 +173,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ConditionMismatch, match="made by 'toy f'"):
         contrast_direction(pairs, generator(), one_hot(1), other, scale=1.0)
     vague = replace(one_hot(0), embedding=torch.tensor([[1.0, -1.0, 0.0]]))
-    with pytest.raises(InvalidInput, match="One of the two"):
+    with pytest.raises(InvalidInput, match="One of the conditions"):
         contrast_direction(pairs, generator(), one_hot(1), vague, scale=1.0)
     empty = replace(pairs, latents=pairs.latents[:0], conditions=pairs.conditions[:0])
     with pytest.raises(InvalidInput, match="There are no pairs"):
