@@ -62,7 +62,9 @@ class Contrast:
 
     def __str__(self) -> str:
         others = "all" if self.instead is None else ", ".join(self.instead.labels)
-        within = "" if self.context is None else f", within {', '.join(self.context.wanted.labels)}"
+        within = (
+            "" if self.context is None else f", within {', '.join(self.context.wanted.labels)}"
+        )
         return f"{', '.join(self.wanted.labels)} - {others}{within}"
 
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:

@@ -38,10 +38,10 @@ class MoveSearch:
         InvalidInput: a number outside its range.
     """
 
-    most: float = 6.0
-    grid: int = 12
+    most: float = 5.0
+    grid: int = 10
     bisections: int = 3
-    certainty: float = 0.9
+    certainty: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 < self.most < math.inf or self.grid < 1 or self.bisections < 0:
