@@ -324,7 +324,6 @@ def _moments(
 
 
 def _deviation(pairs: Pairs, vector: Tensor) -> float:
-    """Returns the standard deviation of latents along a vector, of evenly spaced pairs."""
-    step = max(1, len(pairs) // UNIT_PAIRS)
-    latents = pairs.latents_of(torch.arange(0, len(pairs), step)).double().cpu()
+    """Returns the standard deviation of latents along a vector, of the first pairs."""
+    latents = pairs.latents_of(torch.arange(min(len(pairs), UNIT_PAIRS))).double().cpu()
     return float((latents @ vector).std())

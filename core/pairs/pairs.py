@@ -8,25 +8,32 @@ from torch import Tensor
 
 from ..errors import ConditionMismatch, GeneratorMismatch
 from ..identity import check_options, same_auxiliary
+from .origin import Origin
 
 __all__ = ["Pairs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Latents and the conditions of their images, in memory.
+
+    `core.pairs.stored.StoredPairs` are the same in a folder.
 
     Attributes:
         latents: (pairs, dim).
         conditions: (pairs, embed).
         generator: id of the generator, with its options; unknown and unchecked if empty.
         auxiliary: id of f; unknown and unchecked if empty.
+        origin: what makes the pairs again; None if unknown.
+        dropped: numbers of drawn pairs that were dropped, since a value was not finite.
     """
 
     latents: Float[Tensor, "pairs dim"]
     conditions: Float[Tensor, "pairs embed"]
     generator: str = ""
     auxiliary: str = ""
+    origin: Origin | None = None
+    dropped: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.conditions)

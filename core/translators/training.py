@@ -9,18 +9,17 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..auxiliary import Auxiliary
-from ..chunking import Chunking
 from ..devices import numbers_on, placed, threads_for
 from ..errors import Diverged, InvalidInput
 from ..generator import Generator
 from ..pairs.pairs import Pairs
-from ..rng import SampleRng, derive_seed, stream_of
+from ..rng import derive_seed, stream_of
 from .translator import Translator, TranslatorConfig, TranslatorKind
 
-__all__ = ["Training", "fit_translator", "new_translator", "synthetic_pairs"]
+__all__ = ["Training", "fit_translator", "new_translator"]
 
 Report = Callable[[int, float], None]
-"""Callback with the number done and the latest loss (nan while pairs are made)."""
+"""Callback with the number of batches done and the latest loss."""
 
 
 @dataclass(frozen=True)
@@ -59,50 +58,6 @@ class Training:
             raise InvalidInput(
                 f"Condition noise {self.condition_noise}; expected a number of at least 0."
             )
-
-
-@torch.no_grad()
-def synthetic_pairs(
-    generator: Generator,
-    auxiliary: Auxiliary,
-    count: int,
-    *,
-    seed: int,
-    chunking: Chunking,
-    device: torch.device,
-    report: Report = lambda done, loss: None,
-) -> Pairs:
-    """Draws latents from the prior and computes the conditions of their images.
-
-    Args:
-        generator: generator (p(z), G).
-        auxiliary: auxiliary f.
-        count: number of pairs, at least 1.
-        seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
-            larger set.
-        chunking: number of images at a time.
-        device: device of the models.
-        report: callback after every chunk.
-    """
-    if count < 1:
-        raise InvalidInput(f"{count} synthetic pairs requested; at least 1 is needed.")
-    like = torch.empty(0, device=device)
-    latents: list[Tensor] = []
-    conditions: list[Tensor] = []
-
-    def seen(z: Tensor, rng: SampleRng) -> tuple[Tensor]:
-        return (auxiliary.embed(generator(z, rng)),)
-
-    networks = (*generator.modules, *auxiliary.modules)
-    size = generator.image_size
-    with threads_for(networks, rows=chunking.size, device=device, image_size=size):
-        for first, last in chunking.spans(count):
-            rng = SampleRng.of(seed, range(first, last), "pairs")
-            z = generator.prior.sample(rng, like)
-            latents.append(z.cpu())
-            conditions.append(chunking.apply_random(seen, z, rng)[0].cpu())
-            report(last, float("nan"))
-    return Pairs(torch.cat(latents), torch.cat(conditions), generator.id, auxiliary.id)
 
 
 def new_translator(

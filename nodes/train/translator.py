@@ -3,12 +3,12 @@
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import ChunkMode
 from ...core.generator import Generator
+from ...core.pairs.synthesis import synthetic_pairs
 from ...core.translators.training import (
     Training,
     batches_of,
     fit_translator,
     new_translator,
-    synthetic_pairs,
 )
 from ...core.translators.translator import Translator, TranslatorKind
 from ..help import Help
@@ -209,7 +209,7 @@ def _train(
             seed=seed,
             chunking=work.chunking,
             device=work.device,
-            report=lambda done, loss: work.report(done),
+            report=work.report,
         )
         with host().on_device((translator,)):
             fit_translator(translator, data, recipe, seed=seed, report=trained)

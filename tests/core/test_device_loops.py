@@ -25,6 +25,7 @@ from latentsteer.core.krr.settings import FlowSettings
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.metrics.classes import classifier_outputs
 from latentsteer.core.metrics.clip_score import clip_scores
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.refine.barrier import Barrier
 from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.examples import RULES
@@ -44,7 +45,6 @@ from latentsteer.core.translators.training import (
     Training,
     fit_translator,
     new_translator,
-    synthetic_pairs,
 )
 
 COUNT = 4

@@ -32,6 +32,7 @@ from latentsteer.core.identity import (
 )
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.latents import Latents
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Adam
 from latentsteer.core.refine.trace import trace_of
@@ -43,7 +44,6 @@ from latentsteer.core.translators.training import (
     Training,
     fit_translator,
     new_translator,
-    synthetic_pairs,
 )
 from latentsteer.core.translators.translator import Translator
 

@@ -23,6 +23,7 @@ from latentsteer.core.energies.perceptual import pixels
 from latentsteer.core.energy import Energy
 from latentsteer.core.latents import Latents
 from latentsteer.core.metrics.clip_score import clip_scores
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.kernel import row_norms
 from latentsteer.core.refine.refinement import refine
@@ -34,7 +35,7 @@ from latentsteer.core.starts.candidates import best_of, from_prior, from_transla
 from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.search import CrossEntropySearch
 from latentsteer.core.terms import Term
-from latentsteer.core.translators.training import new_translator, synthetic_pairs
+from latentsteer.core.translators.training import new_translator
 
 pytestmark = pytest.mark.bits
 FIXED = Chunking(8, padded=True)

@@ -13,13 +13,14 @@ from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents, decode
+from ...core.pairs.synthesis import synthetic_pairs
 from ...core.refine.first_order import FirstOrder
 from ...core.refine.kernel import Rule
 from ...core.refine.refinement import Refinement, refine
 from ...core.rng import SampleRng
 from ...core.snapshot import Snapshot
 from ...core.starts.candidates import StartMode, from_prior, from_translator
-from ...core.translators.training import Training, fit_translator, new_translator, synthetic_pairs
+from ...core.translators.training import Training, fit_translator, new_translator
 from ...core.translators.translator import TranslatorKind
 
 __all__ = ["Progress", "Session", "moved"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,11 +60,28 @@ class TruncatedWithClass:
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
         """Draws one point per row of rng."""
+        z, drawn = self._drawn(rng)
+        numbers = (drawn * self.classes.count).long().clamp(max=self.classes.count - 1)
+        return placed(torch.cat([z, self.classes.vectors(numbers)], dim=1), like)
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes."""
+        return self.classes.count
+
+    def sample_of(
+        self, classes: Int[Tensor, " batch"], rng: SampleRng, like: Tensor
+    ) -> Float[Tensor, "batch dim"]:
+        """Draws the same points as `sample`, with given class numbers."""
+        z, _ = self._drawn(rng)
+        return placed(torch.cat([z, self.classes.vectors(classes)], dim=1), like)
+
+    def _drawn(self, rng: SampleRng) -> tuple[Tensor, Tensor]:
+        """Draws z and the number in [0, 1) that decides the class."""
         uniform = rng.uniform(self.latent + 1, like=torch.empty(0, dtype=torch.float64))
         tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
         z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
-        numbers = (uniform[:, -1] * self.classes.count).long().clamp(max=self.classes.count - 1)
-        return placed(torch.cat([self.psi * z, self.classes.vectors(numbers)], dim=1), like)
+        return self.psi * z, uniform[:, -1]
 
     @property
     def limit(self) -> float:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from einops import repeat
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ...checkpoints.checkpoint import Checkpoint
@@ -74,8 +74,21 @@ class ClassPrior:
         """Draws one point per row of rng."""
         z = rng.normal(self.z_dim, like=like)
         drawn = rng.uniform(1, like=torch.empty(0))[:, 0]
-        number = (drawn * self.c_dim).long().clamp(max=self.c_dim - 1)
-        return torch.cat([z, placed(nn.functional.one_hot(number, self.c_dim), z)], dim=1)
+        return self._joined(z, (drawn * self.c_dim).long().clamp(max=self.c_dim - 1))
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes."""
+        return self.c_dim
+
+    def sample_of(
+        self, classes: Int[Tensor, " batch"], rng: SampleRng, like: Tensor
+    ) -> Float[Tensor, "batch dim"]:
+        """Draws the same points as `sample`, with given class numbers."""
+        return self._joined(rng.normal(self.z_dim, like=like), classes)
+
+    def _joined(self, z: Tensor, classes: Tensor) -> Tensor:
+        return torch.cat([z, placed(nn.functional.one_hot(classes, self.c_dim), z)], dim=1)
 
     @property
     def log_density(self) -> Callable[[Tensor], Tensor]:
@@ -116,9 +129,25 @@ class MappedPrior:
     @torch.no_grad()
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
         """Draws one point per row of rng, on the network's device."""
-        at = next(self.network.parameters(), torch.empty(0))
-        drawn = self.origin.sample(rng, at)
+        return self._mapped(self.origin.sample(rng, self._like()), rng, like)
 
+    @property
+    def class_count(self) -> int:
+        """Number of classes; 0 if the mapping network takes none."""
+        return self.mapping.c_dim
+
+    @torch.no_grad()
+    def sample_of(
+        self, classes: Int[Tensor, " batch"], rng: SampleRng, like: Tensor
+    ) -> Float[Tensor, "batch dim"]:
+        """Draws the same points as `sample`, with given class numbers."""
+        origin = ClassPrior(self.mapping.z_dim, self.mapping.c_dim)
+        return self._mapped(origin.sample_of(classes, rng, self._like()), rng, like)
+
+    def _like(self) -> Tensor:
+        return next(self.network.parameters(), torch.empty(0))
+
+    def _mapped(self, drawn: Tensor, rng: SampleRng, like: Tensor) -> Tensor:
         def mapped(rows: Tensor) -> Tensor:
             z, c = rows.split([self.mapping.z_dim, self.mapping.c_dim], dim=1)
             return self.mapping(z, c if self.mapping.c_dim else None)

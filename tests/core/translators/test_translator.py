@@ -15,13 +15,13 @@ from latentsteer.core.errors import (
     InvalidInput,
 )
 from latentsteer.core.pairs.pairs import Pairs
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.translators.training import (
     Training,
     batches_of,
     fit_translator,
     new_translator,
-    synthetic_pairs,
 )
 from latentsteer.core.translators.translator import LEAST_STD, Translator, TranslatorConfig
 
@@ -259,7 +259,7 @@ def test_synthetic_pairs_are_latents_of_the_prior_and_the_conditions_of_their_im
         seed=4,
         chunking=Chunking(5, padded=True),
         device=toys.cpu,
-        report=lambda done, loss: calls.append(done),
+        report=calls.append,
     )
     assert pairs.latents.shape == (13, 12)
     images = generator(pairs.latents, SampleRng.of(0, 13))

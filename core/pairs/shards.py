@@ -1,0 +1,105 @@
+"""Shards of stored pairs: safetensors files, memory-mapped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..checkpoints.checkpoint import fingerprint
+from ..errors import CheckpointError
+from ..files import replacing
+from .manifest import Manifest, ShardRecord
+from .precision import packed, unpacked
+from .synthesis import Drawn
+
+__all__ = ["Shard", "shard_fault", "write_shard"]
+
+LATENTS, SCALE = "latents", "scale"
+CURE = "Make it again with Synthesise Pairs and `repair`"
+
+
+def write_shard(folder: Path, manifest: Manifest, drawn: Drawn) -> ShardRecord:
+    """Writes a shard to a temporary name and renames it.
+
+    Args:
+        folder: folder of the pairs.
+        manifest: storage of conditions and latents.
+        drawn: the pairs.
+
+    Raises:
+        InvalidInput: values beyond the range of the precision.
+        OSError: the system refuses, such as for lack of space.
+    """
+    tensors: dict[str, Tensor] = {}
+    if manifest.latents == "stored":
+        tensors[LATENTS] = drawn.latents.float().contiguous()
+    for place, conditions in enumerate(drawn.conditions):
+        for name, part in packed(conditions, manifest.precision).items():
+            tensors[f"{name}.{place}"] = part.contiguous()
+    name = f"{drawn.first:010d}-{drawn.last:010d}.safetensors"
+    with replacing(folder / name) as temporary:
+        safetensors.torch.save_file(tensors, temporary)
+    return ShardRecord(name, drawn.first, drawn.last, drawn.dropped, fingerprint(folder / name))
+
+
+def shard_fault(folder: Path, record: ShardRecord) -> str:
+    """Returns what is wrong with the file of a shard; empty if nothing is."""
+    try:
+        found = fingerprint(folder / record.file)
+    except FileNotFoundError:
+        return "is missing"
+    if found != record.sha256:
+        return f"is damaged: its sha256 is {found[:12]}, not {record.sha256[:12]}"
+    return ""
+
+
+class Shard:
+    """A shard of a folder, opened and verified when it is first read.
+
+    Args:
+        folder: folder of the pairs.
+        record: its entry in the manifest.
+        numbers: numbers of its pairs; fewer than the file has if only the first ones are wanted.
+    """
+
+    def __init__(self, folder: Path, record: ShardRecord, numbers: list[int]) -> None:
+        self.folder, self.record, self.numbers = folder, record, numbers
+        self._tensors: Mapping[str, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def latents(self) -> Float[Tensor, "rows dim"]:
+        """Returns the stored latents, memory-mapped."""
+        return self._tensor(LATENTS)
+
+    def conditions(self, place: int, first: int, last: int) -> Float[Tensor, "rows embed"]:
+        """Returns rows of conditions as float32; those stored in fp32 are memory-mapped.
+
+        Args:
+            place: which auxiliary.
+            first: first row.
+            last: row after the last one.
+        """
+        scale = f"{SCALE}.{place}"
+        scales = self._tensor(scale)[first:last] if scale in self._open() else None
+        return unpacked(self._tensor(f"values.{place}")[first:last], scales)
+
+    def _tensor(self, name: str) -> Tensor:
+        return self._open()[name][: len(self)]
+
+    def _open(self) -> Mapping[str, Tensor]:
+        if self._tensors is None:
+            if fault := shard_fault(self.folder, self.record):
+                raise CheckpointError(
+                    f"The shard {self.record.file} of the pairs {self.folder.name!r} {fault}. "
+                    f"{CURE}."
+                )
+            path = self.folder / self.record.file
+            with safetensors.safe_open(path, framework="pt") as file, torch.inference_mode(False):
+                self._tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return self._tensors

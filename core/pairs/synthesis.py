@@ -1,0 +1,260 @@
+"""Synthesis of pairs (z, f(G(z))) from the prior alone, TR0N Algorithm 1."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..auxiliary import Auxiliary
+from ..chunking import Chunking
+from ..devices import placed, threads_for
+from ..errors import InvalidInput
+from ..generator import Generator
+from ..rng import SampleRng
+from .balance import balanced_draws, classed_prior
+from .origin import Origin
+from .pairs import Pairs
+
+__all__ = ["Drawn", "Synthesis", "check_count", "check_dropped", "streamed", "synthetic_pairs"]
+
+MOST_DROPPED = 0.01
+"""Largest share of pairs that may be dropped."""
+BLOCK = 1024
+"""Pairs whose conditions stay on the device until they are copied together."""
+Report = Callable[[int], None]
+"""Callback with the number of pairs done."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Consecutive pairs, drawn and seen, without those that are not finite.
+
+    Attributes:
+        first: number of the first drawn pair.
+        last: number after the last drawn pair.
+        dropped: numbers of the dropped pairs.
+        latents: (pairs, dim), on the CPU.
+        conditions: (pairs, embed) for each auxiliary, on the CPU.
+    """
+
+    first: int
+    last: int
+    dropped: tuple[int, ...]
+    latents: Float[Tensor, "pairs dim"]
+    conditions: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Source of pairs: pair n depends on its number, on the models, and on these settings alone.
+
+    Attributes:
+        generator: generator (p(z), G).
+        auxiliaries: one or more f; each image is rendered once for all.
+        seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
+            larger set, to the bit if the chunking is fixed.
+        chunking: number of images at a time.
+        device: device of the models.
+        balanced: whether pair n has class n modulo the number of classes.
+        noise: gamma of eq. (12), the standard deviation of isotropic noise added to conditions,
+            drawn once per pair. `Training.condition_noise` draws it again for every batch.
+
+    Raises:
+        InvalidInput: no auxiliary, a negative noise, or `balanced` without classes.
+    """
+
+    generator: Generator
+    auxiliaries: tuple[Auxiliary, ...]
+    seed: int
+    chunking: Chunking
+    device: torch.device
+    balanced: bool = False
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.auxiliaries:
+            raise InvalidInput("No auxiliary given for the pairs; at least 1 is needed.")
+        if not 0 <= self.noise < math.inf:
+            raise InvalidInput(f"Noise {self.noise}; expected a number of at least 0.")
+        if self.balanced:
+            classed_prior(self.generator)
+
+    @property
+    def origin(self) -> Origin:
+        """What decides the values of the pairs."""
+        return Origin.of(
+            self.generator,
+            self.auxiliaries,
+            seed=self.seed,
+            balanced=self.balanced,
+            noise=self.noise,
+            chunking=self.chunking,
+        )
+
+    @torch.no_grad()
+    def drawn(self, first: int, last: int, report: Report = lambda done: None) -> Drawn:
+        """Returns the pairs numbered first to last - 1.
+
+        Args:
+            first: number of the first pair; a multiple of the chunk's size repeats to the bit
+                where the chunking is not fixed.
+            last: number after the last pair.
+            report: callback after every chunk, with the number of pairs done since `first`; may
+                raise to stop.
+        """
+        networks = [module for f in self.auxiliaries for module in f.modules]
+        size = self.chunking.size
+        step = size * max(1, BLOCK // size)
+        latents: list[Tensor] = []
+        conditions: list[tuple[Tensor, ...]] = []
+        with threads_for(
+            (*self.generator.modules, *networks),
+            rows=size,
+            device=self.device,
+            image_size=self.generator.image_size,
+        ):
+            for begin in range(first, last, step):
+                numbers = range(begin, min(begin + step, last))
+                done = begin - first
+                z, seen = self._block(numbers, lambda rows, done=done: report(done + rows))
+                latents.append(z)
+                conditions.append(seen)
+        columns = tuple(torch.cat(column) for column in zip(*conditions, strict=True))
+        return _finite(first, last, torch.cat(latents), columns)
+
+    def _block(self, numbers: range, report: Report) -> tuple[Tensor, tuple[Tensor, ...]]:
+        like = torch.empty(0, device=self.device)
+        rng = SampleRng.of(self.seed, numbers, "pairs")
+        if self.balanced:
+            z = balanced_draws(classed_prior(self.generator), rng, like)
+        else:
+            z = self.generator.prior.sample(rng, like)
+
+        def seen(rows: Tensor, part: SampleRng) -> tuple[Tensor, ...]:
+            images = self.generator(rows, part)
+            return tuple(f.embed(images) for f in self.auxiliaries)
+
+        found = self.chunking.apply_random(seen, z, rng, report)
+        if self.noise > 0:
+            found = tuple(
+                c + self.noise * placed(self._noise(f, numbers, c.shape[1]), c)
+                for f, c in zip(self.auxiliaries, found, strict=True)
+            )
+        return z.cpu(), tuple(c.cpu() for c in found)
+
+    def _noise(self, auxiliary: Auxiliary, numbers: range, width: int) -> Tensor:
+        rng = SampleRng.of(self.seed, numbers, f"pairs noise {auxiliary.id}")
+        return rng.normal(width, like=torch.empty(0))
+
+
+def _finite(first: int, last: int, latents: Tensor, conditions: tuple[Tensor, ...]) -> Drawn:
+    kept = latents.isfinite().all(dim=1)
+    for c in conditions:
+        kept &= c.isfinite().all(dim=1)
+    if bool(kept.all()):
+        return Drawn(first, last, (), latents, conditions)
+    gone = tuple(first + int(row) for row in torch.nonzero(~kept)[:, 0])
+    return Drawn(first, last, gone, latents[kept], tuple(c[kept] for c in conditions))
+
+
+def check_count(count: int) -> None:
+    """Checks a number of pairs.
+
+    Raises:
+        InvalidInput: fewer than 1.
+    """
+    if count < 1:
+        raise InvalidInput(f"{count} synthetic pairs requested; at least 1 is needed.")
+
+
+def check_dropped(dropped: int, drawn: int) -> None:
+    """Checks how many pairs were dropped.
+
+    Raises:
+        InvalidInput: more than one in a hundred.
+    """
+    if dropped > MOST_DROPPED * drawn:
+        raise InvalidInput(
+            f"{dropped} of {drawn} pairs are not finite and were dropped; at most 1 in 100 may "
+            "be. Check the generator and the auxiliary: 16-bit weights overflow easily."
+        )
+
+
+def synthetic_pairs(
+    generator: Generator,
+    auxiliary: Auxiliary,
+    count: int,
+    *,
+    seed: int,
+    chunking: Chunking,
+    device: torch.device,
+    balanced: bool = False,
+    report: Report = lambda done: None,
+) -> Pairs:
+    """Draws latents from the prior and computes the conditions of their images.
+
+    Args:
+        generator: generator (p(z), G).
+        auxiliary: auxiliary f.
+        count: number of pairs, at least 1.
+        seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
+            larger set.
+        chunking: number of images at a time.
+        device: device of the models.
+        balanced: whether the classes of a class-conditional generator are balanced.
+        report: callback after every chunk, with the number of pairs done.
+
+    Returns:
+        The pairs in memory, without those that are not finite.
+
+    Raises:
+        InvalidInput: fewer than 1 pair, or more than one in a hundred not finite.
+    """
+    check_count(count)
+    source = Synthesis(generator, (auxiliary,), seed, chunking, device, balanced)
+    return _in_memory(source, source.drawn(0, count, report))
+
+
+def streamed(source: Synthesis, size: int, *, first: int = 0) -> Iterator[Pairs]:
+    """Yields fresh pairs without end, `size` drawn at a time, and keeps none: Algorithm 1.
+
+    Args:
+        source: source of the pairs, with one auxiliary.
+        size: batch size B, at least 1; a batch lacks pairs that are not finite.
+        first: number of the first pair, to go on after a pause.
+
+    Raises:
+        InvalidInput: another size, several auxiliaries, or more than one in a hundred pairs not
+            finite.
+    """
+    check_count(size)
+    if len(source.auxiliaries) != 1:
+        raise InvalidInput(f"{len(source.auxiliaries)} auxiliaries of a stream; expected 1.")
+    return _stream(source, size, first)
+
+
+def _stream(source: Synthesis, size: int, first: int) -> Iterator[Pairs]:
+    dropped, begin = 0, first
+    while True:
+        drawn = source.drawn(begin, begin + size)
+        begin += size
+        dropped += len(drawn.dropped)
+        # A small batch alone would exceed the limit by one dropped pair.
+        check_dropped(dropped, max(begin - first, int(1 / MOST_DROPPED)))
+        yield _in_memory(source, drawn, whole=False)
+
+
+def _in_memory(source: Synthesis, drawn: Drawn, *, whole: bool = True) -> Pairs:
+    if whole:
+        check_dropped(len(drawn.dropped), drawn.last - drawn.first)
+    return Pairs(
+        drawn.latents,
+        drawn.conditions[0],
+        source.generator.id,
+        source.auxiliaries[0].id,
+        source.origin if drawn.first == 0 else None,
+        drawn.dropped,
+    )
