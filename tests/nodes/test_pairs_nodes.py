@@ -6,9 +6,9 @@ import pytest
 import torch
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
-from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.nodes.host import io
 from latentsteer.nodes.sockets import AUXILIARY, GENERATOR, PAIRS
 

@@ -12,10 +12,10 @@ from latentsteer.core.errors import (
     InvalidInput,
 )
 from latentsteer.core.pairs.pairs import Pairs
+from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import from_basis
 from latentsteer.core.starts.nearest import candidates_of, from_pairs, pairs_of_samples
-from latentsteer.core.pairs.synthesis import synthetic_pairs
 
 CHUNKS = Chunking(4, padded=True)
 CPU = torch.device("cpu")

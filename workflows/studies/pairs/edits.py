@@ -23,8 +23,8 @@ from ....core.errors import InvalidInput
 from ....core.latents import Latents, decode
 from ....core.pairs.contrast import LatentDirection, contrast_direction, sharpness
 from ....core.pairs.moving import MoveSearch, moved_along, moved_until
-from ....core.spaces import Identity
 from ....core.pairs.synthesis import synthetic_pairs
+from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_edits import AvatarEdit, avatar_edits
 from ....nodes.images import grid
