@@ -65,7 +65,7 @@ def test_the_nearest_pairs_are_starts_that_energies_and_generations_improve(grap
     ran = run(graph)
     pairs, latents = ran[made.pairs], ran[plain]
     assert latents.samples == (0, 1, 2, 3)
-    best = pairs.conditions[:, [3, 5]].argsort(dim=0, descending=True)[:2]
+    best = pairs.conditions[:, [3, 5]].argsort(dim=0, descending=True, stable=True)[:2]
     assert torch.equal(latents.values, pairs.latents[best.T.flatten()])
     assert isinstance(latents.chart, Identity)
     energy, rng = ran[made.energy].pullback(ran[made.generator]), SampleRng.of(0, 4)

@@ -4,10 +4,14 @@ import pytest
 import torch
 from latentsteer.core.condition import Condition
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
+from latentsteer.core.pairs.contrast import contrast_direction
+from latentsteer.core.pairs.keeping import keep_pairs
 from latentsteer.core.pairs.nearest import nearest
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.pairs.scores import score_kind
 from torch.nn import functional
+
+from . import toy
 
 
 def normal(*shape, seed=0):
@@ -146,3 +150,20 @@ def test_other_conditions_are_refused():
     rows[1], rows[2, 0] = 0, float("nan")
     with pytest.raises(InvalidInput, match=r"0 or not finite: \['text 1', 'text 2'\]"):
         nearest(pairs, wanted(rows), 1)
+
+
+@pytest.mark.bits
+def test_stored_pairs_give_what_pairs_in_memory_do(tmp_path):
+    kept = keep_pairs(tmp_path / "kept", toy.source(), 90, shard=16, latents="seed")
+    whole = kept.loaded()
+    rows = normal(2, 5, seed=3)
+    condition = Condition(rows, ("a", "b"), kept.auxiliary, "toy f")
+    stored, memory = (nearest(pairs, condition, 7, among=20) for pairs in (kept, whole))
+    assert torch.equal(stored.numbers, memory.numbers)
+    assert torch.equal(stored.scores, memory.scores)
+    one = Condition(whole.conditions[:1], ("one",), kept.auxiliary, "toy f")
+    first, second = (
+        contrast_direction(pairs, toy.generator(), one, scale=3.0) for pairs in (kept, whole)
+    )
+    assert torch.equal(first.vector, second.vector)
+    assert first.unit == second.unit

@@ -41,7 +41,9 @@ def started(made, condition, samples, **options):
 def order(made, letter):
     """Numbers of all pairs, most probable first."""
     _, classifier, pairs = made
-    return pairs.conditions[:, classifier.classes.index(letter)].argsort(descending=True)
+    return pairs.conditions[:, classifier.classes.index(letter)].argsort(
+        descending=True, stable=True
+    )
 
 
 def test_samples_of_one_condition_take_its_nearest_pairs_in_turns(made):
