@@ -40,7 +40,12 @@ else:
 
 __all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "running", "ui"]
 
-KINDS = ("latentsteer_generators", "latentsteer_translators", "latentsteer_aux")
+KINDS = (
+    "latentsteer_generators",
+    "latentsteer_translators",
+    "latentsteer_aux",
+    "latentsteer_pairs",
+)
 PREVIEW_PIXELS = 512
 logger = logging.getLogger("latentsteer")
 

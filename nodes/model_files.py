@@ -6,6 +6,7 @@ from pathlib import Path
 from ..core.auxiliaries import FOLDER_MARKS
 from ..core.checkpoints.checkpoint import SUFFIXES
 from ..core.errors import CheckpointError
+from ..core.pairs.manifest import MANIFEST
 from ..core.zoo import shipped as catalogue
 from .host import host
 
@@ -18,10 +19,15 @@ CURES = {
     f"{', '.join(catalogue.AUXILIARIES)}.",
     "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
     "file there.",
+    "latentsteer_pairs": "Make some with Synthesise Pairs, or put the folder there.",
 }
 """What to do if there is no such model, by kind."""
-FOLDERED = ("latentsteer_generators", "latentsteer_aux")
-"""The kinds whose models may be folders."""
+MARKS = {
+    "latentsteer_generators": FOLDER_MARKS,
+    "latentsteer_aux": FOLDER_MARKS,
+    "latentsteer_pairs": frozenset({MANIFEST}),
+}
+"""Names of files that mark a folder as a model, by kind; other kinds have no such folders."""
 
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
@@ -31,7 +37,9 @@ def offered(kind: str, embedded: list[str]) -> list[str]:
 
 def _there(kind: str) -> list[str]:
     """Model folders, then files outside of them."""
-    folders = _model_folders(kind) if kind in FOLDERED else []
+    folders = _model_folders(kind) if kind in MARKS else []
+    if kind == "latentsteer_pairs":
+        return folders
     inside = tuple(f"{folder}/" for folder in folders)
     files = host().list_files(kind, _suffixes(kind))
     return [*folders, *(name for name in files if not name.startswith(inside))]
@@ -43,7 +51,7 @@ def _model_folders(kind: str) -> list[str]:
         seen: set[str] = set()
         for place, inner, files in os.walk(root, followlinks=True):
             real = os.path.realpath(place)
-            marked = place != str(root) and not FOLDER_MARKS.isdisjoint(files)
+            marked = place != str(root) and not MARKS[kind].isdisjoint(files)
             if marked:
                 found.add(Path(place).relative_to(root).as_posix())
             if marked or real in seen:
@@ -79,9 +87,9 @@ def find(kind: str, name: str) -> Path:
 
 
 def _is_model(kind: str, path: Path) -> bool:
-    if kind in FOLDERED and any((path / mark).is_file() for mark in FOLDER_MARKS):
+    if any((path / mark).is_file() for mark in MARKS.get(kind, ())):
         return True
-    return path.is_file()
+    return kind != "latentsteer_pairs" and path.is_file()
 
 
 def present(kind: str, name: str) -> bool | str:

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]
 
-KINDS = ("latentsteer_generators", "latentsteer_translators", "latentsteer_aux")
+KINDS = (
+    "latentsteer_generators",
+    "latentsteer_translators",
+    "latentsteer_aux",
+    "latentsteer_pairs",
+)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 

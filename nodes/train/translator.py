@@ -1,8 +1,11 @@
 """Train Translator: learns q(z given c)."""
 
+from dataclasses import dataclass
+
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import ChunkMode
 from ...core.generator import Generator
+from ...core.pairs.pairs import Pairs
 from ...core.pairs.synthesis import synthetic_pairs
 from ...core.translators.training import (
     Training,
@@ -14,9 +17,9 @@ from ...core.translators.translator import Translator, TranslatorKind
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..kinds import as_auxiliary
-from ..sockets import AUXILIARY, GENERATOR, TRANSLATOR
+from ..sockets import AUXILIARY, GENERATOR, PAIRS, TRANSLATOR
 from ..widgets import advanced, chunk, seed
-from ..work import working
+from ..work import Work, working
 
 __all__ = ["TrainTranslator"]
 
@@ -28,7 +31,8 @@ class TrainTranslator(io.ComfyNode):
         about=(
             "Draws latents z, makes G(z), computes the auxiliary model's output, and learns "
             "to map the output back to latents. No data are needed. Training is repeated "
-            "only when an input changes; Save Translator keeps the result."
+            "only when an input changes; Save Translator keeps the result. Given pairs, it trains "
+            "on those."
         ),
         example=(
             "With the digits, the defaults take about half a minute on a processor. For a "
@@ -135,6 +139,12 @@ class TrainTranslator(io.ComfyNode):
                     )
                 ),
                 chunk(),
+                PAIRS.Input(
+                    "synthesised",
+                    optional=True,
+                    tooltip="Pairs of these models, from Synthesise Pairs or Load Pairs. None are "
+                    "drawn here then, and `pairs` has no effect.",
+                ),
             ],
             outputs=[
                 TRANSLATOR.Output(
@@ -161,6 +171,7 @@ class TrainTranslator(io.ComfyNode):
         initial_std: float,
         condition_noise: float,
         chunk: ChunkMode,
+        synthesised: Pairs | None = None,
     ) -> io.NodeOutput:
         auxiliary = as_auxiliary(auxiliary)
         recipe = Training(
@@ -179,38 +190,63 @@ class TrainTranslator(io.ComfyNode):
                 initial_std=initial_std,
                 seed=seed,
             )
-        losses = _train(translator, generator, auxiliary, pairs, recipe, seed, chunk)
+        made = _Pairs(generator, auxiliary, pairs, seed, synthesised)
+        losses = _train(translator, made, recipe, chunk)
         text = f"{len(losses)} batches, loss {losses[0]:.4f} -> {losses[-1]:.4f}"
         return io.NodeOutput(translator, ui=ui.PreviewText(text))
 
 
-def _train(
-    translator: Translator,
-    generator: Generator,
-    auxiliary: Auxiliary,
-    pairs: int,
-    recipe: Training,
-    seed: int,
-    chunk: ChunkMode,
-) -> list[float]:
-    """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
-    losses: list[float] = []
-    total = pairs + batches_of(pairs, recipe)
-    with working("Train Translator", total, generator, auxiliary, chunk=chunk) as work:
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs to train on: given ones, or `count` of the models."""
 
-        def trained(done: int, loss: float) -> None:
-            losses.append(loss)
-            work.report(pairs + done)
+    generator: Generator
+    auxiliary: Auxiliary
+    count: int
+    seed: int
+    given: Pairs | None
 
-        data = synthetic_pairs(
-            generator,
-            auxiliary,
-            pairs,
-            seed=seed,
+    @property
+    def models(self) -> tuple[Generator | Auxiliary, ...]:
+        """What makes them."""
+        return (self.generator, self.auxiliary) if self.given is None else ()
+
+    @property
+    def drawn(self) -> int:
+        """How many are made."""
+        return self.count if self.given is None else 0
+
+    def __len__(self) -> int:
+        return self.count if self.given is None else len(self.given)
+
+    def made(self, work: Work) -> Pairs:
+        """Returns them."""
+        if self.given is not None:
+            return self.given
+        return synthetic_pairs(
+            self.generator,
+            self.auxiliary,
+            self.count,
+            seed=self.seed,
             chunking=work.chunking,
             device=work.device,
             report=work.report,
         )
+
+
+def _train(
+    translator: Translator, pairs: _Pairs, recipe: Training, chunk: ChunkMode
+) -> list[float]:
+    """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
+    losses: list[float] = []
+    total, size = pairs.drawn + batches_of(len(pairs), recipe), pairs.generator.image_size
+    with working("Train Translator", total, *pairs.models, chunk=chunk, image_size=size) as work:
+
+        def trained(done: int, loss: float) -> None:
+            losses.append(loss)
+            work.report(pairs.drawn + done)
+
+        data = pairs.made(work)
         with host().on_device((translator,)):
-            fit_translator(translator, data, recipe, seed=seed, report=trained)
+            fit_translator(translator, data, recipe, seed=pairs.seed, report=trained)
     return losses

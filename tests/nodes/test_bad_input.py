@@ -55,6 +55,7 @@ def own_base(tmp_path, new_host, run):
         ("LoadGenerator", "latentsteer_generators", OTHER),
         ("LoadAuxModel", "latentsteer_aux", "no file"),
         ("LoadTranslator", "latentsteer_translators", "tiny.safetensors"),
+        ("LoadPairs", "latentsteer_pairs", "no file"),
     ],
 )
 def test_a_missing_model_file(kind, folder, there, refusal, graph, base):

@@ -1,144 +1,160 @@
-"""Nearest Pairs Init, Contrast Direction, Move Latents, and Basis Init with pairs, on digits."""
+"""Pairs on the canvas: kept under a name, loaded, saved, and trained on."""
 
-import sys
+import json
 
 import pytest
 import torch
-from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
-from latentsteer.core.pairs.synthesis import synthetic_pairs
-from latentsteer.core.rng import SampleRng
-from latentsteer.core.spaces import Identity
-from latentsteer.nodes.host import io
-from latentsteer.nodes.sockets import AUXILIARY, GENERATOR, PAIRS
+from latentsteer.core.pairs.stored import StoredPairs
+from latentsteer.nodes.model_files import offered
+from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted, WorkflowError
+from latentsteer.nodes.standalone.host import StandaloneHost, use
 
-OTHER = "other.safetensors"
+COUNT = 24
 JUDGE = "digits judge (embedded)"
-
-
-class SomePairs(io.ComfyNode):
-    """Pairs of a generator and an auxiliary."""
-
-    @classmethod
-    def define_schema(cls):
-        inputs = [GENERATOR.Input("generator"), AUXILIARY.Input("auxiliary")]
-        return io.Schema(node_id="SomePairs", inputs=inputs, outputs=[PAIRS.Output("pairs")])
-
-    @classmethod
-    def execute(cls, generator, auxiliary):
-        options = {"chunking": Chunking(50, padded=False), "device": torch.device("cpu")}
-        return io.NodeOutput(synthetic_pairs(generator, auxiliary, 200, seed=0, **options))
+OTHER = "other.safetensors"
 
 
 @pytest.fixture
-def made(graph, monkeypatch):
-    """Models, conditions and energy of two digits, and pairs."""
-    known = sys.modules[type(graph).__module__].NODES
-    monkeypatch.setitem(known, "SomePairs", SomePairs)
-    made = graph.steered("3, 5", each=2)
-    made.pairs = graph.add("SomePairs", generator=made.generator, auxiliary=made.classifier)
-    return made
-
-
-def nearest(graph, made, **inputs):
-    inputs = {"condition": made.condition, "generator": made.generator, **inputs}
-    return graph.add("NearestPairsInit", pairs=made.pairs, **inputs)
-
-
-def direction(graph, made, **inputs):
-    single = {"samples_per_class": 1}
-    wanted, instead = (
-        graph.add("ClassCondition", auxiliary=made.classifier, classes=classes, **single)
-        for classes in ("3", "5, 7")
+def own_run(base, tmp_path, run):
+    """Runs graphs on a base folder of the test, which has the shared generators."""
+    folder = tmp_path / "base"
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "latentsteer_generators").symlink_to(
+        base / "models" / "latentsteer_generators"
     )
-    inputs = {"condition": wanted, "instead": instead, "auxiliary": made.classifier, **inputs}
-    return graph.add("ContrastDirection", pairs=made.pairs, generator=made.generator, **inputs)
+
+    def host():
+        return StandaloneHost(folder, tmp_path / "out", "cpu")
+
+    def go(graph):
+        return run(graph, host())
+
+    go.host, go.folder = host, folder / "models" / "latentsteer_pairs"
+    return go
 
 
-def moved(graph, made, batch, along, **inputs):
-    return graph.add("MoveLatents", batch=batch, direction=along, **inputs)
-
-
-def test_the_nearest_pairs_are_starts_that_energies_and_generations_improve(graph, made, run):
-    plain = nearest(graph, made)
-    chosen = nearest(graph, made, energy=made.energy, candidates=16, generations=1)
-    ran = run(graph)
-    pairs, latents = ran[made.pairs], ran[plain]
-    assert latents.samples == (0, 1, 2, 3)
-    best = pairs.conditions[:, [3, 5]].argsort(dim=0, descending=True, stable=True)[:2]
-    assert torch.equal(latents.values, pairs.latents[best.T.flatten()])
-    assert isinstance(latents.chart, Identity)
-    energy, rng = ran[made.energy].pullback(ran[made.generator]), SampleRng.of(0, 4)
-    first, better = (energy(one.values, rng) for one in (latents, ran[chosen]))
-    # The energy sees the same classifier: the nearest pair of all is the best of any candidates.
-    assert (better <= first + 1e-6).all()
-
-
-def test_a_basis_takes_the_nearest_pairs_as_candidates(graph, made, run):
-    basis = graph.add(
-        "BasisInit",
-        generator=made.generator,
-        energy=made.energy,
-        condition=made.condition,
-        pairs=made.pairs,
-        candidates=6,
-        keep=3,
-    )
-    ran = run(graph)
-    pairs, points = ran[made.pairs], ran[[basis[0], 1]]
-    known = {tuple(row) for row in pairs.latents.tolist()}
-    assert len(points) == 12
-    assert all(tuple(row) in known for row in points.values.tolist())
-    with_pairs = ran[basis]
-    middle = with_pairs.chart(with_pairs.values, SampleRng.of(0, 4))
-    torch.testing.assert_close(middle, points.values.unflatten(0, (4, 3)).mean(dim=1))
-
-
-def test_latents_move_along_a_direction_until_the_classifier_sees_the_wanted(graph, made, run):
-    start = graph.from_prior(made)
-    along = direction(graph, made)
-    same = moved(graph, made, start, along, strength=2.0)
+def pairs(graph, count=COUNT, made=None, **inputs):
+    made = made or graph.models()
     models = {"generator": made.generator, "auxiliary": made.classifier}
-    own = moved(graph, made, start, along, mode="smallest", strength=8.0, **models)
-    ran = run(graph)
-    found = ran[along]
-    before = ran[start].values
-    torch.testing.assert_close(ran[same].values, before + 2 * found.unit * found.vector)
-    assert "effective pairs" in str(ran.ui(along))
-    lines = str(ran.ui(own))
-    assert lines.count("strength") == 4
-    assert "sample 3" in lines
-    steps = (ran[own].values - before) @ found.vector / found.unit
-    assert (steps > -1e-4).all()
-    assert (steps < 8.001).all()
+    return graph.add("SynthesisePairs", **models, count=count, seed=5, **inputs)
 
 
-def test_what_does_not_fit_is_refused(graph, made, fault):
-    start = graph.from_prior(made)
-    along = direction(graph, made)
-    moved(graph, made, start, along, mode="smallest")
-    assert "Connect the generator and the auxiliary" in fault(graph, InvalidInput)
+def refused(own_run, graph, cause, message):
+    with pytest.raises(NodeError, match=message) as caught:
+        own_run(graph)
+    assert type(caught.value.__cause__) is cause
 
 
-def test_a_direction_needs_the_auxiliary_of_its_texts(graph, made, fault):
+def same(one, other):
+    assert torch.equal(one.latents, other.latents)
+    assert torch.equal(one.conditions, other.conditions)
+
+
+@pytest.mark.bits
+def test_pairs_are_kept_under_a_name_loaded_and_extended(own_run, new_graph):
+    graph = new_graph()
+    memory, kept = pairs(graph, COUNT + 8), pairs(graph, name="mine")
+    ran = own_run(graph)
+    whole = ran[memory]
+    assert "24 pairs in " in str(ran.ui(kept))
+    with use(own_run.host()):
+        assert offered("latentsteer_pairs", []) == ["mine"]
+    graph = new_graph()
+    loaded = graph.add("LoadPairs", file="mine")
+    ran = own_run(graph)
+    same(ran[loaded], StoredPairs(own_run.folder / "mine"))
+    assert torch.equal(ran[loaded].latents, whole.latents[:COUNT])
+    assert "24 pairs of latents of digits" in str(ran.ui(loaded))
+    graph = new_graph()
+    longer = pairs(graph, COUNT + 8, name="mine")
+    same(own_run(graph)[longer], whole)
+
+
+def test_a_stopped_synthesis_goes_on(own_run, new_graph, at_step):
+    at_step("Synthesise Pairs", 16, lambda host: host.request_interrupt())
+    graph = new_graph()
+    kept = pairs(graph, name="mine")
+    with pytest.raises(RunInterrupted, match="SynthesisePairs"):
+        own_run(graph)
+    assert len(own_run(graph)[kept]) == COUNT
+
+
+@pytest.mark.bits
+def test_a_translator_from_pairs_is_the_one_that_draws_them_itself(own_run, new_graph, tiny):
+    graph = new_graph()
+    made = graph.models()
+    settings = {"generator": made.generator, "auxiliary": made.classifier, **tiny, "seed": 5}
+    alone = graph.add("TrainTranslator", **settings | {"pairs": COUNT})
+    for given in (pairs(graph, made=made), pairs(graph, made=made, name="mine")):
+        graph.add("TrainTranslator", **settings, synthesised=given)
+    ran = own_run(graph)
+    trained = [ran[[number, 0]] for number in graph.api if "epochs" in graph.api[number]["inputs"]]
+    assert len(trained) == 3
+    for other in trained[1:]:
+        for name, tensor in ran[alone].state_dict().items():
+            assert torch.equal(other.state_dict()[name], tensor)
+
+
+def test_pairs_of_other_models_are_refused(own_run, new_graph, tiny):
+    graph = new_graph()
+    pairs(graph, name="mine")
+    own_run(graph)
+    graph = new_graph()
+    other = graph.models(generator=OTHER)
+    pairs(graph, made=other, name="mine")
+    refused(own_run, graph, GeneratorMismatch, r"The pairs 'mine' are of generator .*got .*other")
+    graph = new_graph()
+    other = graph.models(generator=OTHER)
+    given = graph.add("LoadPairs", file="mine")
+    models = {"generator": other.generator, "auxiliary": other.classifier}
+    graph.add("TrainTranslator", **models, **tiny, synthesised=given)
+    refused(own_run, graph, GeneratorMismatch, "The pairs are of another generator")
+
+
+def test_two_auxiliaries_share_the_images_under_a_name(own_run, new_graph):
+    graph = new_graph()
+    made = graph.models()
     judge = graph.add("LoadAuxModel", file=JUDGE)
-    direction(graph, made, auxiliary=judge)
-    assert "was given" in fault(graph, ConditionMismatch)
+    pairs(graph, made=made, name="both", second_auxiliary=judge)
+    alone = pairs(graph, made=graph.models(classifier=JUDGE))
+    expected = own_run(graph)[alone]
+    graph = new_graph()
+    second = graph.add("LoadPairs", file="both", auxiliary=graph.add("LoadAuxModel", file=JUDGE))
+    same(own_run(graph)[second], expected)
+    graph = new_graph()
+    pairs(graph, second_auxiliary=graph.add("LoadAuxModel", file=JUDGE))
+    refused(own_run, graph, InvalidInput, "two auxiliaries are kept under a name")
+    graph = new_graph()
+    pairs(graph, name="single")
+    own_run(graph)
+    graph = new_graph()
+    graph.add("LoadPairs", file="single", auxiliary=graph.add("LoadAuxModel", file=JUDGE))
+    refused(own_run, graph, ConditionMismatch, "have no conditions of 'digits judge")
 
 
-def test_pairs_of_another_generator_are_refused(graph, made, fault):
-    other = graph.add("LoadGenerator", file=OTHER)
-    nearest(graph, made, generator=other)
-    assert "Make pairs with" in fault(graph, GeneratorMismatch)
+@pytest.mark.bits
+def test_saved_pairs_are_loaded(own_run, new_graph):
+    graph = new_graph()
+    made = pairs(graph)
+    saved = graph.add("SavePairs", pairs=made, name="kept", precision="fp32")
+    ran = own_run(graph)
+    same(ran[saved], ran[made])
+    record = json.loads((own_run.folder / "kept" / "pairs.json").read_text())
+    assert record["origin"]["seed"] == 5
+    graph = new_graph()
+    loaded = graph.add("LoadPairs", file="kept")
+    same(own_run(graph)[loaded], ran[made])
+    graph = new_graph()
+    graph.add("SavePairs", pairs=pairs(graph, COUNT - 1), name="kept")
+    refused(own_run, graph, InvalidInput, "exists and has 24 pairs; got 23")
 
 
-def test_more_samples_than_pairs_are_refused(graph, made, fault):
-    one = graph.add("ClassCondition", auxiliary=made.classifier, classes="3", samples_per_class=1)
-    nearest(graph, made, condition=one, samples=201)
-    assert "there are 200" in fault(graph, InvalidInput)
-
-
-def test_pairs_of_a_basis_need_a_condition(graph, made, fault):
-    models = {"generator": made.generator, "energy": made.energy, "pairs": made.pairs}
-    graph.add("BasisInit", candidates=6, keep=3, samples=4, **models)
-    assert "Pairs are connected without a condition" in fault(graph, InvalidInput)
+@pytest.mark.parametrize("node", ["SynthesisePairs", "SavePairs"])
+def test_bad_names_are_refused_before_the_run(node, own_run, new_graph):
+    graph = new_graph()
+    made = pairs(graph, name="../out" if node == "SynthesisePairs" else "")
+    if node == "SavePairs":
+        graph.add("SavePairs", pairs=made, name="../out")
+    with pytest.raises(WorkflowError, match=r"The file name '\.\./out' cannot be used"):
+        own_run(graph)

@@ -1,0 +1,73 @@
+"""Load Pairs: stored pairs."""
+
+from ...core.auxiliary import Auxiliary
+from ...core.identity import belonging
+from ...core.pairs.stored import StoredPairs
+from ..help import Help
+from ..host import autograd, io, ui
+from ..kinds import as_auxiliary
+from ..model_files import changed, find, offered, present
+from ..sockets import AUXILIARY, PAIRS
+
+__all__ = ["LoadPairs"]
+
+KIND = "latentsteer_pairs"
+
+
+class LoadPairs(io.ComfyNode):
+    """Opens stored pairs."""
+
+    HELP = Help(
+        about=(
+            "Folders lie in `models/latentsteer_pairs`. Opening reads no pairs: they are read "
+            "where they are needed, and each file is checked the first time. The text on the node "
+            "names their generator and their auxiliary model."
+        ),
+        example=(
+            "Connect it to `synthesised` of Train Translator: translators of other settings train "
+            "on the same pairs, which are made only once."
+        ),
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LatentSteer_LoadPairs",
+            display_name="Load Pairs",
+            category="LatentSteer/load",
+            description="Opens pairs that Synthesise Pairs or Save Pairs wrote.",
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=offered(KIND, []),
+                    tooltip="A folder in the folder models/latentsteer_pairs.",
+                ),
+                AUXILIARY.Input(
+                    "auxiliary",
+                    optional=True,
+                    tooltip="The model whose conditions to use, where several are stored; without "
+                    "it the first.",
+                ),
+            ],
+            outputs=[PAIRS.Output("pairs", display_name="pairs", tooltip="The pairs.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        """Reports missing pairs before the run, in the same words on every host."""
+        return present(KIND, file)
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str, auxiliary: object = None) -> str:
+        """Changes with the files."""
+        return changed(KIND, file)
+
+    @classmethod
+    def execute(cls, file: str, auxiliary: Auxiliary | None = None) -> io.NodeOutput:
+        with autograd():
+            found = StoredPairs(find(KIND, file))
+            if auxiliary is not None:
+                found = found.of_auxiliary(as_auxiliary(auxiliary))
+        whose = belonging(found.generator, found.manifest.origin.generator_name)
+        text = f"{len(found)} pairs of latents of {whose} and conditions of {found.record.name}"
+        return io.NodeOutput(found, ui=ui.PreviewText(text))
