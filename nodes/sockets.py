@@ -5,6 +5,7 @@ from .host import io
 __all__ = [
     "AUXILIARY",
     "CONDITION",
+    "DIRECTION",
     "ENERGY",
     "GENERATOR",
     "LATENTS",
@@ -21,3 +22,4 @@ LATENTS = io.Custom("LATENTSTEER_LATENTS")
 PAIRS = io.Custom("LATENTSTEER_PAIRS")
 TRANSLATOR = io.Custom("LATENTSTEER_TRANSLATOR")
 TRACE = io.Custom("LATENTSTEER_TRACE")
+DIRECTION = io.Custom("LATENTSTEER_DIRECTION")

@@ -188,6 +188,7 @@ def from_basis(
     weights_start: WeightStart = "equal",
     classes: Classes = "prior",
     over_classes: bool = True,
+    draw: Draw | None = None,
     chunking: Chunking,
     device: torch.device,
     report: Report = lambda done: None,
@@ -206,6 +207,8 @@ def from_basis(
         classes: `prior`, one of the generator's classes, or `gaussian`, y ~ N(0, I): figure 12.
         over_classes: whether the class has a basis too, as in the paper and the code; otherwise a
             sample starts at the mean class of its candidates.
+        draw: draws a candidate per stream, instead of from the prior; such as
+            `core.starts.nearest.candidates_of`, whose candidates are pairs.
         chunking: how many samples the networks see at a time when they are differentiated. Nothing
             is differentiated here, so that an accelerator evaluates eight times as many
             candidates.
@@ -213,7 +216,8 @@ def from_basis(
         report: called with the number of evaluated candidates; may raise to stop.
 
     Raises:
-        InvalidInput: invalid numbers or options, or no class block where one is needed.
+        InvalidInput: invalid numbers or options, Gaussian classes for candidates that are given,
+            or no class block where one is needed.
         ConditionMismatch: the energy's condition does not fit the number of samples.
         DomainMismatch: an energy of another generator's latents.
 
@@ -230,7 +234,12 @@ def from_basis(
             f"Generator {generator.name!r} has a class alone, {space}: no block is left for a "
             "basis. Give classes a basis too."
         )
-    draw = drawing(generator, classes, device)
+    if draw is not None and classes != "prior":
+        raise InvalidInput(
+            f"Classes {classes!r} of candidates that are given: they have classes of their own. "
+            "Take classes 'prior'."
+        )
+    draw = drawing(generator, classes, device) if draw is None else draw
     pulled = energy.pullback(generator)
     many = 1 if device.type == "cpu" else WITHOUT_GRAPH
     batches = Chunking(many * chunking.size, chunking.padded)

@@ -35,6 +35,7 @@ BENCHES: dict[str, str] = {
 REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",
     "digits": "...workflows.studies.tr0n.digits:run",
+    "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",
     "krr": "...workflows.studies.krr.report:run",
 }

@@ -4,14 +4,18 @@ from ...core.charts import Start, WeightKind
 from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.energy import Energy
+from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
+from ...core.pairs.pairs import Pairs
 from ...core.rng import SampleRng
 from ...core.spaces import Identity
 from ...core.starts.basis import Classes, WeightStart, from_basis
+from ...core.starts.candidates import Draw
+from ...core.starts.nearest import candidates_of, pairs_of_samples
 from ..help import Help
 from ..host import io, ui
-from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS
+from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS, PAIRS
 from ..widgets import advanced, chunk, seed
 from ..work import working
 from .widgets import samples_of
@@ -101,7 +105,9 @@ class BasisInit(io.ComfyNode):
             "coordinate separately. A candidate costs one image and no gradient; with "
             "Energy CLIP, views multiply that. The text on the node lists which were kept. "
             "With several prompts connect the condition too: one sample for each of its "
-            "rows."
+            "rows. With `pairs` the candidates are the pairs nearest to the condition instead "
+            "of draws of the prior, so that a few are enough; as many as `keep` leave "
+            "nothing to choose."
         ),
         example=(
             "`candidates` = 10000, `keep` = 5, Energy CLIP with 50 views, then Adam Refine "
@@ -134,6 +140,12 @@ class BasisInit(io.ComfyNode):
                     "condition", optional=True, tooltip="Makes one sample for each of its rows."
                 ),
                 chunk(),
+                PAIRS.Input(
+                    "pairs",
+                    optional=True,
+                    tooltip="Pairs of the generator and the condition's auxiliary: the "
+                    "candidates are those nearest to the condition, which is then needed.",
+                ),
             ],
             outputs=[
                 LATENTS.Output(
@@ -167,9 +179,22 @@ class BasisInit(io.ComfyNode):
         over_classes: bool,
         chunk: ChunkMode,
         condition: Condition | None = None,
+        pairs: Pairs | None = None,
     ) -> io.NodeOutput:
         count = samples_of(condition, samples)
         total = count * candidates
+
+        def drawing() -> Draw | None:
+            if pairs is None:
+                return None
+            if condition is None:
+                raise InvalidInput(
+                    "Pairs are connected without a condition. Connect what they should be near "
+                    "to, or disconnect them."
+                )
+            table = pairs_of_samples(pairs, generator, condition, count, candidates)
+            return candidates_of(pairs, table, generator, work.device)
+
         with working("Basis Init", total, generator, energy, chunk=chunk) as work:
             start, found = from_basis(
                 generator,
@@ -181,6 +206,7 @@ class BasisInit(io.ComfyNode):
                 weights_start=weights_start,
                 classes=classes,
                 over_classes=over_classes,
+                draw=drawing(),
                 chunking=work.chunking,
                 device=work.device,
                 report=work.report,

@@ -12,7 +12,8 @@ if find_spec("zuko") is None:
 
 
 @pytest.mark.bits
-def test_a_kept_flow_draws_as_the_trained_one(new_graph, run, tiny):
+def test_a_kept_flow_draws_as_the_trained_one(new_graph, run, tiny, new_host, tmp_path):
+    own = tmp_path / "base"
     first = new_graph()
     made = first.steered("0-4")
     models = {"generator": made.generator, "auxiliary": made.classifier}
@@ -20,7 +21,7 @@ def test_a_kept_flow_draws_as_the_trained_one(new_graph, run, tiny):
     passed = first.add("SaveTranslator", translator=trained, name="flow")
     starts = {"generator": made.generator, "condition": made.condition}
     drawn = first.add("TranslatorInit", translator=passed, seed=6, **starts)
-    ran = run(first)
+    ran = run(first, new_host(own))
     assert ran[trained].config.kind == "flow"
 
     second = new_graph()
@@ -28,7 +29,7 @@ def test_a_kept_flow_draws_as_the_trained_one(new_graph, run, tiny):
     loaded = second.add("LoadTranslator", file="flow.safetensors")
     starts = {"generator": made.generator, "condition": made.condition}
     again = second.add("TranslatorInit", translator=loaded, seed=6, **starts)
-    found = run(second)[again].values
+    found = run(second, new_host(own))[again].values
     assert found.shape == (5, 32)
     assert bool(found.isfinite().all())
     assert torch.equal(found, ran[drawn].values)

@@ -1,0 +1,240 @@
+"""Moves of latents along a direction: by one strength, or by each sample's smallest one."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..auxiliary import Auxiliary
+from ..chunking import Chunking
+from ..devices import threads_for
+from ..errors import GeneratorMismatch, InvalidInput
+from ..generator import Generator
+from ..identity import check_options
+from ..latents import Latents
+from ..rng import SampleRng
+from ..spaces import Space
+from .contrast import LatentDirection
+
+__all__ = ["MoveSearch", "Moved", "moved_along", "moved_until"]
+
+
+@dataclass(frozen=True)
+class MoveSearch:
+    """How the smallest strength of a sample is searched.
+
+    Attributes:
+        most: largest strength, above 0, in the direction's units.
+        grid: number of equal intervals from 0 to `most`; the first whose end is reached is
+            bisected.
+        bisections: number of bisections. The strength is exact to most / grid / 2^bisections,
+            where f reaches the wanted only once on the way.
+        certainty: probability of the wanted from which it counts as reached, in (0, 1).
+
+    Raises:
+        InvalidInput: a number outside its range.
+    """
+
+    most: float = 5.0
+    grid: int = 10
+    bisections: int = 3
+    certainty: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.most < math.inf or self.grid < 1 or self.bisections < 0:
+            raise InvalidInput(
+                f"Largest strength {self.most:g} in {self.grid} intervals with {self.bisections} "
+                "bisections; expected above 0, at least 1, and at least 0."
+            )
+        if not 0 < self.certainty < 1:
+            raise InvalidInput(
+                f"A certainty of {self.certainty:g}; expected a probability between 0 and 1."
+            )
+
+    @property
+    def evaluations(self) -> int:
+        """Largest number of images per sample."""
+        return 1 + self.grid + self.bisections
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Samples moved as little as reaches the wanted.
+
+    Attributes:
+        latents: the moved samples, in the identity chart.
+        strengths: strength of each.
+        reached: whether the auxiliary sees the wanted there; the others are at the largest
+            strength.
+        probability: probability of the wanted there.
+    """
+
+    latents: Latents
+    strengths: Float[Tensor, " batch"]
+    reached: Bool[Tensor, " batch"]
+    probability: Float[Tensor, " batch"]
+
+    def summary(self) -> str:
+        """Returns a line per sample: its strength, and whether it is reached."""
+        rows = zip(
+            self.latents.samples,
+            self.strengths.tolist(),
+            self.probability.tolist(),
+            self.reached.tolist(),
+            strict=True,
+        )
+        return "\n".join(
+            f"sample {name}: strength {strength:.3g}, probability {probability:.2f}"
+            + ("" if reached else ", not reached")
+            for name, strength, probability, reached in rows
+        )
+
+
+@torch.no_grad()
+def moved_along(latents: Latents, direction: LatentDirection, strength: float) -> Latents:
+    """Returns latents moved by one strength, within the bounds of their space.
+
+    Args:
+        latents: in any chart; the result is in the identity chart.
+        direction: of the latents' generator.
+        strength: in standard deviations of the latents along the direction; negative values move
+            the other way.
+
+    Raises:
+        GeneratorMismatch: the direction is of another generator, or of one with other options.
+        InvalidInput: a strength that is not finite.
+    """
+    _check(latents, direction)
+    if not math.isfinite(strength):
+        raise InvalidInput(f"A strength of {strength}; expected a finite number.")
+    plain = latents.plain()
+    strengths = torch.full((len(plain),), strength, dtype=torch.float64)
+    return plain.moved(_at(plain.values, direction, strengths))
+
+
+@torch.no_grad()
+def moved_until(
+    latents: Latents,
+    direction: LatentDirection,
+    generator: Generator,
+    auxiliary: Auxiliary,
+    *,
+    search: MoveSearch,
+    chunking: Chunking,
+    device: torch.device,
+    report: Callable[[int], None] = lambda done: None,
+) -> Moved:
+    """Returns each sample at the smallest strength at which the auxiliary sees the wanted.
+
+    What it sees is the direction's contrast, the probability of the wanted texts against the
+    others. The strength is found on a grid and by bisection, without gradients. A sample that
+    shows the wanted already stays where it is; one that never does is left at the largest
+    strength. Each sample is searched by itself: its result is the same alone and in any batch.
+
+    Args:
+        latents: in any chart; the result is in the identity chart.
+        direction: of the generator, from texts of the auxiliary.
+        generator: G. Random noise is that of `core.latents.decode`.
+        auxiliary: f.
+        search: range and precision.
+        chunking: samples at a time.
+        device: where the networks are.
+        report: called after every round with the number of rounds done; may raise to stop.
+
+    Raises:
+        GeneratorMismatch: latents or direction of another generator.
+        ConditionMismatch: the direction's texts are of another auxiliary.
+    """
+    latents.check_generator(generator)
+    _check(latents, direction)
+    direction.contrast.wanted.check_auxiliary(auxiliary.id, auxiliary.name)
+    plain = latents.plain()
+    values = plain.values
+    done = 0
+
+    def probability(rows: Tensor, strengths: Tensor) -> Tensor:
+        nonlocal done
+
+        def seen(v: Tensor, rng: SampleRng) -> tuple[Tensor]:
+            return (auxiliary.embed(generator(v, rng)),)
+
+        points = _at(values[rows], direction, strengths).to(device)
+        streams = plain.rng(0, "decode").taken(rows.tolist())
+        (conditions,) = chunking.apply_random(seen, points, streams)
+        done += 1
+        report(done)
+        return _one_by_one(direction, conditions.cpu())
+
+    networks = (*generator.modules, *auxiliary.modules)
+    size = generator.image_size
+    with threads_for(networks, rows=chunking.size, device=device, image_size=size):
+        strengths, found = _smallest(len(plain), probability, search)
+    reached = found >= search.certainty
+    moved = plain.moved(_at(values, direction, strengths))
+    return Moved(moved, strengths, reached, found)
+
+
+def _smallest(
+    count: int, probability: Callable[[Tensor, Tensor], Tensor], search: MoveSearch
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Returns each sample's strength, and the probability of the wanted there."""
+    everything = torch.arange(count)
+    high = torch.zeros(count, dtype=torch.float64)
+    found = probability(everything, high) if count else high
+    low = high.clone()
+    for step in range(1, search.grid + 1):
+        rows = everything[found < search.certainty]
+        if not len(rows):
+            break
+        low[rows] = high[rows]
+        high[rows] = search.most * step / search.grid
+        found[rows] = probability(rows, high[rows])
+    # Between a strength that does not reach it and one that does.
+    rows = everything[(found >= search.certainty) & (high > low)]
+    for _ in range(search.bisections if len(rows) else 0):
+        middle = (low[rows] + high[rows]) / 2
+        there = probability(rows, middle)
+        reached = there >= search.certainty
+        high[rows[reached]], found[rows[reached]] = middle[reached], there[reached]
+        low[rows[~reached]] = middle[~reached]
+    return high, found
+
+
+def _at(values: Tensor, direction: LatentDirection, strengths: Tensor) -> Tensor:
+    """Returns points moved by a strength each; strength 0 is the point itself, bit for bit."""
+    steps = (strengths * direction.unit).to(values)[:, None] * direction.vector.to(values)
+    space = direction.space
+    return torch.where(strengths[:, None] == 0, values, space.clamp(values + steps))
+
+
+def _one_by_one(direction: LatentDirection, conditions: Tensor) -> Tensor:
+    """Returns probabilities, each computed by itself; unusable conditions have probability 0."""
+    each = [direction.contrast.probability(row[None]) for row in conditions]
+    return torch.cat(each).nan_to_num(nan=0.0)
+
+
+def _check(latents: Latents, direction: LatentDirection) -> None:
+    if latents.generator != direction.generator:
+        raise GeneratorMismatch(
+            f"The direction is of generator {direction.generator_name!r} "
+            f"({direction.generator[:12]}), the latents are of {latents.generator_name!r} "
+            f"({latents.generator[:12]}). Make a direction with pairs of "
+            f"{latents.generator_name!r}."
+        )
+    check_options(
+        "The pairs of the direction",
+        direction.generator,
+        latents.generator,
+        latents.generator_name,
+        "make a direction with pairs of the generator as it is loaded now",
+        against="the latents are of",
+    )
+    target = latents.chart.target
+    if not isinstance(target, Space) or not target.alike(direction.space):
+        raise GeneratorMismatch(
+            f"The latents are points of {target}, the direction of "
+            f"{direction.space}. Make a direction in the same space."
+        )

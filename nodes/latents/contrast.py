@@ -1,0 +1,109 @@
+"""Contrast Direction: an edit direction in latents, from words."""
+
+from ...core.auxiliary import Auxiliary
+from ...core.captioner import Captioner
+from ...core.condition import Condition
+from ...core.generator import Generator
+from ...core.pairs.contrast import contrast_direction
+from ...core.pairs.contrast import sharpness as trained_sharpness
+from ...core.pairs.pairs import Pairs
+from ..help import Help
+from ..host import autograd, io, ui
+from ..kinds import as_auxiliary
+from ..sockets import AUXILIARY, CONDITION, DIRECTION, GENERATOR, PAIRS
+from ..widgets import advanced
+
+__all__ = ["ContrastDirection"]
+
+
+class ContrastDirection(io.ComfyNode):
+    """The difference between pairs that show the wanted and the others."""
+
+    HELP = Help(
+        about=(
+            "Weights every pair by the probability that its image shows the wanted text rather "
+            "than the others, and takes the mean of the wanted latents minus the mean of the "
+            "rest. No image is made. Each row of a condition is an alternative; name other "
+            "values of the same attribute in `instead`. `context` is what the image should show "
+            "besides, so that red hair does not count as a red hat. Classes do not move."
+        ),
+        example=(
+            "`condition` = red hat, `instead` = blue hat, green hat and white hat on three "
+            "lines, `context` = hat, then Move Latents."
+        ),
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        schema = io.Schema(
+            node_id="LatentSteer_ContrastDirection",
+            display_name="Contrast Direction",
+            category="LatentSteer/latents",
+            description="A direction in latents from pairs that show something else to pairs that "
+            "show the wanted, for Move Latents.",
+            inputs=[
+                PAIRS.Input("pairs", tooltip="Pairs of this generator and auxiliary."),
+                GENERATOR.Input("generator", tooltip="The generator of the latents."),
+                AUXILIARY.Input("auxiliary", tooltip="The auxiliary of the conditions."),
+                CONDITION.Input(
+                    "condition", tooltip="The wanted text or class; several rows are alternatives."
+                ),
+                advanced(
+                    io.Float.Input(
+                        "sharpness",
+                        default=0.0,
+                        min=0.0,
+                        max=10000.0,
+                        step=0.1,
+                        tooltip="Factor on the scores in the softmax over the texts (0 to "
+                        "10000); 0 for that of the auxiliary's training: a CLIP's logit scale, "
+                        "about 100, or 1 for a classifier.",
+                    )
+                ),
+                CONDITION.Input(
+                    "instead",
+                    optional=True,
+                    tooltip="What the images could show instead, a row each; if left out, the "
+                    "average pair.",
+                ),
+                CONDITION.Input(
+                    "context",
+                    optional=True,
+                    tooltip="What the images should show besides: hat, for a red hat rather than "
+                    "a blue hat.",
+                ),
+            ],
+            outputs=[
+                DIRECTION.Output(
+                    "direction",
+                    display_name="direction",
+                    tooltip="The direction, in standard deviations of the latents along it.",
+                )
+            ],
+        )
+        schema.search_aliases = ["edit", "semantic direction", "StyleCLIP", "attribute"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        pairs: Pairs,
+        generator: Generator,
+        auxiliary: Auxiliary | Captioner,
+        condition: Condition,
+        sharpness: float,
+        instead: Condition | None = None,
+        context: Condition | None = None,
+    ) -> io.NodeOutput:
+        model = as_auxiliary(auxiliary)
+        condition.check_auxiliary(model.id, model.name)
+        with autograd():
+            direction = contrast_direction(
+                pairs,
+                generator,
+                condition,
+                instead,
+                context=context,
+                scale=sharpness or trained_sharpness(model),
+            )
+        return io.NodeOutput(direction, ui=ui.PreviewText(direction.summary()))
