@@ -14,6 +14,7 @@ if find_spec("zuko") is None:
 @pytest.mark.bits
 def test_a_kept_flow_draws_as_the_trained_one(new_graph, run, tiny, new_host, tmp_path):
     own = tmp_path / "base"
+    own.mkdir()
     first = new_graph()
     made = first.steered("0-4")
     models = {"generator": made.generator, "auxiliary": made.classifier}
