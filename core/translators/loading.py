@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 from ..pairs.pairs import Pairs
+from ..pairs.synthesis import check_dropped
 from .translator import TranslatorConfig
 
 __all__ = ["loaded"]
@@ -16,8 +17,6 @@ logger = logging.getLogger("latentsteer")
 
 BLOCK = 1 << 16
 """Number of pairs that are read at a time."""
-MOST_DROPPED = 0.01
-"""Largest share of pairs that may be dropped."""
 
 
 def loaded(
@@ -32,8 +31,8 @@ def loaded(
         config: configuration of the translator to train.
 
     Raises:
-        InvalidInput: no pairs, another width than the translator's, or more than MOST_DROPPED of
-            them are not finite.
+        InvalidInput: no pairs, another width than the translator's, or more than one in
+            a hundred not finite.
     """
     count = len(pairs)
     if count == 0:
@@ -54,13 +53,7 @@ def loaded(
         conditions[place] = c if kept == len(c) else c[finite]
         filled += kept
     if dropped := count - filled:
-        share = dropped / count
-        if share > MOST_DROPPED:
-            raise InvalidInput(
-                f"{dropped} of {count} pairs ({share:.1%}) hold numbers that are not finite; at "
-                f"most {MOST_DROPPED:.0%} may be dropped. Check the generator and the auxiliary, "
-                "and make the pairs again."
-            )
+        check_dropped(dropped, count)
         logger.warning("%d of %d pairs are not finite and were dropped.", dropped, count)
     return latents[:filled], conditions[:filled]
 

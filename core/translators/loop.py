@@ -20,8 +20,7 @@ from .translator import Translator
 __all__ = ["Loop"]
 
 Report = Callable[[int, float], None]
-"""Callback with the number done and the latest loss: nan while pairs are made, or where a training
-resumes."""
+"""Callback with the number of batches done and the latest loss, nan where a training resumes."""
 GATHERED = 1 << 13
 """Number of pairs that are gathered at a time."""
 
