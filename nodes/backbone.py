@@ -1,6 +1,5 @@
 """Features for comparing images: the widgets that choose them, and loading them."""
 
-from ..core.auxiliaries.lpips import lpips_features
 from ..core.auxiliary import Auxiliary
 from ..core.checkpoints.checkpoint import read
 from ..core.features import Features, clip_features
@@ -63,6 +62,8 @@ def compared_by(chosen: str, auxiliary: Auxiliary | None) -> tuple[Features | No
         auxiliary: a CLIP, if one is connected.
     """
     if chosen != NO_BACKBONE:
+        from ..core.auxiliaries.lpips import lpips_features
+
         features = lpips_features(read(find(KIND, chosen)))
         return features, f"compared by {features.name}"
     if auxiliary is None:

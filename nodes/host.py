@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..core.auxiliaries.clips.host_vision import VisionSettings
-from ..core.checkpoints.checkpoint import SUFFIXES
+from ..core.auxiliaries.clips.settings import VisionSettings
+from ..core.checkpoints.kinds import SUFFIXES
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports this module before any custom node."""

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ..core.auxiliaries import FOLDER_MARKS
-from ..core.checkpoints.checkpoint import SUFFIXES
+from ..core.checkpoints.folders import FOLDER_MARKS
+from ..core.checkpoints.kinds import SUFFIXES
 from ..core.errors import CheckpointError
 from ..core.pairs.manifest import MANIFEST
 from ..core.zoo import shipped as catalogue
@@ -23,8 +23,8 @@ CURES = {
 }
 """What to do if there is no such model, by kind."""
 MARKS = {
-    "latentsteer_generators": FOLDER_MARKS,
-    "latentsteer_aux": FOLDER_MARKS,
+    "latentsteer_generators": frozenset(FOLDER_MARKS),
+    "latentsteer_aux": frozenset(FOLDER_MARKS),
     "latentsteer_pairs": frozenset({MANIFEST}),
 }
 """Names of files that mark a folder as a model, by kind; other kinds have no such folders."""

@@ -7,31 +7,28 @@ from typing import Any
 
 from ..auxiliary import Auxiliary
 from ..captioner import Captioner
-from ..checkpoints.architecture import Architecture, detect, load_detected
+from ..checkpoints.architecture import detect, load_detected
 from ..checkpoints.cache import cached
 from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.folders import FOLDER_MARKS
+from ..checkpoints.registry import Registry
 from ..errors import CheckpointError, InvalidInput
-from . import avatars, digits, face_expressions
-from .classifiers.resnet import RESNET
-from .classifiers.resnet_layout import is_headless
-from .classifiers.torchvision import TORCHVISION
-from .clips.openclip import OPEN_CLIP, Activation, load_open_clip
-from .clips.small_vocabulary import WORD_CLIP
-from .folders import MARKS, load_folder
+from .clips.settings import Activation
 
-__all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
+__all__ = ["AUXILIARIES", "load_auxiliary", "open_model"]
 
-FOLDER_MARKS = frozenset(MARKS)
-"""Files that mark a folder as a model."""
-AUXILIARIES: tuple[Architecture[Any], ...] = (
-    digits.CLASSIFIER,
-    digits.JUDGE,
-    avatars.JUDGE,
-    face_expressions.CLASSIFIER,
-    WORD_CLIP,
-    OPEN_CLIP,
-    RESNET,
-    TORCHVISION,
+AUXILIARIES: Registry[Any] = Registry(
+    __name__,
+    {
+        "digits-classifier": "digits:CLASSIFIER",
+        "digits-judge": "digits:JUDGE",
+        "avatars-judge": "avatars:JUDGE",
+        "face-expressions": "face_expressions:CLASSIFIER",
+        "open-clip": "clips.small_vocabulary:WORD_CLIP",
+        "open_clip": "clips.openclip:OPEN_CLIP",
+        "resnet": "classifiers.resnet:RESNET",
+        "torchvision": "classifiers.torchvision:TORCHVISION",
+    },
 )
 
 
@@ -78,6 +75,10 @@ def open_model(
         CheckpointError: the file is missing, damaged, or of an unknown architecture.
         InvalidInput: the model does not support the architecture, activation or options.
     """
+    # What follows imports networks: not before a model is opened.
+    from .clips.openclip import OPEN_CLIP, load_open_clip
+    from .folders import load_folder
+
     path, options = Path(path), dict(options or {})
     chosen = (architecture, activation) != ("auto", "auto")
     if path.is_dir():
@@ -107,6 +108,8 @@ def _untaken(path: Path) -> InvalidInput:
 def _refuse_halves(checkpoint: Checkpoint) -> None:
     """Refuses files that hold only half of a model, each with its reason."""
     named = checkpoint.tensors.keys()
+    from .classifiers.resnet_layout import is_headless
+
     images = any("vision_model." in name or name.startswith("visual.") for name in named)
     texts = [name for name in named if "text_model.encoder.layers." in name]
     name = checkpoint.path.name
@@ -127,6 +130,6 @@ def _refuse_halves(checkpoint: Checkpoint) -> None:
     if any(key.startswith(("vision_model.", "text_model.")) for key in named):
         raise CheckpointError(
             f"{name} has weights of the transformers library without their configuration. Put "
-            f"the whole model folder, with {MARKS[0]} and the tokenizer, into the models' folder "
-            "and choose the folder; an image tower alone also works as clip_vision."
+            f"the whole model folder, with {FOLDER_MARKS[0]} and the tokenizer, into the models' "
+            "folder and choose the folder; an image tower alone also works as clip_vision."
         )

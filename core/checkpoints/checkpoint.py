@@ -17,11 +17,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..files import replacing
 from .folders import read_folder
-from .foreign import damage, open_foreign
 from .kinds import SUFFIXES, Kind, kind_of
-from .pickles.records import Refused
-from .pickles.tensors import unfinite
-from .pickles.torch_zip import is_script
 from .weights import Weights, joined
 
 __all__ = ["LEFT_OUT_KEY", "SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
@@ -70,6 +66,10 @@ def read(path: str | Path) -> Checkpoint:
         CheckpointError: the file is missing, empty, damaged, or no model file; or it requests
             something that only attacks need, such as running code.
     """
+    # Imported with the first file, since a host only lists the nodes when it starts.
+    from .foreign import open_foreign
+    from .pickles.torch_zip import is_script
+
     path = Path(path)
     if path.is_dir():
         return _folder(path)
@@ -82,6 +82,10 @@ def read(path: str | Path) -> Checkpoint:
 
 
 def _safetensors(path: Path) -> Checkpoint:
+    from .foreign import damage
+    from .pickles.records import Refused
+    from .pickles.tensors import unfinite
+
     with damage(path):
         try:
             with safetensors.safe_open(path, framework="pt") as file:

@@ -4,7 +4,6 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import CheckpointError
-from .pickles.torch_legacy import begins_legacy
 
 __all__ = ["SUFFIXES", "Kind", "kind_of"]
 
@@ -32,6 +31,11 @@ OTHERS: dict[bytes, str] = {
 PAGES = (b"<!doctype", b"<html", b"<head", b"<!--")
 PICKLES = b"\x80(]}clgN"
 """First bytes of non-empty pickles: protocol 2 and later, then the oldest."""
+
+LEGACY_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
+"""First pickle without its protocol: the magic number of PyTorch before 1.6."""
+OLDEST_LEGACY = b"L119547037146038801333356L\n."
+"""The same in protocols 0 and 1."""
 
 
 class Kind(Enum):
@@ -70,7 +74,7 @@ def kind_of(path: Path) -> Kind:
         return Kind.SAFETENSORS
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return Kind.ZIP
-    if begins_legacy(head):
+    if _is_legacy(head):
         return Kind.LEGACY
     if head[0] in PICKLES and (head[0] != 0x80 or head[1:2] <= b"\x05"):
         return Kind.PICKLE
@@ -80,6 +84,14 @@ def kind_of(path: Path) -> Kind:
 def _is_safetensors(head: bytes, size: int) -> bool:
     length = int.from_bytes(head[:8], "little")
     return head[8:9] == b"{" and 2 <= length <= min(LONGEST_HEADER, size)
+
+
+def _is_legacy(head: bytes) -> bool:
+    """Whether these are the first bytes of a file of torch.save from before PyTorch 1.6."""
+    if head.startswith(OLDEST_LEGACY):
+        return True
+    length = len(LEGACY_MAGIC)
+    return head[:1] == b"\x80" and LEGACY_MAGIC in (head[2 : 2 + length], head[11 : 11 + length])
 
 
 def _refuse_lookalikes(path: Path, head: bytes) -> None:

@@ -4,36 +4,45 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from ..checkpoints.architecture import Architecture, load_detected
+from ..auxiliary import Discriminator
+from ..checkpoints.architecture import load_detected
 from ..checkpoints.cache import cached
 from ..checkpoints.options import offered_options
+from ..checkpoints.registry import Registry
 from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
-from . import avatars, dcgan, digits
-from .biggan import ajbrock, deep, deep_hf
-from .stylegan import rosinality, stylegan2, stylegan3, stylegan_xl, tensorflow
+from .biggan.options import BIGGAN_OPTIONS
+from .stylegan.options import STYLEGAN2_OPTIONS
 
 __all__ = ["ARCHITECTURES", "DISCRIMINATORS", "OPTIONS", "load_generator", "open_generator"]
 
-ARCHITECTURES: tuple[Architecture[Any], ...] = (
-    digits.GENERATOR,
-    avatars.GENERATOR,
-    dcgan.GENERATOR,
-    ajbrock.GENERATOR,
-    deep.GENERATOR,
-    deep_hf.GENERATOR,
-    stylegan2.GENERATOR,
-    tensorflow.GENERATOR,
-    rosinality.GENERATOR,
-    stylegan3.GENERATOR,
-    stylegan_xl.GENERATOR,
+ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
+    __name__,
+    {
+        "digits-generator": "digits:GENERATOR",
+        "avatars-generator": "avatars:GENERATOR",
+        "dcgan-generator": "dcgan:GENERATOR",
+        "biggan": "biggan.ajbrock:GENERATOR",
+        "biggan-deep": "biggan.deep:GENERATOR",
+        "biggan-deep-hf": "biggan.deep_hf:GENERATOR",
+        "stylegan2-generator": "stylegan.stylegan2:GENERATOR",
+        "stylegan2-tensorflow-generator": "stylegan.tensorflow:GENERATOR",
+        "stylegan2-rosinality-generator": "stylegan.rosinality:GENERATOR",
+        "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
+        "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
+    },
 )
-DISCRIMINATORS = (ajbrock.DISCRIMINATOR, deep.DISCRIMINATOR)
+DISCRIMINATORS: Registry[Discriminator] = Registry(
+    __name__,
+    {
+        "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
+        "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+    },
+)
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
-OPTIONS = offered_options(option for family in ARCHITECTURES for option in family.options)
-"""Options of the loader, in the order of its widgets."""
+OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS))
+"""Options of the loader, in the order of its widgets: those of all architectures."""
 
 
 def open_generator(

@@ -3,7 +3,6 @@
 import logging
 
 from ...core.auxiliary import Auxiliary
-from ...core.conditions.prompts import text_condition
 from ..help import Help
 from ..host import io, ui
 from ..kinds import as_clip
@@ -94,6 +93,8 @@ class TextCondition(io.ComfyNode):
         samples_per_prompt: int,
         clause_weight: float = 0.0,
     ) -> io.NodeOutput:
+        from ...core.conditions.prompts import text_condition
+
         clip = as_clip(auxiliary)
         with working("Text Condition", 0, clip):
             made = text_condition(

@@ -4,8 +4,6 @@ from ...core.auxiliary import Auxiliary
 from ...core.captioner import Captioner
 from ...core.condition import Condition
 from ...core.generator import Generator
-from ...core.pairs.contrast import contrast_direction
-from ...core.pairs.contrast import sharpness as trained_sharpness
 from ...core.pairs.pairs import Pairs
 from ..help import Help
 from ..host import autograd, io, ui
@@ -95,6 +93,9 @@ class ContrastDirection(io.ComfyNode):
         instead: Condition | None = None,
         context: Condition | None = None,
     ) -> io.NodeOutput:
+        from ...core.pairs.contrast import contrast_direction
+        from ...core.pairs.contrast import sharpness as trained_sharpness
+
         model = as_auxiliary(auxiliary)
         condition.check_auxiliary(model.id, model.name)
         with autograd():

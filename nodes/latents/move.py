@@ -1,6 +1,6 @@
 """Move Latents: moves latents along a direction."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ...core.auxiliary import Auxiliary
 from ...core.captioner import Captioner
@@ -8,14 +8,15 @@ from ...core.chunking import ChunkMode
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
-from ...core.pairs.contrast import LatentDirection
-from ...core.pairs.moving import MoveSearch, moved_along, moved_until
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
 from ..sockets import AUXILIARY, DIRECTION, GENERATOR, LATENTS
 from ..widgets import advanced, chunk
 from ..work import working
+
+if TYPE_CHECKING:
+    from ...core.pairs.contrast import LatentDirection
 
 __all__ = ["MoveLatents"]
 
@@ -108,7 +109,7 @@ class MoveLatents(io.ComfyNode):
     def execute(
         cls,
         batch: Latents,
-        direction: LatentDirection,
+        direction: "LatentDirection",
         mode: Mode,
         strength: float,
         certainty: float,
@@ -117,6 +118,8 @@ class MoveLatents(io.ComfyNode):
         generator: Generator | None = None,
         auxiliary: Auxiliary | Captioner | None = None,
     ) -> io.NodeOutput:
+        from ...core.pairs.moving import MoveSearch, moved_along, moved_until
+
         if mode == "same":
             with autograd():
                 return io.NodeOutput(moved_along(batch, direction, strength))

@@ -3,9 +3,7 @@
 from weakref import WeakKeyDictionary
 
 from ...core.auxiliaries import open_model
-from ...core.auxiliaries.clips.building import architectures
-from ...core.auxiliaries.clips.host_vision import vision_clip, with_texts
-from ...core.auxiliaries.clips.openclip import Activation
+from ...core.auxiliaries.clips.settings import Activation, architectures
 from ...core.clip import Clip
 from ...core.zoo import shipped as catalogue
 from ..help import Help
@@ -25,6 +23,8 @@ _opened: WeakKeyDictionary[object, Clip] = WeakKeyDictionary()
 
 def _vision(model: object) -> Clip:
     """The host's CLIP_VISION as a core Clip, built once per object."""
+    from ...core.auxiliaries.clips.host_vision import vision_clip
+
     if model not in _opened:
         tensors, settings = host().vision_weights(model)
         _opened[model] = vision_clip("CLIP Vision", tensors, settings)
@@ -149,5 +149,7 @@ class LoadAuxModel(io.ComfyNode):
                 return io.NodeOutput(found)
             seen = _vision(clip_vision)
             if isinstance(found, Clip) and found.encode_texts is not None:
+                from ...core.auxiliaries.clips.host_vision import with_texts
+
                 return io.NodeOutput(with_texts(seen, found))
             return io.NodeOutput(seen)

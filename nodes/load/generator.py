@@ -98,7 +98,7 @@ class LoadGenerator(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["GAN", "VAE", *(family.id for family in ARCHITECTURES)]
+        schema.search_aliases = ["GAN", "VAE", *ARCHITECTURES.ids]
         return schema
 
     @classmethod

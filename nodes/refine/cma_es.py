@@ -4,7 +4,6 @@ from ...core.chunking import ChunkMode
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents
-from ...core.refine.cma_es import CmaEs
 from ...core.refine.first_order import FirstOrder
 from ...core.refine.rules import Adam
 from ..help import Help
@@ -141,6 +140,8 @@ class CMAESRefine(io.ComfyNode):
         keep_best: bool,
         resume: bool,
     ) -> io.NodeOutput:
+        from ...core.refine.cma_es import CmaEs
+
         inner = FirstOrder(Adam(learning_rate=inner_rate))
         found = run_refinement(
             "CMA-ES Refine",

@@ -1,19 +1,18 @@
 """Compose Fuse: a foreground and a background are refined until they fuse."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import Chunking, ChunkMode
-from ...core.composition.compose import Blend, Composer, CompositionJob, CompositionResult
 from ...core.composition.placement import placements
 from ...core.energy import Energy
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
-from ...core.refine.barrier import Barrier, Method
 from ...core.refine.rules import Adam
 from ...core.snapshot import Snapshot
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
@@ -26,6 +25,10 @@ from ..widgets import chunk, seed, steps
 from ..work import working
 from .compose_widgets import composition_outputs, objectives, where
 
+if TYPE_CHECKING:
+    from ...core.composition.compose import Blend, Composer, CompositionResult
+    from ...core.refine.barrier import Method
+
 __all__ = ["ComposeFuse"]
 
 PREVIEWED = 9
@@ -35,7 +38,7 @@ PREVIEWED = 9
 class _Watch:
     """Shows a composition's progress."""
 
-    def __init__(self, composer: Composer, every: int, bar: Progress) -> None:
+    def __init__(self, composer: "Composer", every: int, bar: Progress) -> None:
         self.composer, self.every, self.bar = composer, every, bar
 
     def step(self, snapshot: Snapshot) -> None:
@@ -147,19 +150,22 @@ class ComposeFuse(io.ComfyNode):
         seed: int,
         steps: int,
         learning_rate: float,
-        method: Method,
+        method: "Method",
         beta: float,
         linear_weight: float,
         secondary_weight: float,
         scales: str,
         places: str,
-        blend: Blend,
+        blend: "Blend",
         backbone: str,
         chunk: ChunkMode,
         preview_every: int,
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
     ) -> io.NodeOutput:
+        from ...core.composition.compose import Composer, CompositionJob
+        from ...core.refine.barrier import Barrier
+
         with autograd():
             features, text = compared_by(backbone, auxiliary)
             job = CompositionJob(
@@ -204,7 +210,7 @@ def _numbers(text: str) -> list[float]:
         ) from error
 
 
-def _said(found: CompositionResult) -> str:
+def _said(found: "CompositionResult") -> str:
     lines: list[str] = []
     for row, (placement, number) in enumerate(
         zip(found.placements, found.best.tolist(), strict=True)

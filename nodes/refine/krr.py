@@ -1,6 +1,6 @@
 """KRR Flow Refine: particles flow towards real images and a condition, and apart."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -12,10 +12,6 @@ from ...core.energy import Energy
 from ...core.errors import ConditionMismatch
 from ...core.features import FeatureMap, feature_map
 from ...core.generator import Generator
-from ...core.krr.density import COUNT
-from ...core.krr.flow import krr_flow
-from ...core.krr.groups import groups_of
-from ...core.krr.kernel import Mollifier, MollifierKind
 from ...core.krr.settings import Divergence, Estimator, FlowSettings
 from ...core.latents import Latents
 from ...core.refine.first_order import FirstOrder
@@ -26,6 +22,9 @@ from ..host import autograd, io
 from ..images import from_host
 from ..running import outputs, refined_output, run_refinement
 from .krr_widgets import inputs
+
+if TYPE_CHECKING:
+    from ...core.krr.kernel import MollifierKind
 
 __all__ = ["KRRFlowRefine"]
 
@@ -114,7 +113,7 @@ class KRRFlowRefine(io.ComfyNode):
         xi: float,
         bandwidth: Literal["median", "one", "number"],
         bandwidth_number: float,
-        mollifier: MollifierKind,
+        mollifier: "MollifierKind",
         sigma: float,
         mollifier_samples: int,
         sigma_schedule: ScheduleName,
@@ -134,6 +133,11 @@ class KRRFlowRefine(io.ComfyNode):
         real_draw: Literal["each step", "once"] = "each step",
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
+        from ...core.krr.density import COUNT
+        from ...core.krr.flow import krr_flow
+        from ...core.krr.groups import groups_of
+        from ...core.krr.kernel import Mollifier
+
         apart = not pooled and groups_of(energy) is not None
         settings = FlowSettings(
             generated=lambda_generated,

@@ -1,6 +1,7 @@
 """Evaluate Images: figures of images by a judge."""
 
 import json
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -9,8 +10,6 @@ from ...core.chunking import ChunkMode
 from ...core.condition import Condition
 from ...core.data.subsets import Order, Portion
 from ...core.errors import InvalidInput
-from ...core.metrics.attributes import AttributeEvaluation, evaluate_attributes
-from ...core.metrics.classes import Evaluation, classifier_outputs, evaluate, wanted_classes
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import io
@@ -19,6 +18,10 @@ from ..kinds import as_judge
 from ..sockets import AUXILIARY, CONDITION
 from ..widgets import chunk, portion_widgets
 from ..work import Work, working
+
+if TYPE_CHECKING:
+    from ...core.metrics.attributes import AttributeEvaluation
+    from ...core.metrics.classes import Evaluation
 
 __all__ = ["EvaluateImages"]
 
@@ -142,7 +145,9 @@ def _by_classes(
     condition: Condition | None,
     real: Tensor | None,
     work: Work,
-) -> Evaluation:
+) -> "Evaluation":
+    from ...core.metrics.classes import classifier_outputs, evaluate, wanted_classes
+
     reference = None
     if real is not None:
         reference = classifier_outputs(judge, real, work.chunking, work.device).features
@@ -159,7 +164,9 @@ def _by_attributes(
     condition: Condition | None,
     real: Tensor | None,
     work: Work,
-) -> AttributeEvaluation:
+) -> "AttributeEvaluation":
+    from ...core.metrics.attributes import evaluate_attributes
+
     return evaluate_attributes(
         judge,
         pictures,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ...core.auxiliaries.clips.host_vision import VisionSettings
+    from ...core.auxiliaries.clips.settings import VisionSettings
     from .api.node import HiddenHolder
 
 __all__ = ["KINDS", "RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]

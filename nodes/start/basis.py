@@ -12,7 +12,6 @@ from ...core.rng import SampleRng
 from ...core.spaces import Identity
 from ...core.starts.basis import Classes, WeightStart, from_basis
 from ...core.starts.candidates import Draw
-from ...core.starts.nearest import candidates_of, pairs_of_samples
 from ..help import Help
 from ..host import io, ui
 from ..sockets import CONDITION, ENERGY, GENERATOR, LATENTS, PAIRS
@@ -192,6 +191,8 @@ class BasisInit(io.ComfyNode):
                     "Pairs are connected without a condition. Connect what they should be near "
                     "to, or disconnect them."
                 )
+            from ...core.starts.nearest import candidates_of, pairs_of_samples
+
             table = pairs_of_samples(pairs, generator, condition, count, candidates)
             return candidates_of(pairs, table, generator, work.device)
 

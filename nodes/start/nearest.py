@@ -7,7 +7,6 @@ from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.pairs.pairs import Pairs
 from ...core.rng import SampleRng
-from ...core.starts.nearest import from_pairs
 from ...core.starts.search import evaluations
 from ..help import Help
 from ..host import io
@@ -86,6 +85,8 @@ class NearestPairsInit(io.ComfyNode):
         energy: Energy | None = None,
         generations: int = 0,
     ) -> io.NodeOutput:
+        from ...core.starts.nearest import from_pairs
+
         count = samples_of(condition, samples)
         total = evaluations(candidates, generations)
         with working("Nearest Pairs Init", total, generator, energy, chunk=chunk) as work:

@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 from latentsteer.core.auxiliaries.classifiers.networks.resnet import ResNet, Stage
-from latentsteer.core.auxiliaries.clips.host_vision import VisionSettings, vision_clip, with_texts
+from latentsteer.core.auxiliaries.clips.host_vision import vision_clip, with_texts
 from latentsteer.core.auxiliaries.clips.networks.vision import ClipVisionNetwork
+from latentsteer.core.auxiliaries.clips.settings import VisionSettings
 from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, new_model
 from latentsteer.core.captioner import Captioner
 from latentsteer.core.checkpoints.checkpoint import write

@@ -1,9 +1,6 @@
 """Builds CLIPs with open_clip from a configuration, without weights or downloads."""
 
-import importlib.util
-import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +10,6 @@ from ...errors import CheckpointError, InvalidInput
 from .fast_attention import hold_sequence_first, read_class_token_alone
 
 __all__ = [
-    "architectures",
     "build_clip",
     "configuration",
     "image_side",
@@ -22,20 +18,6 @@ __all__ = [
 ]
 
 Config = Mapping[str, Any]
-
-
-def architectures() -> list[str]:
-    """Lists open_clip's configurations without importing it; empty if it is not installed."""
-    found = importlib.util.find_spec("open_clip")
-    places = [] if found is None else list(found.submodule_search_locations or ())
-    names = {path.stem for place in places for path in Path(place, "model_configs").glob("*.json")}
-    return sorted(names, key=_natural)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    # Numbers sort by value: RN50x4 before RN50x16.
-    parts = re.findall(r"\d+|\D+", name.lower())
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def configuration(name: str) -> Config:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,30 +14,12 @@ from ...checkpoints.checkpoint import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError, ConditionMismatch
 from .networks.vision import ACTIVATIONS, ClipVisionNetwork
+from .settings import VisionSettings
 
-__all__ = ["VisionSettings", "vision_clip", "with_texts"]
+__all__ = ["vision_clip", "with_texts"]
 
 SAME = 0.99
 """Cosine above which two embeddings of one image are taken to share their weights."""
-
-
-@dataclass(frozen=True)
-class VisionSettings:
-    """Settings of a vision transformer that its tensors leave open.
-
-    Attributes:
-        heads: number of heads of each attention.
-        activation: "gelu", "gelu_pytorch_tanh" or "quick_gelu".
-        image_size: side of the square images in pixels.
-        mean: channel means, for images in [0, 1].
-        std: channel standard deviations.
-    """
-
-    heads: int
-    activation: str
-    image_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 def vision_clip(name: str, tensors: Mapping[str, Tensor], settings: VisionSettings) -> Clip:

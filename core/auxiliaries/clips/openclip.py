@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -14,7 +14,6 @@ from ...clip import Clip, Texts
 from ...errors import CheckpointError, ConditionMismatch, InvalidInput
 from .building import (
     Config,
-    architectures,
     build_clip,
     configuration,
     image_side,
@@ -22,11 +21,11 @@ from .building import (
     stages_of,
 )
 from .matching import has_text, is_openai, matching_names, openclip_prefix, own_tensors
+from .settings import Activation, architectures
 from .text import bpe_encoder, knows
 
-__all__ = ["OPENAI", "OPEN_CLIP", "Activation", "load_configured", "load_open_clip"]
+__all__ = ["OPENAI", "OPEN_CLIP", "load_configured", "load_open_clip"]
 
-Activation: TypeAlias = Literal["auto", "quickgelu", "gelu"]
 Colours: TypeAlias = tuple[float, float, float]
 OPENAI: tuple[Colours, Colours] = (
     (0.48145466, 0.4578275, 0.40821073),

@@ -14,7 +14,7 @@ from .machine import unpickle
 from .records import Name, Refused, Storage
 from .storages import StorageView, reference_of
 
-__all__ = ["LegacyArchive", "PickleFile", "begins_legacy"]
+__all__ = ["LegacyArchive", "PickleFile"]
 
 
 class PickleFile:
@@ -59,20 +59,9 @@ def _nested_storage(content: object) -> Storage:
     return storage
 
 
-MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
-"""First pickle without its protocol: PyTorch's magic number."""
-OLDEST = b"L119547037146038801333356L\n."
-"""The same in protocols 0 and 1."""
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 COUNT = struct.Struct("<q")
-
-
-def begins_legacy(head: bytes) -> bool:
-    """Whether these are the first bytes of a file of torch.save from before PyTorch 1.6."""
-    if head.startswith(OLDEST):
-        return True
-    return head[:1] == b"\x80" and MAGIC in (head[2 : 2 + len(MAGIC)], head[11 : 11 + len(MAGIC)])
 
 
 class LegacyArchive:

@@ -24,6 +24,7 @@ from .networks.ajbrock import BigGanGenerator, GeneratorLayout
 from .networks.discriminators import BigGanDiscriminator
 from .networks.folded import folded
 from .networks.spectral import Spectral, fold_spectral
+from .options import BIGGAN_OPTIONS, FOLDED
 
 __all__ = ["DISCRIMINATOR", "GENERATOR"]
 
@@ -177,7 +178,7 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example(GeneratorLayout((8, 8), 4, 6, 3, 3, 0, statistics="standing")),
         lambda: _example(GeneratorLayout((8, 8), 4, 3, 7, 3, 4, statistics="synchronised")),
     ),
-    options=reading.BIGGAN_OPTIONS,
+    options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -188,6 +189,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=(reading.FOLDED,),
+    options=(FOLDED,),
     parity=_parity_discriminator,
 )

@@ -23,6 +23,7 @@ from .networks.deep import BigGanDeepGenerator, Bottleneck, DeepLayout
 from .networks.discriminators import BigGanDeepDiscriminator
 from .networks.folded import folded
 from .networks.spectral import fold_spectral
+from .options import BIGGAN_OPTIONS, FOLDED
 
 __all__ = ["DISCRIMINATOR", "GENERATOR"]
 
@@ -209,7 +210,7 @@ GENERATOR: Architecture[Generator] = Architecture(
             GeneratorLayout((16, 16, 8), 2, 9, 9, 3, 5, frozenset({1}), statistics="standing"),
         ),
     ),
-    options=reading.BIGGAN_OPTIONS,
+    options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )
@@ -220,6 +221,6 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     recognises=lambda checkpoint: _discriminator_prefix(checkpoint) is not None,
     load=_load_discriminator,
     examples=(),
-    options=(reading.FOLDED,),
+    options=(FOLDED,),
     parity=_parity_discriminator,
 )

@@ -20,6 +20,7 @@ from .latents import ClassCodes, TruncatedWithClass
 from .networks.deep import Bottleneck
 from .networks.deep_hf import BigGanDeepHf, HfLayout
 from .networks.folded import folded
+from .options import BIGGAN_OPTIONS
 
 __all__ = ["GENERATOR"]
 
@@ -172,7 +173,7 @@ GENERATOR: Architecture[Generator] = Architecture(
             )
         ),
     ),
-    options=reading.BIGGAN_OPTIONS,
+    options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
 )

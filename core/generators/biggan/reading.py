@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from ...auxiliary import Discriminator
 from ...checkpoints.checkpoint import Checkpoint
-from ...checkpoints.options import Option, RealOption
 from ...checkpoints.reading import count_of, part_of, shape_of
 from ...checkpoints.weights import Weights
 from ...errors import CheckpointError, InvalidInput
@@ -18,15 +17,12 @@ from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
 from ...spaces import Block, Space
-from ..options import truncation
 from .latents import LIMIT, ClassCodes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout, Statistics
 from .networks.discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from .networks.spectral import NONE, Spectral
 
 __all__ = [
-    "BIGGAN_OPTIONS",
-    "FOLDED",
     "base_of",
     "check_classes",
     "chosen_eps",
@@ -45,25 +41,6 @@ __all__ = [
 ]
 
 LOGGED = re.compile(r"(?:.*\.)?sv\d+")
-FOLDED = Option(
-    "folded", "Whether to fold the networks into fewer operations: the same images, faster."
-)
-BIGGAN_OPTIONS = (
-    truncation("BigGANs scale z, which is drawn within [-2, 2]."),
-    RealOption(
-        "eps",
-        "For BigGANs: epsilon of the batch normalisation (0 to 0.1), which no file holds. 0: 1e-4 "
-        "for weights converted from TensorFlow, else 1e-5. FuseDream and TR0N ran the converted "
-        "ones with 1e-5.",
-        place=4,
-        low=0.0,
-        high=0.1,
-        step=1e-6,
-        exact=True,
-    ),
-    FOLDED,
-)
-"""The options of all BigGAN generators."""
 CONVERTED_EPS = 1e-4
 AJBROCK_EPS = 1e-5
 AJBROCK_SPECTRAL_EPS = 1e-6

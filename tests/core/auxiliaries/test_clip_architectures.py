@@ -5,8 +5,9 @@ import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.auxiliaries.clips import openclip
-from latentsteer.core.auxiliaries.clips.building import architectures, configuration
+from latentsteer.core.auxiliaries.clips.building import configuration
 from latentsteer.core.auxiliaries.clips.matching import matching_names
+from latentsteer.core.auxiliaries.clips.settings import architectures
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from open_clip.model import CLIP

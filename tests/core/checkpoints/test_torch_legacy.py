@@ -5,8 +5,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from latentsteer.core.checkpoints.kinds import Kind, kind_of
-from latentsteer.core.checkpoints.pickles.torch_legacy import MAGIC
+from latentsteer.core.checkpoints.kinds import LEGACY_MAGIC, Kind, kind_of
 from latentsteer.core.errors import CheckpointError
 
 from .reader_files import read_tensors
@@ -42,7 +41,13 @@ def test_tensors_come_back_as_they_were(tmp_path):
 def test_a_file_cut_short_is_refused(tmp_path):
     path = saved({"a": WHOLE, "b": WHOLE.clone()}, tmp_path / "m.pth")
     whole = path.read_bytes()
-    for length in (len(MAGIC), len(MAGIC) + 9, 200, len(whole) - 100, len(whole) - 1):
+    for length in (
+        len(LEGACY_MAGIC),
+        len(LEGACY_MAGIC) + 9,
+        200,
+        len(whole) - 100,
+        len(whole) - 1,
+    ):
         path.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match=r"m\.pth"):
             read_tensors(path)

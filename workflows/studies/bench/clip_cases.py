@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ....core.auxiliaries.clips.building import (
-    architectures,
     build_clip,
     configuration,
     image_side,
 )
 from ....core.auxiliaries.clips.networks.vision import ClipVisionNetwork
+from ....core.auxiliaries.clips.settings import architectures
 from ....core.clip import Clip, Precision
 from ....core.condition import Condition
 from ....core.energies.similarity import similarity
