@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from .charts import chart_from_config, chart_to_config
-from .checkpoints.checkpoint import Checkpoint, read, write
+from .checkpoints.checkpoint import read, write
+from .checkpoints.record import Checkpoint
 from .errors import CheckpointError, InvalidInput
 from .identity import id_with_options, options_of
 from .latents import Latents

@@ -1,7 +1,6 @@
 """Features for comparing images: the widgets that choose them, and loading them."""
 
 from ..core.auxiliary import Auxiliary
-from ..core.checkpoints.checkpoint import read
 from ..core.features import Features, clip_features
 from .host import host, io
 from .kinds import as_clip
@@ -63,6 +62,7 @@ def compared_by(chosen: str, auxiliary: Auxiliary | None) -> tuple[Features | No
     """
     if chosen != NO_BACKBONE:
         from ..core.auxiliaries.lpips import lpips_features
+        from ..core.checkpoints.checkpoint import read
 
         features = lpips_features(read(find(KIND, chosen)))
         return features, f"compared by {features.name}"

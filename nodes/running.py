@@ -8,7 +8,6 @@ from PIL import Image
 from ..core.chunking import ChunkMode
 from ..core.energy import Energy
 from ..core.generator import Generator
-from ..core.latent_files import save_latents
 from ..core.latents import Latents
 from ..core.refine.kernel import Refiner
 from ..core.refine.refinement import Refinement, Returned, refine
@@ -55,6 +54,8 @@ def outputs() -> list[io.Output]:
 
 def keep_unfinished(latents: Latents) -> None:
     """Writes latents of an unfinished run to the output folder, under interrupted."""
+    from ..core.latent_files import save_latents
+
     prompt, node = (name.replace(":", "-") for name in host().run_id())
     path = host().output_directory() / "interrupted" / f"{prompt}_{node}.safetensors"
     save_latents(path, latents)

@@ -8,9 +8,8 @@ from typing import Any
 from ..auxiliary import Auxiliary
 from ..captioner import Captioner
 from ..checkpoints.architecture import detect, load_detected
-from ..checkpoints.cache import cached
-from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.folders import FOLDER_MARKS
+from ..checkpoints.record import Checkpoint
 from ..checkpoints.registry import Registry
 from ..errors import CheckpointError, InvalidInput
 from .clips.settings import Activation
@@ -75,7 +74,8 @@ def open_model(
         CheckpointError: the file is missing, damaged, or of an unknown architecture.
         InvalidInput: the model does not support the architecture, activation or options.
     """
-    # What follows imports networks: not before a model is opened.
+    # What follows imports networks and readers: not before a model is opened.
+    from ..checkpoints.cache import cached
     from .clips.openclip import OPEN_CLIP, load_open_clip
     from .folders import load_folder
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ..auxiliary import AttributeJudge
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError
 from ..images import resized
 from ..zoo.avatar_words import stated_in

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..auxiliary import Classifier
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..devices import constants
 from ..errors import CheckpointError
 from ..images import resized

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..checkpoints.architecture import load_network
-from ..checkpoints.checkpoint import Checkpoint, read
+from ..checkpoints.checkpoint import read
+from ..checkpoints.record import Checkpoint
 from ..devices import constants
 from ..errors import CheckpointError
 from ..features import FeatureMaps, Features

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
-from .checkpoint import Checkpoint
 from .options import Option
+from .record import Checkpoint
 from .weights import Unusable, below, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]

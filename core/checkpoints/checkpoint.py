@@ -4,7 +4,6 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,12 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..files import replacing
 from .folders import read_folder
+from .foreign import damage, open_foreign
 from .kinds import SUFFIXES, Kind, kind_of
+from .pickles.records import Refused
+from .pickles.tensors import unfinite
+from .pickles.torch_zip import is_script
+from .record import Checkpoint
 from .weights import Weights, joined
 
 __all__ = ["LEFT_OUT_KEY", "SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
@@ -32,31 +36,6 @@ Safetensors itself has no checksum.
 """
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """Contents of a model file.
-
-    Attributes:
-        path: path that it was read from.
-        tensors: name to tensor, on the CPU, in the file's dtype. Accessing an unusable tensor
-            (not finite, or made from something unknown) raises an error.
-        config: a JSON object. For LatentSteer's own files, what rebuilds the model. For others,
-            `modules` (class, attributes and constructor arguments of pickled modules, by path),
-            `values` (all other non-tensor contents, nested as in the file) and, for a folder,
-            `folder` (its config.json); empty if the file has none of them.
-        sha256: hash of the file's bytes; for a folder, of its weights and its configuration.
-        script: whether it is a TorchScript archive, as OpenAI's CLIPs are.
-        options: the user's choices by name; only those that differ from "auto".
-    """
-
-    path: Path
-    tensors: Mapping[str, Tensor]
-    sha256: str
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    script: bool = False
-    options: Mapping[str, object] = field(default_factory=dict[str, object])
-
-
 def read(path: str | Path) -> Checkpoint:
     """Opens a model file or a Hugging Face folder without running any of its code.
 
@@ -66,10 +45,6 @@ def read(path: str | Path) -> Checkpoint:
         CheckpointError: the file is missing, empty, damaged, or no model file; or it requests
             something that only attacks need, such as running code.
     """
-    # Imported with the first file, since a host only lists the nodes when it starts.
-    from .foreign import open_foreign
-    from .pickles.torch_zip import is_script
-
     path = Path(path)
     if path.is_dir():
         return _folder(path)
@@ -82,10 +57,6 @@ def read(path: str | Path) -> Checkpoint:
 
 
 def _safetensors(path: Path) -> Checkpoint:
-    from .foreign import damage
-    from .pickles.records import Refused
-    from .pickles.tensors import unfinite
-
     with damage(path):
         try:
             with safetensors.safe_open(path, framework="pt") as file:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .architecture import Architecture
-from .checkpoint import Checkpoint, read
+from .checkpoint import read
+from .record import Checkpoint
 
 __all__ = ["TOLERANCE", "Comparison", "compared", "read_arrays"]
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .checkpoint import Checkpoint
 from .prefixes import averaged_prefix
+from .record import Checkpoint
 
 __all__ = ["count_of", "part_of", "prefix_of", "prefixes_of", "shape_of"]
 

@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 from ..auxiliary import Discriminator
 from ..checkpoints.architecture import load_detected
-from ..checkpoints.cache import cached
 from ..checkpoints.options import offered_options
 from ..checkpoints.registry import Registry
 from ..errors import InvalidInput
@@ -61,6 +60,8 @@ def open_generator(
         CheckpointError: the file is missing, damaged, or of no known architecture.
         InvalidInput: options that the architecture does not have.
     """
+    from ..checkpoints.cache import cached
+
     return load_detected(replace(cached(path), options=options), ARCHITECTURES)
 
 

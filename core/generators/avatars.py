@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..generator import Gaussian, Generator
 from ..images import resized
 from ..rng import SampleRng

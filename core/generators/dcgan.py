@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..checkpoints.architecture import Architecture, Example, load_network
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError
 from ..generator import Gaussian, Generator
 from ..images import three_channels

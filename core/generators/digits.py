@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from ..auxiliary import Discriminator
 from ..checkpoints.architecture import Architecture, Example, all_of, load_network
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..generator import Gaussian, Generator
 from ..images import grey, three_channels
 from ..rng import SampleRng

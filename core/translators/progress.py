@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from ..checkpoints.checkpoint import Checkpoint, read, write
+from ..checkpoints.checkpoint import read, write
+from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError, ResumeMismatch
 from ..snapshot import differing
 from .translator import Translator

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.record import Checkpoint
 from ..condition import Condition
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator

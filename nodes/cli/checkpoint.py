@@ -9,8 +9,9 @@ from typing import Any
 from ...core.auxiliaries import AUXILIARIES, open_model
 from ...core.checkpoints.architecture import Architecture, detect, load_detected
 from ...core.checkpoints.cache import cache_folder, convert
-from ...core.checkpoints.checkpoint import Checkpoint, read
+from ...core.checkpoints.checkpoint import read
 from ...core.checkpoints.parity import TOLERANCE, compared, read_arrays
+from ...core.checkpoints.record import Checkpoint
 from ...core.errors import CheckpointError
 from ...core.files import replacing
 from ...core.generator import ConditionalGenerator, Generator

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ...core.errors import CheckpointError
 from ...core.identity import belonging
-from ...core.latent_files import load_latents
 from ..help import Help
 from ..host import autograd, host, io, ui
 from ..sockets import LATENTS
@@ -87,6 +86,8 @@ class LoadLatents(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
+        from ...core.latent_files import load_latents
+
         with autograd():
             found = load_latents(_find(file))
         whose = belonging(found.generator, found.generator_name)

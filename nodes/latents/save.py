@@ -1,6 +1,5 @@
 """Save Latents: latents as a file in the output folder."""
 
-from ...core.latent_files import save_latents
 from ...core.latents import Latents
 from ..file_names import checked_name, usable_name
 from ..help import Help
@@ -52,6 +51,8 @@ class SaveLatents(io.ComfyNode):
 
     @classmethod
     def execute(cls, latents: Latents, name: str) -> io.NodeOutput:
+        from ...core.latent_files import save_latents
+
         folder = host().output_directory() / FOLDER
         number = 1
         while (path := folder / f"{checked_name(name)}_{number:05}.safetensors").exists():

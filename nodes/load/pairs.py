@@ -2,7 +2,6 @@
 
 from ...core.auxiliary import Auxiliary
 from ...core.identity import belonging
-from ...core.pairs.stored import StoredPairs
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
@@ -64,6 +63,8 @@ class LoadPairs(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str, auxiliary: Auxiliary | None = None) -> io.NodeOutput:
+        from ...core.pairs.stored import StoredPairs
+
         with autograd():
             found = StoredPairs(find(KIND, file))
             if auxiliary is not None:

@@ -1,6 +1,5 @@
 """Load Translator: a saved translator."""
 
-from ...core.checkpoints.checkpoint import read
 from ...core.identity import belonging
 from ...core.translators.translator import Translator
 from ..help import Help
@@ -57,6 +56,8 @@ class LoadTranslator(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
+        from ...core.checkpoints.checkpoint import read
+
         with autograd():
             found = Translator.from_checkpoint(read(find(KIND, file)))
         config = found.config

@@ -4,10 +4,8 @@ from ...core.auxiliary import Auxiliary
 from ...core.chunking import ChunkMode
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
-from ...core.pairs.keeping import keep_pairs
 from ...core.pairs.manifest import LatentStorage
 from ...core.pairs.precision import PRECISIONS, ConditionStorage
-from ...core.pairs.synthesis import Synthesis, in_memory
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui
@@ -138,6 +136,9 @@ class SynthesisePairs(io.ComfyNode):
         chunk: ChunkMode,
         second_auxiliary: Auxiliary | None = None,
     ) -> io.NodeOutput:
+        from ...core.pairs.keeping import keep_pairs
+        from ...core.pairs.synthesis import Synthesis, in_memory
+
         seen = [as_auxiliary(f) for f in (auxiliary, second_auxiliary) if f is not None]
         if not name and len(seen) > 1:
             raise InvalidInput(

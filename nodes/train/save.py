@@ -1,6 +1,5 @@
 """Save Translator: a translator as a model file."""
 
-from ...core.checkpoints.checkpoint import write
 from ...core.translators.translator import Translator
 from ..file_names import checked_name, usable_name
 from ..help import Help
@@ -58,6 +57,8 @@ class SaveTranslator(io.ComfyNode):
 
     @classmethod
     def execute(cls, translator: Translator, name: str) -> io.NodeOutput:
+        from ...core.checkpoints.checkpoint import write
+
         path = host().model_folder(KIND)[0] / f"{checked_name(name)}.safetensors"
         write(path, translator.state_dict(), translator.to_config())
         return io.NodeOutput(translator, ui=ui.PreviewText(f"saved as {path}"))

@@ -1,6 +1,5 @@
 """Save Pairs: pairs as a folder of files."""
 
-from ...core.pairs.keeping import save_pairs
 from ...core.pairs.pairs import Pairs
 from ...core.pairs.precision import PRECISIONS, ConditionStorage
 from ..file_names import checked_name, usable_name
@@ -64,6 +63,8 @@ class SavePairs(io.ComfyNode):
 
     @classmethod
     def execute(cls, pairs: Pairs, name: str, precision: ConditionStorage) -> io.NodeOutput:
+        from ...core.pairs.keeping import save_pairs
+
         folder = host().model_folder(KIND)[0] / checked_name(name)
         with autograd():
             saved = save_pairs(folder, pairs, precision=precision)

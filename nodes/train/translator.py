@@ -1,18 +1,12 @@
 """Train Translator: learns q(z given c)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import ChunkMode
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
-from ...core.pairs.synthesis import synthetic_pairs
-from ...core.translators.training import (
-    Training,
-    batches_of,
-    fit_translator,
-    new_translator,
-)
 from ...core.translators.translator import KINDS, Translator, TranslatorKind
 from ..help import Help
 from ..host import autograd, host, io, ui
@@ -20,6 +14,9 @@ from ..kinds import as_auxiliary
 from ..sockets import AUXILIARY, GENERATOR, PAIRS, TRANSLATOR
 from ..widgets import advanced, chunk, seed
 from ..work import Work, working
+
+if TYPE_CHECKING:
+    from ...core.translators.training import Training
 
 __all__ = ["TrainTranslator"]
 
@@ -174,6 +171,8 @@ class TrainTranslator(io.ComfyNode):
         chunk: ChunkMode,
         synthesised: Pairs | None = None,
     ) -> io.NodeOutput:
+        from ...core.translators.training import Training, new_translator
+
         auxiliary = as_auxiliary(auxiliary)
         recipe = Training(
             epochs=epochs,
@@ -224,6 +223,8 @@ class _Pairs:
         """Returns them."""
         if self.given is not None:
             return self.given
+        from ...core.pairs.synthesis import synthetic_pairs
+
         return synthetic_pairs(
             self.generator,
             self.auxiliary,
@@ -236,9 +237,11 @@ class _Pairs:
 
 
 def _train(
-    translator: Translator, pairs: _Pairs, recipe: Training, chunk: ChunkMode
+    translator: Translator, pairs: _Pairs, recipe: "Training", chunk: ChunkMode
 ) -> list[float]:
     """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
+    from ...core.translators.training import batches_of, fit_translator
+
     losses: list[float] = []
     total, size = pairs.drawn + batches_of(len(pairs), recipe), pairs.generator.image_size
     with working("Train Translator", total, *pairs.models, chunk=chunk, image_size=size) as work:

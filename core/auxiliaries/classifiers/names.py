@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError, InvalidInput
 
 __all__ = ["class_names", "imagenet_names", "read_class_names", "saved_names"]

@@ -13,7 +13,7 @@ import torch
 
 from ...auxiliary import Classifier
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from .names import class_names, imagenet_names, saved_names
 from .preprocessing import (
     CLASSIFIER_OPTIONS,

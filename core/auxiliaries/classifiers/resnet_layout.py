@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import below
 from ...errors import CheckpointError, InvalidInput
 from .preprocessing import IMAGENET, Colours, checked_classes

@@ -11,7 +11,7 @@ from torch import nn
 
 from ...auxiliary import Classifier
 from ...checkpoints.architecture import load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
 from ..transformers_folder import Folder
 from .names import class_names, imagenet_names

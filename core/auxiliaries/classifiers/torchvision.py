@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...auxiliary import Classifier
 from ...checkpoints.architecture import Architecture, load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import below
 from ...errors import CheckpointError, InvalidInput
 from .names import class_names, imagenet_names, saved_names

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...checkpoints.architecture import load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError, ConditionMismatch
 from .networks.vision import ACTIVATIONS, ClipVisionNetwork

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...clip import Clip, Texts
 from ...errors import CheckpointError, ConditionMismatch, InvalidInput

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...clip import Clip
 from ...errors import CheckpointError
 from ...zoo.tokens import WordTokenizer

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.reading import count_of, prefix_of, prefixes_of, shape_of
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator

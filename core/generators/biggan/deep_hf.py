@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.reading import part_of, prefix_of, shape_of
+from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from . import reading

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...auxiliary import Discriminator
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.reading import count_of, part_of, shape_of
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import Weights
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
 from ...generator import Generator
 from ...identity import ModelId

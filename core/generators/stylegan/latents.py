@@ -10,7 +10,7 @@ from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.record import Checkpoint
 from ...chunking import Chunking
 from ...devices import placed
 from ...errors import InvalidInput

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.options import ChoiceOption, WholeOption
+from ...checkpoints.record import Checkpoint
 from ...errors import InvalidInput
 from ..options import truncation
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.reading import shape_of
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator

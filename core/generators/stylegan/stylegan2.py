@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import below, if_usable
 from ...generator import Generator
 from . import building

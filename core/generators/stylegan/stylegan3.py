@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.record import Checkpoint
 from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng

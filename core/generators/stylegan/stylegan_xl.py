@@ -11,8 +11,8 @@ from typing import Final
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.record import Checkpoint
 from ...generator import Generator
 from . import stylegan3_plans as plans
 from .networks.stylegan3 import StyleGan3Generator

@@ -14,8 +14,8 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from ...checkpoints.architecture import Architecture, Example, load_network
-from ...checkpoints.checkpoint import Checkpoint
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...generator import Generator
 from . import building
