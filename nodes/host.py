@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.auxiliaries.clips.host_vision import VisionSettings
-from ..core.checkpoints.checkpoint import SUFFIXES
+from .model_folders import MODEL_FOLDERS, ModelFolder
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports this module before any custom node."""
@@ -40,12 +40,6 @@ else:
 
 __all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "running", "ui"]
 
-KINDS = (
-    "latentsteer_generators",
-    "latentsteer_translators",
-    "latentsteer_aux",
-    "latentsteer_pairs",
-)
 PREVIEW_PIXELS = 512
 logger = logging.getLogger("latentsteer")
 
@@ -249,14 +243,15 @@ if IN_COMFYUI and not TYPE_CHECKING:
             module.latentsteer_patcher = patcher
         return patcher
 
-    def _register_folder(kind: str) -> None:
+    def _register_folder(folder: ModelFolder) -> None:
         # First, so that own files are written there; extra_model_paths.yaml was read before.
-        own = str(Path(folder_paths.models_dir) / kind)
-        folder_paths.add_model_folder_path(kind, own, is_default=True)
-        paths, suffixes = folder_paths.folder_names_and_paths[kind]
+        own = str(Path(folder_paths.models_dir) / folder.key)
+        folder_paths.add_model_folder_path(folder.key, own, is_default=True)
+        paths, suffixes = folder_paths.folder_names_and_paths[folder.key]
         # A folder named in extra_model_paths.yaml has no suffixes, which would list every file.
-        folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | SUFFIXES)
+        found = (paths, set(suffixes) | folder.suffixes)
+        folder_paths.folder_names_and_paths[folder.key] = found
 
-    for _kind in KINDS:
-        _register_folder(_kind)
+    for _folder in MODEL_FOLDERS:
+        _register_folder(_folder)
     COMFYUI = ComfyHost()

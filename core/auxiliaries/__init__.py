@@ -10,6 +10,7 @@ from ..captioner import Captioner
 from ..checkpoints.architecture import Architecture, detect, load_detected
 from ..checkpoints.cache import cached
 from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.names import FOLDER_MARKS
 from ..errors import CheckpointError, InvalidInput
 from . import avatars, digits, face_expressions
 from .classifiers.resnet import RESNET
@@ -17,12 +18,10 @@ from .classifiers.resnet_layout import is_headless
 from .classifiers.torchvision import TORCHVISION
 from .clips.openclip import OPEN_CLIP, Activation, load_open_clip
 from .clips.small_vocabulary import WORD_CLIP
-from .folders import MARKS, load_folder
+from .folders import load_folder
 
-__all__ = ["AUXILIARIES", "FOLDER_MARKS", "load_auxiliary", "open_model"]
+__all__ = ["AUXILIARIES", "load_auxiliary", "open_model"]
 
-FOLDER_MARKS = frozenset(MARKS)
-"""Files that mark a folder as a model."""
 AUXILIARIES: tuple[Architecture[Any], ...] = (
     digits.CLASSIFIER,
     digits.JUDGE,
@@ -127,6 +126,6 @@ def _refuse_halves(checkpoint: Checkpoint) -> None:
     if any(key.startswith(("vision_model.", "text_model.")) for key in named):
         raise CheckpointError(
             f"{name} has weights of the transformers library without their configuration. Put "
-            f"the whole model folder, with {MARKS[0]} and the tokenizer, into the models' folder "
-            "and choose the folder; an image tower alone also works as clip_vision."
+            f"the whole model folder, with {FOLDER_MARKS[0]} and the tokenizer, into the models' "
+            "folder and choose the folder; an image tower alone also works as clip_vision."
         )

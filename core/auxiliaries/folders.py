@@ -7,6 +7,7 @@ from pathlib import Path
 from ..auxiliary import Classifier
 from ..captioner import Captioner
 from ..checkpoints.checkpoint import read
+from ..checkpoints.names import FOLDER_MARKS
 from ..clip import Clip
 from ..errors import CheckpointError, InvalidInput
 from .blip import CAPTIONERS, load_captioner
@@ -16,11 +17,7 @@ from .clips.openclip import load_configured
 from .clips.transformers import CLIPS, REFUSED, load_transformers_clip
 from .transformers_folder import Folder, open_folder
 
-__all__ = ["MARKS", "load_folder"]
-
-MARKS = ("config.json", "open_clip_config.json")
-"""Files that mark a folder as a model."""
-
+__all__ = ["load_folder"]
 
 OPTIONS = ("classes", "mean", "std")
 """Options of classifier folders; their files determine everything else."""
@@ -41,7 +38,7 @@ def load_folder(
     """
     folder, options = open_folder(path), options or {}
     kind = str(folder.config.get("model_type"))
-    if not (path / MARKS[1]).is_file():
+    if not (path / FOLDER_MARKS[1]).is_file():
         if is_timm(folder):
             _check_taken(folder, options, OPTIONS)
             return load_timm(folder, options)
@@ -49,7 +46,7 @@ def load_folder(
             _check_taken(folder, options, OPTIONS)
             return load_transformers_classifier(folder, options)
     _check_taken(folder, options, ())
-    if (path / MARKS[1]).is_file():
+    if (path / FOLDER_MARKS[1]).is_file():
         return _open_clip(folder)
     if kind in REFUSED:
         raise CheckpointError(f"The folder {folder.name} {REFUSED[kind]}")
@@ -88,7 +85,7 @@ def _unknown(folder: Folder, kind: str) -> CheckpointError:
 def _open_clip(folder: Folder) -> Clip:
     if len(folder.files) != 1:
         raise CheckpointError(f"{folder.name} has its weights in {len(folder.files)} parts.")
-    path = folder.path / MARKS[1]
+    path = folder.path / FOLDER_MARKS[1]
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         config, seen = described["model_cfg"], described.get("preprocess_cfg", {})

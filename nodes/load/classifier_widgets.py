@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from ...core.auxiliaries import FOLDER_MARKS
 from ...core.auxiliaries.classifiers.names import read_class_names
+from ...core.checkpoints.names import FOLDER_MARKS
 from ...core.errors import InvalidInput
 from ..host import host, io
 from ..model_files import find
@@ -22,7 +22,7 @@ def _texts() -> list[str]:
     found: set[str] = set()
     for root in host().model_folder(AUX):
         for place, inner, files in os.walk(root):
-            if not FOLDER_MARKS.isdisjoint(files):
+            if not set(FOLDER_MARKS).isdisjoint(files):
                 inner.clear()
                 continue
             texts = [Path(place, file) for file in files if file.lower().endswith(".txt")]
