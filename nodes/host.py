@@ -91,8 +91,8 @@ class Host(Protocol):
         """Returns a progress bar for a loop of `total` steps."""
         ...
 
-    def record_interrupted(self, path: Path) -> None:
-        """Reports the file that holds an interrupted run's state."""
+    def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
+        """Reports the file that holds an interrupted run's state, and the node that opens it."""
         ...
 
     def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
@@ -214,9 +214,9 @@ if IN_COMFYUI and not TYPE_CHECKING:
             """Returns the bar on the node."""
             return ComfyProgress(total)
 
-        def record_interrupted(self, path: Path) -> None:
+        def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
             """Writes the path to ComfyUI's log."""
-            logger.warning("interrupted; resume from %s with Load Latents", path)
+            logger.warning("interrupted; resume from %s with %s", path, node)
 
         def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
             """Returns the tensors, since `encode_image` rounds pixels and blocks the gradient."""

@@ -11,7 +11,7 @@ from ..rng import derive_seed
 from .coordinates import paper_heads
 from .loading import loaded
 from .loop import Loop, Report
-from .progress import TrainingFile
+from .progress import TrainingFile, TrainingFolder
 from .recipes import FAST, PAPER, Training
 from .translator import (
     InitialStd,
@@ -21,7 +21,7 @@ from .translator import (
     translator_of,
 )
 
-__all__ = ["FAST", "PAPER", "Training", "fit_translator", "new_translator"]
+__all__ = ["FAST", "PAPER", "Heads", "Training", "fit_translator", "new_translator"]
 
 Heads: TypeAlias = Literal["plain", "paper"]
 """Whether all coordinates of a latent are alike, or as in the paper's appendix B."""
@@ -80,7 +80,7 @@ def fit_translator(
     *,
     seed: int,
     report: Report = lambda done, loss: None,
-    progress: TrainingFile | None = None,
+    progress: TrainingFile | TrainingFolder | None = None,
 ) -> Translator:
     """Trains a translator in place and returns it, frozen.
 
@@ -99,7 +99,8 @@ def fit_translator(
             training.
         progress: file in which the training is kept, and from which it resumes if it exists. The
             result has the bits of an uninterrupted training with the same number of threads. The
-            file remains, so that a finished training is not repeated; the caller removes it.
+            file remains, so that a finished training is not repeated; the caller removes it. With
+            a folder the file is named by the training, and removed when the training is finished.
 
     Raises:
         GeneratorMismatch: the pairs are of another generator, or of one with other options.

@@ -187,7 +187,7 @@ class StandaloneHost:
         """Returns a progress bar on stderr for a loop of `total` steps."""
         return TerminalProgress(self, total, label)
 
-    def record_interrupted(self, path: Path) -> None:
+    def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
         """Records the file that holds an interrupted run's state, for the final message."""
         self.interrupted_files.append(Path(path))
 
