@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.auxiliaries.clips.settings import VisionSettings
-from ..core.checkpoints.kinds import SUFFIXES
+from .model_folders import MODEL_FOLDERS, ModelFolder
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports this module before any custom node."""
@@ -40,12 +40,6 @@ else:
 
 __all__ = ["Host", "Progress", "autograd", "host", "io", "ordinary", "running", "ui"]
 
-KINDS = (
-    "latentsteer_generators",
-    "latentsteer_translators",
-    "latentsteer_aux",
-    "latentsteer_pairs",
-)
 PREVIEW_PIXELS = 512
 logger = logging.getLogger("latentsteer")
 
@@ -97,8 +91,8 @@ class Host(Protocol):
         """Returns a progress bar for a loop of `total` steps."""
         ...
 
-    def record_interrupted(self, path: Path) -> None:
-        """Reports the file that holds an interrupted run's state."""
+    def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
+        """Reports the file that holds an interrupted run's state, and the node that opens it."""
         ...
 
     def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
@@ -220,9 +214,9 @@ if IN_COMFYUI and not TYPE_CHECKING:
             """Returns the bar on the node."""
             return ComfyProgress(total)
 
-        def record_interrupted(self, path: Path) -> None:
+        def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
             """Writes the path to ComfyUI's log."""
-            logger.warning("interrupted; resume from %s with Load Latents", path)
+            logger.warning("interrupted; resume from %s with %s", path, node)
 
         def vision_weights(self, model: Any) -> tuple[Mapping[str, Tensor], VisionSettings]:  # noqa: ANN401
             """Returns the tensors, since `encode_image` rounds pixels and blocks the gradient."""
@@ -249,14 +243,15 @@ if IN_COMFYUI and not TYPE_CHECKING:
             module.latentsteer_patcher = patcher
         return patcher
 
-    def _register_folder(kind: str) -> None:
+    def _register_folder(folder: ModelFolder) -> None:
         # First, so that own files are written there; extra_model_paths.yaml was read before.
-        own = str(Path(folder_paths.models_dir) / kind)
-        folder_paths.add_model_folder_path(kind, own, is_default=True)
-        paths, suffixes = folder_paths.folder_names_and_paths[kind]
+        own = str(Path(folder_paths.models_dir) / folder.key)
+        folder_paths.add_model_folder_path(folder.key, own, is_default=True)
+        paths, suffixes = folder_paths.folder_names_and_paths[folder.key]
         # A folder named in extra_model_paths.yaml has no suffixes, which would list every file.
-        folder_paths.folder_names_and_paths[kind] = (paths, set(suffixes) | SUFFIXES)
+        found = (paths, set(suffixes) | folder.suffixes)
+        folder_paths.folder_names_and_paths[folder.key] = found
 
-    for _kind in KINDS:
-        _register_folder(_kind)
+    for _folder in MODEL_FOLDERS:
+        _register_folder(_folder)
     COMFYUI = ComfyHost()

@@ -3,31 +3,12 @@
 import os
 from pathlib import Path
 
-from ..core.checkpoints.folders import FOLDER_MARKS
-from ..core.checkpoints.kinds import SUFFIXES
 from ..core.errors import CheckpointError
-from ..core.pairs.manifest import MANIFEST
 from ..core.zoo import shipped as catalogue
 from .host import host
+from .model_folders import model_folder
 
 __all__ = ["changed", "find", "offered", "present"]
-
-CURES = {
-    "latentsteer_generators": "Put the file there, or choose an embedded model: "
-    f"{', '.join(catalogue.GENERATORS)}.",
-    "latentsteer_aux": "Put the file there, or choose an embedded model: "
-    f"{', '.join(catalogue.AUXILIARIES)}.",
-    "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
-    "file there.",
-    "latentsteer_pairs": "Make some with Synthesise Pairs, or put the folder there.",
-}
-"""What to do if there is no such model, by kind."""
-MARKS = {
-    "latentsteer_generators": frozenset(FOLDER_MARKS),
-    "latentsteer_aux": frozenset(FOLDER_MARKS),
-    "latentsteer_pairs": frozenset({MANIFEST}),
-}
-"""Names of files that mark a folder as a model, by kind; other kinds have no such folders."""
 
 
 def offered(kind: str, embedded: list[str]) -> list[str]:
@@ -37,32 +18,29 @@ def offered(kind: str, embedded: list[str]) -> list[str]:
 
 def _there(kind: str) -> list[str]:
     """Model folders, then files outside of them."""
-    folders = _model_folders(kind) if kind in MARKS else []
-    if kind == "latentsteer_pairs":
+    folder = model_folder(kind)
+    folders = _model_folders(kind) if folder.marks else []
+    if not folder.files:
         return folders
-    inside = tuple(f"{folder}/" for folder in folders)
-    files = host().list_files(kind, _suffixes(kind))
+    inside = tuple(f"{name}/" for name in folders)
+    files = host().list_files(kind, sorted(folder.suffixes))
     return [*folders, *(name for name in files if not name.startswith(inside))]
 
 
 def _model_folders(kind: str) -> list[str]:
     found: set[str] = set()
+    marks = model_folder(kind).marks
     for root in host().model_folder(kind):
         seen: set[str] = set()
         for place, inner, files in os.walk(root, followlinks=True):
             real = os.path.realpath(place)
-            marked = place != str(root) and not MARKS[kind].isdisjoint(files)
+            marked = place != str(root) and not marks.isdisjoint(files)
             if marked:
                 found.add(Path(place).relative_to(root).as_posix())
             if marked or real in seen:
                 inner.clear()  # not below it
             seen.add(real)
     return sorted(found)
-
-
-def _suffixes(kind: str) -> list[str]:
-    # Save Translator writes this format alone.
-    return [".safetensors"] if kind == "latentsteer_translators" else sorted(SUFFIXES)
 
 
 def find(kind: str, name: str) -> Path:
@@ -82,14 +60,15 @@ def find(kind: str, name: str) -> Path:
     there = ", ".join(_there(kind)) or "no file"
     raise CheckpointError(
         f"There is no model {name!r}. Searched: {', '.join(map(str, folders))}; there is {there}. "
-        f"{CURES[kind]}"
+        f"{model_folder(kind).cure}"
     )
 
 
 def _is_model(kind: str, path: Path) -> bool:
-    if any((path / mark).is_file() for mark in MARKS.get(kind, ())):
+    folder = model_folder(kind)
+    if any((path / mark).is_file() for mark in folder.marks):
         return True
-    return kind != "latentsteer_pairs" and path.is_file()
+    return folder.files and path.is_file()
 
 
 def present(kind: str, name: str) -> bool | str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -198,6 +199,8 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
 def test_it_runs_on_tiny_models(name, base, tmp_path):
     if "basin_cma" in name:
         pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+    if name == "tr0n_biggan_text_flow" and find_spec("zuko") is None:
+        pytest.skip("the extra `flow` is not installed")
     settings = list(unpadded(OFFICIAL[name].api))
     for node, raw in OFFICIAL[name].api.items():
         inputs = raw["inputs"]

@@ -8,7 +8,7 @@ from typing import Any
 from ..auxiliary import Auxiliary
 from ..captioner import Captioner
 from ..checkpoints.architecture import detect, load_detected
-from ..checkpoints.folders import FOLDER_MARKS
+from ..checkpoints.names import FOLDER_MARKS
 from ..checkpoints.record import Checkpoint
 from ..checkpoints.registry import Registry
 from ..errors import CheckpointError, InvalidInput

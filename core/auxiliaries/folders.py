@@ -7,7 +7,7 @@ from pathlib import Path
 from ..auxiliary import Classifier
 from ..captioner import Captioner
 from ..checkpoints.checkpoint import read
-from ..checkpoints.folders import FOLDER_MARKS
+from ..checkpoints.names import FOLDER_MARKS
 from ..clip import Clip
 from ..errors import CheckpointError, InvalidInput
 from .blip import CAPTIONERS, load_captioner

@@ -17,14 +17,14 @@ from ..errors import CheckpointError
 from ..files import replacing
 from .folders import read_folder
 from .foreign import damage, open_foreign
-from .kinds import SUFFIXES, Kind, kind_of
+from .kinds import Kind, kind_of
 from .pickles.records import Refused
 from .pickles.tensors import unfinite
 from .pickles.torch_zip import is_script
 from .record import Checkpoint
 from .weights import Weights, joined
 
-__all__ = ["LEFT_OUT_KEY", "SUFFIXES", "Checkpoint", "fingerprint", "read", "write"]
+__all__ = ["LEFT_OUT_KEY", "Checkpoint", "fingerprint", "read", "write"]
 
 METADATA_KEY = "latentsteer"
 LEFT_OUT_KEY = "left_out"

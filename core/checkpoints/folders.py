@@ -6,11 +6,9 @@ from typing import Any
 
 from ..errors import CheckpointError
 
-__all__ = ["FOLDER_MARKS", "read_folder"]
+__all__ = ["read_folder"]
 
 CONFIG = "config.json"
-FOLDER_MARKS = (CONFIG, "open_clip_config.json")
-"""Files that mark a folder as a model."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 MOST_BYTES = 64 << 20

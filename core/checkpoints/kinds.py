@@ -4,13 +4,10 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import CheckpointError
+from .names import SUFFIXES
 
-__all__ = ["SUFFIXES", "Kind", "kind_of"]
+__all__ = ["Kind", "kind_of"]
 
-SUFFIXES = frozenset(
-    {".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle", ".npz", ".safetensors"}
-)
-"""Accepted suffixes. The contents decide what a file is."""
 MOST_BYTES = 16 << 30
 """Largest file that is opened."""
 HEAD = 64

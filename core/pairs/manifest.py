@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from ..checkpoints.names import PAIRS_MARK
 from ..errors import CheckpointError, InvalidInput
 from ..files import replacing
 from .origin import Origin
@@ -14,7 +15,7 @@ from .precision import PRECISIONS, ConditionStorage, row_bytes
 
 __all__ = ["MANIFEST", "LatentStorage", "Manifest", "ShardRecord", "read_manifest"]
 
-MANIFEST = "pairs.json"
+MANIFEST = PAIRS_MARK
 """Name of the manifest in the folder of the pairs."""
 WHAT, VERSION = "pairs", 1
 LatentStorage: TypeAlias = Literal["stored", "seed"]

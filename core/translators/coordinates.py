@@ -1,7 +1,7 @@
 """The coordinates of a latent that are drawn, regressed and bounded, TR0N appendix B."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -12,12 +12,14 @@ from ..rng import SampleRng
 from ..spaces import Space
 from .law import Law
 
-__all__ = ["Bound", "Coordinates", "PartlyRegressed", "Span", "paper_heads"]
+__all__ = ["Bound", "Coordinates", "Heads", "PartlyRegressed", "Span", "paper_heads"]
 
 Span: TypeAlias = tuple[int, int]
 """First coordinate of a part of the latent, and the one after its last."""
 Bound: TypeAlias = tuple[int, int, float, float]
 """A span, its lowest and its highest value, in latent units."""
+Heads: TypeAlias = Literal["plain", "paper"]
+"""Whether all coordinates of a latent are alike, or as in the paper's appendix B."""
 
 
 def paper_heads(space: Space) -> tuple[tuple[Span, ...], tuple[Bound, ...]]:

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from ..devices import numbers_on, placed
 from ..errors import Diverged
 from ..rng import stream_of
-from .progress import Position, TrainingFile, digest
+from .progress import Position, TrainingFile, TrainingFolder, digest
 from .recipes import Training
 from .translator import Translator
 
@@ -77,7 +77,7 @@ class Loop:
             "pairs": digest(*self.host),
         }
 
-    def run(self, report: Report, progress: TrainingFile | None = None) -> None:
+    def run(self, report: Report, progress: TrainingFile | TrainingFolder | None = None) -> None:
         """Trains to the end, from the training's file if there is one.
 
         An interruption between two updates of the weights, also one raised by `report`, leaves the
@@ -86,7 +86,7 @@ class Loop:
         Args:
             report: callback after every batch, with the number of batches done and the loss; first
                 with the position and nan where the training resumes.
-            progress: file of the training, if it is kept.
+            progress: file or folder of the training, if it is kept.
 
         Raises:
             ResumeMismatch: the file is of another training, of something else, or damaged.
@@ -100,14 +100,18 @@ class Loop:
                 if kept is not None and kept.due():
                     kept.write()
                 report(self.position.done, value)
-        except (Diverged, OSError):
+        except OSError:
+            raise
+        except Diverged:
+            if kept is not None:
+                kept.diverged()
             raise
         except BaseException:
-            if kept is not None and not self.stepping:
-                kept.write()
+            if kept is not None:
+                kept.stopped(whole=not self.stepping)
             raise
         if kept is not None:
-            kept.write()
+            kept.finished()
 
     def batches_left(self) -> Iterator[float]:
         """Makes the batches from the position on and yields the loss of each."""

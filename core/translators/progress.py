@@ -1,9 +1,10 @@
 """The file of a training that is under way, from which it resumes bit for bit."""
 
 import hashlib
+import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -20,7 +21,7 @@ from ..errors import CheckpointError, ResumeMismatch
 from ..snapshot import differing
 from .translator import Translator
 
-__all__ = ["Position", "TrainingFile"]
+__all__ = ["Position", "TrainingFile", "TrainingFolder"]
 
 logger = logging.getLogger("latentsteer")
 
@@ -79,30 +80,85 @@ class TrainingFile:
         Raises:
             ResumeMismatch: the file is of another training, of something else, or damaged.
         """
-        kept = Kept(self, training, training.settings())
+        kept = Kept(self.path, self.seconds, training, training.settings())
         if self.path.exists():
             kept.resume()
         return kept
 
 
+@dataclass(frozen=True)
+class TrainingFolder:
+    """Where unfinished trainings are kept, a file each.
+
+    The name of a file is a hash of everything that decides the result of its training. The file
+    exists while its training is unfinished, and is removed at the end.
+
+    Attributes:
+        folder: the folder.
+        resume: whether to continue from the training's file; otherwise the training starts again,
+            and its file is replaced.
+        seconds: time to the first writing and between two writings.
+        on_stop: called with the path of the file of a training that is stopped early.
+    """
+
+    folder: Path
+    resume: bool = True
+    seconds: float = 60.0
+    on_stop: Callable[[Path], None] = lambda path: None
+
+    def opened(self, training: Resumed) -> "Kept":
+        """Returns the file of a training, which continues from it if it exists.
+
+        Raises:
+            ResumeMismatch: the file is damaged or of something else.
+        """
+        settings = training.settings()
+        text = json.dumps(settings, sort_keys=True)
+        name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        kept = Unfinished(self, self.folder / f"{name}.safetensors", training, settings)
+        if kept.path.exists() and self.resume:
+            kept.resume()
+        return kept
+
+
 class Kept:
-    """The file of one training.
+    """The file of one training, which remains when the training is finished.
 
     Args:
-        file: where and how often.
+        path: the file.
+        seconds: time between two writings.
         training: the training.
         settings: its identity.
     """
 
+    cure = "Remove it to train from the start, or choose another name."
+
     def __init__(
-        self, file: TrainingFile, training: Resumed, settings: Mapping[str, object]
+        self, path: Path, seconds: float, training: Resumed, settings: Mapping[str, object]
     ) -> None:
-        self.file, self.training, self.settings = file, training, settings
+        self.path, self.seconds = path, seconds
+        self.training, self.settings = training, settings
         self._written: float | None = None
 
     def due(self) -> bool:
         """Whether it is time to write: at once, then after the given seconds."""
-        return self._written is None or time.monotonic() - self._written >= self.file.seconds
+        return self._written is None or time.monotonic() - self._written >= self.seconds
+
+    def stopped(self, *, whole: bool) -> None:
+        """Ends a training that is stopped early.
+
+        Args:
+            whole: whether the training is between two updates of the weights, and can be written.
+        """
+        if whole:
+            self.write()
+
+    def finished(self) -> None:
+        """Ends a training that has reached its last batch."""
+        self.write()
+
+    def diverged(self) -> None:
+        """Ends a training whose loss is no longer finite."""
 
     def write(self) -> None:
         """Writes the training as it is between two batches."""
@@ -120,7 +176,7 @@ class Kept:
             "rates": [group["lr"] for group in training.optimiser.param_groups],
             "schedule": training.anneal.state_dict(),
         }
-        write(self.file.path, tensors, config)
+        write(self.path, tensors, config)
         self._written = time.monotonic()
 
     def resume(self) -> None:
@@ -129,8 +185,7 @@ class Kept:
         Raises:
             ResumeMismatch: the file is of another training, of something else, or damaged.
         """
-        path = self.file.path
-        cure = "Remove it to train from the start, or choose another name."
+        path, cure = self.path, self.cure
         try:
             held = read(path)
         except CheckpointError as error:
@@ -175,7 +230,7 @@ class Kept:
             logger.warning(
                 "The training %s resumes under other conditions (%s): its last bits differ from "
                 "those of an uninterrupted one.",
-                self.file.path.name,
+                self.path.name,
                 "; ".join(changed),
             )
 
@@ -186,6 +241,44 @@ class Kept:
             "device": self.training.translator.like.device.type,
             "torch": str(torch.__version__),
         }
+
+
+class Unfinished(Kept):
+    """The file of one training in a `TrainingFolder`, which only an unfinished training has.
+
+    Args:
+        kept: the folder.
+        path: the file.
+        training: the training.
+        settings: its identity.
+    """
+
+    cure = "Remove it, or choose not to resume, to train from the start."
+
+    def __init__(
+        self,
+        kept: TrainingFolder,
+        path: Path,
+        training: Resumed,
+        settings: Mapping[str, object],
+    ) -> None:
+        super().__init__(path, kept.seconds, training, settings)
+        self._on_stop = kept.on_stop
+        self._written = time.monotonic()
+
+    def stopped(self, *, whole: bool) -> None:
+        """See `Kept`."""
+        super().stopped(whole=whole)
+        if self.path.exists():
+            self._on_stop(self.path)
+
+    def finished(self) -> None:
+        """See `Kept`."""
+        self.path.unlink(missing_ok=True)
+
+    def diverged(self) -> None:
+        """See `Kept`; the same training would diverge again."""
+        self.path.unlink(missing_ok=True)
 
 
 def digest(*tensors: Tensor) -> str:

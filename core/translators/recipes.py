@@ -1,12 +1,13 @@
 """Recipes of the training of a translator."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from .translator import InitialStd, check_std
 
-__all__ = ["FAST", "PAPER", "Training"]
+__all__ = ["FAST", "PAPER", "RECIPES", "Training"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,5 @@ PAPER = Training(
 """The paper's recipe, appendix B.1, for a million pairs."""
 FAST = Training(epochs=4, learning_rate=3e-3, initial_std="data", fused=True)
 """Large batches, a high rate and sigma from the data: for tens of thousands of pairs."""
+RECIPES: Mapping[str, Training] = {"paper": PAPER, "fast": FAST}
+"""Recipes by name."""

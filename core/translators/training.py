@@ -1,17 +1,16 @@
 """Training translators on synthetic pairs, TR0N Algorithm 1."""
 
 from dataclasses import replace
-from typing import Literal, TypeAlias
 
 from ..auxiliary import Auxiliary
 from ..devices import threads_for
 from ..generator import Generator
 from ..pairs.pairs import Pairs
 from ..rng import derive_seed
-from .coordinates import paper_heads
+from .coordinates import Heads, paper_heads
 from .loading import loaded
 from .loop import Loop, Report
-from .progress import TrainingFile
+from .progress import TrainingFile, TrainingFolder
 from .recipes import FAST, PAPER, Training
 from .translator import (
     InitialStd,
@@ -22,9 +21,6 @@ from .translator import (
 )
 
 __all__ = ["FAST", "PAPER", "Training", "fit_translator", "new_translator"]
-
-Heads: TypeAlias = Literal["plain", "paper"]
-"""Whether all coordinates of a latent are alike, or as in the paper's appendix B."""
 
 
 def new_translator(
@@ -80,7 +76,7 @@ def fit_translator(
     *,
     seed: int,
     report: Report = lambda done, loss: None,
-    progress: TrainingFile | None = None,
+    progress: TrainingFile | TrainingFolder | None = None,
 ) -> Translator:
     """Trains a translator in place and returns it, frozen.
 
@@ -99,7 +95,8 @@ def fit_translator(
             training.
         progress: file in which the training is kept, and from which it resumes if it exists. The
             result has the bits of an uninterrupted training with the same number of threads. The
-            file remains, so that a finished training is not repeated; the caller removes it.
+            file remains, so that a finished training is not repeated; the caller removes it. With
+            a folder the file is named by the training, and removed when the training is finished.
 
     Raises:
         GeneratorMismatch: the pairs are of another generator, or of one with other options.

@@ -135,7 +135,7 @@ def worded(stated: Constraints, avatar: Mapping[str, str], rng: Generator) -> Ca
 
 
 def corrupted(one: Caption, rng: Generator) -> Caption:
-    """Returns a near miss of a caption: two colours swapped, or one statement changed."""
+    """Returns a near miss of a caption: two colours swapped, or one constraint changed."""
     stated = dict(one.constraints)
     colours = [n for n in ("hat_colour", "hair_colour", "clothes_colour") if n in stated]
     if len(colours) == 2 and rng.random() < 0.6:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
+from .names import AUXILIARIES, GENERATORS
 
 __all__ = [
     "AUXILIARIES",
@@ -27,16 +28,6 @@ HERE = Path(__file__).parent
 TILE = 64
 """Side in pixels of an image in an atlas."""
 
-GENERATORS = {
-    "avatars (embedded)": "avatars-generator.safetensors",
-    "digits (embedded)": "digits-generator.safetensors",
-}
-AUXILIARIES = {
-    "avatars CLIP (embedded)": "avatars-clip.safetensors",
-    "avatars judge (embedded)": "avatars-judge.safetensors",
-    "digits classifier (embedded)": "digits-classifier.safetensors",
-    "digits judge (embedded)": "digits-judge.safetensors",
-}
 REFERENCES = {
     "avatars held out (embedded)": "avatars_held_out.png",
     "digits held out (embedded)": "digits_held_out.npz",

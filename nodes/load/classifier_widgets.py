@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ...core.auxiliaries.classifiers.names import read_class_names
-from ...core.checkpoints.folders import FOLDER_MARKS
+from ...core.checkpoints.names import FOLDER_MARKS
 from ...core.errors import InvalidInput
 from ..host import host, io
 from ..model_files import find

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
+from ..model_folders import model_folder
 from .errors import RunInterrupted, WorkflowError
 from .progress import TerminalProgress
 from .signals import SIGNALS, Stopped
@@ -24,14 +25,8 @@ if TYPE_CHECKING:
     from ...core.auxiliaries.clips.settings import VisionSettings
     from .api.node import HiddenHolder
 
-__all__ = ["KINDS", "RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]
+__all__ = ["RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]
 
-KINDS = (
-    "latentsteer_generators",
-    "latentsteer_translators",
-    "latentsteer_aux",
-    "latentsteer_pairs",
-)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -118,9 +113,7 @@ class StandaloneHost:
         Raises:
             ValueError: the kind is unknown.
         """
-        if kind not in KINDS:
-            raise ValueError(f"no model folder {kind!r}; known: {', '.join(KINDS)}")
-        return [self.base / "models" / kind]
+        return [self.base / "models" / model_folder(kind).key]
 
     def list_files(self, kind: str, suffixes: Sequence[str]) -> list[str]:
         """Lists the files of a kind of model, relative to its folder, with "/", sorted."""
@@ -194,7 +187,7 @@ class StandaloneHost:
         """Returns a progress bar on stderr for a loop of `total` steps."""
         return TerminalProgress(self, total, label)
 
-    def record_interrupted(self, path: Path) -> None:
+    def record_interrupted(self, path: Path, node: str = "Load Latents") -> None:
         """Records the file that holds an interrupted run's state, for the final message."""
         self.interrupted_files.append(Path(path))
 

@@ -1,24 +1,28 @@
 """Train Translator: learns q(z given c)."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
 
 from ...core.auxiliary import Auxiliary
 from ...core.chunking import ChunkMode
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
-from ...core.translators.translator import KINDS, Translator, TranslatorKind
+from ...core.translators.coordinates import Heads
+from ...core.translators.recipes import RECIPES, Training
+from ...core.translators.translator import KINDS, TranslatorKind
 from ..help import Help
-from ..host import autograd, host, io, ui
+from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
 from ..sockets import AUXILIARY, GENERATOR, PAIRS, TRANSLATOR
 from ..widgets import advanced, chunk, seed
-from ..work import Work, working
-
-if TYPE_CHECKING:
-    from ...core.translators.training import Training
+from .fitting import GivenOrDrawn, numbers_of, trained
 
 __all__ = ["TrainTranslator"]
+
+CUSTOM = "custom"
+"""The recipe that the widgets state."""
+PAPER, FAST = (numbers_of(RECIPES[name]) for name in ("paper", "fast"))
 
 
 class TrainTranslator(io.ComfyNode):
@@ -28,7 +32,11 @@ class TrainTranslator(io.ComfyNode):
         about=(
             "Draws latents z, makes G(z), computes the auxiliary model's output, and learns "
             "to map the output back to latents. Training is repeated only when an input "
-            "changes; Save Translator keeps the result. Given pairs, it trains on those."
+            "changes; Save Translator keeps the result. Given pairs, it trains on those. Cancel "
+            "stops within a batch and keeps the unfinished training in "
+            "`output/interrupted/trainings`: the same node continues it to the same translator, "
+            "also in a new session, once it has drawn its pairs again; given pairs are there at "
+            "once. A killed training loses a minute at most."
         ),
         example=(
             "With the digits, the defaults take about half a minute on a CPU. For a "
@@ -143,6 +151,35 @@ class TrainTranslator(io.ComfyNode):
                     tooltip="Pairs of these models, from Synthesise Pairs or Load Pairs. None are "
                     "drawn here then, and `pairs` has no effect.",
                 ),
+                io.Combo.Input(
+                    "recipe",
+                    options=[CUSTOM, *RECIPES],
+                    default=CUSTOM,
+                    tooltip="custom: the widgets decide. The others replace `epochs`, "
+                    f"`batch_size`, `learning_rate` and `initial_std`. paper: {PAPER}, the loss "
+                    "times 1e-4, and no limit of the gradient, as in TR0N's appendix B.1; it "
+                    "needs a million pairs. "
+                    f"fast: {FAST}; for tens of thousands of pairs.",
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "heads",
+                        options=list(get_args(Heads)),
+                        default="plain",
+                        tooltip="plain: all coordinates of the latent are drawn, without bounds. "
+                        "paper: class blocks are regressed and bounded blocks stay in their "
+                        "bounds, as in TR0N's appendix B for BigGAN; the same as plain for "
+                        "generators without either.",
+                    )
+                ),
+                advanced(
+                    io.Boolean.Input(
+                        "resume",
+                        default=True,
+                        tooltip="Continue an interrupted training of the same models, pairs and "
+                        "settings, to the same result. Off: start again.",
+                    )
+                ),
             ],
             outputs=[
                 TRANSLATOR.Output(
@@ -170,16 +207,16 @@ class TrainTranslator(io.ComfyNode):
         condition_noise: float,
         chunk: ChunkMode,
         synthesised: Pairs | None = None,
+        recipe: str = CUSTOM,
+        heads: Heads = "plain",
+        resume: bool = True,
     ) -> io.NodeOutput:
-        from ...core.translators.training import Training, new_translator
+        from ...core.translators.training import new_translator
 
         auxiliary = as_auxiliary(auxiliary)
-        recipe = Training(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            condition_noise=condition_noise,
-        )
+        own = Training(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+        chosen: Mapping[str, Training] = {CUSTOM: own, **RECIPES}
+        training = replace(chosen[recipe], condition_noise=condition_noise)
         with autograd():
             translator = new_translator(
                 generator,
@@ -188,69 +225,9 @@ class TrainTranslator(io.ComfyNode):
                 components=components,
                 hidden=hidden,
                 initial_std=initial_std,
+                heads=heads,
                 seed=seed,
             )
-        made = _Pairs(generator, auxiliary, pairs, seed, synthesised)
-        losses = _train(translator, made, recipe, chunk)
-        text = f"{len(losses)} batches, loss {losses[0]:.4f} -> {losses[-1]:.4f}"
+        made = GivenOrDrawn(generator, auxiliary, pairs, seed, synthesised)
+        text = trained(translator, made, training, chunk, resume=resume)
         return io.NodeOutput(translator, ui=ui.PreviewText(text))
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """The pairs to train on: given ones, or `count` of the models."""
-
-    generator: Generator
-    auxiliary: Auxiliary
-    count: int
-    seed: int
-    given: Pairs | None
-
-    @property
-    def models(self) -> tuple[Generator | Auxiliary, ...]:
-        """What makes them."""
-        return (self.generator, self.auxiliary) if self.given is None else ()
-
-    @property
-    def drawn(self) -> int:
-        """How many are made."""
-        return self.count if self.given is None else 0
-
-    def __len__(self) -> int:
-        return self.count if self.given is None else len(self.given)
-
-    def made(self, work: Work) -> Pairs:
-        """Returns them."""
-        if self.given is not None:
-            return self.given
-        from ...core.pairs.synthesis import synthetic_pairs
-
-        return synthetic_pairs(
-            self.generator,
-            self.auxiliary,
-            self.count,
-            seed=self.seed,
-            chunking=work.chunking,
-            device=work.device,
-            report=work.report,
-        )
-
-
-def _train(
-    translator: Translator, pairs: _Pairs, recipe: "Training", chunk: ChunkMode
-) -> list[float]:
-    """Makes the pairs, trains the translator in place, and returns the loss of every batch."""
-    from ...core.translators.training import batches_of, fit_translator
-
-    losses: list[float] = []
-    total, size = pairs.drawn + batches_of(len(pairs), recipe), pairs.generator.image_size
-    with working("Train Translator", total, *pairs.models, chunk=chunk, image_size=size) as work:
-
-        def trained(done: int, loss: float) -> None:
-            losses.append(loss)
-            work.report(pairs.drawn + done)
-
-        data = pairs.made(work)
-        with host().on_device((translator,)):
-            fit_translator(translator, data, recipe, seed=pairs.seed, report=trained)
-    return losses

@@ -33,6 +33,10 @@ BIGGANS = (
     " BigGAN's means are clamped to [-2, 2] when used instead of bounded by a tanh, and its class "
     "embedding is a part of the mixture instead of a regression head."
 )
+FLOWS = (
+    " BigGAN's samples are clamped to [-2, 2] when used instead of bounded by a tanh, and its "
+    "class embedding is a part of the flow instead of a regression head."
+)
 CLASSES = " The classes of the pairs are drawn at random; the paper uses equally many of each."
 CHEAPER: Mapping[str, str] = {
     "BasisInit": "*candidates* 200",
@@ -146,6 +150,7 @@ def _compared(recipe: Recipe) -> str:
         text += "\n\n"
     if "TrainTranslator" in _kinds(recipe):
         text += TRAINED
-        text += BIGGANS if BIGGAN in recipe.files else ""
+        flow = any(node["inputs"].get("kind") == "flow" for node in recipe.api.values())
+        text += (FLOWS if flow else BIGGANS) if BIGGAN in recipe.files else ""
         text += CLASSES if {BIGGAN, STYLEGAN_XL} & set(recipe.files) else ""
     return f"\n\n{text.strip()}"

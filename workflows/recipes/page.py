@@ -29,8 +29,6 @@ paper's, and if not, each that differs and why. On official files they are, with
 * the bandwidth of the KRR flow's kernel;
 * prompts that FuseDream's figures do not spell out, and the number of generations of BasinCMA in
   five and in thirty minutes, which are LatentSteer's.
-
-TR0N's setup t26 is missing: its translator is a normalising flow, which Train Translator lacks.
 """
 
 

@@ -3,8 +3,7 @@
 Each setup has an id: t for TR0N, f for FuseDream, k for the KRR flow. Each number is written once,
 with its place in the paper, in the paper's folder; the recipes of the workflows take it from
 there, and the notes of those that differ list the differences. Values that a paper does not state
-are not in the table. Unsupported setups (t26, whose translator is a flow; those of unsupported
-generators) are left out if no workflow names them.
+are not in the table. Setups of unsupported generators are left out if no workflow names them.
 """
 
 from collections.abc import Mapping

@@ -20,6 +20,8 @@ MIXTURE: Inputs = {**TRAINING, "kind": "mixture", "components": 10}
 """The mixture, with K of appendix B.1."""
 REGRESSION: Inputs = {**TRAINING, "kind": "deterministic"}
 """Equation 8."""
+FLOW: Inputs = {**TRAINING, "kind": "flow"}
+"""*NF* of figure 8, whose transforms the paper does not state."""
 CHAIN: Inputs = {
     "step_size": 1e-4,
     "momentum": 0.99,
@@ -164,6 +166,7 @@ TR0N: Mapping[str, PaperRow] = {
         captions=True, gamma=0.0, steps=Each((10, 25, 50, 100, 150, 250, 500)), where="B.3"
     ),
     "t25": BIGGAN_TEXT,
+    "t26": _clip(captions=True, gamma=0.0, training=FLOW, start={"mode": "sample"}),
     "t27": _clip(captions=True, gamma=0.0, training=REGRESSION, start={}),
     "t28": _without(_clip(), "PriorInit", {"candidates": 1}),
     "t29": _clip(STYLEGAN2, gamma=GAMMA),

@@ -159,6 +159,15 @@ RECIPES = (
         like=("t19",),
     ),
     _biggan(
+        "tr0n_biggan_text_flow",
+        ("t26",),
+        "BigGAN by text, a flow as translator",
+        "The ablation *NF* (normalising flow) of figure 8: a sample of the flow is refined. The "
+        "paper does not state the flow's transforms; three of rational-quadratic splines with 8 "
+        "bins are used here. Needs `pip install zuko`.",
+        _text,
+    ),
+    _biggan(
         "tr0n_biggan_text_deterministic",
         ("t27",),
         "BigGAN by text, deterministic translator",

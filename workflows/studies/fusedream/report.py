@@ -4,7 +4,7 @@ The captions, the generator, the CLIP and the judge are those of `reproduce avat
 steps, the learning rates and the views were chosen on seeds 7 and 8, on the same captions (the
 rate with one weight per vector on every third caption, with M = 100); the reported figures are of
 seeds 0, 1 and 2. There are two exceptions: FGSM's epsilon was chosen on images that are among the
-reported ones, and the list of two persons was made easier (two statements each instead of three)
+reported ones, and the list of two persons was made easier (two constraints each instead of three)
 after results of seed 7.
 """
 

@@ -26,7 +26,7 @@ class Judging:
     """Criterion for both persons being present, the same for every image.
 
     A judge evaluates nineteen regions of the image: the whole, and each of the 18 boxes of a
-    foreground, enlarged. A person is present if one region satisfies all statements about them.
+    foreground, enlarged. A person is present if one region satisfies all constraints on them.
     The two persons contradict each other, so that no region can satisfy both.
 
     Args:
