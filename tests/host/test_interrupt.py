@@ -1,12 +1,15 @@
 """Cancelling a refinement in a running ComfyUI, and resuming it."""
 
 import pytest
+from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.latent_files import load_latents
 
 from .client import changed, cheap, node_of
 
 pytestmark = pytest.mark.host
 STEPS, STOP_AT = 20, 5
+PAIRS = 500
+"""Of the cheap graph."""
 
 
 def test_interrupt_stops_within_two_steps_and_resumes(client, server, record_property):
@@ -44,13 +47,23 @@ def _from_file(api, refiner, file):
     return graph
 
 
-def test_training_is_cancelled_too(client):
+def test_training_is_cancelled_too_and_resumes(client, server):
     api = cheap(seed=61, epochs=400)
-    trainer = node_of(api, "TrainTranslator")
+    trainer, sheet = node_of(api, "TrainTranslator"), node_of(api, "SaveImage")
     stopped = client.run(api, stop=lambda kind, data: _training(kind, data, trainer))
     assert stopped.outcome == "execution_interrupted"
+    (path,) = (server.base / "output" / "interrupted" / "trainings").iterdir()
+    done = checkpoints.read(path).config["done"]
+    assert done >= stopped.before_interrupt - PAIRS > 5
     assert client.run(cheap(seed=62)).outcome == "execution_success"
+
+    resumed = client.run(api)
+    assert min(step for step in resumed.steps(trainer) if step > PAIRS) >= PAIRS + done
+    assert not path.exists()
+    whole = client.run(changed(api, {"resume": False}))
+    assert trainer in whole.executed
+    assert resumed.images[sheet][0].tobytes() == whole.images[sheet][0].tobytes()
 
 
 def _training(kind, data, trainer):
-    return kind == "progress" and data["node"] == trainer and data["value"] > 505
+    return kind == "progress" and data["node"] == trainer and data["value"] > PAIRS + 5
