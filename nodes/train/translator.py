@@ -156,8 +156,9 @@ class TrainTranslator(io.ComfyNode):
                     options=[CUSTOM, *RECIPES],
                     default=CUSTOM,
                     tooltip="custom: the widgets decide. The others replace `epochs`, "
-                    f"`batch_size`, `learning_rate` and `initial_std`. paper: {PAPER}, without a "
-                    "limit of the gradient, as in TR0N's appendix B.1; it needs a million pairs. "
+                    f"`batch_size`, `learning_rate` and `initial_std`. paper: {PAPER}, the loss "
+                    "times 1e-4, and no limit of the gradient, as in TR0N's appendix B.1; it "
+                    "needs a million pairs. "
                     f"fast: {FAST}; for tens of thousands of pairs.",
                 ),
                 advanced(
