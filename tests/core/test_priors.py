@@ -261,12 +261,13 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     base = toys.generator()
     fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
     generator = Generator(**fields | {"prior": prior, "source": space})
-    rule = Langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
+    steps, size = 100, 0.04 * psi**2
+    rule = Langevin(step_size=size, inverse_temperature=1, momentum=0)
     job = toys.job(
         generator=generator,
         energy=prior_energy(generator),
         rule=rule,
-        steps=200,
+        steps=steps,
         chunking=Chunking.of("fast", generator.image_size),
     )
     count = 400
@@ -279,5 +280,5 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     assert float(z.var()) == pytest.approx(psi**2 * cut, rel=4 * (2 / count) ** 0.5 + 0.03)
     # The class, at 0.5, only diffuses: N(0.5, steps x step_size).
     y = refined.values[:, 1].double()
-    assert float(y.mean()) == pytest.approx(0.5, abs=4 * (200 * 0.02 * psi**2 / count) ** 0.5)
-    assert float(y.var()) == pytest.approx(200 * 0.02 * psi**2, rel=4 * (2 / count) ** 0.5)
+    assert float(y.mean()) == pytest.approx(0.5, abs=4 * (steps * size / count) ** 0.5)
+    assert float(y.var()) == pytest.approx(steps * size, rel=4 * (2 / count) ** 0.5)
