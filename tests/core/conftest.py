@@ -153,6 +153,14 @@ def opened(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def examples(tmp_path_factory):
+    """Opens the example files of generators and auxiliaries, each once: see `example_files`."""
+    from .example_files import Examples
+
+    return Examples(tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture(scope="session")
 def toys() -> SimpleNamespace:
     return SimpleNamespace(
         generator=_generator,

@@ -82,9 +82,40 @@ def some_inputs(conditional):
     return Given(**{need: every[need] for need in conditional.needs})
 
 
-def loaded_generator(architecture, make, tmp_path):
-    example = randomised(make())
-    return example, opened(architecture, written(example, tmp_path / "model.safetensors"))
+class Examples:
+    """The examples with random weights: each is made, written and opened once in a session.
+
+    Tests share what it returns and leave it unchanged; `fresh` is for those that move networks.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._made, self._opened = {}, {}
+
+    def example(self, make):
+        """Returns the example and the path of its file."""
+        if make not in self._made:
+            path = self._folder / str(len(self._made)) / "model.safetensors"
+            example = randomised(make())
+            self._made[make] = example, written(example, path)
+        return self._made[make]
+
+    def fresh(self, architecture, make, options=None):
+        """Opens the file of an example, as `opened` does or with options."""
+        _, path = self.example(make)
+        return load_generator(path, options) if options else opened(architecture, path)
+
+    def __call__(self, architecture, make, **options):
+        """Returns the model of an example's file, opened with options."""
+        key = make, *sorted(options.items())
+        if key not in self._opened:
+            self._opened[key] = self.fresh(architecture, make, options)
+        return self._opened[key]
+
+    def as_written(self, architecture, make):
+        """Returns the model with the original tensors of its file: see `opened_as_written`."""
+        folds = {"folded": False} if "folded" in architecture.option_names else {}
+        return self(architecture, make, **folds)
 
 
 def drawn(generator, count):

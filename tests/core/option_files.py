@@ -31,9 +31,17 @@ FAMILIES = {
 
 
 def opener(folder):
-    """Returns a function that opens the smallest file of a family with options."""
+    """Returns a function that opens the smallest file of a family with options, each once."""
+    kept = {}
 
     def go(family, options):
+        # True is 1, but not as an option.
+        key = family, repr(sorted(options.items()))
+        if key not in kept:
+            kept[key] = read(family, options)
+        return kept[key]
+
+    def read(family, options):
         architecture, number = FAMILIES[family]
         path = folder / f"{family}.safetensors"
         if not path.exists():

@@ -12,12 +12,8 @@ from .example_files import (
     AUXILIARY_FILES,
     GENERATOR_FILES,
     drawn,
-    loaded_generator,
     opened,
-    opened_as_written,
-    randomised,
     tensors_of,
-    written,
 )
 
 
@@ -46,20 +42,20 @@ def same_network(example, module):
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_loaded_generator_computes_what_its_example_does(architecture, make, tmp_path):
-    example, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_loaded_generator_computes_what_its_example_does(architecture, make, examples):
+    (example, _), generator = examples.example(make), examples(architecture, make)
     z = drawn(generator, 3)
     args, kwargs, out = seen_by_module(
         generator.module, lambda: generator(z, SampleRng.of(1, len(z)))
     )
-    written_module = opened_as_written(architecture, tmp_path / "model.safetensors").module
+    written_module = examples.as_written(architecture, make).module
     torch.testing.assert_close(same_network(example, written_module)(*args, **kwargs), out)
     assert generator.architecture == architecture.id
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generator_makes_colour_images_in_range(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_generator_makes_colour_images_in_range(architecture, make, examples):
+    generator = examples(architecture, make)
     images = generator(drawn(generator, 5), SampleRng.of(1, 5))
     assert images.shape == (5, 3, *generator.image_size)
     assert images.min() >= 0
@@ -68,8 +64,8 @@ def test_a_generator_makes_colour_images_in_range(architecture, make, tmp_path):
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, make, examples):
+    generator = examples(architecture, make)
     z = drawn(generator, 3).requires_grad_()
     (slope,) = torch.autograd.grad(generator(z, SampleRng.of(1, 3)).square().sum(), z)
     for part in generator.source.split(slope).values():
@@ -79,10 +75,10 @@ def test_a_generators_gradient_reaches_every_block_of_its_latents(architecture, 
 @pytest.mark.bits
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
 def test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch(
-    architecture, make, tmp_path
+    architecture, make, examples
 ):
     """Bit for bit: draws, images and their gradient, alone and at another place."""
-    _, generator = loaded_generator(architecture, make, tmp_path)
+    generator = examples(architecture, make)
 
     def slopes(z, rng):
         leaf = z.detach().requires_grad_()
@@ -101,8 +97,8 @@ def test_in_fixed_chunks_a_generators_samples_are_the_same_in_any_batch(
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generators_samples_do_not_see_each_other(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_generators_samples_do_not_see_each_other(architecture, make, examples):
+    generator = examples(architecture, make)
     z = drawn(generator, 4)
     together = generator(z, SampleRng.of(1, 4))
     for row in range(4):
@@ -112,15 +108,15 @@ def test_a_generators_samples_do_not_see_each_other(architecture, make, tmp_path
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generator_refuses_points_of_another_space(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_generator_refuses_points_of_another_space(architecture, make, examples):
+    generator = examples(architecture, make)
     with pytest.raises(DomainMismatch, match=str(generator.source.dim)):
         generator(torch.zeros(2, generator.source.dim + 1), SampleRng.of(0, 2))
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_discriminator_gives_a_logit_per_image(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_a_discriminator_gives_a_logit_per_image(architecture, make, examples):
+    generator = examples(architecture, make)
     if generator.discriminator is None:
         pytest.skip("without discriminator")
     images = generator(drawn(generator, 3), SampleRng.of(1, 3)).requires_grad_()
@@ -135,9 +131,8 @@ def test_a_discriminator_gives_a_logit_per_image(architecture, make, tmp_path):
 
 
 @pytest.mark.parametrize(("architecture", "make"), AUXILIARY_FILES)
-def test_a_loaded_auxiliary_computes_what_its_example_does(architecture, make, tmp_path):
-    example = randomised(make())
-    model = opened(architecture, written(example, tmp_path / "model.safetensors"))
+def test_a_loaded_auxiliary_computes_what_its_example_does(architecture, make, examples):
+    (example, _), model = examples.example(make), examples(architecture, make)
     images = torch.rand(3, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     (module,) = model.modules
     args, kwargs, out = seen_by_module(module, lambda: model.embed(images))
@@ -146,8 +141,8 @@ def test_a_loaded_auxiliary_computes_what_its_example_does(architecture, make, t
 
 @pytest.mark.parametrize("size", [(28, 28), (20, 33)])
 @pytest.mark.parametrize(("architecture", "make"), AUXILIARY_FILES)
-def test_an_auxiliary_embeds_images_of_any_size(architecture, make, size, tmp_path):
-    model = opened(architecture, written(randomised(make()), tmp_path / "model.safetensors"))
+def test_an_auxiliary_embeds_images_of_any_size(architecture, make, size, examples):
+    model = examples(architecture, make)
     images = torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(0))
     together = model.embed(images)
     assert together.shape == (4, model.embed_dim)
@@ -160,8 +155,8 @@ def test_an_auxiliary_embeds_images_of_any_size(architecture, make, size, tmp_pa
 
 
 @pytest.mark.parametrize(("architecture", "make"), AUXILIARY_FILES)
-def test_a_classifiers_embedding_is_a_law_over_its_classes(architecture, make, tmp_path):
-    model = opened(architecture, written(randomised(make()), tmp_path / "model.safetensors"))
+def test_a_classifiers_embedding_is_a_law_over_its_classes(architecture, make, examples):
+    model = examples(architecture, make)
     images = torch.rand(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     if not isinstance(model, Classifier):
         pytest.skip("no classifier")
@@ -172,12 +167,10 @@ def test_a_classifiers_embedding_is_a_law_over_its_classes(architecture, make, t
 
 
 @pytest.mark.parametrize(("architecture", "make"), AUXILIARY_FILES)
-def test_a_file_that_names_too_few_classes_is_refused(architecture, make, tmp_path):
-    example = make()
-    if not isinstance(
-        opened(architecture, written(example, tmp_path / "m.safetensors")), Classifier
-    ):
+def test_a_file_that_names_too_few_classes_is_refused(architecture, make, examples, tmp_path):
+    if not isinstance(examples(architecture, make), Classifier):
         pytest.skip("no classifier")
+    example, _ = examples.example(make)
     checkpoints.write(tmp_path / "m.safetensors", tensors_of(example), {"classes": ["one"]})
     with pytest.raises(CheckpointError, match="names 1 classes"):
         opened(architecture, tmp_path / "m.safetensors")

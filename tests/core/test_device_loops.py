@@ -48,7 +48,7 @@ def test_a_rule_agrees_and_leaves_nothing_behind(make, toys, there):
 
 @pytest.mark.parametrize("energy", ENERGIES)
 def test_a_refinement_by_any_energy_agrees(energy, toys, there):
-    here, moved = job_of(toys, None, energy), job_of(toys, there, energy)
+    here, moved = (job_of(toys, at, energy, steps=2) for at in (None, there))
     latents = start(toys, here.generator)
     expected, trace = refine(here, latents)
     found, seen = refine(moved, latents)
@@ -106,12 +106,12 @@ def test_a_step_does_not_wait_and_a_run_reads_once_a_step(energy, toys, there):
     position, rng = there(toys.normal(COUNT, 12)), SampleRng.of(0, COUNT)
     state, _ = kernel.step(kernel.init(position), rng)  # evaluated once
     with there.without_waiting():
-        for _ in range(3):
+        for _ in range(2):
             state, _ = kernel.step(state, rng)
     begun = first_snapshot(kernel, position, rng)
-    with there.without_waiting(reads=3):
-        *_, last = iterate(kernel, begun, 3, rng)
-    assert last.state.step == 3
+    with there.without_waiting(reads=2):
+        *_, last = iterate(kernel, begun, 2, rng)
+    assert last.state.step == 2
 
 
 @pytest.mark.parametrize("weights", ["linear", "softmax"])

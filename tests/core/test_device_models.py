@@ -7,18 +7,9 @@ from latentsteer.core.energies import ENERGIES
 from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energies.similarity import automatic_precision, similarity
-from latentsteer.core.generators import load_generator
 from latentsteer.core.rng import SampleRng
 
-from .example_files import (
-    AUXILIARY_FILES,
-    GENERATOR_FILES,
-    drawn,
-    loaded_generator,
-    opened,
-    randomised,
-    written,
-)
+from .example_files import AUXILIARY_FILES, GENERATOR_FILES, drawn
 from .stand_in import DEVICE, Accelerator, MixedDevices
 
 STYLE_FILES = [p for p in GENERATOR_FILES if "latent" in p.values[0].option_names]
@@ -91,16 +82,20 @@ def test_the_stand_in_differentiates():
 # Generators
 
 
-def both(architecture, make, tmp_path, there, options=None):
-    """Returns the generator on the CPU and on the device."""
-    loaded_generator(architecture, make, tmp_path)
-    path = tmp_path / "model.safetensors"
-    return load_generator(path, options or {}), there.model(load_generator(path, options or {}))
+@pytest.fixture
+def both(examples, there):
+    """Returns an example's model on the CPU and on the device."""
+
+    def go(architecture, make, **options):
+        here = examples(architecture, make, **options)
+        return here, there.model(examples.fresh(architecture, make, options))
+
+    return go
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generators_draws_are_the_cpus(architecture, make, tmp_path, there):
-    here, moved = both(architecture, make, tmp_path, there)
+def test_a_generators_draws_are_the_cpus(architecture, make, both, there):
+    here, moved = both(architecture, make)
     like = torch.empty(0, device=there.device)
     with there.without_waiting():
         found = moved.prior.sample(SampleRng.of(0, 3), like)
@@ -109,8 +104,8 @@ def test_a_generators_draws_are_the_cpus(architecture, make, tmp_path, there):
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_a_generators_images_and_slopes_agree(architecture, make, tmp_path, there):
-    here, moved = both(architecture, make, tmp_path, there)
+def test_a_generators_images_and_slopes_agree(architecture, make, both, there):
+    here, moved = both(architecture, make)
     z = drawn(here, 3)
     pair = []
     for generator, points in ((here, z), (moved, there(z))):
@@ -133,8 +128,8 @@ def test_a_generators_images_and_slopes_agree(architecture, make, tmp_path, ther
 @pytest.mark.usefixtures("quick_fit")
 @pytest.mark.parametrize("latent", ["w", "w+"])
 @pytest.mark.parametrize(("architecture", "make"), STYLE_FILES[:1] + STYLE_FILES[-1:])
-def test_mapped_draws_and_their_prior_agree(architecture, make, latent, tmp_path, there):
-    here, moved = both(architecture, make, tmp_path, there, {"latent": latent})
+def test_mapped_draws_and_their_prior_agree(architecture, make, latent, both, there):
+    here, moved = both(architecture, make, latent=latent)
     w = drawn(here, 3)
     found = moved.prior.sample(SampleRng.of(0, 3), torch.empty(0, device=there.device))
     there.close(found, w)
@@ -151,9 +146,8 @@ def test_mapped_draws_and_their_prior_agree(architecture, make, latent, tmp_path
 
 
 @pytest.mark.parametrize(("architecture", "make"), AUXILIARY_FILES)
-def test_an_auxiliarys_embeddings_agree(architecture, make, tmp_path, there):
-    path = written(randomised(make()), tmp_path / "model.safetensors")
-    here, moved = opened(architecture, path), there.model(opened(architecture, path))
+def test_an_auxiliarys_embeddings_agree(architecture, make, both, there):
+    here, moved = both(architecture, make)
     images = pictures(3)
     expected = here.embed(images)
     scale = float(expected.abs().max())

@@ -20,7 +20,7 @@ from latentsteer.core.spaces import Block, Space
 from torch import nn
 from torch.distributions import Normal
 
-from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, loaded_generator, written
+from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, written
 
 DOUBLE = torch.float64
 Z_FILES = [(p, {}) for p in GENERATOR_FILES]
@@ -61,16 +61,11 @@ def classifier_of(side):
     return Classifier("f", "f-id", network, ("a", "b", "c"), network, network)
 
 
-def opened_with(architecture, make, options, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
-    return load_generator(tmp_path / "model.safetensors", options) if options else generator
-
-
 @pytest.mark.parametrize(
     ("architecture", "make", "options"), [case(p, o) for p, o in (*Z_FILES, *PSI_FILES)]
 )
-def test_weights_of_one_and_one_are_the_posterior(architecture, make, options, tmp_path):
-    generator = opened_with(architecture, make, options, tmp_path)
+def test_weights_of_one_and_one_are_the_posterior(architecture, make, options, examples):
+    generator = examples(architecture, make, **options)
     classifier = classifier_of(generator.image_size[0])
     energy = bayes(generator, classifier, classifier.condition([1])).pullback(generator)
     v = drawn(generator, 5)
@@ -86,8 +81,8 @@ def test_weights_of_one_and_one_are_the_posterior(architecture, make, options, t
 @pytest.mark.parametrize(
     ("architecture", "make", "options"), [case(p, o) for p, o in (*Z_FILES, *PSI_FILES)]
 )
-def test_what_says_the_class_is_not_drawn_anywhere(architecture, make, options, tmp_path):
-    generator = opened_with(architecture, make, options, tmp_path)
+def test_what_says_the_class_is_not_drawn_anywhere(architecture, make, options, examples):
+    generator = examples(architecture, make, **options)
     v = drawn(generator, 3).requires_grad_()
     energy = prior_energy(generator)
     (slope,) = torch.autograd.grad(energy(v, SampleRng.of(0, 3)).sum(), v)
@@ -102,13 +97,10 @@ def test_what_says_the_class_is_not_drawn_anywhere(architecture, make, options, 
         assert torch.equal(part, points[name] if name == "z" else torch.zeros_like(part)), name
 
 
-def test_there_is_a_case_with_each_way_to_say_a_class(tmp_path):
+def test_there_is_a_case_with_each_way_to_say_a_class(examples):
     found = set()
-    for number, param in enumerate(GENERATOR_FILES):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        _, generator = loaded_generator(*param.values, folder)
-        found |= {block.name for block in generator.source.blocks}
+    for param in GENERATOR_FILES:
+        found |= {block.name for block in examples(*param.values).source.blocks}
     assert found == {"z", "y", "c"}
 
 
@@ -116,9 +108,9 @@ def test_there_is_a_case_with_each_way_to_say_a_class(tmp_path):
 @pytest.mark.parametrize("latent", ["w", "w+"])
 @pytest.mark.parametrize(("architecture", "make"), STYLE_FILES)
 def test_a_prior_without_density_is_refused_with_what_to_choose(
-    architecture, make, latent, tmp_path
+    architecture, make, latent, examples
 ):
-    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+    generator = examples(architecture, make, latent=latent)
     classifier = classifier_of(generator.image_size[0])
     condition = classifier.condition([1])
     cures = "no density.*latent z.*fitted Gaussian"
@@ -153,8 +145,8 @@ ENDS = STYLE_FILES[:1] + STYLE_FILES[-1:]
         for latent in ("w", "w+")
     ],
 )
-def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, latent, tmp_path):
-    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, latent, examples):
+    generator = examples(architecture, make, latent=latent)
     energy = prior_energy(generator, no_density="fitted Gaussian")
     fresh = generator.prior.sample(SampleRng.of(9, 2048, "others"), torch.empty(0))
     spread, mean = torch.std_mean(fresh.double(), dim=0)
@@ -173,9 +165,9 @@ def test_a_fitted_gaussian_has_the_moments_of_mapped_draws(architecture, make, l
 @pytest.mark.parametrize("latent", ["w", "w+"])
 @pytest.mark.parametrize(("architecture", "make"), ENDS)
 def test_a_fit_repeats_to_the_bit_and_std_scales_it(
-    architecture, make, latent, tmp_path, quick_fit
+    architecture, make, latent, examples, quick_fit
 ):
-    generator = opened_with(architecture, make, {"latent": latent}, tmp_path)
+    generator = examples(architecture, make, latent=latent)
     energy = prior_energy(generator, no_density="fitted Gaussian")
     at = drawn(generator, 5)
     values = energy(at, SampleRng.of(0, 5))
@@ -269,12 +261,13 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     base = toys.generator()
     fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
     generator = Generator(**fields | {"prior": prior, "source": space})
-    rule = Langevin(step_size=0.02 * psi**2, inverse_temperature=1, momentum=0)
+    steps, size = 100, 0.04 * psi**2
+    rule = Langevin(step_size=size, inverse_temperature=1, momentum=0)
     job = toys.job(
         generator=generator,
         energy=prior_energy(generator),
         rule=rule,
-        steps=200,
+        steps=steps,
         chunking=Chunking.of("fast", generator.image_size),
     )
     count = 400
@@ -287,5 +280,5 @@ def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     assert float(z.var()) == pytest.approx(psi**2 * cut, rel=4 * (2 / count) ** 0.5 + 0.03)
     # The class, at 0.5, only diffuses: N(0.5, steps x step_size).
     y = refined.values[:, 1].double()
-    assert float(y.mean()) == pytest.approx(0.5, abs=4 * (200 * 0.02 * psi**2 / count) ** 0.5)
-    assert float(y.var()) == pytest.approx(200 * 0.02 * psi**2, rel=4 * (2 / count) ** 0.5)
+    assert float(y.mean()) == pytest.approx(0.5, abs=4 * (steps * size / count) ** 0.5)
+    assert float(y.var()) == pytest.approx(steps * size, rel=4 * (2 / count) ** 0.5)

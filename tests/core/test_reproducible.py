@@ -38,7 +38,7 @@ def models(request, toys):
     )
 
 
-def job_of(models, toys, mode="fixed", labels=(1,), steps=25, **changes):
+def job_of(models, toys, mode="fixed", labels=(1,), steps=8, **changes):
     generator, classifier = models
     settings = {
         "generator": generator,
@@ -241,9 +241,9 @@ def test_with_fast_chunks_in_float64_a_hundred_steps_agree_within_1e_10(models, 
             doubled = toys.latents(generator, latents.values.double(), samples)
             return refine(job, doubled)[0].values
 
-        together = run(range(5))
+        together = run(range(3))
         assert together.dtype == torch.float64
-        for samples in ([4], [3, 0]):
+        for samples in ([2], [1, 0]):
             torch.testing.assert_close(run(samples), together[samples], rtol=0, atol=1e-10)
     finally:
         for module in modules:

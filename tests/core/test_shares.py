@@ -28,7 +28,7 @@ from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.search import CrossEntropySearch
 from latentsteer.core.terms import Term
 
-from .example_files import GENERATOR_FILES, drawn, loaded_generator
+from .example_files import GENERATOR_FILES, drawn
 
 DOUBLE = torch.float64
 SPACE = Space((Block("z", (8,), -4.0, 4.0), Block("c", (4,), 0.0, 1.0, shares=True, role="class")))
@@ -162,8 +162,8 @@ def test_noise_on_latents_leaves_shares(toys):
 
 
 @pytest.mark.parametrize(("architecture", "make"), GENERATOR_FILES)
-def test_the_shares_of_every_architecture_are_named_so(architecture, make, tmp_path):
-    _, generator = loaded_generator(architecture, make, tmp_path)
+def test_the_shares_of_every_architecture_are_named_so(architecture, make, examples):
+    generator = examples(architecture, make)
     for block in generator.source.blocks:
         assert block.shares == (block.name == "c")
     values = drawn(generator, 3)

@@ -67,9 +67,9 @@ def test_positions_stay_within_the_projection(refiner, chart, toys):
         SampleRng.of(0, 4),
     )
     kernel = refiner.bind(energy, chart, ALL_AT_ONCE, project)
-    for snapshot in iterate(kernel, first_snapshot(kernel, first, rng), 40, rng):
+    for snapshot in iterate(kernel, first_snapshot(kernel, first, rng), 20, rng):
         assert float(snapshot.state.position.abs().max()) <= 1.5
-    free = ended(refiner.bind(energy, chart, ALL_AT_ONCE), first, rng, 40).state.position
+    free = ended(refiner.bind(energy, chart, ALL_AT_ONCE), first, rng, 20).state.position
     assert float(free.abs().max()) > 1.5
 
 
