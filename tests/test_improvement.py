@@ -29,6 +29,7 @@ QUICK = {
         "steps": 10,
         "views": 1,
         "samples_per_prompt": 1,
+        "chunk": "fast",
     },
     "krr_digits_flow": FEW,
     "krr_digits_only_real": FEW,

@@ -51,7 +51,8 @@ def test_a_texts_energy_is_lowered(views, graph, run):
     made = by_clip(graph, views=views)
     plain = graph.add("EnergyCLIP", auxiliary=made.clip, condition=made.condition, views=0)
     start = graph.from_prior(made)
-    refined = graph.refined(made, start, "AdamRefine", steps=30, learning_rate=0.05)
+    settings = {"steps": 30, "learning_rate": 0.05, "chunk": "fast"}
+    refined = graph.refined(made, start, "AdamRefine", **settings)
     ran = run(graph)
     energy = ran[plain].pullback(ran[made.generator])
     before, after = (

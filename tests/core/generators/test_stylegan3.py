@@ -8,6 +8,7 @@ their names, with the shapes and the pickle's module attributes under `told`.
 import json
 import zlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ def drawn(name, shape):
 def path_of(tmp_path_factory):
     """A file by name: written by the authors' code, or made of drawn weights."""
 
+    @cache
     def find(name):
         if name in WRITTEN:
             return PARITY / f"{name}.pkl"
@@ -65,6 +67,7 @@ def path_of(tmp_path_factory):
 def bare(path_of, tmp_path_factory):
     """The generator's tensors without attributes, as converters write them."""
 
+    @cache
     def strip(name):
         arrays = (".in_size", ".out_size", ".size", ".sampling_rates")
         tensors = {
