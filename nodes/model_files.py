@@ -17,9 +17,10 @@ CURES = {
     f"{', '.join(catalogue.GENERATORS)}.",
     "latentsteer_aux": "Put the file there, or choose an embedded model: "
     f"{', '.join(catalogue.AUXILIARIES)}.",
-    "latentsteer_translators": "Make one with Train Translator and Save Translator, or put the "
-    "file there.",
-    "latentsteer_pairs": "Make some with Synthesise Pairs, or put the folder there.",
+    "latentsteer_translators": "Make one with Train Translator and Save Translator, put the file "
+    f"there, or choose an embedded translator: {', '.join(catalogue.TRANSLATORS)}.",
+    "latentsteer_pairs": "Make some with Synthesise Pairs, put the folder there, or choose "
+    f"embedded pairs: {', '.join(catalogue.PAIRS)}.",
 }
 """What to do if there is no such model, by kind."""
 MARKS = {

@@ -16,7 +16,9 @@ from ..errors import InvalidInput
 __all__ = [
     "AUXILIARIES",
     "GENERATORS",
+    "PAIRS",
     "REFERENCES",
+    "TRANSLATORS",
     "embedded",
     "is_embedded",
     "reference_images",
@@ -37,28 +39,38 @@ AUXILIARIES = {
     "digits classifier (embedded)": "digits-classifier.safetensors",
     "digits judge (embedded)": "digits-judge.safetensors",
 }
+PAIRS = {
+    "avatars pairs (embedded)": "avatars-pairs",
+    "digits pairs (embedded)": "digits-pairs",
+}
+"""Folders of pairs (z, f(G(z))), as `core.pairs.stored` reads them."""
+TRANSLATORS = {
+    "avatars translator (embedded)": "avatars-translator.safetensors",
+    "digits translator (embedded)": "digits-translator.safetensors",
+}
+"""Translators trained on those pairs, without the last ones."""
 REFERENCES = {
     "avatars held out (embedded)": "avatars_held_out.png",
     "digits held out (embedded)": "digits_held_out.npz",
 }
 """Real images on which no embedded model was trained."""
+_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name belongs to a shipped model."""
-    return name in GENERATORS or name in AUXILIARIES
+    """Whether a name belongs to a shipped model, translator or set of pairs."""
+    return name in _EMBEDDED
 
 
 def embedded(name: str) -> Path:
-    """Returns the path of a shipped model.
+    """Returns the path of a shipped model or translator, or the folder of shipped pairs.
 
     Raises:
-        InvalidInput: there is no shipped model of that name.
+        InvalidInput: nothing of that name is shipped.
     """
     if not is_embedded(name):
-        there = ", ".join([*GENERATORS, *AUXILIARIES])
-        raise InvalidInput(f"No embedded model {name!r}. Known: {there}.")
-    return HERE / (GENERATORS | AUXILIARIES)[name]
+        raise InvalidInput(f"No embedded model {name!r}. Known: {', '.join(_EMBEDDED)}.")
+    return HERE / _EMBEDDED[name]
 
 
 def reference_images(
