@@ -94,8 +94,8 @@ def threads_for(
     PyTorch splits every operation among threads that wait for each other at its end, and OpenMP's
     threads wait by spinning. Next to other busy processes one of them soon loses its processor,
     and the others spin until it has one again: some milliseconds for each operation, however
-    short. A step on digits is hundreds of operations of less than a tenth of a millisecond. The
-    whole of `tr0n_digits_class` on two cores took 31 s idle on two threads and 43 on one; eight
+    short. A step on digits is hundreds of operations of less than a tenth of a millisecond. All of
+    `tr0n_digits_class_trained` on two cores took 31 s idle on two threads and 43 on one; eight
     steps of sixteen digits next to other work (a load of 15 to 20) took 40 to 48 s on two threads
     that spin, 2.3 to 3.8 on one, and 4 on two that sleep. `latentsteer bench threads` measures
     whole runs. Operations of many milliseconds lose little, and profit from threads.

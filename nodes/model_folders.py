@@ -40,7 +40,8 @@ MODEL_FOLDERS = (
     ModelFolder(
         "latentsteer_translators",
         "what Save Translator writes",
-        "Make one with Train Translator and Save Translator, or put the file there.",
+        "Make one with Train Translator and Save Translator, put the file there, or choose an "
+        f"embedded translator: {', '.join(shipped.TRANSLATORS)}.",
         suffixes=frozenset({".safetensors"}),
     ),
     ModelFolder(
@@ -52,7 +53,8 @@ MODEL_FOLDERS = (
     ModelFolder(
         "latentsteer_pairs",
         "folders of pairs, which Synthesise Pairs and Save Pairs write",
-        "Make some with Synthesise Pairs, or put the folder there.",
+        "Make some with Synthesise Pairs, put the folder there, or choose embedded pairs: "
+        f"{', '.join(shipped.PAIRS)}.",
         marks=frozenset({PAIRS_MARK}),
         files=False,
     ),

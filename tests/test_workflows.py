@@ -109,7 +109,7 @@ def test_avatars_follow_texts_and_images():
     def kinds(name):
         return kinds_of(RECIPES[name].api)
 
-    whole = kinds("tr0n_avatars_text")
+    whole = kinds("tr0n_avatars_text_trained")
     assert {"TextCondition", "EnergyCLIP", "TrainTranslator", "LangevinRefine"} <= whole
     assert whole - kinds("tr0n_avatars_no_translator") == {"TrainTranslator", "TranslatorInit"}
     assert "LangevinRefine" not in kinds("tr0n_avatars_translator_only")
@@ -120,6 +120,35 @@ def test_avatars_follow_texts_and_images():
     searched = [n["inputs"] for n in RECIPES[SEARCH].api.values()]
     assert [n["generations"] > 0 for n in searched if "generations" in n] == [True]
     assert [n["clause_weight"] > 0 for n in searched if "clause_weight" in n] == [True]
+
+
+def test_templates_on_embedded_models_train_nothing():
+    """They open the shipped translator; the paper's setups of the same graphs train theirs."""
+    for name in NAMES:
+        recipe = RECIPES[name]
+        assert not (recipe.curated and "TrainTranslator" in kinds_of(recipe.api)), name
+    loading = {name for name in NAMES if "LoadTranslator" in kinds_of(RECIPES[name].api)}
+    assert loading == {
+        "tr0n_digits_class",
+        *(
+            f"tr0n_avatars_{task}"
+            for task in ("text", "image_semantics", "interpolation", "best_of_seeds", "search")
+        ),
+    }
+    for name in loading:
+        template = RECIPES[name]
+        assert template.curated
+        if not template.like:
+            continue
+        row = RECIPES[f"{name}_trained"]
+        assert (row.rows, row.curated) == (template.like, False)
+        assert row.api.keys() == template.api.keys()
+        changed = {
+            node["class_type"]
+            for number, node in row.api.items()
+            if node != template.api[number] and node["inputs"].get("filename_prefix") != row.id
+        }
+        assert changed == {"LatentSteer_TrainTranslator"}
 
 
 def test_fusedreams_avatars_do_what_their_rows_say():
@@ -157,7 +186,7 @@ def test_the_rows_differ_as_the_paper_says():
         nodes = [n for n in RECIPES[name].api.values() if n["class_type"].endswith(kind)]
         return nodes[0]["inputs"][key]
 
-    whole = kinds("tr0n_digits_class")
+    whole = kinds("tr0n_digits_class_trained")
     assert {"TrainTranslator", "TranslatorInit", "LangevinRefine"} <= whole
     assert whole - kinds("tr0n_digits_no_translator") == {"TrainTranslator", "TranslatorInit"}
     assert "LangevinRefine" not in kinds("tr0n_digits_no_error_correction")

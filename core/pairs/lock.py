@@ -10,9 +10,10 @@ from typing import IO
 
 from ..errors import InvalidInput
 
-__all__ = ["writing"]
+__all__ = ["LOCK", "writing"]
 
 LOCK = ".lock"
+"""Name of the lock file in the folder; it stays and may be deleted while nobody writes."""
 if os.name == "nt":
     import msvcrt
 

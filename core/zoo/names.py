@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "GENERATORS"]
+__all__ = ["AUXILIARIES", "GENERATORS", "PAIRS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -12,3 +12,13 @@ AUXILIARIES = {
     "digits classifier (embedded)": "digits-classifier.safetensors",
     "digits judge (embedded)": "digits-judge.safetensors",
 }
+PAIRS = {
+    "avatars pairs (embedded)": "avatars-pairs",
+    "digits pairs (embedded)": "digits-pairs",
+}
+"""Folders of pairs (z, f(G(z))), as `core.pairs.stored` reads them."""
+TRANSLATORS = {
+    "avatars translator (embedded)": "avatars-translator.safetensors",
+    "digits translator (embedded)": "digits-translator.safetensors",
+}
+"""Translators trained on those pairs, without the last ones."""

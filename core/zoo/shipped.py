@@ -12,12 +12,14 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, GENERATORS
+from .names import AUXILIARIES, GENERATORS, PAIRS, TRANSLATORS
 
 __all__ = [
     "AUXILIARIES",
     "GENERATORS",
+    "PAIRS",
     "REFERENCES",
+    "TRANSLATORS",
     "embedded",
     "is_embedded",
     "reference_images",
@@ -33,23 +35,23 @@ REFERENCES = {
     "digits held out (embedded)": "digits_held_out.npz",
 }
 """Real images on which no embedded model was trained."""
+_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name belongs to a shipped model."""
-    return name in GENERATORS or name in AUXILIARIES
+    """Whether a name belongs to a shipped model, translator or set of pairs."""
+    return name in _EMBEDDED
 
 
 def embedded(name: str) -> Path:
-    """Returns the path of a shipped model.
+    """Returns the path of a shipped model or translator, or the folder of shipped pairs.
 
     Raises:
-        InvalidInput: there is no shipped model of that name.
+        InvalidInput: nothing of that name is shipped.
     """
     if not is_embedded(name):
-        there = ", ".join([*GENERATORS, *AUXILIARIES])
-        raise InvalidInput(f"No embedded model {name!r}. Known: {there}.")
-    return HERE / (GENERATORS | AUXILIARIES)[name]
+        raise InvalidInput(f"No embedded model {name!r}. Known: {', '.join(_EMBEDDED)}.")
+    return HERE / _EMBEDDED[name]
 
 
 def reference_images(

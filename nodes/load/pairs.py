@@ -2,6 +2,7 @@
 
 from ...core.auxiliary import Auxiliary
 from ...core.identity import belonging
+from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
@@ -20,7 +21,8 @@ class LoadPairs(io.ComfyNode):
         about=(
             "Folders lie in `models/latentsteer_pairs`. Opening reads no pairs: they are read "
             "where they are needed, and each file is checked the first time. The text on the node "
-            "names their generator and their auxiliary model."
+            "names their generator and their auxiliary model. Embedded pairs are of the embedded "
+            "models."
         ),
         example=(
             "Connect it to `synthesised` of Train Translator: translators of other settings train "
@@ -34,12 +36,14 @@ class LoadPairs(io.ComfyNode):
             node_id="LatentSteer_LoadPairs",
             display_name="Load Pairs",
             category="LatentSteer/load",
-            description="Opens pairs that Synthesise Pairs or Save Pairs wrote.",
+            description="Opens pairs that are shipped, or that Synthesise Pairs or Save Pairs "
+            "wrote.",
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, []),
-                    tooltip="A folder in the folder models/latentsteer_pairs.",
+                    options=offered(KIND, list(catalogue.PAIRS)),
+                    tooltip="Pairs shipped with LatentSteer, or a folder in the folder "
+                    "models/latentsteer_pairs.",
                 ),
                 AUXILIARY.Input(
                     "auxiliary",

@@ -2,6 +2,7 @@
 
 from ...core.identity import belonging
 from ...core.translators.translator import Translator
+from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io, ui
 from ..model_files import changed, find, offered, present
@@ -18,7 +19,8 @@ class LoadTranslator(io.ComfyNode):
     HELP = Help(
         about=(
             "Files are in `models/latentsteer_translators`. A file that changes is read "
-            "again. The text on the node names its generator and its auxiliary."
+            "again. The text on the node names its generator and its auxiliary. Embedded "
+            "translators are of the embedded models."
         ),
         example="Put it in place of Train Translator: nothing is trained again.",
     )
@@ -29,12 +31,13 @@ class LoadTranslator(io.ComfyNode):
             node_id="LatentSteer_LoadTranslator",
             display_name="Load Translator",
             category="LatentSteer/load",
-            description="Opens a translator that Save Translator wrote.",
+            description="Opens a translator that is shipped or that Save Translator wrote.",
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, []),
-                    tooltip="A file in the folder models/latentsteer_translators.",
+                    options=offered(KIND, list(catalogue.TRANSLATORS)),
+                    tooltip="A translator shipped with LatentSteer, or a file in the folder "
+                    "models/latentsteer_translators.",
                 )
             ],
             outputs=[

@@ -175,7 +175,11 @@ def workflow(name: str, *, api: bool = True) -> dict[str, Any]:
     return json.loads(canvas_path(recipe).read_text("utf-8"))
 
 
-def cheap(name: str = "tr0n_digits_class", **values: object) -> dict[str, Any]:
+TRAINING = "tr0n_digits_class_trained"
+"""The template of the digits with the training of its translator."""
+
+
+def cheap(name: str = TRAINING, **values: object) -> dict[str, Any]:
     """A shipped graph with smaller widget values, which runs in a second or two."""
     small: dict[str, object] = {"pairs": 500, "epochs": 2, "steps": 8, "preview_every": 2}
     small |= {f"samples_per_{what}": 1 for what in ("class", "prompt", "image")}

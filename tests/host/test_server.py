@@ -9,6 +9,7 @@ from latentsteer.nodes.defaults import defaults_of
 from latentsteer.nodes.standalone.values import widgets
 
 from .client import (
+    TRAINING,
     Client,
     Refused,
     cheap,
@@ -202,7 +203,7 @@ def test_templates_pictures_and_help_pages_are_served(client):
 
 
 def test_a_picture_carries_its_graph(client):
-    api, canvas = cheap(seed=31), workflow("tr0n_digits_class", api=False)
+    api, canvas = cheap(seed=31), workflow(TRAINING, api=False)
     (sheet,) = client.run(api, workflow=canvas).images[node_of(api, "SaveImage")]
     assert json.loads(sheet.text["workflow"]) == canvas
     kept = json.loads(sheet.text["prompt"])

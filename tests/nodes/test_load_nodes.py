@@ -1,5 +1,6 @@
 """What the loaders offer, open and load again."""
 
+from latentsteer.core.rng import SampleRng
 from latentsteer.core.zoo import shipped as catalogue
 
 
@@ -11,13 +12,29 @@ def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
         schemas = schemas_of(load_nodes())
     offered = {
         kind: schemas[f"LatentSteer_{kind}"].inputs[0].options
-        for kind in ("LoadGenerator", "LoadAuxModel", "LoadTranslator")
+        for kind in ("LoadGenerator", "LoadAuxModel", "LoadTranslator", "LoadPairs")
     }
     assert offered == {
         "LoadGenerator": [*catalogue.GENERATORS, "other.safetensors"],
         "LoadAuxModel": list(catalogue.AUXILIARIES),
-        "LoadTranslator": ["tiny.safetensors"],
+        "LoadTranslator": [*catalogue.TRANSLATORS, "tiny.safetensors"],
+        "LoadPairs": list(catalogue.PAIRS),
     }
+
+
+def test_shipped_pairs_and_translators_serve_their_models(graph, run):
+    generator = graph.add("LoadGenerator", file="digits (embedded)")
+    classifier = graph.add("LoadAuxModel", file="digits classifier (embedded)")
+    condition = graph.add("ClassCondition", auxiliary=classifier, classes="7", samples_per_class=3)
+    pairs = graph.add("LoadPairs", file="digits pairs (embedded)")
+    translator = graph.add("LoadTranslator", file="digits translator (embedded)")
+    models = {"generator": generator, "condition": condition}
+    near = graph.add("NearestPairsInit", pairs=pairs, **models)
+    drawn = graph.add("TranslatorInit", translator=translator, **models)
+    found = run(graph)
+    seven = found[classifier].embed(found[generator](found[near].values, SampleRng.of(0, 3)))[:, 7]
+    assert bool((seven > 0.99).all())
+    assert found[drawn].values.shape == found[near].values.shape == (3, 32)
 
 
 def test_a_model_may_be_linked_from_another_disk(graph, run, new_host, tmp_path):

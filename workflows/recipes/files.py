@@ -8,6 +8,7 @@ __all__ = [
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
+    "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
     "BLIP",
@@ -17,6 +18,7 @@ __all__ = [
     "DIGITS_CLASSIFIER",
     "DIGITS_HELD_OUT",
     "DIGITS_JUDGE",
+    "DIGITS_TRANSLATOR",
     "FILES",
     "FOLDERS",
     "LAION",
@@ -31,8 +33,10 @@ __all__ = [
 
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
+AVATARS_TRANSLATOR = "avatars translator (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
 DIGITS_JUDGE, DIGITS_HELD_OUT = "digits judge (embedded)", "digits held out (embedded)"
+DIGITS_TRANSLATOR = "digits translator (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"

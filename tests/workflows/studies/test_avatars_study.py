@@ -6,7 +6,12 @@ import pytest
 import torch
 from latentsteer.core.translators.training import Training
 from latentsteer.workflows.studies.tr0n import avatars_rows as avatars_study
-from latentsteer.workflows.studies.tr0n.avatars_rows import ROWS, AvatarsStudy, Row
+from latentsteer.workflows.studies.tr0n.avatars_rows import (
+    PAIRS_ROWS,
+    ROWS,
+    AvatarsStudy,
+    Row,
+)
 
 TEXTS = ["a red hat, a smile"] * 2 + ["blue background"] * 2
 
@@ -46,3 +51,37 @@ def test_the_row_with_a_search_differs_from_tr0ns_in_that_alone():
     plain = replace(ROWS["searched"], generations=0, clause_weight=0.0)
     assert plain == ROWS["full"]
     assert ROWS["searched"].generations > 0 < ROWS["searched"].clause_weight
+
+
+def test_starts_are_the_nearest_of_the_first_pairs(study):
+    texts = ["a red hat, a smile", "blue background"]
+    for count in (24, 40):
+        pairs = study.pool.first(count)
+        assert len(pairs) == count
+        wanted = study.condition(texts).embedding
+        near = torch.cosine_similarity(wanted[:, None], pairs.conditions[None], dim=2)
+        row = Row("pairs", refined=False, pairs=count, clause_weight=0.5)
+        assert torch.equal(study.latents(row, texts).values, pairs.latents[near.argmax(dim=1)])
+    few = study.pool.first(24)
+    assert torch.equal(few.latents, pairs.latents[:24])
+    assert study.pool.drawn == 40
+    assert study.pool.seconds > 0
+
+
+def test_adam_refines_the_nearest_pairs(study):
+    row = Row("pairs", pairs=24, adam=0.03, steps=10)
+    start = likeness(study, replace(row, refined=False), TEXTS)
+    assert likeness(study, row, TEXTS).mean() > start.mean() + 0.01
+
+
+def test_rows_from_pairs_are_those_of_the_claim():
+    """From 20,000 pairs by Langevin and by Adam, and the curve against N."""
+    whole = PAIRS_ROWS["pairs_20000"]
+    assert (whole.steps, whole.adam, whole.clause_weight) == (100, 0, 0)
+    adam = PAIRS_ROWS["pairs_20000_adam"]
+    assert replace(adam, adam=0.0, steps=100) == whole
+    assert (adam.steps, adam.adam) == (50, 0.03)
+    assert replace(whole, refined=False) == PAIRS_ROWS["pairs_20000_only"]
+    counts = sorted({row.pairs for row in PAIRS_ROWS.values()})
+    assert (counts[0], counts[-1]) == (400, 50_000)
+    assert {row.start for row in PAIRS_ROWS.values()} == {"pairs"}

@@ -54,9 +54,9 @@ def test_the_bench_prints_its_rows_and_writes_its_numbers(monkeypatch, tmp_path,
     monkeypatch.setattr(bench_threads, "_once", lambda command, busy: ran.append((command, busy)))
     path = tmp_path / "threads.json"
     assert main(["bench", "threads", "--quick", "--json", str(path)]) == 0
-    assert "tr0n_digits_class, as a command:" in capsys.readouterr().out
+    assert "tr0n_digits_class_trained, as a command:" in capsys.readouterr().out
     flat = json.loads(path.read_text())
-    assert flat["tr0n_digits_class_command_ratio"] > 0
+    assert flat["tr0n_digits_class_trained_command_ratio"] > 0
     assert flat["checks"] == {}
     assert [busy for _, busy in ran] == [0, 2]
     assert "Train Translator.pairs=16" in ran[0][0]

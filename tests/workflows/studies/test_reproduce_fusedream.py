@@ -44,6 +44,7 @@ TINY = replace(
     pairs=1,
     pair_candidates=3,
     composed=1,
+    stored=8,
     places=placements((0.5,), "centre"),
 )
 
@@ -112,6 +113,26 @@ def test_searching_and_refining_help_and_smaller_bases_are_heads_of_larger_ones(
     condition = study.condition([prompt.text for prompt in prompts])
     few, many = (study.search(condition, 12, keep) for keep in (2, 4))
     assert torch.equal(few.points, many.points[:, :2])
+
+
+def test_a_basis_of_pairs_is_the_nearest_pairs(study):
+    best = Row(Basis(3), candidates=12, steps=2, rate=0.03, curved=True)
+    table = ablations(best, best, candidates=(), keeps=(), few=3, views=1, rate=0.01, pairs=20)
+    assert {n: (r.basis.keep, r.pairs, r.curved) for n, r in table.items() if r.pairs} == {
+        "stored_k_2": (2, 20, False),
+        "stored_k_3": (3, 20, False),
+    }
+    texts = ["dark skin, blue background", "red hat"]
+    condition = study.condition(texts)
+    points = study.nearest(condition, 20, 3)
+    pairs = study.pool.first(20)
+    near = torch.cosine_similarity(condition.embedding[:, None], pairs.conditions[None], dim=2)
+    assert torch.equal(points, pairs.latents[near.topk(3, dim=1).indices])
+    prompts = [AvatarPrompt(text, {"background": "blue"}) for text in texts]
+    own = {n: replace(r, steps=n.endswith("3") * r.steps) for n, r in table.items() if r.pairs}
+    found = {name: figures for name, figures, _ in rows(study, prompts, own, scored=1)}
+    assert found["stored_k_3"]["similarity"] > found["stored_k_2"]["similarity"]
+    assert found["stored_k_3"]["search_seconds"] == found["stored_k_2"]["search_seconds"]
 
 
 def test_both_persons_are_found_where_they_were_pasted_and_not_in_one_face(study):

@@ -4,8 +4,15 @@ from functools import partial
 from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
-from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, AVATARS_JUDGE
+from ..files import (
+    AVATARS,
+    AVATARS_CLIP,
+    AVATARS_HELD_OUT,
+    AVATARS_JUDGE,
+    AVATARS_TRANSLATOR,
+)
 from ..graph import GraphBuilder, Link, Recipe
+from .trained import with_training
 
 __all__ = [
     "EPOCHS",
@@ -32,16 +39,22 @@ FRAMES = 8
 SEEDS = 16
 SEARCHED, GENERATIONS, CLAUSE_WEIGHT = 400, 12, 1.0
 """Candidates and generations of the search for a start, and the weight of each clause."""
-ABOUT = (
-    "\n\nRuns on the models shipped with LatentSteer, in one to three minutes on a laptop's "
+ABOUT = "\n\nRuns on the models shipped with LatentSteer, in a minute on a laptop's processor."
+ABOUT_TRAINED = (
+    "\n\nRuns on the models shipped with LatentSteer, in two to four minutes on a laptop's "
     "processor."
 )
 
 
 class _Avatars(GraphBuilder):
-    """Graph with the models of the avatars."""
+    """Graph with the models of the avatars.
 
-    def __init__(self) -> None:
+    Args:
+        trained: whether the graph trains its translator, as in the paper, or opens the shipped
+            one.
+    """
+
+    def __init__(self, *, trained: bool = False) -> None:
         super().__init__(
             {
                 "EnergyCLIP": {"views": VIEWS},
@@ -53,10 +66,14 @@ class _Avatars(GraphBuilder):
             }
         )
         self.load(AVATARS, AVATARS_CLIP)
+        self.trained = trained
 
     def started(self, condition: Link, **inputs: object) -> Link:
-        """Draws by a translator that the graph trains."""
-        translator = self.add("TrainTranslator")
+        """Draws by the translator."""
+        if self.trained:
+            translator = self.add("TrainTranslator")
+        else:
+            translator = self.add("LoadTranslator", file=AVATARS_TRANSLATOR)
         return self.add("TranslatorInit", translator=translator, condition=condition, **inputs)
 
     def judge(self, images: Link, condition: Link | None = None) -> None:
@@ -65,8 +82,10 @@ class _Avatars(GraphBuilder):
         self.judged(images, AVATARS_JUDGE, **asked)
 
 
-def _text(recipe: Recipe, *, translator: bool = True, refine: bool = True) -> GraphBuilder:
-    graph = _Avatars()
+def _text(
+    recipe: Recipe, *, trained: bool = False, translator: bool = True, refine: bool = True
+) -> GraphBuilder:
+    graph = _Avatars(trained=trained)
     condition = graph.text("\n".join(PROMPTS), PER_PROMPT)
     energy = graph.add("EnergyCLIP", condition=condition)
     best = {"energy": energy, "candidates": CANDIDATES}
@@ -81,8 +100,8 @@ def _text(recipe: Recipe, *, translator: bool = True, refine: bool = True) -> Gr
     return graph
 
 
-def _image_semantics(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+def _image_semantics(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
+    graph = _Avatars(trained=trained)
     given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, count=PER_PROMPT)
     graph.add("PreviewImage", "What was given", images=given)
     condition = graph.add("ImageCondition", images=given, samples_per_image=PER_PROMPT)
@@ -94,8 +113,8 @@ def _image_semantics(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-def _interpolation(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+def _interpolation(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
+    graph = _Avatars(trained=trained)
     first = graph.text("smiling, red hat, blue shirt, light skin")
     second = graph.text("sad, black afro, yellow hoodie, dark skin, glasses")
     condition = graph.add("InterpolateConditions", first=first, second=second, frames=FRAMES)
@@ -108,7 +127,7 @@ def _interpolation(recipe: Recipe) -> GraphBuilder:
 
 
 def _evolution(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+    graph = _Avatars(trained=True)
     condition = graph.text(PROMPTS[0] + "\n" + PROMPTS[4], 3)
     energy = graph.add("EnergyCLIP", condition=condition)
     later = strip = start = graph.started(condition, energy=energy)
@@ -157,19 +176,22 @@ def _image_to_latents(recipe: Recipe) -> GraphBuilder:
 
 
 _avatars = partial(Recipe, about=ABOUT)
-_by_text = partial(_avatars, task="Draw avatars by text with a trained translator")
+_by_text = partial(Recipe, task="Draw avatars by text with a trained translator")
 _tiles: dict[str, Any] = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
-RECIPES = (
+_TABLE = (
     _by_text(
         "tr0n_avatars_text",
-        ("t19", "t29"),
+        (),
         "avatars by text",
-        "A VAE trained without captions draws what you write. **Train Translator** learns which "
-        "latents give which CLIP embedding, **Translator Init** draws a hundred starts for each "
+        "A VAE trained without captions draws what you write. **Load Translator** opens a "
+        "translator that knows which latents give which CLIP embedding; for other models **Train "
+        "Translator** makes one. **Translator Init** draws a hundred starts for each "
         "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of "
         "*prompts* is a row of the picture. More *candidates* are more reliable: "
         "docs/results.md has results of 400.",
         _text,
+        like=("t19", "t29"),
+        about=ABOUT,
         curated=True,
         **_tiles,
         improves="satisfied",
@@ -180,7 +202,8 @@ RECIPES = (
         "avatars by text, translator only",
         "The ablation *no EC* (no error correction): the best of a hundred draws of the "
         "translator, not refined.",
-        partial(_text, refine=False),
+        partial(_text, trained=True, refine=False),
+        about=ABOUT_TRAINED,
     ),
     _avatars(
         "tr0n_avatars_no_translator",
@@ -196,25 +219,27 @@ RECIPES = (
     ),
     _avatars(
         "tr0n_avatars_image_semantics",
-        ("t31", "t32"),
+        (),
         "avatars by an image's meaning",
         "New avatars with the same meaning for CLIP as a given picture: c = f(x'). **Reference "
         "Images** loads four that no model here was trained on; use **Load Image** for your "
         "own. The first saved picture shows the given ones.",
         _image_semantics,
         task="Draw new avatars with the meaning of a picture",
+        like=("t31", "t32"),
         curated=True,
         shown=4,
         per_row=PER_PROMPT,
     ),
     _avatars(
         "tr0n_avatars_interpolation",
-        ("t33", "t34"),
+        (),
         "from one meaning to another",
         f"{FRAMES} steps between two prompts in CLIP's space (slerp), an avatar for each: "
         "semantic interpolation, from the translator's mode.",
         _interpolation,
         task="Interpolate between two prompts",
+        like=("t33", "t34"),
         curated=True,
         shown=4,
         per_row=4,
@@ -226,6 +251,7 @@ RECIPES = (
         "The same samples after 0, 10, 25, 50, 75 and 100 steps, a row each: the runs share their "
         "random streams, so that each is the beginning of the next.",
         _evolution,
+        about=ABOUT_TRAINED,
     ),
     _avatars(
         "tr0n_avatars_best_of_seeds",
@@ -268,5 +294,18 @@ RECIPES = (
         curated=True,
         shown=4,
         per_row=4,
+    ),
+)
+_TRAINING = {
+    "tr0n_avatars_text": _text,
+    "tr0n_avatars_image_semantics": _image_semantics,
+    "tr0n_avatars_interpolation": _interpolation,
+}
+RECIPES = (
+    *_TABLE,
+    *(
+        with_training(one, partial(_TRAINING[one.id], trained=True), ABOUT_TRAINED)
+        for one in _TABLE
+        if one.id in _TRAINING
     ),
 )

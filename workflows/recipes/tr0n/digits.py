@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from ..files import DIGITS, DIGITS_CLASSIFIER, DIGITS_JUDGE
+from ..files import DIGITS, DIGITS_CLASSIFIER, DIGITS_JUDGE, DIGITS_TRANSLATOR
 from ..graph import GraphBuilder, Link, Recipe
+from .trained import with_training
 
 __all__ = ["ADAM_RATE", "BAYES", "INVERSE_TEMPERATURE", "RECIPES"]
 
@@ -49,7 +50,10 @@ def _graph(
 def _start(graph: GraphBuilder, kind: str, condition: Link, energy: Link) -> Link:
     if kind == "prior":
         return graph.add("PriorInit", energy=energy, condition=condition)
-    translator = graph.add("TrainTranslator", kind=kind)
+    if kind == "shipped":
+        translator = graph.add("LoadTranslator", file=DIGITS_TRANSLATOR)
+    else:
+        translator = graph.add("TrainTranslator", kind=kind)
     return graph.add("TranslatorInit", translator=translator, energy=energy, condition=condition)
 
 
@@ -62,17 +66,21 @@ _digits = partial(
     shown=3,
     per_row=PER_CLASS,
 )
+_CLASS = _digits(
+    "tr0n_digits_class",
+    (),
+    "digits by class",
+    "A GAN trained without classes draws digits of the classes you choose. **Load "
+    "Translator** opens a translator that knows which latents give which class; for other "
+    "models **Train Translator** makes one. **Translator Init** draws starts from it, "
+    "**Langevin Refine** corrects them.",
+    partial(_graph, start="shipped"),
+    like=("t02", "t08"),
+    curated=True,
+)
 RECIPES = (
-    _digits(
-        "tr0n_digits_class",
-        ("t02", "t08"),
-        "digits by class",
-        "A GAN trained without classes draws digits of the classes you choose. **Train "
-        "Translator** learns which latents give which class, **Translator Init** draws starts "
-        "from it, **Langevin Refine** corrects them.",
-        _graph,
-        curated=True,
-    ),
+    _CLASS,
+    with_training(_CLASS, _graph),
     _digits(
         "tr0n_digits_bayes_0_20",
         ("t13", "t16"),

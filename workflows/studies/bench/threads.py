@@ -79,13 +79,13 @@ SMALL = (
 )
 FULL = Plan(
     (
-        Case("tr0n_digits_class", "command"),
-        Case("tr0n_digits_class", "host"),
-        Case("tr0n_avatars_text", "command"),
+        Case("tr0n_digits_class_trained", "command"),
+        Case("tr0n_digits_class_trained", "host"),
+        Case("tr0n_avatars_text_trained", "command"),
     ),
     3,
 )
-QUICK = Plan((Case("tr0n_digits_class", "command", SMALL),), 1)
+QUICK = Plan((Case("tr0n_digits_class_trained", "command", SMALL),), 1)
 
 
 def run(args: argparse.Namespace) -> int:

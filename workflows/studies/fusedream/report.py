@@ -63,6 +63,7 @@ class Budget:
         pairs: number of pairs of persons.
         pair_candidates: M of the pairs.
         composed: steps of the composition.
+        stored: number of pairs (z, f(G(z))) of the rows whose basis is the nearest of them.
         places: places of its foregrounds.
     """
 
@@ -84,6 +85,7 @@ class Budget:
     pairs: int
     pair_candidates: int
     composed: int
+    stored: int
     places: tuple[Placement, ...]
 
 
@@ -107,6 +109,7 @@ BUDGETS: Mapping[str, Budget] = {
         pairs=30,
         pair_candidates=200,
         composed=COMPOSED["steps"],
+        stored=20_000,
         places=placements((SCALE,)),
     ),
     "ci": Budget(
@@ -128,6 +131,7 @@ BUDGETS: Mapping[str, Budget] = {
         pairs=2,
         pair_candidates=6,
         composed=2,
+        stored=64,
         places=placements((SCALE,), "bottom right"),
     ),
 }
@@ -162,6 +166,7 @@ def _rows(budget: Budget) -> dict[str, Row]:
         few=budget.few,
         views=budget.views,
         rate=RATE_PER_COORDINATE,
+        pairs=budget.stored,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,7 +21,9 @@ from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
 from ....core.starts.basis import Found, WeightStart, best_candidates, drawing, over_basis
+from ....core.starts.nearest import pairs_of_samples
 from ..avatars_models import avatars_models
+from ..pairs.pool import PairsPool
 from ..session import Progress
 
 __all__ = ["Basis", "FuseDreamStudy", "Watch"]
@@ -92,6 +95,25 @@ class FuseDreamStudy:
             rng,
             self.chunking,
         )
+
+    @cached_property
+    def pool(self) -> PairsPool:
+        """The pairs of the avatars and their CLIP."""
+        return PairsPool(
+            self.generator,
+            self.clip,
+            seed=self.seed,
+            chunking=self.chunking,
+            device=self.device,
+            say=self.say,
+        )
+
+    def nearest(self, condition: Condition, count: int, keep: int) -> Tensor:
+        """Returns the nearest of the first pairs to each row, (samples, keep, dim)."""
+        pairs = self.pool.first(count)
+        numbers = pairs_of_samples(pairs, self.generator, condition, len(condition), keep)
+        points = pairs.latents_of(numbers.flatten()).to(self.device)
+        return self.generator.source.clamp(points).unflatten(0, numbers.shape)
 
     def start(self, points: Tensor, basis: Basis) -> Latents:
         """Returns latents over the first points of each sample, (samples, at least k, dim)."""

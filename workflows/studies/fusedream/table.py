@@ -33,6 +33,8 @@ class Row:
         noise: noise on the combined latent; if above 0, the last step is also dropped. The
             released code uses 0.01.
         curved: whether it is judged during refinement.
+        pairs: number of pairs whose nearest ones are the basis, instead of the best of M
+            candidates; 0 for candidates.
     """
 
     basis: Basis
@@ -43,6 +45,7 @@ class Row:
     views: int = 0
     noise: float = 0.0
     curved: bool = False
+    pairs: int = 0
 
 
 def ablations(
@@ -54,8 +57,9 @@ def ablations(
     few: int,
     views: int,
     rate: float,
+    pairs: int = 0,
 ) -> dict[str, Row]:
-    """Returns the best row, its ablations, and the curves against M and k.
+    """Returns the best row, its ablations, the curves against M and k, and rows from pairs.
 
     Args:
         best: best row.
@@ -66,6 +70,7 @@ def ablations(
             curve.
         views: views of AugCLIP.
         rate: Adam's over a basis with weights per coordinate.
+        pairs: number of pairs of the rows whose basis is the nearest pairs; 0 for no such row.
     """
     plain = replace(best, curved=False)
     free = replace(plain, rate=rate)
@@ -85,6 +90,9 @@ def ablations(
     }
     made |= {f"m_{count}": replace(plain, candidates=count) for count in candidates}
     made |= {f"k_{count}": replace(plain, basis=Basis(count)) for count in keeps}
+    if pairs:
+        stored = replace(plain, pairs=pairs)
+        made |= {f"stored_k_{n}": replace(stored, basis=Basis(n)) for n in (2, k)}
     return made
 
 
@@ -146,17 +154,23 @@ class _Searches:
 
     def __init__(self, study: FuseDreamStudy, texts: Sequence[str], most: int) -> None:
         self.study, self.condition, self.most = study, study.condition(texts), most
-        self._found: dict[tuple[int, int], tuple[Tensor, float]] = {}
+        self._found: dict[tuple[int, int, int], tuple[Tensor, float]] = {}
 
     def points(self, row: Row) -> tuple[Tensor, float]:
-        """Returns the best candidates, and the seconds of the search."""
-        key = row.candidates, row.chosen
+        """Returns the best candidates or nearest pairs, and the seconds of the search."""
+        key = (row.candidates, row.chosen, 0) if not row.pairs else (0, 0, row.pairs)
         if key not in self._found:
+            if row.pairs:
+                self.study.pool.first(row.pairs)  # their making is shared by all rows and texts
             begun = time.perf_counter()
-            keep = min(self.most, row.candidates)
-            found = self.study.search(self.condition, row.candidates, keep, views=row.chosen)
-            self._found[key] = found.points, time.perf_counter() - begun
+            self._found[key] = self._points(row), time.perf_counter() - begun
         return self._found[key]
+
+    def _points(self, row: Row) -> Tensor:
+        if row.pairs:
+            return self.study.nearest(self.condition, row.pairs, min(self.most, row.pairs))
+        keep = min(self.most, row.candidates)
+        return self.study.search(self.condition, row.candidates, keep, views=row.chosen).points
 
 
 class _Curve:

@@ -15,13 +15,16 @@ import torch
 
 from ....core.zoo.avatar_captions import AvatarPrompt, captions, colour_pairs, single_values
 from ..ledger import Ledger, mean_and_deviation
-from .avatars_rows import CURVE, CURVED, ROWS, AvatarsStudy, Row, share
+from .avatars_rows import CURVE, CURVED, PAIRS_ROWS, ROWS, AvatarsStudy, Row, share
 
 __all__ = ["run", "table"]
 
 BY_ATTRIBUTE = "full_of_"
 PER_VALUE, PER_PAIR = 1, 4
 SEEDS = {"ci": (0,), "full": (0, 1, 2)}
+ALL_ROWS = {**ROWS, **PAIRS_ROWS}
+FEW = ("pairs_400_only", "pairs_400", "pairs_400_adam")
+"""Rows from pairs of the small budget."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,33 +32,41 @@ def run(args: argparse.Namespace) -> int:
     from ....nodes.standalone.host import StandaloneHost
 
     device = StandaloneHost(device=args.device).device()
-    prompts = captions()[:: 6 if args.budget == "ci" else 1]
+    full = args.budget == "full"
+    rows = ALL_ROWS if full else {**ROWS, **{name: PAIRS_ROWS[name] for name in FEW}}
+    prompts = captions()[:: 1 if full else 6]
     say = partial(print, flush=True)
     ledger = Ledger(args.json, {"name": "avatars", "budget": args.budget}, say)
 
     def measured(seed: int) -> dict[str, float]:
-        return _measured(AvatarsStudy(seed, device, say), prompts, full=args.budget == "full")
+        return _measured(AvatarsStudy(seed, device, say), prompts, rows, full=full)
 
     seeds = SEEDS[args.budget]
     flat = mean_and_deviation(
         ledger.part(f"seed {seed}", partial(measured, seed)) for seed in seeds
     )
     flat |= {"seeds": len(seeds), "captions": len(prompts), "threads": torch.get_num_threads()}
-    print(table(flat, ROWS))
-    if args.budget == "full":
+    print(table(flat, rows))
+    if full:
         _say_rest(flat)
     ledger.finish(flat)
     return 0
 
 
 def _measured(
-    study: AvatarsStudy, prompts: Sequence[AvatarPrompt], *, full: bool
+    study: AvatarsStudy,
+    prompts: Sequence[AvatarPrompt],
+    rows: Mapping[str, Row],
+    *,
+    full: bool,
 ) -> dict[str, float]:
     flat: dict[str, float] = {}
-    for name, figures, images in study.rows(prompts):
+    for name, figures, images in study.rows(prompts, rows):
         flat |= {f"{name}_{key}": value for key, value in figures.items()}
         if name == "full":
             flat |= _by_attribute(study.satisfied(images, prompts))
+    flat["pairs_made"] = study.pool.drawn
+    flat["pairs_making_seconds"] = study.pool.seconds
     if not full:
         return flat
     best = ROWS["full"]
@@ -85,7 +96,12 @@ def _by_attribute(satisfied: Sequence[Mapping[str, bool]]) -> dict[str, float]:
 
 def table(flat: Mapping[str, float], rows: Mapping[str, Row]) -> str:
     """Returns the figures as text."""
-    heads = (("satisfied", "satisfied"), ("similarity", "similarity"), ("seconds", "seconds"))
+    heads = (
+        ("satisfied", "satisfied"),
+        ("similarity", "similarity"),
+        ("seconds", "seconds"),
+        ("seconds_per_caption", "per caption"),
+    )
     width = max(map(len, rows))
     lines = [" " * width + "".join(f"{head:>18}" for _, head in heads)]
     for name in rows:
@@ -103,6 +119,8 @@ def _say_rest(flat: Mapping[str, float]) -> None:
         keys = [(step, f"{name}_after_{step}") for step in CURVE]
         points = [f"{step}: {flat[k]:.3f} ({flat[f'{k}_seconds']:.0f} s)" for step, k in keys]
         print(f"satisfied after steps, {name}: {', '.join(points)}")
+    made, seconds = flat["pairs_made"], flat["pairs_making_seconds"]
+    print(f"pairs: {made:.0f} made in {seconds:.0f} s, once for all captions")
     kinds = {k: v for k, v in flat.items() if k.startswith(BY_ATTRIBUTE) and "_sd" not in k}
     shown = [f"{key.removeprefix(BY_ATTRIBUTE)} {value:.2f}" for key, value in kinds.items()]
     print("by attribute: " + ", ".join(shown))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 
 import torch
@@ -14,7 +15,9 @@ from ....core.energies.similarity import similarity
 from ....core.energy import Energy
 from ....core.latents import Latents
 from ....core.refine.rules import Adam, Langevin
+from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
+from ....core.starts.nearest import from_pairs
 from ....core.starts.ranking import ranked
 from ....core.translators.training import Training
 from ....core.zoo.avatar_captions import AvatarPrompt
@@ -30,9 +33,20 @@ from ...recipes.tr0n.avatars import (
 )
 from ...recipes.tr0n.avatars import SEARCHED as CANDIDATES
 from ..avatars_models import avatars_models
+from ..pairs.pool import PairsPool
 from ..session import Progress, Session
 
-__all__ = ["CANDIDATES", "CURVE", "CURVED", "GENERATIONS", "ROWS", "AvatarsStudy", "Row", "share"]
+__all__ = [
+    "CANDIDATES",
+    "CURVE",
+    "CURVED",
+    "GENERATIONS",
+    "PAIRS_ROWS",
+    "ROWS",
+    "AvatarsStudy",
+    "Row",
+    "share",
+]
 
 TRAINING = Training(epochs=EPOCHS, condition_noise=NOISE)
 CLAUSE_WEIGHT = 0.5
@@ -42,6 +56,12 @@ PRIOR_SAMPLES = 20
 CURVE = (0, 5, 10, 25, 50, 75, 100)
 """Steps of the curve against steps."""
 CURVED = ("no_translator", "full")
+STORED = 20_000
+"""Pairs whose nearest ones are starts."""
+ADAM_RATE, ADAM_STEPS = 0.03, 50
+"""Adam from the nearest pairs."""
+COUNTS = (400, 2_000, 8_000, STORED, 50_000)
+"""Numbers of pairs N of the curve against N."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class Row:
     """A row of the table.
 
     Attributes:
-        start: prior or mixture.
+        start: prior, mixture, or pairs for the nearest pairs.
         candidates: M.
         samples: samples of each caption.
         refined: whether the energy is lowered.
@@ -57,6 +77,9 @@ class Row:
         generations: generations of the search for a start, by the cross-entropy method.
         clause_weight: weight of each clause of a text, in addition to the whole.
         spare: extra samples of each text; those of lowest energy are kept.
+        pairs: N, the number of pairs among which the nearest are found.
+        adam: learning rate of Adam; 0 for Langevin dynamics.
+        steps: number of steps T.
     """
 
     start: str
@@ -67,6 +90,9 @@ class Row:
     generations: int = 0
     clause_weight: float = 0.0
     spare: int = 0
+    pairs: int = 0
+    adam: float = 0.0
+    steps: int = STEPS
 
 
 ROWS: Mapping[str, Row] = {
@@ -77,6 +103,14 @@ ROWS: Mapping[str, Row] = {
     "full_basis": Row("mixture", mode="basis"),
     "searched": Row("mixture", CANDIDATES, generations=GENERATIONS, clause_weight=CLAUSE_WEIGHT),
 }
+_BY_ADAM = Row("pairs", pairs=STORED, adam=ADAM_RATE, steps=ADAM_STEPS)
+PAIRS_ROWS: Mapping[str, Row] = {
+    **{f"pairs_{n}_only": Row("pairs", refined=False, pairs=n) for n in COUNTS},
+    **{f"pairs_{n}": Row("pairs", pairs=n) for n in COUNTS},
+    **{f"pairs_{n}_adam": replace(_BY_ADAM, pairs=n) for n in COUNTS},
+    f"pairs_{STORED}_adam_clauses": replace(_BY_ADAM, clause_weight=CLAUSE_WEIGHT),
+}
+"""From the nearest of N pairs: unrefined, by Langevin dynamics, and by Adam."""
 
 
 class AvatarsStudy:
@@ -104,6 +138,18 @@ class AvatarsStudy:
             chunk="fast",
         )
 
+    @cached_property
+    def pool(self) -> PairsPool:
+        """The pairs among which the nearest are found."""
+        return PairsPool(
+            self.session.generator,
+            self.clip,
+            seed=self.seed,
+            chunking=self.session.chunking,
+            device=self.device,
+            say=lambda text: self.say(f"seed {self.seed}: {text}"),
+        )
+
     def latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None" = None) -> Latents:
         """Returns a latent per text, by the settings of the row; equal texts are consecutive."""
         if not row.spare:
@@ -125,14 +171,7 @@ class AvatarsStudy:
 
     def _latents(self, row: Row, texts: Sequence[str], watch: "_Curve | None") -> Latents:
         condition = self.condition(texts, row.clause_weight)
-        start = self.session.start(
-            row.start,
-            condition,
-            energy=self.energy(condition, 0),
-            candidates=row.candidates,
-            mode="basis" if row.mode == "basis" else "sample",
-            generations=row.generations,
-        )
+        start = self._start(row, texts, condition)
         if not row.refined:
             return start
 
@@ -145,11 +184,34 @@ class AvatarsStudy:
         return self.session.refined(
             start,
             self.energy(condition, VIEWS),
-            Langevin(inverse_temperature=INVERSE_TEMPERATURE),
+            Adam(learning_rate=row.adam)
+            if row.adam
+            else Langevin(inverse_temperature=INVERSE_TEMPERATURE),
             weights=Adam(learning_rate=5e-3),
-            steps=STEPS,
+            steps=row.steps,
             on_step=on_step,
         )
+
+    def _start(self, row: Row, texts: Sequence[str], condition: Condition) -> Latents:
+        if row.start != "pairs":
+            return self.session.start(
+                row.start,
+                condition,
+                energy=self.energy(condition, 0),
+                candidates=row.candidates,
+                mode="basis" if row.mode == "basis" else "sample",
+                generations=row.generations,
+            )
+        found = from_pairs(
+            self.pool.first(row.pairs),
+            self.session.generator,
+            # Pairs have no clauses: the nearest are those to the whole text.
+            self.condition(texts),
+            SampleRng.of(self.seed, len(texts), "pairs"),
+            chunking=self.session.chunking,
+            device=self.device,
+        )
+        return Latents.of(found, self.session.generator)
 
     def condition(self, texts: Sequence[str], clause_weight: float = 0.0) -> Condition:
         """Returns a condition with a row per text."""
@@ -179,6 +241,8 @@ class AvatarsStudy:
             texts = [prompt.text for prompt in asked]
             condition = self.condition(texts)
             curve = _Curve(self, asked) if name in CURVED else None
+            if row.pairs:
+                self.pool.first(row.pairs)  # their making is shared by all rows and texts
             begun = time.perf_counter()
             latents = self.latents(row, texts, watch=curve)
             images = self.session.images(latents)
@@ -189,6 +253,7 @@ class AvatarsStudy:
                 "satisfied": share(self.satisfied(images, asked)),
                 "similarity": float(near.mean()),
                 "seconds": seconds / row.samples,
+                "seconds_per_caption": seconds / len(asked),
             }
             yield name, figures | (curve.figures if curve else {}), images[:: row.samples]
 

@@ -21,6 +21,7 @@ __all__ = [
     "batches",
     "descend",
     "initialise",
+    "list_file",
     "publish",
     "set_rate",
 ]
@@ -203,21 +204,34 @@ def publish(
     path = out / f"{architecture}.safetensors"
     kept = {k: v.half() for k, v in state.items() if v.is_floating_point()}
     write(path, kept, config)
-    content = path.read_bytes()
     entry = {
-        "file": path.name,
         "what": what,
         "architecture": architecture,
         "parameters": sum(v.numel() for k, v in kept.items() if "running_" not in k),
         **origin,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "figures": figures,
     }
-    print(json.dumps(entry, indent=2), flush=True)
+    list_file(out, path.name, entry, figures)
+
+
+def list_file(
+    out: Path, name: str, entry: dict[str, Any], figures: dict[str, Any] | None = None
+) -> None:
+    """Prints the entry of a file and writes it to the manifest, in place of an older one.
+
+    Args:
+        out: folder of files and manifest.
+        name: name of the file relative to it, with slashes.
+        entry: description of the file, without its name, hash and size.
+        figures: measured figures.
+    """
+    content = (out / name).read_bytes()
+    measured = {} if figures is None else {"figures": figures}
+    digest = hashlib.sha256(content).hexdigest()
+    whole = {"file": name, **entry, "sha256": digest, "bytes": len(content), **measured}
+    print(json.dumps(whole, indent=2), flush=True)
     manifest = out / "manifest.json"
     entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else []
-    entries = [old for old in entries if old["file"] != entry["file"]]
-    entries = sorted([*entries, entry], key=lambda item: str(item["file"]))
+    entries = [old for old in entries if old["file"] != name]
+    entries = sorted([*entries, whole], key=lambda item: str(item["file"]))
     with replacing(manifest) as temporary:
         temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
