@@ -108,7 +108,8 @@ def test_rows_and_samples_that_do_not_match_are_told(graph, fault):
     assert "the batch 2 samples" in fault(graph, ConditionMismatch)
 
 
-def test_choosing_candidates_stops_when_asked(at_step, graph, run):
+def test_choosing_candidates_stops_when_asked(at_step, new_graph, run):
+    graph = new_graph("fixed")
     made = graph.steered("7", each=1)
     basis(graph, made, samples=2)
     at_step("Basis Init", 16, lambda host: host.request_interrupt())

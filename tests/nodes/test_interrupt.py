@@ -31,6 +31,12 @@ def job(graph, refiner, start, **changes):
 
 
 @pytest.fixture
+def new_graph(new_graph):
+    """Graphs of fixed chunks: between two of them a run stops when asked."""
+    return lambda: new_graph("fixed")
+
+
+@pytest.fixture
 def stopped(at_step, run, new_host, new_graph, out):
     """Runs a refiner until a step; returns its file, relative to the output folder."""
 

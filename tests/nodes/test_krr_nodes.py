@@ -130,7 +130,8 @@ def by_class(graph, made, classes, start, **inputs):
     return flow(graph, made, start, energy=energy, **inputs)
 
 
-def test_each_condition_of_a_batch_flows_as_it_does_alone(run, graph):
+def test_each_condition_of_a_batch_flows_as_it_does_alone(run, new_graph):
+    graph = new_graph("fixed")
     made = graph.models()
     batch = particles(graph, made, samples=6)
     first = graph.add("SelectLatents", batch=batch, rows="0, 1, 2")

@@ -73,7 +73,7 @@ def test_pairs_are_kept_under_a_name_loaded_and_extended(own_run, new_graph):
 
 def test_a_stopped_synthesis_goes_on(own_run, new_graph, at_step):
     at_step("Synthesise Pairs", 16, lambda host: host.request_interrupt())
-    graph = new_graph()
+    graph = new_graph("fixed")
     kept = pairs(graph, name="mine")
     with pytest.raises(RunInterrupted, match="SynthesisePairs"):
         own_run(graph)
