@@ -126,6 +126,7 @@ def test_the_held_out_pairs_are_the_last(shipped):
     pairs = pairs_of(shipped)
     latents, conditions = held_out(shipped, pairs)
     assert len(latents) == len(conditions) == shipped.held > 0
+    assert shipped.trained + shipped.held <= shipped.count
     last = torch.tensor([shipped.count - 1])
     assert torch.equal(latents[-1:], pairs.latents_of(last))
 

@@ -11,7 +11,9 @@ from latentsteer.core.translators.translator import Translator
 from latentsteer.workflows.studies.training.train_translators import SETS, make_pairs, train
 
 (DIGITS,) = (one for one in SETS if one.name == "digits")
-FEW = replace(DIGITS, count=40, held=8, hidden=4, training=Training(epochs=1, batch_size=16))
+FEW = replace(
+    DIGITS, count=40, held=8, trained=32, hidden=4, training=Training(epochs=1, batch_size=16)
+)
 
 
 def made(folder):
