@@ -155,10 +155,11 @@ def test_files_of_something_else_are_refused(spoil, begun, toys):
 
 def test_another_number_of_threads_is_warned_of(begun, toys, caplog):
     held = checkpoints.read(begun)
-    machine = held.config["machine"] | {"threads": 7}
+    own = held.config["machine"]["threads"]
+    machine = held.config["machine"] | {"threads": own + 6}
     checkpoints.write(begun, dict(held.tensors), dict(held.config) | {"machine": machine})
     trained("today", toys, progress=TrainingFile(begun))
-    assert "threads: 7 then, 1 now" in caplog.text
+    assert f"threads: {own + 6} then, {own} now" in caplog.text
 
 
 def test_a_resumed_training_without_changes_warns_of_nothing(begun, toys, caplog):
