@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from latentsteer.nodes.cli.main import BENCHES, REPRODUCTIONS, main
+from latentsteer.workflows.recipes.table import RECIPES
+
+from .covering import covering
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,3 +67,13 @@ def test_the_readme_is_short_and_names_every_page():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.encode()) <= MOST
     assert [page.name for page in PAGES[2:] if f"docs/{page.name}" not in text] == []
+
+
+def test_the_workflows_are_counted_as_there_are():
+    graphs = {name: recipe.api for name, recipe in RECIPES.items()}
+    official = {name: api for name, api in graphs.items() if RECIPES[name].files}
+    embedded = {name: api for name, api in graphs.items() if name not in official}
+    run = len(covering(embedded)) + len(covering(official))
+    assert f"[{len(RECIPES)} workflows]" in (ROOT / "README.md").read_text(encoding="utf-8")
+    said = f"{run} of the {len(RECIPES)} shipped workflows"
+    assert said in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
