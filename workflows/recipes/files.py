@@ -8,6 +8,7 @@ __all__ = [
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
+    "AVATARS_PAIRS",
     "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
@@ -33,6 +34,7 @@ __all__ = [
 
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
+AVATARS_PAIRS = "avatars pairs (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
 DIGITS_JUDGE, DIGITS_HELD_OUT = "digits judge (embedded)", "digits held out (embedded)"

@@ -9,6 +9,7 @@ from ..files import (
     AVATARS_CLIP,
     AVATARS_HELD_OUT,
     AVATARS_JUDGE,
+    AVATARS_PAIRS,
     AVATARS_TRANSLATOR,
 )
 from ..graph import GraphBuilder, Link, Recipe
@@ -34,6 +35,9 @@ VIEWS = 0
 NOISE = 0.5
 PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
 """Training of the translator."""
+ADAM_STEPS, ADAM_RATE = 50, 0.03
+NEAREST, CLAUSES = 8, 0.5
+"""From the pairs: Adam, the nearest pairs that the energy ranks, and the weight of each clause."""
 EVOLUTION = (10, 25, 50, 75, 100)
 FRAMES = 8
 SEEDS = 16
@@ -63,6 +67,7 @@ class _Avatars(GraphBuilder):
                     "condition_noise": NOISE,
                 },
                 "LangevinRefine": {"steps": STEPS, "inverse_temperature": INVERSE_TEMPERATURE},
+                "AdamRefine": {"steps": ADAM_STEPS, "learning_rate": ADAM_RATE},
             }
         )
         self.load(AVATARS, AVATARS_CLIP)
@@ -96,6 +101,19 @@ def _text(
     if refine:
         latents = graph.add("LangevinRefine", start=latents, energy=energy)
         graph.curves(latents)
+    graph.judge(graph.decoded(recipe.id, latents, PER_PROMPT), condition)
+    return graph
+
+
+def _text_from_pairs(recipe: Recipe) -> GraphBuilder:
+    graph = _Avatars()
+    condition = graph.text("\n".join(PROMPTS), PER_PROMPT, clause_weight=CLAUSES)
+    energy = graph.add("EnergyCLIP", condition=condition)
+    pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
+    best = {"energy": energy, "candidates": NEAREST}
+    start = graph.add("NearestPairsInit", pairs=pairs, condition=condition, **best)
+    latents = graph.add("AdamRefine", start=start, energy=energy)
+    graph.curves(latents)
     graph.judge(graph.decoded(recipe.id, latents, PER_PROMPT), condition)
     return graph
 
@@ -176,20 +194,20 @@ def _image_to_latents(recipe: Recipe) -> GraphBuilder:
 
 
 _avatars = partial(Recipe, about=ABOUT)
-_by_text = partial(Recipe, task="Draw avatars by text with a trained translator")
+_by_text = partial(Recipe, task="Draw avatars by text")
 _tiles: dict[str, Any] = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
 _TABLE = (
     _by_text(
         "tr0n_avatars_text",
         (),
         "avatars by text",
-        "A VAE trained without captions draws what you write. **Load Translator** opens a "
-        "translator that knows which latents give which CLIP embedding; for other models **Train "
-        "Translator** makes one. **Translator Init** draws a hundred starts for each "
-        "sample and keeps the best, **Langevin Refine** lowers **Energy CLIP**. A line of "
-        "*prompts* is a row of the picture. More *candidates* are more reliable: "
-        "docs/results.md has results of 400.",
-        _text,
+        "A VAE trained without captions draws what you write. **Load Pairs** opens latents with "
+        "the CLIP embeddings of their images; for other models **Synthesise Pairs** makes them. "
+        "**Nearest Pairs Init** finds the pairs nearest to the text, of which the energy ranks "
+        "eight for each sample, and **Adam Refine** lowers **Energy CLIP**. A line of *prompts* "
+        "is a row of the picture. Each clause of a prompt counts in addition to the whole "
+        "(*clause_weight*).",
+        _text_from_pairs,
         like=("t19", "t29"),
         about=ABOUT,
         curated=True,
@@ -301,10 +319,21 @@ _TRAINING = {
     "tr0n_avatars_image_semantics": _image_semantics,
     "tr0n_avatars_interpolation": _interpolation,
 }
+_TR0N = (
+    "TR0N as in the paper: **Train Translator** learns on pairs that it makes, **Translator "
+    "Init** draws a hundred starts for each sample and keeps the best, and **Langevin Refine** "
+    "lowers **Energy CLIP**. More *candidates* are more reliable: docs/results.md has results of "
+    "400."
+)
 RECIPES = (
     *_TABLE,
     *(
-        with_training(one, partial(_TRAINING[one.id], trained=True), ABOUT_TRAINED)
+        with_training(
+            one,
+            partial(_TRAINING[one.id], trained=True),
+            ABOUT_TRAINED,
+            says=_TR0N if one.id == "tr0n_avatars_text" else "",
+        )
         for one in _TABLE
         if one.id in _TRAINING
     ),

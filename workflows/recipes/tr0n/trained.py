@@ -11,7 +11,7 @@ __all__ = ["with_training"]
 
 
 def with_training(
-    template: Recipe, graph: Callable[[Recipe], GraphBuilder], about: str = ""
+    template: Recipe, graph: Callable[[Recipe], GraphBuilder], about: str = "", says: str = ""
 ) -> Recipe:
     """Returns the workflow of the setups that a template is compared with.
 
@@ -19,6 +19,7 @@ def with_training(
         template: workflow that opens the shipped translator.
         graph: builds the graph that trains its translator.
         about: where and how fast it runs; that of the template if empty.
+        says: what it shows; the difference from the template if empty.
     """
     return replace(
         template,
@@ -26,7 +27,8 @@ def with_training(
         rows=template.like,
         like=(),
         title=f"{template.title}, training included",
-        says=f"The template *{template.id}* with the training of its translator: **Train "
+        says=says
+        or f"The template *{template.id}* with the training of its translator: **Train "
         "Translator** learns on pairs that it makes, as in the paper, instead of **Load "
         "Translator**.",
         graph=graph,

@@ -8,7 +8,7 @@ tuning).
 
 import argparse
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -38,12 +38,10 @@ def run(args: argparse.Namespace) -> int:
     say = partial(print, flush=True)
     ledger = Ledger(args.json, {"name": "avatars", "budget": args.budget}, say)
 
-    def measured(seed: int) -> dict[str, float]:
-        return _measured(AvatarsStudy(seed, device, say), prompts, rows, full=full)
-
     seeds = SEEDS[args.budget]
     flat = mean_and_deviation(
-        ledger.part(f"seed {seed}", partial(measured, seed)) for seed in seeds
+        _measured(AvatarsStudy(seed, device, say), prompts, rows, ledger, full=full)
+        for seed in seeds
     )
     flat |= {"seeds": len(seeds), "captions": len(prompts), "threads": torch.get_num_threads()}
     print(table(flat, rows))
@@ -57,33 +55,55 @@ def _measured(
     study: AvatarsStudy,
     prompts: Sequence[AvatarPrompt],
     rows: Mapping[str, Row],
+    ledger: Ledger,
     *,
     full: bool,
 ) -> dict[str, float]:
+    """Returns the figures of a seed; a row is a part of the ledger."""
+    parts: dict[str, Callable[[], Mapping[str, float]]] = {
+        "making of the pairs": partial(_pairs, study, rows),
+        **{name: partial(_row, study, name, row, prompts) for name, row in rows.items()},
+    }
+    if full:
+        parts["single values"] = partial(_single, study)
+        parts["pairs of colours"] = partial(_colours, study)
     flat: dict[str, float] = {}
-    for name, figures, images in study.rows(prompts, rows):
-        flat |= {f"{name}_{key}": value for key, value in figures.items()}
-        if name == "full":
-            flat |= _by_attribute(study.satisfied(images, prompts))
-    flat["pairs_made"] = study.pool.drawn
-    flat["pairs_making_seconds"] = study.pool.seconds
-    if not full:
-        return flat
-    best = ROWS["full"]
+    for name, measure in parts.items():
+        flat |= ledger.part(f"seed {study.seed}, {name}", measure)
+    return flat
+
+
+def _pairs(study: AvatarsStudy, rows: Mapping[str, Row]) -> dict[str, float]:
+    study.pool.first(max(row.pairs for row in rows.values()))
+    return {"pairs_made": study.pool.drawn, "pairs_making_seconds": study.pool.seconds}
+
+
+def _row(
+    study: AvatarsStudy, name: str, row: Row, prompts: Sequence[AvatarPrompt]
+) -> dict[str, float]:
+    figures, images = study.row(name, row, prompts)
+    flat = {f"{name}_{key}": value for key, value in figures.items()}
+    return flat | (_by_attribute(study.satisfied(images, prompts)) if name == "full" else {})
+
+
+def _single(study: AvatarsStudy) -> dict[str, float]:
     study.say(f"seed {study.seed}: single values")
     singles = [one for one in single_values() for _ in range(PER_VALUE)]
-    images = study.session.images(study.latents(best, [one.text for one in singles]))
+    images = study.session.images(study.latents(ROWS["full"], [one.text for one in singles]))
     satisfied = study.satisfied(images, singles)
+    flat: dict[str, float] = {}
     for index, one in enumerate(single_values()):
         own = satisfied[index * PER_VALUE : (index + 1) * PER_VALUE]
         flat[f"single_{one.text.replace(' ', '_')}"] = share(own)
-    flat["single_mean"] = share(satisfied)
+    return flat | {"single_mean": share(satisfied)}
+
+
+def _colours(study: AvatarsStudy) -> dict[str, float]:
     study.say(f"seed {study.seed}: pairs of colours")
     pairs = [one for one in colour_pairs() for _ in range(PER_PAIR)]
-    images = study.session.images(study.latents(best, [one.text for one in pairs]))
+    images = study.session.images(study.latents(ROWS["full"], [one.text for one in pairs]))
     both = [hit["hat_colour"] and hit["clothes_colour"] for hit in study.satisfied(images, pairs)]
-    flat["pairs_both_right"] = sum(both) / len(both)
-    return flat
+    return {"pairs_both_right": sum(both) / len(both)}
 
 
 def _by_attribute(satisfied: Sequence[Mapping[str, bool]]) -> dict[str, float]:

@@ -123,18 +123,22 @@ class AvatarsStudy:
     """
 
     def __init__(self, seed: int, device: torch.device, say: Progress) -> None:
-        generator, self.clip, self.judge = avatars_models(device)
+        self.generator, self.clip, self.judge = avatars_models(device)
         self.device, self.say, self.seed = device, say, seed
-        self.session = Session(
-            generator,
+
+    @cached_property
+    def session(self) -> Session:
+        """The models with their translator, which is trained at first use."""
+        return Session(
+            self.generator,
             self.clip,
             pairs=PAIRS,
             training=TRAINING,
             kinds=("mixture",),
             hidden=HIDDEN,
-            seed=seed,
-            device=device,
-            say=say,
+            seed=self.seed,
+            device=self.device,
+            say=self.say,
             chunk="fast",
         )
 
@@ -142,7 +146,7 @@ class AvatarsStudy:
     def pool(self) -> PairsPool:
         """The pairs among which the nearest are found."""
         return PairsPool(
-            self.session.generator,
+            self.generator,
             self.clip,
             seed=self.seed,
             chunking=self.session.chunking,
@@ -236,26 +240,33 @@ class AvatarsStudy:
     ) -> Iterator[tuple[str, dict[str, float], Tensor]]:
         """Yields name, figures and an image per prompt of each row; some with curves."""
         for name, row in table.items():
-            self.say(f"seed {self.seed}: {name}")
-            asked = [prompt for prompt in prompts for _ in range(row.samples)]
-            texts = [prompt.text for prompt in asked]
-            condition = self.condition(texts)
-            curve = _Curve(self, asked) if name in CURVED else None
-            if row.pairs:
-                self.pool.first(row.pairs)  # their making is shared by all rows and texts
-            begun = time.perf_counter()
-            latents = self.latents(row, texts, watch=curve)
-            images = self.session.images(latents)
-            seconds = time.perf_counter() - begun - (curve.spent if curve else 0.0)
-            seen = self.clip.embed(images.to(self.device)).cpu()
-            near = torch.cosine_similarity(seen, condition.embedding, dim=1)
-            figures = {
-                "satisfied": share(self.satisfied(images, asked)),
-                "similarity": float(near.mean()),
-                "seconds": seconds / row.samples,
-                "seconds_per_caption": seconds / len(asked),
-            }
-            yield name, figures | (curve.figures if curve else {}), images[:: row.samples]
+            yield name, *self.row(name, row, prompts)
+
+    def row(
+        self, name: str, row: Row, prompts: Sequence[AvatarPrompt]
+    ) -> tuple[dict[str, float], Tensor]:
+        """Returns the figures of a row and an image per prompt; some rows have a curve."""
+        self.say(f"seed {self.seed}: {name}")
+        session = self.session
+        asked = [prompt for prompt in prompts for _ in range(row.samples)]
+        texts = [prompt.text for prompt in asked]
+        condition = self.condition(texts)
+        curve = _Curve(self, asked) if name in CURVED else None
+        if row.pairs:
+            self.pool.first(row.pairs)  # their making is shared by all rows and texts
+        begun = time.perf_counter()
+        latents = self.latents(row, texts, watch=curve)
+        images = session.images(latents)
+        seconds = time.perf_counter() - begun - (curve.spent if curve else 0.0)
+        seen = self.clip.embed(images.to(self.device)).cpu()
+        near = torch.cosine_similarity(seen, condition.embedding, dim=1)
+        figures = {
+            "satisfied": share(self.satisfied(images, asked)),
+            "similarity": float(near.mean()),
+            "seconds": seconds / row.samples,
+            "seconds_per_caption": seconds / len(asked),
+        }
+        return figures | (curve.figures if curve else {}), images[:: row.samples]
 
 
 class _Curve:
