@@ -20,7 +20,7 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.identity import ModelId
-from latentsteer.core.pairs import keeping
+from latentsteer.core.pairs import making
 from latentsteer.core.pairs.keeping import keep_pairs, save_pairs
 from latentsteer.core.pairs.lock import LOCK, writing
 from latentsteer.core.pairs.pairs import Pairs
@@ -220,7 +220,7 @@ def test_files_of_others_are_left_alone(tmp_path):
 
 
 def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
-    whole, calls = keeping.write_shard, []
+    whole, calls = making.write_shard, []
 
     def full(*given):
         calls.append(given)
@@ -228,7 +228,7 @@ def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shard")
         return whole(*given)
 
-    monkeypatch.setattr(keeping, "write_shard", full)
+    monkeypatch.setattr(making, "write_shard", full)
     with pytest.raises(OSError, match=r"No space left.* after 16 pairs, which are kept") as caught:
         keep_pairs(tmp_path, toy.source(), 30, shard=8)
     assert caught.value.errno == errno.ENOSPC
@@ -237,7 +237,7 @@ def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
 
 
 def test_too_little_space_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    monkeypatch.setattr(making.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
     calls = []
     with pytest.raises(OSError, match=r"the pairs take 0\.3 MB more") as caught:
         keep_pairs(tmp_path, toy.source(calls=calls), 10_000)
