@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from ..devices import numbers_on, placed
+from ..devices import numbers_on
 from ..errors import Diverged, InvalidInput
 from ..pairs.processes import ALONE, Processes
 from ..rng import stream_of
 from .distributed import backward, own_rows
+from .noise import ConditionNoise
 from .progress import Position, TrainingFile, TrainingFolder, digest
 from .recipes import Training
 from .translator import Translator
@@ -39,7 +40,8 @@ class Loop:
         processes: processes that share the batches.
 
     Raises:
-        InvalidInput: batches have fewer pairs than there are processes.
+        InvalidInput: batches have fewer pairs than there are processes, or noise has the
+            covariance of a single pair.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Loop:
         self.anneal = CosineAnnealingLR(self.optimiser, self.batches)
         self.order = stream_of(seed, "order")
         self.noise = stream_of(seed, "condition noise")
+        self.noisy = ConditionNoise(training.condition_noise, training.noise_kind, conditions)
         self.position = Position(0, self.order.get_state(), self.noise.get_state())
         self.stepping = False
 
@@ -86,7 +89,7 @@ class Loop:
         """Returns everything that the result depends on, for the training's file."""
         return {
             "translator": asdict(self.translator.config),
-            "training": asdict(self.training),
+            "training": _identity(self.training),
             "seed": self.seed,
             "pairs": digest(*self.host),
         }
@@ -152,10 +155,7 @@ class Loop:
 
     def _step(self, z: Tensor, c: Tensor, order: Tensor) -> float:
         training, translator = self.training, self.translator
-        if training.condition_noise > 0:
-            # Every process draws that of the whole batch.
-            drawn = torch.randn(c.shape, generator=self.noise)
-            c = c + training.condition_noise * placed(drawn, c)
+        c = self.noisy.added(c, self.noise)  # each process draws that of the whole batch
         rows, share = own_rows(self.processes, len(z))
         with self._precision():
             law = translator(c[rows])
@@ -202,3 +202,11 @@ class Loop:
         if not self.training.bf16:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def _identity(training: Training) -> dict[str, object]:
+    """Returns the hyperparameters; files of earlier versions have no kind of noise."""
+    own = asdict(training)
+    if training.noise_kind == "isotropic":
+        del own["noise_kind"]
+    return own
