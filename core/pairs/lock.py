@@ -63,9 +63,9 @@ def writing(folder: Path) -> Generator[None, None, None]:
 def writing_together(folder: Path, processes: Processes) -> Generator[None, None, None]:
     """Context in which process 0 is the only writer of the manifest of a folder.
 
-    The others enter it once process 0 holds the lock, and each writes shards of its own. A shard
-    of the same pairs has the same bits whoever writes it, so a process that outlives process 0
-    for a moment can replace none by another.
+    The others enter it once process 0 holds the lock, and each writes its own shards. A process
+    that outlives process 0 for a moment may still write one: with fixed chunks it has the same
+    bits, and otherwise its hash is not that of the manifest.
 
     Raises:
         InvalidInput: another job holds the lock, or the processes see different folders.

@@ -1,4 +1,4 @@
-"""Making shards in turns, by one process or by several, and listing them in the manifest."""
+"""Making of shards by one or several processes, and their listing in the manifest."""
 
 import errno
 import shutil
@@ -34,8 +34,8 @@ class _Task:
 class Making:
     """Makes shards of a folder, whose lock process 0 holds.
 
-    In each round every process makes one shard: none is made by two. Process 0 lists those of the
-    round, in order, up to the first that failed.
+    In each round every process makes another shard. Process 0 lists the shards of the round in
+    order, up to the first that failed.
 
     Attributes:
         folder: folder of the pairs.

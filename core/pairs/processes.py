@@ -15,12 +15,12 @@ from ..errors import InvalidInput, PeerFailed
 __all__ = ["ALONE", "Processes", "launched_together"]
 
 MADE, FAILED = "made", "failed"
-"""Keys of what a process has made, and of the message of its error."""
+"""Keys of an outcome: the result of a process, or the message of its error."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that share a piece of work, each of which calls the same methods in turn.
+    """The processes that share a piece of work. Each calls the same methods in the same order.
 
     Alone, every method returns at once and calls nothing of torch.distributed.
 
@@ -82,14 +82,14 @@ class Processes:
         return total.to(numbers.device)
 
     def outcomes(self, work: Callable[[], object]) -> list[dict[str, Any]]:
-        """Does a piece of work in every process and returns what came of each, in their order.
+        """Does a piece of work in every process and returns the outcomes, in their order.
 
         Args:
             work: work of this process. JSON can hold its result.
 
         Returns:
             A dict for each process, to be read by `made_by`. An error of this process's own work
-            is raised, once the others know of it.
+            is raised after it is reported to the others.
         """
         try:
             own = work()

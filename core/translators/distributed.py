@@ -29,10 +29,10 @@ def backward(
 ) -> float:
     """Sets the gradients of the batch's mean loss in every process, and returns that loss.
 
-    The sum over processes is one all-reduce of all gradients and the loss in one vector. Unlike
-    the buckets of `DistributedDataParallel`, which are cut anew after the first batch, the vector
-    is the same for every batch, and a resumed training repeats the bits. It does not overlap with
-    the computation, which matters little for networks of this size.
+    One all-reduce sums all gradients and the loss as one vector. `DistributedDataParallel` divides
+    gradients into buckets again after the first batch; this vector is the same for every batch, so
+    that a resumed training repeats the bits. The all-reduce does not overlap with the computation,
+    which matters little for networks of this size.
 
     Args:
         processes: processes that share the batch.
