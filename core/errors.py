@@ -7,6 +7,7 @@ __all__ = [
     "DomainMismatch",
     "GeneratorMismatch",
     "InvalidInput",
+    "PeerFailed",
     "ResumeMismatch",
     "SteerError",
 ]
@@ -38,6 +39,10 @@ class GeneratorMismatch(SteerError):
 
 class ResumeMismatch(SteerError):
     """An interrupted run cannot be resumed with the given settings."""
+
+
+class PeerFailed(SteerError):
+    """Another of the processes that share the work has failed or ended."""
 
 
 class Diverged(SteerError):

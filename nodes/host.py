@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.auxiliaries.clips.settings import VisionSettings
+from ..core.pairs.processes import ALONE, Processes
 from .model_folders import MODEL_FOLDERS, ModelFolder
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
@@ -61,6 +62,10 @@ class Host(Protocol):
 
     def device(self) -> torch.device:
         """Returns the device to compute on."""
+        ...
+
+    def processes(self) -> Processes:
+        """Returns the processes that run the same graph and share its long work."""
         ...
 
     def on_device(self, modules: Sequence[nn.Module]) -> contextlib.AbstractContextManager[None]:
@@ -175,6 +180,10 @@ if IN_COMFYUI and not TYPE_CHECKING:
         def device(self) -> torch.device:
             """Returns ComfyUI's choice."""
             return management.get_torch_device()
+
+        def processes(self) -> Processes:
+            """Returns ComfyUI's only process."""
+            return ALONE
 
         @contextlib.contextmanager
         def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:

@@ -62,6 +62,7 @@ CHEAP = {
     "inner_steps": 1,
 }
 FEW = {
+    "SynthesisePairs": {"count": 16},
     "BasisInit": {"keep": 2},
     "BestLatents": {"keep": 1, "groups": 1},
     "BestImages": {"keep": 1},

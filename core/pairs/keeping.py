@@ -1,22 +1,22 @@
 """Making, extending, repairing and saving pairs in a folder."""
 
-import errno
 import re
 import shutil
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from ..errors import InvalidInput, ResumeMismatch
-from .lock import writing
+from .lock import writing_together
+from .making import Making, Report
 from .manifest import MANIFEST, LatentStorage, Manifest, read_manifest
 from .pairs import Pairs
 from .precision import ConditionStorage
-from .shards import shard_fault, write_shard
+from .processes import ALONE, Processes
+from .shards import write_shard
 from .stored import StoredPairs
-from .synthesis import Drawn, Synthesis, check_count, check_dropped
+from .synthesis import Drawn, Synthesis, check_count
 
 __all__ = ["SHARD", "keep_pairs", "save_pairs"]
 
@@ -24,7 +24,6 @@ SHARD = 4096
 """Pairs per shard."""
 OWN = re.compile(r"\d{10}-\d{10}\.safetensors|\.[0-9a-f]{32}\.partial")
 """Names of shards and of their temporary files."""
-Report = Callable[[int], None]
 
 
 def keep_pairs(
@@ -36,6 +35,7 @@ def keep_pairs(
     latents: LatentStorage = "stored",
     shard: int = SHARD,
     repair: bool = False,
+    processes: Processes = ALONE,
     report: Report = lambda done: None,
 ) -> StoredPairs:
     """Makes pairs in a folder, or those that it lacks, and opens them.
@@ -43,6 +43,9 @@ def keep_pairs(
     A folder with fewer pairs is extended, one that was interrupted is continued: its finished
     shards are kept, and the pairs equal those of one longer run, to the bit if the chunking is
     fixed. A shard is written to a temporary name, renamed, and then listed in the manifest.
+
+    Several processes take turns at the shards, and process 0 lists them in order: the files have
+    the bits of those that one process makes. All must see the same folder.
 
     Args:
         folder: folder of the pairs, created if missing.
@@ -52,11 +55,14 @@ def keep_pairs(
         latents: "seed" stores none where the prior is Gaussian, and draws them again.
         shard: pairs per shard, at least 1: what an interrupt can lose.
         repair: whether to check every shard first and make missing and damaged ones again.
-        report: callback after every chunk with the number of pairs done; may raise to stop.
+        processes: processes that share the work, each of which makes this call.
+        report: callback after every chunk with the number of pairs done, that of all processes
+            estimated from this one's; may raise to stop.
 
     Raises:
-        InvalidInput: fewer than 1 pair, another process writes, or more than one in a hundred
-            pairs not finite.
+        InvalidInput: fewer than 1 pair, another job writes, more than one in a hundred pairs not
+            finite, or processes that see different folders.
+        PeerFailed: another process that shares the work has failed.
         GeneratorMismatch: the folder has pairs of another generator or other options.
         ConditionMismatch: the folder has conditions of other auxiliaries.
         ResumeMismatch: the folder has pairs of other settings.
@@ -67,14 +73,17 @@ def keep_pairs(
     check_count(count)
     check_count(shard)
     wanted = Manifest(source.origin, precision, latents)
-    if _complete(folder, wanted, count) and not repair:
+    done = processes.shared(lambda: _complete(folder, wanted, count))
+    if all(done) and not repair:
         return StoredPairs(folder, count=count)  # so that readers need no permission to write
-    with writing(folder):
+    with writing_together(folder, processes):
         there = _there(folder, wanted)
-        _remove_strays(folder, there)
+        leads = processes.rank == 0
+        processes.shared(lambda: _remove_strays(folder, there) if leads else None)
+        making = Making(folder, source, processes, report)
         if repair:
-            there = _repaired(folder, there, source, report)
-        _extend(folder, there, source, count, shard, report)
+            there = making.repaired(there)
+        making.extended(there, count, shard)
     return StoredPairs(folder, count=count)
 
 
@@ -141,58 +150,6 @@ def _remove_strays(folder: Path, manifest: Manifest) -> None:
     for path in folder.iterdir():
         if OWN.fullmatch(path.name) and path.name not in known:
             path.unlink(missing_ok=True)
-
-
-def _repaired(folder: Path, manifest: Manifest, source: Synthesis, report: Report) -> Manifest:
-    for place, record in enumerate(manifest.shards):
-        first, last = record.first, record.last
-        report(first)
-        if shard_fault(folder, record):
-            drawn = source.drawn(first, last, lambda done, first=first: report(first + done))
-            manifest = _with_shard(folder, manifest, drawn, place)
-    return manifest
-
-
-def _extend(
-    folder: Path, manifest: Manifest, source: Synthesis, count: int, shard: int, report: Report
-) -> None:
-    _check_space(folder, manifest, count)
-    if manifest.drawn:
-        report(min(manifest.drawn, count))
-    while (first := manifest.drawn) < count:
-        # Shards end at multiples of their size, wherever an earlier run ended.
-        last = min(count, (first // shard + 1) * shard)
-        drawn = source.drawn(first, last, lambda done, first=first: report(first + done))
-        check_dropped(manifest.dropped + len(drawn.dropped), last)
-        manifest = _with_shard(folder, manifest, drawn, len(manifest.shards))
-
-
-def _check_space(folder: Path, manifest: Manifest, count: int) -> None:
-    missing = max(0, count - manifest.drawn) * manifest.pair_bytes
-    free = shutil.disk_usage(folder).free
-    if missing > free:
-        raise OSError(
-            errno.ENOSPC,
-            f"No space left on device: the pairs take {missing / 1e6:,.1f} MB more, and "
-            f"{free / 1e6:,.1f} MB are free",
-            str(folder),
-        )
-
-
-def _with_shard(folder: Path, manifest: Manifest, drawn: Drawn, place: int) -> Manifest:
-    """Writes a shard, then the manifest that lists it at a place."""
-    try:
-        record = write_shard(folder, manifest, drawn)
-        shards = [*manifest.shards[:place], record, *manifest.shards[place + 1 :]]
-        made = manifest.with_shards(shards)
-        made.write(folder)
-        return made
-    except OSError as error:
-        said = (
-            f"{error.strerror or error} after {manifest.drawn} pairs, which are kept; the same "
-            "synthesis goes on from there"
-        )
-        raise type(error)(error.errno, said, str(error.filename or folder)) from error
 
 
 def _check_saved(folder: Path, manifest: Manifest, drawn: int) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InvalidInput
+from .processes import Processes
 
-__all__ = ["LOCK", "writing"]
+__all__ = ["LOCK", "writing", "writing_together"]
 
 LOCK = ".lock"
 """Name of the lock file in the folder; it stays and may be deleted while nobody writes."""
@@ -56,6 +57,38 @@ def writing(folder: Path) -> Generator[None, None, None]:
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         file.flush()
         yield
+
+
+@contextlib.contextmanager
+def writing_together(folder: Path, processes: Processes) -> Generator[None, None, None]:
+    """Context in which process 0 is the only writer of the manifest of a folder.
+
+    The others enter it once process 0 holds the lock, and each writes its own shards. A process
+    that outlives process 0 for a moment may still write one: with fixed chunks it has the same
+    bits, and otherwise its hash is not that of the manifest.
+
+    Raises:
+        InvalidInput: another job holds the lock, or the processes see different folders.
+        PeerFailed: another process cannot enter.
+        OSError: the system refuses.
+    """
+    with contextlib.ExitStack() as held:
+        leads = processes.rank == 0
+        processes.shared(lambda: held.enter_context(writing(folder)) if leads else None)
+        if processes.size > 1:
+            processes.check_same(
+                {"holder of the lock": _read(folder / LOCK)},
+                f"The folder {folder.name!r}",
+                "All machines must see the same one: put --base on storage that they share.",
+            )
+        yield
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "none"
 
 
 def _holder(text: str) -> str:

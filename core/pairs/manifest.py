@@ -1,7 +1,7 @@
 """Manifest of stored pairs: their origin, their storage, and their shards."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +38,20 @@ class ShardRecord:
     last: int
     dropped: tuple[int, ...]
     sha256: str
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "ShardRecord":
+        """Returns the record of a JSON object with its fields.
+
+        Raises:
+            InvalidInput: the file lies outside of the folder.
+            ValueError, KeyError, TypeError: the object has another form.
+        """
+        file = str(entry["file"])
+        if Path(file).name != file:
+            raise InvalidInput(f"the shard {file!r} lies outside of the folder")
+        dropped = tuple(int(number) for number in entry["dropped"])
+        return cls(file, int(entry["first"]), int(entry["last"]), dropped, entry["sha256"])
 
     def numbers(self, count: int | None = None) -> list[int]:
         """Returns the numbers of its pairs, in order; those below `count`, if it is given."""
@@ -130,7 +144,7 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{path} holds {record['what']!r} of version {record['version']}; expected "
                 f"{WHAT!r} up to version {VERSION}. Update LatentSteer, or make the pairs again."
             )
-        shards = tuple(_shard(entry) for entry in record["shards"])
+        shards = tuple(ShardRecord.from_json(entry) for entry in record["shards"])
         origin = Origin.from_json(record["origin"])
         _check_storage(record["precision"], record["latents"])
         return Manifest(origin, record["precision"], record["latents"], shards)
@@ -140,11 +154,3 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
         raise CheckpointError(f"{path} is damaged: {error}. Make the pairs again.") from error
-
-
-def _shard(entry: dict[str, Any]) -> ShardRecord:
-    file = str(entry["file"])
-    if Path(file).name != file:
-        raise InvalidInput(f"the shard {file!r} lies outside of the folder")
-    dropped = tuple(int(number) for number in entry["dropped"])
-    return ShardRecord(file, int(entry["first"]), int(entry["last"]), dropped, entry["sha256"])

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from ..devices import numbers_on, placed
-from ..errors import Diverged
+from ..devices import numbers_on
+from ..errors import Diverged, InvalidInput
+from ..pairs.processes import ALONE, Processes
 from ..rng import stream_of
+from .distributed import backward, own_rows
+from .noise import ConditionNoise
 from .progress import Position, TrainingFile, TrainingFolder, digest
 from .recipes import Training
 from .translator import Translator
@@ -34,6 +37,11 @@ class Loop:
         conditions: conditions of the pairs, on the CPU.
         training: hyperparameters.
         seed: seed of the order of the pairs and of the noise on the conditions.
+        processes: processes that share the batches.
+
+    Raises:
+        InvalidInput: batches have fewer pairs than there are processes, or noise has the
+            covariance of a single pair.
     """
 
     def __init__(
@@ -43,13 +51,21 @@ class Loop:
         conditions: Tensor,
         training: Training,
         seed: int,
+        processes: Processes = ALONE,
     ) -> None:
+        if training.batch_size < processes.size:
+            raise InvalidInput(
+                f"Batches of {training.batch_size} pairs for {processes.size} processes: each "
+                "needs at least 1. Start fewer processes, or raise batch_size."
+            )
         self.translator, self.training, self.seed = translator, training, seed
+        self.processes = processes
         self.host = latents, conditions
         asked = training.initial_std
         own = translator.config.initial_std
         translator.start(latents, own if asked is None and own == "data" else asked)
-        self.latents, self.conditions = (t.to(self.device) for t in self.host)
+        like = translator.like
+        self.latents, self.conditions = (t.to(like.device, like.dtype) for t in self.host)
         self.per_epoch = -(-len(latents) // training.batch_size)
         self.batches = self.per_epoch * training.epochs
         translator.train().requires_grad_(True)
@@ -60,6 +76,7 @@ class Loop:
         self.anneal = CosineAnnealingLR(self.optimiser, self.batches)
         self.order = stream_of(seed, "order")
         self.noise = stream_of(seed, "condition noise")
+        self.noisy = ConditionNoise(training.condition_noise, training.noise_kind, conditions)
         self.position = Position(0, self.order.get_state(), self.noise.get_state())
         self.stepping = False
 
@@ -72,7 +89,7 @@ class Loop:
         """Returns everything that the result depends on, for the training's file."""
         return {
             "translator": asdict(self.translator.config),
-            "training": asdict(self.training),
+            "training": _identity(self.training),
             "seed": self.seed,
             "pairs": digest(*self.host),
         }
@@ -91,8 +108,11 @@ class Loop:
         Raises:
             ResumeMismatch: the file is of another training, of something else, or damaged.
             Diverged: the loss is no longer finite.
+            InvalidInput: the processes have different trainings.
+            PeerFailed: another process has ended.
         """
         kept = None if progress is None else progress.opened(self)
+        self._check_same()
         try:
             if self.position.done:
                 report(self.position.done, math.nan)
@@ -135,13 +155,13 @@ class Loop:
 
     def _step(self, z: Tensor, c: Tensor, order: Tensor) -> float:
         training, translator = self.training, self.translator
-        if training.condition_noise > 0:
-            drawn = torch.randn(c.shape, generator=self.noise)
-            c = c + training.condition_noise * placed(drawn, c)
+        c = self.noisy.added(c, self.noise)  # each process draws that of the whole batch
+        rows, share = own_rows(self.processes, len(z))
         with self._precision():
-            law = translator(c)
-        loss = law.loss(z, training.loss_scale, fused=training.fused)
-        value = float(loss.detach())
+            law = translator(c[rows])
+        loss = law.loss(z[rows], training.loss_scale, fused=training.fused)
+        self.optimiser.zero_grad()
+        value = backward(self.processes, loss, share, list(translator.parameters()))
         done = self.position.done
         if not math.isfinite(value):
             raise Diverged(
@@ -149,8 +169,6 @@ class Loop:
                 "learning rate.",
                 step=done,
             )
-        self.optimiser.zero_grad()
-        loss.backward()
         if training.clip is not None:
             torch.nn.utils.clip_grad_norm_(translator.parameters(), training.clip)
         self.stepping = True
@@ -160,7 +178,35 @@ class Loop:
         self.stepping = False
         return value
 
+    def _check_same(self) -> None:
+        """Checks that all processes continue the same training from the same place."""
+        if self.processes.size == 1:
+            return
+        own = [weight.detach().cpu() for weight in self.translator.state_dict().values()]
+        values = {
+            **{f"translator {n}": v for n, v in asdict(self.translator.config).items()},
+            **{f"training {n}": v for n, v in asdict(self.training).items()},
+            "seed": self.seed,
+            "pairs": digest(*self.host),
+            "batches done": self.position.done,
+            "weights": digest(*own),
+        }
+        self.processes.check_same(
+            values,
+            "The training",
+            "Start all with the same settings and pairs, and put --base and --out on storage that "
+            "all machines share.",
+        )
+
     def _precision(self) -> AbstractContextManager[object]:
         if not self.training.bf16:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def _identity(training: Training) -> dict[str, object]:
+    """Returns the hyperparameters; files of earlier versions have no kind of noise."""
+    own = asdict(training)
+    if training.noise_kind == "isotropic":
+        del own["noise_kind"]
+    return own

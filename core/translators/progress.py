@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from ..checkpoints.checkpoint import read, write
 from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError, ResumeMismatch
+from ..pairs.processes import Processes
 from ..snapshot import differing
 from .translator import Translator
 
@@ -55,6 +56,7 @@ class Resumed(Protocol):
     order: torch.Generator
     noise: torch.Generator
     position: Position
+    processes: Processes
 
     def settings(self) -> dict[str, object]:
         """Returns everything that the result depends on."""
@@ -124,6 +126,8 @@ class TrainingFolder:
 class Kept:
     """The file of one training, which remains when the training is finished.
 
+    Of several processes, process 0 writes it and all read it.
+
     Args:
         path: the file.
         seconds: time between two writings.
@@ -162,6 +166,11 @@ class Kept:
 
     def write(self) -> None:
         """Writes the training as it is between two batches."""
+        if self.training.processes.rank == 0:
+            self._write()
+        self._written = time.monotonic()
+
+    def _write(self) -> None:
         training = self.training
         state = training.optimiser.state_dict()
         tensors = {WEIGHTS + n: t for n, t in training.translator.state_dict().items()}
@@ -177,7 +186,11 @@ class Kept:
             "schedule": training.anneal.state_dict(),
         }
         write(self.path, tensors, config)
-        self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """Removes the file."""
+        if self.training.processes.rank == 0:
+            self.path.unlink(missing_ok=True)
 
     def resume(self) -> None:
         """Sets the training to what the file holds.
@@ -226,7 +239,7 @@ class Kept:
         training.position = position
 
     def _warn(self, before: Mapping[str, Any]) -> None:
-        if changed := differing(before, self._machine()):
+        if changed := differing({"processes": 1, **before}, self._machine()):
             logger.warning(
                 "The training %s resumes under other conditions (%s): its last bits differ from "
                 "those of an uninterrupted one.",
@@ -240,6 +253,7 @@ class Kept:
             "threads": torch.get_num_threads(),
             "device": self.training.translator.like.device.type,
             "torch": str(torch.__version__),
+            "processes": self.training.processes.size,
         }
 
 
@@ -269,16 +283,16 @@ class Unfinished(Kept):
     def stopped(self, *, whole: bool) -> None:
         """See `Kept`."""
         super().stopped(whole=whole)
-        if self.path.exists():
+        if self.path.exists() and self.training.processes.rank == 0:
             self._on_stop(self.path)
 
     def finished(self) -> None:
         """See `Kept`."""
-        self.path.unlink(missing_ok=True)
+        self.remove()
 
     def diverged(self) -> None:
         """See `Kept`; the same training would diverge again."""
-        self.path.unlink(missing_ok=True)
+        self.remove()
 
 
 def digest(*tensors: Tensor) -> str:

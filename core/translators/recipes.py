@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
+from .noise import NoiseKind
 from .translator import InitialStd, check_std
 
 __all__ = ["FAST", "PAPER", "RECIPES", "Training"]
@@ -48,6 +49,7 @@ class Training:
     initial_std: InitialStd | None = None
     fused: bool = False
     bf16: bool = False
+    noise_kind: NoiseKind = "isotropic"
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:

@@ -6,6 +6,7 @@ from ..auxiliary import Auxiliary
 from ..devices import threads_for
 from ..generator import Generator
 from ..pairs.pairs import Pairs
+from ..pairs.processes import ALONE, Processes
 from ..rng import derive_seed
 from .coordinates import Heads, paper_heads
 from .loading import loaded
@@ -77,12 +78,17 @@ def fit_translator(
     seed: int,
     report: Report = lambda done, loss: None,
     progress: TrainingFile | TrainingFolder | None = None,
+    processes: Processes = ALONE,
 ) -> Translator:
     """Trains a translator in place and returns it, frozen.
 
     The loss is the negative log-likelihood, eq. (3), or for the deterministic kind the squared
     distance, eq. (8). Departure: by default it is divided by the latent dimension, not multiplied
     by 1e-4.
+
+    Several processes train on the same batches, each on its rows, and sum their gradients: losses
+    and weights are those of one process up to rounding, and the weights of all processes are
+    equal. Each holds all pairs in memory.
 
     Args:
         translator: translator from `new_translator`.
@@ -94,14 +100,19 @@ def fit_translator(
             with the position and nan where the training resumes. An exception from it ends the
             training.
         progress: file in which the training is kept, and from which it resumes if it exists. The
-            result has the bits of an uninterrupted training with the same number of threads. The
-            file remains, so that a finished training is not repeated; the caller removes it. With
-            a folder the file is named by the training, and removed when the training is finished.
+            result has the bits of an uninterrupted training with the same numbers of threads and
+            processes; with others it differs by rounding, and a warning says so. The file
+            remains, so that a finished training is not repeated; the caller removes it. With a
+            folder the file is named by the training, and removed when the training is finished.
+        processes: processes that share the batches, each of which makes this call. All must see
+            the same file.
 
     Raises:
         GeneratorMismatch: the pairs are of another generator, or of one with other options.
         ConditionMismatch: the pairs are of another auxiliary.
-        InvalidInput: no pairs, pairs of another width, or too many that are not finite.
+        InvalidInput: no pairs, pairs of another width, too many that are not finite, batches of
+            fewer pairs than processes, or processes with different trainings.
+        PeerFailed: another process has ended.
         ResumeMismatch: the file is of another training, of something else, or damaged.
         Diverged: the loss is no longer finite.
     """
@@ -113,7 +124,7 @@ def fit_translator(
         translator.config = replace(config, initial_std=training.initial_std)
     device = translator.like.device
     with threads_for((translator,), rows=training.batch_size, device=device):
-        Loop(translator, latents, conditions, training, seed).run(report, progress)
+        Loop(translator, latents, conditions, training, seed, processes).run(report, progress)
     return translator.eval().requires_grad_(False)
 
 

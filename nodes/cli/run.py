@@ -15,7 +15,7 @@ from . import report
 from .server import submit
 from .settings import apply_settings
 
-__all__ = ["run"]
+__all__ = ["run", "say", "show"]
 
 
 def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
@@ -48,12 +48,12 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
         else:
             device = str(host.device())
             pnginfo = None if canvas is None else {"workflow": canvas}
-            result = execute(api, host, nodes=known, on_event=_say, extra_pnginfo=pnginfo)
+            result = execute(api, host, nodes=known, on_event=say, extra_pnginfo=pnginfo)
     content = report.build(
         result, workflow=args.workflow.name, device=device, server=args.server or None
     )
     report.write_report(host.out / "report.json", content)
-    _show(result)
+    show(result)
     print(host.out / "report.json")
     return 0
 
@@ -62,14 +62,16 @@ def _note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
 
-def _say(event: str, data: dict[str, Any]) -> None:
+def say(event: str, data: dict[str, Any]) -> None:
+    """Prints an event of a run to stderr: a note, or a finished node."""
     if event == "note":
         _note(data["text"])
     if event == "done":
         print(f"{data['seconds']:8.2f} s  {data['called']}", file=sys.stderr)
 
 
-def _show(result: RunResult) -> None:
+def show(result: RunResult) -> None:
+    """Prints the texts of the nodes and the files of a run."""
     for node_id, shown in result.ui.items():
         for text in shown.get("text") or ():
             kind = result.api.get(node_id, {}).get("class_type")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ...core.auxiliaries.clips.settings import VisionSettings
+    from ...core.pairs.processes import Processes
     from .api.node import HiddenHolder
 
 __all__ = ["RunInterrupted", "StandaloneHost", "TerminalProgress", "current", "use"]
@@ -39,12 +40,14 @@ class StandaloneHost:
         files: every file that the nodes have written to `out`, in order.
         interrupted_files: files that nodes wrote because of a stop request.
         write_previews: whether progress previews are written to `out/previews`.
+        joined: processes that run the same graph; None for this one alone.
     """
 
     def __init__(
         self, base: Path | None = None, out: Path | None = None, device: Device = "auto"
     ) -> None:
         self.write_previews = False
+        self.joined: Processes | None = None
         self.files: list[Path] = []
         self.interrupted_files: list[Path] = []
         self._stop = threading.Event()
@@ -96,6 +99,12 @@ class StandaloneHost:
                 f"{torch.__version__} have: {', '.join(there)} (choose one with --device)"
             )
         return torch.device(name)
+
+    def processes(self) -> Processes:
+        """Returns the processes that run the same graph and share its long work."""
+        from ...core.pairs.processes import ALONE
+
+        return ALONE if self.joined is None else self.joined
 
     @contextlib.contextmanager
     def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:

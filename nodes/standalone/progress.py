@@ -22,9 +22,10 @@ class TerminalProgress:
 
         self._host = host
         self._node = host.run_id()[1] or "run"
-        # None: no bar where stderr is no terminal.
+        # None: no bar where stderr is no terminal. Of several processes the first shows one.
+        hidden = True if host.processes().rank else None
         self._bar = tqdm(
-            total=total, desc=label or None, file=sys.stderr, leave=False, disable=None
+            total=total, desc=label or None, file=sys.stderr, leave=False, disable=hidden
         )
 
     def update(self, step: int, preview: Callable[[], Image.Image] | None = None) -> None:

@@ -94,7 +94,13 @@ def trained(
         )
         with host().on_device((translator,)):
             fit_translator(
-                translator, data, training, seed=pairs.seed, report=report, progress=kept
+                translator,
+                data,
+                training,
+                seed=pairs.seed,
+                report=report,
+                progress=kept,
+                processes=host().processes(),
             )
     known = [loss for loss in losses.values() if not math.isnan(loss)]
     begun = f", resumed after {min(losses)}" if len(known) < len(losses) else ""

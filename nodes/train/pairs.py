@@ -160,6 +160,7 @@ class SynthesisePairs(io.ComfyNode):
                     precision=precision,
                     latents=latents,
                     repair=repair,
+                    processes=host().processes(),
                     report=work.report,
                 )
         text = f"{len(pairs)} pairs" + (f" in {folder}" if folder else "")

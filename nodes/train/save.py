@@ -60,5 +60,6 @@ class SaveTranslator(io.ComfyNode):
         from ...core.checkpoints.checkpoint import write
 
         path = host().model_folder(KIND)[0] / f"{checked_name(name)}.safetensors"
-        write(path, translator.state_dict(), translator.to_config())
+        if host().processes().rank == 0:
+            write(path, translator.state_dict(), translator.to_config())
         return io.NodeOutput(translator, ui=ui.PreviewText(f"saved as {path}"))

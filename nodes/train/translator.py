@@ -9,6 +9,7 @@ from ...core.chunking import ChunkMode
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
 from ...core.translators.coordinates import Heads
+from ...core.translators.noise import NoiseKind
 from ...core.translators.recipes import RECIPES, Training
 from ...core.translators.translator import KINDS, TranslatorKind
 from ..help import Help
@@ -180,6 +181,17 @@ class TrainTranslator(io.ComfyNode):
                         "settings, to the same result. Off: start again.",
                     )
                 ),
+                advanced(
+                    io.Combo.Input(
+                        "noise_kind",
+                        options=list(get_args(NoiseKind)),
+                        default="isotropic",
+                        tooltip="isotropic: the noise of `condition_noise` is equal in all "
+                        "directions, as in the paper. covariance: it has the covariance of the "
+                        "pairs' conditions, an option of TR0N's code, and `condition_noise` is "
+                        "relative to their spread.",
+                    )
+                ),
             ],
             outputs=[
                 TRANSLATOR.Output(
@@ -210,13 +222,15 @@ class TrainTranslator(io.ComfyNode):
         recipe: str = CUSTOM,
         heads: Heads = "plain",
         resume: bool = True,
+        noise_kind: NoiseKind = "isotropic",
     ) -> io.NodeOutput:
         from ...core.translators.training import new_translator
 
         auxiliary = as_auxiliary(auxiliary)
         own = Training(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
         chosen: Mapping[str, Training] = {CUSTOM: own, **RECIPES}
-        training = replace(chosen[recipe], condition_noise=condition_noise)
+        noise = {"condition_noise": condition_noise, "noise_kind": noise_kind}
+        training = replace(chosen[recipe], **noise)
         with autograd():
             translator = new_translator(
                 generator,

@@ -5,6 +5,7 @@ import re
 from functools import partial
 
 import pytest
+from latentsteer.core.translators.recipes import PAPER
 from latentsteer.nodes.standalone.registry import load_nodes
 from latentsteer.nodes.standalone.values import widgets
 from latentsteer.workflows.recipes.departures import departures
@@ -81,7 +82,7 @@ def test_every_number_is_the_papers_or_the_note_says_that_it_is_not(name):
 
 
 def test_tr0n_trains_with_the_papers_numbers_on_official_files():
-    """B.1, B.3 and B.4, written here a second time."""
+    """B.1, B.3 and B.4, written here a second time; the recipe has those of the widgets."""
     trained = {
         name: node["inputs"]
         for name in OFFICIAL
@@ -97,12 +98,40 @@ def test_tr0n_trains_with_the_papers_numbers_on_official_files():
         )
         sizes = inputs["pairs"], inputs["epochs"], inputs["batch_size"], inputs["components"]
         assert sizes == (1_000_000, 10, 16, 10), name
+        assert inputs["recipe"] == "paper"
+        assert inputs["heads"] == "paper"
+        assert [getattr(PAPER, key) for key in ("epochs", "batch_size", "learning_rate")] == [
+            inputs[key] for key in ("epochs", "batch_size", "learning_rate")
+        ]
+        assert PAPER.initial_std == inputs["initial_std"]
     steps = [
         node["inputs"]["steps"]
         for node in api_of("tr0n_biggan_budget").values()
         if node["class_type"] == "LatentSteer_LangevinRefine"
     ]
     assert steps == [10, 25, 50, 100, 150, 250, 500]
+
+
+def test_tr0n_trains_on_kept_pairs_that_workflows_with_the_same_models_share():
+    """B.1 and B.3: a million, of each class as many where the generator has classes."""
+    models = {}
+    for name in OFFICIAL:
+        for node in api_of(name).values():
+            if node["class_type"] != "LatentSteer_TrainTranslator":
+                continue
+            made = api_of(name)[node["inputs"]["synthesised"][0]]
+            inputs = made["inputs"]
+            assert made["class_type"] == "LatentSteer_SynthesisePairs"
+            assert inputs["count"] == node["inputs"]["pairs"] == 1_000_000
+            assert inputs["balanced"] == ("faces" not in name)
+            assert inputs["auxiliary"] == node["inputs"]["auxiliary"]
+            files = [n["inputs"]["file"] for n in api_of(name).values() if "file" in n["inputs"]]
+            models.setdefault(inputs["name"], set()).add(tuple(sorted(files)))
+    assert sorted(models) == [
+        *("biggan_clip", "biggan_clip_captions", "biggan_laion", "faces_clip"),
+        "xl_laion_captions",
+    ]
+    assert all(len(files) == 1 for files in models.values())
 
 
 @pytest.mark.parametrize("name", OFFICIAL + FUSEDREAM)

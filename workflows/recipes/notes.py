@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .departures import departures
-from .files import BIGGAN, FILES, FOLDERS, REAL_IMAGES, STYLEGAN_XL
+from .files import BIGGAN, FILES, FOLDERS, REAL_IMAGES
 from .graph import Recipe
 from .numbers import VIEWS
 from .rows import parts
@@ -26,18 +26,13 @@ WHY: Mapping[str, str] = {
 """Reasons why families of workflows differ; the longest matching prefix of an id applies."""
 RELEASED = "the released code"
 TRAINED = (
-    "Besides its numbers, training divides the loss by the size of the latent instead of "
+    "With *recipe* custom, training divides the loss by the size of the latent instead of "
     "multiplying it by 1e-4, and clips gradients to norm 1, as in the released code."
 )
-BIGGANS = (
-    " BigGAN's means are clamped to [-2, 2] when used instead of bounded by a tanh, and its class "
-    "embedding is a part of the mixture instead of a regression head."
-)
 FLOWS = (
-    " BigGAN's samples are clamped to [-2, 2] when used instead of bounded by a tanh, and its "
-    "class embedding is a part of the flow instead of a regression head."
+    "BigGAN's samples are clamped to [-2, 2] when used instead of bounded by a tanh, which a flow "
+    "does not have."
 )
-CLASSES = " The classes of the pairs are drawn at random; the paper uses equally many of each."
 CHEAPER: Mapping[str, str] = {
     "BasisInit": "*candidates* 200",
     "AdamRefine": "*steps* 100",
@@ -45,9 +40,10 @@ CHEAPER: Mapping[str, str] = {
 }
 """Cheaper values to try first, where the numbers take minutes per prompt on a GPU."""
 FEWER_PAIRS = (
-    "A million pairs take hours on a GPU: try *pairs* 20,000 first, with *epochs* 15, "
-    "*batch_size* 256, *learning_rate* 0.001 and *initial_std* 1, and keep the translator with "
-    "**Save Translator**. "
+    "A million pairs take hours on a GPU, once: they are kept for all workflows with these "
+    "models, and a cancelled synthesis goes on. Try *count* 20,000 of **Synthesise Pairs** first, "
+    "with *recipe* fast in **Train Translator**, and keep the translator with **Save "
+    "Translator**. "
 )
 OPEN = (
     "The paper does not state its eta, xi, mollifier or numbers of samples: those here work well "
@@ -148,9 +144,11 @@ def _compared(recipe: Recipe) -> str:
             own = ", ".join(str(one) for one in differ if one.node == node)
             text += f"\n* **{node}**: {own}"
         text += "\n\n"
-    if "TrainTranslator" in _kinds(recipe):
+    trained = [
+        n["inputs"] for n in recipe.api.values() if n["class_type"].endswith("TrainTranslator")
+    ]
+    if any(inputs["recipe"] == "custom" for inputs in trained):
         text += TRAINED
-        flow = any(node["inputs"].get("kind") == "flow" for node in recipe.api.values())
-        text += (FLOWS if flow else BIGGANS) if BIGGAN in recipe.files else ""
-        text += CLASSES if {BIGGAN, STYLEGAN_XL} & set(recipe.files) else ""
+    if any(inputs["kind"] == "flow" for inputs in trained) and BIGGAN in recipe.files:
+        text += FLOWS
     return f"\n\n{text.strip()}"

@@ -1,42 +1,70 @@
-"""Child process of test_keeping: pairs whose synthesis is killed at two random moments."""
+"""Child process of test_keeping: pairs whose synthesis is killed at random moments."""
 
+import json
 import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
 from latentsteer.core.pairs.keeping import keep_pairs
+from latentsteer.core.pairs.manifest import read_manifest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
 
-COUNT, SHARD = 50, 8
+SHARD, PER_KILL = 8, 40
+"""Pairs per shard, of two chunks, and pairs per kill: a life draws at most 28."""
 
 
-def synthesis(folder, pipe):
-    """Makes the pairs, and writes a byte for each chunk."""
-    keep_pairs(
-        folder, toy.source(), COUNT, shard=SHARD, report=lambda done: os.write(pipe, b"x") and None
-    )
+def count(kills):
+    """Returns how many pairs leave work after every kill."""
+    return PER_KILL * kills
 
 
-def killed_after(folder, chunks):
-    """Runs the synthesis in a fork and kills it after some chunks."""
-    read, write = os.pipe()
+def synthesis(folder, pairs, tokens, done):
+    """Makes the pairs; before each chunk but the first it waits for a token."""
+
+    def report(_):
+        os.write(done, b"x")
+        os.read(tokens, 1)
+
+    keep_pairs(folder, toy.source(), pairs, shard=SHARD, report=report)
+
+
+def killed(folder, pairs, draws):
+    """Runs the synthesis in a fork and kills it somewhere between two chunks.
+
+    The fork has no token to go beyond the second one, however late the kill. Three chunks or more
+    are done in a life. Returns the exit code and the number of listed pairs.
+    """
+    (tokens, give), (seen, done) = os.pipe(), os.pipe()
     if not (child := os.fork()):
-        synthesis(folder, write)
+        os.close(give)
+        os.close(seen)
+        synthesis(folder, pairs, tokens, done)
         os._exit(0)
-    os.close(write)
-    for _ in range(chunks):
-        os.read(read, 1)
+    os.close(tokens)
+    os.close(done)
+    took = []
+    for _ in range(draws.randint(3, 6)):
+        begun = time.perf_counter()
+        os.read(seen, 1)
+        took.append(time.perf_counter() - begun)
+        os.write(give, b"x")
+    time.sleep(draws.random() * max(took[1:]))
     os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(give)
+    os.close(seen)
+    return code, read_manifest(folder).drawn
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    folder, kills = Path(sys.argv[1]), int(sys.argv[3])
     draws = random.Random(int(sys.argv[2]))
-    codes = [killed_after(Path(sys.argv[1]), draws.randint(2, 6)) for _ in range(2)]
-    sys.stdout.write(f"{codes}\n")
+    found = [killed(folder, count(kills), draws) for _ in range(kills)]
+    sys.stdout.write(json.dumps(found))

@@ -20,7 +20,7 @@ from latentsteer.core.errors import (
     ResumeMismatch,
 )
 from latentsteer.core.identity import ModelId
-from latentsteer.core.pairs import keeping
+from latentsteer.core.pairs import making
 from latentsteer.core.pairs.keeping import keep_pairs, save_pairs
 from latentsteer.core.pairs.lock import LOCK, writing
 from latentsteer.core.pairs.pairs import Pairs
@@ -28,7 +28,7 @@ from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.pairs.synthesis import synthetic_pairs
 
 from . import toy
-from .killed import COUNT, SHARD
+from .killed import SHARD, count
 
 
 class Stop(Exception):
@@ -69,14 +69,19 @@ def test_kept_pairs_are_those_in_memory(tmp_path):
 
 @pytest.mark.bits
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_killed_synthesis_goes_on_to_the_same_files(tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_killed_synthesis_goes_on_to_the_same_files(kills, tmp_path):
     seed = random.SystemRandom().randrange(10**6)
-    command = [sys.executable, str(Path(__file__).parent / "killed.py"), tmp_path / "a", str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "[-9, -9]", (seed, done.stderr)
-    assert 0 < len(StoredPairs(tmp_path / "a")) < COUNT, seed
-    keep_pairs(tmp_path / "a", toy.source(), COUNT, shard=SHARD)
-    keep_pairs(tmp_path / "b", toy.source(), COUNT, shard=SHARD)
+    child = Path(__file__).parent / "killed.py"
+    command = [sys.executable, *map(str, (child, tmp_path / "a", seed, kills))]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, (seed, ran.stderr)
+    codes, drawn = zip(*json.loads(ran.stdout), strict=True)
+    assert codes == (-9,) * kills, seed
+    assert list(drawn) == sorted(drawn), (seed, drawn)
+    assert 0 < drawn[-1] < count(kills), (seed, drawn)
+    keep_pairs(tmp_path / "a", toy.source(), count(kills), shard=SHARD)
+    keep_pairs(tmp_path / "b", toy.source(), count(kills), shard=SHARD)
     assert files(tmp_path / "a") == files(tmp_path / "b"), seed
 
 
@@ -215,7 +220,7 @@ def test_files_of_others_are_left_alone(tmp_path):
 
 
 def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
-    whole, calls = keeping.write_shard, []
+    whole, calls = making.write_shard, []
 
     def full(*given):
         calls.append(given)
@@ -223,7 +228,7 @@ def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "shard")
         return whole(*given)
 
-    monkeypatch.setattr(keeping, "write_shard", full)
+    monkeypatch.setattr(making, "write_shard", full)
     with pytest.raises(OSError, match=r"No space left.* after 16 pairs, which are kept") as caught:
         keep_pairs(tmp_path, toy.source(), 30, shard=8)
     assert caught.value.errno == errno.ENOSPC
@@ -232,7 +237,7 @@ def test_a_full_disk_keeps_finished_shards(tmp_path, monkeypatch):
 
 
 def test_too_little_space_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    monkeypatch.setattr(making.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
     calls = []
     with pytest.raises(OSError, match=r"the pairs take 0\.3 MB more") as caught:
         keep_pairs(tmp_path, toy.source(calls=calls), 10_000)

@@ -16,6 +16,7 @@ from .made import config, linear_pairs, needs_zuko
 TODAY = Training(3, 64, condition_noise=0.1)
 KINDS = {
     "today": ("mixture", TODAY),
+    "covariance": ("mixture", replace(TODAY, noise_kind="covariance")),
     "fast": ("mixture", replace(FAST, epochs=3, batch_size=64)),
     "paper": ("mixture", replace(PAPER, epochs=1, condition_noise=0.2)),
     "deterministic": ("deterministic", TODAY),
@@ -129,6 +130,13 @@ def test_other_settings_are_refused_by_name(changes, message, begun, toys):
         changes = {"pairs": linear_pairs(300, toys, changes["pairs"])}
     with pytest.raises(ResumeMismatch, match=message):
         trained("today", toys, progress=TrainingFile(begun), **changes)
+
+
+def test_a_file_without_a_kind_of_noise_is_of_isotropic_noise(begun, toys):
+    """As files of earlier versions are."""
+    assert "noise_kind" not in checkpoints.read(begun).config["settings"]["training"]
+    with pytest.raises(ResumeMismatch, match=r"training\.noise_kind: None then, 'covariance' now"):
+        trained("covariance", toys, progress=TrainingFile(begun))
 
 
 def test_a_changed_translator_is_refused(begun, toys):

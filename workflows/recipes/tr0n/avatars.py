@@ -64,7 +64,7 @@ class _Avatars(GraphBuilder):
                 "EnergyCLIP": {"views": VIEWS},
                 "TrainTranslator": {
                     **{"pairs": PAIRS, "epochs": EPOCHS, "hidden": HIDDEN},
-                    "condition_noise": NOISE,
+                    **{"condition_noise": NOISE, "heads": "paper"},
                 },
                 "LangevinRefine": {"steps": STEPS, "inverse_temperature": INVERSE_TEMPERATURE},
                 "AdamRefine": {"steps": ADAM_STEPS, "learning_rate": ADAM_RATE},

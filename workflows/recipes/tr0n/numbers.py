@@ -14,8 +14,9 @@ TRAINING: Inputs = {
     "batch_size": 16,
     "learning_rate": 1e-4,
     "initial_std": 0.01,
+    "recipe": "paper",
 }
-"""Appendix B.1: N, epochs, B, Adam's rate, sigma before training."""
+"""Appendix B.1: N, epochs, B, Adam's rate, sigma before training; the loss times 1e-4."""
 MIXTURE: Inputs = {**TRAINING, "kind": "mixture", "components": 10}
 """The mixture, with K of appendix B.1."""
 REGRESSION: Inputs = {**TRAINING, "kind": "deterministic"}
@@ -109,12 +110,16 @@ def _clip(
     beta = BIGGAN_BETA if file == BIGGAN else OTHER_BETA
     if file in (STYLEGAN2, STYLEGAN_XL):
         generator["latent"] = "w"
-    noise = {} if gamma is None else {"condition_noise": gamma}
+    trained: dict[str, object] = {**training, "hidden": WIDE}
+    if gamma is not None:
+        trained["condition_noise"] = gamma
+    if file == BIGGAN:
+        trained["heads"] = "paper"
     nodes: dict[str, Inputs] = {
         "LoadGenerator": generator,
         "EnergyCLIP": VIEWS,
         "LangevinRefine": {**LANGEVIN, "inverse_temperature": beta, **changes},
-        "TrainTranslator": {**training, "hidden": WIDE, **noise},
+        "TrainTranslator": trained,
         "TranslatorInit": EQUATION_5 if start is None else start,
     }
     if captions:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..files import BLIP, BLIP2, LAION, OPENAI, PICTURE
+from ..files import BIGGAN, BLIP, BLIP2, LAION, OPENAI, PICTURE, STYLEGAN2, STYLEGAN_XL
 from ..graph import GraphBuilder, Link, Recipe
 from ..rows import ROWS, sweep, usual
 
@@ -18,6 +18,8 @@ FAILING = (
     "a sign that says hello\na crowd of people in a street\na dog on top of a horse\n"
     "a photo of a gren aple\nfive oranges on a table"
 )
+NAMES = {BIGGAN: "biggan", STYLEGAN2: "faces", STYLEGAN_XL: "xl", OPENAI: "clip", LAION: "laion"}
+"""Parts of the names of the pairs, by file; workflows with the same models share their pairs."""
 
 
 class _Official(GraphBuilder):
@@ -32,18 +34,29 @@ class _Official(GraphBuilder):
     def __init__(self, row: str, clip: str, captioner: str) -> None:
         # Captions here are the likeliest ones.
         super().__init__({k: v for k, v in usual(row).items() if k != "CaptionAuxModel"})
-        self.row, self.captioner = row, captioner
+        self.row, self.clip, self.captioner = row, clip, captioner
         self.load(auxiliary=clip)
 
     def started(self, condition: Link, **start: object) -> Link:
-        """Draws by a translator that the graph trains, or from the prior."""
+        """Draws by a translator that the graph trains on kept pairs, or from the prior."""
         if "PriorInit" in ROWS[self.row].nodes:
             return self.add("PriorInit", condition=condition)
         auxiliary = self.models["auxiliary"]
         if self.captioner:
             captioner = self.add("LoadAuxModel", "Load captioner", file=self.captioner)
             auxiliary = self.add("CaptionAuxModel", captioner=captioner, clip=auxiliary)
-        translator = self.add("TrainTranslator", auxiliary=auxiliary)
+        file = str(self.usual["LoadGenerator"]["file"])
+        parts = [NAMES[file], NAMES[self.clip]]
+        name = "_".join([*parts, "captions"] if self.captioner else parts)
+        count = self.usual["TrainTranslator"]["pairs"]
+        # B.3: as many of each class of ImageNet.
+        balanced = file in (BIGGAN, STYLEGAN_XL)
+        pairs = self.add(
+            "SynthesisePairs", auxiliary=auxiliary, count=count, name=name, balanced=balanced
+        )
+        translator = self.add(
+            "TrainTranslator", auxiliary=auxiliary, synthesised=pairs, heads="paper"
+        )
         return self.add("TranslatorInit", translator=translator, condition=condition, **start)
 
     def refined(self, start: Link, energy: Link, **steps: int) -> Link:
