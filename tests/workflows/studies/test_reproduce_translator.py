@@ -12,6 +12,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.translators.training import Training
 from latentsteer.core.zoo import shipped
 from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.studies.results.page import HERE, PLACE
 from latentsteer.workflows.studies.tr0n import translator as report
 from latentsteer.workflows.studies.tr0n.orderings import (
     ORDERINGS,
@@ -35,7 +36,7 @@ needs_flows = pytest.mark.skipif(
 )
 SMALL = {
     "digits": (digits, Scale(10, 2, 40, 2, 2)),
-    "avatars": (avatars, Scale(2, 2, 8, 3, 2)),
+    "avatars": (avatars, Scale(2, 2, 4, 2, 1)),
 }
 
 
@@ -217,5 +218,10 @@ def test_the_command_writes_figures_verdicts_and_pictures(tmp_path, capsys, monk
                 assert found[key] == pytest.approx(sign * (full - other))
                 assert len(found[f"{key}_signs"]) == 2
                 assert found[f"{key}_verdict"] in ("holds", "reversed", "undecided")
+    places = PLACE.findall((HERE / "translator.md").read_text("utf-8"))
+    asked = {key.replace("avatars_", "digits_") for _, key, *_ in places}
+    asked |= {f"{key}_sd".replace("avatars_", "digits_") for _, key, spread, _ in places if spread}
+    assert len(asked) > 100
+    assert asked <= found.keys()
     assert said.count("TR0N in full is ahead of") == 2
     assert not path.with_name("translator.json.partial").exists()
