@@ -38,6 +38,7 @@ REPRODUCTIONS: dict[str, str] = {
     "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",
     "krr": "...workflows.studies.krr.report:run",
+    "translator": "...workflows.studies.tr0n.translator:run",
 }
 DEMO = "...workflows.studies.demo.digits:run"
 DEMO_FACES = "...workflows.studies.demo.faces:run"

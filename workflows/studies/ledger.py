@@ -65,8 +65,8 @@ class Ledger:
                 report.write_report(self.path, {"study": self.study, "parts": self.parts})
         return self.parts[name]
 
-    def finish(self, figures: Mapping[str, float]) -> None:
-        """Writes the figures of the whole study, and removes the file of parts."""
+    def finish(self, figures: Mapping[str, float | str]) -> None:
+        """Writes the figures and words of the whole study, and removes the file of parts."""
         if self.result is None or self.path is None:
             return
         report.write_report(self.result, figures)

@@ -63,19 +63,17 @@ class Session:
         self.seed, self.device, self.say = seed, device, say
         self.chunking = Chunking.of(chunk, generator.image_size)
         say(f"seed {seed}: {pairs} pairs, translator {' and '.join(kinds)}")
+        # Made first: a kind may need a library that is not installed.
+        untrained = {
+            kind: new_translator(generator, auxiliary, kind=kind, hidden=hidden, seed=seed)
+            for kind in kinds
+        }
         drawn = synthetic_pairs(
             generator, auxiliary, pairs, seed=seed, chunking=self.chunking, device=device
         )
         self.translators = {
-            kind: fit_translator(
-                new_translator(generator, auxiliary, kind=kind, hidden=hidden, seed=seed).to(
-                    device
-                ),
-                drawn,
-                training,
-                seed=seed,
-            )
-            for kind in kinds
+            kind: fit_translator(translator.to(device), drawn, training, seed=seed)
+            for kind, translator in untrained.items()
         }
 
     def start(

@@ -35,10 +35,11 @@ def test_the_page_is_up_to_date():
 
 
 def test_places_are_filled():
-    figures = {"krr": {"fd": 0.2519, "fd_sd": 0.0111, "share": 0.6}}
+    figures = {"krr": {"fd": 0.2519, "fd_sd": 0.0111, "share": 0.6, "word": "holds"}}
     text = "{krr.fd}, {krr.fd+-}, {krr.fd:.1f}, {krr.fd+-:.2f}, {krr.share:.0%}, {not a place}"
     wanted = "0.252, 0.252 +- 0.011, 0.3, 0.25 +- 0.01, 60 %, {not a place}"
     assert filled(text, figures) == wanted
+    assert filled("It {krr.word:s}.", figures) == "It holds."
 
 
 @pytest.mark.parametrize("place", ["{krr.gone}", "{krr.fd+-}", "{gone.fd}"])

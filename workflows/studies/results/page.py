@@ -6,7 +6,7 @@ The section of a study is a template next to this file, `<study>.md`. Its placeh
 from `<study>.json`, which `latentsteer reproduce <study> --json FILE` writes:
 
 * `{krr.digits_flow_fd}` is a figure with three decimals, `{krr.digits_lowered:.0%}` in any format
-  of Python;
+  of Python, `{translator.digits_equal_m_lead_adam_f_verdict:s}` a word that the study found;
 * `{krr.digits_flow_fd+-}` adds the standard deviation over seeds, the key with `_sd`.
 
 A study without figures keeps the text of `<study>.before.md`, where there is one; remove that text
@@ -24,7 +24,7 @@ __all__ = ["PAGE", "PARTS", "filled", "main", "results_page"]
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "results.md"
-PARTS = ("digits", "avatars", "fusedream", "krr", "views", "faces")
+PARTS = ("digits", "avatars", "translator", "fusedream", "krr", "views", "faces")
 """Studies in the order of the page."""
 HEAD = """# Results
 
@@ -50,12 +50,12 @@ def results_page(folder: Path = HERE) -> str:
     return "\n".join([HEAD, *(_part(folder, name, figures) for name in PARTS)])
 
 
-def filled(text: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+def filled(text: str, figures: Mapping[str, Mapping[str, float | str]]) -> str:
     """Fills the placeholders of a template.
 
     Args:
         text: template with placeholders.
-        figures: figures by study and key.
+        figures: figures and words by study and key.
 
     Raises:
         KeyError: a place whose figure its study did not measure.
@@ -84,7 +84,7 @@ def main() -> None:
     print(PAGE)
 
 
-def _part(folder: Path, name: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+def _part(folder: Path, name: str, figures: Mapping[str, Mapping[str, float | str]]) -> str:
     before = folder / f"{name}.before.md"
     if name not in figures and before.exists():
         return before.read_text(encoding="utf-8")
