@@ -90,6 +90,12 @@ class Shard:
         scales = self._tensor(scale)[first:last] if scale in self._open() else None
         return unpacked(self._tensor(f"values.{place}")[first:last], scales)
 
+    def conditions_of(self, place: int, rows: Tensor) -> Float[Tensor, "rows embed"]:
+        """Returns chosen rows of the conditions of an auxiliary as float32."""
+        scale = f"{SCALE}.{place}"
+        scales = self._tensor(scale)[rows] if scale in self._open() else None
+        return unpacked(self._tensor(f"values.{place}")[rows], scales)
+
     @property
     def is_mapped(self) -> bool:
         """Whether the file is mapped."""

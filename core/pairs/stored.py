@@ -1,7 +1,7 @@
 """Pairs in a folder: memory-mapped shards with a manifest."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -134,16 +134,31 @@ class StoredPairs(Pairs):
         for first in range(0, len(self), size):
             yield first, self._rows(first, min(first + size, len(self)))
 
+    def pieces(
+        self, first: int, last: int, size: int
+    ) -> Iterator[Float[Tensor, "rows embed"]]:
+        """See `Pairs`."""
+        for shard, begin, end in self._spans(first, last):
+            for row in range(begin, end, size):
+                yield shard.conditions(self.place, row, min(row + size, end))
+
+    def conditions_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows embed"]:
+        """Returns the conditions of the pairs with the given numbers."""
+        rows = self._checked(numbers)
+        return self._gathered(
+            rows, self.record.width, lambda shard, own: shard.conditions_of(self.place, own)
+        )
+
     def latents_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows dim"]:
         """Returns the latents of the pairs with the given numbers."""
-        rows = torch.as_tensor(numbers).cpu()
-        outside = (rows < -len(self)) | (rows >= len(self))
-        if bool(outside.any()):
-            raise IndexError(f"pairs {rows[outside][:5].tolist()} of {len(self)}")
-        rows = rows % len(self)
+        rows = self._checked(numbers)
         if self.manifest.latents == "seed":
             return self._redrawn(rows.tolist())
-        return self._gathered(rows)
+        if len(rows) and bool((rows.diff() == 1).all()):
+            spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
+            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans])
+        dim = self.manifest.origin.dim
+        return self._gathered(rows, dim, lambda shard, own: shard.latents()[own])
 
     def release(self) -> None:
         """Unmaps the files, whose pages count as memory of the process while they are mapped."""
@@ -165,17 +180,25 @@ class StoredPairs(Pairs):
             begin = self._ends[place] - len(self._shards[place])
             if begin >= last:
                 return
-            yield self._shards[place], max(first, begin) - begin, min(last, self._ends[place]) - begin
+            end = min(last, self._ends[place])
+            yield self._shards[place], max(first, begin) - begin, end - begin
 
-    def _gathered(self, rows: Tensor) -> Tensor:
-        if len(rows) and bool((rows.diff() == 1).all()):
-            spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
-            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans])
-        made = torch.empty(len(rows), self.manifest.origin.dim)
+    def _checked(self, numbers: Int[Tensor, " rows"]) -> Tensor:
+        """Returns numbers from 0 on the CPU; negative ones count from the end."""
+        rows = torch.as_tensor(numbers).cpu()
+        outside = (rows < -len(self)) | (rows >= len(self))
+        if bool(outside.any()):
+            raise IndexError(f"pairs {rows[outside][:5].tolist()} of {len(self)}")
+        return rows % len(self)
+
+    def _gathered(
+        self, rows: Tensor, width: int, read: Callable[[Shard, Tensor], Tensor]
+    ) -> Tensor:
+        made = torch.empty(len(rows), width)
         places = torch.bucketize(rows, torch.tensor(self._ends), right=True)
         for place in places.unique().tolist():
             shard, targets = self._shards[place], (places == place).nonzero()[:, 0]
-            made[targets] = shard.latents()[rows[targets] - (self._ends[place] - len(shard))]
+            made[targets] = read(shard, rows[targets] - (self._ends[place] - len(shard)))
         return made
 
     def _redrawn(self, rows: list[int]) -> Tensor:

@@ -54,7 +54,7 @@ class Folder:
     prompts: int = 8
     hidden: int = 2048
     batches: int = 4
-    blocks: tuple[int, ...] = (512, 2048, 4096)
+    blocks: tuple[int, ...] = (512, 1024, 4096)
 
     @property
     def manifest(self) -> Manifest:
@@ -113,17 +113,19 @@ def bytes_read() -> int | None:
 def searches(pairs: StoredPairs, sizes: Folder) -> dict[str, Step]:
     """Steps of a search and of bare matrix products over the same mapped files, by name.
 
-    `bare_N` converts and multiplies N rows at a time, and keeps all scores.
+    `bare_N` converts and multiplies N rows at a time, in the faster of both orders of the factors,
+    and keeps all scores.
     """
     wanted = sizes.wanted()
     mapped: list[Tensor] = []
     for record in pairs.manifest.shards:
         with safetensors.safe_open(pairs.folder / record.file, framework="pt") as file:
             mapped.append(file.get_tensor("values.0"))
-    unit = functional.normalize(wanted.embedding, dim=1).T.contiguous()
+    unit = functional.normalize(wanted.embedding, dim=1)
 
     def bare(rows: int) -> None:
-        torch.cat([part.float() @ unit for values in mapped for part in values.split(rows)])
+        parts = (part for values in mapped for part in values.split(rows))
+        torch.cat([unit @ part.float().T for part in parts], dim=1)
 
     steps: dict[str, Step] = {f"bare_{rows}": partial(bare, rows) for rows in sizes.blocks}
 
