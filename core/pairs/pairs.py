@@ -43,9 +43,7 @@ class Pairs:
         for first in range(0, len(self), size):
             yield first, self.conditions[first : first + size]
 
-    def pieces(
-        self, first: int, last: int, size: int
-    ) -> Iterator[Float[Tensor, "rows embed"]]:
+    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
         """Yields the conditions numbered first to last - 1 in order, at most `size` at a time.
 
         Unlike blocks, pieces may be smaller than `size`: they are never joined from two files.

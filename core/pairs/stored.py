@@ -134,9 +134,7 @@ class StoredPairs(Pairs):
         for first in range(0, len(self), size):
             yield first, self._rows(first, min(first + size, len(self)))
 
-    def pieces(
-        self, first: int, last: int, size: int
-    ) -> Iterator[Float[Tensor, "rows embed"]]:
+    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
         """See `Pairs`."""
         for shard, begin, end in self._spans(first, last):
             for row in range(begin, end, size):

@@ -34,6 +34,18 @@ def test_blocks_follow_one_another_in_any_size(size, kept):
 
 
 @pytest.mark.bits
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_pieces_follow_one_another_and_end_with_their_file(precision, tmp_path):
+    kept = keep_pairs(tmp_path / "kept", toy.source(), 30, shard=8, precision=precision)
+    pieces = list(kept.pieces(3, 26, 6))
+    assert [len(piece) for piece in pieces] == [5, 6, 2, 6, 2, 2]
+    assert torch.equal(torch.cat(pieces), kept.conditions[3:26])
+    assert [len(piece) for piece in kept.loaded().pieces(3, 26, 6)] == [6, 6, 6, 5]
+    numbers = torch.tensor([29, 3, 3, 8, -1])
+    assert torch.equal(kept.conditions_of(numbers), kept.conditions[numbers])
+
+
+@pytest.mark.bits
 def test_latents_are_found_in_any_order(kept):
     numbers = torch.tensor([29, 3, 3, 8, 7, 0, 16])
     assert torch.equal(kept.latents_of(numbers), kept.loaded().latents_of(numbers))

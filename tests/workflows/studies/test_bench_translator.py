@@ -52,7 +52,8 @@ def test_the_digits_hold_out_pairs_that_are_not_trained_on():
 
 
 @pytest.mark.parametrize(
-    ("level", "epochs"), [(9.0, 0), (8.0, 0), (6.0, 0.5), (4.0, 1), (3.0, 1.5), (1.9, 2.5), (1, None)]
+    ("level", "epochs"),
+    [(9.0, 0), (8.0, 0), (6.0, 0.5), (4.0, 1), (3.0, 1.5), (1.9, 2.5), (1, None)],
 )
 def test_epochs_to_a_level_are_interpolated(level, epochs):
     found = bench.epochs_to([[0, 8.0], [1, 4.0], [2, 2.0], [3, 1.8]], level)

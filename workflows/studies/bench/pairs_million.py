@@ -101,7 +101,7 @@ def write_pairs(folder: Path, sizes: Folder) -> None:
 def bytes_read() -> int | None:
     """Bytes that this process has read from files so far; None where the system does not say.
 
-    Pages of mapped files are not counted, but a shard is hashed by plain reads before it is mapped.
+    Pages of mapped files are not counted, but plain reads hash a shard before it is mapped.
     """
     path = Path("/proc/self/io")
     if not path.exists():
