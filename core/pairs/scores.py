@@ -104,7 +104,7 @@ class Scorer:
 
     def norms(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"] | None:
         """Returns what `fast` divides by, in float32, if it depends on the conditions alone."""
-        return torch.linalg.vector_norm(conditions, dim=1) if self.kind == "cosine" else None
+        return _norms(conditions) if self.kind == "cosine" else None
 
     def fast(
         self,
@@ -127,5 +127,9 @@ class Scorer:
             scores = wanted @ conditions.clamp_min(TINY).log().T
             return scores, rounding * scores.abs()
         scores = wanted @ conditions.T
-        scores /= self.norms(conditions) if norms is None else norms
+        scores /= _norms(conditions) if norms is None else norms
         return scores, scores.new_full((len(scores), 1), rounding)
+
+
+def _norms(conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
+    return torch.linalg.vector_norm(conditions, dim=1)

@@ -22,7 +22,7 @@ import torch
 from ....core.pairs.stored import StoredPairs
 from ....nodes.cli import report
 from .harness import Check, medians, peak_memory
-from .pairs_million import Folder, bytes_read, searches, training, write_pairs
+from .pairs_million import Folder, bytes_read, searches, training
 from .pairs_synthesis import MODELS, Models, steps_of
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "run"]
@@ -105,12 +105,10 @@ def checks_of(flat: Mapping[str, Any], models: Sequence[str]) -> Iterator[Check]
 
 def _large(plan: Plan, folder: Path) -> dict[str, float]:
     sizes, flat = plan.folder, dict[str, float]()
-    write_pairs(folder, sizes)
-    held = sum(path.stat().st_size for path in folder.iterdir())
-    flat["folder_gigabytes"] = held / GIGABYTE
-    # Memory is measured first, while this process is small.
+    # Another process writes the folder and trains: this one does not know the hashes of the files.
     peak = peak_memory(partial(training, folder, sizes), whole=True)
-    flat["training_gigabytes"] = peak / GIGABYTE
+    held = sum(path.stat().st_size for path in folder.iterdir())
+    flat |= {"training_gigabytes": peak / GIGABYTE, "folder_gigabytes": held / GIGABYTE}
     print(
         f"{sizes.pairs} pairs of {sizes.dim} numbers, {held / GIGABYTE:.2f} GB in files: training "
         f"takes the process to {flat['training_gigabytes']:.2f} GB",

@@ -140,7 +140,11 @@ class _Enough(Exception):
 
 
 def training(folder: Path, sizes: Folder) -> tuple[Step, Step]:
-    """A training of a few batches from the folder, as Train Translator does it; no warm-up."""
+    """Writes the folder as warm-up, then trains a few batches from it as Train Translator does.
+
+    Run in a process of its own: one that has written shards knows their hashes, and does not read
+    them to check them.
+    """
 
     def report(done: int, loss: float) -> None:
         if done >= sizes.batches:
@@ -169,4 +173,4 @@ def training(folder: Path, sizes: Folder) -> tuple[Step, Step]:
                 progress=TrainingFolder(Path(kept)),
             )
 
-    return (lambda: None), step
+    return partial(write_pairs, folder, sizes), step

@@ -38,8 +38,8 @@ class Models:
 
 
 MODELS: Mapping[str, Models] = {
-    "avatars": Models("avatars (embedded)", "avatars CLIP (embedded)", 256, (8, 32, 128, 256)),
-    "digits": Models("digits (embedded)", "digits classifier (embedded)", 2048, (8, 32, 128, 512)),
+    "avatars": Models("avatars (embedded)", "avatars CLIP (embedded)", 128, (8, 16, 32, 128)),
+    "digits": Models("digits (embedded)", "digits classifier (embedded)", 1024, (8, 32, 64, 256)),
 }
 
 
