@@ -53,9 +53,11 @@ class ShardRecord:
         dropped = tuple(int(number) for number in entry["dropped"])
         return cls(file, int(entry["first"]), int(entry["last"]), dropped, entry["sha256"])
 
-    def numbers(self, count: int | None = None) -> list[int]:
+    def numbers(self, count: int | None = None) -> Sequence[int]:
         """Returns the numbers of its pairs, in order; those below `count`, if it is given."""
         last = self.last if count is None else min(self.last, count)
+        if not self.dropped:
+            return range(self.first, last)
         gone = set(self.dropped)
         return [number for number in range(self.first, last) if number not in gone]
 

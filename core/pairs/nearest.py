@@ -1,6 +1,7 @@
 """The pairs nearest to conditions: one pass over all pairs, and no image."""
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +21,10 @@ MOST_UNUSABLE = 0.01
 """Largest share of pairs whose conditions are 0 or not finite."""
 AT_ONCE = 1 << 14
 """Rows at a time in float64."""
+PIECE = 1024
+"""Pairs at a time in float32 on a CPU: a few megabytes, which stay in its caches."""
+_NORMS: "WeakKeyDictionary[Pairs, dict[tuple[int, int, str], Tensor]]" = WeakKeyDictionary()
+"""Norms of conditions by the first number, the number of pairs and the device of a piece."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,9 @@ def nearest(
         condition.auxiliary, condition.auxiliary_name, against="the condition is of"
     )
     size = _checked(len(pairs), keep, among)
-    search = _Search(Scorer.of(condition), size, diverse=among > 0)
-    for first, conditions in pairs.blocks(block):
-        search.scorer.check_width(conditions)
-        search.add(first, conditions, device)
+    search = _Search(pairs, Scorer.of(condition), size, diverse=among > 0)
+    for first in range(0, len(pairs), block):
+        search.add(first, min(first + block, len(pairs)), device)
     check_usable(search.unusable, len(pairs))
     if search.least < size:
         raise InvalidInput(
@@ -106,13 +110,15 @@ class _Search:
     """The best pairs so far of each wanted row, the best first.
 
     Args:
+        pairs: the pairs.
         scorer: scores.
         size: number of pairs to keep.
         diverse: whether to keep their conditions for a diverse choice.
     """
 
-    def __init__(self, scorer: Scorer, size: int, *, diverse: bool) -> None:
-        self.scorer, self.size, self.diverse = scorer, size, diverse
+    def __init__(self, pairs: Pairs, scorer: Scorer, size: int, *, diverse: bool) -> None:
+        self.pairs, self.scorer, self.size, self.diverse = pairs, scorer, size, diverse
+        self.norms = _NORMS.setdefault(pairs, {}) if scorer.kind == "cosine" else {}
         self.unusable = 0
         wanted, width = scorer.wanted.shape
         self.scores = [torch.empty(0, dtype=torch.float64) for _ in range(wanted)]
@@ -124,19 +130,45 @@ class _Search:
         """Smallest number of pairs found for a row."""
         return min(map(len, self.scores))
 
-    def add(self, first: int, conditions: Tensor, device: torch.device | None) -> None:
-        """Adds the pairs of a block, in the order of their numbers."""
-        fast, error = self.scorer.fast(conditions.to(device, torch.float32))
+    def add(self, first: int, last: int, device: torch.device | None) -> None:
+        """Adds the pairs numbered first to last - 1."""
+        fast, error = self._fast(first, last, device)
         finite = fast[0].isfinite()
-        self.unusable += int((~finite).sum())
-        fast = torch.where(finite, fast, -torch.inf)
-        floor = self._floor(fast, error)
-        hits = ((fast + error.nan_to_num() >= floor) & finite).nonzero().cpu()
-        for part in hits.split(AT_ONCE):
-            exact = self.scorer.exact(conditions[part[:, 1]].cpu(), part[:, 0])
+        if gone := len(finite) - int(finite.count_nonzero()):
+            self.unusable += gone
+            fast = torch.where(finite, fast, -torch.inf)
+            error = error.nan_to_num()
+        near = fast >= self._floor(fast, error) - error
+        if gone:
+            near &= finite
+        if not bool(near.any()):
+            return
+        for part in near.nonzero().cpu().split(AT_ONCE):
+            numbers = part[:, 1] + first
+            conditions = self.pairs.conditions_of(numbers).cpu()
+            exact = self.scorer.exact(conditions, part[:, 0])
             for row in part[:, 0].unique().tolist():
                 own = part[:, 0] == row
-                self._join(row, exact[own], part[own, 1], first, conditions)
+                self._join(row, exact[own], numbers[own], conditions[own])
+
+    def _fast(self, first: int, last: int, device: torch.device | None) -> tuple[Tensor, Tensor]:
+        """Returns the scores in float32 of pairs of a block, and their largest error."""
+        scores: list[Tensor] = []
+        errors: list[Tensor] = []
+        size = PIECE if device is None or device.type == "cpu" else last - first
+        for conditions in self.pairs.pieces(first, last, size):
+            self.scorer.check_width(conditions)
+            rows = conditions.to(device, torch.float32)
+            key = first, len(rows), str(rows.device)
+            norms = self.norms.get(key)
+            if norms is None and (norms := self.scorer.norms(rows)) is not None:
+                self.norms[key] = norms
+            score, error = self.scorer.fast(rows, norms)
+            scores.append(score)
+            errors.append(error)
+            first += len(rows)
+        wide = errors[0].shape[1] > 1
+        return torch.cat(scores, dim=1), torch.cat(errors, dim=1) if wide else errors[0]
 
     def _floor(self, fast: Tensor, error: Tensor) -> Tensor:
         """Returns a lower bound of the score of the last pair to keep, (wanted, 1)."""
@@ -147,19 +179,17 @@ class _Search:
             return last[:, None].to(fast)
         if fast.shape[1] < self.size:
             return fast.new_full((len(fast), 1), -torch.inf)
-        return (fast - error.nan_to_num()).topk(self.size, dim=1).values[:, -1:]
+        return (fast - error).topk(self.size, dim=1).values[:, -1:]
 
-    def _join(
-        self, row: int, exact: Tensor, places: Tensor, first: int, conditions: Tensor
-    ) -> None:
+    def _join(self, row: int, exact: Tensor, numbers: Tensor, conditions: Tensor) -> None:
         """Merges pairs, in the order of their numbers, into the best of a row."""
         scores = torch.cat([self.scores[row], exact])
         # Stable: earlier pairs stand first.
         order = scores.sort(descending=True, stable=True).indices[: self.size]
         self.scores[row] = scores[order]
-        self.numbers[row] = torch.cat([self.numbers[row], places + first])[order]
+        self.numbers[row] = torch.cat([self.numbers[row], numbers])[order]
         if self.diverse:
-            known = [self.rows[row], conditions[places].float().cpu()]
+            known = [self.rows[row], conditions.float()]
             self.rows[row] = torch.cat(known)[order]
 
     def result(self, keep: int) -> Nearest:

@@ -43,9 +43,24 @@ class Pairs:
         for first in range(0, len(self), size):
             yield first, self.conditions[first : first + size]
 
+    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
+        """Yields the conditions numbered first to last - 1 in order, at most `size` at a time.
+
+        Unlike blocks, pieces may be smaller than `size`: they are never joined from two files.
+        """
+        for begin in range(first, last, size):
+            yield self.conditions[begin : min(begin + size, last)]
+
+    def conditions_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows embed"]:
+        """Returns the conditions of the pairs with the given numbers."""
+        return self.conditions[numbers]
+
     def latents_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows dim"]:
         """Returns the latents of the pairs with the given numbers."""
         return self.latents[numbers]
+
+    def release(self) -> None:
+        """Frees what is held of files, which the next read opens again; nothing is lost."""
 
     def check_generator(self, generator: str, name: str, *, against: str) -> None:
         """Checks that the pairs are of a generator.

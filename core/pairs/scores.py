@@ -102,8 +102,14 @@ class Scorer:
             return rows.clamp_min(TINY).log() @ self.wanted.T
         return (rows @ self.wanted.T) / rows.square().sum(dim=1, keepdim=True).sqrt()
 
+    def norms(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"] | None:
+        """Returns what `fast` divides by, in float32, if it depends on the conditions alone."""
+        return _norms(conditions) if self.kind == "cosine" else None
+
     def fast(
-        self, conditions: Float[Tensor, "rows embed"]
+        self,
+        conditions: Float[Tensor, "rows embed"],
+        norms: Float[Tensor, " rows"] | None = None,
     ) -> tuple[Float[Tensor, "wanted rows"], Tensor]:
         """Returns all scores in float32 on the device of the conditions, and their largest error.
 
@@ -111,13 +117,19 @@ class Scorer:
 
         Args:
             conditions: rows of pairs, in float32.
+            norms: their `norms`, where they are known.
         """
         wanted = self.wanted.to(conditions.device, torch.float32)
         rounding = (conditions.shape[1] + SLACK) * torch.finfo(torch.float32).eps
         if torch.get_float32_matmul_precision() != "highest":
             rounding += COARSE
         if self.kind == "probability":
-            scores = (conditions.clamp_min(TINY).log() @ wanted.T).T
+            scores = wanted @ conditions.clamp_min(TINY).log().T
             return scores, rounding * scores.abs()
-        scores = (conditions @ wanted.T).T / torch.linalg.vector_norm(conditions, dim=1)
+        scores = wanted @ conditions.T
+        scores /= _norms(conditions) if norms is None else norms
         return scores, scores.new_full((len(scores), 1), rounding)
+
+
+def _norms(conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
+    return torch.linalg.vector_norm(conditions, dim=1)

@@ -1,6 +1,6 @@
 """Shards of stored pairs: safetensors files, memory-mapped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -58,7 +58,7 @@ def shard_fault(folder: Path, record: ShardRecord) -> str:
 
 
 class Shard:
-    """A shard of a folder, opened and verified when it is first read.
+    """A shard of a folder, verified when it is first read, and memory-mapped.
 
     Args:
         folder: folder of the pairs.
@@ -66,9 +66,10 @@ class Shard:
         numbers: numbers of its pairs; fewer than the file has if only the first ones are wanted.
     """
 
-    def __init__(self, folder: Path, record: ShardRecord, numbers: list[int]) -> None:
+    def __init__(self, folder: Path, record: ShardRecord, numbers: Sequence[int]) -> None:
         self.folder, self.record, self.numbers = folder, record, numbers
         self._tensors: Mapping[str, Tensor] | None = None
+        self._verified: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -89,17 +90,43 @@ class Shard:
         scales = self._tensor(scale)[first:last] if scale in self._open() else None
         return unpacked(self._tensor(f"values.{place}")[first:last], scales)
 
+    def conditions_of(self, place: int, rows: Tensor) -> Float[Tensor, "rows embed"]:
+        """Returns chosen rows of the conditions of an auxiliary as float32."""
+        scale = f"{SCALE}.{place}"
+        scales = self._tensor(scale)[rows] if scale in self._open() else None
+        return unpacked(self._tensor(f"values.{place}")[rows], scales)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the file is mapped."""
+        return self._tensors is not None
+
+    def release(self) -> None:
+        """Unmaps the file, unless a tensor of it is still in use; the next read maps it again."""
+        self._tensors = None
+
     def _tensor(self, name: str) -> Tensor:
         return self._open()[name][: len(self)]
 
     def _open(self) -> Mapping[str, Tensor]:
         if self._tensors is None:
-            if fault := shard_fault(self.folder, self.record):
-                raise CheckpointError(
-                    f"The shard {self.record.file} of the pairs {self.folder.name!r} {fault}. "
-                    f"{CURE}."
-                )
             path = self.folder / self.record.file
+            if self._verified is None or self._verified != _state(path):
+                if fault := shard_fault(self.folder, self.record):
+                    raise CheckpointError(
+                        f"The shard {self.record.file} of the pairs {self.folder.name!r} {fault}. "
+                        f"{CURE}."
+                    )
+                self._verified = _state(path)
             with safetensors.safe_open(path, framework="pt") as file, torch.inference_mode(False):
                 self._tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return self._tensors
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Returns the size and the modification time of a file; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns

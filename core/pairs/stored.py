@@ -1,7 +1,7 @@
 """Pairs in a folder: memory-mapped shards with a manifest."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -134,15 +134,34 @@ class StoredPairs(Pairs):
         for first in range(0, len(self), size):
             yield first, self._rows(first, min(first + size, len(self)))
 
+    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
+        """See `Pairs`."""
+        for shard, begin, end in self._spans(first, last):
+            for row in range(begin, end, size):
+                yield shard.conditions(self.place, row, min(row + size, end))
+
+    def conditions_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows embed"]:
+        """Returns the conditions of the pairs with the given numbers."""
+        rows = self._checked(numbers)
+        return self._gathered(
+            rows, self.record.width, lambda shard, own: shard.conditions_of(self.place, own)
+        )
+
     def latents_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows dim"]:
         """Returns the latents of the pairs with the given numbers."""
-        rows = [int(row) for row in torch.as_tensor(numbers).cpu()]
-        if wrong := [row for row in rows if not -len(self) <= row < len(self)]:
-            raise IndexError(f"pairs {wrong[:5]} of {len(self)}")
-        rows = [row % len(self) for row in rows]
+        rows = self._checked(numbers)
         if self.manifest.latents == "seed":
-            return self._redrawn(rows)
-        return self._gathered(rows)
+            return self._redrawn(rows.tolist())
+        if len(rows) and bool((rows.diff() == 1).all()):
+            spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
+            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans])
+        dim = self.manifest.origin.dim
+        return self._gathered(rows, dim, lambda shard, own: shard.latents()[own])
+
+    def release(self) -> None:
+        """Unmaps the files, whose pages count as memory of the process while they are mapped."""
+        for shard in self._shards:
+            shard.release()
 
     def verify(self) -> dict[str, str]:
         """Returns what is wrong with each missing or damaged shard, by file; reads them all."""
@@ -150,25 +169,34 @@ class StoredPairs(Pairs):
         return {file: fault for file, fault in found.items() if fault}
 
     def _rows(self, first: int, last: int) -> Tensor:
-        parts: list[Tensor] = []
+        parts = [s.conditions(self.place, *span) for s, *span in self._spans(first, last)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _spans(self, first: int, last: int) -> Iterator[tuple[Shard, int, int]]:
+        """Yields the shards of consecutive pairs, each with the bounds of its rows."""
         for place in range(bisect_right(self._ends, first), len(self._shards)):
             begin = self._ends[place] - len(self._shards[place])
             if begin >= last:
-                break
+                return
             end = min(last, self._ends[place])
-            span = max(first, begin) - begin, end - begin
-            parts.append(self._shards[place].conditions(self.place, *span))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            yield self._shards[place], max(first, begin) - begin, end - begin
 
-    def _gathered(self, rows: list[int]) -> Tensor:
-        made = torch.empty(len(rows), self.manifest.origin.dim)
-        groups: dict[int, list[int]] = {}
-        for target, row in enumerate(rows):
-            groups.setdefault(bisect_right(self._ends, row), []).append(target)
-        for place, targets in groups.items():
-            begin = self._ends[place] - len(self._shards[place])
-            own = torch.tensor([rows[target] - begin for target in targets])
-            made[torch.tensor(targets)] = self._shards[place].latents()[own]
+    def _checked(self, numbers: Int[Tensor, " rows"]) -> Tensor:
+        """Returns numbers from 0 on the CPU; negative ones count from the end."""
+        rows = torch.as_tensor(numbers).cpu()
+        outside = (rows < -len(self)) | (rows >= len(self))
+        if bool(outside.any()):
+            raise IndexError(f"pairs {rows[outside][:5].tolist()} of {len(self)}")
+        return rows % len(self)
+
+    def _gathered(
+        self, rows: Tensor, width: int, read: Callable[[Shard, Tensor], Tensor]
+    ) -> Tensor:
+        made = torch.empty(len(rows), width)
+        places = torch.bucketize(rows, torch.tensor(self._ends), right=True)
+        for place in places.unique().tolist():
+            shard, targets = self._shards[place], (places == place).nonzero()[:, 0]
+            made[targets] = read(shard, rows[targets] - (self._ends[place] - len(shard)))
         return made
 
     def _redrawn(self, rows: list[int]) -> Tensor:

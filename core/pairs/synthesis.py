@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,10 @@ MOST_DROPPED = 0.01
 """Largest share of pairs that may be dropped."""
 BLOCK = 1024
 """Pairs whose conditions stay on the device until they are copied together."""
+CACHED_PIXELS = 1 << 15
+"""Pixels at a time on a CPU, whose caches then hold the activations."""
+CACHED_ROWS = 8
+"""Rows at a time at least on a CPU, so that large images use the weights more than once."""
 Report = Callable[[int], None]
 """Callback with the number of pairs done."""
 
@@ -64,7 +68,8 @@ class Synthesis:
         auxiliaries: one or more f; each image is rendered once for all.
         seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
             larger set, to the bit if the chunking is fixed.
-        chunking: number of images at a time.
+        chunking: number of images at a time. On a CPU a chunk that is not fixed is processed in
+            parts, which is faster there: digits, for example, 41 at a time rather than 1337.
         device: device of the models.
         balanced: whether pair n has class n modulo the number of classes.
         noise: gamma of eq. (12), the standard deviation of isotropic noise added to conditions,
@@ -145,13 +150,20 @@ class Synthesis:
             images = self.generator(rows, part)
             return tuple(f.embed(images) for f in self.auxiliaries)
 
-        found = self.chunking.apply_random(seen, z, rng, report)
+        found = self._parts().apply_random(seen, z, rng, report)
         if self.noise > 0:
             found = tuple(
                 c + self.noise * placed(self._noise(f, numbers, c.shape[1]), c)
                 for f, c in zip(self.auxiliaries, found, strict=True)
             )
         return z.cpu(), tuple(c.cpu() for c in found)
+
+    def _parts(self) -> Chunking:
+        """Returns the chunks of the networks."""
+        if self.chunking.padded or self.device.type != "cpu":
+            return self.chunking
+        rows = CACHED_PIXELS // math.prod(self.generator.image_size)
+        return replace(self.chunking, size=min(self.chunking.size, max(CACHED_ROWS, rows)))
 
     def _noise(self, auxiliary: Auxiliary, numbers: range, width: int) -> Tensor:
         rng = SampleRng.of(self.seed, numbers, f"pairs noise {auxiliary.id}")

@@ -52,6 +52,7 @@ def loaded(
         latents[place] = z if kept == len(c) else z[finite]
         conditions[place] = c if kept == len(c) else c[finite]
         filled += kept
+        pairs.release()
     if dropped := count - filled:
         check_dropped(dropped, count)
         logger.warning("%d of %d pairs are not finite and were dropped.", dropped, count)

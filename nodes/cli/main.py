@@ -29,6 +29,7 @@ BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
     "generator": "...workflows.studies.bench.generator:run",
     "krr": "...workflows.studies.bench.krr:run",
+    "pairs": "...workflows.studies.bench.pairs:run",
     "threads": "...workflows.studies.bench.threads:run",
     "translator": "...workflows.studies.bench.translator:run",
 }

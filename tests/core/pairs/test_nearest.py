@@ -1,9 +1,12 @@
 """The nearest pairs: equal to a full sort, for any blocks and any other rows."""
 
+import gc
+
 import pytest
 import torch
 from latentsteer.core.condition import Condition
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
+from latentsteer.core.pairs import nearest as nearest_module
 from latentsteer.core.pairs.contrast import contrast_direction
 from latentsteer.core.pairs.keeping import keep_pairs
 from latentsteer.core.pairs.nearest import nearest
@@ -88,6 +91,29 @@ def test_scores_that_differ_by_less_than_float32_resolves_are_ranked_by_float64(
     finally:
         torch.set_float32_matmul_precision(before)
     assert found.numbers[0].tolist() == angles.argsort()[:20].tolist()
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("block", [100, 8192])
+def test_a_search_again_finds_the_same_with_the_norms_of_the_first(block):
+    conditions = normal(3000, 6) * torch.linspace(0.01, 50, 3000)[:, None]
+    pairs = pairs_of(conditions)
+    first, again = (nearest(pairs, wanted(normal(5, 6, seed=1)), 9, block=block) for _ in range(2))
+    assert torch.equal(first.numbers, again.numbers)
+    assert torch.equal(first.scores, again.scores)
+    other = normal(4, 6, seed=2)
+    expected = by_hand(conditions, other)
+    assert torch.equal(nearest(pairs, wanted(other), 9).numbers, expected.indices[:, :9])
+
+
+def test_norms_are_kept_as_long_as_their_pairs():
+    pairs = pairs_of(normal(20, 6))
+    before = len(nearest_module._NORMS)
+    nearest(pairs, wanted(normal(1, 6)), 1)
+    assert len(nearest_module._NORMS) == before + 1
+    del pairs
+    gc.collect()
+    assert len(nearest_module._NORMS) <= before
 
 
 def test_a_diverse_choice_takes_the_farthest_of_the_best():

@@ -1,11 +1,17 @@
 """Reading stored pairs: precisions, memory mapping, several auxiliaries, latents by their seed."""
 
+import os
+
 import pytest
 import torch
 from latentsteer.core.errors import CheckpointError, ConditionMismatch, InvalidInput
+from latentsteer.core.pairs import shards
 from latentsteer.core.pairs.keeping import keep_pairs
 from latentsteer.core.pairs.precision import packed, unpacked
+from latentsteer.core.pairs.shards import shard_fault
 from latentsteer.core.pairs.stored import StoredPairs
+from latentsteer.core.translators.loading import loaded
+from latentsteer.core.translators.translator import TranslatorConfig
 
 from . import toy
 
@@ -25,6 +31,18 @@ def test_blocks_follow_one_another_in_any_size(size, kept):
     for (first, rows), (expected, own) in zip(blocks, whole.blocks(size), strict=True):
         assert first == expected
         assert torch.equal(rows, own)
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_pieces_follow_one_another_and_end_with_their_file(precision, tmp_path):
+    kept = keep_pairs(tmp_path / "kept", toy.source(), 30, shard=8, precision=precision)
+    pieces = list(kept.pieces(3, 26, 6))
+    assert [len(piece) for piece in pieces] == [5, 6, 2, 6, 2, 2]
+    assert torch.equal(torch.cat(pieces), kept.conditions[3:26])
+    assert [len(piece) for piece in kept.loaded().pieces(3, 26, 6)] == [6, 6, 6, 5]
+    numbers = torch.tensor([29, 3, 3, 8, -1])
+    assert torch.equal(kept.conditions_of(numbers), kept.conditions[numbers])
 
 
 @pytest.mark.bits
@@ -50,6 +68,50 @@ def test_conditions_in_fp32_are_mapped_and_not_copied(kept):
     shard = kept._shards[0]
     one, two = (shard.conditions(0, 2, 6) for _ in range(2))
     assert one.data_ptr() == two.data_ptr()
+
+
+@pytest.mark.bits
+def test_consecutive_latents_are_those_of_any_order(kept):
+    numbers = torch.arange(3, 27)
+    back = numbers.flip(0)
+    assert torch.equal(kept.latents_of(numbers), kept.latents_of(back).flip(0))
+    assert torch.equal(kept.latents_of(torch.tensor([-1])), kept.latents_of(torch.tensor([29])))
+    # A copy, also of rows of a single shard: the file is never written to.
+    kept.latents_of(torch.arange(2, 5)).zero_()
+    assert bool((kept.latents_of(torch.arange(2, 5)) != 0).all())
+
+
+def test_released_shards_are_mapped_again_and_hashed_once(kept, monkeypatch):
+    hashed = []
+
+    def counted(folder, record):
+        hashed.append(record.first)
+        return shard_fault(folder, record)
+
+    monkeypatch.setattr(shards, "shard_fault", counted)
+    pairs = StoredPairs(kept.folder)
+    first = pairs.conditions
+    assert [shard.is_mapped for shard in pairs._shards] == [True] * 4
+    pairs.release()
+    assert [shard.is_mapped for shard in pairs._shards] == [False] * 4
+    assert torch.equal(pairs.conditions, first)
+    assert hashed == [0, 8, 16, 24]
+    pairs.release()
+    path = kept.folder / kept.manifest.shards[1].file
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(CheckpointError, match="is damaged"):
+        list(pairs.blocks(8))
+
+
+def test_a_training_maps_no_more_than_it_reads(kept):
+    # Mapped pages count as memory of the process, next to the copies of all pairs.
+    config = TranslatorConfig("mixture", 5, 3, 2, 4, 1.0, "", "", "", "")
+    latents, conditions = loaded(kept, config)
+    assert torch.equal(latents, kept.latents)
+    assert torch.equal(conditions, kept.conditions)
+    loaded(kept, config)
+    assert not any(shard.is_mapped for shard in kept._shards)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 300.0])

@@ -10,6 +10,7 @@ from latentsteer.core.clip import Clip
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generators.biggan.latents import ClassCodes, TruncatedWithClass
 from latentsteer.core.generators.stylegan.latents import ClassPrior, MappedPrior
+from latentsteer.core.pairs import synthesis
 from latentsteer.core.pairs.origin import AuxiliaryRecord, Origin
 from latentsteer.core.pairs.synthesis import streamed
 from latentsteer.core.rng import SampleRng
@@ -153,6 +154,27 @@ def test_captions_are_part_of_an_auxiliarys_record(toys):
     assert records[0].alike(records[2])
     plain = AuxiliaryRecord("clip-id", "clip", 4, {})
     assert not records[0].alike(plain)
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels", "padded", "expected"),
+    [
+        (40, 32, False, [8] * 5),
+        (40, 1 << 20, False, [40]),
+        (40, 48, False, [12, 12, 12, 4]),
+        (5, 48, False, [5] * 8),
+        (20, 32, True, [20, 20]),
+    ],
+)
+def test_chunks_that_are_not_fixed_are_processed_in_parts_on_a_cpu(
+    size, pixels, padded, expected, monkeypatch
+):
+    monkeypatch.setattr(synthesis, "CACHED_PIXELS", pixels)
+    calls, done = [], []
+    chunking = Chunking(size, padded=padded)
+    toy.source(calls=calls, chunking=chunking).drawn(0, 40, done.append)
+    assert calls == expected
+    assert done[-1] == 40
 
 
 def test_chunks_of_the_networks_do_not_follow_the_shards():

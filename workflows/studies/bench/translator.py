@@ -1,15 +1,17 @@
-"""`latentsteer bench translator`: seconds of a training per pair and epoch, by recipe.
+"""`latentsteer bench translator`: seconds of a training per pair and epoch, by problem and recipe.
 
-The problem is synthetic, 512 numbers of z and of c and 2048 hidden units. Recipes are compared
-within one run, as ratios of medians. With the curves that `translator_curve` writes, the time in
-which the paper's recipe reaches the held-out likelihood of the fast one is computed from it.
+The problems are a synthetic one, 512 numbers of z and of c and 2048 hidden units, and the embedded
+digits. Recipes are compared within one run, as ratios of medians. With the curves that
+`translator_curve` writes, the time in which the paper's recipe reaches the held-out likelihood of
+the fast one is computed: epochs from the curves, seconds per epoch from this run.
 """
 
 import argparse
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import torch
@@ -19,10 +21,10 @@ from ....core.translators.loading import loaded
 from ....core.translators.loop import Loop
 from ....nodes.cli import report
 from .harness import Check, Step, medians
-from .translator_curve import CURVE
-from .translator_problem import RECIPES, Problem
+from .translator_curve import CURVE, as_json, is_whole
+from .translator_problem import PROBLEMS, RECIPES, Digits, Problem, Synthetic
 
-__all__ = ["FULL", "QUICK", "Plan", "checks_of", "epochs_to", "run"]
+__all__ = ["FULL", "QUICK", "Plan", "checks_of", "epochs_to", "run", "sooner"]
 
 SOONER = 10.0
 """Required ratio of the times to the fast recipe's held-out likelihood."""
@@ -30,6 +32,7 @@ AGAINST = ("paper", "paper_sigma")
 """Rows that the fast recipe is compared with."""
 MANY = 1_000_000
 """Epochs of a training that never ends while it is measured."""
+SCRIPT = "python -m latentsteer.workflows.studies.bench.translator_curve"
 
 
 @dataclass(frozen=True)
@@ -37,44 +40,51 @@ class Plan:
     """Plan of the measurements.
 
     Attributes:
-        problem: the problem.
+        problems: problems by name.
         batches: number of batches of a timing, by row.
         repeats: number of rounds; the paper's recipe is timed over batches times repeats.
     """
 
-    problem: Problem
+    problems: Mapping[str, Problem]
     batches: Mapping[str, int]
     repeats: int
 
 
-FULL = Plan(Problem(), {"paper": 25, "paper_sigma": 25, "fast": 2, "fast_bf16": 2}, repeats=8)
+FULL = Plan(PROBLEMS, {"paper": 25, "paper_sigma": 25, "fast": 2, "fast_bf16": 2}, repeats=8)
 QUICK = Plan(
-    Problem(dim=8, hidden=16, pairs=600, held_out=50), dict.fromkeys(RECIPES, 2), repeats=1
+    {
+        "synthetic": Synthetic(dim=8, hidden=16, pairs=600, held_out=50),
+        "digits": Digits(hidden=16, pairs=600, held_out=50),
+    },
+    dict.fromkeys(RECIPES, 2),
+    repeats=1,
 )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints the table and writes all numbers."""
+    """Measures, prints the tables and writes all numbers."""
     plan = QUICK if args.quick else FULL
+    made = {} if args.quick else _made(plan.problems)
     flat: dict[str, Any] = {
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "machine": platform.processor() or platform.machine(),
-        "problem": plan.problem.described(),
+        "problems": {name: problem.described() for name, problem in plan.problems.items()},
         "repeats": plan.repeats,
         "quick": args.quick,
     }
-    steps = {name: _step(plan, name) for name in plan.batches}
-    found = medians(steps, plan.repeats, warm=tuple(steps))
-    for name, seconds in found.items():
-        rows = plan.batches[name] * RECIPES[name].batch_size
-        flat[f"{name}_pair_epoch_seconds"] = seconds / rows
-    for name in plan.batches:
-        flat[f"{name}_faster"] = _per_pair(flat, "paper") / _per_pair(flat, name)
-    if not args.quick:
-        flat |= sooner(flat, plan.problem)
-    print(_table(flat, plan))
-    checks = list(checks_of(flat))
+    for key, problem in plan.problems.items():
+        steps = {name: _step(problem, plan, name) for name in plan.batches}
+        found = medians(steps, plan.repeats, warm=tuple(steps))
+        for name, seconds in found.items():
+            rows = plan.batches[name] * RECIPES[name].batch_size
+            flat[f"{key}_{name}_pair_epoch_seconds"] = seconds / rows
+        for name in plan.batches:
+            faster = _per_pair(flat, key, "paper") / _per_pair(flat, key, name)
+            flat[f"{key}_{name}_faster"] = faster
+        flat |= sooner(flat, key, made.get(key, {}))
+        print(_table(flat, plan, key), flush=True)
+    checks = list(checks_of(flat, tuple(plan.problems)))
     flat["checks"] = {
         check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
         for check in checks
@@ -86,59 +96,91 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def sooner(flat: Mapping[str, Any], problem: Problem) -> dict[str, float]:
-    """Ratios of the times to the fast recipe's last held-out likelihood, from the curves.
-
-    Empty where the curves are not made.
+def _made(problems: Mapping[str, Problem]) -> dict[str, Mapping[str, Any]]:
+    """Returns the curves of each problem, by problem and recipe; empty if there are none.
 
     Raises:
-        InvalidInput: the curves are of another problem.
+        InvalidInput: the curves are of another problem or recipe.
     """
     if not CURVE.exists():
         return {}
-    made = json.loads(CURVE.read_text(encoding="utf-8"))
-    if made["problem"] != json.loads(json.dumps(problem.described())):
-        raise InvalidInput(
-            f"{CURVE.name} is of another problem. Write it again with "
-            "`python -m latentsteer.workflows.studies.bench.translator_curve`."
-        )
-    curves: Mapping[str, Sequence[float]] = made["curves"]
-    ratios: dict[str, float] = {}
-    for name in AGAINST:
-        epochs = epochs_to(curves[name], curves["fast"][-1])
-        slow = epochs * _per_pair(flat, name)
-        ratios[f"{name}_sooner"] = slow / (len(curves["fast"]) * _per_pair(flat, "fast"))
-    return ratios
+    found = json.loads(CURVE.read_text(encoding="utf-8"))["problems"]
+    for key, problem in problems.items():
+        if (entry := found.get(key)) is None:
+            continue
+        own = {name: as_json(asdict(RECIPES[name])) for name in entry["recipes"]}
+        if entry["problem"] != as_json(problem.described()) or entry["recipes"] != own:
+            raise InvalidInput(
+                f"{CURVE.name} has curves of another problem {key!r}, or of other recipes. Write "
+                f"it again with `{SCRIPT}`."
+            )
+    return {key: entry["curves"] for key, entry in found.items()}
 
 
-def epochs_to(curve: Sequence[float], level: float) -> float:
-    """Epochs after which a curve of losses reaches a level, interpolated linearly.
+def sooner(
+    flat: Mapping[str, Any], key: str, curves: Mapping[str, Sequence[Sequence[float]]]
+) -> dict[str, float | bool]:
+    """Ratios of the times to the fast recipe's last held-out likelihood, from the curves.
 
-    A curve that never reaches it gives all its epochs, a lower bound. Nothing is known before the
-    first epoch, so that a level above it gives 1.
+    `reached` says whether the row reaches that likelihood. Otherwise its ratio is a lower bound:
+    the time of all its epochs, or of those with a curve, over the fast recipe's.
+
+    Args:
+        flat: seconds per pair and epoch.
+        key: the problem.
+        curves: points of epochs and negative log-likelihood, by recipe.
+
+    Returns:
+        Nothing where the fast recipe's curve is missing or not whole.
     """
-    for number, loss in enumerate(curve):
-        if loss <= level:
-            before = curve[number - 1] if number else loss
-            return number + 1 - ((level - loss) / (before - loss) if before > loss else 0.0)
-    return float(len(curve))
-
-
-def checks_of(flat: Mapping[str, Any]) -> Iterator[Check]:
-    """Requirements on the numbers, where the curves are made."""
+    found: dict[str, float | bool] = {}
+    fast = curves.get("fast", [])
+    if not fast or not is_whole([*map(list, fast)], "fast"):
+        return found
+    epochs, level = fast[-1]
+    quick = epochs * _per_pair(flat, key, "fast")
     for name in AGAINST:
-        if (found := flat.get(f"{name}_sooner")) is not None:
-            what = f"the fast recipe's held-out likelihood: sooner than {name}"
+        if not (curve := curves.get(name)):
+            continue
+        reached = epochs_to(curve, level)
+        slow = curve[-1][0] if reached is None else reached
+        found[f"{key}_{name}_epochs"] = slow
+        found[f"{key}_{name}_reached"] = reached is not None
+        found[f"{key}_{name}_sooner"] = slow * _per_pair(flat, key, name) / quick
+    return found
+
+
+def epochs_to(curve: Sequence[Sequence[float]], level: float) -> float | None:
+    """Epochs after which a curve first falls to a level, interpolated linearly.
+
+    None if it never does.
+    """
+    before = curve[0]
+    for point in curve:
+        if point[1] <= level:
+            fall = before[1] - point[1]
+            share = (before[1] - level) / fall if fall > 0 else 0.0
+            return before[0] + share * (point[0] - before[0])
+        before = point
+    return None
+
+
+def checks_of(flat: Mapping[str, Any], problems: Sequence[str]) -> Iterator[Check]:
+    """Requirements on the numbers, where the curves are made."""
+    for key, name in product(problems, AGAINST):
+        if (found := flat.get(f"{key}_{name}_sooner")) is not None:
+            bound = "" if flat[f"{key}_{name}_reached"] else ", at least"
+            what = f"{key}: the fast recipe's held-out likelihood, sooner than {name}{bound}"
             yield Check(what, found, SOONER, most=False)
 
 
-def _per_pair(flat: Mapping[str, Any], name: str) -> float:
-    return flat[f"{name}_pair_epoch_seconds"]
+def _per_pair(flat: Mapping[str, Any], key: str, name: str) -> float:
+    return flat[f"{key}_{name}_pair_epoch_seconds"]
 
 
-def _step(plan: Plan, name: str) -> Step:
+def _step(problem: Problem, plan: Plan, name: str) -> Step:
     """Returns a step that makes the next batches of a training that is under way."""
-    problem, batches = plan.problem, plan.batches[name]
+    batches = plan.batches[name]
     training = replace(RECIPES[name], epochs=MANY)
     translator = problem.translator()
     count = max(problem.held_out, training.batch_size)
@@ -152,24 +194,23 @@ def _step(plan: Plan, name: str) -> Step:
     return step
 
 
-def _table(flat: Mapping[str, Any], plan: Plan) -> str:
-    problem = plan.problem
+def _table(flat: Mapping[str, Any], plan: Plan, key: str) -> str:
+    problem = plan.problems[key]
     lines = [
-        f"{problem.dim} numbers, {problem.hidden} hidden units, {flat['threads']} threads; "
+        f"{key}: {problem.pairs} pairs, {problem.hidden} hidden units, {flat['threads']} threads; "
         f"medians of {plan.repeats}",
         f"{'':<14}{'batch':>6}{'ms per pair and epoch':>24}{'paper / row':>13}",
     ]
     for name in plan.batches:
-        size, cost = RECIPES[name].batch_size, 1e3 * _per_pair(flat, name)
-        lines.append(f"{name:<14}{size:>6}{cost:>24.4f}{flat[f'{name}_faster']:>13.2f}")
-    lines += [
-        f"{name} to the fast recipe's held-out likelihood: {flat[f'{name}_sooner']:.1f} x"
-        for name in AGAINST
-        if f"{name}_sooner" in flat
-    ]
-    if not flat["quick"] and not CURVE.exists():
-        lines.append(
-            "No times to a likelihood: the curves are missing. "
-            "`python -m latentsteer.workflows.studies.bench.translator_curve` makes them in hours."
-        )
+        size, cost = RECIPES[name].batch_size, 1e3 * _per_pair(flat, key, name)
+        lines.append(f"{name:<14}{size:>6}{cost:>24.4f}{flat[f'{key}_{name}_faster']:>13.2f}")
+    for name in AGAINST:
+        if (found := flat.get(f"{key}_{name}_sooner")) is None:
+            continue
+        how = f"after {flat[f'{key}_{name}_epochs']:.2f} epochs"
+        if not flat[f"{key}_{name}_reached"]:
+            how = f"not reached {how}, hence at least"
+        lines.append(f"{name} to the fast recipe's held-out likelihood: {how}, {found:.1f} x")
+    if not flat["quick"] and not any(f"{key}_{name}_sooner" in flat for name in AGAINST):
+        lines.append(f"No times to a likelihood: the curves are missing. `{SCRIPT}` makes them.")
     return "\n".join(lines)

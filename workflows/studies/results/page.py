@@ -24,7 +24,17 @@ __all__ = ["PAGE", "PARTS", "filled", "main", "results_page"]
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "results.md"
-PARTS = ("digits", "avatars", "translator", "fusedream", "krr", "views", "faces")
+PARTS = (
+    "digits",
+    "avatars",
+    "translator",
+    "fusedream",
+    "krr",
+    "views",
+    "bench_pairs",
+    "bench_translator",
+    "faces",
+)
 """Studies in the order of the page."""
 HEAD = """# Results
 
