@@ -58,5 +58,6 @@ def cheaper(api, name):
         if raw["inputs"].get("generations"):
             few = few | {"candidates": 16, "generations": 1}
         for key, value in {**cheap, **few}.items():
-            if key in few or raw["inputs"].get(key, 0) > value:
+            given = raw["inputs"].get(key, 0)
+            if key in few or (not isinstance(given, list) and given > value):
                 yield f"{node_id}.{key}={value}"

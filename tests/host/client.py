@@ -209,10 +209,13 @@ def minimal(api: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(api: dict[str, Any], values: dict[str, object]) -> dict[str, Any]:
+    """A graph with other values of its widgets; a link of the same name stays."""
     graph = copy.deepcopy(api)
     for node in graph.values():
-        for name in values.keys() & node["inputs"].keys():
-            node["inputs"][name] = values[name]
+        given = node["inputs"]
+        for name in values.keys() & given.keys():
+            if not isinstance(given[name], list):
+                given[name] = values[name]
     return graph
 
 
