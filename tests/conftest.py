@@ -1,5 +1,6 @@
 """Loads the checkout as the package `latentsteer`, for any name of its folder."""
 
+import functools
 import gc
 import importlib.util
 import os
@@ -7,21 +8,32 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 ROOT = Path(__file__).parent.parent
 
-gc.disable()  # until all tests are collected: what is imported stays
 
-if "latentsteer" not in sys.modules:
-    # Shapes and types of the core are checked at run time; in place before core is imported. A
-    # machine borrowed for its accelerator may lack the checker; `make gpu` reports it. The
-    # children of tests/core/test_kernels.py repeat checked computations, and do without.
+def only_starts_workers(arguments):
+    """Whether this process is that of `pytest -n auto`, whose workers run all tests.
+
+    With the path of a test it also opens the conftest.py there, which needs the package.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ or "-n" not in arguments:
+        return False
+    number = arguments[arguments.index("-n") + 1 :][:1]
+    return number != ["0"] and not any(Path(one.partition("::")[0]).exists() for one in arguments)
+
+
+def load_package():
+    """Loads the checkout; shapes and types of its core are checked at run time.
+
+    A machine borrowed for its accelerator may lack the checker; `make gpu` reports it. The
+    children of tests/core/test_kernels.py repeat checked computations, and do without.
+    """
     checked = "LATENTSTEER_UNCHECKED" not in os.environ
     if checked and importlib.util.find_spec("beartype") is not None:
         from . import type_checks
 
-        type_checks.install("latentsteer.core")
+        type_checks.install("latentsteer.core")  # in place before the core is imported
     spec = importlib.util.spec_from_file_location(
         "latentsteer", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
@@ -30,6 +42,16 @@ if "latentsteer" not in sys.modules:
     package = importlib.util.module_from_spec(spec)
     sys.modules["latentsteer"] = package
     spec.loader.exec_module(package)
+
+
+gc.disable()  # until all tests are collected: what is imported stays
+if not only_starts_workers(sys.argv[1:]):
+    import torch
+
+    # No test compares distributed tensors; to look for them, `assert_close` imports for seconds.
+    torch.testing._comparison._HAS_DTENSOR = False
+    if "latentsteer" not in sys.modules:
+        load_package()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,6 +70,49 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTSTEER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def references_opened_once():
+    """The shipped real images are decoded once: a hundred megabytes of avatars."""
+    from latentsteer.core.zoo import shipped
+
+    whole = shipped.reference_images
+
+    @functools.cache
+    def opened(name):
+        with torch.inference_mode(False):
+            return whole(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "reference_images", opened)
+        yield
+
+
+@pytest.fixture(scope="session")
+def judged():
+    """Outputs of classifiers for single images: see `judged_once`."""
+    return {}
+
+
+@pytest.fixture
+def judged_once(judged, monkeypatch):
+    """A classifier sees an image once in a session: tests judge the same real images."""
+    from latentsteer.core.metrics import classes as metrics
+
+    computed = metrics.classifier_outputs
+
+    def outputs(classifier, images, chunking, device):
+        names = [(classifier.id, image.numpy().tobytes()) for image in images.contiguous()]
+        new = [row for row, name in enumerate(names) if name not in judged]
+        if new:
+            found = computed(classifier, images[new], chunking, device)
+            rows = zip(found.probabilities, found.features, strict=True)
+            judged.update(zip((names[row] for row in new), rows, strict=True))
+        columns = zip(*(judged[name] for name in names), strict=True)
+        return metrics.ClassifierOutputs(*map(torch.stack, columns))
+
+    monkeypatch.setattr(metrics, "classifier_outputs", outputs)
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def test_claims_are_those_of_embedded_workflows_with_a_judged_refiner():
         assert len(list(judged(RECIPES[name].api))) >= (2 if figure in BESIDE else 1)
 
 
+@pytest.mark.usefixtures("judged_once")
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in BY_DEFAULT else [pytest.mark.slow]) for name in QUICK],

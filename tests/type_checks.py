@@ -3,12 +3,14 @@
 jaxtyping's own decorator binds the arguments of every call to a signature and checks them twice,
 which costs many times what beartype does. To compare the sizes of axes, beartype's checks of the
 arguments and of the result only need one of jaxtyping's contexts around the call. A nested
-function is decorated in each call of the outer one: beartype generates its checks once.
+function is decorated in each call of the outer one: beartype generates its checks once. Which
+types satisfy a protocol is remembered.
 """
 
 import dataclasses
 import functools
 import inspect
+import sys
 import types
 import typing
 from typing import Any
@@ -49,7 +51,7 @@ class Checks:
     def __init__(self) -> None:
         conf = beartype.BeartypeConf(is_pep484_tower=True)  # an int is a float, as pyright has it
         self.typechecker = beartype.beartype(conf=conf)
-        self.nested: dict[object, Any] = {}
+        self.nested: dict[object, tuple[Any, bool]] = {}
 
     def __call__(self, what: Any) -> Any:
         if dataclasses.is_dataclass(what) and "__init__" in vars(what):
@@ -57,33 +59,72 @@ class Checks:
         return self.function(what) if inspect.isfunction(what) else what
 
     def function(self, function: types.FunctionType) -> Any:
-        """The function with its types checked and, if its type hints name arrays, its sizes."""
+        """The function with its types checked and, if its type hints name arrays, its sizes.
+
+        The checks of a nested function are made once for its code and type hints.
+        """
+        if "<locals>" not in function.__qualname__:
+            return self.wrapped(*self.made(function))
+        key = function.__code__, repr(function.__annotations__)
+        if key not in self.nested:
+            made, sized = self.made(function)
+            if HELD not in (made.__kwdefaults__ or ()):
+                return self.wrapped(made, sized)
+            self.nested[key] = made, sized
+        made, sized = self.nested[key]
+        return self.wrapped(rebound(made, function), sized)
+
+    def made(self, function: types.FunctionType) -> tuple[Any, bool]:
+        """The function in beartype's wrapper, and whether its type hints name arrays."""
         if "TYPE_CHECKING" in function.__globals__:
             # Hints in quotes may name what is imported for pyright alone.
             hints = function.__annotations__
             hints |= {name: Any for name, hint in hints.items() if isinstance(hint, str)}
-        made = self.made(function)
-        if not any(map(names_an_array, function.__annotations__.values())):
+        sized = any(map(names_an_array, function.__annotations__.values()))
+        return self.typechecker(function), sized
+
+    @staticmethod
+    def wrapped(made: Any, sized: bool) -> Any:
+        """The checked function, in one of jaxtyping's contexts if its type hints name arrays."""
+        if not sized:
             return made
 
-        @functools.wraps(function)
-        def sized(*args: Any, **kwargs: Any) -> Any:
+        @functools.wraps(made)
+        def within(*args: Any, **kwargs: Any) -> Any:
             with CONTEXT:
                 return made(*args, **kwargs)
 
-        return sized
+        return within
 
-    def made(self, function: types.FunctionType) -> Any:
-        """The function in beartype's wrapper, which is generated once per code if nested."""
-        if "<locals>" not in function.__qualname__:
-            return self.typechecker(function)
-        key = function.__code__, repr(function.__annotations__)
-        if key in self.nested:
-            return rebound(self.nested[key], function)
-        made = self.typechecker(function)
-        if HELD in (made.__kwdefaults__ or ()):
-            self.nested[key] = made
-        return made
+
+def on_every_object(kind: type, protocol: type) -> bool:
+    """Whether all objects of a type have the members of a protocol: by its class or as fields."""
+    bases = [base for base in protocol.__mro__ if getattr(base, "_is_protocol", False)]
+    names = {name for base in bases for name in (*vars(base), *inspect.get_annotations(base))}
+    members = {name for name in names if name == "__call__" or not name.startswith("_")}
+    fields = getattr(kind, "__dataclass_fields__", {})
+    return all(name in fields or hasattr(kind, name) for name in members)
+
+
+def remember_protocols() -> None:
+    """Remembers which types satisfy a protocol, so that they are not checked at each call.
+
+    Before Python 3.12 a check reads each member of the object, and so evaluates its properties.
+    """
+    meta: Any = type(typing.Protocol)
+    satisfies = meta.__instancecheck__
+    known: set[tuple[type, type]] = set()
+
+    def check(protocol: Any, what: object) -> bool:
+        kind = type(what)
+        if (protocol, kind) in known:
+            return True
+        found = satisfies(protocol, what)
+        if found and getattr(protocol, "_is_protocol", False) and on_every_object(kind, protocol):
+            known.add((protocol, kind))
+        return found
+
+    meta.__instancecheck__ = check
 
 
 def install(package: str) -> None:
@@ -91,3 +132,5 @@ def install(package: str) -> None:
     checks = Checks()
     jaxtyping.jaxtyped = lambda **_: checks  # the hook decorates every class and function with it
     jaxtyping.install_import_hook(package, None)
+    if sys.version_info < (3, 12):
+        remember_protocols()

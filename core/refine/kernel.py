@@ -224,7 +224,7 @@ class Gradient:
 
 def row_norms(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
     """Returns the norm of each row, bitwise independent of the other rows."""
-    return torch.stack([row.norm() for row in vectors])
+    return torch.stack([torch.linalg.vector_norm(row) for row in vectors])
 
 
 def descend(field: Field | Annealed, rule: Rule, *, project: Projection | None = None) -> Kernel:

@@ -98,10 +98,11 @@ def reference_portion(
 def _tiles(path: Path) -> Tensor:
     """Splits an atlas into its square images, row by row."""
     with Image.open(path) as atlas:
-        sheet = torch.from_numpy(np.array(atlas.convert("RGB"))).float().div(255)
-    return rearrange(
+        sheet = torch.from_numpy(np.array(atlas.convert("RGB")))
+    tiles = rearrange(
         sheet,
         "(rows height) (columns width) colours -> (rows columns) colours height width",
         height=TILE,
         width=TILE,
-    ).contiguous()
+    )
+    return tiles.contiguous().float().div_(255)

@@ -11,13 +11,14 @@ from latentsteer.core.composition.compose import Composer, CompositionJob
 from latentsteer.core.composition.placement import placements
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import CheckpointError, InvalidInput
+from latentsteer.core.generator import Gaussian
 from latentsteer.core.latent_files import load_latents, save_latents
 from latentsteer.core.latents import Latents
 from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Descent, Langevin
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.spaces import IMAGES, Identity
+from latentsteer.core.spaces import IMAGES, Block, Identity, Space
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.variation import variations
 from latentsteer.core.terms import Term
@@ -25,12 +26,8 @@ from latentsteer.core.terms import Term
 COUNT = 150
 LAMBDA = 0.05
 DIM = 12
-
-
-@pytest.fixture
-def well(toys):
-    """E = |z|^2 / 2, whose Boltzmann distribution at beta is N(0, I / beta)."""
-    return toys.energy_of(lambda z: z.square().sum(dim=1) / 2, toys.generator().source)
+FEW, WIDE = COUNT // 10, DIM * 10
+"""Samples and numbers of each: as many draws, from a tenth of the streams."""
 
 
 @pytest.fixture
@@ -58,6 +55,13 @@ def begun(toys):
     return make
 
 
+@pytest.fixture
+def wide(toys):
+    """A generator of latents with many numbers, which no test renders."""
+    source = Space((Block("z", (WIDE,)),))
+    return replace(toys.generator(), source=source, prior=Gaussian(WIDE))
+
+
 def chained(job, latents, runs):
     for _ in range(runs):
         latents, _ = refine(job, latents)
@@ -81,23 +85,27 @@ def noisy(space, label="noise"):
 
 
 @pytest.mark.parametrize("runs", [1, 2, 5])
-def test_runs_in_a_row_spread_as_one_of_their_length(runs, job, begun):
+def test_runs_in_a_row_spread_as_one_of_their_length(runs, job, wide, toys):
     steps = 50 // runs
-    found = chained(job(steps=steps), begun(), runs)
+    flat = toys.energy_of(lambda z: 0 * z.sum(dim=1), wide.source)
+    begun = toys.latents(wide, torch.zeros(FEW, WIDE))
+    found = chained(job(generator=wide, energy=flat, steps=steps), begun, runs)
     expected = (LAMBDA * steps * runs) ** 0.5
     # The relative standard error of a standard deviation is 1 / sqrt(2 n).
-    assert float(found.values.std()) == pytest.approx(expected, rel=4 / (2 * COUNT * DIM) ** 0.5)
+    assert float(found.values.std()) == pytest.approx(expected, rel=4 / (2 * FEW * WIDE) ** 0.5)
 
 
 @pytest.mark.parametrize(("runs", "beta"), [(1, 1.0), (5, 1.0), (20, 4.0)])
-def test_chained_kernels_reach_a_gaussians_stationary_law(runs, beta, job, begun, well):
+def test_chained_kernels_reach_a_gaussians_stationary_law(runs, beta, job, wide, toys):
     """The step's stationary distribution: its variance is 1 / (beta (1 - beta lambda / 4))."""
+    well = toys.energy_of(lambda z: z.square().sum(dim=1) / 2, wide.source)
     rule = Langevin(step_size=LAMBDA, inverse_temperature=beta, momentum=0)
-    found = chained(job(energy=well, rule=rule, steps=200 // runs), begun(), runs)
+    begun = toys.latents(wide, torch.zeros(FEW, WIDE))
+    found = chained(job(generator=wide, energy=well, rule=rule, steps=200 // runs), begun, runs)
     shrink = (1 - beta * LAMBDA / 2) ** 400
     expected = (1 - shrink) / (beta * (1 - beta * LAMBDA / 4))
-    assert float(found.values.var()) == pytest.approx(expected, rel=4 * (2 / (COUNT * DIM)) ** 0.5)
-    assert abs(float(found.values.mean())) < 4 * (expected / (COUNT * DIM)) ** 0.5
+    assert float(found.values.var()) == pytest.approx(expected, rel=4 * (2 / (FEW * WIDE)) ** 0.5)
+    assert abs(float(found.values.mean())) < 4 * (expected / (FEW * WIDE)) ** 0.5
 
 
 def test_a_second_run_draws_nothing_of_the_first_whatever_its_seed(job, begun):

@@ -8,6 +8,8 @@ from latentsteer.core.zoo import shipped as catalogue
 
 JUDGE = "digits judge (embedded)"
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 
 def test_evaluated_images_have_the_judges_figures(graph, run):
     made = graph.steered("3, 5, 7", each=2)

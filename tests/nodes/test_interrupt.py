@@ -56,6 +56,43 @@ def stopped(at_step, run, new_host, new_graph, out):
     return go
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """What tests share: undisturbed runs, and the files of stopped ones."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(kept, run, new_graph):
+    """Returns the latents and the trace of a run that nothing stops; each is made once."""
+
+    def go(refiner, start="points"):
+        if (refiner, start) not in kept:
+            graph = new_graph()
+            refined = job(graph, refiner, STARTS[start])
+            ran = run(graph)
+            kept[refiner, start] = ran[refined], ran.trace(refined)
+        return kept[refiner, start]
+
+    return go
+
+
+@pytest.fixture
+def left(kept, stopped, out):
+    """Returns what `stopped` does at its usual step; each refiner runs once and leaves copies."""
+
+    def go(refiner):
+        if refiner not in kept:
+            file = stopped(refiner)
+            kept[refiner] = file, (out / file).read_bytes()
+        file, contents = kept[refiner]
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).write_bytes(contents)
+        return file
+
+    return go
+
+
 @pytest.fixture
 def resumed(run, new_graph):
     """Runs the same refiner in a new program on the latents of a file."""
@@ -93,18 +130,15 @@ def test_choosing_candidates_and_decoding_stop_when_asked(
     ("refiner", "start"), [("langevin", "points"), ("adam", "points"), ("langevin", "basis")]
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(
-    refiner, start, step, run, stopped, resumed, new_graph, out
+    refiner, start, step, undisturbed, stopped, resumed, out
 ):
-    graph = new_graph()
-    refined = job(graph, refiner, STARTS[start])
-    whole = run(graph)
+    whole, expected = undisturbed(refiner, start)
     file = stopped(refiner, start, step)
     assert load_latents(out / file).interrupted.snapshot.state.step == step
     latents, trace = resumed(file, refiner)
-    assert torch.equal(latents.values, whole[refined].values)
-    assert latents.samples == whole[refined].samples
+    assert torch.equal(latents.values, whole.values)
+    assert latents.samples == whole.samples
     assert latents.interrupted is None
-    expected = whole.trace(refined)
     assert torch.equal(trace.energies, expected.energies)
     for told, wanted in ((trace.before, expected.before), (trace.after, expected.after)):
         assert {k: v.tolist() for k, v in told.items()} == {
@@ -149,8 +183,8 @@ def test_the_file_is_named_after_the_run_and_the_node(at_step, new_graph, new_ho
         ("adam", {"keep_best": True}, "keep_best: False then, True now"),
     ],
 )
-def test_other_settings_are_refused_by_name(refiner, changes, named, stopped, resumed):
-    file = stopped(refiner)
+def test_other_settings_are_refused_by_name(refiner, changes, named, left, resumed):
+    file = left(refiner)
     with pytest.raises(NodeError) as caught:
         resumed(file, refiner, **changes)
     assert isinstance(caught.value.__cause__, ResumeMismatch)
@@ -160,14 +194,14 @@ def test_other_settings_are_refused_by_name(refiner, changes, named, stopped, re
     assert "switch `resume` off" in said
 
 
-def test_another_refiner_is_refused(stopped, resumed):
-    file = stopped("langevin")
+def test_another_refiner_is_refused(left, resumed):
+    file = left("langevin")
     with pytest.raises(NodeError, match="title: 'Langevin Refine' then, 'Adam Refine' now"):
         resumed(file, "adam")
 
 
-def test_an_energy_of_other_classes_is_refused(stopped, run, new_graph):
-    file = stopped("adam")
+def test_an_energy_of_other_classes_is_refused(left, run, new_graph):
+    file = left("adam")
     graph = new_graph()
     kind, settings = REFINERS["adam"]
     made = graph.steered("5-9")
@@ -206,14 +240,14 @@ def test_an_energy_of_other_settings_is_refused(change, at_step, run, new_graph,
     run(drawn(load))
 
 
-def test_previews_are_no_setting(stopped, resumed):
-    latents, trace = resumed(stopped("adam"), "adam", preview_every=0)
+def test_previews_are_no_setting(left, resumed):
+    latents, trace = resumed(left("adam"), "adam", preview_every=0)
     assert latents.interrupted is None
     assert len(trace.energies) == STEPS + 1
 
 
-def test_without_resume_a_new_run_starts_where_the_latents_are(stopped, resumed, run, new_graph):
-    file = stopped("langevin")
+def test_without_resume_a_new_run_starts_where_the_latents_are(left, resumed, run, new_graph):
+    file = left("langevin")
     latents, trace = resumed(file, "langevin", resume=False)
     assert len(trace.energies) == STEPS + 1
     graph = new_graph()
@@ -231,11 +265,9 @@ def test_without_resume_a_new_run_starts_where_the_latents_are(stopped, resumed,
 
 
 @pytest.mark.bits
-def test_a_second_interrupt_on_the_way_resumes_too(stopped, run, resumed, at_step, new_graph, out):
-    graph = new_graph()
-    refined = job(graph, "langevin", STARTS["points"])
-    whole = run(graph)[refined]
-    file = stopped("langevin")
+def test_a_second_interrupt_on_the_way_resumes_too(undisturbed, left, resumed, at_step, out):
+    whole, _ = undisturbed("langevin")
+    file = left("langevin")
     first = out / file
     at_step("Langevin Refine", STOP + 1, lambda host: host.request_interrupt())
     with pytest.raises(RunInterrupted):

@@ -61,6 +61,24 @@ def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, o
     assert all(torch.equal(one.terms[name], two.terms[name]) for name in two.terms)
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """The file of a stopped flow, which tests share."""
+    return []
+
+
+@pytest.fixture
+def left(kept, run, new_graph, at_step, out):
+    """The file of a stopped flow; it runs once and leaves copies."""
+    if not kept:
+        path = stopped(new_graph(), run, at_step, out)
+        kept.append((path.relative_to(out), path.read_bytes()))
+    ((file, contents),) = kept
+    (out / file).parent.mkdir(parents=True, exist_ok=True)
+    (out / file).write_bytes(contents)
+    return file.as_posix()
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -71,10 +89,8 @@ def test_an_interrupted_flow_goes_on_to_the_same_bits(run, new_graph, at_step, o
         ({"real_samples": 5}, "real_samples: 0 then, 5 now"),
     ],
 )
-def test_other_settings_are_refused_by_name(changes, named, run, new_graph, at_step, out):
-    path = stopped(new_graph(), run, at_step, out)
-    graph = new_graph()
-    resuming(graph, path.relative_to(out).as_posix(), **changes)
+def test_other_settings_are_refused_by_name(changes, named, left, run, graph):
+    resuming(graph, left, **changes)
     with pytest.raises(NodeError) as caught:
         run(graph)
     assert isinstance(caught.value.__cause__, ResumeMismatch)

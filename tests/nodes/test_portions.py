@@ -13,6 +13,8 @@ REAL = "digits held out (embedded)"
 HALF = {"order": "balanced", "draw": 5}
 FIRST, SECOND = "first half", "second half"
 
+pytestmark = pytest.mark.usefixtures("judged_once")
+
 
 def measured(graph, images, **inputs):
     judge = graph.add("LoadAuxModel", file=JUDGE)

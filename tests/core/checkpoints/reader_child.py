@@ -108,8 +108,8 @@ class Child:
         self.slowest = max(self.slowest, time.process_time() - start)
         return found
 
-    def files(self):
-        return {path: self.timed(Path(path), "read") for path in self.job.get("files", ())}
+    def files(self, key):
+        return {path: self.timed(Path(path), "read") for path in self.job.get(key, ())}
 
     def fuzz(self, name, level):
         path = Path(name)
@@ -152,7 +152,8 @@ def main():
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"]))
     before = status("VmHWM")
-    answer = {"found": child.files()}
+    answer = {"found": child.files("files"), "grown by files": status("VmHWM") - before}
+    answer["bombs"] = child.files("bombs")
     answer["fuzzed"] = [child.fuzz(*file) for file in job.get("fuzzed", ())]
     answer["slowest"] = child.slowest
     answer["grown"] = status("VmHWM") - before

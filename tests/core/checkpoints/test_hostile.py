@@ -175,25 +175,39 @@ def in_child(folder, job):
     return json.loads(done.stdout)
 
 
-def test_in_a_process_of_its_own_nothing_is_imported_opened_or_run(tmp_path):
-    (tmp_path / "canary_module.py").write_text(
-        f"open({str(tmp_path / 'canary')!r}, 'w').close()\n"
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """The folder, attacks, bombs and report of one limited process, which reads them all."""
+    folder = tmp_path_factory.mktemp("child")
+    (folder / "canary_module.py").write_text(
+        f"open({str(folder / 'canary')!r}, 'w').close()\n"
         "class Thing: pass\n"
         "def touch(*_): open('canary', 'w').close()\n"
     )
-    files = [written(tmp_path, h, attack) for h in HOLDERS for attack in REFUSED | INERT]
-    source = f"open({str(tmp_path / 'canary')!r}, 'w').close()\n"
-    with_source = tmp_path / "source.pkl"
+    files = [written(folder, h, attack) for h in HOLDERS for attack in REFUSED | INERT]
+    source = f"open({str(folder / 'canary')!r}, 'w').close()\n"
+    with_source = folder / "source.pkl"
     with_source.write_bytes(reader_files.persistent(source=source))
-    answer = in_child(tmp_path, {"files": [str(file) for file in (*files, with_source)]})
-    assert len(answer["found"].pop(str(with_source))) > 5
-    assert len(answer["found"]) == len(HOLDERS) * len(REFUSED | INERT)
-    for file, found in answer["found"].items():
-        assert found == [] or found.startswith("refused: "), (file, found)
+    reasons = {}
+    for bomb, (content, reason) in bombs().items():
+        path = folder / f"{bomb.replace(' ', '-')}.pkl"
+        path.write_bytes(content)
+        reasons[str(path)] = reason
+    job = {"files": [str(file) for file in (*files, with_source)], "bombs": list(reasons)}
+    return folder, str(with_source), reasons, in_child(folder, job)
+
+
+def test_in_a_process_of_its_own_nothing_is_imported_opened_or_run(answered):
+    folder, with_source, _, answer = answered
+    found = dict(answer["found"])
+    assert len(found.pop(with_source)) > 5
+    assert len(found) == len(HOLDERS) * len(REFUSED | INERT)
+    for file, said in found.items():
+        assert said == [] or said.startswith("refused: "), (file, said)
     assert answer["seen"] == []
     assert answer["modules"] == []
-    assert answer["grown"] < 1 << 27
-    assert not (tmp_path / "canary").exists()
+    assert answer["grown by files"] < 1 << 27
+    assert not (folder / "canary").exists()
 
 
 def test_a_source_is_hashed_and_dropped(tmp_path):
@@ -251,14 +265,10 @@ def bombs():
     }
 
 
-def test_bombs_end_in_bounded_time_and_memory(tmp_path):
-    reasons = {}
-    for bomb, (content, reason) in bombs().items():
-        path = tmp_path / f"{bomb.replace(' ', '-')}.pkl"
-        path.write_bytes(content)
-        reasons[str(path)] = reason
-    answer = in_child(tmp_path, {"files": list(reasons)})
-    for path, said in answer["found"].items():
+def test_bombs_end_in_bounded_time_and_memory(answered):
+    _, _, reasons, answer = answered
+    assert answer["bombs"].keys() == reasons.keys()
+    for path, said in answer["bombs"].items():
         assert said.startswith(f"refused: {path}")
         assert reasons[path] in said
     assert answer["slowest"] < 5

@@ -9,7 +9,7 @@ from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.metrics import clip_score as scoring
 from latentsteer.core.metrics.clip_score import clip_scores
-from latentsteer.core.rng import SampleRng
+from latentsteer.core.rng import SampleRng, stream_of
 
 SAMPLES = 3000
 CHUNKS = Chunking(2, padded=True)
@@ -67,17 +67,22 @@ def test_equal_rounds_have_the_usual_standard_error():
 def test_the_error_is_the_spread_of_the_score_however_short_the_last_round(
     views, shared, monkeypatch
 ):
-    """Views of standard deviation 1, and a draw that the views of a round share."""
+    """Views of standard deviation 1, and a draw that the views of a round share.
+
+    All images draw from one stream: thousands of draws one by one would take a second.
+    """
+    stream = stream_of("score")
 
     def drawn(clip, condition, *, views, device):
         def energy(x, rng):
-            own = rng.normal(views, like=x.float()).mean(dim=1)
-            return own + shared * rng.normal(1, like=x.float())[:, 0]
+            own = torch.randn(len(x), views, generator=stream).mean(dim=1)
+            return own + shared * torch.randn(len(x), generator=stream)
 
         return energy
 
     monkeypatch.setattr(scoring, "similarity", drawn)
-    found, _ = scored(views, "red", images=SAMPLES)
+    rng = SampleRng([stream] * SAMPLES, range(SAMPLES))
+    found, _ = scored(views, "red", images=SAMPLES, rng=rng)
     true, stated = found.values.std(), found.errors.square().mean().sqrt()
     # Each of the two has a relative error of at most 1 / sqrt(SAMPLES); four of both together, and
     # three percent for what a draw shared by a short round and a long one leaves out.

@@ -147,15 +147,25 @@ class Quadratics:
         rng = rng or SampleRng.of(0, len(v))
         return torch.autograd.grad(term.evaluate(leaf, rng).sum(), leaf)[0]
 
+    def everywhere(self, points):
+        """Returns the points of all steps one below the other, and their rows."""
+        streams = self.rng().streams
+        return points.flatten(0, 1), SampleRng(streams * len(points), self.rows * len(points))
+
+    def steepness(self, term, points):
+        """Returns the norms of a term's slopes at the points of all steps, (points, pairs)."""
+        slopes = self.slope(term, *self.everywhere(points))
+        return slopes.norm(dim=1).unflatten(0, points.shape[:2])
+
     def run(self, direction, rule, steps):
         """Returns the points of all steps, (points, pairs, dim), and E there."""
         kernel, rng = descend(direction.field(self.energy, ALL_AT_ONCE), rule), self.rng()
         states = [kernel.init(self.start)]
         for _ in range(steps):
             states.append(kernel.step(states[-1], rng)[0])
-        points = [state.position for state in states]
-        energies = torch.stack([self.primary.evaluate(p, self.rng()) for p in points])
-        return torch.stack(points), energies
+        points = torch.stack([state.position for state in states])
+        energies = self.primary.evaluate(*self.everywhere(points))
+        return points, energies.unflatten(0, points.shape[:2])
 
     def descent(self):
         """Plain descent by a tenth of the largest step that lowers."""
@@ -169,13 +179,10 @@ def test_plain_descent_never_raises_the_energy_until_it_is_stationary(rank, seed
     pairs = Quadratics(rank, seed)
     assert len(pairs.rows) > PAIRS * 0.9
     points, energies = pairs.run(DynamicBarrier(pairs.secondary), pairs.descent(), steps=150)
-    steep = torch.stack(
-        [
-            pairs.slope(pairs.primary, p, pairs.rng()).norm(dim=1)
-            >= STATIONARY * pairs.slope(pairs.secondary, p, pairs.rng()).norm(dim=1)
-            for p in points[:-1]
-        ]
+    first, second = (
+        pairs.steepness(term, points[:-1]) for term in (pairs.primary, pairs.secondary)
     )
+    steep = first >= STATIONARY * second
     before_stationary = steep.long().cumprod(dim=0).bool()
     assert float(before_stationary.sum(dim=0).double().mean()) > 5
     rises = energies[1:] > energies[:-1]
