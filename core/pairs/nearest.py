@@ -13,18 +13,20 @@ from ..errors import InvalidInput
 from .pairs import Pairs
 from .scores import Scorer
 
-__all__ = ["BLOCK", "Nearest", "check_usable", "nearest"]
+__all__ = ["Nearest", "check_usable", "nearest"]
 
-BLOCK = 8192
-"""Pairs at a time."""
+SCORES = 1 << 20
+"""Scores, of wanted rows times pairs, that are compared at a time."""
 MOST_UNUSABLE = 0.01
 """Largest share of pairs whose conditions are 0 or not finite."""
 AT_ONCE = 1 << 14
 """Rows at a time in float64."""
-PIECE = 1024
-"""Pairs at a time in float32 on a CPU: a few megabytes, which stay in its caches."""
+PIECE = 512
+"""Pairs at a time in float32 on a CPU: about a megabyte, which stays in its caches."""
+ON_DEVICE = 8192
+"""The same on an accelerator, and the smallest number of pairs that are compared at a time."""
 _NORMS: "WeakKeyDictionary[Pairs, dict[tuple[int, int, str], Tensor]]" = WeakKeyDictionary()
-"""Norms of conditions by the first number, the number of pairs and the device of a piece."""
+"""Norms of conditions by the bounds and the device of a block."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def nearest(
     *,
     among: int = 0,
     device: torch.device | None = None,
-    block: int = BLOCK,
+    block: int | None = None,
 ) -> Nearest:
     """Returns the k pairs nearest to each row of a condition.
 
@@ -83,7 +85,7 @@ def nearest(
             nearest, and then repeatedly the one among the m nearest that is farthest from those
             already chosen, by the Euclidean distance of unit embeddings or of probabilities.
         device: where the pass in float32 runs; where the conditions are if None.
-        block: pairs at a time.
+        block: pairs whose scores are compared at a time; by the number of wanted rows if None.
 
     Raises:
         ConditionMismatch: pairs of another auxiliary, or of another width.
@@ -95,6 +97,7 @@ def nearest(
     )
     size = _checked(len(pairs), keep, among)
     search = _Search(pairs, Scorer.of(condition), size, diverse=among > 0)
+    block = max(ON_DEVICE, SCORES // len(search.scores)) if block is None else block
     for first in range(0, len(pairs), block):
         search.add(first, min(first + block, len(pairs)), device)
     check_usable(search.unusable, len(pairs))
@@ -153,22 +156,20 @@ class _Search:
 
     def _fast(self, first: int, last: int, device: torch.device | None) -> tuple[Tensor, Tensor]:
         """Returns the scores in float32 of pairs of a block, and their largest error."""
-        scores: list[Tensor] = []
-        errors: list[Tensor] = []
-        size = PIECE if device is None or device.type == "cpu" else last - first
+        products: list[Tensor] = []
+        fresh: list[Tensor] = []
+        key = first, last, str(device)
+        norms = self.norms.get(key)
+        size = PIECE if device is None or device.type == "cpu" else ON_DEVICE
         for conditions in self.pairs.pieces(first, last, size):
             self.scorer.check_width(conditions)
             rows = conditions.to(device, torch.float32)
-            key = first, len(rows), str(rows.device)
-            norms = self.norms.get(key)
-            if norms is None and (norms := self.scorer.norms(rows)) is not None:
-                self.norms[key] = norms
-            score, error = self.scorer.fast(rows, norms)
-            scores.append(score)
-            errors.append(error)
-            first += len(rows)
-        wide = errors[0].shape[1] > 1
-        return torch.cat(scores, dim=1), torch.cat(errors, dim=1) if wide else errors[0]
+            products.append(self.scorer.products(rows))
+            if norms is None and (own := self.scorer.norms(rows)) is not None:
+                fresh.append(own)
+        if fresh:
+            self.norms[key] = norms = torch.cat(fresh)
+        return self.scorer.scores(torch.cat(products, dim=1), norms)
 
     def _floor(self, fast: Tensor, error: Tensor) -> Tensor:
         """Returns a lower bound of the score of the last pair to keep, (wanted, 1)."""

@@ -1,6 +1,7 @@
 """Scores of pairs: how well the conditions of images fit wanted conditions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import torch
@@ -103,33 +104,39 @@ class Scorer:
         return (rows @ self.wanted.T) / rows.square().sum(dim=1, keepdim=True).sqrt()
 
     def norms(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"] | None:
-        """Returns what `fast` divides by, in float32, if it depends on the conditions alone."""
-        return _norms(conditions) if self.kind == "cosine" else None
+        """Returns what `scores` divides by, in float32; None for probabilities."""
+        return torch.linalg.vector_norm(conditions, dim=1) if self.kind == "cosine" else None
 
-    def fast(
-        self,
-        conditions: Float[Tensor, "rows embed"],
-        norms: Float[Tensor, " rows"] | None = None,
+    def products(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "wanted rows"]:
+        """Returns the matrix product from which `scores` are computed, in float32.
+
+        Args:
+            conditions: rows of pairs, in float32.
+        """
+        wanted = self._single.to(conditions.device)
+        if self.kind == "probability":
+            conditions = conditions.clamp_min(TINY).log()
+        return wanted @ conditions.T
+
+    def scores(
+        self, products: Float[Tensor, "wanted rows"], norms: Float[Tensor, " rows"] | None
     ) -> tuple[Float[Tensor, "wanted rows"], Tensor]:
-        """Returns all scores in float32 on the device of the conditions, and their largest error.
+        """Returns all scores in float32 on the device of the products, and their largest error.
 
         Conditions that are 0 or not finite have a score that is not finite.
 
         Args:
-            conditions: rows of pairs, in float32.
-            norms: their `norms`, where they are known.
+            products: `products` of the conditions; overwritten.
+            norms: their `norms`.
         """
-        wanted = self.wanted.to(conditions.device, torch.float32)
-        rounding = (conditions.shape[1] + SLACK) * torch.finfo(torch.float32).eps
+        rounding = (self.wanted.shape[1] + SLACK) * torch.finfo(torch.float32).eps
         if torch.get_float32_matmul_precision() != "highest":
             rounding += COARSE
-        if self.kind == "probability":
-            scores = wanted @ conditions.clamp_min(TINY).log().T
-            return scores, rounding * scores.abs()
-        scores = wanted @ conditions.T
-        scores /= _norms(conditions) if norms is None else norms
-        return scores, scores.new_full((len(scores), 1), rounding)
+        if norms is None:
+            return products, rounding * products.abs()
+        products /= norms
+        return products, products.new_full((len(products), 1), rounding)
 
-
-def _norms(conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
-    return torch.linalg.vector_norm(conditions, dim=1)
+    @cached_property
+    def _single(self) -> Tensor:
+        return self.wanted.float()

@@ -1,6 +1,6 @@
 """Shards of stored pairs: safetensors files, memory-mapped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -86,15 +86,21 @@ class Shard:
             first: first row.
             last: row after the last one.
         """
-        scale = f"{SCALE}.{place}"
-        scales = self._tensor(scale)[first:last] if scale in self._open() else None
-        return unpacked(self._tensor(f"values.{place}")[first:last], scales)
+        return self.conditions_of(place, slice(first, last))
 
-    def conditions_of(self, place: int, rows: Tensor) -> Float[Tensor, "rows embed"]:
+    def pieces(
+        self, place: int, first: int, last: int, size: int
+    ) -> Iterator[Float[Tensor, "rows embed"]]:
+        """Yields the same rows, `size` at a time."""
+        values, scales = self._stored(place)
+        for row in range(first, last, size):
+            part = slice(row, min(row + size, last))
+            yield unpacked(values[part], None if scales is None else scales[part])
+
+    def conditions_of(self, place: int, rows: Tensor | slice) -> Float[Tensor, "rows embed"]:
         """Returns chosen rows of the conditions of an auxiliary as float32."""
-        scale = f"{SCALE}.{place}"
-        scales = self._tensor(scale)[rows] if scale in self._open() else None
-        return unpacked(self._tensor(f"values.{place}")[rows], scales)
+        values, scales = self._stored(place)
+        return unpacked(values[rows], None if scales is None else scales[rows])
 
     @property
     def is_mapped(self) -> bool:
@@ -104,6 +110,11 @@ class Shard:
     def release(self) -> None:
         """Unmaps the file, unless a tensor of it is still in use; the next read maps it again."""
         self._tensors = None
+
+    def _stored(self, place: int) -> tuple[Tensor, Tensor | None]:
+        scale = f"{SCALE}.{place}"
+        scales = self._tensor(scale) if scale in self._open() else None
+        return self._tensor(f"values.{place}"), scales
 
     def _tensor(self, name: str) -> Tensor:
         return self._open()[name][: len(self)]

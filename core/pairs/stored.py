@@ -137,8 +137,7 @@ class StoredPairs(Pairs):
     def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
         """See `Pairs`."""
         for shard, begin, end in self._spans(first, last):
-            for row in range(begin, end, size):
-                yield shard.conditions(self.place, row, min(row + size, end))
+            yield from shard.pieces(self.place, begin, end, size)
 
     def conditions_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows embed"]:
         """Returns the conditions of the pairs with the given numbers."""
