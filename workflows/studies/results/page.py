@@ -24,7 +24,7 @@ __all__ = ["PAGE", "PARTS", "filled", "main", "results_page"]
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "results.md"
-PARTS = ("digits", "avatars", "fusedream", "krr", "views", "faces")
+PARTS = ("digits", "avatars", "edits", "fusedream", "krr", "views", "faces")
 """Studies in the order of the page."""
 HEAD = """# Results
 
