@@ -14,7 +14,7 @@ from latentsteer.core.latents import Latents
 from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.moving import MoveSearch, moved_along, moved_until
 from latentsteer.core.pairs.pairs import Pairs
-from latentsteer.core.pairs.walking import Walk, least_changed
+from latentsteer.core.pairs.walking import Walk, least_changed, walked
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 from torch import nn
@@ -83,16 +83,41 @@ def test_a_walk_reaches_the_wanted_and_no_further(found):
     assert excess.max() < 0.05
 
 
-def test_a_walk_keeps_the_rest_where_a_straight_line_bends(found):
-    start = torch.tensor([[-2.0, 0.3, 0.1], [-1.5, -0.5, 0.0]])
-    latents = Latents.of(Start(start, Identity(SPACE)), GENERATOR)
-    ends = moved(latents, found)
-    line = moved_along(latents, found, 2.5)
-    assert (F.embed(images(line.values))[:, 0] > 0.5).all()
-    drift, straight = (
-        (bent(values) - bent(start)).abs() for values in (ends.latents.values, line.values)
+def test_a_walk_returns_what_its_steps_bend():
+    """f sees z0 and the bent coordinate linearly: unit rows with a large constant."""
+    z = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
+    far = torch.tensor([0.0, 0.0, 20.0])
+
+    def seen(values):
+        return images(values)[:, :, 0, 0] * torch.tensor([1.0, 1.0, 0.0]) + far
+
+    yes, no = (
+        Condition(torch.tensor([[side, 0.0, 0.0]]), (str(side),), "f", "toy f")
+        for side in (2.0, -2.0)
     )
-    assert (drift < 0.5 * straight).all()
+    pairs = Pairs(z, seen(z), "g", "f")
+    own = contrast_direction(pairs, GENERATOR, yes, no, scale=10.0, keep=30.0)
+    start = torch.tensor([[-2.0, 0.3, 0.1], [-1.5, -0.5, 0.0]])
+    loose, tight = (
+        walked(
+            start,
+            goal,
+            SPACE,
+            lambda rows, points: seen(points),
+            own.contrast.probability,
+            most=8.0,
+            steps=32,
+            bisections=4,
+            certainty=0.6,
+        )
+        for goal in own.goals
+    )
+    for walk in (loose, tight):
+        assert (walk.found >= 0.6).all()
+        assert (walk.points[:, 0] > 0).all()
+    # The square of z0 is lost on the way; a walk that keeps the rest makes it up by z1.
+    assert ((bent(loose.points) - bent(start)).abs() > 0.8).all()
+    assert ((bent(tight.points) - bent(start)).abs() < 0.3).all()
 
 
 def test_a_sample_alone_ends_where_it_does_in_a_batch(found):

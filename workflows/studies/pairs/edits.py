@@ -43,7 +43,7 @@ ONE_STRENGTH = 5.0
 """Strength of the figures with one direction and one strength for all samples."""
 KEEP = 3.0
 """Weight of keeping the rest, of the figures with a goal for each sample."""
-SEARCH = MoveSearch(most=8.0, grid=8, bisections=2, certainty=0.8)
+SEARCH = MoveSearch(most=8.0, grid=8, bisections=2, certainty=0.7)
 """Search of the figures with a goal for each sample."""
 SHIPPED_SEED = 0
 """Seed of the shipped pairs."""
