@@ -1,8 +1,4 @@
-"""Edit directions from words: pairs that show the wanted minus pairs that show something else.
-
-StyleCLIP's global direction (`core.energies.global_direction`) differentiates f(G(z)); here pairs
-are enough, and neither G nor f is called.
-"""
+"""Contrasts of texts as an auxiliary sees them: the wanted against something else."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,24 +11,13 @@ from ..auxiliary import Auxiliary
 from ..clip import Clip
 from ..condition import Condition
 from ..errors import InvalidInput
-from ..generator import Generator
-from ..spaces import Space
-from .nearest import check_usable
 from .pairs import Pairs
 from .scores import Scorer, score_kind
 
-__all__ = ["Contrast", "LatentDirection", "contrast_direction", "contrast_of", "sharpness"]
+__all__ = ["BLOCK", "Contrast", "conditions_of", "contrast_of", "sharpness"]
 
 BLOCK = 8192
 """Pairs at a time. It is fixed, because the rounding of sums depends on it."""
-MOST_OVERLAP = 0.9
-"""Overlap of the weights of both sides above which the texts count as indistinguishable."""
-LEAST_EFFECTIVE = 8.0
-"""Smallest effective number of pairs of either side."""
-LEAST_SIGNAL = 2.0
-"""Smallest squared length of a direction, in units of its expectation for unrelated latents."""
-UNIT_PAIRS = 10_000
-"""Number of pairs from which the standard deviation along a direction is estimated."""
 CLIP_SCALE = 100.0
 """Factor on the cosines of CLIPs whose files have none."""
 
@@ -73,45 +58,22 @@ class Contrast:
         p = (_log_sum(self.wanted, self, conditions) - others).sigmoid()
         return p if self.context is None else p * self.context.probability(conditions)
 
+    def shares(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows shares"]:
+        """Returns the probabilities of the wanted and of each other row, in float64.
+
+        The first column is that of `probability`. Without other rows there are no further columns.
+        With a context all are multiplied by its probability, and their sum is the latter.
+        """
+        p = self.probability(conditions)[:, None]
+        if self.instead is None:
+            return p
+        within = 1 if self.context is None else self.context.probability(conditions)[:, None]
+        others = (self.scale * Scorer.of(self.instead).table(conditions)).softmax(dim=1)
+        return torch.cat([p, (within - p) * others], dim=1)
+
 
 def _log_sum(side: Condition, contrast: Contrast, conditions: Tensor) -> Tensor:
     return (contrast.scale * Scorer.of(side).table(conditions)).logsumexp(dim=1)
-
-
-@dataclass(frozen=True)
-class LatentDirection:
-    """A direction in the latents of a generator, from words.
-
-    Attributes:
-        vector: unit vector; 0 in blocks that stay, such as a class.
-        unit: standard deviation of the pairs' latents along it: the length of strength 1.
-        distance: distance of the means of both sides, in units.
-        overlap: overlap of the weights of both sides, sum_i min(w_i, o_i), from 0 (the texts
-            share no pair) to 1 (indistinguishable).
-        effective: effective numbers of pairs of both sides, 1 / sum_i w_i^2.
-        contrast: the texts.
-        space: space of the latents.
-        generator: id of the generator, with its options.
-        generator_name: name of the generator, for messages.
-    """
-
-    vector: Float[Tensor, " dim"]
-    unit: float
-    distance: float
-    overlap: float
-    effective: tuple[float, float]
-    contrast: Contrast
-    space: Space
-    generator: str
-    generator_name: str
-
-    def summary(self) -> str:
-        """Returns a line on the direction, for a report."""
-        wanted, others = self.effective
-        return (
-            f"{self.contrast}: means {self.distance:.2f} standard deviations apart, overlap "
-            f"{self.overlap:.2f}, effective pairs {wanted:.0f} and {others:.0f}"
-        )
 
 
 def sharpness(auxiliary: Auxiliary) -> float:
@@ -167,7 +129,7 @@ def contrast_of(
     plain = Contrast(wanted, None, scale)
     parts = [
         _log_sum(wanted, plain, conditions).nan_to_num(nan=-torch.inf)
-        for conditions in _conditions(pairs, wanted)
+        for conditions in conditions_of(pairs, wanted)
     ]
     total = torch.cat(parts)
     count = total.isfinite().sum().clamp_min(1)
@@ -175,155 +137,13 @@ def contrast_of(
     return Contrast(wanted, None, scale, level, within)
 
 
-@torch.no_grad()
-def contrast_direction(
-    pairs: Pairs,
-    generator: Generator,
-    wanted: Condition,
-    instead: Condition | None = None,
-    *,
-    context: Condition | None = None,
-    scale: float,
-) -> LatentDirection:
-    """Returns the direction in latents from what is there instead to what is wanted.
-
-    With p_i, the probability of the wanted at pair i (see `Contrast`), it is the mean of the
-    latents weighted by p_i minus that weighted by 1 - p_i. For a linear f of a Gaussian z it is
-    proportional to the covariance of z times the gradient of f, which is the smallest move, in
-    standard deviations, that has the effect.
-
-    A context states what the wanted and the others of its contrast share: "red hat" against "blue
-    hat" alone also counts red hair as a red hat; within "hat" it does not, and the direction leads
-    to a hat as well as to its colour.
-
-    Continuous blocks move; classes and shares stay.
-
-    Args:
-        pairs: pairs of the generator and the conditions' auxiliary.
-        generator: of the latents.
-        wanted: what the images should show; several rows are alternatives.
-        instead: what they could show instead, such as the other values of the same attribute; if
-            None, the average pair.
-        context: what the images should show besides, against the average pair.
-        scale: factor on the scores in the softmax, see `sharpness`.
+def conditions_of(pairs: Pairs, like: Condition) -> Iterator[Float[Tensor, "rows embed"]]:
+    """Yields the conditions of pairs in blocks, on the CPU.
 
     Raises:
-        GeneratorMismatch: pairs of another generator.
-        ConditionMismatch: conditions or pairs of different auxiliaries, or of another width.
-        InvalidInput: no pair, too many unusable ones, no continuous block, or texts that the
-            auxiliary cannot distinguish, with the overlap and the effective numbers of pairs.
+        ConditionMismatch: they have another width than `like`.
     """
-    pairs.check_generator(generator.id, generator.name, against="the direction is for")
-    moving = _moving(generator)
-    contrast = contrast_of(pairs, wanted, instead, context=context, scale=scale)
-    weights, unusable = _weights(pairs, contrast)
-    check_usable(unusable, len(pairs))
-    overlap = float(weights.amin(dim=0).sum())
-    effective = tuple((1 / weights.square().sum(dim=1)).tolist())
-    _check_distinct(contrast, overlap, effective)
-    means, spread = _moments(pairs, weights)
-    difference = (means[0] - means[1]) * moving
-    # The expectation of the squared length if latents and weights were independent.
-    noise = (spread * moving).sum() * (weights[0] - weights[1]).square().sum()
-    length = difference.norm()
-    if not bool(length.square() > LEAST_SIGNAL * noise):
-        raise InvalidInput(
-            f"{contrast}: the latents of both sides do not differ more than by chance "
-            f"({float(length.square() / noise):.2f} times, at least {LEAST_SIGNAL:g} needed; "
-            f"{_found(overlap, effective)}). The generator does not show the difference, or there "
-            "are too few pairs."
-        )
-    vector = difference / length
-    unit = _deviation(pairs, vector)
-    return LatentDirection(
-        vector.float(),
-        unit,
-        float(length) / unit,
-        overlap,
-        (effective[0], effective[1]),
-        contrast,
-        generator.source,
-        generator.id,
-        generator.name,
-    )
-
-
-def _moving(generator: Generator) -> Float[Tensor, " dim"]:
-    """Returns 1 for coordinates that may move, 0 for the others."""
-    blocks = generator.source.blocks
-    parts = [
-        torch.full((b.size,), float(b.role == "latent" and not b.shares), dtype=torch.float64)
-        for b in blocks
-    ]
-    moving = torch.cat(parts)
-    if not bool(moving.any()):
-        raise InvalidInput(
-            f"Generator {generator.name!r} has no continuous latents, {generator.source}: nothing "
-            "can move."
-        )
-    return moving
-
-
-def _conditions(pairs: Pairs, like: Condition) -> Iterator[Tensor]:
     scorer = Scorer.of(like)
     for _, conditions in pairs.blocks(BLOCK):
         scorer.check_width(conditions)
         yield conditions.cpu()
-
-
-def _weights(pairs: Pairs, contrast: Contrast) -> tuple[Float[Tensor, "2 pairs"], int]:
-    """Returns the weights of both sides, each of sum 1, and the number of unusable pairs."""
-    parts: list[Tensor] = []
-    for conditions in _conditions(pairs, contrast.wanted):
-        p = contrast.probability(conditions)
-        parts.append(torch.stack([p, 1 - p]))
-    weights = torch.cat(parts, dim=1)
-    usable = weights.isfinite().all(dim=0)
-    weights = torch.where(usable, weights, 0)
-    totals = weights.sum(dim=1, keepdim=True)
-    # A side without any weight has none of the pairs.
-    return weights / totals.clamp_min(torch.finfo(torch.float64).tiny), int((~usable).sum())
-
-
-def _found(overlap: float, effective: tuple[float, ...]) -> str:
-    return (
-        f"overlap {overlap:.2f}, effective numbers of pairs {effective[0]:.0f} and "
-        f"{effective[1]:.0f}"
-    )
-
-
-def _check_distinct(contrast: Contrast, overlap: float, effective: tuple[float, ...]) -> None:
-    found = _found(overlap, effective)
-    if overlap > MOST_OVERLAP:
-        raise InvalidInput(
-            f"The auxiliary cannot distinguish the texts {contrast}: {found}; an overlap of at "
-            f"most {MOST_OVERLAP:g} is needed. Change a text; words unknown to the text encoder "
-            "have no effect."
-        )
-    if not LEAST_EFFECTIVE <= min(effective) < float("inf"):
-        raise InvalidInput(
-            f"Too few pairs show the texts {contrast}: {found}; at least {LEAST_EFFECTIVE:g} on "
-            "each side are needed. Make more pairs, lower the scale, or change a text or the "
-            "context."
-        )
-
-
-def _moments(
-    pairs: Pairs, weights: Float[Tensor, "2 pairs"]
-) -> tuple[Float[Tensor, "2 dim"], Float[Tensor, " dim"]]:
-    """Returns the weighted means of the latents, and their unweighted variances."""
-    means = squares = total = torch.zeros(())
-    for first in range(0, len(pairs), BLOCK):
-        numbers = torch.arange(first, min(first + BLOCK, len(pairs)))
-        latents = pairs.latents_of(numbers).double().cpu()
-        means = means + weights[:, numbers] @ latents
-        total = total + latents.sum(dim=0)
-        squares = squares + latents.square().sum(dim=0)
-    mean = total / len(pairs)
-    return means, (squares / len(pairs) - mean.square()).clamp_min(0)
-
-
-def _deviation(pairs: Pairs, vector: Tensor) -> float:
-    """Returns the standard deviation of latents along a vector, of the first pairs."""
-    latents = pairs.latents_of(torch.arange(min(len(pairs), UNIT_PAIRS))).double().cpu()
-    return float((latents @ vector).std())

@@ -17,7 +17,8 @@ from ..identity import check_options
 from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Space
-from .contrast import LatentDirection
+from .directions import LatentDirection
+from .walking import Walk, least_changed, walked
 
 __all__ = ["MoveSearch", "Moved", "moved_along", "moved_until"]
 
@@ -54,10 +55,11 @@ class MoveSearch:
                 f"A certainty of {self.certainty:g}; expected a probability between 0 and 1."
             )
 
-    @property
-    def evaluations(self) -> int:
-        """Largest number of images per sample."""
-        return 1 + self.grid + self.bisections
+    def evaluations(self, direction: LatentDirection) -> int:
+        """Returns the largest number of images per sample."""
+        ways = len(direction.goals) + (direction.unit > 0)
+        compared = 1 + ways if direction.goals else 0
+        return ways * (1 + self.grid + self.bisections) + compared
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,14 @@ def moved_along(latents: Latents, direction: LatentDirection, strength: float) -
 
     Raises:
         GeneratorMismatch: the direction is of another generator, or of one with other options.
-        InvalidInput: a strength that is not finite.
+        InvalidInput: a strength that is not finite, or a direction with goals alone.
     """
     _check(latents, direction)
+    if direction.unit == 0:
+        raise InvalidInput(
+            f"{direction.contrast}: the means of both sides differ by chance only, so there is no "
+            "direction for all samples. Move each sample towards its own goal (mode smallest)."
+        )
     if not math.isfinite(strength):
         raise InvalidInput(f"A strength of {strength}; expected a finite number.")
     plain = latents.plain()
@@ -134,6 +141,11 @@ def moved_until(
     shows the wanted already stays where it is; one that never does is left at the largest
     strength. Each sample is searched by itself: its result is the same alone and in any batch.
 
+    A direction with goals has several ways: along the direction, and a walk towards each goal (see
+    `core.pairs.walking`) whose steps are the intervals of the grid. Each sample takes the way that
+    reaches the wanted and changes the rest of its condition least; if none reaches it, the one
+    with the highest probability.
+
     Args:
         latents: in any chart; the result is in the identity chart.
         direction: of the generator, from texts of the auxiliary.
@@ -155,26 +167,50 @@ def moved_until(
     values = plain.values
     done = 0
 
-    def probability(rows: Tensor, strengths: Tensor) -> Tensor:
+    def shown(rows: Tensor, points: Tensor) -> Tensor:
         nonlocal done
 
         def seen(v: Tensor, rng: SampleRng) -> tuple[Tensor]:
             return (auxiliary.embed(generator(v, rng)),)
 
-        points = _at(values[rows], direction, strengths).to(device)
         streams = plain.rng(0, "decode").taken(rows.tolist())
-        (conditions,) = chunking.apply_random(seen, points, streams)
+        (conditions,) = chunking.apply_random(seen, points.to(device), streams)
         done += 1
         report(done)
-        return _one_by_one(direction, conditions.cpu())
+        return conditions.cpu()
+
+    def seen_by(conditions: Tensor) -> Tensor:
+        return _one_by_one(direction, conditions)
+
+    def probability(rows: Tensor, strengths: Tensor) -> Tensor:
+        points = _at(values[rows], direction, strengths)
+        return seen_by(shown(rows, points))
 
     networks = (*generator.modules, *auxiliary.modules)
     size = generator.image_size
     with threads_for(networks, rows=chunking.size, device=device, image_size=size):
-        strengths, found = _smallest(len(plain), probability, search)
-    reached = found >= search.certainty
-    moved = plain.moved(_at(values, direction, strengths))
-    return Moved(moved, strengths, reached, found)
+        ways = [
+            walked(
+                values,
+                goal,
+                direction.space,
+                shown,
+                seen_by,
+                most=search.most,
+                steps=search.grid,
+                bisections=search.bisections,
+                certainty=search.certainty,
+            )
+            for goal in direction.goals
+        ]
+        if direction.unit > 0:
+            strengths, found = _smallest(len(plain), probability, search)
+            ways.append(Walk(_at(values, direction, strengths), strengths, found))
+        way = ways[0]
+        if direction.goals and len(plain):
+            way = least_changed(values, ways, direction.goals[0], shown, search.certainty)
+    reached = way.found >= search.certainty
+    return Moved(plain.moved(way.points), way.strengths, reached, way.found)
 
 
 def _smallest(

@@ -13,6 +13,8 @@ from ..widgets import advanced
 
 __all__ = ["ContrastDirection"]
 
+KEEP = 3.0
+
 
 class ContrastDirection(io.ComfyNode):
     """The difference between pairs that show the wanted and the others."""
@@ -23,7 +25,10 @@ class ContrastDirection(io.ComfyNode):
             "than the others, and takes the mean of the wanted latents minus the mean of the "
             "rest. No image is made. Each row of a condition is an alternative; name other "
             "values of the same attribute in `instead`. `context` is what the image should show "
-            "besides, so that red hair does not count as a red hat. Classes do not move."
+            "besides, so that red hair does not count as a red hat. Classes do not move. With "
+            "`per_sample` the result also has moves that follow from what each sample shows: a "
+            "purple shirt and a yellow one become green in different ways. Move Latents uses them "
+            "with `mode` = smallest."
         ),
         example=(
             "`condition` = red hat, `instead` = blue hat, green hat and white hat on three "
@@ -70,6 +75,23 @@ class ContrastDirection(io.ComfyNode):
                     tooltip="What the images should show besides: hat, for a red hat rather than "
                     "a blue hat.",
                 ),
+                io.Boolean.Input(
+                    "per_sample",
+                    default=False,
+                    tooltip="Whether to prepare moves of single samples too; Move Latents with "
+                    "mode smallest takes, for each sample, the way that changes the rest least.",
+                ),
+                advanced(
+                    io.Float.Input(
+                        "keep",
+                        default=KEEP,
+                        min=0.0,
+                        max=1000.0,
+                        step=0.1,
+                        tooltip="Weight of keeping the rest of the image in moves of single "
+                        "samples (0 to 1000), relative to the mean effect of a latent on it.",
+                    )
+                ),
             ],
             outputs=[
                 DIRECTION.Output(
@@ -92,9 +114,11 @@ class ContrastDirection(io.ComfyNode):
         sharpness: float,
         instead: Condition | None = None,
         context: Condition | None = None,
+        per_sample: bool = False,
+        keep: float = KEEP,
     ) -> io.NodeOutput:
-        from ...core.pairs.contrast import contrast_direction
         from ...core.pairs.contrast import sharpness as trained_sharpness
+        from ...core.pairs.directions import contrast_direction
 
         model = as_auxiliary(auxiliary)
         condition.check_auxiliary(model.id, model.name)
@@ -106,5 +130,6 @@ class ContrastDirection(io.ComfyNode):
                 instead,
                 context=context,
                 scale=sharpness or trained_sharpness(model),
+                keep=keep if per_sample else None,
             )
         return io.NodeOutput(direction, ui=ui.PreviewText(direction.summary()))

@@ -16,7 +16,7 @@ from ..widgets import advanced, chunk
 from ..work import working
 
 if TYPE_CHECKING:
-    from ...core.pairs.contrast import LatentDirection
+    from ...core.pairs.directions import LatentDirection
 
 __all__ = ["MoveLatents"]
 
@@ -30,9 +30,10 @@ class MoveLatents(io.ComfyNode):
         about=(
             "Adds a multiple of the direction to each latent. With `mode` same all samples move "
             "by `strength`; with smallest each moves only until the auxiliary sees the wanted, "
-            "at most by `strength`, which changes the rest less. The text on the node lists "
-            "each strength, and the samples that do not get there. Latents in a basis become "
-            "plain ones."
+            "at most by `strength`, which changes the rest less. A direction made with "
+            "`per_sample` has several ways there, and each sample takes the one that changes the "
+            "rest least. The text on the node lists each strength, and the samples that do not "
+            "get there. Latents in a basis become plain ones."
         ),
         example=(
             "Image to Latents of a portrait, Contrast Direction of sunglasses, `mode` = smallest, "
@@ -131,7 +132,7 @@ class MoveLatents(io.ComfyNode):
         model = as_auxiliary(auxiliary)
         search = MoveSearch(most=strength, grid=grid, certainty=certainty)
         models = (generator, model)
-        with working("Move Latents", search.evaluations, *models, chunk=chunk) as work:
+        with working("Move Latents", search.evaluations(direction), *models, chunk=chunk) as work:
             moved = moved_until(
                 batch,
                 direction,

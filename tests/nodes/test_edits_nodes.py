@@ -92,6 +92,28 @@ def test_latents_move_along_a_direction_until_the_classifier_sees_the_wanted(gra
     assert (steps < 8.001).all()
 
 
+def test_samples_move_by_what_each_shows(graph, made, run):
+    start = graph.from_prior(made)
+    plain, own = direction(graph, made), direction(graph, made, per_sample=True, keep=1.0)
+    models = {"generator": made.generator, "auxiliary": made.classifier}
+    along, each = (
+        moved(graph, made, start, one, mode="smallest", strength=8.0, **models)
+        for one in (plain, own)
+    )
+    same = moved(graph, made, start, own, strength=2.0)
+    ran = run(graph)
+    assert ran[plain].goals == ()
+    assert len(ran[own].goals) == 2
+    # One strength for all is the mean difference, with goals or without.
+    assert torch.equal(ran[own].vector, ran[plain].vector)
+    expected = ran[start].values + 2 * ran[plain].unit * ran[plain].vector
+    torch.testing.assert_close(ran[same].values, expected)
+    # Each sample has one more way than before, so none reaches the wanted less often.
+    lost = [str(ran.ui(one)).count("not reached") for one in (along, each)]
+    assert lost[1] <= lost[0]
+    assert not torch.equal(ran[each].values, ran[along].values)
+
+
 def test_what_does_not_fit_is_refused(graph, made, fault):
     start = graph.from_prior(made)
     along = direction(graph, made)

@@ -8,7 +8,8 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_classifier, toy_clip
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
-from latentsteer.core.pairs.contrast import contrast_direction, contrast_of, sharpness
+from latentsteer.core.pairs.contrast import contrast_of, sharpness
+from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.spaces import Block, Space
 from torch import nn

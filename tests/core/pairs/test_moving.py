@@ -10,7 +10,8 @@ from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, Invali
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.identity import ModelId
 from latentsteer.core.latents import Latents
-from latentsteer.core.pairs.contrast import Contrast, LatentDirection
+from latentsteer.core.pairs.contrast import Contrast
+from latentsteer.core.pairs.directions import LatentDirection
 from latentsteer.core.pairs.moving import MoveSearch, moved_along, moved_until
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
@@ -179,7 +180,7 @@ def test_progress_counts_rounds():
         report=rounds.append,
     )
     assert rounds == list(range(1, len(rounds) + 1))
-    assert len(rounds) <= search.evaluations == 6
+    assert len(rounds) <= search.evaluations(direction()) == 6
 
 
 def test_images_that_f_cannot_see_do_not_reach_it():

@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.condition import Condition
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs import nearest as nearest_module
-from latentsteer.core.pairs.contrast import contrast_direction
+from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.keeping import keep_pairs
 from latentsteer.core.pairs.nearest import nearest
 from latentsteer.core.pairs.pairs import Pairs

@@ -1,6 +1,6 @@
 """`latentsteer reproduce edits`: edits of avatars by words, along directions made of pairs.
 
-The twelve edits were chosen before any of them was tried (`core/zoo/avatar_edits.json`); the
+The twelve edits were chosen before any of them was tried (`core/zoo/avatar_edits.json`). The
 contexts and other texts of two, and the settings here, were then chosen on pictures 0 to 23. The
 figures are of other pictures, by a judge that took no part.
 """
@@ -21,8 +21,11 @@ from ....core.condition import Condition
 from ....core.conditions.prompts import text_condition
 from ....core.errors import InvalidInput
 from ....core.latents import Latents, decode
-from ....core.pairs.contrast import LatentDirection, contrast_direction, sharpness
+from ....core.pairs.contrast import sharpness
+from ....core.pairs.directions import LatentDirection, contrast_direction
 from ....core.pairs.moving import MoveSearch, moved_along, moved_until
+from ....core.pairs.pairs import Pairs
+from ....core.pairs.stored import StoredPairs
 from ....core.pairs.synthesis import synthetic_pairs
 from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
@@ -37,9 +40,13 @@ __all__ = ["Budget", "EditStudy", "measured", "run"]
 FIRST = 1000
 """Number of the first edited picture."""
 ONE_STRENGTH = 5.0
-"""The strength of the figures at one strength for all."""
-SEARCH = MoveSearch()
-"""Settings of the figures at each sample's own strength: those of Move Latents."""
+"""Strength of the figures with one direction and one strength for all samples."""
+KEEP = 3.0
+"""Weight of keeping the rest, of the figures with a goal for each sample."""
+SEARCH = MoveSearch(most=8.0, grid=8, bisections=2, certainty=0.7)
+"""Search of the figures with a goal for each sample."""
+SHIPPED_SEED = 0
+"""Seed of the shipped pairs."""
 SHOWN = 10
 """Avatars in a picture."""
 
@@ -82,18 +89,26 @@ class EditStudy:
         self.device, self.say = device, say
         self.chunking = Chunking.of("fast", self.generator.image_size)
         say(f"seed {seed}: {budget.pairs} pairs")
-        self.pairs = synthetic_pairs(
-            self.generator,
-            self.clip,
-            budget.pairs,
-            seed=seed,
-            chunking=self.chunking,
-            device=device,
-        )
+        self.pairs = self._pairs(seed, budget.pairs)
         pictures, _ = catalogue.reference_images("avatars held out (embedded)")
         self.latents = self._encoded(pictures[FIRST : FIRST + budget.avatars])
         self.images = self._decoded(self.latents)
         self.before = self.judge.likeliest(self.images.to(device))
+
+    def _pairs(self, seed: int, count: int) -> Pairs:
+        """Returns the first pairs of a seed, the shipped ones where those are enough."""
+        if seed == SHIPPED_SEED:
+            shipped = StoredPairs(catalogue.embedded("avatars pairs (embedded)"), count=count)
+            if len(shipped) == count:
+                return shipped.loaded()
+        return synthetic_pairs(
+            self.generator,
+            self.clip,
+            count,
+            seed=seed,
+            chunking=self.chunking,
+            device=self.device,
+        )
 
     @torch.no_grad()
     def _encoded(self, pictures: Tensor) -> Latents:
@@ -114,6 +129,7 @@ class EditStudy:
             self._texts(*edit.instead) if edit.instead else None,
             context=self._texts(edit.context) if edit.context else None,
             scale=sharpness(self.clip),
+            keep=KEEP,
         )
 
     def _texts(self, *texts: str) -> Condition:
@@ -140,9 +156,10 @@ class EditStudy:
             device=self.device,
         )
         own = self._decoded(moved.latents)
-        same = self._decoded(moved_along(self.latents, direction, ONE_STRENGTH))
         figures = self._judged(edit, own)
-        figures |= {f"same_{name}": value for name, value in self._judged(edit, same).items()}
+        if direction.unit > 0:
+            same = self._decoded(moved_along(self.latents, direction, ONE_STRENGTH))
+            figures |= {f"same_{name}": value for name, value in self._judged(edit, same).items()}
         figures["according_to_clip"] = float(moved.reached.double().mean())
         figures["strength"] = float(moved.strengths.mean())
         return figures, torch.cat([self.images[:SHOWN], own[:SHOWN]])

@@ -28,6 +28,7 @@ PARTS = (
     "digits",
     "avatars",
     "translator",
+    "edits",
     "fusedream",
     "krr",
     "views",
