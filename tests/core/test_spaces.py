@@ -1,5 +1,7 @@
 """Spaces, conditions, classifiers and chunks."""
 
+import inspect
+
 import pytest
 import torch
 from latentsteer.core.chunking import Chunking
@@ -158,7 +160,7 @@ def test_random_chunks_draw_from_each_rows_stream(padded, toys):
 
 
 def test_an_unknown_mode_is_refused():
-    unchecked = Chunking.of.__func__.__wrapped__  # the type check of the tests reports it too
+    unchecked = inspect.unwrap(Chunking.of.__func__)  # the type check of the tests reports it too
     with pytest.raises(InvalidInput, match="'slow'; expected 'fixed' or 'fast'"):
         unchecked(Chunking, "slow", (8, 8))
 
