@@ -25,8 +25,8 @@ PIECE = 512
 """Pairs at a time in float32 on a CPU: about a megabyte, which stays in its caches."""
 ON_DEVICE = 8192
 """The same on an accelerator, and the smallest number of pairs that are compared at a time."""
-_NORMS: "WeakKeyDictionary[Pairs, dict[tuple[int, int, str], Tensor]]" = WeakKeyDictionary()
-"""Norms of conditions by the bounds and the device of a block."""
+_NORMS: "WeakKeyDictionary[Pairs, dict[str, Tensor]]" = WeakKeyDictionary()
+"""Norms of all conditions by the device of the search; negative where they are unknown."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,7 @@ class _Search:
         """Returns the scores in float32 of pairs of a block, and their largest error."""
         products: list[Tensor] = []
         fresh: list[Tensor] = []
-        key = first, last, str(device)
-        norms = self.norms.get(key)
+        norms = self._known(first, last, device)
         size = PIECE if device is None or device.type == "cpu" else ON_DEVICE
         for conditions in self.pairs.pieces(first, last, size):
             self.scorer.check_width(conditions)
@@ -168,8 +167,24 @@ class _Search:
             if norms is None and (own := self.scorer.norms(rows)) is not None:
                 fresh.append(own)
         if fresh:
-            self.norms[key] = norms = torch.cat(fresh)
+            norms = torch.cat(fresh)
+            self._keep(first, norms, device)
         return self.scorer.scores(torch.cat(products, dim=1), norms)
+
+    def _known(self, first: int, last: int, device: torch.device | None) -> Tensor | None:
+        """Returns the norms of a block from an earlier search."""
+        norms = self.norms.get(str(device))
+        if norms is None or bool((norms[first:last] < 0).any()):
+            return None
+        return norms[first:last]
+
+    def _keep(self, first: int, norms: Tensor, device: torch.device | None) -> None:
+        """Keeps the norms of a block for the next search."""
+        with torch.inference_mode(False):  # so that a search outside of that mode may add some
+            if str(device) not in self.norms:
+                unknown = torch.full((len(self.pairs),), -1.0, device=norms.device)
+                self.norms[str(device)] = unknown
+            self.norms[str(device)][first : first + len(norms)] = norms
 
     def _floor(self, fast: Tensor, error: Tensor) -> Tensor:
         """Returns a lower bound of the score of the last pair to keep, (wanted, 1)."""

@@ -101,6 +101,8 @@ def test_a_search_again_finds_the_same_with_the_norms_of_the_first(block):
     first, again = (nearest(pairs, wanted(normal(5, 6, seed=1)), 9, block=block) for _ in range(2))
     assert torch.equal(first.numbers, again.numbers)
     assert torch.equal(first.scores, again.scores)
+    (norms,) = nearest_module._NORMS[pairs].values()
+    torch.testing.assert_close(norms, conditions.norm(dim=1))
     other = normal(4, 6, seed=2)
     expected = by_hand(conditions, other)
     assert torch.equal(nearest(pairs, wanted(other), 9).numbers, expected.indices[:, :9])
