@@ -35,7 +35,7 @@ VIEWS = 0
 NOISE = 0.5
 PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
 """Training of the translator."""
-ADAM_STEPS, ADAM_RATE = 50, 0.03
+ADAM_STEPS, ADAM_RATE = 30, 0.03
 NEAREST, CLAUSES = 8, 0.5
 """From the pairs: Adam, the nearest pairs that the energy ranks, and the weight of each clause."""
 EVOLUTION = (10, 25, 50, 75, 100)
