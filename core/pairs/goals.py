@@ -88,9 +88,8 @@ class ContrastGoal:
     def _seen(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Returns q(c) and r(c)."""
         q = self.contrast.shares(condition[None])[0]
-        return q, _features(score_kind(self.contrast.wanted), condition[None])[
-            0
-        ] - q @ self.explained
+        features = _features(score_kind(self.contrast.wanted), condition[None])[0]
+        return q, features - q @ self.explained
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch import Tensor, distributed
 
 from ..errors import InvalidInput, PeerFailed
 
-__all__ = ["ALONE", "Processes", "launched_together"]
+__all__ = ["ALONE", "Processes", "launched_together", "made_by"]
 
 MADE, FAILED = "made", "failed"
 """Keys of an outcome: the result of a process, or the message of its error."""

@@ -7,34 +7,21 @@ import torch
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_classifier, toy_clip
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
-from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.pairs.contrast import contrast_of, sharpness
 from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.spaces import Block, Space
-from torch import nn
 from torch.nn import functional
+
+from .toy import normal, of_space
 
 COUNT = 40_000
 Z = Space((Block("z", (4,)),))
 WITH_CLASS = Space((Block("y", (1,), role="class"), Block("z", (4,))))
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def generator(space=Z):
-    return Generator(
-        "toy",
-        "g",
-        "toy",
-        nn.Identity(),
-        space,
-        Gaussian(space.dim),
-        (1, 1),
-        lambda parts, rng: None,
-    )
+    return of_space(space)
 
 
 def one_hot(*classes, of=3, auxiliary="f"):

@@ -4,14 +4,14 @@ import pytest
 import torch
 from latentsteer.core.condition import Condition
 from latentsteer.core.errors import InvalidInput
-from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.pairs.contrast import contrast_of
 from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.goals import contrast_goals
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.spaces import Block, Space
-from torch import nn
 from torch.nn import functional
+
+from .toy import normal, of_space
 
 COUNT = 40_000
 PLAIN = Space((Block("z", (4,)),))
@@ -21,25 +21,12 @@ ROWS = 2 * torch.eye(5)[:3]
 """Texts: the first three coordinates of a condition are colours."""
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def text(*numbers):
     return Condition(ROWS[list(numbers)], tuple(COLOURS[n] for n in numbers), "f", "toy f")
 
 
 def generator(space=PLAIN):
-    return Generator(
-        "toy",
-        "g",
-        "toy",
-        nn.Identity(),
-        space,
-        Gaussian(space.dim),
-        (1, 1),
-        lambda parts, rng: None,
-    )
+    return of_space(space)
 
 
 def coloured(z):

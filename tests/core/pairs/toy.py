@@ -14,6 +14,18 @@ FIXED = Chunking(4, padded=True)
 DIM = 3
 
 
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def of_space(space):
+    """A generator with the id `g` and a Gaussian prior whose images are never asked for."""
+    prior = Gaussian(space.dim)
+    return Generator(
+        "toy", "g", "toy", nn.Identity(), space, prior, (1, 1), lambda parts, rng: None
+    )
+
+
 def generator(prior=None, name="toy", dim=DIM, spoilt=(), calls=None):
     """An image depends on its row's place in the chunk; latents above `spoilt` give NaN."""
     mixing = torch.arange(dim * 12, dtype=torch.float32).reshape(dim, 12).sin()

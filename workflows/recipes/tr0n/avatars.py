@@ -314,27 +314,24 @@ _TABLE = (
         per_row=4,
     ),
 )
-_TRAINING = {
-    "tr0n_avatars_text": _text,
-    "tr0n_avatars_image_semantics": _image_semantics,
-    "tr0n_avatars_interpolation": _interpolation,
-}
 _TR0N = (
     "TR0N as in the paper: **Train Translator** learns on pairs that it makes, **Translator "
     "Init** draws a hundred starts for each sample and keeps the best, and **Langevin Refine** "
     "lowers **Energy CLIP**. More *candidates* are more reliable: docs/results.md has results of "
     "400."
 )
+_TRAINING = {
+    "tr0n_avatars_text": (_text, _TR0N),
+    "tr0n_avatars_image_semantics": (_image_semantics, ""),
+    "tr0n_avatars_interpolation": (_interpolation, ""),
+}
+"""Graphs that train, and what they show if it is more than the training."""
 RECIPES = (
     *_TABLE,
     *(
-        with_training(
-            one,
-            partial(_TRAINING[one.id], trained=True),
-            ABOUT_TRAINED,
-            says=_TR0N if one.id == "tr0n_avatars_text" else "",
-        )
+        with_training(one, partial(graph, trained=True), ABOUT_TRAINED, says)
         for one in _TABLE
         if one.id in _TRAINING
+        for graph, says in [_TRAINING[one.id]]
     ),
 )
