@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -30,12 +31,13 @@ class VisionSettings:
     std: tuple[float, float, float]
 
 
-def architectures() -> list[str]:
+@cache
+def architectures() -> tuple[str, ...]:
     """Lists open_clip's configurations without importing it; empty if it is not installed."""
     found = importlib.util.find_spec("open_clip")
     places = [] if found is None else list(found.submodule_search_locations or ())
     names = {path.stem for place in places for path in Path(place, "model_configs").glob("*.json")}
-    return sorted(names, key=_natural)
+    return tuple(sorted(names, key=_natural))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -1,7 +1,8 @@
 """Small CLIPs with their own vocabulary, such as the one for the zoo's avatars.
 
 The file's metadata is {"architecture": "open-clip", "model": NAME}, where NAME is a configuration
-in `configs/`, or the configuration itself.
+in `configs/`, or the configuration itself. Configurations with a convolutional image tower and
+open_clip's defaults open without open_clip, whose import takes seconds.
 """
 
 import json
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ...checkpoints.architecture import Architecture, Example, load_network
@@ -18,12 +20,17 @@ from ...clip import Clip
 from ...errors import CheckpointError
 from ...zoo.tokens import WordTokenizer
 from .building import build_clip, image_side, scale_of, stages_of
+from .networks.convolutional import ConvolutionalClip, ModifiedResNet, TextSizes
 from .text import word_encoder
 
 __all__ = ["WORD_CLIP", "named_config", "new_model", "tokenizer"]
 
 CONFIGS = Path(__file__).parent / "configs"
 NAME = "open-clip"
+
+VISION = frozenset({"image_size", "layers", "width", "head_width"})
+TEXT = frozenset({"context_length", "vocab_size", "width", "heads", "layers"})
+"""Keys of configurations that `ConvolutionalClip` builds; any other needs open_clip."""
 
 
 @cache
@@ -41,9 +48,17 @@ def named_config(name: str) -> Mapping[str, Any]:
 
 
 def new_model(config: Mapping[str, Any]) -> nn.Module:
-    """Builds an untrained open_clip model, with its image tower under `visual`."""
-    parts = ("embed_dim", "vision_cfg", "text_cfg")
-    return build_clip({part: config[part] for part in parts}, quick_gelu=False)
+    """Builds an untrained model, with its image tower under `visual`.
+
+    The global random state is unchanged.
+    """
+    size, vision, text = (config[part] for part in ("embed_dim", "vision_cfg", "text_cfg"))
+    convolutional = isinstance(vision.get("layers"), list) and "image_size" in vision
+    if not (convolutional and set(vision) <= VISION and set(text) == TEXT):
+        parts = {"embed_dim": size, "vision_cfg": vision, "text_cfg": text}
+        return build_clip(parts, quick_gelu=False)
+    with torch.random.fork_rng(devices=[]):
+        return ConvolutionalClip(ModifiedResNet(size, **vision), TextSizes(**text), size)
 
 
 def tokenizer(config: Mapping[str, Any]) -> WordTokenizer:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary
-from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, new_model
+from latentsteer.core.auxiliaries.clips.building import build_clip
+from latentsteer.core.auxiliaries.clips.small_vocabulary import TINY, named_config, new_model
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.errors import CheckpointError, InvalidInput
 
@@ -39,8 +40,6 @@ def test_words_that_are_not_known_or_do_not_fit_are_noted(tmp_path):
 
 
 def test_the_avatars_configuration_opens_by_its_name(tmp_path):
-    from latentsteer.core.auxiliaries.clips.small_vocabulary import named_config
-
     model = new_model(named_config("avatars")).eval()
     config = {"architecture": "open-clip", "model": "avatars"}
     checkpoints.write(tmp_path / "avatars.safetensors", model.state_dict(), config)
@@ -59,3 +58,38 @@ def test_a_configuration_that_is_not_there(tmp_path):
     checkpoints.write(tmp_path / "m.safetensors", model.state_dict(), config)
     with pytest.raises(CheckpointError, match=r"no CLIP configuration.*Known: avatars"):
         load_auxiliary(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("name", ["tiny", "avatars"])
+def test_the_network_computes_what_that_of_open_clip_does(name):
+    """To the bit under the same kernels, forwards and backwards."""
+    config = TINY if name == "tiny" else named_config(name)
+    own = new_model(config).eval()
+    other = build_clip(
+        {part: config[part] for part in ("embed_dim", "vision_cfg", "text_cfg")}, quick_gelu=False
+    ).eval()
+    assert type(own) is not type(other)
+    stream = torch.Generator().manual_seed(0)
+    for value in own.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(torch.rand(value.shape, generator=stream) * 0.2 + 0.1)
+    other.load_state_dict(own.state_dict())
+    side = own.visual.image_size
+    pixels = torch.randn(2, 3, side, side, generator=stream)
+    tokens = torch.randint(
+        config["text_cfg"]["vocab_size"], (3, own.attn_mask.shape[0]), generator=stream
+    )
+    results = []
+    for model in (own, other):
+        x = pixels.clone().requires_grad_()
+        seen = model.visual(x)
+        slope = torch.autograd.grad(seen.sin().sum(), x)[0]
+        results.append((seen, slope, model.encode_text(tokens)))
+    for one, two in zip(*results, strict=True):
+        assert torch.equal(one, two)
+
+
+def test_another_tower_is_built_by_open_clip():
+    vision = {"image_size": 32, "layers": 1, "width": 8, "patch_size": 16, "head_width": 8}
+    model = new_model({**TINY, "vision_cfg": vision})
+    assert type(model.visual).__name__ == "VisionTransformer"

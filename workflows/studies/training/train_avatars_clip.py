@@ -1,4 +1,4 @@
-"""Retrains the avatars' CLIP, an open_clip model with its own configuration.
+"""Retrains the avatars' CLIP.
 
     python -m latentsteer.workflows.studies.training.train_avatars_clip
         --data FOLDER [--minutes 45] [--out DIR]
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from open_clip.model import CLIP
 from torch import Generator
 from torch.nn import functional
 
+from ....core.auxiliaries.clips.networks.convolutional import ConvolutionalClip
 from ....core.auxiliaries.clips.small_vocabulary import named_config
 from ....core.auxiliaries.clips.small_vocabulary import new_model as built
 from ....core.auxiliaries.clips.small_vocabulary import tokenizer as tokenizer_of
@@ -74,10 +74,10 @@ def main() -> None:
     )
 
 
-def new_model(rng: Generator) -> CLIP:
-    """Makes an untrained model, its matrices drawn at open_clip's scale."""
+def new_model(rng: Generator) -> ConvolutionalClip:
+    """Makes an untrained model, its matrices drawn at CLIP's scale."""
     model = built(named_config(NAME))
-    assert isinstance(model, CLIP)
+    assert isinstance(model, ConvolutionalClip)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim >= 2:
@@ -85,18 +85,14 @@ def new_model(rng: Generator) -> CLIP:
     return model
 
 
-def _side(model: CLIP) -> int:
-    side = model.visual.image_size
-    assert isinstance(side, int)
-    return side
-
-
 def tokenizer() -> WordTokenizer:
     """Tokenizer of the configuration's vocabulary."""
     return tokenizer_of(named_config(NAME))
 
 
-def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -> CLIP:
+def train(
+    model: ConvolutionalClip, avatars: Avatars, seed: int, clock: Clock, rate: float
+) -> ConvolutionalClip:
     """Trains by multi-positive contrast in both directions, naming and binding.
 
     Args:
@@ -126,10 +122,10 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
         set_rate(optimiser, rate * clock.rate(warmup=0.03))
         first = next(picks) * 2
         pick = torch.stack([first, first + 1], 1).flatten()
-        x = augmented(images[pick].float().div(255), rng, _side(model))
+        x = augmented(images[pick].float().div(255), rng, model.visual.image_size)
         texts, stated = captions_of(avatars, pick, words, tokens_of)
         with torch.autocast("cpu", torch.bfloat16):
-            seen = model.encode_image(x.contiguous(memory_format=torch.channels_last))
+            seen = model.visual(x.contiguous(memory_format=torch.channels_last))
             rows, swaps = swaps_of(avatars, pick, words, tokens_of)
             said = model.encode_text(torch.cat([texts, names_of(words, tokens_of), swaps]))
         seen = seen.float()
@@ -154,14 +150,14 @@ def train(model: CLIP, avatars: Avatars, seed: int, clock: Clock, rate: float) -
 
 
 @torch.no_grad()
-def retrieval(model: CLIP, held: Avatars) -> dict[str, Any]:
+def retrieval(model: ConvolutionalClip, held: Avatars) -> dict[str, Any]:
     """Rank-1 retrieval of a positive by full captions, both ways, among 1,000 held-out avatars."""
     words, tokens_of = np.random.default_rng(0), tokenizer()
     count = 1000
     x = torch.from_numpy(held.images[:count]).permute(0, 3, 1, 2).float().div(255)
-    size = _side(model)
+    size = model.visual.image_size
     x = functional.interpolate(x, size=(size, size), mode="bilinear") * 2 - 1
-    seen = torch.cat([model.encode_image(part) for part in x.split(100)])
+    seen = torch.cat([model.visual(part) for part in x.split(100)])
     full = [caption(held.avatar(i), words, 99) for i in range(count)]
     said = model.encode_text(torch.stack([tokens_of.encode(c.text).tokens for c in full]))
     seen, said = functional.normalize(seen, dim=1), functional.normalize(said, dim=1)
