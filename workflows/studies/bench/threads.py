@@ -81,7 +81,7 @@ FULL = Plan(
     (
         Case("tr0n_digits_class_trained", "command"),
         Case("tr0n_digits_class_trained", "host"),
-        Case("tr0n_avatars_text_trained", "command"),
+        Case("tr0n_avatars_text", "command"),
     ),
     3,
 )
