@@ -3,6 +3,7 @@
 import functools
 import gc
 import importlib.util
+import logging
 import os
 import sys
 from pathlib import Path
@@ -62,6 +63,17 @@ def pytest_collection(session):
     finally:
         gc.freeze()
         gc.enable()
+        # PyTorch has some fifty loggers that do not propagate; pytest attaches its handlers to
+        # each, six times in a test.
+        for logger in logging.Logger.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger):
+                logger.propagate = True
+
+
+def pytest_runtest_setup(item):
+    """Every test checks the types of a function's first calls again."""
+    if (checks := sys.modules.get(f"{__package__}.type_checks")) is not None:
+        checks.calls.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,6 +98,30 @@ def references_opened_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "reference_images", opened)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def embedded_models_opened_once():
+    """The nodes open each embedded model once for some options: models are frozen."""
+    from latentsteer.nodes.load import auxiliary, generator
+
+    opened = {}
+
+    def once(load):
+        def open_file(path, *options, **named):
+            if ROOT not in Path(path).parents or torch.is_inference_mode_enabled():
+                return load(path, *options, **named)
+            key = load, path, repr((options, sorted(named.items())))
+            if key not in opened:
+                opened[key] = load(path, *options, **named)
+            return opened[key]
+
+        return open_file
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((generator, "open_generator"), (auxiliary, "open_model")):
+            patch.setattr(module, name, once(getattr(module, name)))
         yield
 
 

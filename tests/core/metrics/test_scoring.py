@@ -75,7 +75,8 @@ def test_the_error_is_the_spread_of_the_score_however_short_the_last_round(
 
     def drawn(clip, condition, *, views, device):
         def energy(x, rng):
-            own = torch.randn(len(x), views, generator=stream).mean(dim=1)
+            # The mean of a round's views is one draw of this standard deviation.
+            own = torch.randn(len(x), generator=stream) * views**-0.5
             return own + shared * torch.randn(len(x), generator=stream)
 
         return energy
