@@ -1,6 +1,5 @@
 """Energy Report: a refinement in numbers and curves."""
 
-import io as streams
 import textwrap
 
 import numpy as np
@@ -27,7 +26,7 @@ def plot(trace: Trace) -> Image.Image:
     rows = -(-len(panels) // columns)
     size = (8, 5) if len(panels) == 1 else (6 * columns, 3.6 * rows)
     figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     for number, (title, what, curve) in enumerate(panels):
         axes = figure.add_subplot(rows, columns, number + 1)
         steps = np.arange(len(curve))
@@ -36,10 +35,9 @@ def plot(trace: Trace) -> Image.Image:
         axes.set(title=textwrap.shorten(title, 60, placeholder=" ..."), xlabel="step", ylabel=what)
         axes.set_xlim(0, max(1, len(steps) - 1))
         axes.grid(alpha=0.25)
-        axes.legend()
-    png = streams.BytesIO()
-    figure.savefig(png, format="png")
-    return Image.open(png).convert("RGB")
+        axes.legend(loc="upper right")  # the best place is sought for as long as a curve is drawn
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 class EnergyReport(io.ComfyNode):

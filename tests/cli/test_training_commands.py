@@ -88,6 +88,7 @@ def test_bad_command_lines_are_one_sentence_before_any_work(changed, message, tm
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.slow  # three starts; by default two processes share all of this in test_distributed
 @pytest.mark.skipif(
     not distributed.is_available() or sys.platform == "win32", reason="needs torch.distributed"
 )

@@ -1,5 +1,6 @@
 """What the file of every registered generator and auxiliary satisfies, new ones included."""
 
+import functools
 import re
 
 import pytest
@@ -80,8 +81,14 @@ def some_of(names, spoil):
     return kinds[SPOILS.index(spoil) :: len(SPOILS)]
 
 
+@functools.cache
+def made_once(make):
+    """An example whose tensors several tests read."""
+    return make()
+
+
 def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
-    example = make()
+    example = made_once(make)
     tensors = tensors_of(example)
     opener = load_generator if architecture in ARCHITECTURES else load_auxiliary
     for name in chosen(tensors, spoil):
@@ -128,7 +135,7 @@ def test_each_wrong_tensor_is_a_checkpoint_error(architecture, make, spoil, tmp_
 
 @pytest.mark.parametrize(("architecture", "make"), FILES)
 def test_left_over_tensors_are_a_checkpoint_error(architecture, make, tmp_path):
-    example = make()
+    example = made_once(make)
     for prefix in example.networks:
         extra = tensors_of(example) | {f"{prefix}stowaway": torch.zeros(1)}
         checkpoints.write(tmp_path / "model.safetensors", extra, example.config)
