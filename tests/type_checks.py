@@ -5,10 +5,10 @@ which costs many times what beartype does. To compare the sizes of axes, beartyp
 arguments and of the result only need one of jaxtyping's contexts around the call. A nested
 function is decorated in each call of the outer one: beartype generates its checks once. Which
 types satisfy a protocol is remembered. Loops call a function thousands of times with the same
-shapes: of a function with arrays, the first calls in each test are checked.
+types: the first calls in each test are checked.
 """
 
-import collections
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -29,8 +29,8 @@ CONTEXT = jaxtyping.jaxtyped("context")
 CHECKED = 10
 """Number of calls of a function that are checked in each test."""
 
-calls: collections.Counter[types.CodeType] = collections.Counter()
-"""Checked calls of each function with arrays since the test began."""
+calls: dict[types.CodeType, int] = {}
+"""Checked calls of each function since the test began."""
 
 
 def names_an_array(annotation: object) -> bool:
@@ -94,16 +94,17 @@ class Checks:
     @staticmethod
     def wrapped(function: types.FunctionType, made: Any, sized: bool) -> Any:
         """The checked function, in one of jaxtyping's contexts if its type hints name arrays."""
-        if not sized:
-            return made
-        code = function.__code__
+        code, context = function.__code__, CONTEXT if sized else contextlib.nullcontext()
+        if made is function:
+            return function  # without type hints
 
         @functools.wraps(made)
         def within(*args: Any, **kwargs: Any) -> Any:
-            if calls[code] >= CHECKED:
+            done = calls.get(code, 0)
+            if done >= CHECKED:
                 return function(*args, **kwargs)
-            calls[code] += 1
-            with CONTEXT:
+            calls[code] = done + 1
+            with context:
                 return made(*args, **kwargs)
 
         return within

@@ -75,25 +75,42 @@ def by_calls(study):
     return seen, hooks
 
 
+@pytest.fixture(scope="module")
+def measured(study):
+    """Returns the study's rows, and by row and M the images that the network saw."""
+    calls, images = {}, study.images
+
+    def watched(row, candidates):
+        seen, hooks = by_calls(study)
+        made = images(row, candidates)
+        for hook in hooks:
+            hook.remove()
+        calls[row, candidates] = seen
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "images", watched)
+        return list(study.rows()), calls
+
+
 @needs_flows
-def test_budgets_of_g_are_equal_by_the_calls_of_the_network(study):
+def test_budgets_of_g_are_equal_by_the_calls_of_the_network(study, measured):
+    _, calls = measured
     scale = study.scale
     assert study.spent_on_pairs == scale.pairs
     budget = scale.evaluations(ROWS["full"], scale.candidates)
     spent = {}
     for name, row in ROWS.items():
-        seen, hooks = by_calls(study)
-        study.images(row, scale.matched(row))
-        for hook in hooks:
-            hook.remove()
+        seen = calls[row, scale.matched(row)]
         assert seen["backward"] == (scale.samples * scale.steps if row.rule else 0)
         spent[name] = sum(seen.values()) + (scale.pairs if row.start != "prior" else 0)
     assert spent == dict.fromkeys(ROWS, budget)
 
 
 @needs_flows
-def test_rows_have_the_counted_evaluations_of_both_comparisons(study):
-    found = {(comparison, name): figures for comparison, name, figures, _ in study.rows()}
+def test_rows_have_the_counted_evaluations_of_both_comparisons(study, measured):
+    rows, _ = measured
+    found = {(comparison, name): figures for comparison, name, figures, _ in rows}
     assert len(found) == 2 * len(ROWS)
     scale = study.scale
     for name, row in ROWS.items():
