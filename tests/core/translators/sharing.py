@@ -5,6 +5,7 @@ Each process writes what it has seen to `RANK.json` in the folder.
 
 import contextlib
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -84,14 +85,21 @@ def failing(rank, processes):
 def main(folder, processes):
     """Does everything that processes share, in an order that all have."""
     found = {"rank": processes.rank, "size": processes.size}
+    # One training is interrupted by two, who leave a file to continue with another number.
+    file, copy = (folder / f"{name}.safetensors" for name in ("by-two", "by-two-again"))
+    _, before = trained("mixture", "float64", processes, stop=STOP, progress=TrainingFile(file))
+    if processes.rank == 0:
+        shutil.copy(file, copy)
+    processes.gathered({})  # waits for the copy
     for kind, dtype in RUNS:
-        translator, losses = trained(kind, dtype, processes)
+        resumed = TrainingFile(copy) if (kind, dtype) == ("mixture", "float64") else None
+        translator, losses = trained(kind, dtype, processes, progress=resumed)
+        if resumed is not None:
+            losses = before + losses[1:]
         found[f"{kind} {dtype}"] = losses
         path = folder / f"{kind}-{dtype}-{processes.rank}.safetensors"
         checkpoints.write(path, translator.state_dict())
-    # Interrupted by two, and continued by two after one.
-    file = TrainingFile(folder / "by-two.safetensors")
-    trained("mixture", "float64", processes, stop=STOP, progress=file)
+    # Continued by two after one.
     file = TrainingFile(folder / "by-one.safetensors")
     found["continued"] = trained("mixture", "float64", processes, progress=file)[1][1:]
     file = TrainingFile(folder / f"own-{processes.rank}.safetensors")
