@@ -54,7 +54,7 @@ def new_model(config: Mapping[str, Any]) -> nn.Module:
     """
     size, vision, text = (config[part] for part in ("embed_dim", "vision_cfg", "text_cfg"))
     convolutional = isinstance(vision.get("layers"), list) and "image_size" in vision
-    if not (convolutional and set(vision) <= VISION and set(text) == TEXT):
+    if not (convolutional and frozenset(vision) <= VISION and frozenset(text) == TEXT):
         parts = {"embed_dim": size, "vision_cfg": vision, "text_cfg": text}
         return build_clip(parts, quick_gelu=False)
     with torch.random.fork_rng(devices=[]):
