@@ -53,7 +53,8 @@ def new_model(config: Mapping[str, Any]) -> nn.Module:
     The global random state is unchanged.
     """
     size, vision, text = (config[part] for part in ("embed_dim", "vision_cfg", "text_cfg"))
-    convolutional = isinstance(vision.get("layers"), list) and "image_size" in vision
+    stages = vision.get("layers")
+    convolutional = isinstance(stages, list) and len(stages) == 4 and "image_size" in vision
     if not (convolutional and frozenset(vision) <= VISION and frozenset(text) == TEXT):
         parts = {"embed_dim": size, "vision_cfg": vision, "text_cfg": text}
         return build_clip(parts, quick_gelu=False)

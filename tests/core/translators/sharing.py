@@ -85,7 +85,7 @@ def failing(rank, processes):
 def main(folder, processes):
     """Does everything that processes share, in an order that all have."""
     found = {"rank": processes.rank, "size": processes.size}
-    # One training is interrupted by two, who leave a file to continue with another number.
+    # A training that both processes stop leaves a file, which another number continues, too.
     file, copy = (folder / f"{name}.safetensors" for name in ("by-two", "by-two-again"))
     _, before = trained("mixture", "float64", processes, stop=STOP, progress=TrainingFile(file))
     if processes.rank == 0:
