@@ -13,7 +13,15 @@ from latentsteer.core.generators import ARCHITECTURES, load_generator
 from latentsteer.core.refine.examples import RULES
 from torch import nn
 
-from .example_files import FILES, opened, opened_as_written, randomised, tensors_of, written
+from .example_files import (
+    FILES,
+    opened,
+    opened_as_written,
+    randomised,
+    tensors_of,
+    written,
+    written_plainly,
+)
 
 
 def names_are_unique(entries):
@@ -106,7 +114,7 @@ def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
         if spoil == "missing" and name.endswith("num_batches_tracked"):
             continue  # PyTorch accepts files without this counter
         path = folder / f"{name}.safetensors"
-        checkpoints.write(path, wrong, example.config)
+        written_plainly(path, wrong, example.config)
         if spoil == "not finite" and LOGGED.search(name):
             opener(path)
             continue
