@@ -69,45 +69,48 @@ class Checks:
     def function(self, function: types.FunctionType) -> Any:
         """The function with its types checked and, if its type hints name arrays, its sizes.
 
-        The checks of a nested function are made once for its code and type hints.
+        The checks are made at the first call; most functions are imported and not called. Those
+        of a nested function are made once for its code and type hints.
         """
+        if not function.__annotations__:
+            return function
+        code, checked = function.__code__, None
+
+        @functools.wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            nonlocal checked
+            done = calls.get(code, 0)
+            if done >= CHECKED:
+                return function(*args, **kwargs)
+            calls[code] = done + 1
+            if checked is None:
+                checked = self.checked(function)
+            made, sized = checked
+            with CONTEXT if sized else contextlib.nullcontext():
+                return made(*args, **kwargs)
+
+        return within
+
+    def checked(self, function: types.FunctionType) -> tuple[Any, bool]:
+        """The function in beartype's wrapper, and whether its type hints name arrays."""
         if "<locals>" not in function.__qualname__:
-            return self.wrapped(function, *self.made(function))
+            return self.made(function)
         key = function.__code__, repr(function.__annotations__)
         if key not in self.nested:
-            made, sized = self.made(function)
-            if HELD not in (made.__kwdefaults__ or ()):
-                return self.wrapped(function, made, sized)
-            self.nested[key] = made, sized
+            self.nested[key] = self.made(function)
         made, sized = self.nested[key]
-        return self.wrapped(function, rebound(made, function), sized)
+        if HELD not in (made.__kwdefaults__ or ()):
+            return function, sized
+        return rebound(made, function), sized
 
     def made(self, function: types.FunctionType) -> tuple[Any, bool]:
-        """The function in beartype's wrapper, and whether its type hints name arrays."""
+        """The function in a new wrapper of beartype, and whether its type hints name arrays."""
         if "TYPE_CHECKING" in function.__globals__:
             # Hints in quotes may name what is imported for pyright alone.
             hints = function.__annotations__
             hints |= {name: Any for name, hint in hints.items() if isinstance(hint, str)}
         sized = any(map(names_an_array, function.__annotations__.values()))
         return self.typechecker(function), sized
-
-    @staticmethod
-    def wrapped(function: types.FunctionType, made: Any, sized: bool) -> Any:
-        """The checked function, in one of jaxtyping's contexts if its type hints name arrays."""
-        code, context = function.__code__, CONTEXT if sized else contextlib.nullcontext()
-        if made is function:
-            return function  # without type hints
-
-        @functools.wraps(made)
-        def within(*args: Any, **kwargs: Any) -> Any:
-            done = calls.get(code, 0)
-            if done >= CHECKED:
-                return function(*args, **kwargs)
-            calls[code] = done + 1
-            with context:
-                return made(*args, **kwargs)
-
-        return within
 
 
 def on_every_object(kind: type, protocol: type) -> bool:
