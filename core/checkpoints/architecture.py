@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, InvalidInput
 from .options import Option
 from .record import Checkpoint
-from .weights import Unusable, below, why_left_out
+from .weights import Unusable, below, is_finite, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
@@ -147,7 +147,7 @@ def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> 
             f"{why_left_out(checkpoint.tensors)}"
         ) from error
     for name, tensor in own.items():
-        if not bool(tensor.isfinite().all()):
+        if not is_finite(tensor):
             raise CheckpointError(
                 f"{checkpoint.path.name} has values that are not finite in `{prefix}{name}`. "
                 "Fetch or save it again."

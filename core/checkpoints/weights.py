@@ -1,15 +1,17 @@
 """Tensors of a file, validated only when they are requested."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
 
-__all__ = ["Unusable", "Weights", "below", "if_usable", "joined", "why_left_out"]
+__all__ = ["Unusable", "Weights", "below", "if_usable", "is_finite", "joined", "why_left_out"]
 
 SHOWN = 3
 Loaded = TypeVar("Loaded")
@@ -117,3 +119,18 @@ def joined(path: Path, parts: Sequence[Mapping[str, Tensor]]) -> Weights:
         whole |= held.whole
         left_out |= held.left_out
     return Weights(path, whole, left_out)
+
+
+def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
+    """Whether all numbers are finite, or with `or_infinite` at least not NaN."""
+    if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
+        return True
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    if real.dtype.itemsize == 1:
+        real = real.float()
+    if math.isfinite(float(real.sum())):  # a sum with NaN or infinity never is
+        return True
+    low, high = real.reshape(-1).aminmax()
+    if or_infinite:
+        return not bool(low.isnan())
+    return bool(low.isfinite()) and bool(high.isfinite())

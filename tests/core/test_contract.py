@@ -113,7 +113,7 @@ def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
             wrong[name] = torch.full_like(tensor, torch.nan)
         if spoil == "missing" and name.endswith("num_batches_tracked"):
             continue  # PyTorch accepts files without this counter
-        path = folder / f"{name}.safetensors"
+        path = folder / f"{name.replace('/', '-')}.safetensors"
         written_plainly(path, wrong, example.config)
         if spoil == "not finite" and LOGGED.search(name):
             opener(path)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..weights import is_finite
 from .records import Array, Dtype, LeftOut, Record, Refused, Storage, View
 
 __all__ = ["SPARE_BYTES", "Tensors", "plain_name", "unfinite"]
@@ -167,19 +168,6 @@ def rebuilt(name: str, record: Record) -> str:
 def plain_name(prefix: str, key: object) -> str:
     """Returns the dotted name of an entry."""
     return f"{prefix}.{key}" if prefix else str(key)
-
-
-def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
-    """Whether all numbers are finite, or with `or_infinite` at least not NaN."""
-    if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
-        return True
-    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    if real.dtype.itemsize == 1:
-        real = real.float()
-    low, high = real.reshape(-1).aminmax()
-    if or_infinite:
-        return not bool(low.isnan())
-    return bool(low.isfinite()) and bool(high.isfinite())
 
 
 def unfinite(name: str, tensor: Tensor) -> str | None:
