@@ -168,3 +168,28 @@ def one_thread():
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """Pictures of traces: see `curves_drawn_once`."""
+    return {}
+
+
+@pytest.fixture
+def curves_drawn_once(drawn, monkeypatch):
+    """Energy Report draws one picture of all traces of a shape: for tests that run whole graphs.
+
+    matplotlib takes half a second for it. What a picture shows is asserted elsewhere.
+    """
+    from latentsteer.nodes.report import energy
+
+    plot = energy.plot
+
+    def once(trace):
+        shape = tuple(trace.energies.shape), len(trace.terms)
+        if shape not in drawn:
+            drawn[shape] = plot(trace)
+        return drawn[shape]
+
+    monkeypatch.setattr(energy, "plot", once)

@@ -35,6 +35,16 @@ def test_the_workflows_that_run_by_default_use_every_node_in_every_way():
     assert uses_of({"1": other}) == uses[0]
 
 
+def few_prompts(api, name):
+    """Settings of a graph with the first of its prompts, if its nodes have equally many."""
+    most = 2 if name in FUSEDREAM else 4
+    texts = {node_id: raw["inputs"].get("prompts", "") for node_id, raw in api.items()}
+    lines = {node_id: text.splitlines() for node_id, text in texts.items() if text}
+    if len({len(prompts) for prompts in lines.values()}) == 1:
+        for node_id, prompts in lines.items():
+            yield f"{node_id}.prompts=" + "\n".join(prompts[:most])
+
+
 @pytest.fixture
 def few_references(monkeypatch):
     """A judge's features of all real images take seconds; only the slow claims use all."""
@@ -44,7 +54,7 @@ def few_references(monkeypatch):
     )
 
 
-@pytest.mark.usefixtures("few_references")
+@pytest.mark.usefixtures("few_references", "curves_drawn_once")
 @pytest.mark.parametrize(
     "file",
     [
@@ -64,6 +74,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
     settings = list(cheaper(api, name))
     assert settings
+    settings += few_prompts(api, name)
     if file != name:  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
     out = tmp_path / "out"
