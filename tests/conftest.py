@@ -1,5 +1,6 @@
 """Loads the checkout as the package `latentsteer`, for any name of its folder."""
 
+import dataclasses
 import functools
 import gc
 import importlib.util
@@ -193,3 +194,27 @@ def curves_drawn_once(drawn, monkeypatch):
         return drawn[shape]
 
     monkeypatch.setattr(energy, "plot", once)
+
+
+@pytest.fixture(scope="session")
+def read_before():
+    """Contents of model files: see `files_read_once`."""
+    return {}
+
+
+@pytest.fixture
+def files_read_once(read_before, monkeypatch):
+    """Loaders read a pickle once in a session: for tests that load the same files many times."""
+    from latentsteer.core.checkpoints import cache
+
+    read = cache.read
+
+    def once(path):
+        if path.is_dir() or path.suffix == ".safetensors":
+            return read(path)
+        key = cache.fingerprint(path), path.suffix
+        if key not in read_before:
+            read_before[key] = read(path)
+        return dataclasses.replace(read_before[key], path=path)
+
+    monkeypatch.setattr(cache, "read", once)

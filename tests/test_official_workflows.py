@@ -193,7 +193,7 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
     assert BIGGAN in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("curves_drawn_once")
+@pytest.mark.usefixtures("curves_drawn_once", "files_read_once")
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in CHOSEN else [pytest.mark.slow]) for name in OFFICIAL],

@@ -23,3 +23,8 @@ def path_of(tmp_path_factory):
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def one_reading(files_read_once):
+    """Files of networks are read once."""
