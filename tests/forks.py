@@ -3,8 +3,8 @@
 A fresh Python imports PyTorch for seconds, a fork starts in milliseconds. All workers of a run
 share the server, which imports when the first script is requested. A script sees what it sees as
 `python SCRIPT ...`: its arguments, environment, working folder, streams and a process of its own.
-What is decided when an interpreter or PyTorch starts (PYTHONIOENCODING, kernels, the number of
-threads: 1) is the server's.
+What is decided when an interpreter or PyTorch starts (kernels, the number of threads: 1) is the
+server's, except for the encodings of PYTHONIOENCODING.
 
 As a script this module is the server: `python forks.py FOLDER`, until its standard input ends.
 """
@@ -80,8 +80,11 @@ class Script:
             streams = dict(zip(("stdin", "stdout", "stderr"), self.streams, strict=True))
             self.process = subprocess.Popen([sys.executable, *self.command], **streams, **more)
 
-    def result(self, timeout=300):
-        """Returns the script's CompletedProcess; one that takes longer is killed."""
+    def result(self, timeout=300, encoding="utf-8"):
+        """Returns the script's CompletedProcess; one that takes longer is killed.
+
+        Without an encoding its output is bytes.
+        """
         try:
             code = self._code(timeout)
         except TimeoutError:
@@ -89,7 +92,8 @@ class Script:
         texts = []
         for stream in self.streams:
             stream.seek(0)
-            texts.append(stream.read().decode())
+            content = stream.read()
+            texts.append(content.decode(encoding) if encoding else content)
             stream.close()
         return subprocess.CompletedProcess(self.command, code, *texts[1:])
 
@@ -106,9 +110,9 @@ class Script:
             return int(self.socket.recv(16) or b"-1")
 
 
-def ran(server, script, *arguments, timeout=300, **more):
+def ran(server, script, *arguments, timeout=300, encoding="utf-8", **more):
     """Runs a script as a fork of a server; returns its CompletedProcess."""
-    return Script(server, script, *arguments, **more).result(timeout)
+    return Script(server, script, *arguments, **more).result(timeout, encoding)
 
 
 # In the server
@@ -135,6 +139,14 @@ def _request(connection):
     return files, json.loads(message)
 
 
+def _encode(encoding, errors):
+    """Sets the encodings of the streams as an interpreter does when it starts."""
+    if encoding:
+        sys.stdin.reconfigure(encoding=encoding, errors=errors or "strict")
+        sys.stdout.reconfigure(encoding=encoding, errors=errors or "strict")
+        sys.stderr.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
 def _run(files, request):
     """Runs a script in a fork and ends it."""
     code = 1
@@ -145,6 +157,7 @@ def _run(files, request):
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
+        _encode(*os.environ.get("PYTHONIOENCODING", "").partition(":")[::2])
         sys.argv = request["argv"]
         sys.path.insert(0, str(Path(sys.argv[0]).parent))
         runpy.run_path(sys.argv[0], run_name="__main__")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -73,6 +75,18 @@ def test_an_error_is_shown_with_its_traceback(script):
     assert did.returncode == 1
     assert "Traceback" in did.stderr
     assert "ZeroDivisionError" in did.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252:strict", "ascii:replace", "utf-8", "latin-1"])
+def test_the_encodings_are_those_of_a_fresh_python(script, encoding):
+    """An error of encoding, too: the snowman is not in cp1252."""
+    path = script("import sys; sys.stderr.write('\u2603 caf\u00e9\\n'); print('\u2603 caf\u00e9')")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    did = forks.ran(forks.PLAIN, path, env=environment, encoding=None)
+    fresh = subprocess.run([sys.executable, path], capture_output=True, env=environment)
+    assert (did.returncode, did.stdout) == (fresh.returncode, fresh.stdout)
+    assert did.stderr.splitlines()[0] == fresh.stderr.splitlines()[0]
+    assert did.stderr.splitlines()[-1] == fresh.stderr.splitlines()[-1]
 
 
 @SERVERS
