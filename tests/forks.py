@@ -52,9 +52,7 @@ def start():
 def stop():
     """Ends the server that this process has started, if any, with all its forks."""
     while _running:
-        server, folder = _running.pop()
-        server.communicate()
-        shutil.rmtree(folder)
+        _running.pop()[0].communicate()
         os.environ.pop(ADDRESS, None)
 
 
@@ -243,6 +241,7 @@ def main(folder):
     sys.stdout.write("listens\n")
     sys.stdout.flush()
     if sys.stdin in _wait(sys.stdin, *listeners):
+        shutil.rmtree(folder)
         return
     import torch
 
@@ -258,6 +257,7 @@ def main(folder):
     _serve(listener)
     if second:
         os.waitpid(second, 0)
+        shutil.rmtree(folder)
     os._exit(0)
 
 
