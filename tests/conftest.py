@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from . import forks
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -44,6 +46,16 @@ def load_package():
     package = importlib.util.module_from_spec(spec)
     sys.modules["latentsteer"] = package
     spec.loader.exec_module(package)
+
+
+def pytest_configure(config):
+    """The process of `pytest -n auto` starts the server of forks, which all workers share."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        forks.start()
+
+
+def pytest_unconfigure():
+    forks.stop()
 
 
 gc.disable()  # until all tests are collected: what is imported stays

@@ -1,13 +1,14 @@
 """`make gpu` without an accelerator, and the commands that it would run."""
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from latentsteer.nodes.cli import main as cli
+
+from . import forks
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,9 +63,9 @@ def test_its_commands_are_ours(on_gpu):
 def test_a_bench_runs_from_a_checkout_that_is_not_installed(tmp_path):
     script = str(ROOT / "tests" / "on_gpu.py")
     bench = ["latentsteer", "bench", "generator", "--quick"]
-    ran = subprocess.run([sys.executable, script, *bench], cwd=tmp_path, capture_output=True)
-    assert ran.returncode == 0, ran.stderr.decode()
-    assert b"BigGAN-32" in ran.stdout
+    did = forks.ran(forks.PLAIN, script, *bench, cwd=tmp_path)
+    assert did.returncode == 0, did.stderr
+    assert "BigGAN-32" in did.stdout
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a cuda device here")

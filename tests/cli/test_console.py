@@ -16,6 +16,8 @@ from latentsteer.nodes.standalone.signals import Stopped
 from latentsteer.nodes.standalone.version import version
 from latentsteer.workflows.recipes.table import RECIPES
 
+from .. import forks
+
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "nodes" / "cli"
 STARTED = []
@@ -48,6 +50,12 @@ def finished(*arguments, **options):
     return process.returncode, out, err
 
 
+def forked(*arguments, environment):
+    script, options = CLI / "__main__.py", {"env": {**os.environ, **environment}, "encoding": None}
+    did = forks.ran(forks.PLAIN, script, *arguments, **options)
+    return did.returncode, did.stdout, did.stderr
+
+
 @pytest.fixture
 def shown(tmp_path):
     """A graph that shows a text of many scripts, in a folder with that name."""
@@ -63,9 +71,9 @@ def shown(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("encoding", ["cp1252:strict", "ascii"])
-def test_any_encoding_of_the_console(shown, encoding):
-    code, out, err = finished(
+@pytest.mark.parametrize(("run", "encoding"), [(forked, "cp1252:strict"), (finished, "ascii")])
+def test_any_encoding_of_the_console(shown, run, encoding):
+    code, out, err = run(
         "run", shown, "--base", shown.parent, environment={"PYTHONIOENCODING": encoding}
     )
     assert code == 0, err

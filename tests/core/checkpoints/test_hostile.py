@@ -3,7 +3,6 @@
 import io
 import json
 import pickle
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from latentsteer.core.checkpoints.checkpoint import read
 from latentsteer.core.errors import CheckpointError
 
+from ...forks import PLAIN, ran
 from . import reader_files
 
 WHOLE = torch.arange(6.0)
@@ -155,21 +155,8 @@ def in_child(folder, job):
     reader_files.SEALED["ours.safetensors"](folder / "warm.safetensors")
     here = folder / "empty"
     here.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.path.insert(0, {str(folder)!r});"
-            f"import copyreg; copyreg.add_extension('canary_module', 'touch', 1);"
-            f"import runpy; runpy.run_path({str(CHILD)!r}, run_name='__main__')",
-        ],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        cwd=here,
-        check=False,
-        timeout=600,
-    )
+    job["modules"] = str(folder)
+    done = ran(PLAIN, CHILD, text=json.dumps(job), cwd=here, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     assert list(here.iterdir()) == []
     return json.loads(done.stdout)
@@ -279,7 +266,7 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(tmp_path):
     path = tmp_path / "m.npz"
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (268435456,), }"
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("w.npy", start + bytes(1 << 28))
     with pytest.raises(CheckpointError, match=r"unpacks to 2684.* bytes"):
         read(path)

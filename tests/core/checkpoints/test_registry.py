@@ -1,15 +1,14 @@
 """Registries of architectures import a family when it is first needed."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from latentsteer.core.auxiliaries import AUXILIARIES
 from latentsteer.core.checkpoints.registry import Registry
 from latentsteer.core.generators import ARCHITECTURES, DISCRIMINATORS
+
+from ... import forks
 
 ROOT = Path(__file__).parents[3]
 CHILD = """
@@ -44,15 +43,12 @@ def test_an_entry_under_another_id_is_refused():
         list(wrong)
 
 
-def test_listing_the_nodes_imports_no_network_and_no_reader_of_foreign_files():
+def test_listing_the_nodes_imports_no_network_and_no_reader_of_foreign_files(tmp_path):
     """What a host does when it starts; the networks come with the first model."""
-    found = subprocess.run(
-        [sys.executable, "-c", CHILD, str(ROOT)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"PYTHONPATH": ""},
-    )
+    script = tmp_path / "child.py"
+    script.write_text(CHILD, "utf-8")
+    found = forks.ran(forks.PLAIN, script, ROOT)
+    assert found.returncode == 0, found.stderr
     listed, after = json.loads(found.stdout.splitlines()[-1])
 
     def heavy(names):

@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +25,7 @@ from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.pairs.synthesis import synthetic_pairs
 
+from ...forks import PLAIN, ran
 from . import toy
 from .killed import SHARD, count
 
@@ -73,10 +72,9 @@ def test_kept_pairs_are_those_in_memory(tmp_path):
 def test_a_killed_synthesis_goes_on_to_the_same_files(kills, tmp_path):
     seed = random.SystemRandom().randrange(10**6)
     child = Path(__file__).parent / "killed.py"
-    command = [sys.executable, *map(str, (child, tmp_path / "a", seed, kills))]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, (seed, ran.stderr)
-    codes, drawn = zip(*json.loads(ran.stdout), strict=True)
+    did = ran(PLAIN, child, tmp_path / "a", seed, kills)
+    assert did.returncode == 0, (seed, did.stderr)
+    codes, drawn = zip(*json.loads(did.stdout), strict=True)
     assert codes == (-9,) * kills, seed
     assert list(drawn) == sorted(drawn), (seed, drawn)
     assert 0 < drawn[-1] < count(kills), (seed, drawn)

@@ -17,6 +17,7 @@ from latentsteer.core.translators.distributed import own_rows
 from latentsteer.core.translators.progress import TrainingFile
 from torch import distributed
 
+from ... import forks
 from ..pairs import toy
 from . import sharing
 from .sharing import COUNT, MORE, PER_EPOCH, RUNS, SHARD, STOP, TRAINING, trained
@@ -26,19 +27,45 @@ pytestmark = pytest.mark.skipif(
 )
 LIMITS = {"float64": 1e-5, "float32": 1e-4}
 """Largest relative differences of a loss."""
-RUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def by_torchrun(folder):
+    """Runs two processes as users do."""
+    run = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    command = [sys.executable, *run, sharing.__file__, str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return [subprocess.run(command, capture_output=True, text=True, env=environment, check=False)]
+
+
+def by_forks(folder):
+    """Runs two processes, with an agent's store and the variables that torchrun sets."""
+    store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    environment = {
+        **os.environ,
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)},
+        **{"TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_USE_AGENT_STORE": "True"},
+        **{"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+    }
+    both = [
+        forks.Script(
+            *(forks.TRAINING, sharing.__file__, folder),
+            env=environment | {"RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in "01"
+    ]
+    return [one.result() for one in both]
+
+
+@pytest.fixture(
+    scope="module", params=[by_forks, pytest.param(by_torchrun, marks=pytest.mark.slow)]
+)
+def folder(request, tmp_path_factory):
     """What two processes have done together, in one start."""
     path = tmp_path_factory.mktemp("shared")
     file = TrainingFile(path / "by-one.safetensors")
     trained("mixture", "float64", stop=STOP, progress=file)
-    command = [*RUN, sharing.__file__, str(path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert ran.returncode == 0, ran.stderr
+    for did in request.param(path):
+        assert did.returncode == 0, did.stderr
     return path
 
 

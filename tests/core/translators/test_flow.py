@@ -88,7 +88,7 @@ def test_a_draw_of_a_batch_is_that_of_its_member(toys):
 
 def test_a_flow_learns_a_linear_gaussian_law(toys):
     translator = flow(embed_dim=2, hidden=24, transforms=2)
-    training = Training(12, 128, learning_rate=5e-3, fused=True, loss_scale=1e-2)
+    training = Training(12, 256, learning_rate=1e-2, fused=True, loss_scale=1e-2)
     fit_translator(translator, linear_pairs(3000, toys, 10), training, seed=0)
     held = linear_pairs(3000, toys, 20)
     gap = true_law(held) - translator(held.conditions).log_prob(held.latents)

@@ -87,7 +87,7 @@ def test_class_and_latent_are_learnt_and_go_through_a_file(toys, tmp_path):
     z = toys.normal(3000, 4, seed=1).sign() * 1.5 + 0.1 * toys.normal(3000, 4, seed=2)
     y = c.flip(1)
     translator = headed(hidden=32, components=16)
-    training = Training(30, 128, 3e-3, initial_std="data", fused=True)
+    training = Training(20, 256, 1e-2, initial_std="data", fused=True)
     fit_translator(translator, Pairs(torch.cat([z, y], dim=1), c), training, seed=0)
     held = toys.normal(500, 3, seed=9)
     found = translator.draw(held, SampleRng.of(0, 500))

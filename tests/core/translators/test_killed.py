@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +9,10 @@ import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 
-from .killed import PAIRS, TRAINING
+from ...forks import TRAINING, ran
+from . import killed
 
-BATCHES = -(-PAIRS // TRAINING.batch_size) * TRAINING.epochs
+BATCHES = -(-killed.PAIRS // killed.TRAINING.batch_size) * killed.TRAINING.epochs
 
 
 @pytest.mark.bits
@@ -21,10 +20,9 @@ BATCHES = -(-PAIRS // TRAINING.batch_size) * TRAINING.epochs
 def test_a_killed_training_ends_with_the_same_weights(kills, tmp_path):
     seed = random.SystemRandom().randrange(10**6)
     child = Path(__file__).parent / "killed.py"
-    command = [sys.executable, *map(str, (child, tmp_path, seed, kills))]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, (seed, ran.stderr)
-    codes, done = zip(*json.loads(ran.stdout), strict=True)
+    did = ran(TRAINING, child, tmp_path, seed, kills)
+    assert did.returncode == 0, (seed, did.stderr)
+    codes, done = zip(*json.loads(did.stdout), strict=True)
     assert codes == (-9,) * kills, seed
     assert all(0 < before <= after < BATCHES for before, after in pairwise(done)), (seed, done)
     whole, killed = (

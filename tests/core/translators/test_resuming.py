@@ -49,12 +49,20 @@ def same(one, other):
     return all(n == m and torch.equal(a, b) for (n, a), (m, b) in weights)
 
 
+@pytest.fixture(scope="module")
+def wholes():
+    """Trainings by name that are not interrupted, each made once."""
+    return {}
+
+
 @pytest.mark.bits
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("stops", [(1,), (5, 7), (14,)])
-def test_an_interrupted_training_ends_with_the_same_bits(name, stops, toys, tmp_path):
+def test_an_interrupted_training_ends_with_the_same_bits(name, stops, toys, tmp_path, wholes):
     """Five batches an epoch: in the first, after its last and in the second, in the last."""
-    whole, seen = trained(name, toys)
+    if name not in wholes:
+        wholes[name] = trained(name, toys)
+    whole, seen = wholes[name]
     path = tmp_path / "state.safetensors"
     for stop in stops:
         with pytest.raises(KeyboardInterrupt):

@@ -118,7 +118,7 @@ def test_a_deterministic_translator_has_one_component():
 def fitted(kind, toys):
     components = 1 if kind == "deterministic" else 3
     translator = translator_of(config(kind=kind, embed_dim=2, components=components, hidden=32))
-    training = Training(epochs=30, batch_size=256, learning_rate=3e-3)
+    training = Training(epochs=15, batch_size=256, learning_rate=6e-3)
     losses = []
     done = fit_translator(
         translator,
@@ -164,7 +164,7 @@ def test_noise_on_the_conditions_is_learned_as_part_of_them(toys):
     gamma = 1.5
     translator = translator_of(config(kind="deterministic", components=1, embed_dim=2, hidden=32))
     pairs = linear_pairs(6000, toys, 0)
-    recipe = Training(20, 128, learning_rate=5e-3, condition_noise=gamma)
+    recipe = Training(20, 512, learning_rate=1e-2, condition_noise=gamma)
     fit_translator(translator, pairs, recipe, seed=0)
     c = linear_pairs(2000, toys, 20).conditions
     expected = GAINS / (1 + gamma**2 + GAINS.square()) * c

@@ -12,6 +12,7 @@ from latentsteer.core.zoo.avatar_captions import AvatarPrompt, captions
 from latentsteer.core.zoo.avatar_pairs import Pair, person_pairs
 from latentsteer.core.zoo.shipped import reference_images
 from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.studies.fusedream import scenes
 from latentsteer.workflows.studies.fusedream.cases import SWITCHES
 from latentsteer.workflows.studies.fusedream.report import BUDGETS
 from latentsteer.workflows.studies.fusedream.scenes import Judging
@@ -69,6 +70,8 @@ def reproduced(tmp_path):
 
 def test_a_tiny_budget_writes_flat_keys(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(BUDGETS, "ci", TINY)
+    # Two boxes instead of eighteen: in each, the energy and the judge see the image again.
+    monkeypatch.setattr(scenes, "placements", lambda: placements((0.5,), "bottom right")[:2])
     found = reproduced(tmp_path)
     assert found["captions"] == len(captions()[::32])
     # A gradient step raises the plain score, even of two images.

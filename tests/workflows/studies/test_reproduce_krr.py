@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from latentsteer.core.zoo import shipped
 from latentsteer.core.zoo.avatar_captions import AvatarPrompt
 from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.studies.krr import avatars as krr_avatars
@@ -39,7 +40,12 @@ def reproduced(tmp_path):
 
 
 def test_a_study_writes_flat_keys_and_pictures(tmp_path, capsys, monkeypatch):
-    """With few samples, candidates and steps, one hole and one edit."""
+    """With few samples, real digits, candidates and steps, one hole and one edit."""
+    whole = shipped.reference_images
+    few = {"digits held out (embedded)": 80}
+    monkeypatch.setattr(
+        shipped, "reference_images", lambda name: [x[: few.get(name)] for x in whole(name)]
+    )
     for name in ("CANDIDATES", "FEWER", "PASTED", "NEIGHBOURS", "PARTNERS", "OF_EACH"):
         monkeypatch.setattr(krr_avatars, name, 4)
     for name in ("TEXT", "INPAINTING", "EDITING"):

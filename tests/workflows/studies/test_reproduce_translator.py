@@ -35,7 +35,7 @@ needs_flows = pytest.mark.skipif(
     find_spec("zuko") is None, reason="the extra `flow` is not installed"
 )
 SMALL = {
-    "digits": (digits, Scale(10, 2, 40, 2, 2)),
+    "digits": (digits, Scale(4, 2, 16, 2, 2)),
     "avatars": (avatars, Scale(2, 2, 4, 2, 1)),
 }
 
