@@ -18,6 +18,8 @@ Span: TypeAlias = tuple[int, int]
 """First coordinate of a part of the latent, and the one after its last."""
 Bound: TypeAlias = tuple[int, int, float, float]
 """A span, its lowest and its highest value, in latent units."""
+NEAR = 0.98
+"""Largest share of a bound that a regressed start reaches."""
 Heads: TypeAlias = Literal["plain", "paper"]
 """Whether all coordinates of a latent are alike, or as in the paper's appendix B."""
 
@@ -116,6 +118,13 @@ class Coordinates(nn.Module):
             return raw
         centre, half = (t if which is None else t[which] for t in (self.centre, self.reach))
         return torch.where(half > 0, centre + half * raw.tanh(), raw)
+
+    def unbounded(self, z: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Returns outputs of a head that `bounded` maps to full points, or near their bounds."""
+        if not self.any_bounds:
+            return z
+        inside = ((z - self.centre) / self.reach.clamp_min(1e-30)).clamp(-NEAR, NEAR)
+        return torch.where(self.reach > 0, inside.atanh(), z)
 
 
 class PartlyRegressed(Law):

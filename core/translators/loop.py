@@ -18,6 +18,7 @@ from .distributed import backward, own_rows
 from .noise import ConditionNoise
 from .progress import Position, TrainingFile, TrainingFolder, digest
 from .recipes import Training
+from .ridge import ROWS
 from .translator import Translator
 
 __all__ = ["Loop"]
@@ -79,6 +80,10 @@ class Loop:
         self.noisy = ConditionNoise(training.condition_noise, training.noise_kind, conditions)
         self.position = Position(0, self.order.get_state(), self.noise.get_state())
         self.stepping = False
+        if training.regression_start:
+            stream = stream_of(seed, "regressed start")
+            noisy = self.noisy.added(self.conditions[:ROWS], stream)
+            translator.regress(self.latents[:ROWS], noisy)
 
     @property
     def device(self) -> torch.device:
@@ -205,8 +210,10 @@ class Loop:
 
 
 def _identity(training: Training) -> dict[str, object]:
-    """Returns the hyperparameters; files of earlier versions have no kind of noise."""
+    """Returns the hyperparameters; those of earlier versions lack some."""
     own = asdict(training)
     if training.noise_kind == "isotropic":
         del own["noise_kind"]
+    if not training.regression_start:
+        del own["regression_start"]
     return own

@@ -12,9 +12,13 @@ from .coordinates import PartlyRegressed
 from .law import Law, scaled
 from .likelihood import LEAST_STD, fused_log_prob, log_prob
 from .network import linear, residual
+from .ridge import ridge_regression
 from .translator import InitialStd, Translator, TranslatorConfig
 
 __all__ = ["Mixture", "MixtureTranslator"]
+
+APART = 0.1
+"""Share of the initial weights that is left in the means of a regressed start."""
 
 
 class Mixture(Law):
@@ -100,6 +104,46 @@ class MixtureTranslator(Translator):
             self.log_std.copy_(deviations.clamp_min(LEAST_STD).log())
         elif std is not None:
             self.log_std.fill_(std).log_()
+
+    @torch.no_grad()
+    def regress(
+        self,
+        latents: Float[Tensor, "pairs dim"],
+        conditions: Float[Tensor, "pairs embed"],
+    ) -> None:
+        """See `Translator`; all means are the regression's, told apart by small weights.
+
+        It is computed on the CPU, in float64. Half of the first layer's units are the negatives of
+        the others, so that the differences of the rectified pairs are linear in the condition.
+        The second layer and the means' own initial weights are scaled to a tenth. Sigma is that
+        of the regression's residuals, unless coordinates are bounded, where residuals are those
+        before the tanh. A network of fewer than twice as many hidden units as a condition has
+        numbers stays as it is.
+        """
+        half = self.config.hidden // 2
+        if half < self.config.embed_dim:
+            return
+        first, coordinates = self.first, self.coordinates
+        found = ridge_regression(conditions.cpu(), coordinates.unbounded(latents).cpu())
+        first.weight[half : 2 * half] = -first.weight[:half]
+        first.bias[: 2 * half] = 0
+        inverse = torch.linalg.pinv(first.weight[:half].cpu().double())
+        for parameter in (*self.second.parameters(), *self.means.parameters()):
+            parameter.mul_(APART)
+        heads = [(self.means, coordinates.drawn, self.config.components)]
+        if self.regression is not None:
+            self.regression.weight.zero_()
+            self.regression.bias.zero_()
+            heads.append((self.regression, coordinates.regressed, 1))
+        for head, which, copies in heads:
+            rows = which.cpu()
+            onto = (found.weight[rows] @ inverse).to(head.weight).repeat(copies, 1)
+            head.weight[:, :half] += onto
+            head.weight[:, half : 2 * half] -= onto
+            head.bias.add_(found.bias[rows].to(head.bias).repeat(copies))
+        if not coordinates.any_bounds:
+            deviation = found.deviation[coordinates.drawn.cpu()]
+            self.log_std.copy_(deviation.clamp_min(LEAST_STD).log())
 
     def law(self, condition: Float[Tensor, "batch embed"]) -> Law:
         """See `Translator`."""

@@ -142,6 +142,20 @@ class Translator(nn.Module):
             std: sigma to start from; None leaves it.
         """
 
+    def regress(
+        self,
+        latents: Float[Tensor, "pairs dim"],
+        conditions: Float[Tensor, "pairs embed"],
+    ) -> None:
+        """Starts at the ridge regression of the latents on the conditions.
+
+        A kind whose heads are no means, such as a flow, ignores it.
+
+        Args:
+            latents: latents of the pairs.
+            conditions: conditions of the pairs, as the network sees them.
+        """
+
     @abstractmethod
     def law(self, condition: Float[Tensor, "batch embed"]) -> Law:
         """Returns the distribution over latents given each condition."""

@@ -20,9 +20,11 @@ TITLE = "Train Translator"
 def numbers_of(recipe: Training) -> str:
     """The numbers that a recipe replaces, for its tooltip."""
     std = "of the data" if recipe.initial_std == "data" else f"{recipe.initial_std:g}"
+    passes = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    start = ", from the ridge regression of the pairs" if recipe.regression_start else ""
     return (
-        f"{recipe.epochs} epochs of batches of {recipe.batch_size}, rate "
-        f"{recipe.learning_rate:g}, initial_std {std}"
+        f"{passes} of batches of {recipe.batch_size}, rate {recipe.learning_rate:g}, initial_std "
+        f"{std}{start}"
     )
 
 

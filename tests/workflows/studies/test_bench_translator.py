@@ -80,8 +80,9 @@ def test_the_time_to_a_likelihood_is_epochs_times_seconds(monkeypatch, tmp_path)
     }
     written(path, SMALL, curves)
     monkeypatch.setattr(bench, "CURVE", path)
-    seconds = {"fast": 2.0 / epochs, "paper": 4.0, "paper_sigma": 8.0}
+    seconds = {"fast": 1.5 / epochs, "paper": 4.0, "paper_sigma": 8.0}
     flat = {f"small_{name}_pair_epoch_seconds": found for name, found in seconds.items()}
+    flat["small_fast_start_pair_seconds"] = 0.5  # 2 in all
     found = bench.sooner(flat, "small", bench._made({"small": SMALL})["small"])
     assert found == pytest.approx(
         {
@@ -121,7 +122,7 @@ def test_curves_fall_and_an_interrupted_one_goes_on(tmp_path, monkeypatch):
     assert json.loads(path.read_text()) == whole
 
     def stopping(*args):
-        if len(seen) == 3:
+        if len(seen) == 2:
             raise KeyboardInterrupt
         seen.append(1)
         return measured(*args)
@@ -131,10 +132,10 @@ def test_curves_fall_and_an_interrupted_one_goes_on(tmp_path, monkeypatch):
         patched.setattr(translator_curve, "held_out_nll", stopping)
         with pytest.raises(KeyboardInterrupt):
             translator_curve.curves({"small": SMALL}, other, ["fast"])
-    assert len(json.loads(other.read_text())["problems"]["small"]["curves"]["fast"]) == 3
+    assert len(json.loads(other.read_text())["problems"]["small"]["curves"]["fast"]) == 2
     assert (tmp_path / "other.small.fast.safetensors").exists()
     assert translator_curve.curves({"small": SMALL}, other, ["fast"]) == whole
-    changed = {"fast": replace(RECIPES["fast"], epochs=1)}
+    changed = {"fast": replace(RECIPES["fast"], epochs=2)}
     monkeypatch.setattr(translator_curve, "RECIPES", changed)
     again = translator_curve.curves({"small": SMALL}, other, ["fast"])["problems"]["small"]
-    assert again["recipes"]["fast"]["epochs"] == again["curves"]["fast"][-1][0] == 1
+    assert again["recipes"]["fast"]["epochs"] == again["curves"]["fast"][-1][0] == 2
