@@ -160,7 +160,7 @@ class _Search:
         fresh: list[Tensor] = []
         norms = self._known(first, last, device)
         size = PIECE if device is None or device.type == "cpu" else ON_DEVICE
-        for conditions in self.pairs.pieces(first, last, size):
+        for conditions in self.pairs.pieces(first, last, size, shared=True):
             self.scorer.check_width(conditions)
             rows = conditions.to(device, torch.float32)
             products.append(self.scorer.products(rows))

@@ -43,10 +43,19 @@ class Pairs:
         for first in range(0, len(self), size):
             yield first, self.conditions[first : first + size]
 
-    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
+    def pieces(
+        self, first: int, last: int, size: int, *, shared: bool = False
+    ) -> Iterator[Float[Tensor, "rows embed"]]:
         """Yields the conditions numbered first to last - 1 in order, at most `size` at a time.
 
         Unlike blocks, pieces may be smaller than `size`: they are never joined from two files.
+
+        Args:
+            first: number of the first pair.
+            last: number after that of the last pair.
+            size: number of pairs of a piece.
+            shared: whether a piece may take over the memory of the one before. Fresh memory for
+                each piece can cost the system more than a product with it.
         """
         for begin in range(first, last, size):
             yield self.conditions[begin : min(begin + size, last)]

@@ -47,10 +47,21 @@ def packed(
     raise InvalidInput(f"ConditionStorage {precision!r}; expected one of {', '.join(PRECISIONS)}.")
 
 
-def unpacked(values: Tensor, scale: Tensor | None) -> Float[Tensor, "rows embed"]:
-    """Returns stored conditions as float32; those stored in fp32 without a copy."""
-    found = values.float()
-    return found if scale is None else found * scale[:, None]
+def unpacked(
+    values: Tensor, scale: Tensor | None, room: Tensor | None = None
+) -> Float[Tensor, "rows embed"]:
+    """Returns stored conditions as float32; those stored in fp32 without a copy.
+
+    Args:
+        values: stored values.
+        scale: scales of int8 values.
+        room: float32 memory of at least as many rows, which the result overwrites.
+    """
+    if room is None or values.dtype == torch.float32:
+        found = values.float()
+        return found if scale is None else found * scale[:, None]
+    found = room[: len(values)].copy_(values)
+    return found if scale is None else found.mul_(scale[:, None])
 
 
 def row_bytes(precision: ConditionStorage, width: int) -> int:

@@ -89,13 +89,13 @@ class Shard:
         return self.conditions_of(place, slice(first, last))
 
     def pieces(
-        self, place: int, first: int, last: int, size: int
+        self, place: int, first: int, last: int, size: int, room: Tensor | None = None
     ) -> Iterator[Float[Tensor, "rows embed"]]:
-        """Yields the same rows, `size` at a time."""
+        """Yields the same rows, `size` at a time; with `room` each overwrites the last one."""
         values, scales = self._stored(place)
         for row in range(first, last, size):
             part = slice(row, min(row + size, last))
-            yield unpacked(values[part], None if scales is None else scales[part])
+            yield unpacked(values[part], None if scales is None else scales[part], room)
 
     def conditions_of(self, place: int, rows: Tensor | slice) -> Float[Tensor, "rows embed"]:
         """Returns chosen rows of the conditions of an auxiliary as float32."""

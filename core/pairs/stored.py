@@ -134,10 +134,13 @@ class StoredPairs(Pairs):
         for first in range(0, len(self), size):
             yield first, self._rows(first, min(first + size, len(self)))
 
-    def pieces(self, first: int, last: int, size: int) -> Iterator[Float[Tensor, "rows embed"]]:
+    def pieces(
+        self, first: int, last: int, size: int, *, shared: bool = False
+    ) -> Iterator[Float[Tensor, "rows embed"]]:
         """See `Pairs`."""
+        room = torch.empty(size, self.record.width) if shared else None
         for shard, begin, end in self._spans(first, last):
-            yield from shard.pieces(self.place, begin, end, size)
+            yield from shard.pieces(self.place, begin, end, size, room)
 
     def conditions_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows embed"]:
         """Returns the conditions of the pairs with the given numbers."""
