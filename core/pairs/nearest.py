@@ -15,7 +15,7 @@ from .scores import Scorer
 
 __all__ = ["Nearest", "check_usable", "nearest"]
 
-SCORES = 1 << 20
+SCORES = 1 << 18
 """Scores, of wanted rows times pairs, that are compared at a time."""
 MOST_UNUSABLE = 0.01
 """Largest share of pairs whose conditions are 0 or not finite."""

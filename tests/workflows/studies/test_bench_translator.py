@@ -94,7 +94,9 @@ def test_the_time_to_a_likelihood_is_epochs_times_seconds(monkeypatch, tmp_path)
             "small_paper_sigma_sooner": 4 * 8 / 2,
         }
     )
-    low, high = bench.checks_of(flat | found, ("small",))
+    (low,) = bench.checks_of(flat | found, ("small",))
+    more = {"small_paper_sooner": 10.5, "small_paper_reached": False}
+    (high,) = bench.checks_of(flat | found | more, ("small",))
     assert (low.holds, high.holds) == (False, True)
     assert (low.what[-5:], high.what[-8:]) == ("paper", "at least")
     with pytest.raises(InvalidInput, match="another problem 'small'"):

@@ -12,7 +12,6 @@ import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ __all__ = ["FULL", "QUICK", "Plan", "checks_of", "epochs_to", "run", "sooner"]
 SOONER = 10.0
 """Required ratio of the times to the fast recipe's held-out likelihood."""
 AGAINST = ("paper", "paper_sigma")
-"""Rows that the fast recipe is compared with."""
+"""Rows that the fast recipe is compared with: both from the data's sigma, and the paper's."""
 STARTS = 3
 """Number of measured starts, at most."""
 MANY = 1_000_000
@@ -171,11 +170,11 @@ def epochs_to(curve: Sequence[Sequence[float]], level: float) -> float | None:
 
 
 def checks_of(flat: Mapping[str, Any], problems: Sequence[str]) -> Iterator[Check]:
-    """Requirements on the numbers, where the curves are made."""
-    for key, name in product(problems, AGAINST):
-        if (found := flat.get(f"{key}_{name}_sooner")) is not None:
-            bound = "" if flat[f"{key}_{name}_reached"] else ", at least"
-            what = f"{key}: the fast recipe's held-out likelihood, sooner than {name}{bound}"
+    """Requirements on the numbers, where the curves are made: from the data's sigma alone."""
+    for key in problems:
+        if (found := flat.get(f"{key}_paper_sooner")) is not None:
+            bound = "" if flat[f"{key}_paper_reached"] else ", at least"
+            what = f"{key}: the fast recipe's held-out likelihood, sooner than paper{bound}"
             yield Check(what, found, SOONER, most=False)
 
 
