@@ -111,7 +111,7 @@ class MixtureTranslator(Translator):
         latents: Float[Tensor, "pairs dim"],
         conditions: Float[Tensor, "pairs embed"],
     ) -> None:
-        """See `Translator`; all means are the regression's, told apart by small weights.
+        """See `Translator`; all means start at the regression, apart from small random weights.
 
         It is computed on the CPU, in float64. Half of the first layer's units are the negatives of
         the others, so that the differences of the rectified pairs are linear in the condition.

@@ -40,6 +40,8 @@ def test_pieces_follow_one_another_and_end_with_their_file(precision, tmp_path):
     pieces = list(kept.pieces(3, 26, 6))
     assert [len(piece) for piece in pieces] == [5, 6, 2, 6, 2, 2]
     assert torch.equal(torch.cat(pieces), kept.conditions[3:26])
+    shared = [piece.clone() for piece in kept.pieces(3, 26, 6, shared=True)]
+    assert all(torch.equal(piece, own) for piece, own in zip(shared, pieces, strict=True))
     assert [len(piece) for piece in kept.loaded().pieces(3, 26, 6)] == [6, 6, 6, 5]
     numbers = torch.tensor([29, 3, 3, 8, -1])
     assert torch.equal(kept.conditions_of(numbers), kept.conditions[numbers])
