@@ -25,7 +25,7 @@ from ..generators.d2c.networks.layouts import (
 )
 from .settings import Contrast, D2CConfiguration, D2CTraining, Views
 
-__all__ = ["CONFIGURATIONS", "SMALL", "configuration", "paper_weights"]
+__all__ = ["CONFIGURATIONS", "SMALL", "configuration_named", "paper_weights"]
 
 NATS = 17_500.0
 """What the released code divides the reconstruction by."""
@@ -173,7 +173,7 @@ SMALL = tuple(name for name in CONFIGURATIONS if name.startswith("small"))
 """Names of those that a CPU can train."""
 
 
-def configuration(name: str) -> D2CConfiguration:
+def configuration_named(name: str) -> D2CConfiguration:
     """Returns the configuration with a name.
 
     Raises:

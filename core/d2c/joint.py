@@ -1,17 +1,25 @@
 """The diffusion's term of eq. (5), and how its gradient reaches the encoder."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..devices import as_float64
+from ..generators.d2c.networks.model import ChannelScale
 from .ddim import diffused
 from .schedule import NoiseSchedule
 
-__all__ = ["LatentStatistics", "antithetic_times", "gradient_times", "noise_error"]
+__all__ = ["LatentStatistics", "antithetic_times", "gradient_times", "in_full", "noise_error"]
+
+LEAST_VARIANCE = 1e-8
+
+
+def in_full(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Returns what autocast has computed in half precision in float32; other types as they are."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def gradient_times(x: Float[Tensor, "*shape"], factor: float) -> Float[Tensor, "*shape"]:
@@ -21,7 +29,7 @@ def gradient_times(x: Float[Tensor, "*shape"], factor: float) -> Float[Tensor, "
 
 
 def noise_error(
-    denoiser: nn.Module,
+    denoiser: Callable[[Tensor, Tensor], Tensor],
     latents: Float[Tensor, "batch *shape"],
     schedule: NoiseSchedule,
     times: Int[Tensor, " batch"],
@@ -39,48 +47,41 @@ def noise_error(
         noise: standard normal noise.
     """
     noisy = diffused(schedule, latents.flatten(1), times, noise.flatten(1)).view_as(latents)
-    return (denoiser(noisy, times) - noise).float().square().flatten(1).sum(dim=1)
+    return in_full(denoiser(noisy, times) - noise).square().flatten(1).sum(dim=1)
 
 
-class LatentStatistics(nn.Module):
+class LatentStatistics(ChannelScale):
     """Mean and standard deviation of each channel of the latents; the diffusion's coordinates.
 
     While it trains it standardises by the statistics of the batch, through which gradients flow:
     otherwise a jointly trained encoder would lower the diffusion's term by shrinking its latents,
     a minimum that eq. (5) does not exclude for a deterministic encoder. The buffers then follow the
-    batches. In evaluation it standardises by the buffers. Their names and shapes are those of
-    `latent_mod` in the official files.
+    batches. In evaluation it standardises by the buffers, which are `latent_mod` in official files.
 
     Args:
         channels: channels of a latent.
         rate: share of each batch in the buffers.
     """
 
-    mean: Float[Tensor, "1 channels 1 1"]
-    std: Float[Tensor, "1 channels 1 1"]
-
     def __init__(self, channels: int, rate: float = 0.01) -> None:
-        super().__init__()
+        super().__init__(channels)
         self.rate = rate
-        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
-        self.register_buffer("std", torch.ones(1, channels, 1, 1))
 
     def forward(
-        self, latents: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+        self, z: Float[Tensor, "batch channels h w"]
+    ) -> Float[Tensor, "batch channels h w"]:
         """Returns standardised latents."""
         if not self.training:
-            return (latents - self.mean) / self.std
-        axes = (0, 2, 3)
-        variance, mean = torch.var_mean(latents, axes, correction=0, keepdim=True)
-        std = (variance + 1e-8).sqrt()
+            return super().forward(z)
+        variance, mean = torch.var_mean(z, (0, 2, 3), correction=0, keepdim=True)
+        std = (variance + LEAST_VARIANCE).sqrt()
         with torch.no_grad():
             self.mean.lerp_(mean, self.rate)
             self.std.lerp_(std, self.rate)
-        return (latents - mean) / std
+        return (z - mean) / std
 
     @torch.no_grad()
-    def measure(self, latents: Iterable[Float[Tensor, "batch channels height width"]]) -> None:
+    def measure(self, latents: Iterable[Float[Tensor, "batch channels h w"]]) -> None:
         """Sets the buffers to the mean and the standard deviation of all these latents."""
         count, total, squares = 0, torch.zeros(1), torch.zeros(1)
         for some in latents:
@@ -90,13 +91,7 @@ class LatentStatistics(nn.Module):
             squares = squares.to(exact) + exact.square().sum((0, 2, 3), keepdim=True)
         mean = total / count
         self.mean.copy_(mean)
-        self.std.copy_((squares / count - mean.square()).clamp(min=1e-8).sqrt())
-
-    def undone(
-        self, white: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
-        """Returns the latents of standardised ones."""
-        return white * self.std + self.mean
+        self.std.copy_((squares / count - mean.square()).clamp(min=LEAST_VARIANCE).sqrt())
 
 
 def antithetic_times(count: int, times: int, stream: torch.Generator) -> Int[Tensor, " count"]:

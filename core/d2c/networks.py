@@ -1,6 +1,7 @@
 """The networks of a D2C in training: autoencoder, momentum encoder, queue, denoiser, averages."""
 
 import copy
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -10,45 +11,41 @@ from torch.nn import functional
 
 from ..generators.d2c.networks.autoencoder import D2CAutoencoder
 from ..generators.d2c.networks.cells import NormedConv
+from ..generators.d2c.networks.layouts import AutoencoderLayout
 from ..generators.d2c.networks.unet import D2CUNet
 from ..rng import stream_of
 from .contrastive import KeyQueue, follow, head
-from .joint import LatentStatistics
+from .joint import LatentStatistics, in_full
 from .settings import D2CConfiguration
 
-__all__ = ["ContrastedAutoencoder", "D2CNetworks", "StreamDropout", "drawn_weights"]
+__all__ = ["ContrastedAutoencoder", "D2CNetworks", "StreamDropout", "drawn_network"]
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
 
 class ContrastedAutoencoder(D2CAutoencoder):
-    """Autoencoder with MoCo's head on its flattened latents, `fc` in official files.
+    """Autoencoder with MoCo's head on its flattened latents.
 
     Args:
-        configuration: its sizes.
-        seed: seed of the initial weights.
-        headed: whether it has the head.
+        layout: its sizes.
+
+    Attributes:
+        fc: the head, under its name in official files; it passes latents on until it is set.
     """
 
     fc: nn.Module
 
-    def __init__(self, configuration: D2CConfiguration, seed: int, *, headed: bool) -> None:
-        super().__init__(configuration.autoencoder)
-        drawn_weights(self, stream_of(seed, "d2c autoencoder"))
+    def __init__(self, layout: AutoencoderLayout) -> None:
+        super().__init__(layout)
         self.fc = nn.Identity()
-        if headed:
-            contrast = configuration.contrast
-            numbers = torch.Size(configuration.shape).numel()
-            stream = stream_of(seed, "d2c head")
-            self.fc = head(numbers, contrast.hidden or numbers, contrast.dim, stream)
 
     def features(self, x: Float[Tensor, "batch 3 _ _"]) -> Float[Tensor, "batch dim"]:
-        """What is contrasted of images in [0, 1]: vectors of unit length, in float32."""
+        """What is contrasted of images in [0, 1]: vectors of unit length, in full precision."""
         return self.features_of(self.encode(x))
 
     def features_of(self, z: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch dim"]:
         """What is contrasted of latents."""
-        return functional.normalize(self.fc(z.flatten(1)).float(), dim=1)
+        return functional.normalize(in_full(self.fc(z.flatten(1))), dim=1)
 
 
 class StreamDropout(nn.Module):
@@ -96,12 +93,21 @@ class D2CNetworks(nn.Module):
         training, contrast = configuration.training, configuration.contrast
         contrasted = training.contrastive_weight > 0
         self.joint = training.scheme == "joint"
-        self.autoencoder = ContrastedAutoencoder(configuration, seed, headed=contrasted)
+        self.autoencoder = drawn_network(
+            lambda: ContrastedAutoencoder(configuration.autoencoder),
+            stream_of(seed, "d2c autoencoder"),
+        )
+        if contrasted:
+            numbers = torch.Size(configuration.shape).numel()
+            hidden = contrast.hidden or numbers
+            stream = stream_of(seed, "d2c head")
+            self.autoencoder.fc = head(numbers, hidden, contrast.dim, stream)
         self.follower = _copied(self.autoencoder) if contrasted else None
         stream = stream_of(seed, "d2c queue")
         self.queue = KeyQueue(contrast.dim, contrast.keys, stream) if contrasted else None
-        self.denoiser = D2CUNet(configuration.denoiser)
-        drawn_weights(self.denoiser, stream_of(seed, "d2c denoiser"))
+        self.denoiser = drawn_network(
+            lambda: D2CUNet(configuration.denoiser), stream_of(seed, "d2c denoiser")
+        )
         _use_streams(self.denoiser)
         self.statistics = LatentStatistics(configuration.shape[0])
         self.mean_autoencoder = _copied(self.autoencoder).eval() if self.joint else None
@@ -160,13 +166,16 @@ def _use_streams(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def drawn_weights(network: nn.Module, stream: torch.Generator) -> None:
-    """Draws the weights of a network again from a stream, by PyTorch's default initialisation.
+def drawn_network(make: Callable[[], _Net], stream: torch.Generator) -> _Net:
+    """Makes a network with PyTorch's default initialisation, drawn from a stream.
 
     Args:
-        network: network of convolutions, linear layers and normalisations.
+        make: makes a network of convolutions, linear layers and normalisations.
         stream: random stream.
     """
+    with torch.device("meta"):  # without weights, and without draws from the global stream
+        network = make()
+    network.to_empty(device="cpu")
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             bound = module.weight[0].numel() ** -0.5
@@ -176,3 +185,6 @@ def drawn_weights(network: nn.Module, stream: torch.Generator) -> None:
         if isinstance(module, NormedConv):
             norms = module.weight.flatten(1).norm(dim=1)
             module.log_weight_norm.copy_((norms + 1e-2).log()[:, None, None, None])
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+            module.reset_parameters()
+    return network

@@ -17,7 +17,7 @@ from ..rng import SampleRng, digest_of, stream_of
 from ..translators.distributed import summed_together
 from .augmentations import views_of
 from .contrastive import follow, info_nce
-from .joint import antithetic_times, gradient_times, noise_error
+from .joint import antithetic_times, gradient_times, in_full, noise_error
 from .networks import D2CNetworks, StreamDropout
 from .running_statistics import Turns
 from .schedule import NoiseSchedule
@@ -98,9 +98,14 @@ class StepMaker:
         self.dropouts = [m for m in networks.denoiser.modules() if isinstance(m, StreamDropout)]
 
     @property
+    def like(self) -> Tensor:
+        """A tensor with the device and the type of the networks."""
+        return self.networks.statistics.mean
+
+    @property
     def device(self) -> torch.device:
         """Device of the networks."""
-        return self.networks.statistics.mean.device
+        return self.like.device
 
     def autoencoder_step(self, batch: Batch) -> Losses:
         """Sets the gradients of a joint step or of one of the first stage; pushes its keys."""
@@ -114,7 +119,7 @@ class StepMaker:
             parameters += networks.denoiser.parameters()
         keys = self._keys(batch)
         turns = Turns(trained, training.parts)
-        sums = torch.zeros(3, device=self.device)
+        sums = torch.zeros(3).to(self.like)
         for part in self.own_parts:
             with turns.turn():
                 terms, loss = self._part(batch, self._rows(batch, part), keys, turns)
@@ -134,13 +139,12 @@ class StepMaker:
         networks.statistics.eval()
         networks.denoiser.train()
         times = self._times(batch)
-        sums = torch.zeros(1, device=self.device)
+        sums = torch.zeros(1).to(self.like)
         for part in self.own_parts:
             rows = self._rows(batch, part)
             with torch.no_grad(), self._precision():
-                white = networks.statistics(
-                    networks.autoencoder.encode(self._clean(batch, rows)).float()
-                )
+                z = networks.autoencoder.encode(self._clean(batch, rows))
+                white = networks.statistics(in_full(z))
             error = self._noise_error(batch, rows, white, times).sum() / len(batch.numbers)
             error.backward()
             sums += error.detach()
@@ -171,9 +175,9 @@ class StepMaker:
         if training.reconstruction_weight:
             with self._precision():
                 numbers = networks.autoencoder.decode(z)
-            law = LogisticMixture.of(numbers.float())
+            law = LogisticMixture.of(in_full(numbers))
             terms["reconstruction"] = -law.log_prob(x, self.configuration.bits).sum(dim=(1, 2))
-        white = networks.statistics(z.float())
+        white = networks.statistics(in_full(z))
         if networks.joint:
             white = gradient_times(white, training.diffusion_weight)
             terms["diffusion"] = self._noise_error(batch, rows, white, self._times(batch))
@@ -184,7 +188,7 @@ class StepMaker:
             "contrastive": training.contrastive_weight,
         }
         loss = torch.stack([weights[name] * mean for name, mean in means.items()]).sum()
-        absent = torch.zeros((), device=self.device)
+        absent = torch.zeros(()).to(self.like)
         return torch.stack([means.get(name, absent).detach() for name in weights]), loss
 
     def _noise_error(
@@ -210,7 +214,7 @@ class StepMaker:
         contrast = self.configuration.contrast
         follow(networks.follower, networks.autoencoder, contrast.momentum)
         order = torch.randperm(len(batch.numbers), generator=self._stream("shuffle", batch.name))
-        keys = torch.zeros(len(order), contrast.dim, device=self.device)
+        keys = torch.zeros(len(order), contrast.dim).to(self.like)
         turns = Turns([networks.follower], self.training.parts)
         for part in self.own_parts:
             span = self._rows(batch, part)

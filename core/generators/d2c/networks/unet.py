@@ -22,7 +22,7 @@ SLOWEST: Final = 10_000
 EPS: Final = 1e-6
 
 
-def time_embedding(t: Int[Tensor, " batch"], size: int) -> Float[Tensor, "batch {size}"]:
+def time_embedding(t: Int[Tensor, " batch"], size: int) -> Float[Tensor, "batch _"]:
     """Sines and cosines of times at frequencies from 1 down to 1 / 10,000, in float32.
 
     Args:
