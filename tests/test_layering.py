@@ -198,7 +198,7 @@ NOUNS = (
 MAY = {
     "generators": ("checkpoints", "zoo"),
     "auxiliaries": ("checkpoints", "zoo"),
-    "conditions": (),
+    "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
