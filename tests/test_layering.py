@@ -206,6 +206,7 @@ MAY = {
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
     "composition": ("refine",),
+    "d2c": ("conditions", "pairs"),
     "metrics": ("energies",),
 }
 """What every other folder may import besides GROUND and NOUNS."""

@@ -1,0 +1,1 @@
+"""D2C: few-shot conditions and a diffusion prior in the latents of a generator."""
