@@ -1,1 +1,1 @@
-"""D2C: few-shot conditions and a diffusion prior in the latents of a generator."""
+"""D2C: a diffusion prior over the latents of a generator, and conditions of a few examples."""
