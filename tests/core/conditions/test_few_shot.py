@@ -27,18 +27,18 @@ def drawn(*shape, seed=0):
     return torch.randn(*shape, generator=stream, dtype=torch.float64)
 
 
-def condition(classes=2, wanted=1, **changes):
-    rows = 1 if classes == 2 else classes
+def condition(count=2, wanted=1, **changes):
+    rows = 1 if count == 2 else count
     made = FewShotCondition(
-        classes=tuple("abcde"[:classes]),
+        classes=tuple("abcde"[:count]),
         wanted=wanted,
         weight=drawn(rows, 6, seed=1),
         bias=drawn(rows, seed=2),
         mean=drawn(6, seed=3),
         std=0.5 + drawn(6, seed=4).abs(),
-        calibration=(0.8, 0.3 if classes == 2 else 0.0),
-        shares=(0.8, 0.2) if classes == 2 else (0.2, 0.7, 0.1),
-        fitted_shares=(0.5, 0.5) if classes == 2 else (0.4, 0.4, 0.2),
+        calibration=(0.8, 0.3 if count == 2 else 0.0),
+        shares=(0.8, 0.2) if count == 2 else (0.2, 0.7, 0.1),
+        fitted_shares=(0.5, 0.5) if count == 2 else (0.4, 0.4, 0.2),
         generator=TOY,
         generator_name="toy-generator",
     )
@@ -140,7 +140,7 @@ def test_latents_of_another_shape_are_refused():
         ({"classes": ("a", "a")}, "different names"),
         ({"classes": ("a", "b", "c")}, "one per class"),
         ({"wanted": 2}, "0 to 1"),
-        ({"bias": torch.zeros(2)}, "one row for 2"),
+        ({"weight": torch.zeros(2, 6), "bias": torch.zeros(2)}, "one row for 2"),
         ({"std": torch.zeros(6)}, "not above 0"),
         ({"weight": torch.full((1, 6), torch.nan)}, "not finite"),
         ({"calibration": (0.0, 0.0)}, "above 0"),
@@ -148,7 +148,6 @@ def test_latents_of_another_shape_are_refused():
         ({"fitted_shares": (0.5, 0.4)}, "of sum 1"),
         ({"threshold": 1.0}, "Threshold 1"),
         ({"ratio_bound": 1.5}, "bound 1.5"),
-        ({"kind": "images"}, "kind 'images'"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, words):
