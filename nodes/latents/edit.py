@@ -13,7 +13,7 @@ from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.pairs.pairs import Pairs
-from ..few_shot import correction_widgets, few_shot
+from ..few_shot import correction_widgets, few_shot_socket
 from ..few_shot import prior as prior_socket
 from ..help import Help
 from ..host import io, ui
@@ -116,9 +116,10 @@ class EditByCondition(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="A generator with an encoder."),
                 io.Image.Input(
-                    "images", tooltip="The images to edit, of any size; resized to the generator's."
+                    "images",
+                    tooltip="The images to edit, of any size; resized to the generator's.",
                 ),
-                few_shot(),
+                few_shot_socket(),
                 io.Combo.Input(
                     "move",
                     options=["bank mean", "vector", "gradient"],
@@ -149,7 +150,9 @@ class EditByCondition(io.ComfyNode):
                     )
                 ),
                 chunk(),
-                prior_socket("Corrects the moved latents; without it nothing does.", optional=True),
+                prior_socket(
+                    "Corrects the moved latents; without it nothing does.", optional=True
+                ),
                 LATENTS.Input(
                     "bank", optional=True, tooltip="Latents of this generator, for bank mean."
                 ),
