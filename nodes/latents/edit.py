@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["EditByCondition"]
 
 TITLE = "Edit by Condition"
-DRAWN = 2000
-"""Draws of the prior for a bank, where none is given."""
+DRAWN, STEPS = 2000, 50
+"""Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
 
 
 def _search_widgets() -> list[io.Input]:
@@ -253,7 +253,8 @@ def _bank(
         return LatentBank.of_latents(bank)
     if pairs is not None:
         return bank_of_pairs(pairs, generator)
-    draw = draws_of(generator, prior)
+    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
+    draw = draws_of(generator, prior, steps=steps)
     return bank_of_draws(draw, generator, DRAWN, seed=0, device=work.device)
 
 

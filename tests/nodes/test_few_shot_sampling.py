@@ -8,9 +8,11 @@ from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
 from latentsteer.nodes.energy.few_shot import EnergyFewShot
+from latentsteer.nodes.host import ui
+from latentsteer.nodes.latents import edit
 from latentsteer.nodes.latents.edit import EditByCondition
 from latentsteer.nodes.refine.descent import AdamRefine
-from latentsteer.nodes.standalone.host import use
+from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.standalone.values import default_of, widgets
 from latentsteer.nodes.start.guided import GuidedSample
 from latentsteer.nodes.start.rejection import RejectionSample
@@ -25,15 +27,17 @@ OTHER = linear_generator("other", "c" * 64)
 
 
 @pytest.fixture
-def done(new_host):
+def done(tmp_path, monkeypatch):
     """Runs a node with the defaults of its widgets; returns its values and its text."""
+
+    monkeypatch.setattr(edit, "DRAWN", 200)
 
     def go(node, **inputs):
         defaults = {w.id: default_of(w) for w in widgets(node.define_schema())}
-        with use(new_host()), torch.inference_mode():
+        with use(StandaloneHost(tmp_path, tmp_path / "out", "cpu")), torch.inference_mode():
             output = node.execute(**defaults | inputs)
-        text = output.ui.as_dict()["text"] if output.ui is not None else ("",)
-        return output.args, "\n".join(text)
+        shown = output.ui.as_dict() if isinstance(output.ui, ui.PreviewText) else {}
+        return output.args, "\n".join(shown.get("text", ()))
 
     return go
 
@@ -60,13 +64,14 @@ def test_rejection_takes_a_bank_and_says_when_it_is_hopeless(done):
     values = torch.randn(40, DIM, generator=torch.Generator().manual_seed(0))
     (latents,), _ = done(RejectionSample, bank=latents_of(values), **SAMPLING)
     assert all(bool((values == row).all(dim=1).any()) for row in latents.values)
+    of_other = {"generator": OTHER, "condition": condition_of(generator="c" * 64)}
     hopeless = {"rule": "threshold", "threshold": 0.999, "budget": 10}
     with pytest.raises(NothingAccepted, match="none of 30 candidates for 3 samples"):
         done(RejectionSample, **SAMPLING, **hopeless)
     with pytest.raises(GeneratorMismatch, match="bank holds latents of"):
         done(RejectionSample, bank=latents_of(values, "e" * 64), **SAMPLING)
     with pytest.raises(GeneratorMismatch, match="models the latents of 'base'"):
-        done(RejectionSample, prior=PRIOR, **SAMPLING | {"generator": OTHER, "condition": condition_of(generator="c" * 64)})  # fmt: skip # noqa: E501
+        done(RejectionSample, prior=PRIOR, **SAMPLING | of_other)
 
 
 def test_guided_samples_by_both_methods(done):
@@ -117,8 +122,8 @@ def test_an_edit_refuses_what_does_not_fit(done):
         done(EditByCondition, move="gradient", **models)
     with pytest.raises(GeneratorMismatch, match="few-shot condition 'wanted'"):
         done(EditByCondition, **models | {"generator": OTHER})
+    plain = linear_generator(encoder=False)
     with pytest.raises(InvalidInput, match="no encoder"):
-        plain = linear_generator(encoder=False)
         done(EditByCondition, move="vector", **models | {"generator": plain})
 
 
