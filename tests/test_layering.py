@@ -198,11 +198,11 @@ NOUNS = (
 MAY = {
     "generators": ("checkpoints", "zoo"),
     "auxiliaries": ("checkpoints", "zoo"),
-    "conditions": (),
+    "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
-    "d2c": ("checkpoints", "data", "generators", "pairs", "translators", "zoo"),
+    "d2c": ("checkpoints", "conditions", "data", "generators", "pairs", "translators", "zoo"),
     "refine": (),
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
