@@ -4,13 +4,13 @@ The paper's appendix with the training details is missing from every public copy
 numbers are those of the released code (github.com/jiamings/d2c: train/train_cifar.sh,
 train/train.py, configs/ffhq_256.yml, d2c/diffusion/configs). Where it says nothing they are ours,
 and `what` says so. The released command gives `--cos`, which its script never reads: the rate is
-constant. Its 1,000 epochs of 390 batches are 390,000 steps, its 10,000 epochs of 391 batches on the
-latents of images and mirrored images 3,910,000.
+constant. Its 1,000 epochs of 390 batches are 390,000 steps, its 10,000 epochs of 391 batches on
+the latents of images and mirrored images 3,910,000.
 
 The released first stage is reconstruction / 17500 + L_C. The paper gives lambda = 1e-4 for eq. (4)
-without the unit of its L_D2; with nats summed over an image the contrastive term has then no
-weight to speak of. The joint configurations therefore keep the released ratio, and `paper_weights`
-has the literal one.
+but not the unit of its L_D2; with nats summed over an image the contrastive term hardly counts.
+The joint configurations therefore keep the released ratio, and `paper_weights` has the literal
+one.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,5 @@
 """The diffusion's term of eq. (5), and how its gradient reaches the encoder."""
 
-import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -12,7 +11,7 @@ from ..generators.d2c.networks.model import ChannelScale
 from .ddim import diffused
 from .schedule import NoiseSchedule
 
-__all__ = ["LatentStatistics", "antithetic_times", "gradient_times", "in_full", "noise_error"]
+__all__ = ["LatentStatistics", "antithetic_times", "diffusion_term", "gradient_times", "in_full"]
 
 LEAST_VARIANCE = 1e-8
 
@@ -28,12 +27,12 @@ def gradient_times(x: Float[Tensor, "*shape"], factor: float) -> Float[Tensor, "
     return fixed + factor * (x - fixed) if factor else fixed
 
 
-def noise_error(
+def diffusion_term(
     denoiser: Callable[[Tensor, Tensor], Tensor],
-    latents: Float[Tensor, "batch *shape"],
+    latents: Float[Tensor, "batch ..."],
     schedule: NoiseSchedule,
     times: Int[Tensor, " batch"],
-    noise: Float[Tensor, "batch *shape"],
+    noise: Float[Tensor, "batch ..."],
 ) -> Float[Tensor, " batch"]:
     """Returns a term of l_diff, eq. (2): the squared error of the noise, summed over a latent.
 
@@ -55,8 +54,8 @@ class LatentStatistics(ChannelScale):
 
     While it trains it standardises by the statistics of the batch, through which gradients flow:
     otherwise a jointly trained encoder would lower the diffusion's term by shrinking its latents,
-    a minimum that eq. (5) does not exclude for a deterministic encoder. The buffers then follow the
-    batches. In evaluation it standardises by the buffers, which are `latent_mod` in official files.
+    a minimum that eq. (5) does not exclude for a deterministic encoder. The buffers then follow
+    the batches. In evaluation it standardises by the buffers, `latent_mod` in official files.
 
     Args:
         channels: channels of a latent.
@@ -96,5 +95,5 @@ class LatentStatistics(ChannelScale):
 
 def antithetic_times(count: int, times: int, stream: torch.Generator) -> Int[Tensor, " count"]:
     """Draws noise levels for a batch, in pairs t and T - 1 - t, as DDIM's and D2C's code does."""
-    half = torch.randint(times, (math.ceil(count / 2),), generator=stream)
+    half = torch.randint(times, (count // 2 + 1,), generator=stream)
     return torch.cat([half, times - 1 - half])[:count]

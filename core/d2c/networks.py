@@ -16,6 +16,7 @@ from ..generators.d2c.networks.unet import D2CUNet
 from ..rng import stream_of
 from .contrastive import KeyQueue, follow, head
 from .joint import LatentStatistics, in_full
+from .layers import draw_weights
 from .settings import D2CConfiguration
 
 __all__ = ["ContrastedAutoencoder", "D2CNetworks", "StreamDropout", "drawn_network"]
@@ -94,8 +95,7 @@ class D2CNetworks(nn.Module):
         contrasted = training.contrastive_weight > 0
         self.joint = training.scheme == "joint"
         self.autoencoder = drawn_network(
-            lambda: ContrastedAutoencoder(configuration.autoencoder),
-            stream_of(seed, "d2c autoencoder"),
+            lambda: ContrastedAutoencoder(configuration.autoencoder), seed, "d2c autoencoder"
         )
         if contrasted:
             numbers = torch.Size(configuration.shape).numel()
@@ -106,7 +106,7 @@ class D2CNetworks(nn.Module):
         stream = stream_of(seed, "d2c queue")
         self.queue = KeyQueue(contrast.dim, contrast.keys, stream) if contrasted else None
         self.denoiser = drawn_network(
-            lambda: D2CUNet(configuration.denoiser), stream_of(seed, "d2c denoiser")
+            lambda: D2CUNet(configuration.denoiser), seed, "d2c denoiser"
         )
         _use_streams(self.denoiser)
         self.statistics = LatentStatistics(configuration.shape[0])
@@ -127,7 +127,7 @@ class D2CNetworks(nn.Module):
             autoencoder: whether the autoencoder was trained by it, not only the denoiser.
         """
         kept = min(rate, (1 + done) / (10 + done))
-        pairs = [(self.mean_denoiser, self.denoiser)]
+        pairs: list[tuple[nn.Module, nn.Module]] = [(self.mean_denoiser, self.denoiser)]
         if autoencoder and self.mean_autoencoder is not None:
             pairs.append((self.mean_autoencoder, self.autoencoder))
         for mean, network in pairs:
@@ -166,25 +166,19 @@ def _use_streams(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def drawn_network(make: Callable[[], _Net], stream: torch.Generator) -> _Net:
+def drawn_network(make: Callable[[], _Net], seed: int, name: str) -> _Net:
     """Makes a network with PyTorch's default initialisation, drawn from a stream.
 
     Args:
         make: makes a network of convolutions, linear layers and normalisations.
-        stream: random stream.
+        seed: seed of the stream.
+        name: its name.
     """
     with torch.device("meta"):  # without weights, and without draws from the global stream
         network = make()
-    network.to_empty(device="cpu")
+    draw_weights(network, seed, name)
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            bound = module.weight[0].numel() ** -0.5
-            for number in (module.weight, module.bias):
-                if number is not None:
-                    nn.init.uniform_(number, -bound, bound, generator=stream)
         if isinstance(module, NormedConv):
             norms = module.weight.flatten(1).norm(dim=1)
             module.log_weight_norm.copy_((norms + 1e-2).log()[:, None, None, None])
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-            module.reset_parameters()
     return network

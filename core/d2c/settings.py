@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 Scheme: TypeAlias = Literal["joint", "two-stage"]
+WEIGHTS = ("reconstruction_weight", "diffusion_weight", "contrastive_weight")
 
 
 @dataclass(frozen=True)
@@ -141,42 +142,44 @@ class D2CTraining:
             raise InvalidInput(
                 f"Scheme {self.scheme!r}; expected one of {', '.join(get_args(Scheme))}."
             )
-        if self.steps < 1 or self.diffusion_steps < 0 or self.parts < 1:
-            raise InvalidInput(
-                f"{self.steps} steps, {self.diffusion_steps} diffusion steps, {self.parts} parts; "
-                "expected at least 1, 0 and 1."
-            )
+        self._check_numbers()
         if self.scheme == "joint" and self.diffusion_steps:
             raise InvalidInput(
-                f"{self.diffusion_steps} diffusion steps in a joint training, which has one stage. "
-                "Give steps alone, or choose the scheme two-stage."
+                f"{self.diffusion_steps} diffusion steps in a joint training, which has one "
+                "stage. Give steps alone, or choose the scheme two-stage."
             )
-        for size in (self.batch_size, self.second_batch_size):
-            if size < 2 * self.parts:
-                raise InvalidInput(
-                    f"Batches of {size} in {self.parts} parts; each part needs at least 2 images. "
-                    "Raise the batch size, or lower parts."
-                )
-        for name in ("learning_rate", "diffusion_rate", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InvalidInput(f"Training {name} is {getattr(self, name)}; it must exceed 0.")
-        for name in ("weight_decay", *(f"{term}_weight" for term in TERMS)):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InvalidInput(
-                    f"Training {name} is {getattr(self, name)}; expected a number of at least 0."
-                )
         if not (self.reconstruction_weight or self.contrastive_weight):
             raise InvalidInput(
                 "Neither the reconstruction nor the contrastive term has a weight: nothing trains "
                 "the autoencoder. Raise one of them."
             )
-        if self.reconstructed == "augmented" and (
-            self.scheme == "joint" or not self.contrastive_weight
-        ):
+        first = self.scheme == "two-stage" and self.contrastive_weight > 0
+        if self.reconstructed == "augmented" and not first:
             raise InvalidInput(
                 "Augmented images are reconstructed only in the first of two stages with a "
                 "contrastive term, whose views they are. Reconstruct clean images."
             )
+
+    def _check_numbers(self) -> None:
+        if self.steps < 1 or self.diffusion_steps < 0 or self.parts < 1:
+            raise InvalidInput(
+                f"{self.steps} steps, {self.diffusion_steps} diffusion steps, {self.parts} parts; "
+                "expected at least 1, 0 and 1."
+            )
+        least = min(self.batch_size, self.second_batch_size)
+        if least < 2 * self.parts:
+            raise InvalidInput(
+                f"Batches of {least} in {self.parts} parts; each part needs at least 2 images. "
+                "Raise the batch size, or lower parts."
+            )
+        above = {name: getattr(self, name) for name in ("learning_rate", "diffusion_rate", "clip")}
+        least_0 = {name: getattr(self, name) for name in ("weight_decay", *WEIGHTS)}
+        for name, value in {**above, **least_0}.items():
+            if not 0 <= value < math.inf or (name in above and not value):
+                raise InvalidInput(
+                    f"Training {name} is {value}; expected a number "
+                    f"{'above' if name in above else 'of at least'} 0."
+                )
         if not 0 <= self.average < 1:
             raise InvalidInput(f"Average {self.average}; expected at least 0 and below 1.")
 
@@ -189,9 +192,6 @@ class D2CTraining:
     def second_batch_size(self) -> int:
         """Images of a batch of the second stage."""
         return self.diffusion_batch_size or self.batch_size
-
-
-TERMS = ("reconstruction", "diffusion", "contrastive")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..rng import SampleRng, digest_of, stream_of
 from ..translators.distributed import summed_together
 from .augmentations import views_of
 from .contrastive import follow, info_nce
-from .joint import antithetic_times, gradient_times, in_full, noise_error
+from .joint import antithetic_times, diffusion_term, gradient_times, in_full
 from .networks import D2CNetworks, StreamDropout
 from .running_statistics import Turns
 from .schedule import NoiseSchedule
@@ -87,7 +87,7 @@ class StepMaker:
     ) -> None:
         self.networks, self.images = networks, images
         self.configuration, self.training = configuration, configuration.training
-        self.seed, self.processes = seed, processes
+        self.contrast, self.seed, self.processes = configuration.contrast, seed, processes
         if processes.size > self.training.parts:
             raise InvalidInput(
                 f"{processes.size} processes for batches of {self.training.parts} parts; each "
@@ -163,10 +163,8 @@ class StepMaker:
             with self._precision():
                 z = networks.autoencoder.encode(x)
                 features = networks.autoencoder.features_of(z)
-            own, temperature = keys[rows.start : rows.stop], self.configuration.contrast.temperature
-            terms["contrastive"] = info_nce(
-                features, own, networks.queue.queue, temperature
-            )
+            own, temperature = keys[rows.start : rows.stop], self.contrast.temperature
+            terms["contrastive"] = info_nce(features, own, networks.queue.queue, temperature)
         if x is None or z is None or training.reconstructed == "clean":
             turns.reset()  # running statistics are those of clean images
             x = self._clean(batch, rows)
@@ -200,7 +198,7 @@ class StepMaker:
         noise = self._rng(batch, rows, "noise").normal(*white.shape[1:], like=white)
         chosen = times[rows.start : rows.stop].to(self.device)
         with self._precision():
-            return noise_error(self.networks.denoiser, white, self.schedule, chosen, noise)
+            return diffusion_term(self.networks.denoiser, white, self.schedule, chosen, noise)
 
     @torch.no_grad()
     def _keys(self, batch: Batch) -> Float[Tensor, "batch dim"] | None:
@@ -211,7 +209,7 @@ class StepMaker:
         networks = self.networks
         if networks.follower is None:
             return None
-        contrast = self.configuration.contrast
+        contrast = self.contrast
         follow(networks.follower, networks.autoencoder, contrast.momentum)
         order = torch.randperm(len(batch.numbers), generator=self._stream("shuffle", batch.name))
         keys = torch.zeros(len(order), contrast.dim).to(self.like)
@@ -237,9 +235,8 @@ class StepMaker:
                 own.copy_(total)
 
     def _rows(self, batch: Batch, part: int) -> range:
-        return range(len(batch.numbers))[Processes(part, self.training.parts).rows(
-            len(batch.numbers)
-        )]
+        count = len(batch.numbers)
+        return range(count)[Processes(part, self.training.parts).rows(count)]
 
     def _clean(self, batch: Batch, rows: Sequence[int]) -> Float[Tensor, "rows 3 _ _"]:
         """Images as they are, some of them mirrored."""
@@ -249,12 +246,10 @@ class StepMaker:
             images = torch.where(drawn < 0.5, images.flip(3), images)
         return self.placed(images)
 
-    def _views(
-        self, batch: Batch, rows: Sequence[int], which: str
-    ) -> Float[Tensor, "rows 3 _ _"]:
+    def _views(self, batch: Batch, rows: Sequence[int], which: str) -> Float[Tensor, "rows 3 _ _"]:
         images = self.images.read([batch.numbers[row] for row in rows])
         rng = self._rng(batch, rows, which)
-        views = views_of(images, rng, self.configuration.contrast.views)
+        views = views_of(images, rng, self.contrast.views)
         # Whole levels of 8 bits, as images that are read.
         return self.placed((views * 255).round() / 255)
 

@@ -14,7 +14,7 @@ from ..files import replacing
 from ..generators.d2c.networks.logistics import LogisticMixture
 from ..rng import SampleRng
 from .ddim import ddim
-from .training import D2CLoop
+from .joint_loop import D2CLoop
 
 __all__ = ["TrainingPictures", "reconstructions", "samples"]
 

@@ -7,11 +7,15 @@ import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.d2c.configurations import CONFIGURATIONS, configuration_named, paper_weights
+from latentsteer.core.d2c.joint_loop import D2CLoop
 from latentsteer.core.d2c.settings import D2CTraining, Views
-from latentsteer.core.d2c.training import D2CLoop, fit_d2c
+from latentsteer.core.d2c.training import fit_d2c, save_d2c
 from latentsteer.core.d2c.training_images import HeldImages
 from latentsteer.core.d2c.training_pictures import TrainingPictures
 from latentsteer.core.errors import Diverged, InvalidInput, ResumeMismatch
+from latentsteer.core.generators import open_generator
+from latentsteer.core.generators.d2c.networks.logistics import LogisticMixture
+from latentsteer.core.rng import SampleRng
 from latentsteer.core.translators.progress import TrainingFile, TrainingFolder
 from PIL import Image
 
@@ -59,7 +63,7 @@ def test_a_stopped_training_resumes_to_the_same_bits(scheme, stop, tmp_path):
     assert made is None
     assert checkpoints.read(file.path).config["done"] == stop
     resumed, losses = fitted(SCHEMES[scheme], progress=file)
-    assert [done for done in losses] == [stop, *range(stop + 1, SCHEMES[scheme].batches + 1)]
+    assert list(losses) == [stop, *range(stop + 1, SCHEMES[scheme].batches + 1)]
     assert {n: losses[n] for n in losses if n > stop} == {
         n: expected[n] for n in expected if n > stop
     }
@@ -98,12 +102,8 @@ def test_the_result_has_the_names_of_official_files():
     official = made.official()
     heads = {name.split(".")[0] for name in official}
     assert heads == {"autoencoder", "diffusion", "latent_mod"}
-    assert torch.equal(
-        official["autoencoder.encoder_q.stem.weight"], made.autoencoder.stem.weight
-    )
-    assert torch.equal(
-        official["diffusion.conv_in.weight"], made.mean_denoiser.conv_in.weight
-    )
+    assert torch.equal(official["autoencoder.encoder_q.stem.weight"], made.autoencoder.stem.weight)
+    assert torch.equal(official["diffusion.conv_in.weight"], made.mean_denoiser.conv_in.weight)
     assert not any(".fc." in name for name in official)
     z = torch.cat(
         [
@@ -115,6 +115,20 @@ def test_the_result_has_the_names_of_official_files():
     variance, mean = torch.var_mean(z, (0, 2, 3), correction=0, keepdim=True)
     torch.testing.assert_close(official["latent_mod.mean"], mean, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(official["latent_mod.std"], variance.sqrt(), rtol=1e-4, atol=1e-6)
+
+
+def test_the_file_is_opened_as_a_generator(tmp_path):
+    made, _ = fitted(tiny.TWO_STAGE)
+    save_d2c(made, tiny.configuration(tiny.TWO_STAGE), tmp_path / "own.safetensors")
+    generator = open_generator(tmp_path / "own.safetensors", {"latent": "clean"})
+    assert generator.architecture == "d2c"
+    assert generator.image_size == (tiny.SIDE, tiny.SIDE)
+    x = tiny.images().read(range(2))
+    z = generator.encode(x)
+    own = made.autoencoder
+    torch.testing.assert_close(z, made.statistics(own.encode(x)).flatten(1))
+    images = generator.render(generator.source.split(z), SampleRng.of(0, 2))
+    torch.testing.assert_close(images, LogisticMixture.of(own(x)).mean(), rtol=1e-4, atol=1e-5)
 
 
 def test_averages_follow_by_their_rate():
@@ -210,7 +224,7 @@ def test_settings_out_of_range_are_refused(change, message):
 
 
 def test_images_must_fit():
-    with pytest.raises(InvalidInput, match="3 images for batches of 4.* to 3 or less"):
+    with pytest.raises(InvalidInput, match=r"3 images for batches of 4.* to 3 or less"):
         fitted(images=tiny.images(3))
     with pytest.raises(InvalidInput, match="Images of 6 pixels for a D2C of 8"):
         fitted(images=tiny.images(20, 6))
@@ -228,6 +242,7 @@ def test_the_configurations_have_the_papers_numbers():
     assert configuration_named("cifar10 contrastive").training.reconstruction_weight == 0
     literal = paper_weights(ours)
     assert (literal.reconstruction_weight, literal.contrastive_weight) == (1, 1e-4)
-    assert isinstance(literal, D2CTraining) and literal.scheme == "joint"
+    assert isinstance(literal, D2CTraining)
+    assert literal.scheme == "joint"
     with pytest.raises(InvalidInput, match="no configuration 'cifar' of D2C; there are cifar10"):
         configuration_named("cifar")

@@ -9,8 +9,8 @@ import torch
 from latentsteer.core.d2c.joint import (
     LatentStatistics,
     antithetic_times,
+    diffusion_term,
     gradient_times,
-    noise_error,
 )
 from latentsteer.core.d2c.networks import D2CNetworks, StreamDropout
 from latentsteer.core.d2c.schedule import NoiseSchedule
@@ -73,8 +73,8 @@ def test_the_error_of_the_noise_of_a_perfect_and_a_silent_denoiser():
         level = schedule.level(t)[:, None, None, None]
         return (x - level.sqrt() * z) / (1 - level).sqrt()
 
-    assert noise_error(perfect, z, schedule, times, noise).abs().max() < 1e-20
-    silent = noise_error(lambda x, t: torch.zeros_like(x), z, schedule, times, noise)
+    assert diffusion_term(perfect, z, schedule, times, noise).abs().max() < 1e-20
+    silent = diffusion_term(lambda x, t: torch.zeros_like(x), z, schedule, times, noise)
     torch.testing.assert_close(silent, noise.square().sum((1, 2, 3)))
 
 
@@ -82,6 +82,7 @@ def test_times_come_in_pairs_that_cover_all():
     times = antithetic_times(7, 1000, stream_of(0))
     assert len(times) == 7
     assert torch.equal(times[4:], 999 - times[:3])
+    assert len(antithetic_times(4, 5, stream_of(0))) == 4
     drawn = torch.cat([antithetic_times(100, 10, stream_of(n)) for n in range(20)])
     assert drawn.bincount(minlength=10).min() > 100
     assert len(drawn.unique()) == 10
@@ -119,18 +120,22 @@ def test_the_diffusion_reaches_the_encoder_by_its_weight_and_its_own_network_who
     assert reached.norm() > 1e-3 * none.norm()
     torch.testing.assert_close(thrice - none, 3 * reached, rtol=1e-6, atol=1e-9)
     assert own.norm() > 0
-    assert torch.equal(own, same) and torch.equal(own, again)
+    assert torch.equal(own, same)
+    assert torch.equal(own, again)
 
 
 def test_the_first_of_two_stages_trains_no_diffusion_and_the_second_nothing_else():
     networks, step = made(**{**vars(tiny.TWO_STAGE), "parts": 2})
     losses = step.autoencoder_step(BATCH)
-    assert losses.diffusion is None and losses.reconstruction and losses.contrastive
+    assert losses.diffusion is None
+    assert losses.reconstruction
+    assert losses.contrastive
     assert gradients(networks.denoiser).norm() == 0
     networks.zero_grad()
     before = [buffer.clone() for buffer in networks.autoencoder.buffers()]
     losses = step.diffusion_step(replace(BATCH, name="second 0"))
-    assert losses.diffusion and losses.reconstruction is None
+    assert losses.diffusion
+    assert losses.reconstruction is None
     assert gradients(networks.denoiser).norm() > 0
     assert gradients(networks.autoencoder).norm() == 0
     assert all(map(torch.equal, before, networks.autoencoder.buffers()))

@@ -22,8 +22,10 @@ def test_images_are_the_same_in_memory_and_from_files(tmp_path):
     held = training_images(tmp_path, 4, report=seen.append)
     filed = training_images(tmp_path, 4, memory=0, report=seen.append)
     assert seen == [1, 2, 3] * 2
-    assert isinstance(filed, FiledImages) and not isinstance(held, FiledImages)
-    assert len(held) == len(filed) == 3 and held.resolution == filed.resolution == 4
+    assert isinstance(filed, FiledImages)
+    assert not isinstance(held, FiledImages)
+    assert len(held) == len(filed) == 3
+    assert held.resolution == filed.resolution == 4
     assert torch.equal(held.read([2, 0]), filed.read([2, 0]))
     assert torch.equal((held.read([1]) * 255).round() / 255, held.read([1]))
 
@@ -40,7 +42,7 @@ def test_the_digest_changes_with_the_images(memory, tmp_path):
 def test_bad_folders_are_refused_before_any_work(memory, tmp_path):
     with pytest.raises(InvalidInput, match="There is no folder"):
         training_images(tmp_path / "none", 4, memory=memory)
-    with pytest.raises(InvalidInput, match="There is no picture in .*subfolders are not read"):
+    with pytest.raises(InvalidInput, match=r"There is no picture in .*subfolders are not read"):
         training_images(tmp_path, 4, memory=memory)
     fill(tmp_path, 1)
     with pytest.raises(InvalidInput, match="holds 1 picture; a training needs at least 2"):
@@ -55,7 +57,7 @@ def test_bad_folders_are_refused_before_any_work(memory, tmp_path):
 def test_a_batch_is_checked():
     x = torch.rand(3, 3, 4, 4)
     assert torch.equal(held_images(x, 4).read([1])[0], (x[1] * 255).round() / 255)
-    with pytest.raises(InvalidInput, match="Images of 4 x 4 pixels; .* needs 8 x 8"):
+    with pytest.raises(InvalidInput, match=r"Images of 4 x 4 pixels; .* needs 8 x 8"):
         held_images(x, 8)
     with pytest.raises(InvalidInput, match="The batch holds 1 picture"):
         held_images(x[:1], 4)
