@@ -45,8 +45,8 @@ def autoencoder_layout(own: Checkpoint) -> AutoencoderLayout:
     if outputs % NUMBERS or encoded != layout.encoded or 2**rising != layout.factor:
         raise CheckpointError(
             f"{own.path.name}: encoder and decoder do not fit each other: the side is divided by "
-            f"{layout.factor} and multiplied by {2**rising}, and each pixel has {outputs} numbers; "
-            f"equal factors and a multiple of {NUMBERS} were expected."
+            f"{layout.factor} and multiplied by {2**rising}, and each pixel has {outputs} "
+            f"numbers; equal factors and a multiple of {NUMBERS} were expected."
         )
     return layout
 
@@ -95,7 +95,8 @@ def _branch(own: Checkpoint, prefix: str, *, doubles: bool) -> tuple[BranchLayou
         hidden, inputs, _, _ = shape_of(own, f"{prefix}conv.{first}.conv.0.weight", 4)
         _, width, kernel, _ = shape_of(own, f"{prefix}conv.{first + 1}.conv.0.weight", 4)
         outputs = shape_of(own, f"{prefix}conv.{first + 2}.weight", 4)[0]
-        return InvertedBranch(hidden, kernel, hidden // width), inputs, outputs
+        groups = 0 if width == 1 else hidden // width
+        return InvertedBranch(hidden, kernel, groups), inputs, outputs
     names = ", ".join(name for name in tensors if name.startswith(prefix))
     raise CheckpointError(
         f"{own.path.name}: the operation `{prefix}` is neither a convolution with batch "

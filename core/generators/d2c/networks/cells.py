@@ -94,9 +94,7 @@ class _ConvSwish(nn.Module):
 
 
 class _ConvBranch(nn.Module):
-    def __init__(
-        self, inputs: int, outputs: int, layout: ConvBranch, side: SideChange
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, layout: ConvBranch, side: SideChange) -> None:
         super().__init__()
         self.doubles = side == "up"
         self.swish = layout.activation == "swish"
@@ -145,9 +143,7 @@ class _InvertedBranch(nn.Module):
         return self.conv(x)
 
 
-def _branch(
-    inputs: int, outputs: int, layout: BranchLayout, side: SideChange
-) -> nn.Module:
+def _branch(inputs: int, outputs: int, layout: BranchLayout, side: SideChange) -> nn.Module:
     if isinstance(layout, ConvBranch):
         return _ConvBranch(inputs, outputs, layout, side)
     groups = layout.groups or layout.hidden

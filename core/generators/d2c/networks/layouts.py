@@ -50,17 +50,12 @@ class InvertedBranch:
     Attributes:
         hidden: channels between the 1x1 convolutions.
         kernel: side of the kernel.
-        groups: groups of the convolution between; `hidden` if it is depthwise.
+        groups: groups of the convolution between; 0 for one per channel.
     """
 
     hidden: int
     kernel: int = 5
     groups: int = 0
-
-    @property
-    def width(self) -> int:
-        """Channels of one group."""
-        return self.hidden // (self.groups or self.hidden)
 
 
 BranchLayout: TypeAlias = ConvBranch | InvertedBranch
@@ -186,15 +181,16 @@ class AutoencoderSettings:
             width *= 2
         tower: list[CellLayout] = []
         for scale in range(self.num_latent_scales):
-            tower += [self._encoding(width)] * self.num_groups_per_scale * self.num_cell_per_cond_enc
+            cells = self.num_groups_per_scale * self.num_cell_per_cond_enc
+            tower += [self._encoding(width)] * cells
             if scale + 1 < self.num_latent_scales:
                 tower.append(self._encoding(width, "down"))
                 width *= 2
         width = self.num_channels_dec * width // self.num_channels_enc
         rising: list[CellLayout] = []
         for scale in range(self.num_latent_scales):
-            groups = self.num_groups_per_scale - (scale == 0)
-            rising += [self._decoding(width, 6)] * groups * self.num_cell_per_cond_dec
+            cells = (self.num_groups_per_scale - (scale == 0)) * self.num_cell_per_cond_dec
+            rising += [self._decoding(width, 6)] * cells
             if scale + 1 < self.num_latent_scales:
                 rising.append(self._decoding(width, 6, "up"))
                 width //= 2

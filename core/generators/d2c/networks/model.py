@@ -26,7 +26,9 @@ class ChannelScale(nn.Module):
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
 
-    def forward(self, z: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch channels h w"]:
+    def forward(
+        self, z: Float[Tensor, "batch channels h w"]
+    ) -> Float[Tensor, "batch channels h w"]:
         """Latents of the encoder, normalised."""
         return (z - self.mean) / self.std
 

@@ -5,6 +5,7 @@ Diffusion Implicit Models" (2021). Names are those of the official PyTorch state
 """
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -132,7 +133,7 @@ class D2CUNet(nn.Module):
         skips = [width]
         for number, outputs in enumerate(layout.widths):
             chain = [inputs] + [outputs] * layout.blocks
-            blocks = [_Resnet(*pair, layout) for pair in zip(chain, chain[1:], strict=False)]
+            blocks = [_Resnet(*pair, layout) for pair in pairwise(chain)]
             level = _Level(blocks, self._attentions(number, layout.blocks))
             skips += [outputs] * layout.blocks
             if number + 1 < len(layout.widths):
