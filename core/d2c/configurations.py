@@ -23,7 +23,7 @@ from ..generators.d2c.networks.layouts import (
     ConvBranch,
     UNetLayout,
 )
-from .settings import Contrast, D2CConfiguration, D2CTraining, Views
+from .settings import D2CConfiguration, D2CTraining, MomentumContrast, Views
 
 __all__ = ["CONFIGURATIONS", "SMALL", "configuration_named", "paper_weights"]
 
@@ -77,7 +77,7 @@ JOINT = D2CTraining(
     diffusion_weight=1 / NATS,
     contrastive_weight=1.0,
 )
-FACES = Contrast(hidden=2048, keys=15_000, momentum=0.9999, views=FACE_VIEWS)
+FACES = MomentumContrast(hidden=2048, keys=15_000, momentum=0.9999, views=FACE_VIEWS)
 
 CIFAR_10 = D2CConfiguration(
     "CIFAR-10 at 32 pixels (d01, d08 to d10): the released script.",
@@ -85,10 +85,10 @@ CIFAR_10 = D2CConfiguration(
     8,
     CIFAR,
     CIFAR_UNET,
-    Contrast(),
+    MomentumContrast(),
     replace(RELEASED, diffusion_batch_size=256),
 )
-SMALL_CONTRAST = Contrast(
+SMALL_CONTRAST = MomentumContrast(
     dim=128, hidden=256, keys=4096, momentum=0.99, temperature=0.2, views=FACE_VIEWS
 )
 SMALL_JOINT = replace(
@@ -116,7 +116,7 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
         8,
         SIXTY_FOUR,
         FACES_UNET,
-        Contrast(hidden=2048),
+        MomentumContrast(hidden=2048),
         RELEASED,
     ),
     "celeba64": D2CConfiguration(
@@ -126,7 +126,7 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
         8,
         SIXTY_FOUR,
         FACES_UNET,
-        Contrast(hidden=2048, views=FACE_VIEWS),
+        MomentumContrast(hidden=2048, views=FACE_VIEWS),
         RELEASED,
     ),
     "celebahq256": D2CConfiguration(

@@ -203,8 +203,7 @@ class D2CLoop:
     def _checked(self, losses: Losses) -> Losses:
         if losses.finite:
             return losses
-        shown = ", ".join(f"{name} {value:g}" for name, value in vars(losses).items() if value)
-        raise self._diverged(f"A loss is no longer finite ({shown})")
+        raise self._diverged(f"A loss is no longer finite ({losses.text})")
 
     def _limit(self, name: str, limit: float) -> None:
         """Limits the norm of a gradient, and checks that it is finite."""

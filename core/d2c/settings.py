@@ -8,9 +8,9 @@ from ..errors import InvalidInput
 from ..generators.d2c.networks.layouts import AutoencoderLayout, UNetLayout
 
 __all__ = [
-    "Contrast",
     "D2CConfiguration",
     "D2CTraining",
+    "MomentumContrast",
     "Scheme",
     "Views",
 ]
@@ -63,7 +63,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class MomentumContrast:
     """Momentum contrast, MoCo v2.
 
     Attributes:
@@ -215,7 +215,7 @@ class D2CConfiguration:
     bits: int
     autoencoder: AutoencoderLayout
     denoiser: UNetLayout
-    contrast: Contrast
+    contrast: MomentumContrast
     training: D2CTraining
     betas: tuple[float, float] = (1e-4, 2e-2)
     times: int = 1000

@@ -46,6 +46,12 @@ class Losses:
         """Whether every term that is there is finite."""
         return all(value is None or math.isfinite(value) for value in vars(self).values())
 
+    @property
+    def text(self) -> str:
+        """The terms that are there, in words."""
+        there = [(name, value) for name, value in vars(self).items() if value is not None]
+        return ", ".join(f"{name} {value:.4g}" for name, value in there)
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -16,7 +16,7 @@ from ..rng import SampleRng
 from .ddim import ddim
 from .joint_loop import D2CLoop
 
-__all__ = ["TrainingPictures", "reconstructions", "samples"]
+__all__ = ["TrainingPictures", "progress_sheet", "reconstructions", "samples_of"]
 
 SHOWN, CALLS = 8, 25
 """Images of a row, and calls of the denoiser for a sample."""
@@ -42,7 +42,7 @@ def reconstructions(
 
 
 @torch.no_grad()
-def samples(
+def samples_of(
     loop: D2CLoop, count: int = 2 * SHOWN, *, calls: int = CALLS
 ) -> Float[Tensor, "count 3 _ _"]:
     """Returns images that a D2C in training generates; the same noise at every call.
@@ -83,6 +83,12 @@ def sheet(images: Float[Tensor, "count 3 high wide"], columns: int = SHOWN) -> I
     return Image.fromarray((tiles * 255).round().byte().numpy())
 
 
+def progress_sheet(loop: D2CLoop) -> Image.Image:
+    """Returns the first images of a training above what is made of them."""
+    images, made = reconstructions(loop)
+    return sheet(torch.cat([images, made]), len(images))
+
+
 @dataclass(frozen=True)
 class TrainingPictures:
     """Writes pictures of a training to a folder.
@@ -106,11 +112,9 @@ class TrainingPictures:
         due = done % self.every == 0 or done in (training.steps, training.batches)
         if loop.processes.rank or not done or not due:
             return
-        images, made = reconstructions(loop)
-        rows = torch.stack([images, made]).flatten(0, 1)
-        self._write(f"reconstructions-{done}", sheet(rows, len(images)))
+        self._write(f"reconstructions-{done}", progress_sheet(loop))
         if loop.networks.joint or done > training.steps:
-            self._write(f"samples-{done}", sheet(samples(loop)))
+            self._write(f"samples-{done}", sheet(samples_of(loop)))
 
     def _write(self, name: str, picture: Image.Image) -> None:
         path = self.folder / f"{name}.png"

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import torch
-from latentsteer.core.d2c.settings import Contrast, D2CConfiguration, D2CTraining, Views
+from latentsteer.core.d2c.settings import D2CConfiguration, D2CTraining, MomentumContrast, Views
 from latentsteer.core.d2c.training_images import HeldImages
 from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings, UNetLayout
 
 SIDE = 8
 AUTOENCODER = AutoencoderSettings(2, 1, 2, 4, 4, 1, 1, 1, 1, 1, 1).layout
 DENOISER = UNetLayout(2, 4, (4,), 1, frozenset())
-CONTRAST = Contrast(dim=4, hidden=6, keys=10, momentum=0.5, temperature=0.2, views=Views())
+CONTRAST = MomentumContrast(dim=4, hidden=6, keys=10, momentum=0.5, temperature=0.2, views=Views())
 JOINT = D2CTraining(
     steps=3,
     batch_size=4,
