@@ -58,6 +58,12 @@ MODEL_FOLDERS = (
         marks=frozenset({PAIRS_MARK}),
         files=False,
     ),
+    ModelFolder(
+        "latentsteer_conditions",
+        "what Save Few-Shot Condition writes",
+        "Make one with Few-Shot Condition and Save Few-Shot Condition, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
 )
 """All kinds. Hosts register them in this order."""
 
