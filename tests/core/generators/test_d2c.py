@@ -1,5 +1,7 @@
 """Official D2C files against outputs of their authors' code, and what a file does not say."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -209,7 +211,7 @@ def test_the_image_size_is_derived_where_a_file_says_it(name, size, why, path_of
     assert load_generator(path_of(name)).image_size == (size, size)
 
 
-def test_the_configuration_of_the_authors_is_taken_if_a_checkpoint_has_it(path_of, tmp_path):
+def test_the_configuration_of_the_authors_is_taken_if_a_checkpoint_has_it(path_of):
     told = {key: told_of("d2c_inverted")[key] for key in ("autoencoder", "diffusion")}
     checkpoint = checkpoints.read(path_of("d2c_inverted"))
     for config in ({"folder": told}, {"d2c": told}):
@@ -221,6 +223,20 @@ def test_the_configuration_of_the_authors_is_taken_if_a_checkpoint_has_it(path_o
     facts = GENERATOR.facts(chosen)
     assert "64 x 64 (chosen)" in facts["image size"]
     assert "2 per colour (chosen)" in facts["bits"]
+
+
+def test_a_configuration_beside_the_file_is_taken(path_of, tmp_path):
+    told = {key: told_of(SMALL)[key] for key in ("autoencoder", "diffusion")}
+    path = shutil.copy(path_of(SMALL), tmp_path / "x_model.safetensors")
+    assert load_generator(path).image_size == (256, 256)
+    for name, size in (("x_config.json", 32), ("x_model.json", 64)):
+        told["autoencoder"]["latent_dim"] = size // 4
+        (tmp_path / name).write_text(json.dumps(told))
+        assert load_generator(path).image_size == (size, size)
+        assert name in GENERATOR.facts(checkpoints.read(path))["image size"]
+    (tmp_path / "x_model.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"x_model\.json is not JSON"):
+        load_generator(path)
 
 
 @pytest.mark.parametrize(
