@@ -19,8 +19,8 @@ D2C_OPTIONS: Final = (
     ),
     WholeOption(
         "steps",
-        "For D2C: the number of denoising steps (0 to 1000; 0: 50), for noise at every image, for "
-        "clean latents when the prior is drawn from. The paper takes 100.",
+        "For D2C: the number of denoising steps (0 to 1000), for noise at every image, for "
+        "clean latents when the prior is drawn from. The paper takes 100. 0: 50.",
         place=5,
         low=0,
         high=1000,
@@ -44,7 +44,7 @@ D2C_OPTIONS: Final = (
     WholeOption(
         "image_size",
         "For D2C: the side of the images in pixels (0 to 1024), which the file does not say. 0: "
-        "derived from the file where possible, else the authors' (`latentsteer inspect` prints it).",
+        "from the file where possible, else the authors' (`latentsteer inspect` prints it).",
         place=8,
         low=0,
         high=1024,
