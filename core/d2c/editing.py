@@ -173,7 +173,8 @@ def edit_by_condition(
     if masks is not None:
         check_masks(masks, images)
     results = editing.results
-    start = encoded(generator, images, chunking=chunking, device=device).repeat_interleave(results, dim=0)
+    first = encoded(generator, images, chunking=chunking, device=device)
+    start = first.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
     everything = torch.arange(len(start))
