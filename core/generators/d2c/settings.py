@@ -1,14 +1,16 @@
 """What an official D2C file does not say: image size, bits, noise schedule.
 
-They come from the user's options, from the authors' configuration where the checkpoint has it, or
-from the file's shapes and the authors' models.
+They come from the user's options, from the authors' configuration where the checkpoint has it or
+it lies beside the file, or from the file's shapes and the authors' models.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from ...checkpoints.folders import read_json
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...d2c.schedule import NoiseSchedule
@@ -97,12 +99,20 @@ def settings_of(
 
 
 class _Config:
-    """The authors' configuration, if the checkpoint has one."""
+    """The authors' configuration, if the checkpoint has one or it lies beside the file.
+
+    Attributes:
+        source: where it is, for `inspect`.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._name = checkpoint.path.name
+        self._name, self.source = checkpoint.path.name, "the configuration"
         config = checkpoint.config
         self._found = config.get(CONFIG, config.get("folder", {}))
+        beside = next(filter(Path.is_file, _beside(checkpoint.path)), None)
+        if not self._found and beside is not None:
+            self._found, self._name = read_json(beside), beside.name
+            self.source = f"the configuration {beside.name}"
 
     def value(self, *path: str) -> object:
         """The entry at a path of keys; None if it is missing."""
@@ -144,6 +154,13 @@ class _Config:
         return None if found is None else int(found)
 
 
+def _beside(path: Path) -> tuple[Path, ...]:
+    """Places of the configuration of a file: of x_model.ckpt, x_model.json and x_config.json."""
+    return path.with_suffix(".json"), path.with_name(
+        f"{path.stem}.json".replace("model", "config")
+    )
+
+
 def _side(
     checkpoint: Checkpoint, config: _Config, autoencoder: AutoencoderLayout, unet: UNetLayout
 ) -> tuple[int, str]:
@@ -162,10 +179,10 @@ def _side(
     if found := config.whole(1, 1024, "autoencoder", "latent_dim"):
         if found % unit:
             raise CheckpointError(
-                f"{checkpoint.path.name}: the configuration's latents have the side {found}, "
-                f"which the denoiser cannot halve {len(unet.widths) - 1} times."
+                f"{checkpoint.path.name}: in {config.source} latents have the side {found}, which "
+                f"the denoiser cannot halve {len(unet.widths) - 1} times."
             )
-        return found, "the configuration"
+        return found, config.source
     if (head := _head(checkpoint)) is not None and head % autoencoder.latent == 0:
         side = math.isqrt(head // autoencoder.latent)
         if side**2 * autoencoder.latent == head and side % unit == 0:
@@ -194,7 +211,7 @@ def _bits(
     if bits:
         return bits, "chosen"
     if found := config.whole(1, 8, "autoencoder", "num_x_bits"):
-        return found, "the configuration"
+        return found, config.source
     if autoencoder.factor == 2:
         return 8, "as the authors' models that halve the side once"
     return 5, "as the authors' model of 256 pixels"
@@ -210,7 +227,7 @@ def _schedule(config: _Config) -> tuple[NoiseSchedule, str]:
     first = config.number(1e-8, 0.999, *path, "beta_start") or BETAS[0]
     last = config.number(1e-8, 0.999, *path, "beta_end") or BETAS[1]
     levels = config.whole(2, 10_000, *path, "num_diffusion_timesteps") or BETAS[2]
-    why = "the configuration" if kind else "as in the authors' models"
+    why = config.source if kind else "as in the authors' models"
     return NoiseSchedule.linear(first, last, levels), (
         f"betas from {first:g} to {last:g}, linear, {levels} levels ({why})"
     )
