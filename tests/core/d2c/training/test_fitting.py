@@ -6,12 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c.configurations import CONFIGURATIONS, configuration_named, paper_weights
-from latentsteer.core.d2c.joint_loop import D2CLoop
-from latentsteer.core.d2c.settings import D2CTraining, Views
-from latentsteer.core.d2c.training import fit_d2c, save_d2c
-from latentsteer.core.d2c.training_images import HeldImages
-from latentsteer.core.d2c.training_pictures import TrainingPictures
+from latentsteer.core.d2c.training.configurations import (
+    CONFIGURATIONS,
+    configuration_named,
+    paper_weights,
+)
+from latentsteer.core.d2c.training.fitting import fit_d2c, save_d2c
+from latentsteer.core.d2c.training.images import HeldImages
+from latentsteer.core.d2c.training.loop import D2CLoop
+from latentsteer.core.d2c.training.pictures import TrainingPictures
+from latentsteer.core.d2c.training.settings import D2CTraining, Views
 from latentsteer.core.errors import Diverged, InvalidInput, ResumeMismatch
 from latentsteer.core.generators import open_generator
 from latentsteer.core.generators.d2c.networks.logistics import LogisticMixture

@@ -1,4 +1,4 @@
-"""Child process of test_d2c_killed: a training of D2C that is killed, and one without."""
+"""Child process of test_killed: a training of D2C that is killed, and one without."""
 
 import json
 import random
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c.training import fit_d2c
+from latentsteer.core.d2c.training.fitting import fit_d2c
 from latentsteer.core.translators.progress import TrainingFile
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "translators"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "translators"))
 import tiny
 from killed import killed_after
 

@@ -3,8 +3,13 @@
 from dataclasses import replace
 
 import torch
-from latentsteer.core.d2c.settings import D2CConfiguration, D2CTraining, MomentumContrast, Views
-from latentsteer.core.d2c.training_images import HeldImages
+from latentsteer.core.d2c.training.images import HeldImages
+from latentsteer.core.d2c.training.settings import (
+    D2CConfiguration,
+    D2CTraining,
+    MomentumContrast,
+    Views,
+)
 from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings, UNetLayout
 
 SIDE = 8
