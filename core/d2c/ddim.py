@@ -146,7 +146,7 @@ def ddim(
             moved = math.sqrt(after) * clean_of(x, noise, level) + kept * noise
             return moved if draw is None else moved + sigma * draw
 
-        if checkpointed and torch.is_grad_enabled():
+        if checkpointed and torch.is_grad_enabled() and x.requires_grad:
             x = checkpoint(step, x, use_reentrant=False, preserve_rng_state=False)  # pyright: ignore[reportAssignmentType]
         else:
             x = step(x)
