@@ -202,7 +202,7 @@ MAY = {
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
-    "d2c": ("checkpoints", "conditions", "data", "pairs", "translators", "zoo"),
+    "d2c": ("checkpoints", "conditions", "data", "generators", "pairs", "translators", "zoo"),
     "refine": (),
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
