@@ -108,5 +108,6 @@ def _prior(checkpoint: Checkpoint, config: Mapping[str, Any]) -> DiffusionPrior:
         schedule=NoiseSchedule(tuple(tensors[LEVELS].double().tolist())),
         space=space,
         predicts=predicts,
+        order=2,
         licence=str(config.get("licence", "unknown")),
     )
