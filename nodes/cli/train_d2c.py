@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from ...core.d2c.settings import D2CConfiguration
-    from ...core.d2c.steps import Losses
+    from ...core.d2c.training.settings import D2CConfiguration
+    from ...core.d2c.training.steps import Losses
     from ...core.pairs.processes import Processes
     from ..standalone.host import StandaloneHost
 
@@ -94,8 +94,8 @@ def _run(args: argparse.Namespace) -> int:
 def _configuration(args: argparse.Namespace) -> D2CConfiguration:
     from dataclasses import replace
 
-    from ...core.d2c.changes import changed_configuration
-    from ...core.d2c.configurations import configuration_named
+    from ...core.d2c.training.changes import changed_configuration
+    from ...core.d2c.training.configurations import configuration_named
 
     found = configuration_named(args.configuration)
     own = found.training
@@ -118,10 +118,10 @@ def _train(
     host: StandaloneHost,
     processes: Processes,
 ) -> None:
-    from ...core.d2c.loss_table import LossTable
-    from ...core.d2c.training import fit_d2c, save_d2c
-    from ...core.d2c.training_images import training_images
-    from ...core.d2c.training_pictures import TrainingPictures
+    from ...core.d2c.training.fitting import fit_d2c, save_d2c
+    from ...core.d2c.training.images import training_images
+    from ...core.d2c.training.loss_table import LossTable
+    from ...core.d2c.training.pictures import TrainingPictures
     from ...core.translators.progress import TrainingFile
 
     folder = host.out / "d2c" / args.name

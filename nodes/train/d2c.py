@@ -5,8 +5,8 @@ from typing import get_args
 
 from torch import Tensor
 
-from ...core.d2c.configurations import CONFIGURATIONS, SMALL
-from ...core.d2c.settings import Scheme
+from ...core.d2c.training.configurations import CONFIGURATIONS, SMALL
+from ...core.d2c.training.settings import Scheme
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui
@@ -170,10 +170,10 @@ class TrainD2C(io.ComfyNode):
         bf16: bool,
         resume: bool,
     ) -> io.NodeOutput:
-        from ...core.d2c.joint_loop import D2CLoop
-        from ...core.d2c.training import fit_d2c, save_d2c
-        from ...core.d2c.training_images import held_images
-        from ...core.d2c.training_pictures import TrainingPictures, progress_sheet
+        from ...core.d2c.training.fitting import fit_d2c, save_d2c
+        from ...core.d2c.training.images import held_images
+        from ...core.d2c.training.loop import D2CLoop
+        from ...core.d2c.training.pictures import TrainingPictures, progress_sheet
         from ...core.generators import open_generator
         from ...core.translators.progress import TrainingFolder
 

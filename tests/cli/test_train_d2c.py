@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c import configurations
+from latentsteer.core.d2c.training import configurations
 from latentsteer.core.generators import open_generator
 from latentsteer.nodes.cli.main import main
 from PIL import Image
 
-from ..core.d2c import tiny
+from ..core.d2c.training import tiny
 
 
 @pytest.fixture

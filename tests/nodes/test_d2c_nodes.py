@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.d2c import configurations
+from latentsteer.core.d2c.training import configurations
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.train.d2c import TrainD2C
 
-from ..core.d2c import tiny
+from ..core.d2c.training import tiny
 
 SETTINGS = {
     "name": "own",

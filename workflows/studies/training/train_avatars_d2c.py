@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from einops import rearrange
 
-from ....core.d2c.configurations import configuration_named
-from ....core.d2c.loss_table import LossTable
-from ....core.d2c.settings import D2CConfiguration
-from ....core.d2c.steps import Losses
-from ....core.d2c.training import fit_d2c, save_d2c
-from ....core.d2c.training_images import HeldImages
-from ....core.d2c.training_pictures import TrainingPictures
+from ....core.d2c.training.configurations import configuration_named
+from ....core.d2c.training.fitting import fit_d2c, save_d2c
+from ....core.d2c.training.images import HeldImages
+from ....core.d2c.training.loss_table import LossTable
+from ....core.d2c.training.pictures import TrainingPictures
+from ....core.d2c.training.settings import D2CConfiguration
+from ....core.d2c.training.steps import Losses
 from ....core.files import replacing
 from ....core.translators.progress import TrainingFile
 from .avatars_data import origin, split

@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from ..data.image_set import SUFFIXES, Fit, pictures, read_picture
-from ..errors import InvalidInput
+from ...data.image_set import SUFFIXES, Fit, pictures, read_picture
+from ...errors import InvalidInput
 
 __all__ = ["FiledImages", "HeldImages", "TrainingImages", "held_images", "training_images"]
 

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms import functional as image
 
-from ..errors import InvalidInput
-from ..images import resized
-from ..rng import SampleRng
+from ...errors import InvalidInput
+from ...images import resized
+from ...rng import SampleRng
 from .settings import Views
 
 __all__ = ["views_of"]

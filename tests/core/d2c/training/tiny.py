@@ -3,8 +3,13 @@
 from dataclasses import replace
 
 import torch
-from latentsteer.core.d2c.settings import D2CConfiguration, D2CTraining, MomentumContrast, Views
-from latentsteer.core.d2c.training_images import HeldImages
+from latentsteer.core.d2c.training.images import HeldImages
+from latentsteer.core.d2c.training.settings import (
+    D2CConfiguration,
+    D2CTraining,
+    MomentumContrast,
+    Views,
+)
 from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings, UNetLayout
 
 SIDE = 8
@@ -12,7 +17,7 @@ AUTOENCODER = AutoencoderSettings(2, 1, 2, 4, 4, 1, 1, 1, 1, 1, 1).layout
 DENOISER = UNetLayout(2, 4, (4,), 1, frozenset())
 CONTRAST = MomentumContrast(dim=4, hidden=6, keys=10, momentum=0.5, temperature=0.2, views=Views())
 JOINT = D2CTraining(
-    steps=3,
+    steps=2,
     batch_size=4,
     parts=1,
     reconstruction_weight=1e-2,
@@ -21,7 +26,7 @@ JOINT = D2CTraining(
     average=0.9,
 )
 TWO_STAGE = replace(
-    JOINT, scheme="two-stage", steps=2, diffusion_steps=2, reconstructed="augmented"
+    JOINT, scheme="two-stage", steps=1, diffusion_steps=2, reconstructed="augmented"
 )
 
 

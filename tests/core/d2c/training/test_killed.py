@@ -9,14 +9,14 @@ import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 
-from ...forks import TRAINING, ran
+from ....forks import TRAINING, ran
 
 
 @pytest.mark.bits
 def test_a_killed_training_ends_with_the_same_weights(tmp_path):
     kills = 2
     seed = random.SystemRandom().randrange(10**6)
-    child = Path(__file__).parent / "killed_d2c.py"
+    child = Path(__file__).parent / "killed.py"
     did = ran(TRAINING, child, tmp_path, seed, kills)
     assert did.returncode == 0, (seed, did.stderr)
     codes, done = zip(*json.loads(did.stdout), strict=True)

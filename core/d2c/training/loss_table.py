@@ -3,7 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
-from ..files import replacing
+from ...files import replacing
 from .steps import Losses
 
 __all__ = ["LossTable"]

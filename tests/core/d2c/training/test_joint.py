@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from latentsteer.core.d2c.joint import (
+from latentsteer.core.d2c.schedule import NoiseSchedule
+from latentsteer.core.d2c.training.joint import (
     LatentStatistics,
     antithetic_times,
     diffusion_term,
     gradient_times,
 )
-from latentsteer.core.d2c.networks import D2CNetworks, StreamDropout
-from latentsteer.core.d2c.schedule import NoiseSchedule
-from latentsteer.core.d2c.steps import Batch, StepMaker
+from latentsteer.core.d2c.training.networks import D2CNetworks, StreamDropout
+from latentsteer.core.d2c.training.steps import Batch, StepMaker
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.pairs.processes import ALONE, Processes
 from latentsteer.core.rng import stream_of

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..devices import as_float64
-from ..generators.d2c.networks.model import ChannelScale
-from .ddim import diffused
-from .schedule import NoiseSchedule
+from ...devices import as_float64
+from ...generators.d2c.networks.model import ChannelScale
+from ..ddim import diffused
+from ..schedule import NoiseSchedule
 
 __all__ = ["LatentStatistics", "antithetic_times", "diffusion_term", "gradient_times", "in_full"]
 

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from ..files import replacing
-from ..generators.d2c.networks.logistics import LogisticMixture
-from ..rng import SampleRng
-from .ddim import ddim
-from .joint_loop import D2CLoop
+from ...files import replacing
+from ...generators.d2c.networks.logistics import LogisticMixture
+from ...rng import SampleRng
+from ..ddim import ddim
+from .loop import D2CLoop
 
-__all__ = ["TrainingPictures", "progress_sheet", "reconstructions", "samples_of"]
+__all__ = ["TrainingPictures", "generated_images", "progress_sheet", "reconstructions"]
 
 SHOWN, CALLS = 8, 25
 """Images of a row, and calls of the denoiser for a sample."""
@@ -42,7 +42,7 @@ def reconstructions(
 
 
 @torch.no_grad()
-def samples_of(
+def generated_images(
     loop: D2CLoop, count: int = 2 * SHOWN, *, calls: int = CALLS
 ) -> Float[Tensor, "count 3 _ _"]:
     """Returns images that a D2C in training generates; the same noise at every call.
@@ -114,7 +114,7 @@ class TrainingPictures:
             return
         self._write(f"reconstructions-{done}", progress_sheet(loop))
         if loop.networks.joint or done > training.steps:
-            self._write(f"samples-{done}", sheet(samples_of(loop)))
+            self._write(f"samples-{done}", sheet(generated_images(loop)))
 
     def _write(self, name: str, picture: Image.Image) -> None:
         path = self.folder / f"{name}.png"

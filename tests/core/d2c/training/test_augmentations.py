@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.d2c.augmentations import views_of
-from latentsteer.core.d2c.settings import Views
+from latentsteer.core.d2c.training.augmentations import views_of
+from latentsteer.core.d2c.training.settings import Views
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.rng import SampleRng
 

@@ -16,8 +16,8 @@ one.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..errors import InvalidInput
-from ..generators.d2c.networks.layouts import (
+from ...errors import InvalidInput
+from ...generators.d2c.networks.layouts import (
     AutoencoderLayout,
     AutoencoderSettings,
     ConvBranch,

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import InvalidInput
-from ..translators.network import linear
+from ...errors import InvalidInput
+from ...translators.network import linear
 
 __all__ = ["KeyQueue", "follow", "head", "info_nce"]
 

@@ -7,16 +7,17 @@ from typing import TypeAlias
 
 import torch
 
-from ..checkpoints.checkpoint import write
-from ..devices import threads_for
-from ..errors import Diverged
-from ..pairs.processes import ALONE, Processes
-from ..translators.progress import TrainingFile, TrainingFolder, carry_out
-from .joint_loop import D2CLoop
+from ...checkpoints.checkpoint import write
+from ...devices import threads_for
+from ...errors import Diverged
+from ...generators.d2c.settings import d2c_configuration
+from ...pairs.processes import ALONE, Processes
+from ...translators.progress import TrainingFile, TrainingFolder, carry_out
+from .images import TrainingImages
+from .loop import D2CLoop
 from .networks import D2CNetworks
 from .settings import D2CConfiguration
 from .steps import Losses
-from .training_images import TrainingImages
 
 __all__ = ["D2CReport", "fit_d2c", "save_d2c"]
 
@@ -105,21 +106,7 @@ def save_d2c(
         path: path of the file.
         licence: licence of the weights, for the metadata.
     """
-    write(path, networks.official(), {"d2c": _stored(configuration), "licence": licence})
-
-
-def _stored(configuration: D2CConfiguration) -> dict[str, object]:
-    """Returns what a file's tensors do not say, in the form of the official configurations."""
     first, last = configuration.betas
-    diffusion = {
-        "beta_schedule": "linear",
-        "beta_start": first,
-        "beta_end": last,
-        "num_diffusion_timesteps": configuration.times,
-    }
-    autoencoder = {
-        "num_x_bits": configuration.bits,
-        "latent_dim": configuration.shape[1],
-        "resolution": configuration.resolution,
-    }
-    return {"autoencoder": autoencoder, "diffusion": {"diffusion": diffusion}}
+    betas = (first, last, configuration.times)
+    stored = d2c_configuration(configuration.shape[1], configuration.bits, betas)
+    write(path, networks.official(), {**stored, "licence": licence})

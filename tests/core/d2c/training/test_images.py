@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from latentsteer.core.d2c.training_images import FiledImages, held_images, training_images
+from latentsteer.core.d2c.training.images import FiledImages, held_images, training_images
 from latentsteer.core.errors import InvalidInput
 from PIL import Image
 

@@ -10,19 +10,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import InvalidInput
-from ..generators.d2c.networks.logistics import LogisticMixture, quantised
-from ..pairs.processes import Processes
-from ..rng import SampleRng, digest_of, stream_of
-from ..translators.distributed import summed_together
+from ...errors import InvalidInput
+from ...generators.d2c.networks.logistics import LogisticMixture, quantised
+from ...pairs.processes import Processes
+from ...rng import SampleRng, digest_of, stream_of
+from ...translators.distributed import summed_together
+from ..schedule import NoiseSchedule
 from .augmentations import views_of
 from .contrastive import follow, info_nce
+from .images import TrainingImages
 from .joint import antithetic_times, diffusion_term, gradient_times, in_full
 from .networks import D2CNetworks, StreamDropout
 from .running_statistics import Turns
-from .schedule import NoiseSchedule
 from .settings import D2CConfiguration
-from .training_images import TrainingImages
 
 __all__ = ["Batch", "Losses", "StepMaker"]
 

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..generators.d2c.networks.autoencoder import D2CAutoencoder
-from ..generators.d2c.networks.cells import NormedConv
-from ..generators.d2c.networks.layouts import AutoencoderLayout
-from ..generators.d2c.networks.unet import D2CUNet
-from ..rng import stream_of
+from ...generators.d2c.networks.autoencoder import D2CAutoencoder
+from ...generators.d2c.networks.cells import NormedConv
+from ...generators.d2c.networks.layouts import AutoencoderLayout
+from ...generators.d2c.networks.unet import D2CUNet
+from ...rng import stream_of
+from ..layers import draw_weights
 from .contrastive import KeyQueue, follow, head
 from .joint import LatentStatistics, in_full
-from .layers import draw_weights
 from .settings import D2CConfiguration
 
 __all__ = ["ContrastedAutoencoder", "D2CNetworks", "StreamDropout", "drawn_network"]

@@ -8,15 +8,15 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from ..checkpoints.record import Checkpoint
-from ..errors import Diverged, InvalidInput
-from ..pairs.processes import ALONE, Processes
-from ..rng import stream_of
-from ..translators.state import restore_training, training_tensors
+from ...checkpoints.record import Checkpoint
+from ...errors import Diverged, InvalidInput
+from ...pairs.processes import ALONE, Processes
+from ...rng import stream_of
+from ...translators.state import restore_training, training_tensors
+from .images import TrainingImages
 from .networks import D2CNetworks
 from .settings import D2CConfiguration
 from .steps import Batch, Losses, StepMaker
-from .training_images import TrainingImages
 
 __all__ = ["D2CLoop"]
 

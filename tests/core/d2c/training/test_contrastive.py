@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from latentsteer.core.d2c.contrastive import KeyQueue, follow, head, info_nce
+from latentsteer.core.d2c.training.contrastive import KeyQueue, follow, head, info_nce
 from latentsteer.core.errors import InvalidInput
 from torch import nn
 from torch.nn import functional

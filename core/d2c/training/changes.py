@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from ..errors import InvalidInput
+from ...errors import InvalidInput
 from .settings import D2CConfiguration
 
 __all__ = ["changed_configuration"]

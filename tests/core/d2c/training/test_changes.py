@@ -1,10 +1,10 @@
 """Changes of a configuration by text; the table of losses."""
 
 import pytest
-from latentsteer.core.d2c.changes import changed_configuration
-from latentsteer.core.d2c.configurations import CONFIGURATIONS
-from latentsteer.core.d2c.loss_table import LossTable
-from latentsteer.core.d2c.steps import Losses
+from latentsteer.core.d2c.training.changes import changed_configuration
+from latentsteer.core.d2c.training.configurations import CONFIGURATIONS
+from latentsteer.core.d2c.training.loss_table import LossTable
+from latentsteer.core.d2c.training.steps import Losses
 from latentsteer.core.errors import InvalidInput
 
 OWN = CONFIGURATIONS["small 32"]

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from ..errors import InvalidInput
-from ..generators.d2c.networks.layouts import AutoencoderLayout, UNetLayout
+from ...errors import InvalidInput
+from ...generators.d2c.networks.layouts import AutoencoderLayout, UNetLayout
 
 __all__ = [
     "D2CConfiguration",
