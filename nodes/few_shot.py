@@ -4,10 +4,10 @@ from .host import io
 from .sockets import FEW_SHOT, PRIOR
 from .widgets import advanced
 
-__all__ = ["correction_widgets", "eta", "few_shot", "prior", "prior_steps"]
+__all__ = ["correction_widgets", "eta", "few_shot_socket", "prior", "prior_steps"]
 
 
-def few_shot() -> io.Input:
+def few_shot_socket() -> io.Input:
     """Socket: the few-shot condition."""
     return FEW_SHOT.Input(
         "condition", tooltip="What the images should show; of this generator's latents."

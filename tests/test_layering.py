@@ -202,12 +202,11 @@ MAY = {
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
-    "d2c": ("checkpoints", "data", "pairs", "translators", "zoo"),
+    "d2c": ("checkpoints", "conditions", "data", "pairs", "translators", "zoo"),
     "refine": (),
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
     "composition": ("refine",),
-    "d2c": ("conditions", "pairs"),
     "metrics": ("energies",),
 }
 """What every other folder may import besides GROUND and NOUNS."""

@@ -90,8 +90,8 @@ class LatentBank:
         )
         if self.values.shape[1] != generator.source.dim:
             raise GeneratorMismatch(
-                f"The bank's latents have {self.values.shape[1]} numbers; {generator.name!r} takes "
-                f"{generator.source}, {generator.source.dim}. {cure}"
+                f"The bank's latents have {self.values.shape[1]} numbers; {generator.name!r} "
+                f"takes {generator.source}, {generator.source.dim}. {cure}"
             )
 
 

@@ -20,7 +20,7 @@ from ..pairs.moving import MoveSearch, smallest_strengths
 from ..rng import SampleRng
 from ..spaces import Identity
 from .bank import encoded
-from .langevin import Correction
+from .langevin import RELEASED, Correction
 from .moves import LatentMove
 from .prior import DiffusionPrior
 
@@ -58,7 +58,7 @@ class Editing:
     seen: Seen = "images"
     grid: int = 12
     bisections: int = 2
-    correction: Correction = Correction()
+    correction: Correction = RELEASED
     results: int = 1
 
     def __post_init__(self) -> None:
@@ -227,7 +227,9 @@ class _Job:
         encode = self.generator.encode if self.editing.seen == "images" else None
 
         def of(z: Tensor, part: SampleRng) -> tuple[Tensor]:
-            return (self.condition.probability(z if encode is None else encode(self._image(z, part))),)
+            return (
+                self.condition.probability(z if encode is None else encode(self._image(z, part))),
+            )
 
         rng = SampleRng.of(0, self.rng.names, "decode").taken(rows.tolist())
         (r,) = self.chunking.apply_random(of, values.to(self.device), rng)
@@ -258,7 +260,9 @@ def _check_masks(masks: Masks, images: Images4) -> None:
         )
 
 
-def _composed(images: Images4, made: Images4, masks: Masks, results: int) -> Images4:
+def _composed(
+    images: Images4, made: Float[Tensor, "results 3 _ _"], masks: Masks, results: int
+) -> Float[Tensor, "results 3 height width"]:
     """Returns the images with the made ones in the masks; bit for bit as they were elsewhere."""
     size = (images.shape[2], images.shape[3])
     own = images.float().cpu().repeat_interleave(results, dim=0)

@@ -1,9 +1,9 @@
 """Langevin dynamics in latents, corrected by a diffusion prior after every step."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -12,12 +12,11 @@ from torch import Tensor
 from ..chunking import Chunking
 from ..errors import InvalidInput
 from ..rng import SampleRng
+from .ddim import Guide
 from .prior import DiffusionPrior
 
-__all__ = ["CorrectedLangevin", "Correction", "LogRatio", "corrected_steps"]
+__all__ = ["RELEASED", "CorrectedLangevin", "Correction", "corrected_steps"]
 
-LogRatio: TypeAlias = Callable[[Tensor], Float[Tensor, " batch"]]
-"""log r of each latent of the generator; differentiable."""
 AT_ONCE = Chunking(64, padded=True)
 
 
@@ -49,6 +48,10 @@ class Correction:
             return prior.correct(z, rng, t=self.t, calls=min(self.calls, self.t + 1))
 
 
+RELEASED: Final = Correction()
+"""The correction of D2C's released code."""
+
+
 @dataclass(frozen=True)
 class CorrectedLangevin:
     """Steps x <- x + step_size grad log r + sqrt(2 step_size temperature) noise, in whitened x.
@@ -76,7 +79,7 @@ class CorrectedLangevin:
     step_size: float = 0.05
     temperature: float = 1.0
     width: float = math.inf
-    correction: Correction | None = Correction()
+    correction: Correction | None = RELEASED
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -92,7 +95,7 @@ class CorrectedLangevin:
 
 def corrected_steps(
     start: Float[Tensor, "batch dim"],
-    log_ratio: LogRatio,
+    log_ratio: Guide,
     prior: DiffusionPrior,
     rng: SampleRng,
     settings: CorrectedLangevin,

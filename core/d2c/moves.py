@@ -15,7 +15,7 @@ from ..generator import Generator
 from ..pairs.directions import moving_coordinates
 from ..rng import SampleRng
 from .bank import LatentBank
-from .langevin import CorrectedLangevin, Correction, corrected_steps
+from .langevin import RELEASED, CorrectedLangevin, Correction, corrected_steps
 from .prior import DiffusionPrior
 
 __all__ = [
@@ -33,6 +33,8 @@ MovePath: TypeAlias = Callable[[Tensor, Tensor], Float[Tensor, "rows dim"]]
 """From row numbers and a strength each (float64), the moved latents of these rows."""
 LEAST_SHOWN: Final = 5.0
 """Smallest expected number of latents of a bank that show the wanted, and that do not."""
+ROUNDING: Final = 1e-9
+"""Smallest distance of two means relative to the largest number of the bank."""
 ROWS = 8192
 """Latents of a bank at a time. It is fixed, because the rounding of sums depends on it."""
 
@@ -84,14 +86,12 @@ class LinearMove:
 
 
 @torch.no_grad()
-def bank_mean(
-    bank: LatentBank, condition: FewShotCondition, generator: Generator
-) -> LinearMove:
+def bank_mean(bank: LatentBank, condition: FewShotCondition, generator: Generator) -> LinearMove:
     """The mean of a bank weighted by r minus the mean weighted by 1 - r, of length 1.
 
-    A strength counts standard deviations of the bank's latents along this direction. In contrast to
-    the classifier's boundary it is a difference of latents that there are, so the decoder
-    draws it; for Gaussian latents both are parallel after whitening.
+    A strength counts standard deviations of the bank's latents along this direction. Unlike the
+    normal of the classifier's boundary it is a difference of latents that there are, so the
+    decoder draws it. For whitened normal latents both are parallel.
 
     Args:
         bank: latents of the generator: draws of a prior, encoded images, pairs.
@@ -110,9 +110,9 @@ def bank_mean(
     shown, rest = sides.sum(dim=1).tolist()
     if not min(shown, rest) >= LEAST_SHOWN:
         raise InvalidInput(
-            f"Of the bank of {bank} about {shown:.3g} show {condition.name} and {rest:.3g} do not; "
-            f"at least {LEAST_SHOWN:g} of each are needed. Take a larger bank, or one of images "
-            "with and without it."
+            f"Of the bank of {bank} about {shown:.3g} show {condition.name} and {rest:.3g} do "
+            f"not; at least {LEAST_SHOWN:g} of each are needed. Take a larger bank, or one of "
+            "images with and without it."
         )
     weights = sides / sides.sum(dim=1, keepdim=True)
     difference = torch.zeros(bank.values.shape[1], dtype=torch.float64)
@@ -121,7 +121,7 @@ def bank_mean(
         difference += own @ part.double()
     difference *= moving_coordinates(generator)
     length = difference.norm()
-    if not length > 0:
+    if not length > ROUNDING * float(bank.values.abs().max()):
         raise InvalidInput(
             f"The latents of the bank of {bank} do not differ in {condition.name}: their means "
             "are equal. Take a bank of different latents."
@@ -170,7 +170,7 @@ class GradientMove:
     condition: FewShotCondition
     prior: DiffusionPrior
     width: float = 3.0
-    correction: Correction | None = Correction()
+    correction: Correction | None = RELEASED
 
     def __post_init__(self) -> None:
         if not 0 < self.width < math.inf:

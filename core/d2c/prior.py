@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
@@ -190,6 +190,11 @@ class DiffusionPrior:
             return (self._latents(clean),)
 
         return (chunking or self.chunking).apply_random(of, both, rng)[0]
+
+    def identified(self) -> "DiffusionPrior":
+        """Returns the same prior with the id of its content."""
+        own = content_id(self.network, self.whitening, self.schedule, self.base, self.predicts)
+        return replace(self, id=own)
 
     def check(self, generator: Generator) -> None:
         """Checks that a generator is the one whose latents this models, with the same options.

@@ -17,7 +17,7 @@ from ..rng import SampleRng, stream_of
 from ..spaces import Identity
 from .bank import LatentBank, LatentDraw
 
-__all__ = ["Accepted", "Acceptance", "AcceptanceRule", "LatentProbability", "rejection_sample"]
+__all__ = ["Acceptance", "AcceptanceRule", "Accepted", "LatentProbability", "rejection_sample"]
 
 AcceptanceRule: TypeAlias = Literal["exact", "threshold"]
 LatentProbability: TypeAlias = Callable[[Tensor], Float[Tensor, " batch"]]
@@ -50,9 +50,8 @@ class Acceptance:
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(AcceptanceRule):
-            raise InvalidInput(
-                f"Rule {self.rule!r} of rejection; there are {', '.join(get_args(AcceptanceRule))}."
-            )
+            known = ", ".join(get_args(AcceptanceRule))
+            raise InvalidInput(f"Rule {self.rule!r} of rejection; there are {known}.")
         if not 0 < self.threshold < 1 or not 0 < self.bound <= 1:
             raise InvalidInput(
                 f"Threshold {self.threshold:g} and bound {self.bound:g} of r; expected numbers in "
@@ -143,8 +142,8 @@ def rejection_sample(
     out, which does not change the law of the others.
 
     A bank replaces the draws: its members come in an order drawn from the first sample's stream,
-    each is a candidate once, and the accepted ones go to the samples in turn. A larger batch begins
-    with a smaller one's samples.
+    each is a candidate once, and the accepted ones go to the samples in turn. A larger batch
+    begins with a smaller one's samples.
 
     Args:
         draw: draws candidates; None with a bank.
@@ -207,9 +206,7 @@ def _gathered(
     )
 
 
-def _hopeless(
-    tries: _Tries, samples: int, acceptance: Acceptance, bank: LatentBank | None
-) -> str:
+def _hopeless(tries: _Tries, samples: int, acceptance: Acceptance, bank: LatentBank | None) -> str:
     of = "candidates" if bank is None else f"members of the bank of {bank.source}"
     lower = (
         f"lower the bound from {acceptance.bound:g} to the largest r"
@@ -219,8 +216,8 @@ def _hopeless(
     more = "raise the budget" if bank is None else "take a larger bank"
     return (
         f"Acceptance 0: none of {tries.tried} {of} for {samples} samples was accepted "
-        f"{acceptance}. The largest r among them was {tries.largest:.3g}. To get samples, {lower}, "
-        f"{more}, or use Guided Sample, which moves latents towards the condition."
+        f"{acceptance}. The largest r among them was {tries.largest:.3g}. To get samples, "
+        f"{lower}, {more}, or use Guided Sample, which moves latents towards the condition."
     )
 
 

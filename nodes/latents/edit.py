@@ -13,7 +13,7 @@ from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.pairs.pairs import Pairs
-from ..few_shot import correction_widgets, few_shot
+from ..few_shot import correction_widgets, few_shot_socket
 from ..few_shot import prior as prior_socket
 from ..help import Help
 from ..host import io, ui
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["EditByCondition"]
 
 TITLE = "Edit by Condition"
-DRAWN = 2000
-"""Draws of the prior for a bank, where none is given."""
+DRAWN, STEPS = 2000, 50
+"""Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
 
 
 def _search_widgets() -> list[io.Input]:
@@ -116,9 +116,10 @@ class EditByCondition(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="A generator with an encoder."),
                 io.Image.Input(
-                    "images", tooltip="The images to edit, of any size; resized to the generator's."
+                    "images",
+                    tooltip="The images to edit, of any size; resized to the generator's.",
                 ),
-                few_shot(),
+                few_shot_socket(),
                 io.Combo.Input(
                     "move",
                     options=["bank mean", "vector", "gradient"],
@@ -149,7 +150,9 @@ class EditByCondition(io.ComfyNode):
                     )
                 ),
                 chunk(),
-                prior_socket("Corrects the moved latents; without it nothing does.", optional=True),
+                prior_socket(
+                    "Corrects the moved latents; without it nothing does.", optional=True
+                ),
                 LATENTS.Input(
                     "bank", optional=True, tooltip="Latents of this generator, for bank mean."
                 ),
@@ -250,7 +253,8 @@ def _bank(
         return LatentBank.of_latents(bank)
     if pairs is not None:
         return bank_of_pairs(pairs, generator)
-    draw = draws_of(generator, prior)
+    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
+    draw = draws_of(generator, prior, steps=steps)
     return bank_of_draws(draw, generator, DRAWN, seed=0, device=work.device)
 
 

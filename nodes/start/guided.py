@@ -7,7 +7,7 @@ from ...core.d2c.prior import DiffusionPrior
 from ...core.devices import threads_for
 from ...core.generator import Generator
 from ...core.rng import SampleRng
-from ..few_shot import correction_widgets, few_shot, prior_steps
+from ..few_shot import correction_widgets, few_shot_socket, prior_steps
 from ..few_shot import eta as eta_widget
 from ..few_shot import prior as prior_socket
 from ..help import Help
@@ -51,7 +51,7 @@ class GuidedSample(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator of the latents."),
                 prior_socket("Makes the samples."),
-                few_shot(),
+                few_shot_socket(),
                 seed("the draws"),
                 samples_widget("."),
                 io.Combo.Input(
@@ -124,15 +124,33 @@ class GuidedSample(io.ComfyNode):
         size, rows = generator.image_size, prior.chunking.size
         total = samples if method == "guidance" else moves
         with working(TITLE, total, prior, image_size=size) as work:
-            options = {"steps": steps, "eta": eta, "device": work.device, "report": work.report}
-            with threads_for(prior.modules, rows=rows, device=work.device):
+            threads = threads_for(prior.modules, rows=rows, device=work.device)
+            with threads:
                 if method == "guidance":
                     found = guided_sample(
-                        prior, condition, generator, rng, scale=scale, **options
+                        prior,
+                        condition,
+                        generator,
+                        rng,
+                        scale=scale,
+                        steps=steps,
+                        eta=eta,
+                        device=work.device,
+                        report=work.report,
                     )
                 else:
                     settings = CorrectedLangevin(
                         steps=moves, step_size=step_size, correction=Correction(correction, calls)
                     )
-                    found = langevin_sample(prior, condition, generator, rng, settings, **options)
+                    found = langevin_sample(
+                        prior,
+                        condition,
+                        generator,
+                        rng,
+                        settings,
+                        steps=steps,
+                        eta=eta,
+                        device=work.device,
+                        report=work.report,
+                    )
         return io.NodeOutput(found.latents, ui=ui.PreviewText(found.summary()))

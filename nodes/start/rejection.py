@@ -7,7 +7,7 @@ from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng
 from ..few_shot import eta as eta_widget
-from ..few_shot import few_shot, prior_steps
+from ..few_shot import few_shot_socket, prior_steps
 from ..few_shot import prior as prior_socket
 from ..help import Help
 from ..host import io, ui
@@ -51,7 +51,7 @@ class RejectionSample(io.ComfyNode):
             "conditional generation from a few labels.",
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator of the latents."),
-                few_shot(),
+                few_shot_socket(),
                 seed("the draws"),
                 samples_widget("."),
                 io.Combo.Input(

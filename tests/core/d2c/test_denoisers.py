@@ -7,8 +7,8 @@ from latentsteer.core.d2c.denoisers import (
     ResidualDenoiser,
     UNetDenoiser,
     denoiser_of,
-    time_waves,
 )
+from latentsteer.core.d2c.layers import time_waves
 from latentsteer.core.errors import CheckpointError, InvalidInput
 
 from .gaussian import drawn
