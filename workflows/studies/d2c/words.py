@@ -24,11 +24,10 @@ def condition_of_words(study: D2CStudy, wanted: WantedValue) -> FewShotCondition
     """Returns the few-shot condition of a contrast of texts over the shipped pairs."""
     return from_words(
         shipped_pairs(),
-        study.generator,
         _texts(study, wanted.text),
         _texts(study, *wanted.instead) if wanted.instead else None,
+        study.generator,
         scale=sharpness(study.clip),
-        wanted=wanted.text,
     )
 
 
