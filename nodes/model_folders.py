@@ -58,6 +58,12 @@ MODEL_FOLDERS = (
         marks=frozenset({PAIRS_MARK}),
         files=False,
     ),
+    ModelFolder(
+        "latentsteer_priors",
+        "what Save Diffusion Prior writes",
+        "Make one with Train Diffusion Prior and Save Diffusion Prior, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
 )
 """All kinds. Hosts register them in this order."""
 
