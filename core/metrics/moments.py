@@ -149,7 +149,9 @@ def load_moments(path: str | Path, *, features: str) -> dict[str, FeatureMoments
             f"{config['features'][:12]}; got {features[:12]}. Make the moments again with it."
         )
     return {
-        name: _opened(count, checkpoint.tensors[f"{name}.mean"], checkpoint.tensors[f"{name}.root"])
+        name: _opened(
+            count, checkpoint.tensors[f"{name}.mean"], checkpoint.tensors[f"{name}.root"]
+        )
         for name, count in config["counts"].items()
     }
 

@@ -47,8 +47,7 @@ class ReferenceImages(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Index of the first (0 to 100000), among those in the part below, in its "
-                    "order.",
+                    tooltip="Index of the first (0 to 100000), in the order and part below.",
                 ),
                 io.Int.Input(
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."

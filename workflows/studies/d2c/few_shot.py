@@ -14,11 +14,11 @@ from ....core.d2c.langevin import CorrectedLangevin
 from ....core.d2c.rejection import Acceptance, AcceptanceRule, rejection_sample
 from ....core.errors import NothingAccepted
 from ....core.rng import SampleRng, stream_of
+from ....core.zoo.avatar_edits import AvatarEdit
 from .labels import FewLabels
-from .models import BANK_STEPS, D2CStudy, Seen
+from .models import BANK_STEPS, GAUSSIANS, D2CStudy, Seen
 from .pictures_classifier import image_probabilities, train_on_pictures
-from .tasks import WantedValue
-from .unconditional import gaussian_draws
+from .tasks import key_of
 from .words import condition_of_words
 
 __all__ = ["LANGEVIN", "ROWS", "SCALES", "FewShotRows"]
@@ -29,9 +29,8 @@ LANGEVIN = CorrectedLangevin(steps=30, step_size=0.1)
 """Langevin dynamics with correction; chosen on label seed 7."""
 EXACT, THRESHOLD = Acceptance("exact"), Acceptance("threshold", threshold=0.5)
 SELECTED = ("exact", "threshold", "words", "words_threshold", "positives", "positives_threshold")
-PRIORS = ("raw", "whitened")
 ROWS = (
-    *("naive", *SELECTED, "image", "image_threshold", *PRIORS),
+    *("naive", *SELECTED, "image", "image_threshold", *GAUSSIANS),
     *(f"guidance_{scale}" for scale in SCALES),
     "langevin",
 )
@@ -48,7 +47,7 @@ class FewShotRows:
         count: number of samples of each row.
     """
 
-    def __init__(self, study: D2CStudy, wanted: WantedValue, seed: int, count: int) -> None:
+    def __init__(self, study: D2CStudy, wanted: AvatarEdit, seed: int, count: int) -> None:
         self.study, self.wanted, self.seed, self.count = study, wanted, seed, count
         self.few = FewLabels(study, wanted, seed)
 
@@ -63,8 +62,8 @@ class FewShotRows:
                 self._selected, lambda: self.few.from_positives, rule
             )
             found[f"image{ending}"] = partial(self._by_image, rule)
-        for name in PRIORS:
-            found[name] = partial(self._of_gaussian, whitened=name == "whitened")
+        for kind in GAUSSIANS:
+            found[kind] = partial(self._of_gaussian, kind)
         for scale in SCALES:
             found[f"guidance_{scale}"] = partial(self._guided, float(scale))
         found["langevin"] = self._langevin
@@ -85,7 +84,7 @@ class FewShotRows:
     def chosen(self, ratios: Tensor, rule: AcceptanceRule) -> Int[Tensor, " accepted"]:
         """Returns the members of the bank that a rule accepts, for pictures."""
         accepts = THRESHOLD if rule == "threshold" else EXACT
-        stream = stream_of(self.seed, self.wanted.key, "shown")
+        stream = stream_of(self.seed, key_of(self.wanted), "shown")
         uniform = torch.rand(len(ratios), generator=stream)
         return accepts.accepts(ratios, uniform.to(ratios)).nonzero()[:, 0]
 
@@ -102,9 +101,11 @@ class FewShotRows:
     def _by_image(self, rule: Acceptance) -> dict[str, float]:
         return self._accepted(self.image_ratios, rule)
 
-    def _accepted(self, ratios: Tensor, rule: Acceptance) -> dict[str, float]:
-        """Figures of the members that a rule accepts with these probabilities."""
-        # The bank of a number each: rejection sees nothing but the probabilities.
+    def _accepted(
+        self, ratios: Tensor, rule: Acceptance, seen: Callable[[Tensor], Seen] | None = None
+    ) -> dict[str, float]:
+        """Figures of the members that a rule accepts with these probabilities; of the bank."""
+        # A bank of numbers: rejection sees nothing but the probabilities.
         numbers = LatentBank(torch.arange(len(ratios)).double()[:, None], "", "")
         try:
             accepted = rejection_sample(
@@ -119,27 +120,14 @@ class FewShotRows:
             return {"acceptance": 0.0, "accepted": 0.0}
         rows = accepted.values[:, 0].long()
         own = {"acceptance": accepted.rate, "accepted": float(len(rows))}
-        return (self._figures(self.study.bank_seen.rows(rows)) if len(rows) > 1 else {}) | own
+        shown = seen or self.study.bank_seen.rows
+        return (self._figures(shown(rows)) if len(rows) > 1 else {}) | own
 
-    def _of_gaussian(self, *, whitened: bool) -> dict[str, float]:
+    def _of_gaussian(self, kind: str) -> dict[str, float]:
         """Figures of rejection from draws of the VAE's priors instead of the diffusion's."""
-        names = SampleRng.of(0, self.study.bank_size, "gaussian")
-        values = gaussian_draws(self.study.generator, names, whitened=whitened)
-        generator = self.study.generator
-        bank = LatentBank(values, generator.id, generator.name, "draws of a Gaussian")
-        try:
-            accepted = rejection_sample(
-                None,
-                self.few.condition.probability,
-                self._rng("rejection"),
-                acceptance=EXACT,
-                bank=bank,
-                device=torch.device("cpu"),
-            )
-        except NothingAccepted:
-            return {"acceptance": 0.0, "accepted": 0.0}
-        own = {"acceptance": accepted.rate, "accepted": float(len(accepted.values))}
-        return (self._of_latents(accepted.values) if len(accepted.values) > 1 else {}) | own
+        draws = self.study.gaussians[kind]
+        r = self.few.condition.probability(draws.values.double())
+        return self._accepted(r, EXACT, draws.seen)
 
     def _guided(self, scale: float) -> dict[str, float]:
         guided = guided_sample(
@@ -166,7 +154,7 @@ class FewShotRows:
         return self._of_latents(moved.latents.values)
 
     def _rng(self, purpose: str) -> SampleRng:
-        return SampleRng.of(self.seed, self.count, f"{self.wanted.key} {purpose}")
+        return SampleRng.of(self.seed, self.count, f"{key_of(self.wanted)} {purpose}")
 
     def _of_latents(self, values: Tensor) -> dict[str, float]:
         return self._figures(self.study.seen(self.study.images(values)))

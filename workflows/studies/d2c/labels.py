@@ -9,8 +9,9 @@ from torch import Tensor
 from ....core.conditions.few_shot import FewShotCondition
 from ....core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
 from ....core.rng import stream_of
+from ....core.zoo.avatar_edits import AvatarEdit
 from .models import D2CStudy
-from .tasks import WantedValue, shows
+from .tasks import key_of, shows
 
 __all__ = ["LABELLED", "OF_EACH", "POSITIVES", "FewLabels"]
 
@@ -31,9 +32,9 @@ class FewLabels:
         seed: seed of the choice of avatars and of the folds.
     """
 
-    def __init__(self, study: D2CStudy, wanted: WantedValue, seed: int) -> None:
+    def __init__(self, study: D2CStudy, wanted: AvatarEdit, seed: int) -> None:
         self.study, self.wanted, self.seed = study, wanted, seed
-        stream = stream_of(seed, wanted.key, "labels")
+        stream = stream_of(seed, key_of(wanted), "labels")
         order = torch.randperm(LABELLED, generator=stream)
         has = shows(study.values[:LABELLED], wanted)[order]
         self._with, self._without = order[has], order[~has]
@@ -55,7 +56,7 @@ class FewLabels:
         return fit_few_shot(
             self.study.latents[self.rows],
             self.labels,
-            ("rest", self.wanted.text),
+            ("rest", self.wanted.wanted),
             1,
             self.study.generator,
             unlabelled=self.study.bank.values,
@@ -71,6 +72,6 @@ class FewLabels:
             self.study.latents[positives],
             self.study.latents[unlabelled],
             self.study.generator,
-            wanted=self.wanted.text,
+            wanted=self.wanted.wanted,
             seed=self.seed,
         )

@@ -11,11 +11,11 @@ from ....core.d2c.moves import GradientMove, LatentMove, bank_mean, boundary_mov
 from ....core.errors import InvalidInput
 from ....core.pairs.moving import MoveSearch, moved_until
 from ....core.rng import SampleRng
+from ....core.zoo.avatar_edits import AvatarEdit
 from ....core.zoo.avatars import ATTRIBUTES
 from ..edited import edit_figures
 from .labels import FewLabels
 from .models import D2CStudy
-from .tasks import WantedValue
 from .words import direction_of_words
 
 __all__ = ["EDITED", "MOVES", "EditRows"]
@@ -44,7 +44,7 @@ class EditRows:
     """
 
     def __init__(
-        self, study: D2CStudy, wanted: WantedValue, seed: int, count: int, first: int = EDITED
+        self, study: D2CStudy, wanted: AvatarEdit, seed: int, count: int, first: int = EDITED
     ) -> None:
         self.study, self.wanted, self.seed = study, wanted, seed
         self.few = FewLabels(study, wanted, seed)
@@ -74,15 +74,15 @@ class EditRows:
 
     def reached(self, images: Tensor) -> list[bool]:
         """Returns which images show the value, by the judge."""
-        wanted = self.wanted
-        return [values[wanted.attribute] == wanted.value for values in self._judged(images)]
+        wanted = self.wanted.sets.items()
+        return [wanted <= values.items() for values in self._judged(images)]
 
     def _measured(self, name: str) -> dict[str, float]:
         try:
             images = self.edited(name)
         except InvalidInput as error:
             # A move that cannot be made reaches nothing.
-            self.study.say(f"{self.wanted.text}, {name}: {error}")
+            self.study.say(f"{self.wanted.wanted}, {name}: {error}")
             return {"reached": 0.0}
         after = self._judged(images)
         return edit_figures(self.study.judge, self.before, after, self.wanted.sets)

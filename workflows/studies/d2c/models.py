@@ -1,5 +1,6 @@
 """The models of the study of D2C, held-out avatars with their latents, and the bank."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,17 +17,21 @@ from ....core.metrics.moments import FeatureMoments, frechet_between, load_momen
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
+from ....core.zoo.avatar_edits import AvatarEdit
 from ....core.zoo.avatars import ATTRIBUTES
 from ..avatars_models import avatars_models
 from ..session import Progress
-from .tasks import EVERYTHING, MOMENTS, WantedValue, shows
+from .gaussians import gaussian_draws
+from .tasks import EVERYTHING, MOMENTS, key_of, shows
 
-__all__ = ["BANK_STEPS", "D2CStudy", "Seen"]
+__all__ = ["BANK_STEPS", "GAUSSIANS", "D2CStudy", "JudgedDraws", "Seen"]
 
 BANK_STEPS = 50
 """Steps of the diffusion for draws of the prior."""
 DENOISED = Chunking(1000, padded=False)
 """Latents that the denoiser processes at a time."""
+GAUSSIANS = ("raw", "whitened")
+"""Priors of the VAE."""
 
 
 class Seen(NamedTuple):
@@ -43,6 +48,31 @@ class Seen(NamedTuple):
     def rows(self, rows: Tensor) -> "Seen":
         """Returns some of the images, by number."""
         return Seen(self.features[rows], self.values[rows])
+
+
+class JudgedDraws:
+    """Latents whose images are made and judged where they are asked for, and only once.
+
+    Args:
+        study: the models.
+        values: the latents.
+    """
+
+    def __init__(self, study: "D2CStudy", values: Tensor) -> None:
+        self._study, self.values = study, values
+        self._known: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def seen(self, rows: Tensor) -> Seen:
+        """Returns what the judge sees in some of them, by number."""
+        new = [row for row in rows.tolist() if row not in self._known]
+        if new:
+            found = self._study.seen(self._study.images(self.values[new]))
+            self._known |= {
+                row: (features, values)
+                for row, features, values in zip(new, found.features, found.values, strict=True)
+            }
+        each = [self._known[row] for row in rows.tolist()]
+        return Seen(*(torch.stack(part) for part in zip(*each, strict=True)))
 
 
 class D2CStudy:
@@ -93,6 +123,17 @@ class D2CStudy:
         self.say("judging the bank")
         return self.seen(self.bank_images)
 
+    @cached_property
+    def gaussians(self) -> "Mapping[str, JudgedDraws]":
+        """As many draws of the VAE's own prior and of the whitened one as the bank has."""
+        rng = {kind: SampleRng.of(0, self.bank_size, "gaussian") for kind in GAUSSIANS}
+        return {
+            kind: JudgedDraws(
+                self, gaussian_draws(self.generator, rng[kind], whitened=kind == "whitened")
+            )
+            for kind in GAUSSIANS
+        }
+
     @torch.no_grad()
     def encoded(self, images: Tensor) -> Float[Tensor, "images dim"]:
         """Returns the latents of images in [0, 1]."""
@@ -133,9 +174,9 @@ class D2CStudy:
         """Returns the Frechet distance from real avatars, all or those of a task."""
         return frechet_between(FeatureMoments.of(seen.features), self.moments[name])
 
-    def figures(self, seen: Seen, wanted: WantedValue) -> dict[str, float]:
+    def figures(self, seen: Seen, wanted: AvatarEdit) -> dict[str, float]:
         """Returns the share of images that show a value, and their distance from real ones."""
         return {
             "share": float(shows(seen.values, wanted).double().mean()),
-            "fd": self.distance(seen, wanted.key),
+            "fd": self.distance(seen, key_of(wanted)),
         }

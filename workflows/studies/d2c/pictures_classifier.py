@@ -1,5 +1,7 @@
 """A classifier of images from the same few labels, the paper's comparison in image space."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
@@ -25,8 +27,9 @@ class PictureNetwork(nn.Module):
     def __init__(self, width: int = 12) -> None:
         super().__init__()
         sizes = [3, *(width * 2**n for n in range(4))]
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
-        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairs)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(sizes)
+        )
         self.norms = nn.ModuleList(nn.GroupNorm(4, size) for size in sizes[1:])
         self.head = nn.Linear(sizes[-1] * 16, 1)
 

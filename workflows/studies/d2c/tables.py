@@ -13,9 +13,7 @@ WIDTH = 20
 """Characters of a column."""
 
 
-def tables(
-    flat: Mapping[str, float | str], tasks: Sequence[str], edits: Sequence[str]
-) -> str:
+def tables(flat: Mapping[str, float | str], tasks: Sequence[str], edits: Sequence[str]) -> str:
     """Returns the figures as text.
 
     Args:

@@ -11,8 +11,8 @@ from ....core.pairs.directions import LatentDirection, contrast_direction
 from ....core.pairs.pairs import Pairs
 from ....core.pairs.stored import StoredPairs
 from ....core.zoo import shipped as catalogue
+from ....core.zoo.avatar_edits import AvatarEdit
 from .models import D2CStudy
-from .tasks import WantedValue
 
 __all__ = ["condition_of_words", "direction_of_words"]
 
@@ -20,23 +20,23 @@ KEEP = 3.0
 """Weight of keeping the rest in moves of single samples, as in `reproduce edits`."""
 
 
-def condition_of_words(study: D2CStudy, wanted: WantedValue) -> FewShotCondition:
+def condition_of_words(study: D2CStudy, wanted: AvatarEdit) -> FewShotCondition:
     """Returns the few-shot condition of a contrast of texts over the shipped pairs."""
     return from_words(
         shipped_pairs(),
-        _texts(study, wanted.text),
+        _texts(study, wanted.wanted),
         _texts(study, *wanted.instead) if wanted.instead else None,
         study.generator,
         scale=sharpness(study.clip),
     )
 
 
-def direction_of_words(study: D2CStudy, wanted: WantedValue) -> LatentDirection:
+def direction_of_words(study: D2CStudy, wanted: AvatarEdit) -> LatentDirection:
     """Returns the edit direction of a contrast of texts over the shipped pairs."""
     return contrast_direction(
         shipped_pairs(),
         study.generator,
-        _texts(study, wanted.text),
+        _texts(study, wanted.wanted),
         _texts(study, *wanted.instead) if wanted.instead else None,
         context=_texts(study, wanted.context) if wanted.context else None,
         scale=sharpness(study.clip),

@@ -47,10 +47,10 @@ def drawn(seed: int, count: int, least: int) -> list[Avatar]:
     rng = np.random.default_rng(seed)
     avatars = [draw(rng) for _ in range(count)]
     for wanted in TASKS.values():
-        has = sum(avatar[wanted.attribute] == wanted.value for avatar in avatars[:count])
+        has = sum(wanted.sets.items() <= avatar.items() for avatar in avatars[:count])
         while has < least:
             one = draw(rng)
-            if one[wanted.attribute] == wanted.value:
+            if wanted.sets.items() <= one.items():
                 # Those for another value would bias this one's law: they count for their own.
                 avatars.append(one)
                 has += 1
