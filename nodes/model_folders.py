@@ -64,6 +64,12 @@ MODEL_FOLDERS = (
         "Make one with Train Diffusion Prior and Save Diffusion Prior, or put the file there.",
         suffixes=frozenset({".safetensors"}),
     ),
+    ModelFolder(
+        "latentsteer_conditions",
+        "what Save Few-Shot Condition writes",
+        "Make one with Few-Shot Condition and Save Few-Shot Condition, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
 )
 """All kinds. Hosts register them in this order."""
 

@@ -208,6 +208,7 @@ MAY = {
     "krr": ("refine",),
     "composition": ("refine",),
     "metrics": ("energies",),
+    "d2c": ("conditions", "pairs"),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 

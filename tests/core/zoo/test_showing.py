@@ -19,17 +19,13 @@ def test_pictures_show_all_of_a_text_and_those_after_not_do_not():
     dark = PLAIN | {"accessory": "sunglasses"}
     both = dark | {"background": "blue"}
     labels = labels_of(PLAIN, dark, both)
-    assert pictures_showing(labels, "sunglasses").tolist() == [False, True, True]
-    assert pictures_showing(labels, "Sunglasses, blue background ").tolist() == [
-        False,
-        False,
-        True,
-    ]
-    assert pictures_showing(labels, "not sunglasses, blue background").tolist() == [
-        True,
-        True,
-        False,
-    ]
+    expected = {
+        "sunglasses": [False, True, True],
+        "Sunglasses, blue background ": [False, False, True],
+        "not sunglasses, blue background": [True, True, False],
+    }
+    for text, shown in expected.items():
+        assert pictures_showing(labels, text).tolist() == shown
     # The eyes behind sunglasses have a value that nobody sees.
     wink = PLAIN | {"eyes": "wink"}
     hidden = wink | {"accessory": "sunglasses"}

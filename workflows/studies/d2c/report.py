@@ -32,7 +32,7 @@ __all__ = ["BUDGETS", "Budget", "measured", "run"]
 
 Measure: TypeAlias = Callable[[], dict[str, float]]
 PRIOR = "avatars prior (embedded)"
-FIRST_SEED = ("decoded", "real", "_langevin", "_vector", "_gradient")
+FIRST_SEED = ("decoded", "real", "_langevin", "_vector", "_gradient", "_words", "_words_threshold")
 """Rows of the first seed alone: they do not depend on it, or take long."""
 SHOWN = 10
 """Avatars in a picture of an edit, and samples in one of a task."""
