@@ -1,6 +1,5 @@
 """The error of a denoiser on held-out latents, beside that of a normal law."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +14,8 @@ __all__ = ["NoiseErrors", "gaussian_denoiser", "noise_error"]
 
 LEVELS = 16
 """Number of times at which the error is measured."""
+ROWS, NUMBERS = 1024, 1 << 16
+"""Largest numbers of latents and of coordinates at a time."""
 FULL = 2048
 """Largest dimension for which the normal law has a full covariance."""
 
@@ -46,9 +47,6 @@ def noise_error(
     noise_of: NoiseOf,
     schedule: NoiseSchedule,
     white: Float[Tensor, "rows dim"],
-    *,
-    rows: int = 64,
-    report: Callable[[int], None] = lambda done: None,
 ) -> float:
     """Returns the mean squared error of the predicted noise per coordinate.
 
@@ -59,21 +57,19 @@ def noise_error(
         noise_of: the denoiser.
         schedule: noise levels.
         white: whitened latents.
-        rows: latents at a time.
-        report: called with the number of times done; may raise to stop.
     """
     last = len(schedule) - 1
     count = min(LEVELS, len(schedule))
     times = [round(last * (n + 0.5) / count) for n in range(count)]
     total = 0.0
-    for done, t in enumerate(times):
+    rows = max(1, min(ROWS, NUMBERS // white.shape[1]))
+    for t in times:
         stream = stream_of("noise error", t)
         for part in white.split(rows):
             noise = torch.randn(part.shape, generator=stream).to(part)
             on = torch.full((len(part),), t, dtype=torch.long, device=part.device)
             found = noise_of(diffused(schedule, part, on, noise), on)
             total += float((found - noise).double().square().sum())
-        report(done + 1)
     return total / (white.numel() * len(times))
 
 

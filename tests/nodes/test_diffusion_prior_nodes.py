@@ -17,7 +17,9 @@ def training(new_graph):
     def go(**changes):
         graph = new_graph()
         generator = graph.add("LoadGenerator", file="digits (embedded)")
-        pairs = graph.add("LoadPairs", file="digits pairs (embedded)")
+        classifier = graph.add("LoadAuxModel", file="digits classifier (embedded)")
+        models = {"generator": generator, "auxiliary": classifier}
+        pairs = graph.add("SynthesisePairs", **models, count=100)
         given = {"generator": generator, "pairs": pairs, **SMALL, **changes}
         return graph, generator, graph.add("TrainDiffusionPrior", **given)
 
@@ -36,8 +38,8 @@ def test_a_prior_is_trained_saved_loaded_and_sampled(training, run, new_graph):
     prior = ran[trained]
     prior.check(ran[generator])
     text = ran.ui(trained)["text"][0]
-    assert text.startswith("12 steps on 19456 latents, loss ")
-    assert "on 1024 held-out latents (a normal law" in text
+    assert text.startswith("12 steps on 95 latents, loss ")
+    assert "on 5 held-out latents (a normal law" in text
     assert ran.ui(saved)["text"][0].endswith("tiny prior.safetensors")
 
     graph = new_graph()
