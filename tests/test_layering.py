@@ -208,7 +208,6 @@ MAY = {
     "krr": ("refine",),
     "composition": ("refine",),
     "metrics": ("energies",),
-    "d2c": ("conditions", "pairs"),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 

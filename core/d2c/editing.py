@@ -19,7 +19,7 @@ from ..latents import Latents, decode
 from ..pairs.moving import MoveSearch, smallest_strengths
 from ..rng import SampleRng
 from ..spaces import Identity
-from .bank import encoded
+from .encoding import encoded
 from .langevin import RELEASED, Correction
 from .moves import LatentMove
 from .prior import DiffusionPrior
@@ -170,7 +170,8 @@ def edit_by_condition(
     if masks is not None:
         _check_masks(masks, images)
     results = editing.results
-    start = encoded(generator, images, chunking, device).repeat_interleave(results, dim=0)
+    latents = encoded(generator, images, chunking=chunking, device=device)
+    start = latents.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
     grid = editing.grid

@@ -19,8 +19,8 @@ D2C_OPTIONS: Final = (
     ),
     WholeOption(
         "steps",
-        "For D2C: the number of denoising steps (1 to 1000), for noise at every image, for clean "
-        "latents when the prior is drawn from. The paper takes 100. 0: 50.",
+        "For D2C: the number of denoising steps (0 to 1000), for noise at every image, for "
+        "clean latents when the prior is drawn from. The paper takes 100. 0: 50.",
         place=5,
         low=0,
         high=1000,
@@ -43,15 +43,15 @@ D2C_OPTIONS: Final = (
     ),
     WholeOption(
         "image_size",
-        "For D2C: the side of the images in pixels, which the file does not say. 0: derived from "
-        "the file where possible, else the authors' (`latentsteer inspect` prints it).",
+        "For D2C: the side of the images in pixels (0 to 1024), which the file does not say. 0: "
+        "from the file where possible, else the authors' (`latentsteer inspect` prints it).",
         place=8,
         low=0,
         high=1024,
     ),
     WholeOption(
         "bits",
-        "For D2C: the bits per colour that images are encoded with (1 to 8), which the file does "
+        "For D2C: the bits per colour that images are encoded with (0 to 8), which the file does "
         "not say. 0: 5 for models of 256 pixels, 8 for those that halve the side once.",
         place=9,
         low=0,
