@@ -1,86 +1,72 @@
-"""Few-shot conditions trained in the coordinates of a diffusion prior, where that is better."""
+"""Coordinates of latents in which a classifier of few labels is trained."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from ..conditions.few_shot import FewShotCondition
-from .inputs import Inputs
-from .logistic import FOLDS, RIDGES, cross_validated, folds_of
+from ..errors import InvalidInput
 from .whitening import Whitening
 
-__all__ = ["in_latents", "in_the_better_coordinates", "white_is_better"]
+__all__ = ["LatentCoordinates"]
+
+POWER = 0.25
+"""Power of the covariance that coordinates are divided by: 0 keeps them, 1/2 whitens them."""
+LEAST = 1e-8
+"""Smallest variance of a direction relative to the mean one."""
 
 
-def in_the_better_coordinates(
-    fit: Callable[[Callable[[Tensor], Tensor]], FewShotCondition],
-    latents: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
-    whitening: Whitening,
-    seed: int = 0,
-) -> FewShotCondition:
-    """Trains a condition on latents, or on the whitened latents of a diffusion prior.
+@dataclass(frozen=True, eq=False)
+class LatentCoordinates:
+    """Linear coordinates u = A (z - mean) of latents.
 
-    The ridge of a linear classifier prefers coordinates of large variance, so its result depends
-    on the coordinates. A generator whose prior is standard normal has stretched the directions
-    in which its encoder's latents hardly vary; those of the diffusion prior need not be so. The
-    coordinates whose classifier predicts held-out labels better are taken.
+    The ridge of a linear classifier prefers directions in which latents vary much, so with few
+    labels its result depends on the coordinates. In whitened latents all directions are alike, and
+    those of small variance are mostly noise of the encoder. In the encoder's own latents a detail
+    of small variance is hardly found. These are halfway: each principal direction is divided by
+    the square root of its standard deviation.
 
-    Args:
-        fit: trains a condition, given the map to apply to all latents.
-        latents: latents of the labelled images.
-        labels: class of each.
-        whitening: that of the prior.
-        seed: seed of the folds.
+    Attributes:
+        mean: (dim,), in float64.
+        matrix: A, (dim, dim), in float64.
     """
-    if white_is_better(latents, labels, whitening, seed):
-        return in_latents(fit(whitening.to_white), whitening)
-    return fit(lambda z: z)
 
+    mean: Float[Tensor, " dim"]
+    matrix: Float[Tensor, "dim dim"]
 
-def white_is_better(
-    latents: Float[Tensor, "n dim"], labels: Int[Tensor, " n"], whitening: Whitening, seed: int = 0
-) -> bool:
-    """Whether a classifier of whitened latents has a smaller loss on held-out labels.
+    @classmethod
+    def of(cls, whitening: Whitening, latents: Float[Tensor, "rows dim"]) -> "LatentCoordinates":
+        """Returns the coordinates C^(-1/4) (x - mean) of the whitened latents x of a prior.
 
-    Args:
-        latents: latents of the labelled images.
-        labels: class of each.
-        whitening: that of the prior.
-        seed: seed of the folds.
-    """
-    targets = functional.one_hot(labels.long().cpu()).double()
-    fold = folds_of(labels.cpu(), FOLDS, seed)
-    plain, white = (
-        min(cross_validated(Inputs.of(given).x, targets, fold, RIDGES).losses)
-        for given in (latents, whitening.to_white(latents.cpu()))
-    )
-    return white < plain
+        C is the covariance of x, shrunk towards a multiple of the identity by as much as if there
+        were `dim` more latents of that covariance. Coordinates have a mean variance of 1.
 
+        Args:
+            whitening: that of the diffusion prior.
+            latents: latents as the classifier will meet them, such as draws of the prior.
 
-def in_latents(condition: FewShotCondition, whitening: Whitening) -> FewShotCondition:
-    """Returns a condition of whitened latents as the same condition of latents.
+        Raises:
+            InvalidInput: fewer than 2 latents.
+        """
+        if len(latents) < 2:
+            raise InvalidInput(f"Coordinates of {len(latents)} latents; at least 2 needed.")
+        z = latents.detach().cpu().double()
+        exact = Whitening(whitening.mean.double(), whitening.scale.double())
+        x = exact.to_white(z)
+        count, dim = x.shape
+        middle = x.mean(dim=0)
+        own = torch.cov(x.mT)
+        level = own.diagonal().mean()
+        shrunk = (count * own + dim * level * torch.eye(dim, dtype=own.dtype)) / (count + dim)
+        values, vectors = torch.linalg.eigh(shrunk)
+        values = values.clamp_min(LEAST * values.mean())
+        # exact.to_white(e_i + mean) are the columns of the inverse of the scale.
+        inverse = exact.to_white(torch.eye(dim, dtype=own.dtype) + exact.mean).mT
+        matrix = (vectors * values**-POWER) @ vectors.mT @ inverse
+        matrix = matrix / values.pow(1 - 2 * POWER).mean().sqrt()
+        return cls(exact.from_white(middle[None])[0], matrix)
 
-    Args:
-        condition: of x = (z - mean) / scale.
-        whitening: this map.
-    """
-    weight = condition.weight.double() / condition.std.double()
-    scale = whitening.scale.double()
-    # W A (z - m) with A the inverse of the scale.
-    moved = (
-        weight / scale
-        if scale.ndim == 1
-        else torch.linalg.solve_triangular(scale, weight, upper=False, left=False)
-    )
-    return replace(
-        condition,
-        weight=moved,
-        bias=condition.bias.double() - weight @ condition.mean.double(),
-        mean=whitening.mean.double(),
-        std=torch.ones_like(whitening.mean, dtype=torch.float64),
-    )
+    def __call__(self, z: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """Returns the coordinates of latents, in float64."""
+        return (z.double() - self.mean) @ self.matrix.mT

@@ -1,6 +1,5 @@
 """The few labels of the study of D2C, and the conditions that are made of them."""
 
-from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -8,7 +7,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ....core.conditions.few_shot import FewShotCondition
-from ....core.d2c.coordinates import in_the_better_coordinates
 from ....core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
 from ....core.rng import stream_of
 from ....core.zoo.avatar_edits import AvatarEdit
@@ -55,47 +53,27 @@ class FewLabels:
     @cached_property
     def condition(self) -> FewShotCondition:
         """The condition of the labels, corrected to the bank's share of the value."""
-        bank, generator = self.study.bank.values, self.study.generator
-
-        def fit(to: Callable[[Tensor], Tensor]) -> FewShotCondition:
-            return fit_few_shot(
-                to(self.study.latents[self.rows]),
-                self.labels,
-                ("rest", self.wanted.wanted),
-                1,
-                generator,
-                unlabelled=to(bank),
-                seed=self.seed,
-            )
-
-        return self._better(fit, self.rows, self.labels)
+        return fit_few_shot(
+            self.study.latents[self.rows],
+            self.labels,
+            ("rest", self.wanted.wanted),
+            1,
+            self.study.generator,
+            unlabelled=self.study.bank.values,
+            coordinates=self.study.coordinates,
+            seed=self.seed,
+        )
 
     @cached_property
     def from_positives(self) -> FewShotCondition:
         """The condition of positives, all other avatars that may be labelled being unlabelled."""
         positives = self._with[:POSITIVES]
         unlabelled = torch.cat([self._with[POSITIVES:], self._without]).sort().values
-        rows = torch.cat([positives, unlabelled])
-        labels = (torch.arange(len(rows)) < len(positives)).long()
-
-        def fit(to: Callable[[Tensor], Tensor]) -> FewShotCondition:
-            return fit_positive_unlabelled(
-                to(self.study.latents[positives]),
-                to(self.study.latents[unlabelled]),
-                self.study.generator,
-                wanted=self.wanted.wanted,
-                seed=self.seed,
-            )
-
-        return self._better(fit, rows, labels)
-
-    def _better(
-        self,
-        fit: Callable[[Callable[[Tensor], Tensor]], FewShotCondition],
-        rows: Tensor,
-        labels: Tensor,
-    ) -> FewShotCondition:
-        """Trains in latents or in the coordinates of the prior, by held-out labels."""
-        whitening = self.study.prior.whitening
-        latents = self.study.latents[rows]
-        return in_the_better_coordinates(fit, latents, labels, whitening, self.seed)
+        return fit_positive_unlabelled(
+            self.study.latents[positives],
+            self.study.latents[unlabelled],
+            self.study.generator,
+            wanted=self.wanted.wanted,
+            coordinates=self.study.coordinates,
+            seed=self.seed,
+        )

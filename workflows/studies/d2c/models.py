@@ -11,6 +11,7 @@ from torch import Tensor
 from ....core.charts import Start
 from ....core.chunking import Chunking
 from ....core.d2c.bank import LatentBank
+from ....core.d2c.coordinates import LatentCoordinates
 from ....core.d2c.prior import DiffusionPrior
 from ....core.latents import Latents, decode
 from ....core.metrics.moments import FeatureMoments, frechet_between, load_moments
@@ -110,6 +111,11 @@ class D2CStudy:
         self.say(f"bank of {self.bank_size} draws of the prior")
         values = self.drawn(SampleRng.of(0, self.bank_size, "bank"), BANK_STEPS)
         return LatentBank(values, self.generator.id, self.generator.name, "draws of the prior")
+
+    @cached_property
+    def coordinates(self) -> LatentCoordinates:
+        """Coordinates of the latents in which classifiers are trained."""
+        return LatentCoordinates.of(self.prior.whitening, self.bank.values)
 
     @cached_property
     def bank_images(self) -> Tensor:

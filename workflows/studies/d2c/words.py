@@ -28,6 +28,7 @@ def condition_of_words(study: D2CStudy, wanted: AvatarEdit) -> FewShotCondition:
         _texts(study, *wanted.instead) if wanted.instead else None,
         study.generator,
         scale=sharpness(study.clip),
+        coordinates=study.coordinates,
     )
 
 
