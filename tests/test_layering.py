@@ -196,7 +196,7 @@ NOUNS = (
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {
-    "generators": ("checkpoints", "zoo", "d2c"),
+    "generators": ("checkpoints", "zoo", "conditions", "d2c"),
     "auxiliaries": ("checkpoints", "zoo"),
     "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
