@@ -207,7 +207,7 @@ MAY = {
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
     "composition": ("refine",),
-    "metrics": ("energies",),
+    "metrics": ("checkpoints", "energies"),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 
