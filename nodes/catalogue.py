@@ -23,6 +23,7 @@ _NODES = (
     "condition.few_shot_words:FewShotConditionByWords",
     "condition.save_few_shot:SaveFewShotCondition",
     "load.few_shot:LoadFewShotCondition",
+    "load.boundary:LoadBoundary",
     "energy.classifier:EnergyClassifier",
     "energy.bayes:EnergyBayes",
     "energy.prior:EnergyPrior",

@@ -196,7 +196,7 @@ NOUNS = (
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {
-    "generators": ("checkpoints", "zoo", "d2c"),
+    "generators": ("checkpoints", "zoo", "conditions", "d2c"),
     "auxiliaries": ("checkpoints", "zoo"),
     "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
@@ -207,7 +207,7 @@ MAY = {
     "starts": ("pairs", "translators"),
     "krr": ("refine",),
     "composition": ("refine",),
-    "metrics": ("energies",),
+    "metrics": ("checkpoints", "energies"),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 
