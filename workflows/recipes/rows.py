@@ -1,9 +1,10 @@
 """The numbers of the papers' experiments: the inputs of each node in each setup.
 
 Each setup has an id: t for TR0N, f for FuseDream, k for the KRR flow, d for D2C. Each number is
-written once, with its place in the paper, in the paper's folder; the recipes of the workflows take
-it from there, and the notes of those that differ list the differences. Values that a paper does not
-state are not in the table. Setups of unsupported generators are left out if no workflow names them.
+written once, with its place in the paper, in the paper's folder; the recipes of the workflows
+take it from there, and the notes of those that differ list the differences. Values that a paper
+does not state are not in the table. Setups of unsupported generators are left out if no workflow
+names them.
 """
 
 from collections.abc import Mapping
