@@ -24,7 +24,7 @@ OF_EACH, POSITIVES, UNLABELLED = 50, 100, 1000
 """Labels of each class; positives and unlabelled pictures."""
 BANK, BANK_STEPS = 2000, 10
 """Draws of the prior whose means an edit follows, and their steps."""
-EDITED, EDITED_FIRST = 6, 60
+EDITED, EDITED_FIRST = 6, 52
 """Edited pictures, and the number of the first among those without the value."""
 SIDE = 64
 ABOUT = (
@@ -132,9 +132,9 @@ def _by_words(recipe: Recipe, wanted: str) -> GraphBuilder:
     pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
     text = graph.add("TextCondition", "Wanted", auxiliary=clip, prompts=wanted)
     condition = graph.add("FewShotConditionByWords", pairs=pairs, auxiliary=clip, condition=text)
-    above = graph.sampled("Above the threshold", condition, rule="threshold")
-    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES, scale=2.0)
-    graph.shown(recipe.id, wanted, [above, guided])
+    exact = graph.sampled("Exact rejection", condition)
+    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES)
+    graph.shown(recipe.id, wanted, [exact, guided])
     return graph
 
 
@@ -175,7 +175,7 @@ def _own_labels(recipe: Recipe) -> GraphBuilder:
         others=graph.add("LoadImageSet", "Yours, without", folder=WITHOUT, **size),
         bank=graph.bank(),
     )
-    latents = graph.sampled("Rejection Sample", condition, rule="threshold")
+    latents = graph.sampled("Rejection Sample", condition)
     images = graph.decoded(recipe.id, latents, SAMPLES)
     graph.judged(images, AVATARS_JUDGE, reference=AVATARS_HELD_OUT)
     return graph
@@ -238,8 +238,8 @@ RECIPES = (
         (),
         "a condition by words",
         "No picture is labelled. **Few-Shot Condition by Words** lets a CLIP label stored pairs "
-        "by a text. Above the *threshold* rule, below guidance.",
-        partial(_by_words, wanted="beard"),
+        "by a text. Above exact rejection, below guidance.",
+        partial(_by_words, wanted="sunglasses"),
         task="Draw images by words with a diffusion prior",
     ),
     _avatars(
