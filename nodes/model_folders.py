@@ -59,6 +59,13 @@ MODEL_FOLDERS = (
         files=False,
     ),
     ModelFolder(
+        "latentsteer_priors",
+        "what Save Diffusion Prior writes",
+        "Make one with Train Diffusion Prior and Save Diffusion Prior, put the file there, or "
+        f"choose an embedded prior: {', '.join(shipped.PRIORS)}.",
+        suffixes=frozenset({".safetensors"}),
+    ),
+    ModelFolder(
         "latentsteer_conditions",
         "what Save Few-Shot Condition writes",
         "Make one with Few-Shot Condition and Save Few-Shot Condition, or put the file there.",

@@ -12,6 +12,7 @@ from ..conditions.few_shot import FewShotCondition, FewShotKind
 from ..errors import InvalidInput
 from ..generator import Generator
 from .calibration import area_under_curve, calibration_error, platt, temperature
+from .coordinates import LatentCoordinates
 from .groups import with_unlabelled
 from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, check_labels, check_share, ridges_of
 from .label_shift import estimate_shares, moment_shares
@@ -45,6 +46,7 @@ def fit_few_shot(
     share: float | None = None,
     ridge: float | None = None,
     threshold: float = 0.5,
+    coordinates: LatentCoordinates | None = None,
     seed: int = 0,
 ) -> FewShotCondition:
     """Trains a few-shot condition on labelled latents, D2C section 5 and algorithm 1, line 3.
@@ -66,6 +68,7 @@ def fit_few_shot(
         share: share of the wanted class among these; None to estimate it.
         ridge: ridge of the regression; None to choose it.
         threshold: probability from which a latent counts as showing the wanted.
+        coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
     Raises:
@@ -79,7 +82,7 @@ def fit_few_shot(
     check_share(share)
     if unlabelled is not None:
         check_few_shot(unlabelled, generator, "unlabelled")
-    inputs = Inputs.of(latents)
+    inputs = Inputs.of(latents, coordinates)
     own = labels.long().cpu()
     targets = functional.one_hot(own, len(names)).double()
     fold = folds_of(own, FOLDS, seed)
@@ -102,7 +105,7 @@ def fit_few_shot(
     if len(names) > 2:
         return made
     z = latents.detach().double().cpu()
-    made, odds = with_unlabelled(made, z, own, fold, held[:, 1], free)
+    made, odds = with_unlabelled(made, z, own, fold, held[:, 1], free, coordinates)
     return _corrected(made, free, functional.pad(odds[:, None], (1, 0)), targets, share)
 
 
@@ -116,6 +119,7 @@ def fit_positive_unlabelled(
     share: float | None = None,
     ridge: float | None = None,
     threshold: float = 0.5,
+    coordinates: LatentCoordinates | None = None,
     seed: int = 0,
 ) -> FewShotCondition:
     """Trains a few-shot condition on positives and unlabelled latents, D2C section 5.
@@ -130,6 +134,7 @@ def fit_positive_unlabelled(
             constant.
         ridge: ridge of the regression; None to choose it.
         threshold: probability from which a latent counts as showing the wanted.
+        coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
     Raises:
@@ -146,7 +151,8 @@ def fit_positive_unlabelled(
                 f"{len(given)} {what} images; at least {LEAST_POSITIVES} are needed, and 50 or "
                 "more are better."
             )
-    inputs = Inputs.of(torch.cat([positives.double().cpu(), unlabelled.double().cpu()]))
+    both = torch.cat([positives.double().cpu(), unlabelled.double().cpu()])
+    inputs = Inputs.of(both, coordinates)
     positive = torch.arange(len(inputs.x)) < len(positives)
     fold, ridges = folds_of(positive.long(), FOLDS, seed), ridges_of(ridge)
     found = fit_elkan_noto(inputs.x, positive, fold, share=share, ridges=ridges)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..conditions.few_shot import FewShotCondition
 from .calibration import area_under_curve, calibration_error, platt
+from .coordinates import LatentCoordinates
 from .logistic import FOLDS, Logistic, cross_validated, minimum
 
 __all__ = ["fit_groups", "group_logits", "with_unlabelled"]
@@ -88,6 +89,7 @@ def with_unlabelled(
     fold: Int[Tensor, " n"],
     held: Float[Tensor, " n"],
     unlabelled: Float[Tensor, "m dim"],
+    coordinates: LatentCoordinates | None = None,
 ) -> tuple[FewShotCondition, Float[Tensor, " n"]]:
     """Improves a condition of two classes by unlabelled latents, if held-out labels agree.
 
@@ -102,6 +104,7 @@ def with_unlabelled(
         fold: fold of each.
         held: calibrated log odds of each by classifiers that were trained without it.
         unlabelled: unlabelled latents; `MOST` of them, evenly spaced, are used.
+        coordinates: coordinates that the condition was trained in; standardised latents if None.
 
     Returns:
         The better condition, and its held-out log odds.
@@ -111,7 +114,8 @@ def with_unlabelled(
     count = len(labels)
     if (count + len(free)) * made.dim > MOST_NUMBERS or len(free) < count:
         return made, held
-    x = (torch.cat([latents.double(), free.double()]) - made.mean) / made.std
+    both = torch.cat([latents.double(), free.double()])
+    x = (both - made.mean) / made.std if coordinates is None else coordinates(both)
     own = torch.cat([labels.long(), torch.full((len(free),), 2)])
     groups = functional.one_hot(own, 3).double()
     folds = torch.cat([fold, torch.arange(len(free)) % FOLDS])
@@ -135,6 +139,7 @@ def with_unlabelled(
     if _loss(better, labels) >= _loss(held, labels):
         return replace(made, figures=figures), held
     other = fit(x, groups, found.ridge)
+    weight = other.weight if coordinates is None else other.weight @ coordinates.matrix
     factor, offset = made.calibration
     r = better.sigmoid()
     figures |= {
@@ -144,7 +149,7 @@ def with_unlabelled(
     }
     improved = replace(
         made,
-        weight=(factor * made.weight + line[0] * other.weight) / 2,
+        weight=(factor * made.weight + line[0] * weight) / 2,
         bias=(factor * made.bias + offset + line[0] * (other.bias - level) + line[1]) / 2,
         calibration=last,
         figures=figures,

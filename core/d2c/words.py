@@ -14,6 +14,7 @@ from ..generator import Generator
 from ..pairs.contrast import Contrast, conditions_of, contrast_of
 from ..pairs.nearest import check_usable
 from ..pairs.pairs import Pairs
+from .coordinates import LatentCoordinates
 from .few_shot import calibrated, with_share
 from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, ridges_of
 from .logistic import FOLDS, cross_validated, fit_logistic, folds_of
@@ -40,6 +41,7 @@ def from_words(
     share: float | None = None,
     ridge: float | None = None,
     threshold: float = 0.5,
+    coordinates: LatentCoordinates | None = None,
     seed: int = 0,
 ) -> FewShotCondition:
     """Trains a few-shot condition on pairs that an auxiliary labels by texts; no image is needed.
@@ -65,6 +67,7 @@ def from_words(
             among the pairs.
         ridge: ridge of the regression; None to choose it.
         threshold: probability from which a latent counts as showing the wanted.
+        coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
     Raises:
@@ -86,7 +89,7 @@ def from_words(
     _check_sides(contrast, labels)
     latents = pairs.latents_of(numbers)
     check_few_shot(latents, generator, "pairs'")
-    inputs = Inputs.of(latents)
+    inputs = Inputs.of(latents, coordinates)
     targets = functional.one_hot(labels, 2).double()
     found = cross_validated(inputs.x, targets, folds_of(labels, FOLDS, seed), ridges_of(ridge))
     label = ", ".join(wanted.labels)

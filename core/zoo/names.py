@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "GENERATORS", "PAIRS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -22,3 +22,7 @@ TRANSLATORS = {
     "digits translator (embedded)": "digits-translator.safetensors",
 }
 """Translators trained on those pairs, without the last ones."""
+PRIORS = {
+    "avatars prior (embedded)": "avatars-prior.safetensors",
+}
+"""Diffusion priors of the latents of those generators."""

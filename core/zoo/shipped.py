@@ -12,12 +12,14 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, GENERATORS, PAIRS, TRANSLATORS
+from .names import AUXILIARIES, GENERATORS, PAIRS, PRIORS, TRANSLATORS
+from .showing import pictures_showing
 
 __all__ = [
     "AUXILIARIES",
     "GENERATORS",
     "PAIRS",
+    "PRIORS",
     "REFERENCES",
     "TRANSLATORS",
     "embedded",
@@ -35,16 +37,16 @@ REFERENCES = {
     "digits held out (embedded)": "digits_held_out.npz",
 }
 """Real images on which no embedded model was trained."""
-_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS
+_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS | PRIORS
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name belongs to a shipped model, translator or set of pairs."""
+    """Whether a name belongs to a shipped model, translator, prior or set of pairs."""
     return name in _EMBEDDED
 
 
 def embedded(name: str) -> Path:
-    """Returns the path of a shipped model or translator, or the folder of shipped pairs.
+    """Returns the path of a shipped model, translator or prior, or the folder of shipped pairs.
 
     Raises:
         InvalidInput: nothing of that name is shipped.
@@ -75,7 +77,12 @@ def reference_images(
 
 
 def reference_portion(
-    name: str, *, order: Order = "as filed", seed: int = 0, part: Portion = "all"
+    name: str,
+    *,
+    order: Order = "as filed",
+    seed: int = 0,
+    part: Portion = "all",
+    showing: str = "",
 ) -> Float[Tensor, "batch 3 height width"]:
     """Returns a part of the real images, in a given order.
 
@@ -85,13 +92,17 @@ def reference_portion(
             attributes.
         seed: seed of the order.
         part: all images, or a half.
+        showing: what the images of the part show, see `pictures_showing`; empty for all.
 
     Raises:
-        InvalidInput: the reference, order or part is unknown.
+        InvalidInput: the reference, order or part is unknown, or nothing is stated.
     """
     images, labels = reference_images(name)
     rows = [tuple(row) for row in labels.reshape(len(labels), -1).tolist()]
     numbers = portion(len(images), order=order, seed=seed, part=part, labels=rows)
+    if showing.strip():
+        shown = pictures_showing(labels, showing)
+        numbers = [number for number in numbers if shown[number]]
     return images if numbers == list(range(len(images))) else images[numbers]
 
 

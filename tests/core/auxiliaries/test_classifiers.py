@@ -12,6 +12,7 @@ from latentsteer.core.rng import SampleRng
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.transforms import functional as transforms
 
+from ..differences import assert_is_gradient
 from .classifier_files import CIFAR, IMAGENET, images, prepared, random, resnet, saved, stages_of
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
@@ -132,26 +133,18 @@ def test_images_are_prepared_as_torchvision_does(size):
     torch.testing.assert_close(square, expected)
 
 
-def slopes(function, x, count=12):
-    """The gradient, and central differences, at a few numbers of x."""
-    (slope,) = torch.autograd.grad(function(x.requires_grad_()), x)
-    picked = torch.randperm(x.numel(), generator=torch.Generator().manual_seed(0))[:count]
-    differences = []
-    for place in picked.tolist():
-        step = torch.zeros(x.numel(), dtype=x.dtype)
-        step[place] = 1e-6
-        ends = [function(x.detach() + sign * step.view_as(x)) for sign in (1, -1)]
-        differences.append((ends[0] - ends[1]) / 2e-6)
-    return slope.flatten()[picked], torch.stack(differences).detach()
-
-
 def test_gradients_against_finite_differences(small, tmp_path):
     classifier = load_auxiliary(saved(tmp_path / "m.safetensors", small.state_dict()))
     classifier.module.double()
     x = images(1, 37, 45).double()
+    along = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).double()
     for function in (classifier.logits, classifier.features):
-        found, expected = slopes(lambda x, f=function: f(x).sin().sum(), x.clone())
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+
+        def value(x, function=function):
+            return function(x).sin().sum()
+
+        (slope,) = torch.autograd.grad(value(x.requires_grad_()), x)
+        assert_is_gradient(slope, value, x.detach(), along)
 
 
 def test_the_energy_of_a_classifier_runs_with_it(small, tmp_path):

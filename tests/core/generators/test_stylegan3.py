@@ -22,6 +22,8 @@ from latentsteer.core.generators import ARCHITECTURES, load_generator
 from latentsteer.core.generators.stylegan.networks.stylegan3_layers import filtered_lrelu
 from latentsteer.core.rng import SampleRng
 
+from ..differences import assert_is_gradient
+
 PARITY = Path(__file__).parents[1] / "parity"
 WRITTEN = {"sg3t_32": "stylegan3", "sg3r_32": "stylegan3", "sgxl_superres32": "stylegan-xl"}
 DRAWN = {
@@ -163,13 +165,7 @@ def test_the_gradient_is_the_finite_difference(name, latent, path_of):
         return (generator(v, SampleRng.of(1, 1)) * weights).sum()
 
     (slope,) = torch.autograd.grad(score(at), at)
-    # A small step, since a leaky ReLU has a kink at zero.
-    step = 1e-8
-    ahead, behind = (score(at.detach() + h * along) for h in (step, -step))
-    scale = float(slope.norm() * along.norm())
-    assert scale > 0
-    error = float((slope * along).sum() - (ahead - behind) / (2 * step))
-    assert abs(error) < 1e-5 * scale
+    assert_is_gradient(slope, score, at.detach(), along)
 
 
 @pytest.mark.parametrize("name", WRITTEN)

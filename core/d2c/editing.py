@@ -1,0 +1,280 @@
+"""Manipulation of images by a few-shot condition, D2C section 5: encode, move, correct, decode."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..chunking import Chunking
+from ..conditions.few_shot import FewShotCondition
+from ..errors import InvalidInput
+from ..generator import Generator
+from ..latents import Latents, decode
+from ..pairs.moving import MoveSearch, smallest_strengths
+from ..rng import SampleRng
+from ..spaces import Identity
+from .encoding import encoded
+from .langevin import RELEASED, Correction
+from .masking import check_masks, composed
+from .moves import LatentMove, MovePath
+from .prior import DiffusionPrior
+
+__all__ = ["Edited", "Editing", "Seen", "StrengthMode", "edit_by_condition"]
+
+StrengthMode: TypeAlias = Literal["same", "smallest"]
+Seen: TypeAlias = Literal["images", "latents"]
+Images4 = Float[Tensor, "batch 3 height width"]
+Masks = Float[Tensor, "masks rows columns"]
+
+
+@dataclass(frozen=True)
+class Editing:
+    """How images are edited.
+
+    Attributes:
+        strength: how far to move, in the move's unit; the largest for `smallest`. Negative values
+            move away from the wanted, with `same` alone.
+        mode: `same` strength for all samples, or each sample's `smallest` that shows the wanted.
+        certainty: r from which the wanted counts as shown, in (0, 1).
+        seen: r of what: of the `images`, encoded again, or of the moved `latents`. A classifier
+            of latents is certain before the decoder draws what it looks for.
+        grid: number of strengths to try for `smallest`, and of steps of a gradient.
+        bisections: of the last interval.
+        correction: by the prior after the move.
+        results: number of results per image, each with its own noise of the correction. Where
+            several ways of a move reach the wanted, they take different ones.
+
+    Raises:
+        InvalidInput: an unknown mode, or a number outside its range.
+    """
+
+    strength: float = 6.0
+    mode: StrengthMode = "smallest"
+    certainty: float = 0.5
+    seen: Seen = "images"
+    grid: int = 12
+    bisections: int = 2
+    correction: Correction = RELEASED
+    results: int = 1
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(StrengthMode) or self.seen not in get_args(Seen):
+            raise InvalidInput(
+                f"Mode {self.mode!r}, seen in {self.seen!r}; there are "
+                f"{', '.join(get_args(StrengthMode))}, and {', '.join(get_args(Seen))}."
+            )
+        if not math.isfinite(self.strength):
+            raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
+        if self.mode == "smallest":
+            self.search  # noqa: B018 (checks the numbers)
+        if self.results < 1:
+            raise InvalidInput(f"{self.results} results per image; at least 1 needed.")
+
+    @property
+    def search(self) -> MoveSearch:
+        """The search of the smallest strength."""
+        return MoveSearch(self.strength, self.grid, self.bisections, self.certainty)
+
+    @property
+    def rounds(self) -> int:
+        """Largest number of times that the samples are moved along a way."""
+        return 1 + self.grid + self.bisections if self.mode == "smallest" else 1
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Edited images; the results of an image follow each other.
+
+    Attributes:
+        images: in [0, 1]: of the generator's size, or of the size of the given ones with a mask.
+        latents: moved and corrected latents; their images are not composed by a mask.
+        ways: way of the move that each takes.
+        strengths: strength of each.
+        before: r of the start.
+        after: r of the result, without the mask.
+        certainty: r from which the wanted counts as shown.
+        unit: unit of the strengths.
+    """
+
+    images: Images4
+    latents: Latents
+    ways: tuple[str, ...]
+    strengths: Float[Tensor, " batch"]
+    before: Float[Tensor, " batch"]
+    after: Float[Tensor, " batch"]
+    certainty: float
+    unit: str
+
+    @property
+    def reached(self) -> Bool[Tensor, " batch"]:
+        """Whether the result shows the wanted."""
+        return self.after >= self.certainty
+
+    def summary(self) -> str:
+        """Returns a line per result, for a report."""
+        numbers = (self.strengths, self.before, self.after, self.reached)
+        columns = (column.tolist() for column in numbers)
+        rows = zip(self.latents.samples, self.ways, *columns, strict=True)
+        lines = [
+            f"result {name}: r {before:.2f} to {after:.2f} by {way} at strength {strength:.3g}"
+            + ("" if reached else ", not reached")
+            for name, way, strength, before, after, reached in rows
+        ]
+        return "\n".join([f"strength in {self.unit}", *lines])
+
+
+@torch.no_grad()
+def edit_by_condition(
+    images: Images4,
+    generator: Generator,
+    condition: FewShotCondition,
+    prior: DiffusionPrior | None,
+    move: LatentMove,
+    editing: Editing,
+    *,
+    masks: Masks | None = None,
+    seed: int = 0,
+    chunking: Chunking,
+    device: torch.device,
+    report: Callable[[int], None] = lambda done: None,
+) -> Edited:
+    """Edits images so that they show the condition: encode, move, correct by the prior, decode.
+
+    Each result is computed by itself, the same alone and in any batch of its number. At strength 0
+    a sample is its encoded latent, uncorrected.
+
+    Args:
+        images: in [0, 1], of any size.
+        generator: with an encoder.
+        condition: few-shot condition of its latents.
+        prior: diffusion prior of its latents; None for no correction.
+        move: see `core.d2c.moves`.
+        editing: see `Editing`.
+        masks: of the images' size, one for all or one each; 1 where pixels may change, 0 where
+            they are those of the images.
+        seed: seed of the correction's noise.
+        chunking: images at a time.
+        device: where the networks are.
+        report: called with the rounds done; may raise to stop.
+
+    Raises:
+        GeneratorMismatch: a condition or a prior of another generator.
+        DomainMismatch: masks of another size than the images.
+        InvalidInput: no image, no encoder, numbers of masks and images that do not match, or a
+            correction that the prior does not have.
+    """
+    condition.check(generator)
+    if prior is not None:
+        prior.check(generator)
+    if masks is not None:
+        check_masks(masks, images)
+    results = editing.results
+    first = encoded(generator, images, chunking=chunking, device=device)
+    start = first.repeat_interleave(results, dim=0)
+    rng = SampleRng.of(seed, len(start), "edit")
+    job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
+    everything = torch.arange(len(start))
+    before = job.seen(everything, start)
+    walking = rng.restored(rng.state())
+    paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
+    ends = [job.end(path) for path in paths.values()]
+    chosen = _chosen(ends, editing)
+    strengths = torch.stack([end.strengths for end in ends])[chosen, everything]
+    after = torch.stack([end.r for end in ends])[chosen, everything]
+    values = torch.stack([end.points for end in ends])[chosen, everything]
+    ways = tuple([*paths][way] for way in chosen.tolist())
+    chart = Identity(generator.source)
+    latents = Latents(values, chart, generator.id, generator.name, rng.names)
+    made = decode(latents, generator, chunking, device)
+    if masks is not None:
+        made = composed(images, made, masks, results)
+    found = (ways, strengths, before, after, editing.certainty)
+    return Edited(made, latents, *found, move.unit)
+
+
+class _End(NamedTuple):
+    """Where all samples end on one way."""
+
+    strengths: Tensor
+    r: Tensor
+    points: Tensor
+
+
+@dataclass
+class _Job:
+    """What the search evaluates: points of a way, and r of them."""
+
+    generator: Generator
+    condition: FewShotCondition
+    prior: DiffusionPrior | None
+    editing: Editing
+    start: Tensor
+    rng: SampleRng
+    chunking: Chunking
+    device: torch.device
+    report: Callable[[int], None]
+    done: int = 0
+
+    def end(self, path: MovePath) -> _End:
+        """Returns the end of a way, at one strength or at each sample's smallest."""
+        everything, editing = torch.arange(len(self.start)), self.editing
+
+        def probability(rows: Tensor, strengths: Tensor) -> Tensor:
+            return self.seen(rows, self.at(path, rows, strengths))
+
+        if editing.mode == "smallest":
+            strengths, r = smallest_strengths(len(everything), probability, editing.search)
+            return _End(strengths, r, self.at(path, everything, strengths))
+        strengths = torch.full((len(everything),), editing.strength, dtype=torch.float64)
+        points = self.at(path, everything, strengths)
+        return _End(strengths, self.seen(everything, points), points)
+
+    def at(self, path: MovePath, rows: Tensor, strengths: Tensor) -> Tensor:
+        """Returns the corrected points of some rows at a strength each, on the CPU."""
+        moved = self.generator.source.clamp(path(rows, strengths))
+        if self.prior is not None:
+            # The same noise at every strength: nothing but the strength changes in a search.
+            own = self.rng.taken(rows.tolist())
+            moved = self.editing.correction(self.prior, moved, own.restored(own.state()))
+        return torch.where(strengths[:, None] == 0, self.start[rows], moved.cpu())
+
+    def seen(self, rows: Tensor, values: Tensor) -> Tensor:
+        """Returns r of latents, or of their images."""
+        encode = self.generator.encode if self.editing.seen == "images" else None
+
+        def of(z: Tensor, part: SampleRng) -> tuple[Tensor]:
+            latents = z if encode is None else encode(self.generator(z, part))
+            return (self.condition.probability(latents),)
+
+        rng = SampleRng.of(0, self.rng.names, "decode").taken(rows.tolist())
+        (r,) = self.chunking.apply_random(of, values.to(self.device), rng)
+        self.done += 1
+        self.report(self.done)
+        return r.cpu().double()
+
+
+def _chosen(ends: Sequence[_End], editing: Editing) -> Int[Tensor, " batch"]:
+    """Returns the way of each sample.
+
+    Ways that reach the wanted come first, by their strengths, and then the others by r. The
+    results of an image take those that reach it in turns.
+    """
+    strengths = torch.stack([end.strengths for end in ends])
+    r = torch.stack([end.r for end in ends])
+    reached = r >= editing.certainty
+    chosen: list[int] = []
+    for row in range(strengths.shape[1]):
+
+        def place(way: int, row: int = row) -> tuple[bool, float, float]:
+            there = bool(reached[way, row])
+            cost = float(strengths[way, row]) if there else 0.0
+            return not there, cost, -float(r[way, row])
+
+        order = sorted(range(len(ends)), key=place)
+        turns = max(1, int(reached[:, row].sum()))
+        chosen.append(order[row % editing.results % turns])
+    return torch.tensor(chosen)
