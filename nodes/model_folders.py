@@ -65,6 +65,12 @@ MODEL_FOLDERS = (
         f"choose an embedded prior: {', '.join(shipped.PRIORS)}.",
         suffixes=frozenset({".safetensors"}),
     ),
+    ModelFolder(
+        "latentsteer_conditions",
+        "what Save Few-Shot Condition writes",
+        "Make one with Few-Shot Condition and Save Few-Shot Condition, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
 )
 """All kinds. Hosts register them in this order."""
 

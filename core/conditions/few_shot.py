@@ -148,6 +148,14 @@ class FewShotCondition:
     def __str__(self) -> str:
         return f"{self.name} ({self.kind}), latents of {self.generator_name}"
 
+    def summary(self) -> str:
+        """Returns a line on the condition and what its training measured, for a report."""
+        measured = "".join(f", {name} {value:.3g}" for name, value in self.figures.items())
+        return (
+            f"{self.name} among {', '.join(self.classes)} from {self.kind}: share {self.share:.3g}"
+            f"{measured}"
+        )
+
     def check(self, generator: Generator) -> None:
         """Checks that the condition is of the latents of a generator.
 

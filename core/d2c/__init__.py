@@ -1,1 +1,1 @@
-"""D2C: a diffusion prior over the latents of a generator, and conditions of a few examples."""
+"""D2C: diffusion priors of latents, few-shot conditions, sampling and manipulation."""

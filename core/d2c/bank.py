@@ -8,17 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..chunking import Chunking
+from ..diffusion.prior import DiffusionPrior
 from ..errors import GeneratorMismatch, InvalidInput
 from ..generator import Generator
 from ..identity import check_options
-from ..images import resized
 from ..latents import Latents
 from ..pairs.pairs import Pairs
 from ..rng import SampleRng
-from .prior import DiffusionPrior
 
-__all__ = ["LatentBank", "LatentDraw", "bank_of_draws", "bank_of_pairs", "draws_of", "encoded"]
+__all__ = ["LatentBank", "LatentDraw", "bank_of_draws", "bank_of_pairs", "draws_of"]
 
 LatentDraw: TypeAlias = Callable[[SampleRng, Tensor], Float[Tensor, "batch dim"]]
 """Draws latents, one per row of the streams, on the device and of the float type of a tensor.
@@ -161,33 +159,3 @@ def bank_of_draws(
         raise InvalidInput(f"A bank of {count} draws; at least 1 needed.")
     values = draw(SampleRng.of(seed, count, "bank"), torch.empty(0, device=device))
     return LatentBank(values.cpu(), generator.id, generator.name, "draws of the prior")
-
-
-@torch.no_grad()
-def encoded(
-    generator: Generator,
-    images: Float[Tensor, "batch 3 height width"],
-    chunking: Chunking,
-    device: torch.device,
-) -> Float[Tensor, "batch dim"]:
-    """Returns the latents of images by the generator's encoder, on the CPU.
-
-    Args:
-        generator: with an encoder.
-        images: in [0, 1], of any size; resized to the generator's, antialiased.
-        chunking: images at a time.
-        device: where the networks are.
-
-    Raises:
-        InvalidInput: no image, or a generator without an encoder.
-    """
-    encode, size = generator.encode, generator.image_size
-    if encode is None:
-        raise InvalidInput(
-            f"Generator {generator.name!r} has no encoder, so images have no latents. Take one "
-            "whose file has an encoder, or find latents with Image to Latents."
-        )
-    if not len(images):
-        raise InvalidInput("No image given; at least 1 needed.")
-    values = chunking.apply(lambda part: encode(resized(part.to(device), size)), images)
-    return generator.source.clamp(values).cpu()

@@ -1,28 +1,27 @@
 """Manipulation of images by a few-shot condition, D2C section 5: encode, move, correct, decode."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
-from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..chunking import Chunking
 from ..conditions.few_shot import FewShotCondition
-from ..errors import DomainMismatch, InvalidInput
+from ..diffusion.prior import DiffusionPrior
+from ..errors import InvalidInput
 from ..generator import Generator
-from ..images import resized
 from ..latents import Latents, decode
 from ..pairs.moving import MoveSearch, smallest_strengths
 from ..rng import SampleRng
 from ..spaces import Identity
-from .bank import encoded
+from .encoding import encoded
 from .langevin import RELEASED, Correction
-from .moves import LatentMove
-from .prior import DiffusionPrior
+from .masking import check_masks, composed
+from .moves import LatentMove, MovePath
 
 __all__ = ["Edited", "Editing", "Seen", "StrengthMode", "edit_by_condition"]
 
@@ -46,15 +45,16 @@ class Editing:
         grid: number of strengths to try for `smallest`, and of steps of a gradient.
         bisections: of the last interval.
         correction: by the prior after the move.
-        results: number of results per image, with a noise of the correction each.
+        results: number of results per image, each with its own noise of the correction. Where
+            several ways of a move reach the wanted, they take different ones.
 
     Raises:
         InvalidInput: an unknown mode, or a number outside its range.
     """
 
-    strength: float = 6.0
-    mode: StrengthMode = "smallest"
-    certainty: float = 0.9
+    strength: float = 5.0
+    mode: StrengthMode = "same"
+    certainty: float = 0.5
     seen: Seen = "images"
     grid: int = 12
     bisections: int = 2
@@ -69,8 +69,8 @@ class Editing:
             )
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
-        if self.mode == "smallest":
-            self.search  # noqa: B018 (checks the numbers)
+        most = self.strength if self.mode == "smallest" else 1.0
+        MoveSearch(most, self.grid, self.bisections, self.certainty)
         if self.results < 1:
             raise InvalidInput(f"{self.results} results per image; at least 1 needed.")
 
@@ -81,8 +81,8 @@ class Editing:
 
     @property
     def rounds(self) -> int:
-        """Largest number of times that the samples are moved."""
-        return 2 + (1 + self.grid + self.bisections if self.mode == "smallest" else 0)
+        """Largest number of times that the samples are moved along a way."""
+        return 1 + self.grid + self.bisections if self.mode == "smallest" else 1
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Edited:
     Attributes:
         images: in [0, 1]: of the generator's size, or of the size of the given ones with a mask.
         latents: moved and corrected latents; their images are not composed by a mask.
+        ways: way of the move that each takes.
         strengths: strength of each.
         before: r of the start.
         after: r of the result, without the mask.
@@ -101,6 +102,7 @@ class Edited:
 
     images: Images4
     latents: Latents
+    ways: tuple[str, ...]
     strengths: Float[Tensor, " batch"]
     before: Float[Tensor, " batch"]
     after: Float[Tensor, " batch"]
@@ -114,12 +116,13 @@ class Edited:
 
     def summary(self) -> str:
         """Returns a line per result, for a report."""
-        columns = (self.strengths, self.before, self.after, self.reached)
-        rows = zip(self.latents.samples, *(column.tolist() for column in columns), strict=True)
+        numbers = (self.strengths, self.before, self.after, self.reached)
+        columns = (column.tolist() for column in numbers)
+        rows = zip(self.latents.samples, self.ways, *columns, strict=True)
         lines = [
-            f"result {name}: r {before:.2f} to {after:.2f} at strength {strength:.3g}"
+            f"result {name}: r {before:.2f} to {after:.2f} by {way} at strength {strength:.3g}"
             + ("" if reached else ", not reached")
-            for name, strength, before, after, reached in rows
+            for name, way, strength, before, after, reached in rows
         ]
         return "\n".join([f"strength in {self.unit}", *lines])
 
@@ -168,33 +171,44 @@ def edit_by_condition(
     if prior is not None:
         prior.check(generator)
     if masks is not None:
-        _check_masks(masks, images)
+        check_masks(masks, images)
     results = editing.results
-    start = encoded(generator, images, chunking, device).repeat_interleave(results, dim=0)
+    first = encoded(generator, images, chunking=chunking, device=device)
+    start = first.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
-    grid = editing.grid
-    walking = rng.restored(rng.state())
-    job.path = move.path(start.to(device), walking, editing.strength, grid)
-    before = job.seen(torch.arange(len(start)), start)
-    if editing.mode == "same":
-        strengths = torch.full((len(start),), editing.strength, dtype=torch.float64)
-    else:
-        strengths, _ = smallest_strengths(len(start), job.probability, editing.search)
     everything = torch.arange(len(start))
-    values = job.at(everything, strengths)
-    after = job.seen(everything, values)
+    before = job.seen(everything, start)
+    walking = rng.restored(rng.state())
+    paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
+    ends = _ends(job, paths)
+    strengths, after = (
+        torch.tensor([getattr(end, name) for end in ends], dtype=torch.float64)
+        for name in ("strength", "r")
+    )
+    values = torch.stack([end.point for end in ends])
+    ways = tuple(end.way for end in ends)
     chart = Identity(generator.source)
     latents = Latents(values, chart, generator.id, generator.name, rng.names)
     made = decode(latents, generator, chunking, device)
     if masks is not None:
-        made = _composed(images, made, masks, results)
-    return Edited(made, latents, strengths, before, after, editing.certainty, move.unit)
+        made = composed(images, made, masks, results)
+    found = (ways, strengths, before, after, editing.certainty)
+    return Edited(made, latents, *found, move.unit)
+
+
+class _End(NamedTuple):
+    """Where a sample ends on a way."""
+
+    way: str
+    strength: float
+    r: float
+    point: Tensor
 
 
 @dataclass
 class _Job:
-    """What the search evaluates: points of a path, and r of them."""
+    """What the search evaluates: points of a way, and r of them."""
 
     generator: Generator
     condition: FewShotCondition
@@ -205,68 +219,66 @@ class _Job:
     chunking: Chunking
     device: torch.device
     report: Callable[[int], None]
-    path: Callable[[Tensor, Tensor], Tensor] | None = None
     done: int = 0
 
-    def at(self, rows: Tensor, strengths: Tensor) -> Tensor:
+    def ends(self, way: str, path: MovePath, rows: Tensor) -> list[_End]:
+        """Returns the ends of some rows on a way: at one strength, or at each one's smallest."""
+        editing = self.editing
+
+        def probability(own: Tensor, strengths: Tensor) -> Tensor:
+            return self.seen(rows[own], self.at(path, rows[own], strengths))
+
+        if editing.mode == "smallest":
+            strengths, r = smallest_strengths(len(rows), probability, editing.search)
+            points = self.at(path, rows, strengths)
+        else:
+            strengths = torch.full((len(rows),), editing.strength, dtype=torch.float64)
+            points = self.at(path, rows, strengths)
+            r = self.seen(rows, points)
+        columns = zip(strengths.tolist(), r.tolist(), points, strict=True)
+        return [_End(way, *column) for column in columns]
+
+    def at(self, path: MovePath, rows: Tensor, strengths: Tensor) -> Tensor:
         """Returns the corrected points of some rows at a strength each, on the CPU."""
-        assert self.path is not None
-        moved = self.generator.source.clamp(self.path(rows, strengths))
+        moved = self.generator.source.clamp(path(rows, strengths))
         if self.prior is not None:
             # The same noise at every strength: nothing but the strength changes in a search.
             own = self.rng.taken(rows.tolist())
             moved = self.editing.correction(self.prior, moved, own.restored(own.state()))
         return torch.where(strengths[:, None] == 0, self.start[rows], moved.cpu())
 
-    def probability(self, rows: Tensor, strengths: Tensor) -> Tensor:
-        """Returns r of some rows at a strength each."""
-        return self.seen(rows, self.at(rows, strengths))
-
     def seen(self, rows: Tensor, values: Tensor) -> Tensor:
         """Returns r of latents, or of their images."""
         encode = self.generator.encode if self.editing.seen == "images" else None
 
         def of(z: Tensor, part: SampleRng) -> tuple[Tensor]:
-            return (
-                self.condition.probability(z if encode is None else encode(self._image(z, part))),
-            )
+            latents = z if encode is None else encode(self.generator(z, part))
+            return (self.condition.probability(latents),)
 
         rng = SampleRng.of(0, self.rng.names, "decode").taken(rows.tolist())
         (r,) = self.chunking.apply_random(of, values.to(self.device), rng)
         self.done += 1
-        self.report(min(self.done, self.editing.rounds))
+        self.report(self.done)
         return r.cpu().double()
 
-    def _image(self, z: Tensor, part: SampleRng) -> Tensor:
-        return self.generator(z, part)
 
+def _ends(job: _Job, paths: Mapping[str, MovePath]) -> list[_End]:
+    """Returns the end of each sample.
 
-def _check_masks(masks: Masks, images: Images4) -> None:
-    if masks.shape[1:] != images.shape[2:]:
-        high, wide = masks.shape[1:]
-        raise DomainMismatch(
-            f"The mask is {wide} x {high} pixels and the images are {images.shape[3]} x "
-            f"{images.shape[2]}. Give a mask of the images' size. (Load Image gives an empty one "
-            "of 64 x 64 for a picture without transparency.)"
-        )
-    if len(masks) not in (1, len(images)):
-        raise InvalidInput(
-            f"{len(masks)} masks for {len(images)} images. Give one for all, or one each."
-        )
-    if not bool((masks > 0).flatten(1).any(dim=1).all()):
-        raise InvalidInput(
-            "The mask is 0 (black) everywhere, so nothing may change. Paint the part to edit, or "
-            "leave the mask out."
-        )
-
-
-def _composed(
-    images: Images4, made: Float[Tensor, "results 3 _ _"], masks: Masks, results: int
-) -> Float[Tensor, "results 3 height width"]:
-    """Returns the images with the made ones in the masks; bit for bit as they were elsewhere."""
-    size = (images.shape[2], images.shape[3])
-    own = images.float().cpu().repeat_interleave(results, dim=0)
-    new = torch.cat([resized(one[None], size) for one in made])
-    each = repeat(masks.float().cpu(), "masks height width -> masks 1 height width")
-    share = each.expand(len(images), -1, -1, -1).repeat_interleave(results, dim=0)
-    return torch.lerp(own, new, share.clamp(0, 1))
+    It is on the first way on which the sample shows the wanted; further results of an image take
+    the next such ways, in turns. A sample that shows it on none ends where r is largest.
+    """
+    results, certainty = job.editing.results, job.editing.certainty
+    found: list[list[_End]] = [[] for _ in job.start]
+    for way, path in paths.items():
+        shown = [sum(end.r >= certainty for end in own) for own in found]
+        rows = torch.tensor([row for row, n in enumerate(shown) if n <= row % results])
+        if len(rows):
+            for row, end in zip(rows.tolist(), job.ends(way, path, rows), strict=True):
+                found[row].append(end)
+    chosen: list[_End] = []
+    for row, own in enumerate(found):
+        there = [end for end in own if end.r >= certainty]
+        best = max(own, key=lambda end: end.r)
+        chosen.append(there[row % results % len(there)] if there else best)
+    return chosen

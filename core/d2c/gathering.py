@@ -13,7 +13,7 @@ from ..generator import Generator
 from ..pairs.pairs import Pairs
 from ..pairs.stored import StoredPairs
 from ..pairs.synthesis import check_dropped
-from .bank import encoded
+from .encoding import encoded
 
 __all__ = ["check_encoder", "latents_of_images", "latents_of_pairs"]
 

@@ -107,6 +107,14 @@ def test_a_file_returns_the_same_condition(tmp_path, classes):
         assert getattr(found, name) == getattr(made, name)
 
 
+def test_a_slice_of_a_table_is_written_too(tmp_path):
+    table = drawn(1, 7)
+    made = condition(weight=table[:, :6], bias=table[:, 6])
+    assert made.bias.stride() == (7,)
+    save_condition(made, tmp_path / "one.safetensors")
+    assert torch.equal(load_condition(tmp_path / "one.safetensors").bias, made.bias)
+
+
 def test_other_files_and_damaged_ones_are_refused(tmp_path):
     path = tmp_path / "one.safetensors"
     with pytest.raises(CheckpointError):

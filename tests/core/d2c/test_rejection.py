@@ -2,14 +2,16 @@
 
 import pytest
 import torch
-from latentsteer.core.d2c.bank import LatentBank, bank_of_draws, bank_of_pairs, draws_of, encoded
+from latentsteer.core.chunking import ONE_BY_ONE
+from latentsteer.core.d2c.bank import LatentBank, bank_of_draws, bank_of_pairs, draws_of
+from latentsteer.core.d2c.encoding import encoded
 from latentsteer.core.d2c.rejection import Acceptance, rejection_sample
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput, NothingAccepted
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.rng import SampleRng
 
+from ..diffusion.gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, linear_generator
-from .gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 PRIOR = torch.tensor([0.5, 0.3, 0.2])
@@ -166,11 +168,11 @@ def test_banks_of_draws_pairs_and_images_and_what_they_refuse():
     pairs = Pairs(torch.randn(6, DIM), torch.zeros(6, 2), generator=BASE)
     assert torch.equal(bank_of_pairs(pairs, generator, 4).values, pairs.latents[:4])
     images = generator(own.values, SampleRng.of(0, 5))
-    from latentsteer.core.chunking import ONE_BY_ONE
-
-    torch.testing.assert_close(encoded(generator, images, ONE_BY_ONE, CPU), own.values)
+    torch.testing.assert_close(
+        encoded(generator, images, chunking=ONE_BY_ONE, device=CPU), own.values
+    )
     with pytest.raises(InvalidInput, match="no encoder"):
-        encoded(linear_generator(encoder=False), images, ONE_BY_ONE, CPU)
+        encoded(linear_generator(encoder=False), images, chunking=ONE_BY_ONE, device=CPU)
     with pytest.raises(InvalidInput, match="bank of pictures is empty"):
         LatentBank(torch.zeros(0, DIM), BASE, BASE_NAME, "pictures")
     with pytest.raises(InvalidInput, match=r"Latents \[1\].*not finite"):
