@@ -8,6 +8,7 @@ from .host import io
 __all__ = ["ALL_NODES"]
 
 _NODES = (
+    "tasks.steer:Steer",
     "load.generator:LoadGenerator",
     "load.conditional:GiveInputs",
     "load.auxiliary:LoadAuxModel",

@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "GENERATORS", "PAIRS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -22,3 +22,16 @@ TRANSLATORS = {
     "digits translator (embedded)": "digits-translator.safetensors",
 }
 """Translators trained on those pairs, without the last ones."""
+COMPANIONS = {
+    "avatars (embedded)": (
+        "avatars CLIP (embedded)",
+        "avatars pairs (embedded)",
+        "avatars translator (embedded)",
+    ),
+    "digits (embedded)": (
+        "digits classifier (embedded)",
+        "digits pairs (embedded)",
+        "digits translator (embedded)",
+    ),
+}
+"""Each generator's auxiliary, and their pairs and translator."""

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, GENERATORS, PAIRS, TRANSLATORS
+from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, TRANSLATORS
 
 __all__ = [
     "AUXILIARIES",
+    "COMPANIONS",
     "GENERATORS",
     "PAIRS",
     "REFERENCES",
