@@ -7,6 +7,7 @@ __all__ = [
     "DomainMismatch",
     "GeneratorMismatch",
     "InvalidInput",
+    "NothingAccepted",
     "PeerFailed",
     "ResumeMismatch",
     "SteerError",
@@ -39,6 +40,10 @@ class GeneratorMismatch(SteerError):
 
 class ResumeMismatch(SteerError):
     """An interrupted run cannot be resumed with the given settings."""
+
+
+class NothingAccepted(SteerError):
+    """Rejection sampling accepted no candidate within its budget."""
 
 
 class PeerFailed(SteerError):

@@ -58,6 +58,18 @@ MODEL_FOLDERS = (
         marks=frozenset({PAIRS_MARK}),
         files=False,
     ),
+    ModelFolder(
+        "latentsteer_priors",
+        "what Save Diffusion Prior writes",
+        "Make one with Train Diffusion Prior and Save Diffusion Prior, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
+    ModelFolder(
+        "latentsteer_conditions",
+        "what Save Few-Shot Condition writes",
+        "Make one with Few-Shot Condition and Save Few-Shot Condition, or put the file there.",
+        suffixes=frozenset({".safetensors"}),
+    ),
 )
 """All kinds. Hosts register them in this order."""
 

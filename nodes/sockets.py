@@ -7,9 +7,11 @@ __all__ = [
     "CONDITION",
     "DIRECTION",
     "ENERGY",
+    "FEW_SHOT",
     "GENERATOR",
     "LATENTS",
     "PAIRS",
+    "PRIOR",
     "TRACE",
     "TRANSLATOR",
 ]
@@ -23,3 +25,5 @@ PAIRS = io.Custom("LATENTSTEER_PAIRS")
 TRANSLATOR = io.Custom("LATENTSTEER_TRANSLATOR")
 TRACE = io.Custom("LATENTSTEER_TRACE")
 DIRECTION = io.Custom("LATENTSTEER_DIRECTION")
+PRIOR = io.Custom("LATENTSTEER_PRIOR")
+FEW_SHOT = io.Custom("LATENTSTEER_FEW_SHOT")

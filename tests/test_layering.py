@@ -196,12 +196,13 @@ NOUNS = (
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {
-    "generators": ("checkpoints", "zoo"),
+    "generators": ("checkpoints", "zoo", "d2c"),
     "auxiliaries": ("checkpoints", "zoo"),
-    "conditions": (),
+    "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
+    "d2c": ("checkpoints", "conditions", "data", "pairs", "translators", "zoo"),
     "refine": (),
     "starts": ("pairs", "translators"),
     "krr": ("refine",),

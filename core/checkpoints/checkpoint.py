@@ -102,8 +102,12 @@ def write(
         tensors: name to tensor, on any device.
         config: a JSON-serialisable object, stored in the file's metadata.
     """
-    # Cloned because the format refuses tensors that share memory.
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    # Cloned because the format refuses tensors that share memory. A column of one row counts as
+    # contiguous with any stride, which a view of its bytes refuses.
+    plain = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     # The form in which it is read back: keys become strings and are sorted as such.
     plain_config = json.loads(json.dumps(dict(config or {}), sort_keys=True))
     text = json.dumps(plain_config | {SUM_KEY: _sum(plain, plain_config)}, sort_keys=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 
-__all__ = ["read_folder"]
+__all__ = ["read_folder", "read_json"]
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -25,7 +25,7 @@ def read_folder(path: Path) -> tuple[dict[str, Any], list[Path]]:
             f"{path} is a folder without {CONFIG}; a model file was expected, or a folder with "
             f"{CONFIG} and one of {', '.join(WEIGHTS)}."
         )
-    return _json(path / CONFIG), _weights(path)
+    return read_json(path / CONFIG), _weights(path)
 
 
 def _weights(path: Path) -> list[Path]:
@@ -42,7 +42,7 @@ def _weights(path: Path) -> list[Path]:
 
 
 def _parts(index: Path) -> list[Path]:
-    table = _json(index).get("weight_map")
+    table = read_json(index).get("weight_map")
     names = sorted({str(name) for name in table.values()}) if isinstance(table, dict) else []
     if not names:
         raise CheckpointError(f"{index} names no files. Fetch it again.")
@@ -53,7 +53,12 @@ def _parts(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the JSON object in a file.
+
+    Raises:
+        CheckpointError: it is too large, no JSON, or no object.
+    """
     if path.stat().st_size > MOST_BYTES:
         raise CheckpointError(f"{path} has {path.stat().st_size} bytes, more than {MOST_BYTES}.")
     try:

@@ -12,6 +12,7 @@ from ..checkpoints.registry import Registry
 from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
 from .biggan.options import BIGGAN_OPTIONS
+from .d2c.options import D2C_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
 
 __all__ = ["ARCHITECTURES", "DISCRIMINATORS", "OPTIONS", "load_generator", "open_generator"]
@@ -30,6 +31,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan2-rosinality-generator": "stylegan.rosinality:GENERATOR",
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
+        "d2c": "d2c.official:GENERATOR",
     },
 )
 DISCRIMINATORS: Registry[Discriminator] = Registry(
@@ -40,7 +42,7 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     },
 )
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
-OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS))
+OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS, *D2C_OPTIONS))
 """Options of the loader, in the order of its widgets: those of all architectures."""
 
 

@@ -1,8 +1,25 @@
 """Options that several families of generators share."""
 
-from ..checkpoints.options import RealOption
+from ..checkpoints.options import ChoiceOption, RealOption
+from ..checkpoints.record import Checkpoint
+from ..errors import InvalidInput
 
-__all__ = ["truncation"]
+__all__ = ["chosen_text", "latent", "truncation"]
+
+
+def latent(detail: str) -> ChoiceOption:
+    """The space that is steered.
+
+    Args:
+        detail: the family's spaces and its default, in a sentence.
+    """
+    return ChoiceOption(
+        "latent",
+        "The space that is steered.",
+        place=0,
+        detail=detail,
+        choices=("z", "w", "w+", "noise", "clean"),
+    )
 
 
 def truncation(detail: str) -> RealOption:
@@ -21,3 +38,15 @@ def truncation(detail: str) -> RealOption:
         high=1.0,
         step=0.05,
     )
+
+
+def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
+    """Value of an option with a fixed set of names, the first by default.
+
+    Raises:
+        InvalidInput: the value is none of them.
+    """
+    value = checkpoint.options.get(name, known[0])
+    if value not in known:
+        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
+    return str(value)

@@ -20,7 +20,7 @@ from .goals import ContrastGoal, contrast_goals
 from .nearest import check_usable
 from .pairs import Pairs
 
-__all__ = ["LatentDirection", "contrast_direction"]
+__all__ = ["LatentDirection", "contrast_direction", "moving_coordinates"]
 
 MOST_OVERLAP = 0.9
 """Overlap of the weights of both sides above which the texts count as indistinguishable."""
@@ -115,7 +115,7 @@ def contrast_direction(
             auxiliary cannot distinguish, with the overlap and the effective numbers of pairs.
     """
     pairs.check_generator(generator.id, generator.name, against="the direction is for")
-    moving = _moving(generator)
+    moving = moving_coordinates(generator)
     contrast = contrast_of(pairs, wanted, instead, context=context, scale=scale)
     weights, unusable = _weights(pairs, contrast)
     check_usable(unusable, len(pairs))
@@ -163,8 +163,12 @@ def _goals(
     return contrast_goals(blocks(), contrast, moving, keep)
 
 
-def _moving(generator: Generator) -> Float[Tensor, " dim"]:
-    """Returns 1 for coordinates that may move, 0 for the others."""
+def moving_coordinates(generator: Generator) -> Float[Tensor, " dim"]:
+    """Returns 1 for coordinates that may move, 0 for those of classes and shares.
+
+    Raises:
+        InvalidInput: no coordinate may move.
+    """
     blocks = generator.source.blocks
     parts = [
         torch.full((b.size,), float(b.role == "latent" and not b.shares), dtype=torch.float64)

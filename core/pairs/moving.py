@@ -20,7 +20,7 @@ from ..spaces import Space
 from .directions import LatentDirection
 from .walking import Walk, least_changed, walked
 
-__all__ = ["MoveSearch", "Moved", "moved_along", "moved_until"]
+__all__ = ["MoveSearch", "Moved", "moved_along", "moved_until", "smallest_strengths"]
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def moved_until(
             for goal in direction.goals
         ]
         if direction.unit > 0:
-            strengths, found = _smallest(len(plain), probability, search)
+            strengths, found = smallest_strengths(len(plain), probability, search)
             ways.append(Walk(_at(values, direction, strengths), strengths, found))
         way = ways[0]
         if direction.goals and len(plain):
@@ -213,10 +213,19 @@ def moved_until(
     return Moved(plain.moved(way.points), way.strengths, reached, way.found)
 
 
-def _smallest(
+def smallest_strengths(
     count: int, probability: Callable[[Tensor, Tensor], Tensor], search: MoveSearch
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Returns each sample's strength, and the probability of the wanted there."""
+    """Returns the smallest strength of each sample that reaches the wanted, and its probability.
+
+    The strength is found on a grid and by bisection, each sample by itself. One that shows the
+    wanted already has strength 0; one that never does has the largest.
+
+    Args:
+        count: number of samples.
+        probability: from row numbers and a strength each (float64), the probability of the wanted.
+        search: range and precision.
+    """
     everything = torch.arange(count)
     high = torch.zeros(count, dtype=torch.float64)
     found = probability(everything, high) if count else high

@@ -32,7 +32,7 @@ MOST_DROPPED = 0.01
 """Largest share of pairs that may be dropped."""
 BLOCK = 1024
 """Pairs whose conditions stay on the device until they are copied together."""
-CACHED_PIXELS = 1 << 15
+CACHED_PIXELS = 1 << 16
 """Pixels at a time on a CPU, whose caches then hold the activations."""
 CACHED_ROWS = 8
 """Rows at a time at least on a CPU, so that large images use the weights more than once."""
@@ -69,7 +69,7 @@ class Synthesis:
         seed: seed of the pairs. Each pair has its own stream, so n pairs are the first n of any
             larger set, to the bit if the chunking is fixed.
         chunking: number of images at a time. On a CPU a chunk that is not fixed is processed in
-            parts, which is faster there: digits, for example, 41 at a time rather than 1337.
+            parts, which is faster there: digits, for example, 83 at a time rather than 1337.
         device: device of the models.
         balanced: whether pair n has class n modulo the number of classes.
         noise: gamma of eq. (12), the standard deviation of isotropic noise added to conditions,

@@ -2,31 +2,49 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from ..checkpoints.record import Checkpoint
 from ..devices import numbers_on
 from ..errors import Diverged, InvalidInput
 from ..pairs.processes import ALONE, Processes
 from ..rng import stream_of
 from .distributed import backward, own_rows
 from .noise import ConditionNoise
-from .progress import Position, TrainingFile, TrainingFolder, digest
+from .progress import TrainingFile, TrainingFolder, carry_out, digest
 from .recipes import Training
+from .resumed import TrainingReport
 from .ridge import ROWS
+from .state import restore_training, training_tensors
 from .translator import Translator
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "Position"]
 
-Report = Callable[[int, float], None]
-"""Callback with the number of batches done and the latest loss, nan where a training resumes."""
 GATHERED = 1 << 13
 """Number of pairs that are gathered at a time."""
+ORDER, NOISE = "order", "noise"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training is.
+
+    Attributes:
+        done: number of batches done.
+        order: state of the stream of the pairs' order before the epoch of the next batch.
+        noise: state of the stream of the noise on the conditions.
+    """
+
+    done: int
+    order: UInt8[Tensor, " bytes"]
+    noise: UInt8[Tensor, " bytes"]
 
 
 class Loop:
@@ -44,6 +62,8 @@ class Loop:
         InvalidInput: batches have fewer pairs than there are processes, or noise has the
             covariance of a single pair.
     """
+
+    what = "translator training"
 
     def __init__(
         self,
@@ -86,6 +106,11 @@ class Loop:
             translator.regress(self.latents[:ROWS], noisy)
 
     @property
+    def done(self) -> int:
+        """Number of batches done."""
+        return self.position.done
+
+    @property
     def device(self) -> torch.device:
         """Device of the translator."""
         return self.translator.like.device
@@ -99,7 +124,30 @@ class Loop:
             "pairs": digest(*self.host),
         }
 
-    def run(self, report: Report, progress: TrainingFile | TrainingFolder | None = None) -> None:
+    def state(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Returns where the training is, for its file."""
+        streams = {ORDER: self.position.order, NOISE: self.position.noise}
+        return training_tensors(self.translator, self.optimiser) | streams, {
+            "done": self.position.done,
+            "rates": [group["lr"] for group in self.optimiser.param_groups],
+            "schedule": self.anneal.state_dict(),
+        }
+
+    def restore(self, held: Checkpoint) -> None:
+        """Sets the training to the state in its file; see `Resumed`."""
+        tensors, config = held.tensors, held.config
+        position = Position(int(config["done"]), tensors[ORDER], tensors[NOISE])
+        for group, rate in zip(self.optimiser.param_groups, config["rates"], strict=True):
+            group["lr"] = rate
+        for stream, state in ((self.order, position.order), (self.noise, position.noise)):
+            stream.set_state(state)
+        restore_training(self.translator, self.optimiser, tensors)
+        self.anneal.load_state_dict(dict(config["schedule"]))
+        self.position = position
+
+    def run(
+        self, report: TrainingReport, progress: TrainingFile | TrainingFolder | None = None
+    ) -> None:
         """Trains to the end, from the training's file if there is one.
 
         An interruption between two updates of the weights, also one raised by `report`, leaves the
@@ -118,25 +166,7 @@ class Loop:
         """
         kept = None if progress is None else progress.opened(self)
         self._check_same()
-        try:
-            if self.position.done:
-                report(self.position.done, math.nan)
-            for value in self.batches_left():
-                if kept is not None and kept.due():
-                    kept.write()
-                report(self.position.done, value)
-        except OSError:
-            raise
-        except Diverged:
-            if kept is not None:
-                kept.diverged()
-            raise
-        except BaseException:
-            if kept is not None:
-                kept.stopped(whole=not self.stepping)
-            raise
-        if kept is not None:
-            kept.finished()
+        carry_out(self, report, kept)
 
     def batches_left(self) -> Iterator[float]:
         """Makes the batches from the position on and yields the loss of each."""

@@ -3,64 +3,24 @@
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
-from torch.optim import Adam
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..checkpoints.checkpoint import read, write
-from ..checkpoints.record import Checkpoint
-from ..errors import CheckpointError, ResumeMismatch
-from ..pairs.processes import Processes
+from ..errors import CheckpointError, Diverged, ResumeMismatch
 from ..snapshot import differing
-from .translator import Translator
+from .resumed import Resumed, TrainingReport
 
-__all__ = ["Position", "TrainingFile", "TrainingFolder"]
+__all__ = ["TrainingFile", "TrainingFolder", "carry_out", "digest"]
 
 logger = logging.getLogger("latentsteer")
-
-WHAT = "translator training"
-WEIGHTS, MOMENTS = "weights.", "moments."
-ORDER, NOISE = "order", "noise"
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a training is.
-
-    Attributes:
-        done: number of batches done.
-        order: state of the stream of the pairs' order before the epoch of the next batch.
-        noise: state of the stream of the noise on the conditions.
-    """
-
-    done: int
-    order: UInt8[Tensor, " bytes"]
-    noise: UInt8[Tensor, " bytes"]
-
-
-@runtime_checkable
-class Resumed(Protocol):
-    """What a file keeps of a training; see `loop.Loop`."""
-
-    translator: Translator
-    optimiser: Adam
-    anneal: CosineAnnealingLR
-    order: torch.Generator
-    noise: torch.Generator
-    position: Position
-    processes: Processes
-
-    def settings(self) -> dict[str, object]:
-        """Returns everything that the result depends on."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +28,7 @@ class TrainingFile:
     """Where and how often a training is kept.
 
     Attributes:
-        path: the file, a safetensors file of three times the size of the translator. It is written
+        path: the file, a safetensors file of a few times the size of the network. It is written
             to a temporary name and renamed.
         seconds: time between two writings; 0 is every batch.
     """
@@ -171,19 +131,12 @@ class Kept:
         self._written = time.monotonic()
 
     def _write(self) -> None:
-        training = self.training
-        state = training.optimiser.state_dict()
-        tensors = {WEIGHTS + n: t for n, t in training.translator.state_dict().items()}
-        for number, moments in state["state"].items():
-            tensors |= {f"{MOMENTS}{number}.{name}": t for name, t in moments.items()}
-        tensors |= {ORDER: training.position.order, NOISE: training.position.noise}
+        tensors, state = self.training.state()
         config = {
-            "what": WHAT,
+            "what": self.training.what,
             "settings": self.settings,
             "machine": self._machine(),
-            "done": training.position.done,
-            "rates": [group["lr"] for group in training.optimiser.param_groups],
-            "schedule": training.anneal.state_dict(),
+            **state,
         }
         write(self.path, tensors, config)
 
@@ -203,40 +156,19 @@ class Kept:
             held = read(path)
         except CheckpointError as error:
             raise ResumeMismatch(f"The training cannot resume: {error} {cure}") from error
-        if held.config.get("what") != WHAT:
+        if held.config.get("what") != self.training.what:
             what = held.config.get("what") or held.config.get("architecture") or "something else"
-            raise ResumeMismatch(f"{path.name} holds {what}, not a training. {cure}")
+            raise ResumeMismatch(f"{path.name} holds {what}, not a {self.training.what}. {cure}")
         if changed := differing(held.config.get("settings", {}), self.settings):
             raise ResumeMismatch(
                 f"{path.name} holds a training with other settings ({'; '.join(changed)}). Set "
                 f"them back to resume it. {cure}"
             )
         try:
-            self._restore(held)
+            self.training.restore(held)
         except (KeyError, ValueError, TypeError, RuntimeError, CheckpointError) as error:
             raise ResumeMismatch(f"{path.name} is damaged: {error} {cure}") from error
         self._warn(held.config.get("machine", {}))
-
-    def _restore(self, held: Checkpoint) -> None:
-        training, config = self.training, held.config
-        weights: dict[str, Tensor] = {}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name in held.tensors:
-            if name.startswith(WEIGHTS):
-                weights[name.removeprefix(WEIGHTS)] = held.tensors[name]
-            elif name.startswith(MOMENTS):
-                _, number, own = name.split(".")
-                moments.setdefault(int(number), {})[own] = held.tensors[name]
-        position = Position(int(config["done"]), held.tensors[ORDER], held.tensors[NOISE])
-        groups = training.optimiser.state_dict()["param_groups"]
-        for group, rate in zip(groups, config["rates"], strict=True):
-            group["lr"] = rate
-        for stream, state in ((training.order, position.order), (training.noise, position.noise)):
-            stream.set_state(state)
-        training.translator.load_state_dict(weights)
-        training.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        training.anneal.load_state_dict(dict(config["schedule"]))
-        training.position = position
 
     def _warn(self, before: Mapping[str, Any]) -> None:
         if changed := differing({"processes": 1, **before}, self._machine()):
@@ -251,7 +183,7 @@ class Kept:
         """Returns what the bits of the result depend on besides the settings."""
         return {
             "threads": torch.get_num_threads(),
-            "device": self.training.translator.like.device.type,
+            "device": self.training.device.type,
             "torch": str(torch.__version__),
             "processes": self.training.processes.size,
         }
@@ -302,3 +234,39 @@ def digest(*tensors: Tensor) -> str:
         found.update(str((tensor.dtype, list(tensor.shape))).encode())
         found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+def carry_out(training: Resumed, report: TrainingReport, kept: Kept | None) -> None:
+    """Trains to the end, from where a training is.
+
+    An interruption between two updates of the weights, also one raised by `report`, leaves the
+    file at the last batch. One within an update leaves the file of the last regular writing.
+
+    Args:
+        training: the training.
+        report: callback after every batch; first with the position where the training resumes.
+        kept: file of the training, if it is kept.
+
+    Raises:
+        Diverged: the loss is no longer finite.
+        PeerFailed: another process has ended.
+    """
+    try:
+        if training.done:
+            report(training.done, math.nan)
+        for value in training.batches_left():
+            if kept is not None and kept.due():
+                kept.write()
+            report(training.done, value)
+    except OSError:
+        raise
+    except Diverged:
+        if kept is not None:
+            kept.diverged()
+        raise
+    except BaseException:
+        if kept is not None:
+            kept.stopped(whole=not training.stepping)
+        raise
+    if kept is not None:
+        kept.finished()

@@ -10,9 +10,10 @@ from ..pairs.processes import ALONE, Processes
 from ..rng import derive_seed
 from .coordinates import Heads, paper_heads
 from .loading import loaded
-from .loop import Loop, Report
+from .loop import Loop
 from .progress import TrainingFile, TrainingFolder
 from .recipes import FAST, PAPER, Training
+from .resumed import TrainingReport
 from .translator import (
     InitialStd,
     Translator,
@@ -76,7 +77,7 @@ def fit_translator(
     training: Training,
     *,
     seed: int,
-    report: Report = lambda done, loss: None,
+    report: TrainingReport = lambda done, loss: None,
     progress: TrainingFile | TrainingFolder | None = None,
     processes: Processes = ALONE,
 ) -> Translator:

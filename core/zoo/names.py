@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -35,3 +35,5 @@ COMPANIONS = {
     ),
 }
 """Each generator's auxiliary, and their pairs and translator."""
+PRIORS: dict[str, str] = {}
+"""Diffusion priors of the latents of those generators."""

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, TRANSLATORS
+from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, TRANSLATORS
 
 __all__ = [
     "AUXILIARIES",
     "COMPANIONS",
     "GENERATORS",
     "PAIRS",
+    "PRIORS",
     "REFERENCES",
     "TRANSLATORS",
     "embedded",
@@ -36,16 +37,16 @@ REFERENCES = {
     "digits held out (embedded)": "digits_held_out.npz",
 }
 """Real images on which no embedded model was trained."""
-_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS
+_EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS | PRIORS
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name belongs to a shipped model, translator or set of pairs."""
+    """Whether a name belongs to a shipped model, translator, prior or set of pairs."""
     return name in _EMBEDDED
 
 
 def embedded(name: str) -> Path:
-    """Returns the path of a shipped model or translator, or the folder of shipped pairs.
+    """Returns the path of a shipped model, translator or prior, or the folder of shipped pairs.
 
     Raises:
         InvalidInput: nothing of that name is shipped.

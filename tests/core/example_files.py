@@ -21,6 +21,10 @@ GENERATOR_FILES = [param for param in FILES if param.values[0] in ARCHITECTURES]
 AUXILIARY_FILES = [param for param in FILES if param.values[0] in AUXILIARIES]
 
 
+POSITIVE = ("running_var", "stored_var", "running_vars", "magnitude_ema", "latent_mod.std")
+"""Ends of the names of variances and deviations."""
+
+
 def randomised(example):
     """Returns the example with random weights and statistics of normalisations."""
     stream = torch.Generator().manual_seed(5)
@@ -29,11 +33,11 @@ def randomised(example):
             if not tensor.is_floating_point() or name.endswith(("up_filter", "down_filter")):
                 continue  # low-pass filters have the sum one
             noise = torch.randn(tensor.shape, generator=stream)
-            if name.endswith(("running_var", "stored_var", "running_vars", "magnitude_ema")):
+            if name.endswith(POSITIVE):
                 tensor.data = 1.0 + 0.1 * noise
             elif name.endswith("accumulation_counter"):
                 tensor.data = torch.full_like(tensor, 2)
-            elif tensor.ndim > 1:
+            elif tensor.ndim > 1 and not name.endswith("log_weight_norm"):
                 tensor.data = noise * 1.2 * (tensor.numel() / tensor.shape[0]) ** -0.5
             else:  # a scale or a variance about 1, a shift or a mean about 0
                 centre = 1.0 if name.endswith(("weight", "output_layer.0.gain")) else 0.0

@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from latentsteer.core.generators.d2c import official as d2c
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.load.generator import LoadGenerator, chosen_options
 from latentsteer.nodes.standalone.errors import NodeError
+
+from ..core.example_files import randomised, written
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
 STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"
@@ -19,9 +23,9 @@ def loaded(tmp_path, new_host, run, new_graph):
     folder.mkdir(parents=True)
 
     def load(name, **inputs):
-        shutil.copy(PARITY / name, folder / name)
+        path = shutil.copy(PARITY / name, folder)  # a path as it is, a name from there
         graph = new_graph()
-        link = graph.add("LoadGenerator", file=name, **inputs)
+        link = graph.add("LoadGenerator", file=Path(path).name, **inputs)
         return run(graph, new_host(tmp_path / "own"))[link]
 
     return load
@@ -61,6 +65,19 @@ def test_eps_changes_what_a_biggan_draws(loaded):
     assert (image(eps=0.05) - plain).abs().max() > 1e-3
 
 
+def test_d2c_is_steered_by_noise_or_by_clean_latents(loaded, tmp_path):
+    path = written(randomised(d2c.GENERATOR.examples[0]()), tmp_path / "d2c.safetensors")
+    noise, clean = (loaded(path, latent=name, steps=2) for name in ("auto", "clean"))
+    assert [b.name for b in (*noise.source.blocks, *clean.source.blocks)] == ["noise", "z"]
+    assert noise.encode is None
+    rng = SampleRng.of(0, 2)
+    images = [one(one.prior.sample(rng, torch.empty(0)), rng) for one in (clean, clean)]
+    assert clean.encode(images[0]).shape == (2, clean.source.dim)
+    assert float((images[0] - images[1]).abs().max()) > 0  # the streams went on
+    assert [one.image_size for one in (noise, clean)] == [(8, 8)] * 2
+    assert loaded(path, image_size=16).image_size == (16, 16)
+
+
 @pytest.mark.parametrize(
     ("file", "name", "value"), [(STYLEGAN, "noise", "random"), (BIGGAN, "latent", "w")]
 )
@@ -71,11 +88,16 @@ def test_what_a_file_does_not_take_is_told(file, name, value, loaded):
 
 def test_widgets_keep_the_places_that_saved_graphs_have():
     """A canvas keeps values by place. A new option comes last; this list only grows."""
-    *_, latent, truncation, cutoff, noise, eps = LoadGenerator.GET_SCHEMA().inputs
-    widgets = (latent, truncation, cutoff, noise, eps)
-    assert [w.id for w in widgets] == ["latent", "truncation", "cutoff", "noise", "eps"]
-    assert [w.default for w in widgets] == ["auto", 0.0, 0, "auto", 0.0]
-    assert latent.options == ["auto", "z", "w", "w+"]
+    _, *widgets = LoadGenerator.GET_SCHEMA().inputs
+    latent, truncation, cutoff, noise, eps, steps, eta, pixels, image_size, bits = widgets
+    names = ["latent", "truncation", "cutoff", "noise", "eps"]
+    names += ["steps", "eta", "pixels", "image_size", "bits"]
+    assert [w.id for w in widgets] == names
+    assert [w.default for w in widgets] == ["auto", 0.0, 0, "auto", 0.0, 0, 0.0, "auto", 0, 0]
+    assert latent.options == ["auto", "z", "w", "w+", "noise", "clean"]
+    assert pixels.options == ["auto", "mean", "sample"]
+    assert (steps.min, steps.max, eta.min, eta.max) == (0, 1000, 0, 1)
+    assert (image_size.min, image_size.max, bits.min, bits.max) == (0, 1024, 0, 8)
     assert noise.options == ["auto", "const", "random", "none"]
     assert (truncation.min, truncation.max, truncation.step) == (0, 1, 0.05)
     assert truncation.round is None

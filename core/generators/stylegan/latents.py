@@ -18,8 +18,9 @@ from ...generator import Gaussian, Prior
 from ...identity import OptionValue
 from ...rng import SampleRng
 from ...spaces import Block, Space
+from ..options import chosen_text
 from .networks.mapping import truncated
-from .options import LATENTS, chosen_text
+from .options import LATENTS
 
 __all__ = [
     "ClassPrior",

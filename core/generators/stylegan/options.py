@@ -3,21 +3,13 @@
 from typing import Final
 
 from ...checkpoints.options import ChoiceOption, WholeOption
-from ...checkpoints.record import Checkpoint
-from ...errors import InvalidInput
-from ..options import truncation
+from ..options import latent, truncation
 
-__all__ = ["LATENTS", "LATENT_OPTIONS", "NOISES", "STYLEGAN2_OPTIONS", "chosen_text"]
+__all__ = ["LATENTS", "LATENT_OPTIONS", "NOISES", "STYLEGAN2_OPTIONS"]
 
 LATENTS: Final = ("z", "w", "w+")
 LATENT_OPTIONS: Final = (
-    ChoiceOption(
-        "latent",
-        "For StyleGANs: the space that is steered. z and w as in the paper; w+ has one w per "
-        "layer. auto: z.",
-        place=0,
-        choices=LATENTS,
-    ),
+    latent("For StyleGANs: z and w as in the paper; w+ has one w per layer. auto: z."),
     truncation("StyleGANs pull w towards its mean."),
     WholeOption(
         "cutoff",
@@ -41,15 +33,3 @@ STYLEGAN2_OPTIONS: Final = (
     ),
 )
 """The options of StyleGAN2 architectures."""
-
-
-def chosen_text(checkpoint: Checkpoint, name: str, known: tuple[str, ...]) -> str:
-    """Value of an option with a fixed set of names, the first by default.
-
-    Raises:
-        InvalidInput: the value is none of them.
-    """
-    value = checkpoint.options.get(name, known[0])
-    if value not in known:
-        raise InvalidInput(f"{name} is {value!r}; expected one of {', '.join(known)}.")
-    return str(value)

@@ -1,0 +1,1 @@
+"""D2C: diffusion priors of latents, few-shot conditions, sampling and manipulation."""

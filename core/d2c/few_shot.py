@@ -1,0 +1,251 @@
+"""Training of few-shot conditions: from labels, from positives, or from words over pairs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from ..conditions.few_shot import FewShotCondition, FewShotKind
+from ..errors import InvalidInput
+from ..generator import Generator
+from .calibration import area_under_curve, calibration_error, platt, temperature
+from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, check_labels, check_share, ridges_of
+from .label_shift import estimate_shares, moment_shares
+from .logistic import (
+    FOLDS,
+    CrossValidation,
+    Logistic,
+    cross_validated,
+    fit_logistic,
+    folds_of,
+)
+from .positive_unlabelled import (
+    PositiveUnlabelled,
+    Risk,
+    check_risk,
+    fit_elkan_noto,
+    fit_non_negative,
+)
+
+__all__ = ["finished", "fit_few_shot", "fit_positive_unlabelled"]
+
+
+def fit_few_shot(
+    latents: Float[Tensor, "n dim"],
+    labels: Int[Tensor, " labels"],
+    classes: Sequence[str],
+    wanted: int,
+    generator: Generator,
+    *,
+    unlabelled: Float[Tensor, "m dim"] | None = None,
+    share: float | None = None,
+    ridge: float | None = None,
+    threshold: float = 0.5,
+    seed: int = 0,
+) -> FewShotCondition:
+    """Trains a few-shot condition on labelled latents, D2C section 5 and algorithm 1, line 3.
+
+    A logistic regression of the standardised latents, whose ridge has the lowest held-out
+    log-likelihood in five stratified folds, calibrated on held-out logits: by Platt's line for two
+    classes, by a temperature for several. The paper names no classifier; its linear ones fit its
+    released boundaries. With unlabelled latents, or a share, the probabilities are corrected to
+    their shares of the classes (`core.d2c.label_shift`); the labels' own shares otherwise remain.
+
+    Args:
+        latents: latents of the labelled images, from the generator's encoder.
+        labels: index of the class of each.
+        classes: names of the classes; of two, the first is the rest.
+        wanted: index of the wanted class.
+        generator: generator of the latents.
+        unlabelled: latents as the condition will meet them, such as a bank.
+        share: share of the wanted class among these; None to estimate it.
+        ridge: ridge of the regression; None to choose it.
+        threshold: probability from which a latent counts as showing the wanted.
+        seed: seed of the folds.
+
+    Raises:
+        InvalidInput: labels and latents differ in number, one class only, fewer than 5 samples of
+            a class, latents that are not finite, or a number outside its range.
+        DomainMismatch: latents of another length than the generator's.
+    """
+    names = tuple(classes)
+    check_few_shot(latents, generator, "labelled")
+    check_labels(latents, labels, names, wanted)
+    check_share(share)
+    inputs = Inputs.of(latents)
+    targets = functional.one_hot(labels.long().cpu(), len(names)).double()
+    fold = folds_of(labels.cpu(), FOLDS, seed)
+    found = cross_validated(inputs.x, targets, fold, ridges_of(ridge))
+    classifier = fit_logistic(inputs.x, targets, found.ridge)
+    return finished(
+        inputs,
+        classifier,
+        found,
+        targets,
+        names,
+        wanted,
+        generator,
+        "labels",
+        unlabelled=unlabelled,
+        share=share,
+        threshold=threshold,
+    )
+
+
+def fit_positive_unlabelled(
+    positives: Float[Tensor, "n dim"],
+    unlabelled: Float[Tensor, "m dim"],
+    generator: Generator,
+    *,
+    wanted: str = "wanted",
+    risk: Risk = "elkan-noto",
+    share: float | None = None,
+    ridge: float | None = None,
+    threshold: float = 0.5,
+    seed: int = 0,
+) -> FewShotCondition:
+    """Trains a few-shot condition on positives and unlabelled latents, D2C section 5.
+
+    Args:
+        positives: latents of images that show the wanted.
+        unlabelled: latents of any images, some of which may show it.
+        generator: generator of the latents.
+        wanted: name of the wanted class.
+        risk: `elkan-noto`, the estimator that D2C cites, or `non-negative`, that of Kiryo et al.
+        share: share of positives among the unlabelled; None to estimate it by Elkan and Noto's
+            constant.
+        ridge: ridge of the regression; None to choose it.
+        threshold: probability from which a latent counts as showing the wanted.
+        seed: seed of the folds.
+
+    Raises:
+        InvalidInput: fewer than 5 positives or unlabelled latents, latents that are not finite, or
+            positives that do not differ from the unlabelled.
+        DomainMismatch: latents of another length than the generator's.
+    """
+    check_risk(risk)
+    check_share(share)
+    for what, given in (("positive", positives), ("unlabelled", unlabelled)):
+        check_few_shot(given, generator, what)
+        if len(given) < LEAST_POSITIVES:
+            raise InvalidInput(
+                f"{len(given)} {what} images; at least {LEAST_POSITIVES} are needed, and 50 or "
+                "more are better."
+            )
+    inputs = Inputs.of(torch.cat([positives.double().cpu(), unlabelled.double().cpu()]))
+    positive = torch.arange(len(inputs.x)) < len(positives)
+    fold, ridges = folds_of(positive.long(), FOLDS, seed), ridges_of(ridge)
+    found = fit_elkan_noto(inputs.x, positive, fold, share=share, ridges=ridges)
+    if risk == "non-negative":
+        found = fit_non_negative(inputs.x, positive, fold, share=found.share, ridges=ridges)
+    return _from_unlabelled(inputs, found, positive, generator, wanted, threshold)
+
+
+def _from_unlabelled(
+    inputs: Inputs,
+    found: PositiveUnlabelled,
+    positive: Tensor,
+    generator: Generator,
+    wanted: str,
+    threshold: float,
+) -> FewShotCondition:
+    odds = found.validation.logits[:, 1] - found.validation.logits[:, 0]
+    return FewShotCondition(
+        classes=("rest" if wanted != "rest" else "others", wanted),
+        wanted=1,
+        weight=inputs.weight(found.classifier),
+        bias=found.classifier.bias,
+        mean=inputs.mean,
+        std=inputs.std,
+        calibration=found.calibration,
+        shares=(1 - found.share, found.share),
+        fitted_shares=(1 - found.share, found.share),
+        generator=generator.id,
+        generator_name=generator.name,
+        threshold=threshold,
+        kind="positive-unlabelled",
+        figures={
+            "positives": float(positive.sum()),
+            "unlabelled": float((~positive).sum()),
+            "ridge": found.validation.ridge,
+            "auc against unlabelled": area_under_curve(odds, positive),
+            "constant": found.constant,
+        },
+    )
+
+
+def finished(
+    inputs: Inputs,
+    classifier: Logistic,
+    found: CrossValidation,
+    targets: Tensor,
+    names: tuple[str, ...],
+    wanted: int,
+    generator: Generator,
+    kind: FewShotKind,
+    *,
+    unlabelled: Tensor | None = None,
+    share: float | None,
+    threshold: float,
+    known: tuple[float, ...] | None = None,
+) -> FewShotCondition:
+    """Calibrates a classifier and corrects it to the shares of the unlabelled latents."""
+    truth = targets[:, wanted] > 0
+    if len(names) == 2:
+        line = platt(found.logits[:, 1] - found.logits[:, 0], targets[:, 1] > 0)
+        held = functional.pad((line[0] * found.logits[:, 1:] + line[1]), (1, 0))
+    else:
+        line = (temperature(found.logits, targets), 0.0)
+        held = line[0] * found.logits
+    fitted = tuple((targets.sum(dim=0) / targets.sum()).tolist())
+    r = held.softmax(dim=1)[:, wanted]
+    made = FewShotCondition(
+        classes=names,
+        wanted=wanted,
+        weight=inputs.weight(classifier),
+        bias=classifier.bias,
+        mean=inputs.mean,
+        std=inputs.std,
+        calibration=line,
+        shares=fitted if known is None else known,
+        fitted_shares=fitted,
+        generator=generator.id,
+        generator_name=generator.name,
+        threshold=threshold,
+        kind=kind,
+        figures={
+            "labels": float(len(targets)),
+            "ridge": found.ridge,
+            "auc": area_under_curve(r, truth),
+            "calibration error": calibration_error(r, truth),
+        },
+    )
+    if unlabelled is not None:
+        made = _corrected(made, unlabelled, held, targets, generator)
+    return made if share is None else replace(made, shares=_with_share(made, share))
+
+
+def _corrected(
+    made: FewShotCondition, unlabelled: Tensor, held: Tensor, targets: Tensor, generator: Generator
+) -> FewShotCondition:
+    """Corrects a condition to the shares of its classes among unlabelled latents."""
+    check_few_shot(unlabelled, generator, "unlabelled")
+    plain = replace(made, shares=made.fitted_shares)
+    logits = plain.logits(unlabelled.double().cpu())
+    moments = moment_shares(held, targets, logits)
+    found = estimate_shares(logits, made.fitted_shares, labels=len(targets), moments=moments)
+    told = {"unlabelled": float(len(logits)), "share by likelihood": found.likelihood[made.wanted]}
+    if moments is not None:
+        told["share by moments"] = moments[made.wanted]
+    return replace(made, shares=found.shares, figures={**made.figures, **told})
+
+
+def _with_share(made: FewShotCondition, share: float) -> tuple[float, ...]:
+    """Returns shares with a given one of the wanted class, the others in proportion."""
+    rest = 1 - made.share
+    return tuple(
+        share if n == made.wanted else (1 - share) * s / rest for n, s in enumerate(made.shares)
+    )

@@ -1,0 +1,53 @@
+"""Labels of images as classes: those of a file, or what captions contain."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ..errors import InvalidInput
+
+__all__ = ["labelled"]
+
+SHOWN = 8
+"""Most labels in a message."""
+
+
+def labelled(
+    lines: Sequence[str], wanted: str, images: int
+) -> tuple[Int[Tensor, " n"], tuple[str, ...], int]:
+    """Returns the class of each image, the names of the classes, and the index of the wanted.
+
+    If the wanted is one of the lines, every different line is a class; of two, the first is the
+    other one. Otherwise the lines are captions, and those that contain the wanted, in upper or
+    lower case, are of its class and all others of the rest.
+
+    Args:
+        lines: a label or a caption per image.
+        wanted: the wanted label, or a text in captions.
+        images: number of images.
+
+    Raises:
+        InvalidInput: not a line per image, or no line is or contains the wanted.
+    """
+    if len(lines) != images:
+        raise InvalidInput(
+            f"{len(lines)} labels for {images} images; expected a line per image. Connect "
+            "`images` and `labels` of the same Load Image Set."
+        )
+    found = sorted(set(lines))
+    if wanted in found:
+        names = (*(name for name in found if name != wanted), wanted)
+        if len(names) > 2:
+            names = tuple(found)
+        numbers = [names.index(line) for line in lines]
+        return torch.tensor(numbers), names, names.index(wanted)
+    shown = [wanted.lower() in line.lower() for line in lines]
+    if not any(shown):
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise InvalidInput(
+            f"No label is or contains {wanted!r}. There are: {', '.join(found[:SHOWN])}{more}."
+        )
+    rest = "rest" if wanted != "rest" else "others"
+    return torch.tensor(shown).long(), (rest, wanted), 1

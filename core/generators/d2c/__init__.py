@@ -1,0 +1,1 @@
+"""Official D2C models: an autoencoder, and a diffusion of its latents."""

@@ -1,0 +1,61 @@
+"""The options of D2C: the space that is steered, the diffusion's steps, and the pixels' law."""
+
+from typing import Final
+
+from ...checkpoints.options import ChoiceOption, RealOption, WholeOption
+from ..options import latent
+
+__all__ = ["D2C_LATENTS", "D2C_OPTIONS", "PIXELS", "STEPS"]
+
+D2C_LATENTS: Final = ("noise", "clean")
+PIXELS: Final = ("mean", "sample")
+STEPS: Final = 50
+"""Calls of the denoiser by default. The paper uses 100."""
+
+D2C_OPTIONS: Final = (
+    latent(
+        "For D2C: noise, which the diffusion turns into latents of the autoencoder; clean, these "
+        "latents themselves, normalised: images can be encoded to them. auto: noise."
+    ),
+    WholeOption(
+        "steps",
+        "For D2C: the number of denoising steps (0 to 1000), for noise at every image, for "
+        "clean latents when the prior is drawn from. The paper takes 100. 0: 50.",
+        place=5,
+        low=0,
+        high=1000,
+    ),
+    RealOption(
+        "eta",
+        "For D2C: the randomness of the denoising steps (0 to 1). 0: none, a noise is one image; "
+        "1: as DDPM, each image takes new draws.",
+        place=6,
+        low=0.0,
+        high=1.0,
+        step=0.05,
+    ),
+    ChoiceOption(
+        "pixels",
+        "For D2C: what to show of the law of the pixels. mean: its expectation; sample: a draw, "
+        "as in the authors' code, with new noise for every image. auto: mean.",
+        place=7,
+        choices=PIXELS,
+    ),
+    WholeOption(
+        "image_size",
+        "For D2C: the side of the images in pixels (0 to 1024), which the file does not say. 0: "
+        "from the file where possible, else the authors' (`latentsteer inspect` prints it).",
+        place=8,
+        low=0,
+        high=1024,
+    ),
+    WholeOption(
+        "bits",
+        "For D2C: the bits per colour that images are encoded with (0 to 8), which the file does "
+        "not say. 0: 5 for models of 256 pixels, 8 for those that halve the side once.",
+        place=9,
+        low=0,
+        high=8,
+    ),
+)
+"""The options of official D2C models."""

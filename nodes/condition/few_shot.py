@@ -1,0 +1,197 @@
+"""Few-Shot Condition: a classifier of latents from a few labelled images."""
+
+import torch
+from torch import Tensor
+
+from ...core.chunking import ChunkMode
+from ...core.errors import InvalidInput
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ..help import Help
+from ..host import io, ui
+from ..images import from_host
+from ..sockets import GENERATOR, LATENTS
+from ..widgets import advanced, chunk
+from ..work import Work, working
+from .few_shot_widgets import few_shot_output, few_shot_widgets
+
+__all__ = ["FewshotCondition"]
+
+TITLE = "Few-Shot Condition"
+
+
+class FewshotCondition(io.ComfyNode):
+    """A classifier of latents from a few labelled images."""
+
+    HELP = Help(
+        about=(
+            "Encodes the images by the generator's encoder and trains a logistic regression on "
+            "their latents, with a ridge chosen by cross-validation and calibrated probabilities. "
+            "There are three ways to label. `images` show the wanted and `others` do not. Or "
+            "`images` are of all classes and `labels` has a line for each, as Load Image Set "
+            "gives; `wanted` is one of the labels, or a text that the captions of the wanted "
+            "contain. Or `images` show the wanted and nothing else is known: then `unlabelled` or "
+            "`bank` is what to tell them from. In the first two ways these two serve to estimate "
+            "the share of the wanted, without which it counts as frequent as among the labelled "
+            "images. Fifty images of each kind are enough."
+        ),
+        example=(
+            "Load Image Set with a folder of 50 faces with sunglasses into `images`, one of 50 "
+            "others into `others`, then Save Few-Shot Condition."
+        ),
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        schema = io.Schema(
+            node_id="LatentSteer_FewshotCondition",
+            display_name=TITLE,
+            category="LatentSteer/condition",
+            description="What images should show, from a few labelled ones: D2C section 5. A "
+            "classifier of the latents of any generator with an encoder.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="A generator with an encoder."),
+                io.Image.Input(
+                    "images",
+                    tooltip="Images that show the wanted; with labels, images of all classes. Of "
+                    "any size: resized to the generator's. Grey and transparent ones become RGB.",
+                ),
+                io.String.Input(
+                    "wanted",
+                    default="wanted",
+                    tooltip="Name of what is wanted. With labels: one of them, or a text that the "
+                    "captions of the wanted contain.",
+                ),
+                *few_shot_widgets(
+                    "estimated from unlabelled and bank, or without them that among the labels"
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "risk",
+                        options=["elkan-noto", "non-negative"],
+                        default="elkan-noto",
+                        tooltip="How to learn from images that show the wanted and unlabelled "
+                        "ones: by weights of Elkan and Noto, which D2C cites, or by the "
+                        "non-negative risk of Kiryo et al. No effect with others or labels.",
+                    )
+                ),
+                chunk(),
+                io.Image.Input(
+                    "others", optional=True, tooltip="Images that do not show the wanted."
+                ),
+                io.String.Input(
+                    "labels",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="A line per image: its label or its caption, from Load Image Set.",
+                ),
+                io.Image.Input(
+                    "unlabelled",
+                    optional=True,
+                    tooltip="Images of any kind, some of which may show the wanted.",
+                ),
+                LATENTS.Input(
+                    "bank",
+                    optional=True,
+                    tooltip="Latents of the generator in the place of unlabelled images, or in "
+                    "addition to them.",
+                ),
+            ],
+            outputs=[few_shot_output()],
+        )
+        schema.search_aliases = ["D2C", "few-shot", "classifier", "labels", "positive unlabelled"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        images: Tensor,
+        wanted: str,
+        share: float,
+        threshold: float,
+        ridge: float,
+        seed: int,
+        risk: str,
+        chunk: ChunkMode,
+        others: Tensor | None = None,
+        labels: str = "",
+        unlabelled: Tensor | None = None,
+        bank: Latents | None = None,
+    ) -> io.NodeOutput:
+        from ...core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
+        from ...core.d2c.labels import labelled
+
+        name = wanted.strip()
+        lines = [line.strip() for line in labels.splitlines() if line.strip()]
+        _check_ways(name, lines, others, unlabelled, bank)
+        if bank is not None:
+            bank.check_generator(generator)
+        total = sum(len(batch) for batch in (images, others, unlabelled) if batch is not None)
+        settings = {
+            "share": share or None,
+            "ridge": ridge or None,
+            "threshold": threshold,
+            "seed": seed,
+        }
+        with working(TITLE, total, generator, chunk=chunk) as work:
+            known = labelled(lines, name, len(images)) if lines else None
+            latents = _encoded(work, generator, images, 0)
+            rest = None if others is None else _encoded(work, generator, others, len(images))
+            far = total - (0 if unlabelled is None else len(unlabelled))
+            parts = [] if unlabelled is None else [_encoded(work, generator, unlabelled, far)]
+            parts += [] if bank is None else [bank.plain().values]
+            free = torch.cat([part.double() for part in parts]) if parts else None
+            if known is None and rest is not None:
+                counts = torch.tensor([len(rest), len(latents)])
+                known = (torch.arange(2).repeat_interleave(counts), ("rest", name), 1)
+                latents = torch.cat([rest, latents])
+            if known is not None:
+                numbers, classes, place = known
+                made = fit_few_shot(
+                    latents, numbers, classes, place, generator, unlabelled=free, **settings
+                )
+            else:
+                made = fit_positive_unlabelled(
+                    latents, free, generator, wanted=name, risk=risk, **settings
+                )
+        return io.NodeOutput(made, ui=ui.PreviewText(made.summary()))
+
+
+def _encoded(work: Work, generator: Generator, images: Tensor, before: int) -> Tensor:
+    from ...core.d2c.encoding import encoded
+
+    return encoded(
+        generator,
+        from_host(images),
+        chunking=work.chunking,
+        device=work.device,
+        report=lambda done: work.report(before + done),
+    )
+
+
+def _check_ways(
+    name: str,
+    lines: list[str],
+    others: Tensor | None,
+    unlabelled: Tensor | None,
+    bank: Latents | None,
+) -> None:
+    """Checks that the images are labelled in one way.
+
+    Raises:
+        InvalidInput: they are not, or the wanted has no name.
+    """
+    if not name:
+        raise InvalidInput("`wanted` is empty; give the wanted a name, such as sunglasses.")
+    if lines and others is not None:
+        raise InvalidInput(
+            "Both `labels` and `others` are given. Labels name the classes of `images`; leave one "
+            "of the two out."
+        )
+    if not lines and others is None and unlabelled is None and bank is None:
+        raise InvalidInput(
+            "All images are of one class: nothing to tell them from. Give `others`, which do not "
+            "show the wanted, or `labels`, or `unlabelled` images or a `bank` of latents."
+        )

@@ -1,0 +1,281 @@
+"""Edit by Condition: images that change to show a few-shot condition."""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ...core.chunking import ChunkMode
+from ...core.conditions.few_shot import FewShotCondition
+from ...core.d2c.editing import Seen, StrengthMode
+from ...core.d2c.moves import MoveKind
+from ...core.d2c.prior import DiffusionPrior
+from ...core.errors import InvalidInput
+from ...core.generator import Generator
+from ...core.latents import Latents
+from ...core.pairs.pairs import Pairs
+from ..few_shot import correction_widgets, few_shot_socket
+from ..few_shot import prior as prior_socket
+from ..help import Help
+from ..host import io, ui
+from ..images import from_host, masks_from_host, to_host
+from ..sockets import GENERATOR, LATENTS, PAIRS
+from ..widgets import advanced, chunk, seed
+from ..work import Work, working
+
+if TYPE_CHECKING:
+    from ...core.d2c.bank import LatentBank
+    from ...core.d2c.langevin import Correction
+    from ...core.d2c.moves import LatentMove
+
+__all__ = ["EditByCondition"]
+
+TITLE = "Edit by Condition"
+DRAWN, STEPS = 2000, 50
+"""Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
+
+
+def _search_widgets() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "mode",
+            options=["smallest", "same"],
+            default="smallest",
+            tooltip="smallest: each image moves until the condition is shown, at most by the "
+            "strength. same: all move by the strength.",
+        ),
+        io.Float.Input(
+            "strength",
+            default=6.0,
+            min=-1000.0,
+            max=1000.0,
+            step=0.1,
+            tooltip="How far to move (-1000 to 1000): standard deviations of the bank for bank "
+            "mean, latent units for vector, summed step sizes for gradient. Below 0, with same, "
+            "the condition is removed.",
+        ),
+        advanced(
+            io.Float.Input(
+                "certainty",
+                default=0.9,
+                min=0.01,
+                max=0.999,
+                step=0.01,
+                tooltip="r from which the condition counts as shown (0.01 to 0.999).",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "seen",
+                options=["images", "latents"],
+                default="images",
+                tooltip="What r is of: the edited images, encoded again, or the moved latents. "
+                "A latent is beyond the classifier's boundary before its image shows anything.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "grid",
+                default=12,
+                min=1,
+                max=1000,
+                tooltip="Strengths to try, evenly spaced (1 to 1000), and steps of gradient.",
+            )
+        ),
+    ]
+
+
+class EditByCondition(io.ComfyNode):
+    """Changes images so that they show a condition."""
+
+    HELP = Help(
+        about=(
+            "Encodes the images, moves their latents, corrects them by the diffusion prior and "
+            "decodes them: D2C's manipulation, without any optimisation of an image. bank mean "
+            "moves from the latents of a bank without the condition towards those with it, and "
+            "is the default, since the decoder draws such differences; vector moves along the "
+            "normal of the classifier's boundary, as the released code does, and gradient "
+            "climbs r with a pull to the start, as the paper says, which ends at the boundary. "
+            "The bank is that of `bank` or `pairs`, otherwise 2000 draws of the prior. White in "
+            "`mask` may change; elsewhere the pixels stay as they are. The text on the node lists "
+            "r before and after, and images that do not get there."
+        ),
+        example=(
+            "Load Image of a face, a Few-Shot Condition of sunglasses, a diffusion prior, then "
+            "Save Image."
+        ),
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        schema = io.Schema(
+            node_id="LatentSteer_EditByCondition",
+            display_name=TITLE,
+            category="LatentSteer/latents",
+            description="Edits images so that they show a few-shot condition: encode, move, "
+            "correct by the diffusion prior, decode.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="A generator with an encoder."),
+                io.Image.Input(
+                    "images",
+                    tooltip="The images to edit, of any size; resized to the generator's.",
+                ),
+                few_shot_socket(),
+                io.Combo.Input(
+                    "move",
+                    options=["bank mean", "vector", "gradient"],
+                    default="bank mean",
+                    tooltip="bank mean: from the mean of latents without the condition to that of "
+                    "those with it. vector: along the classifier's boundary normal. gradient: up "
+                    "the gradient of log r, with a pull to the start; needs a prior.",
+                ),
+                *_search_widgets(),
+                seed("the correction's noise"),
+                io.Int.Input(
+                    "results",
+                    default=1,
+                    min=1,
+                    max=1000,
+                    tooltip="Results per image, with a noise of the correction each (1 to 1000).",
+                ),
+                *correction_widgets(),
+                advanced(
+                    io.Float.Input(
+                        "width",
+                        default=3.0,
+                        min=0.01,
+                        max=1000.0,
+                        step=0.1,
+                        tooltip="Width of the kernel that pulls a gradient to its start, in "
+                        "standard deviations of the latents (0.01 to 1000).",
+                    )
+                ),
+                chunk(),
+                prior_socket(
+                    "Corrects the moved latents; without it nothing does.", optional=True
+                ),
+                LATENTS.Input(
+                    "bank", optional=True, tooltip="Latents of this generator, for bank mean."
+                ),
+                PAIRS.Input(
+                    "pairs",
+                    optional=True,
+                    tooltip="Pairs of this generator whose latents are the bank, without `bank`.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Of the images' size, one for all or one each: white may change. The "
+                    "results then have the size of the images.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("edited", display_name="images", tooltip="The edited images."),
+                LATENTS.Output(
+                    "latents", display_name="latents", tooltip="Their latents, without the mask."
+                ),
+            ],
+        )
+        schema.search_aliases = ["D2C", "manipulate", "attribute", "few-shot", "edit image"]
+        return schema
+
+    @classmethod
+    def execute(
+        cls,
+        generator: Generator,
+        images: Tensor,
+        condition: FewShotCondition,
+        move: MoveKind,
+        mode: StrengthMode,
+        strength: float,
+        certainty: float,
+        seen: Seen,
+        grid: int,
+        seed: int,
+        results: int,
+        correction: int,
+        calls: int,
+        width: float,
+        chunk: ChunkMode,
+        prior: DiffusionPrior | None = None,
+        bank: Latents | None = None,
+        pairs: Pairs | None = None,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        from ...core.d2c.editing import Editing, edit_by_condition
+        from ...core.d2c.langevin import Correction
+        from ...core.devices import threads_of
+
+        condition.check(generator)
+        if prior is not None:
+            prior.check(generator)
+        pictures, masks = from_host(images), None if mask is None else masks_from_host(mask)
+        corrected = Correction(correction, calls)
+        editing = Editing(
+            strength=strength,
+            mode=mode,
+            certainty=certainty,
+            seen=seen,
+            grid=grid,
+            correction=corrected,
+            results=results,
+        )
+        with working(TITLE, editing.rounds, generator, prior, chunk=chunk) as work:
+            stored = _bank(generator, prior, bank, pairs, work) if move == "bank mean" else None
+            way = _move(move, condition, generator, prior, stored, width, corrected)
+            with threads_of(generator, None, work.chunking, work.device):
+                edited = edit_by_condition(
+                    pictures,
+                    generator,
+                    condition,
+                    prior,
+                    way,
+                    editing,
+                    masks=masks,
+                    seed=seed,
+                    chunking=work.chunking,
+                    device=work.device,
+                    report=work.report,
+                )
+        shown = ui.PreviewText(edited.summary())
+        return io.NodeOutput(to_host(edited.images), edited.latents, ui=shown)
+
+
+def _bank(
+    generator: Generator,
+    prior: DiffusionPrior | None,
+    bank: Latents | None,
+    pairs: Pairs | None,
+    work: Work,
+) -> "LatentBank":
+    from ...core.d2c.bank import LatentBank, bank_of_draws, bank_of_pairs, draws_of
+
+    if bank is not None:
+        return LatentBank.of_latents(bank)
+    if pairs is not None:
+        return bank_of_pairs(pairs, generator)
+    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
+    draw = draws_of(generator, prior, steps=steps)
+    return bank_of_draws(draw, generator, DRAWN, seed=0, device=work.device)
+
+
+def _move(
+    move: MoveKind,
+    condition: FewShotCondition,
+    generator: Generator,
+    prior: DiffusionPrior | None,
+    bank: "LatentBank | None",
+    width: float,
+    correction: "Correction",
+) -> "LatentMove":
+    from ...core.d2c.moves import GradientMove, bank_mean, boundary_move
+
+    if bank is not None:
+        return bank_mean(bank, condition, generator)
+    if move == "vector":
+        return boundary_move(condition, generator)
+    if prior is None:
+        raise InvalidInput(
+            "The gradient is corrected by a diffusion prior after each step. Connect a prior, or "
+            "set the move to bank mean or vector."
+        )
+    return GradientMove(condition, prior, width, correction)
