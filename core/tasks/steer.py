@@ -36,6 +36,8 @@ __all__ = [
 
 Quality: TypeAlias = Literal["draft", "good", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
+NOISE = 0.2
+"""Noise on the rendered latents, for texts."""
 CLAUSE_WEIGHT = 0.5
 """Weight of each clause of a text, in addition to the whole."""
 RATE = 0.03
@@ -55,6 +57,9 @@ class SteerPlan:
         spares: refined starts of each sample, of which the one of lowest energy goes on.
         first: steps of every spare; 0 where there is one alone.
         steps: steps of the chosen ones.
+        noise: standard deviation of noise on the latents that are rendered, fresh at every step,
+            of texts. It keeps the CLIP from being fooled, so that its energies tell which samples
+            are good.
         strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
             texts, on the inverse temperature of Langevin dynamics for classes.
     """
@@ -63,6 +68,7 @@ class SteerPlan:
     spares: int
     first: int
     steps: int
+    noise: float = 0.0
     strength: float = 1.0
 
     def __post_init__(self) -> None:
@@ -77,15 +83,15 @@ class SteerPlan:
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(8, 1, 0, 10),
-    "good": SteerPlan(4, 4, 10, 30),
-    "best": SteerPlan(4, 8, 15, 60),
+    "draft": SteerPlan(8, 1, 0, 10, NOISE),
+    "good": SteerPlan(4, 5, 10, 20, NOISE),
+    "best": SteerPlan(4, 12, 12, 40, NOISE),
 }
 """Texts, from the nearest pairs."""
 FROM_PRIOR: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(50, 1, 0, 20),
-    "good": SteerPlan(100, 2, 10, 60),
-    "best": SteerPlan(400, 4, 20, 100),
+    "draft": SteerPlan(50, 1, 0, 20, NOISE),
+    "good": SteerPlan(100, 2, 10, 60, NOISE),
+    "best": SteerPlan(400, 4, 20, 100, NOISE),
 }
 """Texts without pairs, and classes without a translator."""
 BY_TRANSLATOR: Mapping[Quality, SteerPlan] = {
@@ -242,6 +248,7 @@ class _Run:
             seed=self.seed,
             chunking=self.chunking,
             device=self.device,
+            latent_noise=self.plan.noise,
         )
         self.watch.begins(job, latents)
         found, _ = refine(job, latents, on_step=self.watch.stepped, on_stop=self.watch.stopped)

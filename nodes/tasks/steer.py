@@ -61,7 +61,7 @@ class Steer(io.ComfyNode):
         schema = io.Schema(
             node_id="LatentSteer_Steer",
             display_name="Steer",
-            category="LatentSteer",
+            category="LatentSteer/tasks",
             description="Images of what you write, in one node: start, refinement, choice of the "
             "best, decoding.",
             inputs=[

@@ -9,7 +9,7 @@ from latentsteer.core.tasks import steer
 from latentsteer.core.tasks.steer import SteerPlan
 
 AVATARS, DIGITS, OTHER = "avatars (embedded)", "digits (embedded)", "other.safetensors"
-PLAN = SteerPlan(candidates=2, spares=2, first=1, steps=2)
+PLAN = SteerPlan(candidates=2, spares=2, first=1, steps=2, noise=0.3)
 
 
 @pytest.fixture
@@ -66,7 +66,8 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
 
     def refined(at, along, steps):
         own = {"start": at, "energy": along, "steps": steps, **both}
-        return graph.add("AdamRefine", learning_rate=0.5 * steer.RATE, **own)
+        own |= {"learning_rate": 0.5 * steer.RATE, "latent_noise": PLAN.noise}
+        return graph.add("AdamRefine", **own)
 
     small = in_small_nodes(graph, models, start, refined, condition, energy)
     images = graph.add("Decode", generator=models.generator, latents=small)
@@ -99,7 +100,8 @@ def test_classes_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
 
     def refined(at, along, steps):
         own = {"start": at, "energy": along, "steps": steps, **both}
-        return graph.add("LangevinRefine", inverse_temperature=steer.INVERSE_TEMPERATURE, **own)
+        own |= {"inverse_temperature": steer.INVERSE_TEMPERATURE, "latent_noise": PLAN.noise}
+        return graph.add("LangevinRefine", **own)
 
     small = in_small_nodes(graph, models, start, refined, condition, energy)
     node = graph.add("Steer", prompt="3, 7", model=DIGITS, samples=1, seed=3)
