@@ -43,6 +43,7 @@ _NODES = (
     "train.save_prior:SaveDiffusionPrior",
     "load.prior:LoadDiffusionPrior",
     "load.prior_generator:PriorGenerator",
+    "load.generator_prior:GeneratorPrior",
     "start.prior:PriorInit",
     "start.variation:VariationInit",
     "start.translator:TranslatorInit",

@@ -1,27 +1,26 @@
 """Manipulation of images by a few-shot condition, D2C section 5: encode, move, correct, decode."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
-from einops import repeat
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..chunking import Chunking
 from ..conditions.few_shot import FewShotCondition
-from ..errors import DomainMismatch, InvalidInput
+from ..errors import InvalidInput
 from ..generator import Generator
-from ..images import resized
 from ..latents import Latents, decode
 from ..pairs.moving import MoveSearch, smallest_strengths
 from ..rng import SampleRng
 from ..spaces import Identity
 from .encoding import encoded
 from .langevin import RELEASED, Correction
-from .moves import LatentMove
+from .masking import check_masks, composed
+from .moves import LatentMove, MovePath
 from .prior import DiffusionPrior
 
 __all__ = ["Edited", "Editing", "Seen", "StrengthMode", "edit_by_condition"]
@@ -46,7 +45,8 @@ class Editing:
         grid: number of strengths to try for `smallest`, and of steps of a gradient.
         bisections: of the last interval.
         correction: by the prior after the move.
-        results: number of results per image, with a noise of the correction each.
+        results: number of results per image, each with its own noise of the correction. Where
+            several ways of a move reach the wanted, they take different ones.
 
     Raises:
         InvalidInput: an unknown mode, or a number outside its range.
@@ -54,7 +54,7 @@ class Editing:
 
     strength: float = 6.0
     mode: StrengthMode = "smallest"
-    certainty: float = 0.9
+    certainty: float = 0.5
     seen: Seen = "images"
     grid: int = 12
     bisections: int = 2
@@ -81,8 +81,8 @@ class Editing:
 
     @property
     def rounds(self) -> int:
-        """Largest number of times that the samples are moved."""
-        return 2 + (1 + self.grid + self.bisections if self.mode == "smallest" else 0)
+        """Largest number of times that the samples are moved along a way."""
+        return 1 + self.grid + self.bisections if self.mode == "smallest" else 1
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Edited:
     Attributes:
         images: in [0, 1]: of the generator's size, or of the size of the given ones with a mask.
         latents: moved and corrected latents; their images are not composed by a mask.
+        ways: way of the move that each takes.
         strengths: strength of each.
         before: r of the start.
         after: r of the result, without the mask.
@@ -101,6 +102,7 @@ class Edited:
 
     images: Images4
     latents: Latents
+    ways: tuple[str, ...]
     strengths: Float[Tensor, " batch"]
     before: Float[Tensor, " batch"]
     after: Float[Tensor, " batch"]
@@ -114,12 +116,13 @@ class Edited:
 
     def summary(self) -> str:
         """Returns a line per result, for a report."""
-        columns = (self.strengths, self.before, self.after, self.reached)
-        rows = zip(self.latents.samples, *(column.tolist() for column in columns), strict=True)
+        numbers = (self.strengths, self.before, self.after, self.reached)
+        columns = (column.tolist() for column in numbers)
+        rows = zip(self.latents.samples, self.ways, *columns, strict=True)
         lines = [
-            f"result {name}: r {before:.2f} to {after:.2f} at strength {strength:.3g}"
+            f"result {name}: r {before:.2f} to {after:.2f} by {way} at strength {strength:.3g}"
             + ("" if reached else ", not reached")
-            for name, strength, before, after, reached in rows
+            for name, way, strength, before, after, reached in rows
         ]
         return "\n".join([f"strength in {self.unit}", *lines])
 
@@ -168,34 +171,42 @@ def edit_by_condition(
     if prior is not None:
         prior.check(generator)
     if masks is not None:
-        _check_masks(masks, images)
+        check_masks(masks, images)
     results = editing.results
-    latents = encoded(generator, images, chunking=chunking, device=device)
-    start = latents.repeat_interleave(results, dim=0)
+    first = encoded(generator, images, chunking=chunking, device=device)
+    start = first.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
-    grid = editing.grid
-    walking = rng.restored(rng.state())
-    job.path = move.path(start.to(device), walking, editing.strength, grid)
-    before = job.seen(torch.arange(len(start)), start)
-    if editing.mode == "same":
-        strengths = torch.full((len(start),), editing.strength, dtype=torch.float64)
-    else:
-        strengths, _ = smallest_strengths(len(start), job.probability, editing.search)
     everything = torch.arange(len(start))
-    values = job.at(everything, strengths)
-    after = job.seen(everything, values)
+    before = job.seen(everything, start)
+    walking = rng.restored(rng.state())
+    paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
+    ends = [job.end(path) for path in paths.values()]
+    chosen = _chosen(ends, editing)
+    strengths = torch.stack([end.strengths for end in ends])[chosen, everything]
+    after = torch.stack([end.r for end in ends])[chosen, everything]
+    values = torch.stack([end.points for end in ends])[chosen, everything]
+    ways = tuple([*paths][way] for way in chosen.tolist())
     chart = Identity(generator.source)
     latents = Latents(values, chart, generator.id, generator.name, rng.names)
     made = decode(latents, generator, chunking, device)
     if masks is not None:
-        made = _composed(images, made, masks, results)
-    return Edited(made, latents, strengths, before, after, editing.certainty, move.unit)
+        made = composed(images, made, masks, results)
+    found = (ways, strengths, before, after, editing.certainty)
+    return Edited(made, latents, *found, move.unit)
+
+
+class _End(NamedTuple):
+    """Where all samples end on one way."""
+
+    strengths: Tensor
+    r: Tensor
+    points: Tensor
 
 
 @dataclass
 class _Job:
-    """What the search evaluates: points of a path, and r of them."""
+    """What the search evaluates: points of a way, and r of them."""
 
     generator: Generator
     condition: FewShotCondition
@@ -206,68 +217,64 @@ class _Job:
     chunking: Chunking
     device: torch.device
     report: Callable[[int], None]
-    path: Callable[[Tensor, Tensor], Tensor] | None = None
     done: int = 0
 
-    def at(self, rows: Tensor, strengths: Tensor) -> Tensor:
+    def end(self, path: MovePath) -> _End:
+        """Returns the end of a way, at one strength or at each sample's smallest."""
+        everything, editing = torch.arange(len(self.start)), self.editing
+
+        def probability(rows: Tensor, strengths: Tensor) -> Tensor:
+            return self.seen(rows, self.at(path, rows, strengths))
+
+        if editing.mode == "smallest":
+            strengths, r = smallest_strengths(len(everything), probability, editing.search)
+            return _End(strengths, r, self.at(path, everything, strengths))
+        strengths = torch.full((len(everything),), editing.strength, dtype=torch.float64)
+        points = self.at(path, everything, strengths)
+        return _End(strengths, self.seen(everything, points), points)
+
+    def at(self, path: MovePath, rows: Tensor, strengths: Tensor) -> Tensor:
         """Returns the corrected points of some rows at a strength each, on the CPU."""
-        assert self.path is not None
-        moved = self.generator.source.clamp(self.path(rows, strengths))
+        moved = self.generator.source.clamp(path(rows, strengths))
         if self.prior is not None:
             # The same noise at every strength: nothing but the strength changes in a search.
             own = self.rng.taken(rows.tolist())
             moved = self.editing.correction(self.prior, moved, own.restored(own.state()))
         return torch.where(strengths[:, None] == 0, self.start[rows], moved.cpu())
 
-    def probability(self, rows: Tensor, strengths: Tensor) -> Tensor:
-        """Returns r of some rows at a strength each."""
-        return self.seen(rows, self.at(rows, strengths))
-
     def seen(self, rows: Tensor, values: Tensor) -> Tensor:
         """Returns r of latents, or of their images."""
         encode = self.generator.encode if self.editing.seen == "images" else None
 
         def of(z: Tensor, part: SampleRng) -> tuple[Tensor]:
-            return (
-                self.condition.probability(z if encode is None else encode(self._image(z, part))),
-            )
+            latents = z if encode is None else encode(self.generator(z, part))
+            return (self.condition.probability(latents),)
 
         rng = SampleRng.of(0, self.rng.names, "decode").taken(rows.tolist())
         (r,) = self.chunking.apply_random(of, values.to(self.device), rng)
         self.done += 1
-        self.report(min(self.done, self.editing.rounds))
+        self.report(self.done)
         return r.cpu().double()
 
-    def _image(self, z: Tensor, part: SampleRng) -> Tensor:
-        return self.generator(z, part)
 
+def _chosen(ends: Sequence[_End], editing: Editing) -> Int[Tensor, " batch"]:
+    """Returns the way of each sample.
 
-def _check_masks(masks: Masks, images: Images4) -> None:
-    if masks.shape[1:] != images.shape[2:]:
-        high, wide = masks.shape[1:]
-        raise DomainMismatch(
-            f"The mask is {wide} x {high} pixels and the images are {images.shape[3]} x "
-            f"{images.shape[2]}. Give a mask of the images' size. (Load Image gives an empty one "
-            "of 64 x 64 for a picture without transparency.)"
-        )
-    if len(masks) not in (1, len(images)):
-        raise InvalidInput(
-            f"{len(masks)} masks for {len(images)} images. Give one for all, or one each."
-        )
-    if not bool((masks > 0).flatten(1).any(dim=1).all()):
-        raise InvalidInput(
-            "The mask is 0 (black) everywhere, so nothing may change. Paint the part to edit, or "
-            "leave the mask out."
-        )
+    Ways that reach the wanted come first, by their strengths, and then the others by r. The
+    results of an image take those that reach it in turns.
+    """
+    strengths = torch.stack([end.strengths for end in ends])
+    r = torch.stack([end.r for end in ends])
+    reached = r >= editing.certainty
+    chosen: list[int] = []
+    for row in range(strengths.shape[1]):
 
+        def place(way: int, row: int = row) -> tuple[bool, float, float]:
+            there = bool(reached[way, row])
+            cost = float(strengths[way, row]) if there else 0.0
+            return not there, cost, -float(r[way, row])
 
-def _composed(
-    images: Images4, made: Float[Tensor, "results 3 _ _"], masks: Masks, results: int
-) -> Float[Tensor, "results 3 height width"]:
-    """Returns the images with the made ones in the masks; bit for bit as they were elsewhere."""
-    size = (images.shape[2], images.shape[3])
-    own = images.float().cpu().repeat_interleave(results, dim=0)
-    new = torch.cat([resized(one[None], size) for one in made])
-    each = repeat(masks.float().cpu(), "masks height width -> masks 1 height width")
-    share = each.expand(len(images), -1, -1, -1).repeat_interleave(results, dim=0)
-    return torch.lerp(own, new, share.clamp(0, 1))
+        order = sorted(range(len(ends)), key=place)
+        turns = max(1, int(reached[:, row].sum()))
+        chosen.append(order[row % editing.results % turns])
+    return torch.tensor(chosen)

@@ -1,9 +1,9 @@
-"""Moves of latents towards a few-shot condition: bank mean, boundary, gradient."""
+"""Moves of latents towards a few-shot condition: the boundary's normal, and the gradient."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,29 +14,22 @@ from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.directions import moving_coordinates
 from ..rng import SampleRng
-from .bank import LatentBank
 from .langevin import RELEASED, CorrectedLangevin, Correction, corrected_steps
 from .prior import DiffusionPrior
 
 __all__ = [
+    "BoundaryMove",
     "GradientMove",
     "LatentMove",
-    "LinearMove",
     "MoveKind",
     "MovePath",
-    "bank_mean",
     "boundary_move",
+    "line",
 ]
 
 MoveKind: TypeAlias = Literal["bank mean", "vector", "gradient"]
 MovePath: TypeAlias = Callable[[Tensor, Tensor], Float[Tensor, "rows dim"]]
 """From row numbers and a strength each (float64), the moved latents of these rows."""
-LEAST_SHOWN: Final = 5.0
-"""Smallest expected number of latents of a bank that show the wanted, and that do not."""
-ROUNDING: Final = 1e-9
-"""Smallest distance of two means relative to the largest number of the bank."""
-ROWS = 8192
-"""Latents of a bank at a time. It is fixed, because the rounding of sums depends on it."""
 
 
 @runtime_checkable
@@ -48,10 +41,15 @@ class LatentMove(Protocol):
         """The unit of a strength, for reports."""
         ...
 
-    def path(
+    @property
+    def ways(self) -> int:
+        """Number of ways."""
+        ...
+
+    def paths(
         self, start: Float[Tensor, "batch dim"], rng: SampleRng, most: float, grid: int
-    ) -> MovePath:
-        """Returns the points of each sample's path.
+    ) -> dict[str, MovePath]:
+        """Returns the ways of the samples, by name.
 
         Args:
             start: latents that the paths begin at, at strength 0.
@@ -62,77 +60,44 @@ class LatentMove(Protocol):
         ...
 
 
+def line(start: Float[Tensor, "batch dim"], vectors: Float[Tensor, "rows dim"]) -> MovePath:
+    """Returns the path start + strength vector, of one vector for all rows or one each."""
+    each = vectors.to(start).expand(len(start), -1)
+
+    def at(rows: Tensor, strengths: Tensor) -> Tensor:
+        return start[rows] + strengths.to(start)[:, None] * each[rows]
+
+    return at
+
+
 @dataclass(frozen=True, eq=False)
-class LinearMove:
-    """A line in latents.
+class BoundaryMove:
+    """The normal of the classifier's boundary, as D2C's released code moves latents.
 
     Attributes:
-        vector: displacement of strength 1, 0 in blocks that stay.
-        unit: unit of the strength.
+        vector: displacement of strength 1, of length 1 unless a class has a share in it.
     """
 
     vector: Float[Tensor, " dim"]
-    unit: str
 
-    def path(
+    @property
+    def unit(self) -> str:
+        """The unit of a strength."""
+        return "latent units"
+
+    @property
+    def ways(self) -> int:
+        """One."""
+        return 1
+
+    def paths(
         self, start: Float[Tensor, "batch dim"], rng: SampleRng, most: float, grid: int
-    ) -> MovePath:
-        """Returns start + strength vector."""
-
-        def at(rows: Tensor, strengths: Tensor) -> Tensor:
-            return start[rows] + strengths.to(start)[:, None] * self.vector.to(start)
-
-        return at
+    ) -> dict[str, MovePath]:
+        """Returns the only way."""
+        return {"vector": line(start, self.vector[None])}
 
 
-@torch.no_grad()
-def bank_mean(bank: LatentBank, condition: FewShotCondition, generator: Generator) -> LinearMove:
-    """The mean of a bank weighted by r minus the mean weighted by 1 - r, of length 1.
-
-    A strength counts standard deviations of the bank's latents along this direction. Unlike the
-    normal of the classifier's boundary it is a difference of latents that there are, so the
-    decoder draws it. For whitened normal latents both are parallel.
-
-    Args:
-        bank: latents of the generator: draws of a prior, encoded images, pairs.
-        condition: the few-shot condition.
-        generator: of both.
-
-    Raises:
-        GeneratorMismatch: a bank or a condition of another generator.
-        InvalidInput: a bank with too few latents that show the wanted, or that do not.
-    """
-    bank.check(generator)
-    condition.check(generator)
-    parts = [condition.probability(part.double()) for part in bank.values.split(ROWS)]
-    r = torch.cat(parts)
-    sides = torch.stack([r, 1 - r])
-    shown, rest = sides.sum(dim=1).tolist()
-    if not min(shown, rest) >= LEAST_SHOWN:
-        raise InvalidInput(
-            f"Of the bank of {bank} about {shown:.3g} show {condition.name} and {rest:.3g} do "
-            f"not; at least {LEAST_SHOWN:g} of each are needed. Take a larger bank, or one of "
-            "images with and without it."
-        )
-    weights = sides / sides.sum(dim=1, keepdim=True)
-    difference = torch.zeros(bank.values.shape[1], dtype=torch.float64)
-    rows = weights[0] - weights[1]
-    for part, own in zip(bank.values.split(ROWS), rows.split(ROWS), strict=True):
-        difference += own @ part.double()
-    difference *= moving_coordinates(generator)
-    length = difference.norm()
-    if not length > ROUNDING * float(bank.values.abs().max()):
-        raise InvalidInput(
-            f"The latents of the bank of {bank} do not differ in {condition.name}: their means "
-            "are equal. Take a bank of different latents."
-        )
-    direction = difference / length
-    spread = torch.cat([part.double() @ direction for part in bank.values.split(ROWS)]).std()
-    unit = f"standard deviations of {bank.source}"
-    return LinearMove((spread * direction).float(), unit)
-
-
-def boundary_move(condition: FewShotCondition, generator: Generator) -> LinearMove:
+def boundary_move(condition: FewShotCondition, generator: Generator) -> BoundaryMove:
     """The unit normal of the classifier's boundary, as D2C's released code moves latents.
 
     A strength is a distance in latents; the released code uses -15, 10 and 20 on latents of 8192
@@ -147,7 +112,7 @@ def boundary_move(condition: FewShotCondition, generator: Generator) -> LinearMo
     """
     condition.check(generator)
     vector = condition.vector() * moving_coordinates(generator).to(condition.weight)
-    return LinearMove(vector, "latent units")
+    return BoundaryMove(vector)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,9 +146,14 @@ class GradientMove:
         """The unit of a strength."""
         return "summed step sizes"
 
-    def path(
+    @property
+    def ways(self) -> int:
+        """One."""
+        return 1
+
+    def paths(
         self, start: Float[Tensor, "batch dim"], rng: SampleRng, most: float, grid: int
-    ) -> MovePath:
+    ) -> dict[str, MovePath]:
         """Returns the path through the points after each of `grid` steps."""
         if not most > 0:
             raise InvalidInput(
@@ -206,4 +176,4 @@ class GradientMove:
             share = (places - before).to(start)[:, None]
             return torch.lerp(points[before, rows], points[before + 1, rows], share)
 
-        return at
+        return {"gradient": at}

@@ -56,11 +56,12 @@ def _search_widgets() -> list[io.Input]:
         advanced(
             io.Float.Input(
                 "certainty",
-                default=0.9,
-                min=0.01,
+                default=0.0,
+                min=0.0,
                 max=0.999,
                 step=0.01,
-                tooltip="r from which the condition counts as shown (0.01 to 0.999).",
+                tooltip="r from which the condition counts as shown (0 to 0.999); 0 for the "
+                "condition's threshold.",
             )
         ),
         advanced(
@@ -213,16 +214,20 @@ class EditByCondition(io.ComfyNode):
         editing = Editing(
             strength=strength,
             mode=mode,
-            certainty=certainty,
+            certainty=certainty or condition.threshold,
             seen=seen,
             grid=grid,
             correction=corrected,
             results=results,
         )
-        with working(TITLE, editing.rounds, generator, prior, chunk=chunk) as work:
+        models = (generator, prior)
+        with working(f"{TITLE}: bank", 0, *models, chunk=chunk) as work:
             stored = _bank(generator, prior, bank, pairs, work) if move == "bank mean" else None
             way = _move(move, condition, generator, prior, stored, width, corrected)
-            with threads_of(generator, None, work.chunking, work.device):
+        total = 1 + way.ways * editing.rounds
+        with working(TITLE, total, *models, chunk=chunk) as work:
+            threads = threads_of(generator, None, work.chunking, work.device)
+            with threads:
                 edited = edit_by_condition(
                     pictures,
                     generator,
@@ -267,7 +272,8 @@ def _move(
     width: float,
     correction: "Correction",
 ) -> "LatentMove":
-    from ...core.d2c.moves import GradientMove, bank_mean, boundary_move
+    from ...core.d2c.bank_means import bank_mean
+    from ...core.d2c.moves import GradientMove, boundary_move
 
     if bank is not None:
         return bank_mean(bank, condition, generator)

@@ -65,17 +65,50 @@ def test_eps_changes_what_a_biggan_draws(loaded):
     assert (image(eps=0.05) - plain).abs().max() > 1e-3
 
 
-def test_d2c_is_steered_by_noise_or_by_clean_latents(loaded, tmp_path):
-    path = written(randomised(d2c.GENERATOR.examples[0]()), tmp_path / "d2c.safetensors")
-    noise, clean = (loaded(path, latent=name, steps=2) for name in ("auto", "clean"))
+@pytest.fixture
+def official(tmp_path):
+    """A small file in the layout of official D2C models."""
+    return written(randomised(d2c.GENERATOR.examples[0]()), tmp_path / "d2c.safetensors")
+
+
+def test_d2c_is_steered_by_noise_or_by_clean_latents(loaded, official):
+    noise, clean = (loaded(official, latent=name, steps=2) for name in ("auto", "clean"))
     assert [b.name for b in (*noise.source.blocks, *clean.source.blocks)] == ["noise", "z"]
     assert noise.encode is None
     rng = SampleRng.of(0, 2)
-    images = [one(one.prior.sample(rng, torch.empty(0)), rng) for one in (clean, clean)]
-    assert clean.encode(images[0]).shape == (2, clean.source.dim)
-    assert float((images[0] - images[1]).abs().max()) > 0  # the streams went on
+    images = clean(clean.prior.sample(rng, torch.empty(0)), rng)
+    assert clean.encode(images).shape == (2, clean.source.dim)
     assert [one.image_size for one in (noise, clean)] == [(8, 8)] * 2
-    assert loaded(path, image_size=16).image_size == (16, 16)
+    assert loaded(official, image_size=16).image_size == (16, 16)
+
+
+def test_the_diffusion_of_a_d2c_file_is_a_prior_of_its_clean_latents(
+    official, tmp_path, new_host, run, new_graph
+):
+    folder = tmp_path / "own" / "models" / "latentsteer_generators"
+    folder.mkdir(parents=True)
+    shutil.copy(official, folder)
+
+    def ran(latent):
+        graph = new_graph()
+        generator = graph.add("LoadGenerator", file=official.name, latent=latent, steps=3)
+        prior = graph.add("GeneratorPrior", generator=generator)
+        made = graph.add("PriorGenerator", generator=generator, prior=prior, steps=3)
+        starts = [
+            graph.add("PriorInit", generator=one, samples=2, seed=1) for one in (generator, made)
+        ]
+        links = [
+            graph.add("Decode", generator=one, latents=start)
+            for one, start in zip((generator, made), starts, strict=True)
+        ]
+        found = run(graph, new_host(tmp_path / "own"))
+        return [found[link] for link in (prior, *links)]
+
+    prior, own, other = ran("clean")
+    assert prior.space.dim == 32
+    torch.testing.assert_close(own, other)
+    with pytest.raises(NodeError, match="latent clean"):
+        ran("noise")
 
 
 @pytest.mark.parametrize(

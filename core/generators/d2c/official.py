@@ -10,7 +10,7 @@ to the noise: DDIM with few steps is not inverted exactly.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -29,7 +29,7 @@ from ...images import resized
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from ..options import chosen_text
-from .networks.layouts import AutoencoderSettings, UNetLayout
+from .networks.layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
 from .networks.logistics import LogisticMixture, quantised
 from .networks.model import D2CNetwork, FlatDenoiser
 from .options import D2C_LATENTS, D2C_OPTIONS, PIXELS, STEPS
@@ -91,26 +91,44 @@ def _part(own: Checkpoint, prefix: str) -> Checkpoint:
     return replace(own, tensors=tensors)
 
 
-def _network(checkpoint: Checkpoint) -> D2CNetwork:
-    own = _own(checkpoint)
-    autoencoder = autoencoder_layout(_part(own, AUTOENCODER))
-    unet = unet_layout(_part(own, DIFFUSION))
-    if autoencoder.latent != unet.latent:
-        raise CheckpointError(
-            f"{checkpoint.path.name}: the autoencoder's latents have {autoencoder.latent} "
-            f"channels, those of the diffusion {unet.latent}. They are parts of two models."
-        )
-    network = load_network(D2CNetwork(autoencoder, unet), own)
-    if not bool((network.latent_mod.std > 0).all()):
-        raise CheckpointError(
-            f"{checkpoint.path.name}: `{SCALE}std` has numbers that are not above 0: no latents "
-            "have such a deviation. Fetch or save it again."
-        )
-    return network
+@dataclass(frozen=True)
+class _Read:
+    """What is known of a file before its networks are made.
 
+    Attributes:
+        own: the tensors that the model uses.
+        autoencoder: sizes of the autoencoder.
+        unet: sizes of the denoiser.
+        settings: what the file does not say.
+    """
 
-def _settings(checkpoint: Checkpoint, network: D2CNetwork) -> D2CSettings:
-    return settings_of(checkpoint, network.halves.layout, network.diffusion.layout)
+    own: Checkpoint
+    autoencoder: AutoencoderLayout
+    unet: UNetLayout
+    settings: D2CSettings
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "_Read":
+        own = _own(checkpoint)
+        autoencoder = autoencoder_layout(_part(own, AUTOENCODER))
+        unet = unet_layout(_part(own, DIFFUSION))
+        if autoencoder.latent != unet.latent:
+            raise CheckpointError(
+                f"{checkpoint.path.name}: the autoencoder's latents have {autoencoder.latent} "
+                f"channels, those of the diffusion {unet.latent}. They are parts of two models."
+            )
+        return cls(own, autoencoder, unet, settings_of(checkpoint, autoencoder, unet))
+
+    @property
+    def network(self) -> D2CNetwork:
+        """The model, loaded and frozen."""
+        network = load_network(D2CNetwork(self.autoencoder, self.unet), self.own)
+        if not bool((network.latent_mod.std > 0).all()):
+            raise CheckpointError(
+                f"{self.own.path.name}: `{SCALE}std` has numbers that are not above 0: no latents "
+                "have such a deviation. Fetch or save it again."
+            )
+        return network
 
 
 def _steps(checkpoint: Checkpoint, levels: int) -> int:
@@ -130,11 +148,12 @@ def _eta(checkpoint: Checkpoint) -> float:
 def _load(checkpoint: Checkpoint) -> Generator:
     latent = chosen_text(checkpoint, "latent", D2C_LATENTS)
     pixels = chosen_text(checkpoint, "pixels", PIXELS)
-    network = _network(checkpoint)
-    settings = _settings(checkpoint, network)
+    read = _Read.of(checkpoint)
+    settings = read.settings
     steps, eta = _steps(checkpoint, len(settings.schedule)), _eta(checkpoint)
-    shape = (network.diffusion.layout.latent, settings.side, settings.side)
-    size = settings.side * network.halves.layout.factor
+    network = read.network
+    shape = (read.unet.latent, settings.side, settings.side)
+    size = settings.side * read.autoencoder.factor
     name = checkpoint.path.stem
     licence = str(checkpoint.config.get("licence", LICENCE))
     noisy, clean = Space((Block("noise", shape),)), Space((Block("z", shape),))
@@ -205,14 +224,12 @@ def diffusion_prior(generator: Generator) -> DiffusionPrior:
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    network = _network(checkpoint)
-    return arrays_of(network, _settings(checkpoint, network), arrays)
+    read = _Read.of(checkpoint)
+    return arrays_of(read.network, read.settings, arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    own = _own(checkpoint)
-    layouts = autoencoder_layout(_part(own, AUTOENCODER)), unet_layout(_part(own, DIFFUSION))
-    return settings_of(checkpoint, *layouts).facts
+    return _Read.of(checkpoint).settings.facts
 
 
 def _example() -> Example:

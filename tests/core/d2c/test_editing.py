@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.d2c.editing import Editing, edit_by_condition
 from latentsteer.core.d2c.langevin import Correction
-from latentsteer.core.d2c.moves import LinearMove
+from latentsteer.core.d2c.moves import BoundaryMove, line
 from latentsteer.core.errors import DomainMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 
@@ -16,7 +16,7 @@ from .gaussian import LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 STANDARD = prior_of(Exact(LINEAR, torch.eye(DIM)), DIM, LINEAR)
-ALONG = LinearMove(torch.tensor([1.0, 0.0, 0.0]), "units")
+ALONG = BoundaryMove(torch.tensor([1.0, 0.0, 0.0]))
 STARTS = torch.tensor([[-1.0, 0.5, 0.0], [0.5, -0.5, 1.0], [3.0, 0.0, 0.0]])
 
 
@@ -40,7 +40,7 @@ def edited(images=None, prior=None, move=ALONG, condition=None, masks=None, seed
 
 
 def test_one_strength_moves_every_latent_by_as_much():
-    found = edited(strength=-2.0, mode="same")
+    found = edited(strength=-2.0, mode="same", certainty=0.9)
     wanted = STARTS - 2 * ALONG.vector
     torch.testing.assert_close(found.latents.values, wanted)
     torch.testing.assert_close(found.images, pictures(wanted))
@@ -52,14 +52,14 @@ def test_one_strength_moves_every_latent_by_as_much():
 def test_the_smallest_strength_is_where_r_reaches_the_certainty(seen):
     """r = 0.9 at z_0 = 1 + log(9) / 2; a sample that is beyond it stays as it is."""
     goal = 1 + 2.1972246 / 2
-    found = edited(strength=4.0, seen=seen, grid=8, bisections=4)
+    found = edited(strength=4.0, seen=seen, certainty=0.9, grid=8, bisections=4)
     needed = (goal - STARTS[:2, 0]).double()
     assert ((found.strengths[:2] - needed) >= -1e-4).all()
     assert ((found.strengths[:2] - needed) < 4 / 8 / 2**4 + 1e-4).all()
     assert found.strengths[2] == 0
     torch.testing.assert_close(found.latents.values[2], STARTS[2])
     assert found.reached.all()
-    assert "result 2: r 0.98 to 0.98 at strength 0" in found.summary()
+    assert "result 2: r 0.98 to 0.98 by vector at strength 0" in found.summary()
 
 
 def test_r_of_images_sees_what_the_generator_draws_of_a_move():
@@ -68,12 +68,13 @@ def test_r_of_images_sees_what_the_generator_draws_of_a_move():
     blind = replace(
         plain, render=lambda parts, rng: plain.render({"z": parts["z"].clamp(max=1)}, rng)
     )
+    editing = {seen: Editing(4.0, seen=seen, certainty=0.9) for seen in ("images", "latents")}
     kept = {
         seen: edit_by_condition(
-            pictures(STARTS[:1]), blind, condition_of(), None, ALONG, Editing(4.0, seen=seen),
+            pictures(STARTS[:1]), blind, condition_of(), None, ALONG, settings,
             chunking=Chunking(8, padded=True), device=CPU,
         )
-        for seen in ("images", "latents")
+        for seen, settings in editing.items()
     }  # fmt: skip
     assert kept["latents"].reached.all()
     assert not kept["images"].reached.any()
@@ -89,12 +90,34 @@ def test_the_correction_is_of_the_moved_latent_with_one_noise_for_the_search():
     noise = SampleRng.of(0, 3, "edit").normal(DIM, like=STARTS)
     wanted = level * (STARTS + 1.5 * ALONG.vector) + (level * (1 - level)) ** 0.5 * noise
     torch.testing.assert_close(found.latents.values, wanted, rtol=1e-4, atol=1e-4)
-    walked = edited(prior=STANDARD, strength=4.0, correction=correction)
+    walked = edited(prior=STANDARD, strength=4.0, certainty=0.9, correction=correction)
     at = STARTS[:2] + walked.strengths[:2, None].float() * ALONG.vector
     again = level * at + (level * (1 - level)) ** 0.5 * noise[:2]
     torch.testing.assert_close(walked.latents.values[:2], again, rtol=1e-4, atol=1e-4)
     # One that shows it already is not corrected.
     torch.testing.assert_close(walked.latents.values[2], STARTS[2])
+
+
+class Ways:
+    """Three ways: one that goes too slowly, and two that reach the wanted."""
+
+    unit, ways = "units", 3
+
+    def paths(self, start, rng, most, grid):
+        vectors = {"slow": [0.1, 0.0, 0.0], "late": [0.5, 1.0, 0.0], "early": [1.0, 0.0, 1.0]}
+        return {name: line(start, torch.tensor([v])) for name, v in vectors.items()}
+
+
+def test_a_sample_takes_the_way_that_reaches_the_wanted_first():
+    found = edited(move=Ways(), strength=6.0, certainty=0.7)
+    assert found.ways[:2] == ("early", "early")
+    assert found.reached.all()
+    assert "by early at strength" in found.summary()
+    apart = edited(pictures(STARTS[:2]), move=Ways(), strength=6.0, certainty=0.7, results=3)
+    assert apart.ways == ("early", "late", "early") * 2
+    never = edited(pictures(STARTS[:1]), move=Ways(), strength=0.5, certainty=0.9)
+    assert never.ways == ("early",)
+    assert not never.reached.any()
 
 
 def test_results_of_an_image_follow_each_other_and_differ_by_the_noise():

@@ -40,7 +40,7 @@ def drawn(name, shape):
 
 
 def drawn_images(size):
-    return torch.from_numpy(np.random.RandomState(size).uniform(size=(2, 3, size, size))).float()
+    return torch.from_numpy(np.random.RandomState(size).uniform(size=(1, 3, size, size))).float()
 
 
 @cache
@@ -48,7 +48,7 @@ def arrays_of(name):
     """The arrays of a layout with its inputs."""
     arrays, told = read_arrays(PARITY / f"{name}.npz"), told_of(name)["autoencoder"]
     side = told["latent_dim"]
-    noise = drawn("zT", (2, told["num_latent_per_group"], side, side))
+    noise = drawn("zT", (1, told["num_latent_per_group"], side, side))
     return {**arrays, "x": drawn_images(told["resolution"]), "zT": noise}
 
 
