@@ -9,6 +9,7 @@ __all__ = ["ALL_NODES"]
 
 _NODES = (
     "tasks.steer:Steer",
+    "tasks.edit:EditImage",
     "load.generator:LoadGenerator",
     "load.conditional:GiveInputs",
     "load.auxiliary:LoadAuxModel",

@@ -11,6 +11,7 @@ from ..energies.classification import classification
 from ..energies.similarity import similarity
 from ..energy import Energy
 from ..errors import ConditionMismatch
+from ..features import Features, clip_features
 from ..generator import Generator
 from ..pairs.pairs import Pairs
 from ..translators.translator import Translator
@@ -55,6 +56,12 @@ class TaskModels:
     def by_text(self) -> bool:
         """Whether conditions are texts."""
         return isinstance(self.auxiliary, Clip)
+
+    @property
+    def features(self) -> Features | None:
+        """The features of the CLIP that images are compared by; None where it has none."""
+        f = self.auxiliary
+        return clip_features(f) if isinstance(f, Clip) and f.stages is not None else None
 
     def energy(self, condition: Condition) -> Energy:
         """Returns the energy of a condition: of the image itself, without random views.
