@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 Images4 = Float[Tensor, "batch 3 height width"]
-MOST, GRID, CERTAINTY, KEEP = 8.0, 8, 0.7, 3.0
+MOST, GRID, BISECTIONS, CERTAINTY, KEEP, BEYOND = 8.0, 8, 3, 0.9, 3.0, 1.25
 """Search of the study of edits."""
 MOST_OVERLAP = 0.4
 """Largest overlap of a context, see `overlap_with_all`: 0.09 for hats, 0.53 for backgrounds."""
@@ -58,19 +58,26 @@ class EditPlan:
     Attributes:
         search: how far a sample is moved, and when the wanted counts as shown.
         keep: weight of keeping the rest of each image.
-        strength: length of the move relative to the smallest one that shows the wanted, above 0.
         variation: how much the results of one image differ before they are moved; nothing varies
             where there is one result.
     """
 
-    search: MoveSearch = MoveSearch(most=MOST, grid=GRID, certainty=CERTAINTY)
+    search: MoveSearch
     keep: float = KEEP
-    strength: float = 1.0
     variation: float = VARIATION
 
-    def __post_init__(self) -> None:
-        if not 0 < self.strength < math.inf:
-            raise InvalidInput(f"A strength of {self.strength:g}; expected a number above 0.")
+    @classmethod
+    def of(cls, strength: float = 1.0) -> "EditPlan":
+        """Returns the plan that was best in the study.
+
+        Args:
+            strength: factor on the length of each move, above 0.
+
+        Raises:
+            InvalidInput: a strength of 0 or below.
+        """
+        search = MoveSearch(MOST, GRID, BISECTIONS, CERTAINTY, BEYOND * strength)
+        return cls(search)
 
     @property
     def looks(self) -> int:
@@ -152,7 +159,7 @@ def edited(
             device=device,
             report=lambda done: watch.looked(),
         )
-        latents = _stronger(latents, moved.latents, plan.strength, models)
+        latents = moved.latents
         moves.append((change, moved))
     return Edited(latents, start, tuple(moves))
 
@@ -361,11 +368,3 @@ def _says(clip: Clip, text: str) -> bool:
         return bool(text) and len(texts_of(clip, text)) > 0
     except InvalidInput:
         return False
-
-
-def _stronger(before: Latents, after: Latents, strength: float, models: TaskModels) -> Latents:
-    if strength == 1:
-        return after
-    begin = before.plain().values.to(after.values)
-    values = models.generator.source.clamp(torch.lerp(begin, after.values, strength))
-    return after.moved(values)

@@ -170,7 +170,7 @@ class EditImage(io.ComfyNode):
             generator = models.generator
             pictures = fitted(from_host(image), generator.image_size, fit)
             held = None if keep is None else _held(keep, image, models, fit)
-        plan, search = EditPlan(strength=strength), EditSearch(keep=1 / strength)
+        plan, search = EditPlan.of(strength), EditSearch(keep=1 / strength)
         total = len(wanted) * plan.looks + search.steps
         with working("Edit Image", total, generator, models, chunk=chunk) as work:
             watch = BarWatch(work.bar, preview_every)
@@ -236,7 +236,7 @@ def _warning(models: TaskModels, start: Latents, pictures: Tensor, work: Work) -
     if worst <= most:
         return ""
     return (
-        f"{int((far > most).sum())} of {len(far)} images are far from what {models.generator.name} "
-        f"draws: they differ from their nearest ones by {worst:.2f} (usually at most {most:.2f} "
-        "of a colour's range). Changes may look wrong."
+        f"{int((far > most).sum())} of {len(far)} images are far from what "
+        f"{models.generator.name} draws: they differ from their nearest ones by {worst:.2f} of a "
+        f"colour's range, where {most:.2f} is usual. Changes may look wrong."
     )

@@ -31,8 +31,7 @@ def few(monkeypatch):
 @pytest.fixture
 def short(monkeypatch):
     """Short searches."""
-    search = edit.MoveSearch(most=edit.MOST, grid=3, certainty=edit.CERTAINTY)
-    monkeypatch.setattr(edit.EditPlan, "__init__", _with(edit.EditPlan.__init__, search=search))
+    monkeypatch.setattr(edit, "GRID", 3)
     init = edit_search.EditSearch.__init__
     monkeypatch.setattr(edit_search.EditSearch, "__init__", _with(init, steps=2))
 
@@ -76,6 +75,7 @@ def test_moves_by_words_have_the_bits_of_the_graph_of_small_nodes(graph, run, sh
         strength=edit.MOST,
         certainty=edit.CERTAINTY,
         grid=3,
+        beyond=edit.BEYOND,
         **both,
     )
     images = graph.add("Decode", generator=models.generator, latents=small)
