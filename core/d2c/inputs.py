@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import DomainMismatch, InvalidInput
 from ..generator import Generator
+from .coordinates import LatentCoordinates
 from .logistic import RIDGES, Logistic
 
 __all__ = [
@@ -31,10 +32,11 @@ class Inputs:
     The ridge keeps weights in the span of the latents, so nothing is lost.
 
     Attributes:
-        x: (z - mean) / std, or its coordinates in the basis.
+        x: (z - mean) / std, or its products with the rows of the basis.
         mean: mean of each coordinate of the latents.
         std: standard deviation of each; 1 where it never changes, and x is 0.
-        basis: orthonormal rows of the span; None for the coordinates themselves.
+        basis: orthonormal rows of the span, or the matrix of given coordinates; None for x as it
+            is.
     """
 
     x: Float[Tensor, "n size"]
@@ -43,9 +45,19 @@ class Inputs:
     basis: Float[Tensor, "size dim"] | None
 
     @classmethod
-    def of(cls, latents: Float[Tensor, "n dim"]) -> "Inputs":
-        """Standardises latents by their own moments, in float64 on the CPU."""
+    def of(
+        cls, latents: Float[Tensor, "n dim"], coordinates: LatentCoordinates | None = None
+    ) -> "Inputs":
+        """Standardises latents by their own moments, in float64 on the CPU.
+
+        Args:
+            latents: the latents.
+            coordinates: coordinates to take instead.
+        """
         z = latents.detach().double().cpu()
+        if coordinates is not None:
+            ones = torch.ones_like(coordinates.mean)
+            return cls(coordinates(z), coordinates.mean, ones, coordinates.matrix)
         mean, std = z.mean(dim=0), z.std(dim=0, correction=0)
         # A coordinate that never changes gets the weight 0.
         constant = std <= torch.finfo(torch.float32).eps * mean.abs().clamp_min(1e-30)

@@ -71,13 +71,17 @@ def _clusters(points: Tensor, weights: Tensor, count: int) -> Tensor:
     best, least = torch.zeros(len(points), dtype=torch.long), torch.inf
     for _ in range(RESTARTS):
         centres = _seeds(points, weights, count, stream)
+        distances = torch.cdist(points, centres)
+        nearest = distances.argmin(dim=1)
         for _ in range(ROUNDS):
-            distances = torch.cdist(points, centres)
-            nearest = distances.argmin(dim=1)
             one_hot = torch.nn.functional.one_hot(nearest, count).to(points) * weights[:, None]
             totals = one_hot.sum(dim=0)
             means = one_hot.mT @ points / totals.clamp_min(1e-12)[:, None]
             centres = torch.where(totals[:, None] > 0, means, centres)
+            distances, before = torch.cdist(points, centres), nearest
+            nearest = distances.argmin(dim=1)
+            if torch.equal(nearest, before):
+                break
         cost = float((weights * distances.amin(dim=1).square()).sum())
         if cost < least:
             best, least = nearest, cost

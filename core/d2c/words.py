@@ -1,5 +1,7 @@
 """Few-shot conditions from words: pairs that show a text rather than another are the labels."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,7 +14,8 @@ from ..generator import Generator
 from ..pairs.contrast import Contrast, conditions_of, contrast_of
 from ..pairs.nearest import check_usable
 from ..pairs.pairs import Pairs
-from .few_shot import finished
+from .coordinates import LatentCoordinates
+from .few_shot import calibrated, with_share
 from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, ridges_of
 from .logistic import FOLDS, cross_validated, fit_logistic, folds_of
 
@@ -33,6 +36,7 @@ def from_words(
     share: float | None = None,
     ridge: float | None = None,
     threshold: float = 0.5,
+    coordinates: LatentCoordinates | None = None,
     seed: int = 0,
 ) -> FewShotCondition:
     """Trains a few-shot condition on pairs that an auxiliary labels by texts; no image is needed.
@@ -53,6 +57,7 @@ def from_words(
             among the pairs.
         ridge: ridge of the regression; None to choose it.
         threshold: probability from which a latent counts as showing the wanted.
+        coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
     Raises:
@@ -71,12 +76,12 @@ def from_words(
     latents = pairs.latents_of(numbers)
     check_few_shot(latents, generator, "pairs'")
     known = float(positive[usable].double().mean())
-    inputs = Inputs.of(latents)
+    inputs = Inputs.of(latents, coordinates)
     targets = functional.one_hot(labels, 2).double()
     found = cross_validated(inputs.x, targets, folds_of(labels, FOLDS, seed), ridges_of(ridge))
     label = ", ".join(wanted.labels)
     rest = "others" if against is None else ", ".join(against.labels)
-    return finished(
+    made, _ = calibrated(
         inputs,
         fit_logistic(inputs.x, targets, found.ridge),
         found,
@@ -85,10 +90,10 @@ def from_words(
         1,
         generator,
         "words",
-        known=(1 - known, known),
-        share=share,
         threshold=threshold,
     )
+    made = replace(made, shares=(1 - known, known))
+    return made if share is None else with_share(made, share)
 
 
 def _labels(pairs: Pairs, contrast: Contrast) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidInput
+from .moments import FeatureMoments, frechet_between
 
 __all__ = [
     "diversity",
@@ -18,34 +19,16 @@ __all__ = [
 def frechet_distance(
     first: Float[Tensor, "first features"], second: Float[Tensor, "second others"]
 ) -> float:
-    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets' features, in float64.
+    """The Frechet distance of two sets' features, see `frechet_between`, in float64.
 
-    The trace of the root is the sum of the singular values of R1 R2^T, where S = R^T R. This
-    avoids matrix roots and complex numbers. The distance between finite sets is biased upwards:
-    compare sets of equal size.
+    The distance between finite sets is biased upwards: compare sets of equal size.
 
     Raises:
         InvalidInput: widths differ, a set has fewer than two rows, or values are not finite.
     """
     if first.shape[1] != second.shape[1]:
         raise InvalidInput(f"Features of widths {first.shape[1]} and {second.shape[1]}.")
-    for features in (first, second):
-        if len(features) < 2:
-            raise InvalidInput(f"{len(features)} rows of features; at least 2 needed.")
-        if not bool(features.isfinite().all()):
-            raise InvalidInput("Features that are not finite.")
-    mean1, root1 = _moments(first.double())
-    mean2, root2 = _moments(second.double())
-    cross = torch.linalg.svdvals(root1 @ root2.T).sum()
-    squares = root1.square().sum() + root2.square().sum()
-    return float(((mean1 - mean2).square().sum() + squares - 2 * cross).clamp_min(0))
-
-
-def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the mean, and a matrix R such that R^T R is the covariance."""
-    mean = features.mean(dim=0)
-    root = (features - mean) / (len(features) - 1) ** 0.5
-    return mean, torch.linalg.qr(root, mode="r").R if len(root) > root.shape[1] else root
+    return frechet_between(FeatureMoments.of(first), FeatureMoments.of(second))
 
 
 def diversity(features: Float[Tensor, "batch features"]) -> float:

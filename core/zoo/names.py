@@ -35,5 +35,7 @@ COMPANIONS = {
     ),
 }
 """Each generator's auxiliary, and their pairs and translator."""
-PRIORS: dict[str, str] = {}
+PRIORS = {
+    "avatars prior (embedded)": "avatars-prior.safetensors",
+}
 """Diffusion priors of the latents of those generators."""

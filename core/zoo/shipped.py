@@ -13,6 +13,7 @@ from torch import Tensor
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
 from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, TRANSLATORS
+from .showing import pictures_showing
 
 __all__ = [
     "AUXILIARIES",
@@ -77,7 +78,12 @@ def reference_images(
 
 
 def reference_portion(
-    name: str, *, order: Order = "as filed", seed: int = 0, part: Portion = "all"
+    name: str,
+    *,
+    order: Order = "as filed",
+    seed: int = 0,
+    part: Portion = "all",
+    showing: str = "",
 ) -> Float[Tensor, "batch 3 height width"]:
     """Returns a part of the real images, in a given order.
 
@@ -87,13 +93,17 @@ def reference_portion(
             attributes.
         seed: seed of the order.
         part: all images, or a half.
+        showing: what the images of the part show, see `pictures_showing`; empty for all.
 
     Raises:
-        InvalidInput: the reference, order or part is unknown.
+        InvalidInput: the reference, order or part is unknown, or nothing is stated.
     """
     images, labels = reference_images(name)
     rows = [tuple(row) for row in labels.reshape(len(labels), -1).tolist()]
     numbers = portion(len(images), order=order, seed=seed, part=part, labels=rows)
+    if showing.strip():
+        shown = pictures_showing(labels, showing)
+        numbers = [number for number in numbers if shown[number]]
     return images if numbers == list(range(len(images))) else images[numbers]
 
 

@@ -19,7 +19,8 @@ class ReferenceImages(io.ComfyNode):
             "They are shipped, so that a workflow with pictures runs at once, and also serve "
             "as the judge's reference. Digits are sorted by class: `order` = balanced gives "
             "some of every class, and `part` keeps a half for the judge (Evaluate Images has "
-            "the same inputs)."
+            "the same inputs). `showing` takes those with or without a value, as the few labels "
+            "of Few-Shot Condition."
         ),
         example=(
             "`avatars held out (embedded)` into Image Condition: new avatars like the first eight."
@@ -52,6 +53,12 @@ class ReferenceImages(io.ComfyNode):
                     "count", default=8, min=1, max=100000, tooltip="How many (1 to 100000)."
                 ),
                 *portion_widgets("the pictures"),
+                io.String.Input(
+                    "showing",
+                    default="",
+                    tooltip="Only pictures that show this: values of avatars in words, such as "
+                    "sunglasses, or a digit; not sunglasses: those without. Empty: all.",
+                ),
             ],
             outputs=[io.Image.Output("images", display_name="images", tooltip="The pictures.")],
         )
@@ -67,11 +74,15 @@ class ReferenceImages(io.ComfyNode):
         order: Order = "as filed",
         draw: int = 0,
         part: Portion = "all",
+        showing: str = "",
     ) -> io.NodeOutput:
         with autograd():
-            images = catalogue.reference_portion(reference, order=order, seed=draw, part=part)
+            images = catalogue.reference_portion(
+                reference, order=order, seed=draw, part=part, showing=showing
+            )
             if first + count > len(images):
                 of = "" if part == "all" else f" in its {part}"
+                of += f" that show {showing.strip()!r}" if showing.strip() else ""
                 raise InvalidInput(
                     f"Pictures {first} to {first + count - 1} asked for; {reference!r} has "
                     f"{len(images)}{of}, counted from 0."

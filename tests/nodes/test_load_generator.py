@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.generators.d2c import official as d2c
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.load.generator import LoadGenerator, chosen_options
@@ -109,6 +110,33 @@ def test_the_diffusion_of_a_d2c_file_is_a_prior_of_its_clean_latents(
     torch.testing.assert_close(own, other)
     with pytest.raises(NodeError, match="latent clean"):
         ran("noise")
+
+
+def test_a_released_boundary_edits_images(official, tmp_path, new_host, run, new_graph):
+    folder = tmp_path / "own" / "models" / "latentsteer_generators"
+    folder.mkdir(parents=True)
+    shutil.copy(official, folder)
+    boundary = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    checkpoints.write(folder / "beard.safetensors", {"boundary": boundary})
+    graph = new_graph()
+    generator = graph.add("LoadGenerator", file=official.name, latent="clean")
+    start = graph.add("PriorInit", generator=generator, samples=1, seed=1)
+    images = graph.add("Decode", generator=generator, latents=start)
+    condition = graph.add("LoadBoundary", file="beard.safetensors", generator=generator)
+    given = {"generator": generator, "images": images, "condition": condition}
+    kind = {"move": "vector", "mode": "same", "strength": 2.0}
+    edited = graph.add("EditByCondition", **given, **kind)
+    found = run(graph, new_host(tmp_path / "own"))
+    network = found[generator].module
+    length = float((boundary / network.latent_mod.std).norm())
+    assert found.ui(condition)["text"][0] == f"beard: a step is a strength of {length:.4g}"
+    with torch.no_grad():
+        z = found[generator].encode(found[images].permute(0, 3, 1, 2)).unflatten(1, (2, 4, 4))
+        # As the authors' code does, in the latents of the encoder.
+        moved = network.latent_mod.restored(z) - 2 / length * boundary
+        wanted = network.latent_mod(moved).flatten(1)
+        again = found[generator](wanted, SampleRng.of(0, 1)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(found[edited], again, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,14 @@ def test_a_reference_and_real_images_at_a_time_are_refused(run, graph):
     measured(graph, images, real=images)
     with pytest.raises(NodeError, match="Take one of the two"):
         run(graph)
+
+
+def test_pictures_are_counted_among_those_that_show_the_text(run, graph):
+    four = {"reference": REAL, "count": 4, "showing": "7"}
+    first, next_ones = (graph.add("ReferenceImages", first=place, **four) for place in (0, 4))
+    ran = run(graph)
+    sevens = catalogue.reference_portion(REAL, showing="7")[:8].movedim(1, 3)
+    assert torch.equal(torch.cat([ran[first], ran[next_ones]]), sevens)
+    graph.add("ReferenceImages", reference=REAL, count=900, showing="7")
+    with pytest.raises(NodeError, match="that show '7'"):
+        run(graph)

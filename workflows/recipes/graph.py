@@ -16,7 +16,9 @@ __all__ = ["PAPERS", "GraphBuilder", "Link", "Recipe", "schemas"]
 
 Link: TypeAlias = list[Any]
 """Link: id of a node and index of its output."""
-PAPERS: Mapping[str, str] = {"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow"}
+PAPERS: Mapping[str, str] = {
+    **{"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow", "d2c": "D2C"}
+}
 """Folders of the workflows of each paper, and names of the papers."""
 
 
@@ -146,6 +148,13 @@ class GraphBuilder:
     def stacked_plain(self, batches: Sequence[Link]) -> Link:
         """Stacks latents of any charts as one batch."""
         return self.stacked([self.add("PlainLatents", batch=batch) for batch in batches])
+
+    def stacked_images(self, batches: Sequence[Link]) -> Link:
+        """Stacks batches of images of one size."""
+        strip = batches[0]
+        for batch in batches[1:]:
+            strip = self.add("StackImages", first=strip, second=batch)
+        return strip
 
     def decoded(self, name: str, latents: Link, columns: int) -> Link:
         """Decodes latents and saves the images as one picture."""

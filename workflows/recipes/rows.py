@@ -1,14 +1,16 @@
 """The numbers of the papers' experiments: the inputs of each node in each setup.
 
-Each setup has an id: t for TR0N, f for FuseDream, k for the KRR flow. Each number is written once,
-with its place in the paper, in the paper's folder; the recipes of the workflows take it from
-there, and the notes of those that differ list the differences. Values that a paper does not state
-are not in the table. Setups of unsupported generators are left out if no workflow names them.
+Each setup has an id: t for TR0N, f for FuseDream, k for the KRR flow, d for D2C. Each number is
+written once, with its place in the paper, in the paper's folder; the recipes of the workflows
+take it from there, and the notes of those that differ list the differences. Values that a paper
+does not state are not in the table. Setups of unsupported generators are left out if no workflow
+names them.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from .d2c.numbers import D2C
 from .fusedream.numbers import FUSEDREAM
 from .krr.numbers import KRR
 from .numbers import Each, Has, OneOf, PaperRow
@@ -16,7 +18,7 @@ from .tr0n.numbers import TR0N
 
 __all__ = ["ROWS", "inputs_of", "parts", "sweep", "usual"]
 
-ROWS: Mapping[str, PaperRow] = {**TR0N, **FUSEDREAM, **KRR}
+ROWS: Mapping[str, PaperRow] = {**TR0N, **FUSEDREAM, **KRR, **D2C}
 """All setups, by id."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .d2c import avatars as d2c_avatars
 from .fusedream import ablations, avatars_cases, composed, images
 from .fusedream import avatars as fusedream_avatars
 from .graph import Recipe
@@ -11,6 +12,7 @@ from .krr import official as krr_official
 from .tasks import edit, steer
 from .tr0n import avatars as tr0n_avatars
 from .tr0n import digits as tr0n_digits
+from .tr0n import edits_by_words
 from .tr0n import official as tr0n_official
 
 __all__ = ["RECIPES"]
@@ -20,6 +22,7 @@ _TABLES = (
     *(tr0n_digits, tr0n_avatars, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official),
+    *(edits_by_words, d2c_avatars),
 )
 RECIPES: Mapping[str, Recipe] = {
     recipe.id: recipe for table in _TABLES for recipe in table.RECIPES

@@ -1,18 +1,24 @@
 """Released boundaries of attributes: `red_lipstick.ckpt`, `beard.ckpt`, `blond.ckpt`."""
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...checkpoints.checkpoint import read
+from ...conditions.few_shot import FewShotCondition
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from .networks.model import D2CNetwork
 
-__all__ = ["read_boundary"]
+__all__ = ["BoundarySide", "boundary_condition", "read_boundary"]
 
 NAME = "boundary"
+BoundarySide: TypeAlias = Literal["minus", "plus"]
+"""Side of a boundary on which latents show its attribute: where the released steps are positive
+(lipstick, beard) it is minus, where they are negative (blond) plus."""
 
 
 def read_boundary(path: str | Path, generator: Generator) -> Float[Tensor, " dim"]:
@@ -51,3 +57,50 @@ def read_boundary(path: str | Path, generator: Generator) -> Float[Tensor, " dim
         )
     std = network.latent_mod.std.detach().cpu()
     return (boundary.detach().float().reshape(1, *block.shape) / std).flatten().clone()
+
+
+def boundary_condition(
+    path: str | Path, generator: Generator, name: str, side: BoundarySide
+) -> FewShotCondition:
+    """Reads a released boundary as a condition, to edit images by.
+
+    A file has the normal alone. The condition's boundary goes through the origin, so that r
+    compares latents, and is no probability.
+
+    Args:
+        path: as for `read_boundary`.
+        generator: D2C generator with clean latents.
+        name: name of the attribute.
+        side: side of the boundary on which latents show it.
+
+    Returns:
+        The condition. Its figure `step` is the length of the boundary: a step s of the authors'
+        code is a move of s times this length along the condition's vector.
+
+    Raises:
+        CheckpointError: as there, or a boundary of length 0.
+        InvalidInput: as there, or an empty name.
+    """
+    if not name.strip():
+        raise InvalidInput("The boundary has no name. Name the attribute: beard.")
+    vector = read_boundary(path, generator)
+    length = float(vector.norm())
+    if not length:
+        raise CheckpointError(
+            f"{Path(path).name} has a boundary of length 0, which moves nothing."
+        )
+    normal = vector / length if side == "plus" else -vector / length
+    return FewShotCondition(
+        classes=(f"no {name}", name),
+        wanted=1,
+        weight=normal[None],
+        bias=torch.zeros(1),
+        mean=torch.zeros_like(normal),
+        std=torch.ones_like(normal),
+        calibration=(1.0, 0.0),
+        shares=(0.5, 0.5),
+        fitted_shares=(0.5, 0.5),
+        generator=generator.id,
+        generator_name=generator.name,
+        figures={"step": length},
+    )

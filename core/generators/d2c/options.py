@@ -5,10 +5,12 @@ from typing import Final
 from ...checkpoints.options import ChoiceOption, RealOption, WholeOption
 from ..options import latent
 
-__all__ = ["D2C_LATENTS", "D2C_OPTIONS", "PIXELS", "STEPS"]
+__all__ = ["D2C_LATENTS", "D2C_OPTIONS", "PIXELS", "SIDES", "STEPS"]
 
 D2C_LATENTS: Final = ("noise", "clean")
 PIXELS: Final = ("mean", "sample")
+SIDES: Final = ("minus", "plus")
+"""Sides of a released boundary; see `boundary.BoundarySide`."""
 STEPS: Final = 50
 """Calls of the denoiser by default. The paper uses 100."""
 

@@ -40,7 +40,7 @@ def drawn(dim, seed=0, **sizes):
 def prior_of(network, dim, schedule=SHORT, whitening=None, space=None, **fields):
     whitening = whitening or Whitening(torch.zeros(dim), torch.ones(dim))
     predicts = fields.get("predicts", "noise")
-    own = content_id(network, whitening, schedule, BASE, predicts)
+    own = content_id(network, whitening, schedule, BASE, predicts, fields.get("order", 1))
     space = space or Space((Block("z", (dim,)),))
     return DiffusionPrior(
         "prior", own, BASE, BASE_NAME, network, whitening, schedule, space, **fields

@@ -147,6 +147,7 @@ def test_the_id_depends_on_everything():
         "schedule": SHORT,
         "base": BASE,
         "predicts": "noise",
+        "order": 1,
     }
     changed = {
         "network": drawn(3, seed=1),
@@ -154,9 +155,10 @@ def test_the_id_depends_on_everything():
         "schedule": LINEAR,
         "base": ModelId(BASE, {"psi": 0.5}),
         "predicts": "velocity",
+        "order": 2,
     }
     found = [content_id(**given | {name: value}) for name, value in changed.items()]
-    assert len({content_id(**given), *found}) == 6
+    assert len({content_id(**given), *found}) == 7
     assert content_id(**given) == content_id(**given)
 
 

@@ -10,7 +10,7 @@ from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.checkpoints.parity import TOLERANCE
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
-from latentsteer.core.generators.d2c.boundary import read_boundary
+from latentsteer.core.generators.d2c.boundary import boundary_condition, read_boundary
 from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings
 from latentsteer.core.generators.d2c.official import GENERATOR, diffusion_prior
 from latentsteer.core.generators.d2c.reading import autoencoder_layout
@@ -350,6 +350,25 @@ def test_a_released_boundary_moves_latents_as_the_authors_do(opened, tmp_path):
     moved = scale.restored((z - 20 * vector).unflatten(1, (2, 8, 8)))
     wanted = scale.restored(z.unflatten(1, (2, 8, 8))) - 20 * boundary
     torch.testing.assert_close(moved, wanted)
+
+
+@pytest.mark.parametrize(("side", "sign"), [("minus", -1), ("plus", 1)])
+def test_a_boundary_as_a_condition_is_a_direction_with_its_step(side, sign, opened, tmp_path):
+    generator, path = opened(latent="clean"), tmp_path / "beard.safetensors"
+    boundary = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    checkpoints.write(path, {"boundary": boundary})
+    condition = boundary_condition(path, generator, "beard", side)
+    condition.check(generator)
+    found = sign * condition.figures["step"] * condition.vector()
+    torch.testing.assert_close(found, read_boundary(path, generator))
+    z = draws(generator)
+    more, less = (condition.probability(z + s * condition.vector()) for s in (1, -1))
+    assert bool((more > less).all())
+    with pytest.raises(InvalidInput, match="no name"):
+        boundary_condition(path, generator, " ", side)
+    checkpoints.write(path, {"boundary": 0 * boundary})
+    with pytest.raises(CheckpointError, match="length 0"):
+        boundary_condition(path, generator, "beard", side)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_edits import AvatarEdit, avatar_edits
 from ....nodes.images import grid
 from ..avatars_models import avatars_models
+from ..edited import edit_figures
 from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress
 
@@ -165,26 +166,9 @@ class EditStudy:
         return figures, torch.cat([self.images[:SHOWN], own[:SHOWN]])
 
     def _judged(self, edit: AvatarEdit, images: Tensor) -> dict[str, float]:
-        """Returns how many avatars show the wanted, and what they keep, by the judge.
-
-        Of the avatars that did not show it before: `reached` is the share that do now, `kept` the
-        mean share of equal values among other attributes visible before and after.
-        """
-        reached: list[float] = []
-        kept: list[float] = []
+        """Returns how many avatars show the wanted, and what they keep, by the judge."""
         after = self.judge.likeliest(images.to(self.device))
-        for one, other in zip(self.before, after, strict=True):
-            seen, now = self.judge.visible(one), self.judge.visible(other)
-            if _shows(seen, edit):
-                continue
-            reached.append(float(_shows(now, edit)))
-            others = [name for name in seen if name in now and name not in edit.sets]
-            kept.append(fmean(float(seen[name] == now[name]) for name in others))
-        return {"reached": fmean(reached), "kept": fmean(kept)} if reached else {}
-
-
-def _shows(values: Mapping[str, str], edit: AvatarEdit) -> bool:
-    return all(values.get(name) == value for name, value in edit.sets.items())
+        return edit_figures(self.judge, self.before, after, edit.sets)
 
 
 def measured(study: EditStudy, edits: Sequence[AvatarEdit], out: Path | None) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""The workflows of D2C and its numbers."""

@@ -1,0 +1,1 @@
+"""The reproduction of D2C on the embedded avatars."""
