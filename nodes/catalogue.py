@@ -8,6 +8,8 @@ from .host import io
 __all__ = ["ALL_NODES"]
 
 _NODES = (
+    "tasks.steer:Steer",
+    "tasks.edit:EditImage",
     "load.generator:LoadGenerator",
     "load.conditional:GiveInputs",
     "load.auxiliary:LoadAuxModel",
