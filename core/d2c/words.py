@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..condition import Condition
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.contrast import Contrast, conditions_of, contrast_of
@@ -43,7 +43,7 @@ def from_words(
     threshold: float = 0.5,
     coordinates: LatentCoordinates | None = None,
     seed: int = 0,
-) -> FewShotCondition:
+) -> FewShot:
     """Trains a few-shot condition on pairs that an auxiliary labels by texts; no image is needed.
 
     A pair is positive if its condition is nearer to the wanted text than to the other, that is if
