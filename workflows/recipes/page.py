@@ -22,8 +22,9 @@ described in the note. Workflows on official files were never run on trained wei
 
 A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow, d
 for D2C. The numbers of all setups are in `numbers.py` in the paper's folder of
-`workflows/recipes/`, from which the recipes take them. The note of a workflow with a setup states whether its numbers are the
-paper's, and if not, each that differs and why. On official files they are, with these exceptions:
+`workflows/recipes/`, from which the recipes take them. The note of a workflow with a setup states
+whether its numbers are the paper's, and if not, each that differs and why. On official files they
+are, with these exceptions:
 
 * captions are the likeliest ones here, and sampled in TR0N;
 * the bandwidth of the KRR flow's kernel;
