@@ -36,6 +36,7 @@ _NODES = (
     "train.pairs:SynthesisePairs",
     "train.save_pairs:SavePairs",
     "load.pairs:LoadPairs",
+    "train.d2c:TrainD2C",
     "train.translator:TrainTranslator",
     "train.save:SaveTranslator",
     "load.translator:LoadTranslator",

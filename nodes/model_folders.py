@@ -61,7 +61,8 @@ MODEL_FOLDERS = (
     ModelFolder(
         "latentsteer_priors",
         "what Save Diffusion Prior writes",
-        "Make one with Train Diffusion Prior and Save Diffusion Prior, or put the file there.",
+        "Make one with Train Diffusion Prior and Save Diffusion Prior, put the file there, or "
+        f"choose an embedded prior: {', '.join(shipped.PRIORS)}.",
         suffixes=frozenset({".safetensors"}),
     ),
     ModelFolder(

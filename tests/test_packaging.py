@@ -26,6 +26,7 @@ LARGE = (
     "avatars-clip.safetensors",
     "avatars-generator.safetensors",
     "avatars-judge.safetensors",
+    "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
     "avatars_held_out.png",
 )
@@ -143,7 +144,13 @@ def test_the_manifest_tells_the_files_as_they_are(manifest):
 
 
 def test_the_catalogue_offers_what_the_manifest_lists(manifest):
-    kinds = catalogue.GENERATORS, catalogue.AUXILIARIES, catalogue.TRANSLATORS, catalogue.PAIRS
+    kinds = (
+        catalogue.GENERATORS,
+        catalogue.AUXILIARIES,
+        catalogue.TRANSLATORS,
+        catalogue.PAIRS,
+        catalogue.PRIORS,
+    )
     named = {file for kind in kinds for file in kind.values()}
     # Of the files of a folder, the folder is offered.
     listed = {PurePosixPath(entry["file"]).parts[0] for entry in manifest}
@@ -159,6 +166,7 @@ def test_the_weights_are_small():
     assert 0 < size(*digits) <= 2_500_000
     assert size("avatars-generator.safetensors", "avatars-clip.safetensors") <= 12_000_000
     assert size("avatars-judge.safetensors") <= 3_000_000
+    assert size("avatars-prior.safetensors") <= 3_500_000
     assert size("avatars_held_out.png") <= 6_000_000
 
 

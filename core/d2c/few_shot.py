@@ -13,6 +13,7 @@ from ..errors import InvalidInput
 from ..generator import Generator
 from .calibration import area_under_curve, calibration_error, platt, temperature
 from .coordinates import LatentCoordinates
+from .groups import with_unlabelled
 from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, check_labels, check_share, ridges_of
 from .label_shift import estimate_shares, moment_shares
 from .logistic import (
@@ -31,7 +32,7 @@ from .positive_unlabelled import (
     fit_non_negative,
 )
 
-__all__ = ["finished", "fit_few_shot", "fit_positive_unlabelled"]
+__all__ = ["calibrated", "fit_few_shot", "fit_positive_unlabelled", "with_share"]
 
 
 def fit_few_shot(
@@ -55,6 +56,7 @@ def fit_few_shot(
     classes, by a temperature for several. The paper names no classifier; its linear ones fit its
     released boundaries. With unlabelled latents, or a share, the probabilities are corrected to
     their shares of the classes (`core.d2c.label_shift`); the labels' own shares otherwise remain.
+    Unlabelled latents also improve the classifier of two classes (`core.d2c.groups`).
 
     Args:
         latents: latents of the labelled images, from the generator's encoder.
@@ -78,24 +80,33 @@ def fit_few_shot(
     check_few_shot(latents, generator, "labelled")
     check_labels(latents, labels, names, wanted)
     check_share(share)
+    if unlabelled is not None:
+        check_few_shot(unlabelled, generator, "unlabelled")
     inputs = Inputs.of(latents, coordinates)
-    targets = functional.one_hot(labels.long().cpu(), len(names)).double()
-    fold = folds_of(labels.cpu(), FOLDS, seed)
+    own = labels.long().cpu()
+    targets = functional.one_hot(own, len(names)).double()
+    fold = folds_of(own, FOLDS, seed)
     found = cross_validated(inputs.x, targets, fold, ridges_of(ridge))
-    classifier = fit_logistic(inputs.x, targets, found.ridge)
-    return finished(
+    made, held = calibrated(
         inputs,
-        classifier,
+        fit_logistic(inputs.x, targets, found.ridge),
         found,
         targets,
         names,
         wanted,
         generator,
         "labels",
-        unlabelled=unlabelled,
-        share=share,
         threshold=threshold,
     )
+    if unlabelled is None:
+        return made if share is None else with_share(made, share)
+    free = unlabelled.detach().double().cpu()
+    made = _corrected(made, free, held, targets, share)
+    if len(names) > 2:
+        return made
+    z = latents.detach().double().cpu()
+    made, odds = with_unlabelled(made, z, own, fold, held[:, 1], free, coordinates)
+    return _corrected(made, free, functional.pad(odds[:, None], (1, 0)), targets, share)
 
 
 def fit_positive_unlabelled(
@@ -183,22 +194,31 @@ def _from_unlabelled(
     )
 
 
-def finished(
+def calibrated(
     inputs: Inputs,
     classifier: Logistic,
     found: CrossValidation,
-    targets: Tensor,
+    targets: Float[Tensor, "n classes"],
     names: tuple[str, ...],
     wanted: int,
     generator: Generator,
     kind: FewShotKind,
     *,
-    unlabelled: Tensor | None = None,
-    share: float | None,
     threshold: float,
-    known: tuple[float, ...] | None = None,
-) -> FewShotCondition:
-    """Calibrates a classifier and corrects it to the shares of the unlabelled latents."""
+) -> tuple[FewShotCondition, Float[Tensor, "n classes"]]:
+    """Returns the condition of a classifier, at its labels' shares, and its held-out logits.
+
+    Args:
+        inputs: the latents that it was trained on.
+        classifier: the classifier.
+        found: how its ridge was chosen.
+        targets: its targets.
+        names: names of the classes.
+        wanted: index of the wanted class.
+        generator: generator of the latents.
+        kind: what it was trained from.
+        threshold: probability from which a latent counts as showing the wanted.
+    """
     truth = targets[:, wanted] > 0
     if len(names) == 2:
         line = platt(found.logits[:, 1] - found.logits[:, 0], targets[:, 1] > 0)
@@ -216,7 +236,7 @@ def finished(
         mean=inputs.mean,
         std=inputs.std,
         calibration=line,
-        shares=fitted if known is None else known,
+        shares=fitted,
         fitted_shares=fitted,
         generator=generator.id,
         generator_name=generator.name,
@@ -229,29 +249,32 @@ def finished(
             "calibration error": calibration_error(r, truth),
         },
     )
-    if unlabelled is not None:
-        made = _corrected(made, unlabelled, held, targets, generator)
-    return made if share is None else replace(made, shares=_with_share(made, share))
+    return made, held
 
 
 def _corrected(
-    made: FewShotCondition, unlabelled: Tensor, held: Tensor, targets: Tensor, generator: Generator
+    made: FewShotCondition,
+    unlabelled: Tensor,
+    held: Tensor,
+    targets: Tensor,
+    share: float | None,
 ) -> FewShotCondition:
     """Corrects a condition to the shares of its classes among unlabelled latents."""
-    check_few_shot(unlabelled, generator, "unlabelled")
     plain = replace(made, shares=made.fitted_shares)
-    logits = plain.logits(unlabelled.double().cpu())
+    logits = plain.logits(unlabelled)
     moments = moment_shares(held, targets, logits)
     found = estimate_shares(logits, made.fitted_shares, labels=len(targets), moments=moments)
     told = {"unlabelled": float(len(logits)), "share by likelihood": found.likelihood[made.wanted]}
     if moments is not None:
         told["share by moments"] = moments[made.wanted]
-    return replace(made, shares=found.shares, figures={**made.figures, **told})
+    made = replace(made, shares=found.shares, figures={**made.figures, **told})
+    return made if share is None else with_share(made, share)
 
 
-def _with_share(made: FewShotCondition, share: float) -> tuple[float, ...]:
-    """Returns shares with a given one of the wanted class, the others in proportion."""
+def with_share(made: FewShotCondition, share: float) -> FewShotCondition:
+    """Returns a condition at a given share of the wanted class, the others in proportion."""
     rest = 1 - made.share
-    return tuple(
+    shares = tuple(
         share if n == made.wanted else (1 - share) * s / rest for n, s in enumerate(made.shares)
     )
+    return replace(made, shares=shares)

@@ -179,15 +179,18 @@ def cross_validated(
     """
     measure = _log_loss if loss is None else loss
     found: dict[int, Logistic] = {}
-    best, losses = torch.zeros_like(targets), list[float]()
+    best, losses = targets, list[float]()
     for ridge in ridges:
-        table = torch.empty_like(targets)
+        parts = dict[int, Tensor]()
         for number in fold.unique().tolist():
             held = fold == number
             own = targets if without is None else without[number]
             start = found.get(number)
             found[number] = fit(x[~held], own[~held], ridge, start=start)
-            table[held] = found[number].logits(x[held])
+            parts[number] = found[number].logits(x[held])
+        table = torch.empty(len(x), next(iter(parts.values())).shape[1], dtype=torch.float64)
+        for number, part in parts.items():
+            table[fold == number] = part
         losses.append(measure(table, targets))
         if losses[-1] <= min(losses):
             best = table

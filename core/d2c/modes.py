@@ -22,7 +22,7 @@ ROUNDS: Final = 50
 def modes_of(
     values: Float[Tensor, "members dim"], r: Float[Tensor, " members"], most: int
 ) -> list[Float[Tensor, " members"]]:
-    """Returns the weights of the members of each mode; an empty list if there are none.
+    """Returns the weights of the members of each mode, the largest first; none without modes.
 
     The latents that show the wanted (r above 1/2) may vary in directions in which the others do
     not: beards have colours, and a face without a beard has no colour of the beard. These are the
@@ -54,7 +54,7 @@ def modes_of(
             weights = torch.zeros_like(r)
             weights[members] = r[members]
             found.append(weights)
-    return found
+    return sorted(found, key=lambda weights: -float(weights.sum()))
 
 
 def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,13 +71,17 @@ def _clusters(points: Tensor, weights: Tensor, count: int) -> Tensor:
     best, least = torch.zeros(len(points), dtype=torch.long), torch.inf
     for _ in range(RESTARTS):
         centres = _seeds(points, weights, count, stream)
+        distances = torch.cdist(points, centres)
+        nearest = distances.argmin(dim=1)
         for _ in range(ROUNDS):
-            distances = torch.cdist(points, centres)
-            nearest = distances.argmin(dim=1)
             one_hot = torch.nn.functional.one_hot(nearest, count).to(points) * weights[:, None]
             totals = one_hot.sum(dim=0)
             means = one_hot.mT @ points / totals.clamp_min(1e-12)[:, None]
             centres = torch.where(totals[:, None] > 0, means, centres)
+            distances, before = torch.cdist(points, centres), nearest
+            nearest = distances.argmin(dim=1)
+            if torch.equal(nearest, before):
+                break
         cost = float((weights * distances.amin(dim=1).square()).sum())
         if cost < least:
             best, least = nearest, cost

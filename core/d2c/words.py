@@ -1,5 +1,7 @@
 """Few-shot conditions from words: pairs that show a text rather than another are the labels."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -13,7 +15,7 @@ from ..pairs.contrast import Contrast, conditions_of, contrast_of
 from ..pairs.nearest import check_usable
 from ..pairs.pairs import Pairs
 from .coordinates import LatentCoordinates
-from .few_shot import finished
+from .few_shot import calibrated, with_share
 from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, ridges_of
 from .logistic import FOLDS, cross_validated, fit_logistic, folds_of
 
@@ -79,7 +81,7 @@ def from_words(
     found = cross_validated(inputs.x, targets, folds_of(labels, FOLDS, seed), ridges_of(ridge))
     label = ", ".join(wanted.labels)
     rest = "others" if against is None else ", ".join(against.labels)
-    return finished(
+    made, _ = calibrated(
         inputs,
         fit_logistic(inputs.x, targets, found.ridge),
         found,
@@ -88,10 +90,10 @@ def from_words(
         1,
         generator,
         "words",
-        known=(1 - known, known),
-        share=share,
         threshold=threshold,
     )
+    made = replace(made, shares=(1 - known, known))
+    return made if share is None else with_share(made, share)
 
 
 def _labels(pairs: Pairs, contrast: Contrast) -> tuple[Tensor, Tensor]:

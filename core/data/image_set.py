@@ -17,7 +17,15 @@ from ..images import resized
 from .pictures import levels, turned
 from .subsets import Order, Portion, chosen, portion
 
-__all__ = ["SUFFIXES", "Fit", "ImageSet", "labels_file", "pictures", "read_image_set"]
+__all__ = [
+    "SUFFIXES",
+    "Fit",
+    "ImageSet",
+    "labels_file",
+    "pictures",
+    "read_image_set",
+    "read_picture",
+]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LABEL_FILES = ("captions.txt", "labels.csv")
@@ -141,7 +149,7 @@ def read_image_set(
     taken = [every[number] for number in chosen(numbers, first, limit, what)]
     images: list[Tensor] = []
     for number, path in enumerate(taken):
-        images.append(_brought(_opened(path), size, fit))
+        images.append(read_picture(path, size=size, fit=fit))
         if images[-1].shape != images[0].shape:
             raise InvalidInput(
                 f"{path.name} is {_pixels(images[-1])} pixels and {taken[0].name} "
@@ -150,6 +158,22 @@ def read_image_set(
         report(number + 1)
     names = tuple(path.name for path in taken)
     return ImageSet(torch.cat(images), names, tuple(known[name] for name in names))
+
+
+def read_picture(
+    path: Path, *, size: tuple[int, int] | None = None, fit: Fit = "crop"
+) -> Float[Tensor, "1 3 height width"]:
+    """Reads an image file, rotated by its EXIF, in colour; values are in [0, 1].
+
+    Args:
+        path: path of the file.
+        size: as for `read_image_set`.
+        fit: as for `read_image_set`.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    return _brought(_opened(path), size, fit)
 
 
 def _pixels(image: Tensor) -> str:

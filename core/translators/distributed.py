@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..pairs.processes import Processes
 
-__all__ = ["backward", "own_rows"]
+__all__ = ["backward", "own_rows", "summed_together"]
 
 
 def own_rows(processes: Processes, count: int) -> tuple[slice, float]:
@@ -50,9 +50,24 @@ def backward(
     own.backward()
     used = [weight for weight in parameters if weight.grad is not None]
     gradients = [weight.grad for weight in used if weight.grad is not None]
-    parts = [own.detach(), *gradients]
-    total = processes.summed(torch.cat([part.reshape(-1) for part in parts]))
-    summed = total[1:].split([gradient.numel() for gradient in gradients])
+    total, *summed = summed_together(processes, [own.detach(), *gradients])
     for weight, gradient in zip(used, summed, strict=True):
-        weight.grad = gradient.view_as(weight)
-    return float(total[0])
+        weight.grad = gradient
+    return float(total)
+
+
+def summed_together(processes: Processes, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the sums of some tensors over all processes, by one exchange of one vector.
+
+    Args:
+        processes: processes that call this with tensors of the same shapes and types.
+        tensors: tensors of this process, on one device.
+
+    Raises:
+        PeerFailed: another process has ended.
+    """
+    if processes.size == 1:
+        return [*tensors]
+    total = processes.summed(torch.cat([tensor.reshape(-1) for tensor in tensors]))
+    parts = total.split([tensor.numel() for tensor in tensors])
+    return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]

@@ -22,5 +22,7 @@ TRANSLATORS = {
     "digits translator (embedded)": "digits-translator.safetensors",
 }
 """Translators trained on those pairs, without the last ones."""
-PRIORS: dict[str, str] = {}
+PRIORS = {
+    "avatars prior (embedded)": "avatars-prior.safetensors",
+}
 """Diffusion priors of the latents of those generators."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..standalone import os_errors
 from ..standalone.signals import Stopped
 from ..standalone.version import version
-from . import console, training
+from . import console, train_d2c, training
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -179,8 +179,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--threads", type=_positive, metavar="N", help="PyTorch threads")
     common.add_argument("--traceback", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_run, training.add_pairs, training.add_train, _add_inspect, _add_convert,
-                _add_parity, _add_bench, _add_reproduce, _add_demo):  # fmt: skip
+    for add in (_add_run, training.add_pairs, training.add_train, train_d2c.add_train_d2c,
+                _add_inspect, _add_convert, _add_parity, _add_bench, _add_reproduce,
+                _add_demo):  # fmt: skip
         sub = add(commands, common)
         sub.epilog, sub.formatter_class = _EXIT_CODES, argparse.RawDescriptionHelpFormatter
     return parser

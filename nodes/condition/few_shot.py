@@ -1,5 +1,7 @@
 """Few-Shot Condition: a classifier of latents from a few labelled images."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -113,7 +115,7 @@ class FewshotCondition(io.ComfyNode):
         threshold: float,
         ridge: float,
         seed: int,
-        risk: str,
+        risk: Literal["elkan-noto", "non-negative"],
         chunk: ChunkMode,
         others: Tensor | None = None,
         labels: str = "",
@@ -129,20 +131,15 @@ class FewshotCondition(io.ComfyNode):
         if bank is not None:
             bank.check_generator(generator)
         total = sum(len(batch) for batch in (images, others, unlabelled) if batch is not None)
-        settings = {
-            "share": share or None,
-            "ridge": ridge or None,
-            "threshold": threshold,
-            "seed": seed,
-        }
+        given, chosen = share or None, ridge or None
         with working(TITLE, total, generator, chunk=chunk) as work:
             known = labelled(lines, name, len(images)) if lines else None
             latents = _encoded(work, generator, images, 0)
             rest = None if others is None else _encoded(work, generator, others, len(images))
             far = total - (0 if unlabelled is None else len(unlabelled))
             parts = [] if unlabelled is None else [_encoded(work, generator, unlabelled, far)]
-            parts += [] if bank is None else [bank.plain().values]
-            free = torch.cat([part.double() for part in parts]) if parts else None
+            parts += [] if bank is None else [bank.plain().values.float()]
+            free = torch.cat(parts) if parts else None
             if known is None and rest is not None:
                 counts = torch.tensor([len(rest), len(latents)])
                 known = (torch.arange(2).repeat_interleave(counts), ("rest", name), 1)
@@ -150,11 +147,28 @@ class FewshotCondition(io.ComfyNode):
             if known is not None:
                 numbers, classes, place = known
                 made = fit_few_shot(
-                    latents, numbers, classes, place, generator, unlabelled=free, **settings
+                    latents,
+                    numbers,
+                    classes,
+                    place,
+                    generator,
+                    unlabelled=free,
+                    share=given,
+                    ridge=chosen,
+                    threshold=threshold,
+                    seed=seed,
                 )
             else:
                 made = fit_positive_unlabelled(
-                    latents, free, generator, wanted=name, risk=risk, **settings
+                    latents,
+                    torch.cat(parts),
+                    generator,
+                    wanted=name,
+                    risk=risk,
+                    share=given,
+                    ridge=chosen,
+                    threshold=threshold,
+                    seed=seed,
                 )
         return io.NodeOutput(made, ui=ui.PreviewText(made.summary()))
 

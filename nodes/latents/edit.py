@@ -8,7 +8,7 @@ from ...core.chunking import ChunkMode
 from ...core.conditions.few_shot import FewShotCondition
 from ...core.d2c.editing import Seen, StrengthMode
 from ...core.d2c.moves import MoveKind
-from ...core.d2c.prior import DiffusionPrior
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
@@ -19,8 +19,9 @@ from ..help import Help
 from ..host import io, ui
 from ..images import from_host, masks_from_host, to_host
 from ..sockets import GENERATOR, LATENTS, PAIRS
-from ..widgets import advanced, chunk, seed
+from ..widgets import chunk, seed
 from ..work import Work, working
+from .edit_widgets import bank_widgets, search_widgets, width_widget
 
 if TYPE_CHECKING:
     from ...core.d2c.bank import LatentBank
@@ -30,59 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["EditByCondition"]
 
 TITLE = "Edit by Condition"
-DRAWN, STEPS = 2000, 50
+DRAWN, STEPS = 2000, 20
 """Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
-
-
-def _search_widgets() -> list[io.Input]:
-    return [
-        io.Combo.Input(
-            "mode",
-            options=["smallest", "same"],
-            default="smallest",
-            tooltip="smallest: each image moves until the condition is shown, at most by the "
-            "strength. same: all move by the strength.",
-        ),
-        io.Float.Input(
-            "strength",
-            default=6.0,
-            min=-1000.0,
-            max=1000.0,
-            step=0.1,
-            tooltip="How far to move (-1000 to 1000): standard deviations of the bank for bank "
-            "mean, latent units for vector, summed step sizes for gradient. Below 0, with same, "
-            "the condition is removed.",
-        ),
-        advanced(
-            io.Float.Input(
-                "certainty",
-                default=0.0,
-                min=0.0,
-                max=0.999,
-                step=0.01,
-                tooltip="r from which the condition counts as shown (0 to 0.999); 0 for the "
-                "condition's threshold.",
-            )
-        ),
-        advanced(
-            io.Combo.Input(
-                "seen",
-                options=["images", "latents"],
-                default="images",
-                tooltip="What r is of: the edited images, encoded again, or the moved latents. "
-                "A latent is beyond the classifier's boundary before its image shows anything.",
-            )
-        ),
-        advanced(
-            io.Int.Input(
-                "grid",
-                default=12,
-                min=1,
-                max=1000,
-                tooltip="Strengths to try, evenly spaced (1 to 1000), and steps of gradient.",
-            )
-        ),
-    ]
 
 
 class EditByCondition(io.ComfyNode):
@@ -92,10 +42,13 @@ class EditByCondition(io.ComfyNode):
         about=(
             "Encodes the images, moves their latents, corrects them by the diffusion prior and "
             "decodes them: D2C's manipulation, without any optimisation of an image. bank mean "
-            "moves from the latents of a bank without the condition towards those with it, and "
-            "is the default, since the decoder draws such differences; vector moves along the "
-            "normal of the classifier's boundary, as the released code does, and gradient "
-            "climbs r with a pull to the start, as the paper says, which ends at the boundary. "
+            "moves from the latents of a bank without the condition towards those with it: "
+            "towards their mean, towards single modes of them, such as the colours of beards, "
+            "and from what is near the image. Each image takes the first of "
+            "these ways on which it shows the condition; several `results` take different ones. "
+            "vector moves along the normal of the "
+            "classifier's boundary, as the released code does, and gradient climbs r with a pull "
+            "to the start, as the paper says, which ends at the boundary. "
             "The bank is that of `bank` or `pairs`, otherwise 2000 draws of the prior. White in "
             "`mask` may change; elsewhere the pixels stay as they are. The text on the node lists "
             "r before and after, and images that do not get there."
@@ -129,7 +82,7 @@ class EditByCondition(io.ComfyNode):
                     "those with it. vector: along the classifier's boundary normal. gradient: up "
                     "the gradient of log r, with a pull to the start; needs a prior.",
                 ),
-                *_search_widgets(),
+                *search_widgets(),
                 seed("the correction's noise"),
                 io.Int.Input(
                     "results",
@@ -139,17 +92,7 @@ class EditByCondition(io.ComfyNode):
                     tooltip="Results per image, with a noise of the correction each (1 to 1000).",
                 ),
                 *correction_widgets(),
-                advanced(
-                    io.Float.Input(
-                        "width",
-                        default=3.0,
-                        min=0.01,
-                        max=1000.0,
-                        step=0.1,
-                        tooltip="Width of the kernel that pulls a gradient to its start, in "
-                        "standard deviations of the latents (0.01 to 1000).",
-                    )
-                ),
+                width_widget(),
                 chunk(),
                 prior_socket(
                     "Corrects the moved latents; without it nothing does.", optional=True
@@ -168,6 +111,7 @@ class EditByCondition(io.ComfyNode):
                     tooltip="Of the images' size, one for all or one each: white may change. The "
                     "results then have the size of the images.",
                 ),
+                *bank_widgets(),
             ],
             outputs=[
                 io.Image.Output("edited", display_name="images", tooltip="The edited images."),
@@ -201,7 +145,10 @@ class EditByCondition(io.ComfyNode):
         bank: Latents | None = None,
         pairs: Pairs | None = None,
         mask: Tensor | None = None,
+        modes: int = 6,
+        near: float = 40.0,
     ) -> io.NodeOutput:
+        from ...core.d2c.bank_means import bank_mean
         from ...core.d2c.editing import Editing, edit_by_condition
         from ...core.d2c.langevin import Correction
         from ...core.devices import threads_of
@@ -223,7 +170,11 @@ class EditByCondition(io.ComfyNode):
         models = (generator, prior)
         with working(f"{TITLE}: bank", 0, *models, chunk=chunk) as work:
             stored = _bank(generator, prior, bank, pairs, work) if move == "bank mean" else None
-            way = _move(move, condition, generator, prior, stored, width, corrected)
+            way = (
+                _move(move, condition, generator, prior, width, corrected)
+                if stored is None
+                else bank_mean(stored, condition, generator, modes=modes, near=near)
+            )
         total = 1 + way.ways * editing.rounds
         with working(TITLE, total, *models, chunk=chunk) as work:
             threads = threads_of(generator, None, work.chunking, work.device)
@@ -268,15 +219,11 @@ def _move(
     condition: FewShotCondition,
     generator: Generator,
     prior: DiffusionPrior | None,
-    bank: "LatentBank | None",
     width: float,
     correction: "Correction",
 ) -> "LatentMove":
-    from ...core.d2c.bank_means import bank_mean
     from ...core.d2c.moves import GradientMove, boundary_move
 
-    if bank is not None:
-        return bank_mean(bank, condition, generator)
     if move == "vector":
         return boundary_move(condition, generator)
     if prior is None:

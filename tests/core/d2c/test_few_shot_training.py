@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from latentsteer.core.d2c import groups
 from latentsteer.core.d2c.calibration import area_under_curve, calibration_error
 from latentsteer.core.d2c.encoding import encoded
 from latentsteer.core.d2c.few_shot import fit_few_shot
@@ -22,19 +23,20 @@ def fitted(z, labels=BINARY, classes=("rest", "wanted"), wanted=1, **settings):
 
 
 def test_many_labels_give_the_exact_posterior_at_the_shares_of_the_bank():
-    z, labels = mixed(2000, 0.5, seed=1)
-    bank, _ = mixed(2000, 0.1, seed=2)
+    z, labels = mixed(1000, 0.5, seed=1)
+    bank, _ = mixed(1000, 0.1, seed=2)
     made = fitted(z, labels, unlabelled=bank, ridge=1e-4)
-    assert (made.probability(bank) - posterior(bank, 0.1)).abs().mean() < 0.015
-    assert made.share == pytest.approx(0.1, abs=0.02)
+    assert (made.probability(bank) - posterior(bank, 0.1)).abs().mean() < 0.02
+    assert made.share == pytest.approx(0.1, abs=0.03)
     assert made.fitted_shares == (0.5, 0.5)
     # Without a bank the shares of the labels remain.
     plain = fitted(z, labels, ridge=1e-4)
     assert (plain.probability(bank) - posterior(bank, 0.5)).abs().mean() < 0.03
 
 
-def test_a_hundred_labels_in_64_dimensions_give_usable_probabilities():
+def test_a_hundred_labels_in_64_dimensions_give_usable_probabilities(monkeypatch):
     """The label prior does not collapse, and r is calibrated, for four draws of labels."""
+    monkeypatch.setattr(groups, "MOST_NUMBERS", 0)  # test_groups.py has the unlabelled groups
     bank, truth = mixed(1000, 0.1, 64, seed=100)
     shares, errors, areas = [], [], []
     for seed in range(4):

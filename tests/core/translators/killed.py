@@ -31,14 +31,14 @@ def trained(progress=None, report=lambda done, loss: None):
     return fit_translator(translator, pairs, TRAINING, seed=5, report=report, progress=progress)
 
 
-def killed_after(path, batches, wait):
+def killed_after(train, path, batches, wait):
     """Trains in a fork and kills it some batches and seconds later; returns the exit code.
 
     The file is written after every batch.
     """
     read, write = os.pipe()
     if not (child := os.fork()):
-        trained(TrainingFile(path, seconds=0), lambda done, loss: os.write(write, b"x") and None)
+        train(TrainingFile(path, seconds=0), lambda done, loss: os.write(write, b"x") and None)
         os._exit(0)
     os.close(write)
     for _ in range(batches):
@@ -55,7 +55,7 @@ if __name__ == "__main__":
     folder, draws = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
     path, found = folder / "state.safetensors", []
     for _ in range(int(sys.argv[3])):
-        code = killed_after(path, draws.randint(1, 8), draws.random() * 5e-3)
+        code = killed_after(trained, path, draws.randint(1, 8), draws.random() * 5e-3)
         found.append((code, checkpoints.read(path).config["done"]))
     for name, translator in (("killed", trained(TrainingFile(path))), ("whole", trained())):
         checkpoints.write(folder / f"{name}.safetensors", translator.state_dict())

@@ -39,6 +39,11 @@ def by_torchrun(folder):
 
 def by_forks(folder):
     """Runs two processes, with an agent's store and the variables that torchrun sets."""
+    return started_by_forks(sharing.__file__, folder)
+
+
+def started_by_forks(script, folder):
+    """Runs a script in two processes; returns what they did."""
     store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     environment = {
         **os.environ,
@@ -48,7 +53,7 @@ def by_forks(folder):
     }
     both = [
         forks.Script(
-            *(forks.TRAINING, sharing.__file__, folder),
+            *(forks.TRAINING, script, folder),
             env=environment | {"RANK": rank, "LOCAL_RANK": rank},
         )
         for rank in "01"

@@ -1,10 +1,10 @@
 """Denoisers in closed form, of latents with a normal law."""
 
 import torch
-from latentsteer.core.d2c.denoisers import ResidualDenoiser
-from latentsteer.core.d2c.prior import DiffusionPrior, content_id
-from latentsteer.core.d2c.schedule import NoiseSchedule
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.denoisers import ResidualDenoiser
+from latentsteer.core.diffusion.prior import DiffusionPrior, content_id
+from latentsteer.core.diffusion.schedule import NoiseSchedule
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.spaces import Block, Space
 from torch import nn
 
@@ -40,7 +40,7 @@ def drawn(dim, seed=0, **sizes):
 def prior_of(network, dim, schedule=SHORT, whitening=None, space=None, **fields):
     whitening = whitening or Whitening(torch.zeros(dim), torch.ones(dim))
     predicts = fields.get("predicts", "noise")
-    own = content_id(network, whitening, schedule, BASE, predicts)
+    own = content_id(network, whitening, schedule, BASE, predicts, fields.get("order", 1))
     space = space or Space((Block("z", (dim,)),))
     return DiffusionPrior(
         "prior", own, BASE, BASE_NAME, network, whitening, schedule, space, **fields

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from latentsteer.core.d2c.prior import content_id
-from latentsteer.core.d2c.prior_generator import as_generator, with_prior
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.prior import content_id
+from latentsteer.core.diffusion.prior_generator import as_generator, with_prior
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.generator import Prior
 from latentsteer.core.identity import ModelId, options_of
@@ -147,6 +147,7 @@ def test_the_id_depends_on_everything():
         "schedule": SHORT,
         "base": BASE,
         "predicts": "noise",
+        "order": 1,
     }
     changed = {
         "network": drawn(3, seed=1),
@@ -154,9 +155,10 @@ def test_the_id_depends_on_everything():
         "schedule": LINEAR,
         "base": ModelId(BASE, {"psi": 0.5}),
         "predicts": "velocity",
+        "order": 2,
     }
     found = [content_id(**given | {name: value}) for name, value in changed.items()]
-    assert len({content_id(**given), *found}) == 6
+    assert len({content_id(**given), *found}) == 7
     assert content_id(**given) == content_id(**given)
 
 

@@ -50,12 +50,18 @@ def check_sizes(**sizes: int) -> None:
 
 
 @torch.no_grad()
-def draw_weights(network: nn.Module, seed: int) -> None:
-    """Moves a network from the meta device, with PyTorch's initial weights from a stream."""
+def draw_weights(network: nn.Module, seed: int, name: str = "denoiser") -> None:
+    """Moves a network from the meta device, with PyTorch's initial weights from a stream.
+
+    Args:
+        network: network of linear layers, convolutions and normalisations.
+        seed: seed of the stream.
+        name: its name.
+    """
     network.to_empty(device="cpu")
-    stream = stream_of(seed, "denoiser")
+    stream = stream_of(seed, name)
     for layer in network.modules():
-        if isinstance(layer, nn.GroupNorm):
+        if isinstance(layer, nn.GroupNorm | nn.BatchNorm2d):
             layer.reset_parameters()
         elif isinstance(layer, nn.Linear | nn.Conv2d):
             bound = layer.weight[0].numel() ** -0.5

@@ -124,6 +124,7 @@ def fit_prior(
             schedule=schedule,
             space=owner.space,
             predicts=training.predicts,
+            order=2,
             licence=owner.licence,
         )
         rows = unseen if len(unseen) else white[:MOST_HELD_OUT]

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from latentsteer.core.d2c.ddim import clean_of, ddim, diffused, noise_of_velocity
+from latentsteer.core.diffusion.ddim import clean_of, ddim, diffused, noise_of_velocity
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.rng import SampleRng
 
@@ -31,6 +31,27 @@ def test_a_hundred_steps_give_the_law_of_normal_latents():
         mean, covariance = pushed(steps)
         torch.testing.assert_close(mean, MEAN, atol=bound, rtol=0)
         torch.testing.assert_close(covariance, COVARIANCE, atol=bound, rtol=bound)
+
+
+def test_steps_of_second_order_approach_the_exact_flow_faster():
+    # With a normal law of deviation s the flow scales x_T by sqrt((1 - a + a s^2)) to s.
+    variance = 0.3
+    level = LINEAR.level(len(LINEAR) - 1).item()
+    exact = (variance / (1 - level + level * variance)) ** 0.5
+    network = Exact(LINEAR, variance * torch.eye(1, dtype=torch.float64))
+    start = torch.ones(1, 1, dtype=torch.float64)
+
+    def error(order, steps):
+        found = ddim(network, LINEAR, start, LINEAR.times(steps), order=order)
+        return abs(found.item() - exact)
+
+    for steps in (20, 40, 80):
+        assert error(2, steps) < 0.1 * error(1, steps)
+    # The first and the last step are DDIM's.
+    two = LINEAR.times(2)
+    assert torch.equal(
+        ddim(network, LINEAR, start, two, order=2), ddim(network, LINEAR, start, two)
+    )
 
 
 def test_each_step_turns_white_latents_by_an_angle():

@@ -12,6 +12,7 @@ from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError, InvalidInput
 from ..identity import id_with_options, options_of
 from ..spaces import Identity
+from .ddim import StepOrder
 from .denoisers import denoiser_of, kind_of_denoiser
 from .prior import DiffusionPrior, Prediction
 from .schedule import NoiseSchedule
@@ -52,6 +53,7 @@ def save_prior(prior: DiffusionPrior, path: str | Path, *, half: bool = False) -
         "generator_name": prior.base_name,
         "denoiser": kind,
         "predicts": prior.predicts,
+        "order": prior.order,
         "space": chart_to_config(Identity(prior.space)),
         "licence": prior.licence,
     }
@@ -97,6 +99,9 @@ def _prior(checkpoint: Checkpoint, config: Mapping[str, Any]) -> DiffusionPrior:
     predicts: Prediction = config["predicts"]
     if predicts not in get_args(Prediction):
         raise InvalidInput(f"it predicts {predicts!r}; known are noise and velocity.")
+    order: StepOrder = config.get("order", 2)
+    if order not in get_args(StepOrder):
+        raise InvalidInput(f"steps of order {order!r}; known are 1 and 2.")
     network = denoiser_of(str(config["denoiser"]), weights)
     return DiffusionPrior(
         name=str(config["name"]),
@@ -108,5 +113,6 @@ def _prior(checkpoint: Checkpoint, config: Mapping[str, Any]) -> DiffusionPrior:
         schedule=NoiseSchedule(tuple(tensors[LEVELS].double().tolist())),
         space=space,
         predicts=predicts,
+        order=order,
         licence=str(config.get("licence", "unknown")),
     )

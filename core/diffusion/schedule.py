@@ -122,9 +122,6 @@ class NoiseSchedule:
         return (last, *reversed(range(0, last, skip)))
 
 
-Schedule = NoiseSchedule
-
-
 @lru_cache(maxsize=16)
 def _table(schedule: NoiseSchedule, device: torch.device) -> Tensor:
     """The levels from t = -1 on."""

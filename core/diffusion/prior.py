@@ -16,7 +16,7 @@ from ..generator import Generator
 from ..identity import check_options, options_of
 from ..rng import SampleRng
 from ..spaces import Space
-from .ddim import Guide, ddim, diffused, noise_of_velocity
+from .ddim import Guide, StepOrder, ddim, diffused, noise_of_velocity
 from .schedule import NoiseSchedule
 from .whitening import Whitening
 
@@ -46,6 +46,7 @@ class DiffusionPrior:
         schedule: noise levels.
         space: latent space of the generator.
         predicts: what the network predicts: the noise, or the velocity v.
+        order: order of the steps of samples with eta 0; corrections take DDIM's.
         licence: licence of the weights, as far as known.
     """
 
@@ -58,6 +59,7 @@ class DiffusionPrior:
     schedule: NoiseSchedule
     space: Space
     predicts: Prediction = "noise"
+    order: StepOrder = 1
     licence: str = "unknown"
 
     def __post_init__(self) -> None:
@@ -193,7 +195,9 @@ class DiffusionPrior:
 
     def identified(self) -> "DiffusionPrior":
         """Returns the same prior with the id of its content."""
-        own = content_id(self.network, self.whitening, self.schedule, self.base, self.predicts)
+        own = content_id(
+            self.network, self.whitening, self.schedule, self.base, self.predicts, self.order
+        )
         return replace(self, id=own)
 
     def check(self, generator: Generator) -> None:
@@ -244,6 +248,7 @@ class DiffusionPrior:
                 guide=white,
                 scale=scale,
                 checkpointed=checkpointed,
+                order=self.order,
             )
             return (self._latents(clean),)
 
@@ -264,6 +269,7 @@ def content_id(
     schedule: NoiseSchedule,
     base: str,
     predicts: Prediction,
+    order: StepOrder,
 ) -> str:
     """Returns the id of a prior: a sha256 of all that its samples depend on.
 
@@ -275,9 +281,12 @@ def content_id(
         schedule: the noise levels.
         base: id of the generator.
         predicts: what the network predicts.
+        order: order of the steps.
     """
     options: Mapping[str, object] = options_of(base) or {}
-    text = json.dumps([str(base), dict(options), predicts, schedule.alphas_bar], sort_keys=True)
+    text = json.dumps(
+        [str(base), dict(options), predicts, order, schedule.alphas_bar], sort_keys=True
+    )
     found = hashlib.sha256(text.encode())
     numbers = {**network.state_dict(), "mean": whitening.mean, "scale": whitening.scale}
     for name, tensor in sorted(numbers.items()):

@@ -1,0 +1,1 @@
+"""Training of a D2C: its terms, networks, steps, configurations and pictures."""
