@@ -18,7 +18,7 @@ def search_widgets() -> list[io.Input]:
         ),
         io.Float.Input(
             "strength",
-            default=5.0,
+            default=5.5,
             min=-1000.0,
             max=1000.0,
             step=0.1,
@@ -90,7 +90,7 @@ def bank_widgets() -> list[io.Input]:
         advanced(
             io.Float.Input(
                 "near",
-                default=40.0,
+                default=20.0,
                 min=0.0,
                 max=100000.0,
                 step=1.0,
