@@ -52,7 +52,7 @@ class Editing:
         InvalidInput: an unknown mode, or a number outside its range.
     """
 
-    strength: float = 5.5
+    strength: float = 5.0
     mode: StrengthMode = "same"
     certainty: float = 0.5
     seen: Seen = "images"

@@ -18,7 +18,7 @@ def search_widgets() -> list[io.Input]:
         ),
         io.Float.Input(
             "strength",
-            default=5.5,
+            default=5.0,
             min=-1000.0,
             max=1000.0,
             step=0.1,
