@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..chunking import Chunking
 from ..conditions.few_shot import FewShotCondition
+from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents, decode
@@ -21,7 +22,6 @@ from .encoding import encoded
 from .langevin import RELEASED, Correction
 from .masking import check_masks, composed
 from .moves import LatentMove, MovePath
-from .prior import DiffusionPrior
 
 __all__ = ["Edited", "Editing", "Seen", "StrengthMode", "edit_by_condition"]
 

@@ -8,7 +8,7 @@ from ...core.chunking import ChunkMode
 from ...core.conditions.few_shot import FewShotCondition
 from ...core.d2c.editing import Seen, StrengthMode
 from ...core.d2c.moves import MoveKind
-from ...core.d2c.prior import DiffusionPrior
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents

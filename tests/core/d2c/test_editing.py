@@ -11,8 +11,8 @@ from latentsteer.core.d2c.moves import BoundaryMove, line
 from latentsteer.core.errors import DomainMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 
+from ..diffusion.gaussian import LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, condition_of, linear_generator
-from .gaussian import LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 STANDARD = prior_of(Exact(LINEAR, torch.eye(DIM)), DIM, LINEAR)
