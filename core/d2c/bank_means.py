@@ -89,7 +89,7 @@ def bank_mean(
     generator: Generator,
     *,
     modes: int = 6,
-    near: float = 40.0,
+    near: float = 20.0,
 ) -> BankMove:
     """Returns the ways of a bank: the classifier-weighted mean shift, and refinements of it.
 

@@ -146,7 +146,7 @@ class EditByCondition(io.ComfyNode):
         pairs: Pairs | None = None,
         mask: Tensor | None = None,
         modes: int = 6,
-        near: float = 40.0,
+        near: float = 20.0,
     ) -> io.NodeOutput:
         from ...core.d2c.bank_means import bank_mean
         from ...core.d2c.editing import Editing, edit_by_condition
