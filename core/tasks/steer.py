@@ -83,11 +83,11 @@ class SteerPlan:
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(8, 1, 0, 10, NOISE),
-    "good": SteerPlan(4, 5, 10, 20, NOISE),
-    "best": SteerPlan(4, 12, 12, 40, NOISE),
+    "draft": SteerPlan(1, 1, 0, 10, NOISE),
+    "good": SteerPlan(1, 5, 10, 20, NOISE),
+    "best": SteerPlan(1, 12, 12, 40, NOISE),
 }
-"""Texts, from the nearest pairs."""
+"""Texts, from the nearest pairs: these are ranked by the energy already."""
 FROM_PRIOR: Mapping[Quality, SteerPlan] = {
     "draft": SteerPlan(50, 1, 0, 20, NOISE),
     "good": SteerPlan(100, 2, 10, 60, NOISE),
