@@ -6,7 +6,7 @@ import re
 import pytest
 from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.graph import validate
-from latentsteer.nodes.standalone.host import StandaloneHost
+from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.workflows.recipes.files import LABELLED
 from latentsteer.workflows.recipes.notes import note
@@ -82,8 +82,8 @@ def test_the_files_are_up_to_date(name):
 def test_the_graph_holds_and_every_node_serves_it(api, tmp_path):
     for folder in LABELLED:
         (tmp_path / "input" / folder).mkdir(parents=True)
-    StandaloneHost(tmp_path, tmp_path / "out", "cpu")
-    graph = validate(api, load_nodes())
+    with use(StandaloneHost(tmp_path, tmp_path / "out", "cpu")):
+        graph = validate(api, load_nodes())
     assert set(graph.order) == set(api)
     for node_id, node in graph.nodes.items():
         given = set(api[node_id]["inputs"])
