@@ -12,7 +12,16 @@ from latentsteer.workflows.recipes.write import FOLDER, api_path
 from PIL import Image
 
 from .covering import covering, uses_of
-from .workflow_settings import BY_WORDS, FUSEDREAM, NAMES, REFINERS, SEARCH, cheaper, kinds_of, unpadded
+from .workflow_settings import (
+    BY_WORDS,
+    FUSEDREAM,
+    NAMES,
+    REFINERS,
+    SEARCH,
+    cheaper,
+    kinds_of,
+    unpadded,
+)
 
 PAIRS, REFERENCES = 1500, 64
 """Pairs of edits and conditions by words, and real images of the evaluation."""

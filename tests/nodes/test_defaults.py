@@ -14,6 +14,7 @@ from latentsteer.nodes.standalone.graph import validate
 from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.nodes.standalone.values import widgets
+from latentsteer.workflows.recipes.files import LABELLED
 from latentsteer.workflows.recipes.table import RECIPES
 from PIL import Image
 
@@ -89,6 +90,8 @@ def minimal(api):
 
 @pytest.fixture
 def host(tmp_path):
+    for folder in LABELLED:
+        (tmp_path / "input" / folder).mkdir(parents=True)
     return StandaloneHost(tmp_path, tmp_path / "out", "cpu")
 
 
