@@ -185,7 +185,7 @@ _avatars = partial(Recipe, about=ABOUT)
 RECIPES = (
     _avatars(
         "d2c_avatars_unconditional",
-        (),
+        ("d14", "d15", "d16"),
         "avatars without any condition",
         "Above, the avatars' VAE with its Gaussian prior, whose samples fall between those of "
         "images (the paper's holes). Below, the same decoder with a diffusion prior of its "
@@ -193,11 +193,10 @@ RECIPES = (
         "100 steps.",
         _unconditional,
         task="Draw images with a diffusion prior",
-        like=("d14", "d15", "d16"),
     ),
     _avatars(
         "d2c_avatars_few_shot",
-        (),
+        ("d17", "d18", "d19", "d20"),
         "avatars from a hundred labels",
         "50 pictures with sunglasses and 50 without, and no text, make **Few-Shot Condition**: a "
         "classifier of latents. Rows: **Rejection Sample** draws from the diffusion prior and "
@@ -206,7 +205,6 @@ RECIPES = (
         "nothing. Change *showing* and *wanted* for another value, such as hijab or beard.",
         partial(_few_shot, wanted="sunglasses"),
         task="Draw images by a few labelled pictures",
-        like=("d17", "d18", "d19", "d20"),
         curated=True,
         shown=4,
         per_row=SAMPLES,
@@ -224,14 +222,13 @@ RECIPES = (
     ),
     _avatars(
         "d2c_avatars_positives",
-        (),
+        ("d21", "d22", "d23", "d24"),
         "avatars like a hundred given ones",
         "Only pictures with the wanted are labelled: 100 with a hijab, and 1,000 of which nothing "
         "is known. The classifier learns from positives and unlabelled pictures (PU). Above the "
         "exact rule, below the *threshold* rule.",
         partial(_positives, wanted="hijab"),
         task="Draw images like some given ones",
-        like=("d21", "d22", "d23", "d24"),
     ),
     _avatars(
         "d2c_avatars_by_words",
@@ -244,7 +241,7 @@ RECIPES = (
     ),
     _avatars(
         "d2c_avatars_manipulation",
-        (),
+        ("d25", "d26", "d27", "d28"),
         "avatars edited by a hundred labels",
         "The first row is given. **Edit by Condition** encodes it, moves the latents until the "
         "classifier sees the wanted in the picture, corrects them by the diffusion prior and "
@@ -254,7 +251,6 @@ RECIPES = (
         "draws the wanted.",
         partial(_manipulation, wanted="sunglasses"),
         task="Edit pictures by a few labelled ones",
-        like=("d25", "d28"),
         curated=True,
         shown=4,
         per_row=EDITED,
