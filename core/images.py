@@ -12,10 +12,19 @@ from torch.nn import functional
 
 from .devices import placed
 
-__all__ = ["FITS", "Box", "Fit", "fitted", "grey", "of_rows", "resized", "three_channels"]
+__all__ = [
+    "IMAGE_FITS",
+    "Box",
+    "ImageFit",
+    "fitted",
+    "grey",
+    "of_rows",
+    "resized",
+    "three_channels",
+]
 
-Fit: TypeAlias = Literal["crop", "pad", "stretch"]
-FITS: tuple[Fit, ...] = get_args(Fit)
+ImageFit: TypeAlias = Literal["crop", "pad", "stretch"]
+IMAGE_FITS: tuple[ImageFit, ...] = get_args(ImageFit)
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ def of_rows(
 def fitted(
     images: Float[Tensor, "batch channels height width"],
     size: tuple[int, int],
-    fit: Fit = "crop",
+    fit: ImageFit = "crop",
 ) -> Float[Tensor, "batch channels high wide"]:
     """Returns images of a size (height, width), whatever their shape.
 

@@ -196,13 +196,17 @@ NOUNS = (
 )
 """Modules, each importing GROUND, LOW and those left of it."""
 MAY = {
-    "generators": ("checkpoints", "zoo", "conditions", "d2c"),
+    "generators": ("checkpoints", "zoo", "conditions", "diffusion"),
     "auxiliaries": ("checkpoints", "zoo"),
     "conditions": ("checkpoints",),
     "pairs": ("checkpoints",),
     "energies": ("views", "conditions"),
     "translators": ("checkpoints", "data", "pairs"),
-    "d2c": ("checkpoints", "conditions", "data", "generators", "pairs", "translators", "zoo"),
+    "diffusion": ("checkpoints", "pairs", "translators", "zoo"),
+    "d2c": (
+        *("checkpoints", "conditions", "data", "diffusion", "generators", "pairs"),
+        *("translators", "zoo"),
+    ),
     "refine": (),
     "starts": ("pairs", "translators"),
     "krr": ("refine",),

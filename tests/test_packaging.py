@@ -26,6 +26,7 @@ LARGE = (
     "avatars-clip.safetensors",
     "avatars-generator.safetensors",
     "avatars-judge.safetensors",
+    "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
     "avatars_held_out.png",
 )

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..diffusion.prior import DiffusionPrior
 from ..errors import GeneratorMismatch, InvalidInput
 from ..generator import Generator
 from ..identity import check_options
 from ..latents import Latents
 from ..pairs.pairs import Pairs
 from ..rng import SampleRng
-from .prior import DiffusionPrior
 
 __all__ = ["LatentBank", "LatentDraw", "bank_of_draws", "bank_of_pairs", "draws_of"]
 

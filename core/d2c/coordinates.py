@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..diffusion.whitening import Whitening
 from ..errors import InvalidInput
-from .whitening import Whitening
 
 __all__ = ["LatentCoordinates"]
 

@@ -1,16 +1,17 @@
 """Manipulation of images by a few-shot condition, D2C section 5: encode, move, correct, decode."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..chunking import Chunking
 from ..conditions.few_shot import FewShotCondition
+from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents, decode
@@ -21,7 +22,6 @@ from .encoding import encoded
 from .langevin import RELEASED, Correction
 from .masking import check_masks, composed
 from .moves import LatentMove, MovePath
-from .prior import DiffusionPrior
 
 __all__ = ["Edited", "Editing", "Seen", "StrengthMode", "edit_by_condition"]
 
@@ -52,8 +52,8 @@ class Editing:
         InvalidInput: an unknown mode, or a number outside its range.
     """
 
-    strength: float = 6.0
-    mode: StrengthMode = "smallest"
+    strength: float = 5.0
+    mode: StrengthMode = "same"
     certainty: float = 0.5
     seen: Seen = "images"
     grid: int = 12
@@ -69,8 +69,8 @@ class Editing:
             )
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
-        if self.mode == "smallest":
-            self.search  # noqa: B018 (checks the numbers)
+        most = self.strength if self.mode == "smallest" else 1.0
+        MoveSearch(most, self.grid, self.bisections, self.certainty)
         if self.results < 1:
             raise InvalidInput(f"{self.results} results per image; at least 1 needed.")
 
@@ -181,12 +181,13 @@ def edit_by_condition(
     before = job.seen(everything, start)
     walking = rng.restored(rng.state())
     paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
-    ends = [job.end(path) for path in paths.values()]
-    chosen = _chosen(ends, editing)
-    strengths = torch.stack([end.strengths for end in ends])[chosen, everything]
-    after = torch.stack([end.r for end in ends])[chosen, everything]
-    values = torch.stack([end.points for end in ends])[chosen, everything]
-    ways = tuple([*paths][way] for way in chosen.tolist())
+    ends = _ends(job, paths)
+    strengths, after = (
+        torch.tensor([getattr(end, name) for end in ends], dtype=torch.float64)
+        for name in ("strength", "r")
+    )
+    values = torch.stack([end.point for end in ends])
+    ways = tuple(end.way for end in ends)
     chart = Identity(generator.source)
     latents = Latents(values, chart, generator.id, generator.name, rng.names)
     made = decode(latents, generator, chunking, device)
@@ -197,11 +198,12 @@ def edit_by_condition(
 
 
 class _End(NamedTuple):
-    """Where all samples end on one way."""
+    """Where a sample ends on a way."""
 
-    strengths: Tensor
-    r: Tensor
-    points: Tensor
+    way: str
+    strength: float
+    r: float
+    point: Tensor
 
 
 @dataclass
@@ -219,19 +221,22 @@ class _Job:
     report: Callable[[int], None]
     done: int = 0
 
-    def end(self, path: MovePath) -> _End:
-        """Returns the end of a way, at one strength or at each sample's smallest."""
-        everything, editing = torch.arange(len(self.start)), self.editing
+    def ends(self, way: str, path: MovePath, rows: Tensor) -> list[_End]:
+        """Returns the ends of some rows on a way: at one strength, or at each one's smallest."""
+        editing = self.editing
 
-        def probability(rows: Tensor, strengths: Tensor) -> Tensor:
-            return self.seen(rows, self.at(path, rows, strengths))
+        def probability(own: Tensor, strengths: Tensor) -> Tensor:
+            return self.seen(rows[own], self.at(path, rows[own], strengths))
 
         if editing.mode == "smallest":
-            strengths, r = smallest_strengths(len(everything), probability, editing.search)
-            return _End(strengths, r, self.at(path, everything, strengths))
-        strengths = torch.full((len(everything),), editing.strength, dtype=torch.float64)
-        points = self.at(path, everything, strengths)
-        return _End(strengths, self.seen(everything, points), points)
+            strengths, r = smallest_strengths(len(rows), probability, editing.search)
+            points = self.at(path, rows, strengths)
+        else:
+            strengths = torch.full((len(rows),), editing.strength, dtype=torch.float64)
+            points = self.at(path, rows, strengths)
+            r = self.seen(rows, points)
+        columns = zip(strengths.tolist(), r.tolist(), points, strict=True)
+        return [_End(way, *column) for column in columns]
 
     def at(self, path: MovePath, rows: Tensor, strengths: Tensor) -> Tensor:
         """Returns the corrected points of some rows at a strength each, on the CPU."""
@@ -257,24 +262,23 @@ class _Job:
         return r.cpu().double()
 
 
-def _chosen(ends: Sequence[_End], editing: Editing) -> Int[Tensor, " batch"]:
-    """Returns the way of each sample.
+def _ends(job: _Job, paths: Mapping[str, MovePath]) -> list[_End]:
+    """Returns the end of each sample.
 
-    Ways that reach the wanted come first, by their strengths, and then the others by r. The
-    results of an image take those that reach it in turns.
+    It is on the first way on which the sample shows the wanted; further results of an image take
+    the next such ways, in turns. A sample that shows it on none ends where r is largest.
     """
-    strengths = torch.stack([end.strengths for end in ends])
-    r = torch.stack([end.r for end in ends])
-    reached = r >= editing.certainty
-    chosen: list[int] = []
-    for row in range(strengths.shape[1]):
-
-        def place(way: int, row: int = row) -> tuple[bool, float, float]:
-            there = bool(reached[way, row])
-            cost = float(strengths[way, row]) if there else 0.0
-            return not there, cost, -float(r[way, row])
-
-        order = sorted(range(len(ends)), key=place)
-        turns = max(1, int(reached[:, row].sum()))
-        chosen.append(order[row % editing.results % turns])
-    return torch.tensor(chosen)
+    results, certainty = job.editing.results, job.editing.certainty
+    found: list[list[_End]] = [[] for _ in job.start]
+    for way, path in paths.items():
+        shown = [sum(end.r >= certainty for end in own) for own in found]
+        rows = torch.tensor([row for row, n in enumerate(shown) if n <= row % results])
+        if len(rows):
+            for row, end in zip(rows.tolist(), job.ends(way, path, rows), strict=True):
+                found[row].append(end)
+    chosen: list[_End] = []
+    for row, own in enumerate(found):
+        there = [end for end in own if end.r >= certainty]
+        best = max(own, key=lambda end: end.r)
+        chosen.append(there[row % results % len(there)] if there else best)
+    return chosen

@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..conditions.few_shot import FewShotCondition
+from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Identity
 from .langevin import CorrectedLangevin, corrected_steps
-from .prior import DiffusionPrior
 
 __all__ = ["MOST_SCALE", "Guided", "guided_sample", "langevin_sample"]
 
@@ -60,7 +60,7 @@ def guided_sample(
     device: torch.device,
     report: Callable[[int], None] = lambda rows: None,
 ) -> Guided:
-    """Samples from p(z) r(c given z)^scale, approximately: see `core.d2c.ddim.ddim`.
+    """Samples from p(z) r(c given z)^scale, approximately: see `core.diffusion.ddim.ddim`.
 
     Args:
         prior: diffusion prior of the generator's latents.

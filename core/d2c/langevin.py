@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..chunking import Chunking
+from ..diffusion.ddim import Guide
+from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..rng import SampleRng
-from .ddim import Guide
-from .prior import DiffusionPrior
 
 __all__ = ["RELEASED", "CorrectedLangevin", "Correction", "corrected_steps"]
 

@@ -22,7 +22,7 @@ ROUNDS: Final = 50
 def modes_of(
     values: Float[Tensor, "members dim"], r: Float[Tensor, " members"], most: int
 ) -> list[Float[Tensor, " members"]]:
-    """Returns the weights of the members of each mode; an empty list if there are none.
+    """Returns the weights of the members of each mode, the largest first; none without modes.
 
     The latents that show the wanted (r above 1/2) may vary in directions in which the others do
     not: beards have colours, and a face without a beard has no colour of the beard. These are the
@@ -54,7 +54,7 @@ def modes_of(
             weights = torch.zeros_like(r)
             weights[members] = r[members]
             found.append(weights)
-    return found
+    return sorted(found, key=lambda weights: -float(weights.sum()))
 
 
 def _moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

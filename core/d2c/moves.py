@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..conditions.few_shot import FewShotCondition
+from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.directions import moving_coordinates
 from ..rng import SampleRng
 from .langevin import RELEASED, CorrectedLangevin, Correction, corrected_steps
-from .prior import DiffusionPrior
 
 __all__ = [
     "BoundaryMove",

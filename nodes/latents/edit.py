@@ -8,7 +8,7 @@ from ...core.chunking import ChunkMode
 from ...core.conditions.few_shot import FewShotCondition
 from ...core.d2c.editing import Seen, StrengthMode
 from ...core.d2c.moves import MoveKind
-from ...core.d2c.prior import DiffusionPrior
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["EditByCondition"]
 
 TITLE = "Edit by Condition"
-DRAWN, STEPS = 2000, 50
+DRAWN, STEPS = 2000, 20
 """Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
 
 
@@ -44,8 +44,9 @@ class EditByCondition(io.ComfyNode):
             "decodes them: D2C's manipulation, without any optimisation of an image. bank mean "
             "moves from the latents of a bank without the condition towards those with it: "
             "towards their mean, towards single modes of them, such as the colours of beards, "
-            "and from what is near the image. Each image takes the way that shows the condition "
-            "first; several `results` take different ones. vector moves along the normal of the "
+            "and from what is near the image. Each image takes the first of "
+            "these ways on which it shows the condition; several `results` take different ones. "
+            "vector moves along the normal of the "
             "classifier's boundary, as the released code does, and gradient climbs r with a pull "
             "to the start, as the paper says, which ends at the boundary. "
             "The bank is that of `bank` or `pairs`, otherwise 2000 draws of the prior. White in "

@@ -11,14 +11,14 @@ def search_widgets() -> list[io.Input]:
     return [
         io.Combo.Input(
             "mode",
-            options=["smallest", "same"],
-            default="smallest",
-            tooltip="smallest: each image moves until the condition is shown, at most by the "
-            "strength. same: all move by the strength.",
+            options=["same", "smallest"],
+            default="same",
+            tooltip="same: all move by the strength. smallest: each image moves until r reaches "
+            "the certainty, at most by the strength; raise the certainty if it ends too early.",
         ),
         io.Float.Input(
             "strength",
-            default=6.0,
+            default=5.0,
             min=-1000.0,
             max=1000.0,
             step=0.1,

@@ -56,7 +56,7 @@ class LoadDiffusionPrior(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        from ...core.d2c.prior_files import load_prior
+        from ...core.diffusion.prior_files import load_prior
 
         with autograd():
             found = load_prior(find(KIND, file))

@@ -1,6 +1,6 @@
 """Prior Generator: a generator that draws its latents from a diffusion prior."""
 
-from ...core.d2c.prior import DiffusionPrior
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.generator import Generator
 from ..help import Help
 from ..host import autograd, io
@@ -80,7 +80,7 @@ class PriorGenerator(io.ComfyNode):
         latents: str,
         eta: float,
     ) -> io.NodeOutput:
-        from ...core.d2c.prior_generator import as_generator, with_prior
+        from ...core.diffusion.prior_generator import as_generator, with_prior
 
         made = as_generator if latents == "noise" else with_prior
         with autograd():

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from ...core.conditions.few_shot import FewShotCondition
-from ...core.d2c.prior import DiffusionPrior
 from ...core.devices import threads_for
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.generator import Generator
 from ...core.rng import SampleRng
 from ..few_shot import correction_widgets, few_shot_socket, prior_steps

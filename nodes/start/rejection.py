@@ -1,8 +1,8 @@
 """Rejection Sample: draws that a few-shot condition accepts."""
 
 from ...core.conditions.few_shot import FewShotCondition
-from ...core.d2c.prior import DiffusionPrior
 from ...core.d2c.rejection import AcceptanceRule
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.rng import SampleRng

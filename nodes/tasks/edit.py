@@ -8,7 +8,7 @@ from torch import Tensor
 from ...core.chunking import ChunkMode
 from ...core.devices import threads_of
 from ...core.errors import InvalidInput
-from ...core.images import FITS, Fit, fitted
+from ...core.images import IMAGE_FITS, ImageFit, fitted
 from ...core.latents import Latents, decode
 from ...core.tasks.edit import EditPlan, edited, keeping, misfit, usual_misfit
 from ...core.tasks.edit_search import EditSearch, searched
@@ -107,8 +107,8 @@ class EditImage(io.ComfyNode):
                 advanced(
                     io.Combo.Input(
                         "fit",
-                        options=list(FITS),
-                        default=FITS[0],
+                        options=list(IMAGE_FITS),
+                        default=IMAGE_FITS[0],
                         tooltip="An image of another shape than the model's: crop it, pad it with "
                         "its outermost pixels, or stretch it.",
                     )
@@ -157,7 +157,7 @@ class EditImage(io.ComfyNode):
         seed: int,
         strength: float,
         moves: Moves,
-        fit: Fit,
+        fit: ImageFit,
         auxiliary: str,
         pairs: str,
         chunk: ChunkMode,
@@ -212,7 +212,7 @@ class EditImage(io.ComfyNode):
         )
 
 
-def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: Fit) -> Tensor:
+def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: ImageFit) -> Tensor:
     """The mask of what stays, fitted as the image is.
 
     Raises:

@@ -6,10 +6,10 @@ from typing import get_args
 from torch import Tensor
 
 from ...core.chunking import ChunkMode
-from ...core.d2c.prior import Prediction
-from ...core.d2c.recipe import DenoiserKind, DenoiserSizes, PriorTraining
-from ...core.d2c.schedule import NoiseSchedule
-from ...core.d2c.whitening import WhiteningKind
+from ...core.diffusion.prior import Prediction
+from ...core.diffusion.recipe import DenoiserKind, DenoiserSizes, PriorTraining
+from ...core.diffusion.schedule import NoiseSchedule
+from ...core.diffusion.whitening import WhiteningKind
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
@@ -206,8 +206,8 @@ class TrainDiffusionPrior(io.ComfyNode):
         images: Tensor | None = None,
         pairs: Pairs | None = None,
     ) -> io.NodeOutput:
-        from ...core.d2c.fitting import fit_prior, owner_of
         from ...core.d2c.gathering import check_encoder, latents_of_images, latents_of_pairs
+        from ...core.diffusion.fitting import fit_prior, owner_of
         from ...core.translators.progress import TrainingFolder
 
         if (images is None) == (pairs is None):

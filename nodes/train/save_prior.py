@@ -1,6 +1,6 @@
 """Save Diffusion Prior: a diffusion prior as a model file."""
 
-from ...core.d2c.prior import DiffusionPrior
+from ...core.diffusion.prior import DiffusionPrior
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui
@@ -57,7 +57,7 @@ class SaveDiffusionPrior(io.ComfyNode):
 
     @classmethod
     def execute(cls, prior: DiffusionPrior, name: str, float16: bool) -> io.NodeOutput:
-        from ...core.d2c.prior_files import save_prior
+        from ...core.diffusion.prior_files import save_prior
 
         path = host().model_folder(KIND)[0] / f"{checked_name(name)}.safetensors"
         if host().processes().rank == 0:

@@ -91,7 +91,7 @@ def test_guided_samples_by_both_methods(done):
 def test_an_edit_reaches_the_condition_by_every_move(done, move):
     points = torch.tensor([[0.0, 0.3, 0.0], [-0.4, 0.0, 1.0]])
     models = {"generator": GENERATOR, "condition": condition_of(), "prior": PRIOR}
-    shown = {"move": move, "certainty": 0.8, "correction": 0, "strength": 8.0}
+    shown = {"move": move, "mode": "smallest", "certainty": 0.8, "correction": 0, "strength": 8.0}
     (images, latents), text = done(EditByCondition, images=pictures(points), **models, **shown)
     assert images.shape == (2, 2, 2, 3)
     assert (condition_of().probability(latents.values) >= 0.8 - 1e-4).all()

@@ -67,6 +67,8 @@ def _value(setting: str, text: str, usual: object) -> object:
         found = float(found)
     kinds = (int, type(None)) if usual is None or setting.startswith(OPTIONAL) else (type(usual),)
     right = isinstance(found, kinds) and isinstance(found, bool) == isinstance(usual, bool)
-    if not right or (isinstance(usual, tuple) and len(found) != len(usual)):
+    if isinstance(found, tuple) and isinstance(usual, tuple):
+        right = len(found) == len(usual)
+    if not right:
         raise InvalidInput(f"--set {setting!r}: expected a value like {usual!r}.")
     return found

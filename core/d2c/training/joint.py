@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...devices import as_float64
+from ...diffusion.ddim import diffused
+from ...diffusion.schedule import NoiseSchedule
 from ...generators.d2c.networks.model import ChannelScale
-from ..ddim import diffused
-from ..schedule import NoiseSchedule
 
 __all__ = ["LatentStatistics", "antithetic_times", "diffusion_term", "gradient_times", "in_full"]
 

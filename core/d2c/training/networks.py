@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...diffusion.layers import draw_weights
 from ...generators.d2c.networks.autoencoder import D2CAutoencoder
 from ...generators.d2c.networks.cells import NormedConv
 from ...generators.d2c.networks.layouts import AutoencoderLayout
 from ...generators.d2c.networks.unet import D2CUNet
 from ...rng import stream_of
-from ..layers import draw_weights
 from .contrastive import KeyQueue, follow, head
 from .joint import LatentStatistics, in_full
 from .settings import D2CConfiguration

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from ...diffusion.ddim import ddim
 from ...files import replacing
 from ...generators.d2c.networks.logistics import LogisticMixture
 from ...rng import SampleRng
-from ..ddim import ddim
 from .loop import D2CLoop
 
 __all__ = ["TrainingPictures", "generated_images", "progress_sheet", "reconstructions"]

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ...diffusion.schedule import NoiseSchedule
 from ...errors import InvalidInput
 from ...generators.d2c.networks.logistics import LogisticMixture, quantised
 from ...pairs.processes import Processes
 from ...rng import SampleRng, digest_of, stream_of
 from ...translators.distributed import summed_together
-from ..schedule import NoiseSchedule
 from .augmentations import views_of
 from .contrastive import follow, info_nce
 from .images import TrainingImages

@@ -19,9 +19,9 @@ from torch import Tensor
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.record import Checkpoint
 from ...chunking import ALL_AT_ONCE
-from ...d2c.prior import DiffusionPrior
-from ...d2c.prior_generator import DiffusionDraws
-from ...d2c.whitening import Whitening
+from ...diffusion.prior import DiffusionPrior
+from ...diffusion.prior_generator import DiffusionDraws
+from ...diffusion.whitening import Whitening
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Gaussian, Generator, Prior
 from ...identity import ModelId, OptionValue

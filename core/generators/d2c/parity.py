@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...checkpoints.parity import TOLERANCE
-from ...d2c.ddim import ddim
+from ...diffusion.ddim import ddim
 from .networks.logistics import LogisticMixture, quantised
 from .networks.model import D2CNetwork, FlatDenoiser
 from .settings import D2CSettings

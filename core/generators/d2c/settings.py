@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...checkpoints.folders import read_json
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
-from ...d2c.schedule import NoiseSchedule
+from ...diffusion.schedule import NoiseSchedule
 from ...errors import CheckpointError, InvalidInput
 from .networks.layouts import AutoencoderLayout, UNetLayout
 

@@ -6,7 +6,7 @@ from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.spaces import Block, Space
 from torch import nn
 
-from .gaussian import BASE, BASE_NAME
+from ..diffusion.gaussian import BASE, BASE_NAME
 
 DIM = 3
 PLAIN = Space((Block("z", (DIM,)),))

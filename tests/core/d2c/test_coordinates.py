@@ -4,7 +4,7 @@ import pytest
 import torch
 from latentsteer.core.d2c.coordinates import LatentCoordinates
 from latentsteer.core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import InvalidInput
 
 from .mixtures import generator

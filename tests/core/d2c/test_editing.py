@@ -11,8 +11,8 @@ from latentsteer.core.d2c.moves import BoundaryMove, line
 from latentsteer.core.errors import DomainMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 
+from ..diffusion.gaussian import LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, condition_of, linear_generator
-from .gaussian import LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 STANDARD = prior_of(Exact(LINEAR, torch.eye(DIM)), DIM, LINEAR)
@@ -52,7 +52,7 @@ def test_one_strength_moves_every_latent_by_as_much():
 def test_the_smallest_strength_is_where_r_reaches_the_certainty(seen):
     """r = 0.9 at z_0 = 1 + log(9) / 2; a sample that is beyond it stays as it is."""
     goal = 1 + 2.1972246 / 2
-    found = edited(strength=4.0, seen=seen, certainty=0.9, grid=8, bisections=4)
+    found = edited(strength=4.0, mode="smallest", seen=seen, certainty=0.9, grid=8, bisections=4)
     needed = (goal - STARTS[:2, 0]).double()
     assert ((found.strengths[:2] - needed) >= -1e-4).all()
     assert ((found.strengths[:2] - needed) < 4 / 8 / 2**4 + 1e-4).all()
@@ -68,7 +68,9 @@ def test_r_of_images_sees_what_the_generator_draws_of_a_move():
     blind = replace(
         plain, render=lambda parts, rng: plain.render({"z": parts["z"].clamp(max=1)}, rng)
     )
-    editing = {seen: Editing(4.0, seen=seen, certainty=0.9) for seen in ("images", "latents")}
+    editing = {
+        seen: Editing(4.0, "smallest", seen=seen, certainty=0.9) for seen in ("images", "latents")
+    }
     kept = {
         seen: edit_by_condition(
             pictures(STARTS[:1]), blind, condition_of(), None, ALONG, settings,
@@ -90,7 +92,9 @@ def test_the_correction_is_of_the_moved_latent_with_one_noise_for_the_search():
     noise = SampleRng.of(0, 3, "edit").normal(DIM, like=STARTS)
     wanted = level * (STARTS + 1.5 * ALONG.vector) + (level * (1 - level)) ** 0.5 * noise
     torch.testing.assert_close(found.latents.values, wanted, rtol=1e-4, atol=1e-4)
-    walked = edited(prior=STANDARD, strength=4.0, certainty=0.9, correction=correction)
+    walked = edited(
+        prior=STANDARD, strength=4.0, mode="smallest", certainty=0.9, correction=correction
+    )
     at = STARTS[:2] + walked.strengths[:2, None].float() * ALONG.vector
     again = level * at + (level * (1 - level)) ** 0.5 * noise[:2]
     torch.testing.assert_close(walked.latents.values[:2], again, rtol=1e-4, atol=1e-4)
@@ -99,7 +103,7 @@ def test_the_correction_is_of_the_moved_latent_with_one_noise_for_the_search():
 
 
 class Ways:
-    """Three ways: one that goes too slowly, and two that reach the wanted."""
+    """Three ways, of which the first goes too slowly."""
 
     unit, ways = "units", 3
 
@@ -108,14 +112,19 @@ class Ways:
         return {name: line(start, torch.tensor([v])) for name, v in vectors.items()}
 
 
-def test_a_sample_takes_the_way_that_reaches_the_wanted_first():
-    found = edited(move=Ways(), strength=6.0, certainty=0.7)
-    assert found.ways[:2] == ("early", "early")
+@pytest.mark.parametrize("mode", ["same", "smallest"])
+def test_a_sample_takes_the_first_way_that_shows_the_wanted(mode):
+    found = edited(move=Ways(), strength=6.0, certainty=0.7, mode=mode)
+    assert found.ways == ("late", "late", "slow")
     assert found.reached.all()
-    assert "by early at strength" in found.summary()
-    apart = edited(pictures(STARTS[:2]), move=Ways(), strength=6.0, certainty=0.7, results=3)
-    assert apart.ways == ("early", "late", "early") * 2
-    never = edited(pictures(STARTS[:1]), move=Ways(), strength=0.5, certainty=0.9)
+    assert "by late at strength" in found.summary()
+    torch.testing.assert_close(
+        found.latents.values[1],
+        STARTS[1] + found.strengths[1].float() * torch.tensor([0.5, 1.0, 0.0]),
+    )
+    several = edited(pictures(STARTS[:2]), move=Ways(), strength=6.0, certainty=0.7, results=3)
+    assert several.ways == ("late", "early", "late") * 2
+    never = edited(pictures(STARTS[:1]), move=Ways(), strength=0.5, certainty=0.9, mode=mode)
     assert never.ways == ("early",)
     assert not never.reached.any()
 
@@ -133,8 +142,8 @@ def test_results_of_an_image_follow_each_other_and_differ_by_the_noise():
 
 @pytest.mark.bits
 def test_an_edit_does_not_depend_on_the_other_images():
-    whole = edited(prior=STANDARD, strength=5.0)
-    part = edited(pictures()[:2], prior=STANDARD, strength=5.0)
+    whole = edited(prior=STANDARD, mode="smallest")
+    part = edited(pictures()[:2], prior=STANDARD, mode="smallest")
     assert torch.equal(part.images, whole.images[:2])
     assert torch.equal(part.strengths, whole.strengths[:2])
 
@@ -175,7 +184,7 @@ def test_what_does_not_fit_is_refused():
         edited(prior=STANDARD, correction=Correction(4000))
     for fields in (
         {"strength": float("nan"), "mode": "same"},
-        {"strength": -1.0},
+        {"strength": -1.0, "mode": "smallest"},
         {"certainty": 1.0},
         {"grid": 0},
         {"results": 0},

@@ -6,12 +6,12 @@ import pytest
 import torch
 from latentsteer.core.d2c.guidance import guided_sample, langevin_sample
 from latentsteer.core.d2c.langevin import CorrectedLangevin, Correction, corrected_steps
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 
+from ..diffusion.gaussian import LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, condition_of, linear_generator
-from .gaussian import LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 STANDARD = prior_of(Exact(LINEAR, torch.eye(DIM)), DIM, LINEAR)

@@ -9,8 +9,8 @@ from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Space
 
+from ..diffusion.gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, condition_of, linear_generator
-from .gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 
 STANDARD = prior_of(Exact(LINEAR, torch.eye(DIM)), DIM, LINEAR)
 SURE = condition_of((40.0, 0.0, 0.0), bias=0.0)

@@ -10,8 +10,8 @@ from latentsteer.core.errors import GeneratorMismatch, InvalidInput, NothingAcce
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.rng import SampleRng
 
+from ..diffusion.gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 from .few_shot_toys import DIM, linear_generator
-from .gaussian import BASE, BASE_NAME, LINEAR, Exact, prior_of
 
 CPU = torch.device("cpu")
 PRIOR = torch.tensor([0.5, 0.3, 0.2])

@@ -8,8 +8,8 @@ from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.checkpoints.checkpoint import read
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.condition import Condition
-from latentsteer.core.d2c.noise_error import noise_error
-from latentsteer.core.d2c.prior_files import load_prior
+from latentsteer.core.diffusion.noise_error import noise_error
+from latentsteer.core.diffusion.prior_files import load_prior
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.pairs import stored

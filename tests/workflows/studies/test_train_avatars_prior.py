@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from latentsteer.core.d2c.prior_files import load_prior, save_prior
-from latentsteer.core.d2c.recipe import DenoiserSizes
+from latentsteer.core.diffusion.prior_files import load_prior, save_prior
+from latentsteer.core.diffusion.recipe import DenoiserSizes
 from latentsteer.core.generators import load_generator
 from latentsteer.core.zoo.shipped import embedded, reference_images
 from latentsteer.workflows.studies.training.avatars_prior_figures import share_table

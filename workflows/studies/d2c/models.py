@@ -12,7 +12,7 @@ from ....core.charts import Start
 from ....core.chunking import Chunking
 from ....core.d2c.bank import LatentBank
 from ....core.d2c.coordinates import LatentCoordinates
-from ....core.d2c.prior import DiffusionPrior
+from ....core.diffusion.prior import DiffusionPrior
 from ....core.latents import Latents, decode
 from ....core.metrics.moments import FeatureMoments, frechet_between, load_moments
 from ....core.rng import SampleRng

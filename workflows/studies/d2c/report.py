@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import torch
 
-from ....core.d2c.prior_files import load_prior
+from ....core.diffusion.prior_files import load_prior
 from ....core.zoo import shipped as catalogue
 from ....nodes.images import grid
 from ..ledger import Ledger, mean_and_deviation

@@ -10,8 +10,8 @@ from torch import Tensor
 from ....core.auxiliaries import load_auxiliary
 from ....core.auxiliaries.avatars import AvatarJudge
 from ....core.auxiliary import AttributeJudge
-from ....core.d2c.noise_error import gaussian_denoiser, noise_error
-from ....core.d2c.prior import DiffusionPrior
+from ....core.diffusion.noise_error import gaussian_denoiser, noise_error
+from ....core.diffusion.prior import DiffusionPrior
 from ....core.generator import Generator
 from ....core.generators import load_generator
 from ....core.metrics.distances import frechet_distance

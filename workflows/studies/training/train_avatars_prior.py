@@ -22,12 +22,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ....core.checkpoints.checkpoint import read, write
-from ....core.d2c.fitting import fit_prior, owner_of
-from ....core.d2c.prior import DiffusionPrior
-from ....core.d2c.prior_files import load_prior, save_prior
-from ....core.d2c.recipe import DenoiserSizes, PriorTraining
-from ....core.d2c.schedule import NoiseSchedule
-from ....core.d2c.whitening import Whitening
+from ....core.diffusion.fitting import fit_prior, owner_of
+from ....core.diffusion.prior import DiffusionPrior
+from ....core.diffusion.prior_files import load_prior, save_prior
+from ....core.diffusion.recipe import DenoiserSizes, PriorTraining
+from ....core.diffusion.schedule import NoiseSchedule
+from ....core.diffusion.whitening import Whitening
 from ....core.generator import Generator
 from ....core.generators import load_generator
 from ....core.generators.avatars import AvatarDecoder

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from latentsteer.core.d2c.schedule import NoiseSchedule
 from latentsteer.core.d2c.training.joint import (
     LatentStatistics,
     antithetic_times,
@@ -15,6 +14,7 @@ from latentsteer.core.d2c.training.joint import (
 )
 from latentsteer.core.d2c.training.networks import D2CNetworks, StreamDropout
 from latentsteer.core.d2c.training.steps import Batch, StepMaker
+from latentsteer.core.diffusion.schedule import NoiseSchedule
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.pairs.processes import ALONE, Processes
 from latentsteer.core.rng import stream_of

@@ -1,10 +1,10 @@
 """Denoisers in closed form, of latents with a normal law."""
 
 import torch
-from latentsteer.core.d2c.denoisers import ResidualDenoiser
-from latentsteer.core.d2c.prior import DiffusionPrior, content_id
-from latentsteer.core.d2c.schedule import NoiseSchedule
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.denoisers import ResidualDenoiser
+from latentsteer.core.diffusion.prior import DiffusionPrior, content_id
+from latentsteer.core.diffusion.schedule import NoiseSchedule
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.spaces import Block, Space
 from torch import nn
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from latentsteer.core.d2c.schedule import NoiseSchedule
+from latentsteer.core.diffusion.schedule import NoiseSchedule
 from latentsteer.core.errors import InvalidInput
 
 

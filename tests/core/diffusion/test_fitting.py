@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c.denoisers import UNetDenoiser
-from latentsteer.core.d2c.fitting import LatentOwner, fit_prior
-from latentsteer.core.d2c.loop import PriorLoop, drawn_times
-from latentsteer.core.d2c.noise_error import gaussian_denoiser, noise_error
-from latentsteer.core.d2c.recipe import DenoiserSizes, PriorTraining
-from latentsteer.core.d2c.schedule import NoiseSchedule
+from latentsteer.core.diffusion.denoisers import UNetDenoiser
+from latentsteer.core.diffusion.fitting import LatentOwner, fit_prior
+from latentsteer.core.diffusion.loop import PriorLoop, drawn_times
+from latentsteer.core.diffusion.noise_error import gaussian_denoiser, noise_error
+from latentsteer.core.diffusion.recipe import DenoiserSizes, PriorTraining
+from latentsteer.core.diffusion.schedule import NoiseSchedule
 from latentsteer.core.errors import Diverged, InvalidInput, ResumeMismatch
 from latentsteer.core.pairs.processes import Processes
 from latentsteer.core.rng import SampleRng

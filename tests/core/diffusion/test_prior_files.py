@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c.prior_files import load_prior, save_prior
-from latentsteer.core.d2c.unet import UNetDenoiser
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.prior_files import load_prior, save_prior
+from latentsteer.core.diffusion.unet import UNetDenoiser
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from latentsteer.core.identity import ModelId, options_of
 from latentsteer.core.rng import SampleRng

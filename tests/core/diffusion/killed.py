@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.d2c.fitting import LatentOwner, fit_prior
-from latentsteer.core.d2c.prior_files import save_prior
-from latentsteer.core.d2c.recipe import DenoiserSizes, PriorTraining
+from latentsteer.core.diffusion.fitting import LatentOwner, fit_prior
+from latentsteer.core.diffusion.prior_files import save_prior
+from latentsteer.core.diffusion.recipe import DenoiserSizes, PriorTraining
 from latentsteer.core.spaces import Block, Space
 from latentsteer.core.translators.progress import TrainingFile
 

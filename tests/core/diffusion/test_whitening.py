@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.spaces import Block, Space
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from latentsteer.core.d2c.prior import content_id
-from latentsteer.core.d2c.prior_generator import as_generator, with_prior
-from latentsteer.core.d2c.whitening import Whitening
+from latentsteer.core.diffusion.prior import content_id
+from latentsteer.core.diffusion.prior_generator import as_generator, with_prior
+from latentsteer.core.diffusion.whitening import Whitening
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.core.generator import Prior
 from latentsteer.core.identity import ModelId, options_of

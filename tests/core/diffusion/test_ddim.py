@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from latentsteer.core.d2c.ddim import clean_of, ddim, diffused, noise_of_velocity
+from latentsteer.core.diffusion.ddim import clean_of, ddim, diffused, noise_of_velocity
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.rng import SampleRng
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from latentsteer.core.d2c.denoisers import (
+from latentsteer.core.diffusion.denoisers import (
     DENOISERS,
     ResidualDenoiser,
     UNetDenoiser,
     denoiser_of,
 )
-from latentsteer.core.d2c.layers import time_waves
+from latentsteer.core.diffusion.layers import time_waves
 from latentsteer.core.errors import CheckpointError, InvalidInput
 
 from .gaussian import drawn
