@@ -12,19 +12,10 @@ from torch.nn import functional
 
 from .devices import placed
 
-__all__ = [
-    "IMAGE_FITS",
-    "Box",
-    "ImageFit",
-    "fitted",
-    "grey",
-    "of_rows",
-    "resized",
-    "three_channels",
-]
+__all__ = ["FITS", "Box", "ImageFit", "fitted", "grey", "of_rows", "resized", "three_channels"]
 
 ImageFit: TypeAlias = Literal["crop", "pad", "stretch"]
-IMAGE_FITS: tuple[ImageFit, ...] = get_args(ImageFit)
+FITS: tuple[ImageFit, ...] = get_args(ImageFit)
 
 
 @dataclass(frozen=True)

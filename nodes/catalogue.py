@@ -21,7 +21,7 @@ _NODES = (
     "condition.image:ImageCondition",
     "condition.interpolate:InterpolateConditions",
     "condition.average:AverageConditions",
-    "condition.few_shot:FewshotCondition",
+    "condition.few_shot:FewShotCondition",
     "condition.few_shot_words:FewShotConditionByWords",
     "condition.save_few_shot:SaveFewShotCondition",
     "load.few_shot:LoadFewShotCondition",

@@ -29,7 +29,7 @@ from .words import Change, texts_of
 
 __all__ = [
     "EditPlan",
-    "EditedImages",
+    "EditResult",
     "change_direction",
     "edited",
     "inverted",
@@ -86,8 +86,8 @@ class EditPlan:
 
 
 @dataclass(frozen=True)
-class EditedImages:
-    """EditedImages samples.
+class EditResult:
+    """Edited samples.
 
     Attributes:
         latents: the results, those of the first image first.
@@ -119,7 +119,7 @@ def edited(
     chunking: Chunking,
     device: torch.device,
     watch: TaskWatch = UNWATCHED,
-) -> EditedImages:
+) -> EditResult:
     """Returns images changed as words say, as little else as possible.
 
     The latents of the images are found (`inverted`), varied a little for several results, and
@@ -161,7 +161,7 @@ def edited(
         )
         latents = moved.latents
         moves.append((change, moved))
-    return EditedImages(latents, start, tuple(moves))
+    return EditResult(latents, start, tuple(moves))
 
 
 def varied(

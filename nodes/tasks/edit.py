@@ -8,7 +8,7 @@ from torch import Tensor
 from ...core.chunking import ChunkMode
 from ...core.devices import threads_of
 from ...core.errors import InvalidInput
-from ...core.images import IMAGE_FITS, ImageFit, fitted
+from ...core.images import FITS, ImageFit, fitted
 from ...core.latents import Latents, decode
 from ...core.tasks.edit import EditPlan, edited, keeping, misfit, usual_misfit
 from ...core.tasks.edit_search import EditSearch, searched
@@ -107,8 +107,8 @@ class EditImage(io.ComfyNode):
                 advanced(
                     io.Combo.Input(
                         "fit",
-                        options=list(IMAGE_FITS),
-                        default=IMAGE_FITS[0],
+                        options=list(FITS),
+                        default=FITS[0],
                         tooltip="An image of another shape than the model's: crop it, pad it with "
                         "its outermost pixels, or stretch it.",
                     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .d2c import avatars as d2c_avatars
+from .d2c import official as d2c_official
 from .fusedream import ablations, avatars_cases, composed, images
 from .fusedream import avatars as fusedream_avatars
 from .graph import Recipe
@@ -22,7 +23,7 @@ _TABLES = (
     *(tr0n_digits, tr0n_avatars, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official),
-    *(edits_by_words, d2c_avatars),
+    *(edits_by_words, d2c_avatars, d2c_official),
 )
 RECIPES: Mapping[str, Recipe] = {
     recipe.id: recipe for table in _TABLES for recipe in table.RECIPES
