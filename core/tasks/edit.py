@@ -87,7 +87,7 @@ class EditPlan:
 
 @dataclass(frozen=True)
 class EditResult:
-    """EditResult samples.
+    """Edited samples.
 
     Attributes:
         latents: the results, those of the first image first.
