@@ -19,7 +19,7 @@ from .workflow_settings import NAMES, SEARCH, kinds_of
 KRR_DIGITS = {
     row: name for name in NAMES if name.startswith("krr_digits_") for row in RECIPES[name].rows
 }
-PICTURES = {"EditByCondition", "ComposeFuse", "ImageGradientStep"}
+PICTURES = {"ComposeFuse", "ImageGradientStep", "Steer", "EditImage", "EditByCondition"}
 """Nodes whose images are shown as they are: nothing is decoded."""
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
@@ -94,7 +94,9 @@ def test_the_graph_holds_and_every_node_serves_it(api, tmp_path):
 def test_every_node_says_what_it_is(api):
     assert [n for n, raw in api.items() if not raw["_meta"]["title"]] == []
     kinds = kinds_of(api)
-    assert {"SaveImage", "EvaluateImages"} <= kinds
+    # Workflows of one node for beginners have no judge.
+    assert "SaveImage" in kinds
+    assert not kinds.isdisjoint({"EvaluateImages", "Steer", "EditImage"})
     assert ("Decode" in kinds) == kinds.isdisjoint(PICTURES)
 
 
@@ -154,7 +156,10 @@ def test_templates_on_embedded_models_train_nothing():
         ),
     }
     by_pairs = {name for name in NAMES if "LoadPairs" in kinds_of(RECIPES[name].api)}
-    assert by_pairs == {"tr0n_avatars_text", "avatars_edit_by_words", "d2c_avatars_by_words"}
+    assert by_pairs == {
+        *("tr0n_avatars_text", "avatars_steer_advanced", "avatars_edit_advanced"),
+        *("avatars_edit_by_words", "d2c_avatars_by_words"),
+    }
     setup = RECIPES["tr0n_avatars_text_trained"]
     assert setup.rows == RECIPES["tr0n_avatars_text"].like
     assert "TrainTranslator" in kinds_of(setup.api)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.directions import moving_coordinates
@@ -85,11 +85,11 @@ class BankMove:
 @torch.no_grad()
 def bank_mean(
     bank: LatentBank,
-    condition: FewShotCondition,
+    condition: FewShot,
     generator: Generator,
     *,
     modes: int = 6,
-    near: float = 40.0,
+    near: float = 20.0,
 ) -> BankMove:
     """Returns the ways of a bank: the classifier-weighted mean shift, and refinements of it.
 

@@ -90,7 +90,7 @@ def bank_widgets() -> list[io.Input]:
         advanced(
             io.Float.Input(
                 "near",
-                default=40.0,
+                default=20.0,
                 min=0.0,
                 max=100000.0,
                 step=1.0,

@@ -21,15 +21,17 @@ are in `workflows/` and `workflows/api/`. The note on each canvas says what it s
 described in the note. Workflows on official files were never run on trained weights.
 
 A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow, d
-for D2C. The numbers of all setups are in `numbers.py` in the paper's folder of `workflows/recipes/`,
-from which the recipes take them. The note of a workflow with a setup states whether its numbers are the
-paper's, and if not, each that differs and why. On official files they are, with these exceptions:
+for D2C. The numbers of all setups are in `numbers.py` in the paper's folder of
+`workflows/recipes/`, from which the recipes take them. The note of a workflow with a setup states
+whether its numbers are the paper's, and if not, each that differs and why. On official files they
+are, with these exceptions:
 
 * captions are the likeliest ones here, and sampled in TR0N;
 * the bandwidth of the KRR flow's kernel;
 * prompts that FuseDream's figures do not spell out, and the number of generations of BasinCMA in
   five and in thirty minutes, which are LatentSteer's;
-* D2C's number of samples (50,000, or 5,000 with labels) and the strength of its gradient's moves.
+* D2C's number of samples (50,000, or 5,000 with labels), and the strength of its moves by
+  gradient.
 """
 
 

@@ -49,7 +49,7 @@ class _Avatars(GraphBuilder):
     def labelled(self, wanted: str) -> Link:
         """Adds the condition of labelled pictures."""
         return self.add(
-            "FewshotCondition",
+            "FewShotCondition",
             wanted=wanted,
             images=self.pictures("With", wanted, OF_EACH),
             others=self.pictures("Without", f"not {wanted}", OF_EACH),
@@ -114,7 +114,7 @@ def _langevin(recipe: Recipe, wanted: str) -> GraphBuilder:
 def _positives(recipe: Recipe, wanted: str) -> GraphBuilder:
     graph = _Avatars()
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=graph.pictures("Positives", wanted, POSITIVES),
         unlabelled=graph.pictures("Unlabelled", "", UNLABELLED),
@@ -143,7 +143,7 @@ def _manipulation(recipe: Recipe, wanted: str) -> GraphBuilder:
     given = graph.pictures("What is edited", f"not {wanted}", EDITED, EDITED_FIRST)
     bank = graph.bank()
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=graph.pictures("With", wanted, OF_EACH),
         others=graph.pictures("Without", f"not {wanted}", OF_EACH),
@@ -170,7 +170,7 @@ def _own_labels(recipe: Recipe) -> GraphBuilder:
     graph = _Avatars()
     size = {"width": SIDE, "height": SIDE}
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         images=graph.add("LoadImageSet", "Yours, with", folder=WITH, **size),
         others=graph.add("LoadImageSet", "Yours, without", folder=WITHOUT, **size),
         bank=graph.bank(),

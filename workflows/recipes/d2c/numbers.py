@@ -32,7 +32,7 @@ def _unconditional(where: str, file: str, *steps: int) -> PaperRow:
 def _few_shot(kind: str, where: str = "table 5, section 7.2") -> PaperRow:
     nodes: dict[str, Inputs] = {
         "LoadGenerator": {"file": D2C_CELEBA_64, "steps": USUAL_STEPS, "latent": "clean"},
-        "FewshotCondition": {"risk": "elkan-noto"} if kind == "positives" else {},
+        "FewShotCondition": {"risk": "elkan-noto"} if kind == "positives" else {},
         "RejectionSample": {},
     }
     return PaperRow(where, nodes)
@@ -51,7 +51,7 @@ def _released(boundary: str, side: str, steps: float) -> PaperRow:
 def _gradient() -> PaperRow:
     nodes: dict[str, Inputs] = {
         "LoadGenerator": {"file": D2C_FFHQ, "latent": "clean"},
-        "FewshotCondition": {},
+        "FewShotCondition": {},
         "EditByCondition": {**CORRECTION, "move": "gradient"},
     }
     return PaperRow("appendix D, sections 5 and 7.3", nodes)

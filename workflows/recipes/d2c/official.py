@@ -61,7 +61,7 @@ def _folder(graph: GraphBuilder, title: str, folder: str, limit: int, side: int)
 
 def _labelled(graph: GraphBuilder, wanted: str, side: int) -> Link:
     return graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=_folder(graph, "With", WITH, OF_EACH, side),
         others=_folder(graph, "Without", WITHOUT, OF_EACH, side),
@@ -70,7 +70,7 @@ def _labelled(graph: GraphBuilder, wanted: str, side: int) -> Link:
 
 def _positives(graph: GraphBuilder, wanted: str, side: int) -> Link:
     return graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=_folder(graph, "With", WITH, POSITIVES, side),
         unlabelled=_folder(graph, "Unlabelled", UNLABELLED, OTHERS, side),
