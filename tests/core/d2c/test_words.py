@@ -52,7 +52,7 @@ def test_fewer_pairs_balance_the_sides_and_keep_the_share_of_all():
 
 
 def test_unclear_pairs_are_left_out():
-    """Half of the labels near the boundary are wrong, and have no effect where only sure ones do."""
+    """Half of the labels near the boundary are wrong; without them they have no effect."""
     made = pairs()
     z = made.latents[:, 0]
     # There the probability of the wanted lies between 0.22 and 0.78.
