@@ -29,7 +29,7 @@ from ...images import resized
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from ..options import chosen_text
-from .networks.layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
+from .layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
 from .networks.logistics import LogisticMixture, quantised
 from .networks.model import D2CNetwork, FlatDenoiser
 from .options import D2C_LATENTS, D2C_OPTIONS, PIXELS, STEPS

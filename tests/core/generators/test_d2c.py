@@ -11,7 +11,7 @@ from latentsteer.core.checkpoints.parity import TOLERANCE
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.d2c.boundary import boundary_condition, read_boundary
-from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings
+from latentsteer.core.generators.d2c.layouts import AutoencoderSettings
 from latentsteer.core.generators.d2c.official import GENERATOR, diffusion_prior
 from latentsteer.core.generators.d2c.reading import autoencoder_layout
 from latentsteer.core.generators.d2c.settings import d2c_configuration
