@@ -29,6 +29,7 @@ PARTS = (
     "avatars",
     "translator",
     "edits",
+    "d2c",
     "fusedream",
     "krr",
     "views",
