@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from einops import repeat
@@ -11,7 +12,10 @@ from torch.nn import functional
 
 from .devices import placed
 
-__all__ = ["Box", "grey", "of_rows", "resized", "three_channels"]
+__all__ = ["FITS", "Box", "ImageFit", "fitted", "grey", "of_rows", "resized", "three_channels"]
+
+ImageFit: TypeAlias = Literal["crop", "pad", "stretch"]
+FITS: tuple[ImageFit, ...] = get_args(ImageFit)
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,32 @@ def of_rows(
         one = resized(placed(images, like), size)
         return repeat(one, "1 ... -> batch ...", batch=len(rows)).contiguous()
     return torch.cat([resized(placed(images[row : row + 1], like), size) for row in rows])
+
+
+def fitted(
+    images: Float[Tensor, "batch channels height width"],
+    size: tuple[int, int],
+    fit: ImageFit = "crop",
+) -> Float[Tensor, "batch channels high wide"]:
+    """Returns images of a size (height, width), whatever their shape.
+
+    Args:
+        images: images of any size.
+        size: target (height, width).
+        fit: `crop` cuts off the longer sides, `pad` repeats the outermost pixels at the shorter
+            ones, `stretch` changes the shape.
+    """
+    high, wide = images.shape[2:]
+    tall = high * size[1] > wide * size[0]
+    # The side that changes follows from the other.
+    by_width, by_height = round(wide * size[0] / size[1]), round(high * size[1] / size[0])
+    if fit == "crop":
+        rows, columns = (by_width, wide) if tall else (high, by_height)
+        top, left = (high - rows) // 2, (wide - columns) // 2
+        images = images[:, :, top : top + rows, left : left + columns]
+    elif fit == "pad":
+        rows, columns = (high, by_height) if tall else (by_width, wide)
+        above, before = (rows - high) // 2, (columns - wide) // 2
+        edges = (before, columns - wide - before, above, rows - high - above)
+        images = functional.pad(images, edges, mode="replicate")
+    return resized(images, size)

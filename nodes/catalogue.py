@@ -8,6 +8,8 @@ from .host import io
 __all__ = ["ALL_NODES"]
 
 _NODES = (
+    "tasks.steer:Steer",
+    "tasks.edit:EditImage",
     "load.generator:LoadGenerator",
     "load.conditional:GiveInputs",
     "load.auxiliary:LoadAuxModel",
@@ -19,7 +21,7 @@ _NODES = (
     "condition.image:ImageCondition",
     "condition.interpolate:InterpolateConditions",
     "condition.average:AverageConditions",
-    "condition.few_shot:FewshotCondition",
+    "condition.few_shot:FewShotCondition",
     "condition.few_shot_words:FewShotConditionByWords",
     "condition.save_few_shot:SaveFewShotCondition",
     "load.few_shot:LoadFewShotCondition",

@@ -19,7 +19,14 @@ from .sockets import LATENTS, TRACE
 from .widgets import advanced
 from .work import working
 
-__all__ = ["keep_unfinished", "outputs", "preview_every", "refined_output", "run_refinement"]
+__all__ = [
+    "RefinementWatch",
+    "keep_unfinished",
+    "outputs",
+    "preview_every",
+    "refined_output",
+    "run_refinement",
+]
 
 PREVIEWED = 16
 """Samples in a preview."""
@@ -62,17 +69,28 @@ def keep_unfinished(latents: Latents) -> None:
     host().record_interrupted(path)
 
 
-class _Watch:
-    """Shows the progress of a refinement and writes the file to resume it from."""
+class RefinementWatch:
+    """Shows the progress of a refinement and writes the file to resume it from.
 
-    def __init__(self, job: Refinement, latents: Latents, every: int, bar: Progress) -> None:
+    Args:
+        job: the refinement.
+        latents: its start.
+        every: steps between previews; 0 for none.
+        bar: the bar.
+        before: place of the bar before the first step.
+    """
+
+    def __init__(
+        self, job: Refinement, latents: Latents, every: int, bar: Progress, before: int = 0
+    ) -> None:
         self.job, self.latents, self.every, self.bar = job, latents, every, bar
+        self.before = before
 
     def step(self, snapshot: Snapshot) -> None:
         """Moves the bar; raises when asked to stop."""
         done = snapshot.state.step
         due = self.every > 0 and done % self.every == 0
-        self.bar.update(done, self._preview(snapshot) if due else None)
+        self.bar.update(self.before + done, self._preview(snapshot) if due else None)
 
     def stopped(self, latents: Latents) -> None:
         """Writes the unfinished run."""
@@ -141,7 +159,7 @@ def run_refinement(
             latent_noise=latent_noise,
             returned=returned,
         )
-        watch = _Watch(job, start, preview_every, work.bar)
+        watch = RefinementWatch(job, start, preview_every, work.bar)
         return refine(job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped)
 
 

@@ -212,6 +212,7 @@ MAY = {
     "krr": ("refine",),
     "composition": ("refine",),
     "metrics": ("checkpoints", "energies"),
+    "tasks": ("energies", "conditions", "pairs", "translators", "starts", "refine"),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 
@@ -273,7 +274,9 @@ def test_the_stand_in_host_imports_no_command():
     assert found == set()
 
 
-CATEGORIES = ("load", "condition", "energy", "train", "start", "refine", "latents", "report")
+CATEGORIES = (
+    *("tasks", "load", "condition", "energy", "train", "start", "refine", "latents", "report"),
+)
 """Folders of nodes. Shared parts are in nodes/*.py."""
 
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 from latentsteer.core.checkpoints.checkpoint import write
 from latentsteer.core.generators.biggan.networks.ajbrock import BigGanGenerator, GeneratorLayout
+from latentsteer.core.generators.d2c.official import GENERATOR as D2C
+from latentsteer.core.generators.d2c.settings import d2c_configuration
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.graph import validate
 from latentsteer.nodes.standalone.host import StandaloneHost, use
@@ -22,7 +24,16 @@ from latentsteer.workflows.recipes.files import (
     BLIP,
     BLIP2,
     CIFAR,
+    D2C_BEARD,
+    D2C_BLOND,
+    D2C_CELEBA_64,
+    D2C_CELEBA_HQ,
+    D2C_CIFAR_10,
+    D2C_CIFAR_100,
+    D2C_FFHQ,
+    D2C_LIPSTICK,
     FILES,
+    LABELLED,
     LAION,
     OPENAI,
     PICTURE,
@@ -38,6 +49,7 @@ from latentsteer.workflows.recipes.write import FOLDER, api_path
 from PIL import Image
 
 from .core import tiny_folders
+from .core.example_files import randomised
 from .covering import covering
 from .workflow_settings import REFINERS, kinds_of, unpadded
 
@@ -66,6 +78,8 @@ FEW = {
     "BasisInit": {"keep": 2},
     "BestLatents": {"keep": 1, "groups": 1},
     "BestImages": {"keep": 1},
+    "RejectionSample": {"bound": 0.05},
+    "EditByCondition": {"grid": 1, "strength": 2.0},
     "ComposeFuse": {"places": "centre", "scales": "0.5", "backbone": "none"},
 }
 """Further settings with two candidates and one prompt; no LPIPS, because it needs large images."""
@@ -90,6 +104,7 @@ def base(tmp_path_factory):
     # With embeddings of classes, as the official one has.
     layout = GeneratorLayout((8, 8, 8), 4, 3, 8, 4, 5, frozenset({1}))
     write(folder / BIGGAN_256, BigGanGenerator(layout).state_dict(), {})
+    _write_d2c(folder)
     clip, blip, blip2 = (
         getattr(tiny_folders, f"{kind}_model")() for kind in ("clip", "blip", "blip2")
     )
@@ -103,9 +118,26 @@ def base(tmp_path_factory):
     (root / "input").mkdir()
     Image.new("RGB", (20, 20), "red").save(root / "input" / PICTURE)
     (root / "input" / REAL_IMAGES).mkdir()
+    for folder, blue in zip(LABELLED, (255, 0, 100), strict=True):
+        (root / "input" / folder).mkdir(parents=True)
+        for shade in range(0, 240, 20):
+            colour = (shade, 240 - shade, blue)
+            Image.new("RGB", (16, 16), colour).save(root / "input" / folder / f"{shade}.png")
     for colour in ("red", "green", "blue"):
         Image.new("RGB", (32, 32), colour).save(root / "input" / REAL_IMAGES / f"{colour}.png")
     return root
+
+
+def _write_d2c(folder):
+    """D2C models of 4 x 4 latents with as many noise levels as the official ones."""
+    (make,) = D2C.examples
+    (network,) = randomised(make()).networks.values()
+    config = {"architecture": "d2c", **d2c_configuration(side=4, bits=5)}
+    for name in (D2C_FFHQ, D2C_CELEBA_HQ, D2C_CELEBA_64, D2C_CIFAR_10, D2C_CIFAR_100):
+        write(folder / name, network.state_dict(), config)
+    boundary = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    for name in (D2C_LIPSTICK, D2C_BEARD, D2C_BLOND):
+        write(folder / name, {"boundary": boundary})
 
 
 @pytest.fixture(autouse=True)

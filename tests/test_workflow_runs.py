@@ -3,16 +3,28 @@
 import json
 
 import pytest
+from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
+from latentsteer.workflows.recipes.files import WITH, WITHOUT
 from latentsteer.workflows.recipes.table import RECIPES
 from latentsteer.workflows.recipes.write import FOLDER, api_path
+from PIL import Image
 
 from .covering import covering, uses_of
-from .workflow_settings import FUSEDREAM, NAMES, REFINERS, SEARCH, cheaper, kinds_of, unpadded
+from .workflow_settings import (
+    BY_WORDS,
+    FUSEDREAM,
+    NAMES,
+    REFINERS,
+    SEARCH,
+    cheaper,
+    kinds_of,
+    unpadded,
+)
 
-REFERENCES = 64
-"""Real images of the evaluation."""
+PAIRS, REFERENCES = 1500, 64
+"""Pairs of edits and conditions by words, and real images of the evaluation."""
 CHOSEN = covering({name: RECIPES[name].api for name in NAMES})
 """Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
 
@@ -45,6 +57,17 @@ def few_prompts(api, name):
             yield f"{node_id}.prompts=" + "\n".join(prompts[:most])
 
 
+def labelled_pictures(folder):
+    """Folders of pictures, which one workflow expects to be the user's."""
+    for name, text in ((WITH, "sunglasses"), (WITHOUT, "not sunglasses")):
+        images = catalogue.reference_portion("avatars held out (embedded)", showing=text)[:20]
+        place = folder / "input" / name
+        place.mkdir(parents=True)
+        for number, image in enumerate(images):
+            pixels = image.mul(255).byte().permute(1, 2, 0).numpy()
+            Image.fromarray(pixels).save(place / f"{number}.png")
+
+
 @pytest.fixture
 def few_references(monkeypatch):
     """A judge's features of all real images take seconds; only the slow claims use all."""
@@ -54,7 +77,17 @@ def few_references(monkeypatch):
     )
 
 
-@pytest.mark.usefixtures("few_references", "curves_drawn_once")
+@pytest.fixture
+def few_pairs(monkeypatch, file):
+    """Directions of all pairs take seconds each."""
+    whole = StoredPairs._open
+    if file.endswith("by_words"):
+        monkeypatch.setattr(
+            StoredPairs, "_open", lambda self, *given: whole(self, *given[:-1], PAIRS)
+        )
+
+
+@pytest.mark.usefixtures("few_references", "few_pairs", "curves_drawn_once")
 @pytest.mark.parametrize(
     "file",
     [
@@ -77,6 +110,8 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     settings += few_prompts(api, name)
     if file != name:  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
+    if name == "d2c_own_labels":
+        labelled_pictures(tmp_path)
     out = tmp_path / "out"
     folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
     flags = [text for setting in settings for text in ("--set", setting)]
@@ -102,6 +137,8 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         assert ("satisfied" in judged) == ("frechet_distance" not in judged)
     if kinds_of(api).isdisjoint(REFINERS):
         assert "refine" not in found
+    elif name == BY_WORDS:
+        assert found["refine"]["steps"] == 0, "it encodes"
     else:
         assert found["refine"]["steps"] == 2
         assert set(found["refine"]["before"]) == set(found["refine"]["after"])

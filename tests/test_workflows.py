@@ -6,7 +6,9 @@ import re
 import pytest
 from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.graph import validate
+from latentsteer.nodes.standalone.host import StandaloneHost, use
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
+from latentsteer.workflows.recipes.files import LABELLED
 from latentsteer.workflows.recipes.notes import note
 from latentsteer.workflows.recipes.rows import ROWS
 from latentsteer.workflows.recipes.table import RECIPES
@@ -17,7 +19,7 @@ from .workflow_settings import NAMES, SEARCH, kinds_of
 KRR_DIGITS = {
     row: name for name in NAMES if name.startswith("krr_digits_") for row in RECIPES[name].rows
 }
-PICTURES = {"ComposeFuse", "ImageGradientStep"}
+PICTURES = {"ComposeFuse", "ImageGradientStep", "Steer", "EditImage", "EditByCondition"}
 """Nodes whose images are shown as they are: nothing is decoded."""
 TITLE = 30
 """Height of a node's title bar, which rises above its position."""
@@ -62,6 +64,7 @@ def test_the_embedded_workflows_have_every_row_that_the_small_models_can_have():
             "t38",
         ),  # need BigGAN
         *("t30", "k05"),  # need unsupported generators
+        *(f"d{number:02}" for number in range(5, 29)),  # are of the official D2C
     }
     assert [name for name in RECIPES if not re.fullmatch("[a-z0-9_]+", name)] == []
 
@@ -76,8 +79,11 @@ def test_the_files_are_up_to_date(name):
         assert path.read_bytes() == text.encode()
 
 
-def test_the_graph_holds_and_every_node_serves_it(api):
-    graph = validate(api, load_nodes())
+def test_the_graph_holds_and_every_node_serves_it(api, tmp_path):
+    for folder in LABELLED:
+        (tmp_path / "input" / folder).mkdir(parents=True)
+    with use(StandaloneHost(tmp_path, tmp_path / "out", "cpu")):
+        graph = validate(api, load_nodes())
     assert set(graph.order) == set(api)
     for node_id, node in graph.nodes.items():
         given = set(api[node_id]["inputs"])
@@ -88,7 +94,9 @@ def test_the_graph_holds_and_every_node_serves_it(api):
 def test_every_node_says_what_it_is(api):
     assert [n for n, raw in api.items() if not raw["_meta"]["title"]] == []
     kinds = kinds_of(api)
-    assert {"SaveImage", "EvaluateImages"} <= kinds
+    # Workflows of one node for beginners have no judge.
+    assert "SaveImage" in kinds
+    assert not kinds.isdisjoint({"EvaluateImages", "Steer", "EditImage"})
     assert ("Decode" in kinds) == kinds.isdisjoint(PICTURES)
 
 
@@ -148,7 +156,10 @@ def test_templates_on_embedded_models_train_nothing():
         ),
     }
     by_pairs = {name for name in NAMES if "LoadPairs" in kinds_of(RECIPES[name].api)}
-    assert by_pairs == {"tr0n_avatars_text"}
+    assert by_pairs == {
+        *("tr0n_avatars_text", "avatars_steer_advanced", "avatars_edit_advanced"),
+        *("avatars_edit_by_words", "d2c_avatars_by_words"),
+    }
     setup = RECIPES["tr0n_avatars_text_trained"]
     assert setup.rows == RECIPES["tr0n_avatars_text"].like
     assert "TrainTranslator" in kinds_of(setup.api)

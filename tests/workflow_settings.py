@@ -31,6 +31,19 @@ CHEAP = {
 }
 FEW = {"BasisInit": {"keep": 1}, "BestLatents": {"keep": 1}, "ComposeFuse": {"places": "centre"}}
 """Further settings of FuseDream's with two candidates and a sample of each prompt."""
+D2C = {"count": 50, "moves": 2, "grid": 2, "most": 200}
+"""Further settings of D2C's workflows."""
+FEW_D2C = {
+    "PriorGenerator": {"steps": 6},
+    "PriorInit": {"samples": 200},
+    "RejectionSample": {"samples": 4, "steps": 8},
+    "GuidedSample": {"samples": 4, "steps": 8},
+    "EditByCondition": {"strength": 3.0},
+}
+"""By kind: rejection needs draws that look like avatars, and a bank some with the wanted."""
+BY_WORDS = "avatars_edit_by_words"
+FEW_BY_WORDS = {"MoveLatents": {"grid": 2}}
+"""Settings of the edits by words."""
 SEVERAL = {"samples": 4, "count": 4, "samples_per_prompt": 2}
 """Settings of a flow, which needs several particles."""
 
@@ -51,10 +64,13 @@ def unpadded(api):
 
 def cheaper(api, name):
     """Settings that make a graph quick."""
-    cheap = CHEAP | SEVERAL if name.startswith("krr") else CHEAP
+    more = SEVERAL if name.startswith("krr") else D2C if name.startswith("d2c") else {}
+    cheap = CHEAP | more
     for node_id, raw in api.items():
         kind = raw["class_type"].removeprefix("LatentSteer_")
         few = FEW.get(kind, {}) if name in FUSEDREAM else {}
+        few = FEW_D2C.get(kind, {}) if name.startswith("d2c") else few
+        few = FEW_BY_WORDS.get(kind, {}) if name == BY_WORDS else few
         if raw["inputs"].get("generations"):
             few = few | {"candidates": 16, "generations": 1}
         for key, value in {**cheap, **few}.items():

@@ -17,7 +17,7 @@ from ..errors import CheckpointError, DomainMismatch, GeneratorMismatch, Invalid
 from ..generator import Generator
 from ..identity import check_options, id_with_options, options_of
 
-__all__ = ["FewShotCondition", "FewShotKind", "load_condition", "save_condition"]
+__all__ = ["FewShot", "FewShotKind", "load_condition", "save_condition"]
 
 FewShotKind: TypeAlias = Literal["labels", "positive-unlabelled", "words"]
 WHAT = "few-shot condition"
@@ -28,7 +28,7 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class FewShotCondition:
+class FewShot:
     """r(c given z), D2C section 5: a linear classifier of the latents of a generator.
 
     With x = (z - mean) / std the logits are W x + b, of two classes (0, w x + b). The calibration
@@ -223,7 +223,7 @@ class FewShotCondition:
         return normal / normal.norm().clamp_min(torch.finfo(normal.dtype).tiny)
 
 
-def save_condition(condition: FewShotCondition, path: str | Path) -> None:
+def save_condition(condition: FewShot, path: str | Path) -> None:
     """Writes a few-shot condition as safetensors, with the identity of its generator."""
     config: dict[str, object] = {
         "what": WHAT,
@@ -244,7 +244,7 @@ def save_condition(condition: FewShotCondition, path: str | Path) -> None:
     write(path, {name: getattr(condition, name) for name in TENSORS}, config)
 
 
-def load_condition(path: str | Path) -> FewShotCondition:
+def load_condition(path: str | Path) -> FewShot:
     """Reads a few-shot condition from a file of `save_condition`.
 
     Raises:
@@ -260,7 +260,7 @@ def load_condition(path: str | Path) -> FewShotCondition:
         )
     try:
         factor, offset = config["calibration"]
-        return FewShotCondition(
+        return FewShot(
             classes=tuple(str(name) for name in config["classes"]),
             wanted=int(config["wanted"]),
             weight=checkpoint.tensors["weight"],

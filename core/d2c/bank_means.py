@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.directions import moving_coordinates
@@ -85,7 +85,7 @@ class BankMove:
 @torch.no_grad()
 def bank_mean(
     bank: LatentBank,
-    condition: FewShotCondition,
+    condition: FewShot,
     generator: Generator,
     *,
     modes: int = 6,

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..chunking import Chunking
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
@@ -131,7 +131,7 @@ class Edited:
 def edit_by_condition(
     images: Images4,
     generator: Generator,
-    condition: FewShotCondition,
+    condition: FewShot,
     prior: DiffusionPrior | None,
     move: LatentMove,
     editing: Editing,
@@ -211,7 +211,7 @@ class _Job:
     """What the search evaluates: points of a way, and r of them."""
 
     generator: Generator
-    condition: FewShotCondition
+    condition: FewShot
     prior: DiffusionPrior | None
     editing: Editing
     start: Tensor

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from ..conditions.few_shot import FewShotCondition, FewShotKind
+from ..conditions.few_shot import FewShot, FewShotKind
 from ..errors import InvalidInput
 from ..generator import Generator
 from .calibration import area_under_curve, calibration_error, platt, temperature
@@ -48,7 +48,7 @@ def fit_few_shot(
     threshold: float = 0.5,
     coordinates: LatentCoordinates | None = None,
     seed: int = 0,
-) -> FewShotCondition:
+) -> FewShot:
     """Trains a few-shot condition on labelled latents, D2C section 5 and algorithm 1, line 3.
 
     A logistic regression of the standardised latents, whose ridge has the lowest held-out
@@ -121,7 +121,7 @@ def fit_positive_unlabelled(
     threshold: float = 0.5,
     coordinates: LatentCoordinates | None = None,
     seed: int = 0,
-) -> FewShotCondition:
+) -> FewShot:
     """Trains a few-shot condition on positives and unlabelled latents, D2C section 5.
 
     Args:
@@ -168,9 +168,9 @@ def _from_unlabelled(
     generator: Generator,
     wanted: str,
     threshold: float,
-) -> FewShotCondition:
+) -> FewShot:
     odds = found.validation.logits[:, 1] - found.validation.logits[:, 0]
-    return FewShotCondition(
+    return FewShot(
         classes=("rest" if wanted != "rest" else "others", wanted),
         wanted=1,
         weight=inputs.weight(found.classifier),
@@ -205,7 +205,7 @@ def calibrated(
     kind: FewShotKind,
     *,
     threshold: float,
-) -> tuple[FewShotCondition, Float[Tensor, "n classes"]]:
+) -> tuple[FewShot, Float[Tensor, "n classes"]]:
     """Returns the condition of a classifier, at its labels' shares, and its held-out logits.
 
     Args:
@@ -228,7 +228,7 @@ def calibrated(
         held = line[0] * found.logits
     fitted = tuple((targets.sum(dim=0) / targets.sum()).tolist())
     r = held.softmax(dim=1)[:, wanted]
-    made = FewShotCondition(
+    made = FewShot(
         classes=names,
         wanted=wanted,
         weight=inputs.weight(classifier),
@@ -253,12 +253,12 @@ def calibrated(
 
 
 def _corrected(
-    made: FewShotCondition,
+    made: FewShot,
     unlabelled: Tensor,
     held: Tensor,
     targets: Tensor,
     share: float | None,
-) -> FewShotCondition:
+) -> FewShot:
     """Corrects a condition to the shares of its classes among unlabelled latents."""
     plain = replace(made, shares=made.fitted_shares)
     logits = plain.logits(unlabelled)
@@ -271,7 +271,7 @@ def _corrected(
     return made if share is None else with_share(made, share)
 
 
-def with_share(made: FewShotCondition, share: float) -> FewShotCondition:
+def with_share(made: FewShot, share: float) -> FewShot:
     """Returns a condition at a given share of the wanted class, the others in proportion."""
     rest = 1 - made.share
     shares = tuple(

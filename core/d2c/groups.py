@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from .calibration import area_under_curve, calibration_error, platt
 from .coordinates import LatentCoordinates
 from .logistic import FOLDS, Logistic, cross_validated, minimum
@@ -83,14 +83,14 @@ def fit_groups(
 
 
 def with_unlabelled(
-    made: FewShotCondition,
+    made: FewShot,
     latents: Float[Tensor, "n dim"],
     labels: Int[Tensor, " n"],
     fold: Int[Tensor, " n"],
     held: Float[Tensor, " n"],
     unlabelled: Float[Tensor, "m dim"],
     coordinates: LatentCoordinates | None = None,
-) -> tuple[FewShotCondition, Float[Tensor, " n"]]:
+) -> tuple[FewShot, Float[Tensor, " n"]]:
     """Improves a condition of two classes by unlabelled latents, if held-out labels agree.
 
     Few negatives leave open what most latents look like; unlabelled ones tell, but a classifier of

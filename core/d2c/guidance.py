@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
@@ -50,7 +50,7 @@ class Guided:
 
 def guided_sample(
     prior: DiffusionPrior,
-    condition: FewShotCondition,
+    condition: FewShot,
     generator: Generator,
     rng: SampleRng,
     *,
@@ -100,7 +100,7 @@ def guided_sample(
 
 def langevin_sample(
     prior: DiffusionPrior,
-    condition: FewShotCondition,
+    condition: FewShot,
     generator: Generator,
     rng: SampleRng,
     settings: CorrectedLangevin,
@@ -137,7 +137,7 @@ def langevin_sample(
 
 
 def _check(
-    prior: DiffusionPrior, condition: FewShotCondition, generator: Generator, rng: SampleRng
+    prior: DiffusionPrior, condition: FewShot, generator: Generator, rng: SampleRng
 ) -> None:
     prior.check(generator)
     condition.check(generator)
@@ -146,7 +146,7 @@ def _check(
 
 
 def _guided(
-    values: Tensor, condition: FewShotCondition, generator: Generator, rng: SampleRng, how: str
+    values: Tensor, condition: FewShot, generator: Generator, rng: SampleRng, how: str
 ) -> Guided:
     found, names = values.detach().cpu(), rng.names
     latents = Latents(found, Identity(generator.source), generator.id, generator.name, names)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
@@ -97,7 +97,7 @@ class BoundaryMove:
         return {"vector": line(start, self.vector[None])}
 
 
-def boundary_move(condition: FewShotCondition, generator: Generator) -> BoundaryMove:
+def boundary_move(condition: FewShot, generator: Generator) -> BoundaryMove:
     """The unit normal of the classifier's boundary, as D2C's released code moves latents.
 
     A strength is a distance in latents; the released code uses -15, 10 and 20 on latents of 8192
@@ -132,7 +132,7 @@ class GradientMove:
         InvalidInput: a width that is not above 0.
     """
 
-    condition: FewShotCondition
+    condition: FewShot
     prior: DiffusionPrior
     width: float = 3.0
     correction: Correction | None = RELEASED

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from ..condition import Condition
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..pairs.contrast import Contrast, conditions_of, contrast_of
@@ -23,6 +23,10 @@ __all__ = ["MOST_PAIRS", "from_words"]
 
 MOST_PAIRS = 4096
 """Most pairs to train on; a few thousand determine a linear classifier of some hundred numbers."""
+SURE = (0.95, 0.8, 0.5)
+"""Least probabilities of a label to choose from."""
+SAMPLES = 10
+"""Pairs on either side per coordinate, the usual least number of events per variable."""
 
 
 def from_words(
@@ -33,18 +37,21 @@ def from_words(
     *,
     scale: float,
     most: int = MOST_PAIRS,
+    sure: float | None = None,
     share: float | None = None,
     ridge: float | None = None,
     threshold: float = 0.5,
     coordinates: LatentCoordinates | None = None,
     seed: int = 0,
-) -> FewShotCondition:
+) -> FewShot:
     """Trains a few-shot condition on pairs that an auxiliary labels by texts; no image is needed.
 
     A pair is positive if its condition is nearer to the wanted text than to the other, that is if
-    the probability of the wanted is above 1/2 (`core.pairs.contrast.Contrast`). All labelled pairs
-    give the share of the wanted among the generator's images. Of more than `most` pairs the first
-    of either side are taken, up to a half, or more of one side where the other has fewer.
+    the probability of the wanted is above 1/2 (`core.pairs.contrast.Contrast`). All pairs give the
+    share of the wanted among the generator's images. Those with a probability between 1 - `sure`
+    and `sure` are left out of the training: their labels are noise, which flattens the classifier.
+    Of more than `most` pairs the first of either side are taken, up to a half, or more of one side
+    where the other has fewer.
 
     Args:
         pairs: pairs of the generator and of the auxiliary of the texts.
@@ -53,6 +60,9 @@ def from_words(
         generator: generator of the pairs.
         scale: factor on the scores of the texts, see `core.pairs.contrast.sharpness`.
         most: most pairs to train on, at least 10.
+        sure: least probability of a label, from 0.5 (all pairs) to below 1; None for the largest
+            of 0.95, 0.8 and 0.5 that leaves ten pairs per coordinate, or half of `most`, on either
+            side.
         share: share of the wanted among the latents that the condition will meet; None for that
             among the pairs.
         ridge: ridge of the regression; None to choose it.
@@ -67,15 +77,18 @@ def from_words(
     """
     if most < 2 * LEAST_POSITIVES:
         raise InvalidInput(f"At most {most} pairs; expected at least {2 * LEAST_POSITIVES}.")
+    if sure is not None and not 0.5 <= sure < 1:
+        raise InvalidInput(f"`sure` is {sure:g}; expected a number from 0.5 to below 1.")
     pairs.check_generator(generator.id, generator.name, against="the condition is for")
     contrast = contrast_of(pairs, wanted, against, scale=scale)
-    positive, usable = _labels(pairs, contrast)
-    numbers = _chosen(positive, usable, most)
-    labels = positive[numbers].long()
+    p = _probabilities(pairs, contrast)
+    known = float((p > 0.5).sum() / p.isfinite().sum())
+    enough = min(SAMPLES * generator.source.dim, most // 2)
+    numbers = _chosen(p, _sure(p, enough) if sure is None else sure, most)
+    labels = (p[numbers] > 0.5).long()
     _check_sides(contrast, labels)
     latents = pairs.latents_of(numbers)
     check_few_shot(latents, generator, "pairs'")
-    known = float(positive[usable].double().mean())
     inputs = Inputs.of(latents, coordinates)
     targets = functional.one_hot(labels, 2).double()
     found = cross_validated(inputs.x, targets, folds_of(labels, FOLDS, seed), ridges_of(ridge))
@@ -96,18 +109,24 @@ def from_words(
     return made if share is None else with_share(made, share)
 
 
-def _labels(pairs: Pairs, contrast: Contrast) -> tuple[Tensor, Tensor]:
-    """Returns whether each pair shows the wanted, and whether its condition is usable."""
-    parts = [contrast.probability(rows) for rows in conditions_of(pairs, contrast.wanted)]
-    p: Float[Tensor, " pairs"] = torch.cat(parts)
-    usable = p.isfinite()
-    check_usable(int((~usable).sum()), len(p))
-    return p > 0.5, usable
+def _probabilities(pairs: Pairs, contrast: Contrast) -> Float[Tensor, " pairs"]:
+    """Returns the probability of the wanted for each pair; NaN where a condition is unusable."""
+    p = torch.cat([contrast.probability(rows) for rows in conditions_of(pairs, contrast.wanted)])
+    check_usable(int((~p.isfinite()).sum()), len(p))
+    return p
 
 
-def _chosen(positive: Tensor, usable: Tensor, most: int) -> Tensor:
+def _sure(p: Tensor, enough: int) -> float:
+    """Returns the largest of SURE that leaves enough pairs on either side, or the least of all."""
+    for sure in SURE:
+        if min(int((p > sure).sum()), int((p <= 1 - sure).sum())) >= enough:
+            return sure
+    return SURE[-1]
+
+
+def _chosen(p: Tensor, sure: float, most: int) -> Int[Tensor, " rows"]:
     """Returns the numbers of the pairs to train on, in order."""
-    sides = [(side & usable).nonzero()[:, 0] for side in (positive, ~positive)]
+    sides = [side.nonzero()[:, 0] for side in (p > sure, p <= 1 - sure)]
     fewer = min(len(sides[0]), len(sides[1]), most // 2)
     # The smaller side as a whole up to a half, and the other up to the rest.
     sides = [side[: fewer if len(side) == fewer else most - fewer] for side in sides]
@@ -119,5 +138,6 @@ def _check_sides(contrast: Contrast, labels: Tensor) -> None:
     if min(up, len(labels) - up) < LEAST_POSITIVES:
         raise InvalidInput(
             f"{contrast}: {up} of {len(labels)} pairs are nearer to the wanted text; at least "
-            f"{LEAST_POSITIVES} on either side are needed. Make more pairs, or change a text."
+            f"{LEAST_POSITIVES} on either side are needed. Make more pairs, change a text, or "
+            "lower `sure`."
         )

@@ -5,7 +5,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from ..conditions.few_shot import FewShotCondition
+from ..conditions.few_shot import FewShot
 from ..energy import Energy
 from ..generator import Generator
 from ..rng import SampleRng
@@ -18,7 +18,7 @@ DIGITS = 8
 """Hexadecimal digits by which the numbers of a condition are known in a label."""
 
 
-def few_shot(condition: FewShotCondition, generator: Generator) -> Energy:
+def few_shot(condition: FewShot, generator: Generator) -> Energy:
     """The energy -log r(c given z) on latents, with r of D2C section 5.
 
     With a prior's energy it is minus the log density of D2C's Algorithm 1, line 4, up to a
@@ -46,7 +46,7 @@ def few_shot(condition: FewShotCondition, generator: Generator) -> Energy:
     )
 
 
-def _digest(condition: FewShotCondition) -> str:
+def _digest(condition: FewShot) -> str:
     """Returns digits that identify r; the label is part of the identity of a run."""
     found = hashlib.sha256(
         repr((condition.wanted, condition.calibration, condition.shares)).encode()
@@ -60,7 +60,7 @@ def _digest(condition: FewShotCondition) -> str:
 def _example() -> EnergyExample:
     generator = toy_generator()
     stream = torch.Generator().manual_seed(4)
-    condition = FewShotCondition(
+    condition = FewShot(
         classes=("rest", "wanted"),
         wanted=1,
         weight=torch.randn(1, 6, generator=stream),

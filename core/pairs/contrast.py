@@ -37,6 +37,8 @@ class Contrast:
         scale: factor on the scores.
         level: log S_o without other rows: log of the mean of S_w over all pairs.
         context: what the images should show besides, against the average pair.
+        away: whether the images should show anything but the wanted texts: p becomes 1 - p. Only
+            without other rows.
     """
 
     wanted: Condition
@@ -44,8 +46,11 @@ class Contrast:
     scale: float
     level: float = 0.0
     context: "Contrast | None" = None
+    away: bool = False
 
     def __str__(self) -> str:
+        if self.away:
+            return f"all - {', '.join(self.wanted.labels)}"
         others = "all" if self.instead is None else ", ".join(self.instead.labels)
         within = (
             "" if self.context is None else f", within {', '.join(self.context.wanted.labels)}"
@@ -55,7 +60,8 @@ class Contrast:
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
         """Returns the probability of the wanted, in float64; NaN where a condition is unusable."""
         others = self.level if self.instead is None else _log_sum(self.instead, self, conditions)
-        p = (_log_sum(self.wanted, self, conditions) - others).sigmoid()
+        logit = _log_sum(self.wanted, self, conditions) - others
+        p = (-logit if self.away else logit).sigmoid()
         return p if self.context is None else p * self.context.probability(conditions)
 
     def shares(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows shares"]:
@@ -94,6 +100,7 @@ def contrast_of(
     instead: Condition | None = None,
     *,
     context: Condition | None = None,
+    away: bool = False,
     scale: float,
 ) -> Contrast:
     """Returns a contrast; without `instead`, against the average pair.
@@ -103,12 +110,19 @@ def contrast_of(
         wanted: rows of what the images should show.
         instead: rows of what they could show instead.
         context: rows of what they should show besides.
+        away: whether the images should show anything but the wanted.
         scale: factor on the scores, above 0.
 
     Raises:
         ConditionMismatch: conditions or pairs of different auxiliaries, or of another width.
-        InvalidInput: a scale of 0 or below, no pair, or rows that are 0 or not finite.
+        InvalidInput: a scale of 0 or below, no pair, rows that are 0 or not finite, or other rows
+            for a contrast away from the wanted.
     """
+    if away and (instead is not None or context is not None):
+        raise InvalidInput(
+            "Away from a text, and texts to show in its place or besides. Give those as wanted, "
+            "and the text as what they are instead of."
+        )
     if not 0 < scale < float("inf"):
         raise InvalidInput(f"A scale of {scale:g} of the scores; expected a number above 0.")
     pairs.check_auxiliary(wanted.auxiliary, wanted.auxiliary_name, against="the wanted text is of")
@@ -134,7 +148,7 @@ def contrast_of(
     total = torch.cat(parts)
     count = total.isfinite().sum().clamp_min(1)
     level = float(total.logsumexp(dim=0) - count.log())
-    return Contrast(wanted, None, scale, level, within)
+    return Contrast(wanted, None, scale, level, within, away)
 
 
 def conditions_of(pairs: Pairs, like: Condition) -> Iterator[Float[Tensor, "rows embed"]]:

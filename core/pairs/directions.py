@@ -79,6 +79,7 @@ def contrast_direction(
     instead: Condition | None = None,
     *,
     context: Condition | None = None,
+    away: bool = False,
     scale: float,
     keep: float | None = None,
 ) -> LatentDirection:
@@ -105,6 +106,8 @@ def contrast_direction(
         instead: what they could show instead, such as the other values of the same attribute; if
             None, the average pair.
         context: what the images should show besides, against the average pair.
+        away: whether the direction leads away from the wanted, to the average pair; without
+            `instead` and context.
         scale: factor on the scores in the softmax, see `sharpness`.
         keep: weight of keeping the rest of each image, at least 0; None for one direction alone.
 
@@ -116,10 +119,10 @@ def contrast_direction(
     """
     pairs.check_generator(generator.id, generator.name, against="the direction is for")
     moving = moving_coordinates(generator)
-    contrast = contrast_of(pairs, wanted, instead, context=context, scale=scale)
+    contrast = contrast_of(pairs, wanted, instead, context=context, away=away, scale=scale)
     weights, unusable = _weights(pairs, contrast)
     check_usable(unusable, len(pairs))
-    overlap = float(weights.amin(dim=0).sum())
+    overlap = _overlap(weights)
     effective = tuple((1 / weights.square().sum(dim=1)).tolist())
     _check_distinct(contrast, overlap, effective)
     means, spread = _moments(pairs, weights)
@@ -150,6 +153,24 @@ def contrast_direction(
         generator.name,
         goals,
     )
+
+
+@torch.no_grad()
+def overlap_with_all(pairs: Pairs, wanted: Condition, *, scale: float) -> float:
+    """Returns the overlap of pairs that show a text and those that do not, from 0 to 1.
+
+    It is near 0 for a text that some pairs show, and larger for one that all or none show.
+
+    Args:
+        pairs: pairs of the condition's auxiliary.
+        wanted: the text.
+        scale: factor on the scores, see `sharpness`.
+
+    Raises:
+        ConditionMismatch: pairs of another auxiliary.
+        InvalidInput: no pair, or a row that is 0 or not finite.
+    """
+    return _overlap(_weights(pairs, contrast_of(pairs, wanted, scale=scale))[0])
 
 
 def _goals(
@@ -195,6 +216,10 @@ def _weights(pairs: Pairs, contrast: Contrast) -> tuple[Float[Tensor, "2 pairs"]
     totals = weights.sum(dim=1, keepdim=True)
     # A side without any weight has none of the pairs.
     return weights / totals.clamp_min(torch.finfo(torch.float64).tiny), int((~usable).sum())
+
+
+def _overlap(weights: Float[Tensor, "2 pairs"]) -> float:
+    return float(weights.amin(dim=0).sum())
 
 
 def _found(overlap: float, effective: tuple[float, ...]) -> str:

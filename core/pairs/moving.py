@@ -34,6 +34,8 @@ class MoveSearch:
         bisections: number of bisections. The strength is exact to most / grid / 2^bisections,
             where f reaches the wanted only once on the way.
         certainty: probability of the wanted from which it counts as reached, in (0, 1).
+        beyond: factor on the move that is found, above 0. More than 1 makes the wanted clearer,
+            since the smallest image that an auxiliary accepts may not convince anyone else.
 
     Raises:
         InvalidInput: a number outside its range.
@@ -43,6 +45,7 @@ class MoveSearch:
     grid: int = 10
     bisections: int = 3
     certainty: float = 0.8
+    beyond: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.most < math.inf or self.grid < 1 or self.bisections < 0:
@@ -54,6 +57,8 @@ class MoveSearch:
             raise InvalidInput(
                 f"A certainty of {self.certainty:g}; expected a probability between 0 and 1."
             )
+        if not 0 < self.beyond < math.inf:
+            raise InvalidInput(f"{self.beyond:g} times the smallest move; expected above 0.")
 
     def evaluations(self, direction: LatentDirection) -> int:
         """Returns the largest number of images per sample."""
@@ -69,9 +74,9 @@ class Moved:
     Attributes:
         latents: the moved samples, in the identity chart.
         strengths: strength of each.
-        reached: whether the auxiliary sees the wanted there; the others are at the largest
-            strength.
-        probability: probability of the wanted there.
+        reached: whether the auxiliary sees the wanted at the smallest move; the others are at the
+            largest strength.
+        probability: probability of the wanted at that move.
     """
 
     latents: Latents
@@ -210,7 +215,10 @@ def moved_until(
         if direction.goals and len(plain):
             way = least_changed(values, ways, direction.goals[0], shown, search.certainty)
     reached = way.found >= search.certainty
-    return Moved(plain.moved(way.points), way.strengths, reached, way.found)
+    points, strengths = way.points, way.strengths * search.beyond
+    if search.beyond != 1:
+        points = direction.space.clamp(torch.lerp(values, points, search.beyond))
+    return Moved(plain.moved(points), strengths, reached, way.found)
 
 
 def smallest_strengths(

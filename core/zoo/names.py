@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -22,6 +22,19 @@ TRANSLATORS = {
     "digits translator (embedded)": "digits-translator.safetensors",
 }
 """Translators trained on those pairs, without the last ones."""
+COMPANIONS = {
+    "avatars (embedded)": (
+        "avatars CLIP (embedded)",
+        "avatars pairs (embedded)",
+        "avatars translator (embedded)",
+    ),
+    "digits (embedded)": (
+        "digits classifier (embedded)",
+        "digits pairs (embedded)",
+        "digits translator (embedded)",
+    ),
+}
+"""Each generator's auxiliary, and their pairs and translator."""
 PRIORS = {
     "avatars prior (embedded)": "avatars-prior.safetensors",
 }

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, GENERATORS, PAIRS, PRIORS, TRANSLATORS
+from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, TRANSLATORS
 from .showing import pictures_showing
 
 __all__ = [
     "AUXILIARIES",
+    "COMPANIONS",
     "GENERATORS",
     "PAIRS",
     "PRIORS",

@@ -1,36 +1,13 @@
 """Class Condition: wanted classes of a classifier."""
 
-import re
-
-from ...core.auxiliary import Auxiliary, Classifier
-from ...core.errors import ConditionMismatch
+from ...core.auxiliary import Auxiliary
+from ..classes import parse_classes
 from ..help import Help
 from ..host import autograd, io
 from ..kinds import as_classifier
-from ..numbers import span
 from ..sockets import AUXILIARY, CONDITION
 
 __all__ = ["ClassCondition"]
-
-
-def parse_classes(text: str, classifier: Classifier) -> list[int | str]:
-    """Classes of a text: names or numbers separated by commas, ranges "0-9", or "all"."""
-    if text.strip().lower() == "all":
-        return list(range(len(classifier.classes)))
-    found: list[int | str] = []
-    for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
-        ends = span(entry)
-        if ends and entry not in classifier.classes:
-            first, last = ends
-            if last - first >= len(classifier.classes) or last < first:
-                raise ConditionMismatch(
-                    f"The range {entry!r} is not one of {classifier.name!r}'s "
-                    f"{len(classifier.classes)} classes, 0 to {len(classifier.classes) - 1}."
-                )
-            found += range(first, last + 1)
-        else:
-            found.append(entry)
-    return found
 
 
 class ClassCondition(io.ComfyNode):

@@ -17,12 +17,12 @@ from ..widgets import advanced, chunk
 from ..work import Work, working
 from .few_shot_widgets import few_shot_output, few_shot_widgets
 
-__all__ = ["FewshotCondition"]
+__all__ = ["FewShotCondition"]
 
 TITLE = "Few-Shot Condition"
 
 
-class FewshotCondition(io.ComfyNode):
+class FewShotCondition(io.ComfyNode):
     """A classifier of latents from a few labelled images."""
 
     HELP = Help(
@@ -46,7 +46,7 @@ class FewshotCondition(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         schema = io.Schema(
-            node_id="LatentSteer_FewshotCondition",
+            node_id="LatentSteer_FewShotCondition",
             display_name=TITLE,
             category="LatentSteer/condition",
             description="What images should show, from a few labelled ones: D2C section 5. A "

@@ -69,6 +69,18 @@ class FewShotConditionByWords(io.ComfyNode):
                         tooltip="Most pairs to train on (10 to 1000000).",
                     )
                 ),
+                advanced(
+                    io.Float.Input(
+                        "sure",
+                        default=0.0,
+                        min=0.0,
+                        max=0.999,
+                        step=0.01,
+                        tooltip="Least probability of a label (0 to 0.999): pairs that are less "
+                        "clear are not trained on; 0.5 takes all, 0 chooses by the number that is "
+                        "left.",
+                    )
+                ),
                 CONDITION.Input(
                     "instead",
                     optional=True,
@@ -94,6 +106,7 @@ class FewShotConditionByWords(io.ComfyNode):
         seed: int,
         sharpness: float,
         most: int,
+        sure: float,
         instead: Condition | None = None,
     ) -> io.NodeOutput:
         from ...core.d2c.words import from_words
@@ -109,6 +122,7 @@ class FewShotConditionByWords(io.ComfyNode):
                 generator,
                 scale=sharpness or trained_sharpness(model),
                 most=most,
+                sure=sure or None,
                 share=share or None,
                 ridge=ridge or None,
                 threshold=threshold,

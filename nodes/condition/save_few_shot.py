@@ -1,6 +1,6 @@
 """Save Few-Shot Condition: a few-shot condition as a file."""
 
-from ...core.conditions.few_shot import FewShotCondition
+from ...core.conditions.few_shot import FewShot
 from ..file_names import checked_name, usable_name
 from ..help import Help
 from ..host import host, io, ui
@@ -54,7 +54,7 @@ class SaveFewShotCondition(io.ComfyNode):
         return usable_name(name)
 
     @classmethod
-    def execute(cls, few_shot: FewShotCondition, name: str) -> io.NodeOutput:
+    def execute(cls, few_shot: FewShot, name: str) -> io.NodeOutput:
         from ...core.conditions.few_shot import save_condition
 
         path = host().model_folder(KIND)[0] / f"{checked_name(name)}.safetensors"

@@ -1,6 +1,6 @@
 """Energy Few-Shot: minus log r of a few-shot condition."""
 
-from ...core.conditions.few_shot import FewShotCondition
+from ...core.conditions.few_shot import FewShot
 from ...core.energies.few_shot import few_shot
 from ...core.energy import Energy
 from ...core.generator import Generator
@@ -49,7 +49,7 @@ class EnergyFewShot(io.ComfyNode):
     def execute(
         cls,
         generator: Generator,
-        condition: FewShotCondition,
+        condition: FewShot,
         weight: float,
         energy: Energy | None = None,
     ) -> io.NodeOutput:

@@ -28,7 +28,7 @@ class ContrastDirection(io.ComfyNode):
             "besides, so that red hair does not count as a red hat. Classes do not move. With "
             "`per_sample` the result also has moves that follow from what each sample shows: a "
             "purple shirt and a yellow one become green in different ways. Move Latents uses them "
-            "with `mode` = smallest."
+            "with `mode` = smallest. With `away` the direction leads to anything else."
         ),
         example=(
             "`condition` = red hat, `instead` = blue hat, green hat and white hat on three "
@@ -92,6 +92,14 @@ class ContrastDirection(io.ComfyNode):
                         "samples (0 to 1000), relative to the mean effect of a latent on it.",
                     )
                 ),
+                advanced(
+                    io.Boolean.Input(
+                        "away",
+                        default=False,
+                        tooltip="Away from the condition instead of to it: no glasses. Without "
+                        "instead and context.",
+                    )
+                ),
             ],
             outputs=[
                 DIRECTION.Output(
@@ -116,6 +124,7 @@ class ContrastDirection(io.ComfyNode):
         context: Condition | None = None,
         per_sample: bool = False,
         keep: float = KEEP,
+        away: bool = False,
     ) -> io.NodeOutput:
         from ...core.pairs.contrast import sharpness as trained_sharpness
         from ...core.pairs.directions import contrast_direction
@@ -129,6 +138,7 @@ class ContrastDirection(io.ComfyNode):
                 condition,
                 instead,
                 context=context,
+                away=away,
                 scale=sharpness or trained_sharpness(model),
                 keep=keep if per_sample else None,
             )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ...core.chunking import ChunkMode
-from ...core.conditions.few_shot import FewShotCondition
+from ...core.conditions.few_shot import FewShot
 from ...core.d2c.editing import Seen, StrengthMode
 from ...core.d2c.moves import MoveKind
 from ...core.diffusion.prior import DiffusionPrior
@@ -128,7 +128,7 @@ class EditByCondition(io.ComfyNode):
         cls,
         generator: Generator,
         images: Tensor,
-        condition: FewShotCondition,
+        condition: FewShot,
         move: MoveKind,
         mode: StrengthMode,
         strength: float,
@@ -216,7 +216,7 @@ def _bank(
 
 def _move(
     move: MoveKind,
-    condition: FewShotCondition,
+    condition: FewShot,
     generator: Generator,
     prior: DiffusionPrior | None,
     width: float,

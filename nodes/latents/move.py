@@ -98,6 +98,17 @@ class MoveLatents(io.ComfyNode):
                     tooltip="The auxiliary of the direction's texts; for smallest.",
                 ),
                 chunk(),
+                advanced(
+                    io.Float.Input(
+                        "beyond",
+                        default=1.0,
+                        min=0.01,
+                        max=100.0,
+                        step=0.05,
+                        tooltip="Factor on the smallest move (0.01 to 100): more than 1 makes the "
+                        "wanted clearer. For smallest alone.",
+                    )
+                ),
             ],
             outputs=[
                 LATENTS.Output("latents", display_name="latents", tooltip="The moved samples.")
@@ -118,6 +129,7 @@ class MoveLatents(io.ComfyNode):
         chunk: ChunkMode,
         generator: Generator | None = None,
         auxiliary: Auxiliary | Captioner | None = None,
+        beyond: float = 1.0,
     ) -> io.NodeOutput:
         from ...core.pairs.moving import MoveSearch, moved_along, moved_until
 
@@ -130,7 +142,7 @@ class MoveLatents(io.ComfyNode):
                 "the auxiliary, or set the mode to same."
             )
         model = as_auxiliary(auxiliary)
-        search = MoveSearch(most=strength, grid=grid, certainty=certainty)
+        search = MoveSearch(most=strength, grid=grid, certainty=certainty, beyond=beyond)
         models = (generator, model)
         with working("Move Latents", search.evaluations(direction), *models, chunk=chunk) as work:
             moved = moved_until(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from ...core.conditions.few_shot import FewShotCondition
+from ...core.conditions.few_shot import FewShot
 from ...core.devices import threads_for
 from ...core.diffusion.prior import DiffusionPrior
 from ...core.generator import Generator
@@ -105,7 +105,7 @@ class GuidedSample(io.ComfyNode):
         cls,
         generator: Generator,
         prior: DiffusionPrior,
-        condition: FewShotCondition,
+        condition: FewShot,
         seed: int,
         samples: int,
         method: Method,

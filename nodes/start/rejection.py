@@ -1,6 +1,6 @@
 """Rejection Sample: draws that a few-shot condition accepts."""
 
-from ...core.conditions.few_shot import FewShotCondition
+from ...core.conditions.few_shot import FewShot
 from ...core.d2c.rejection import AcceptanceRule
 from ...core.diffusion.prior import DiffusionPrior
 from ...core.generator import Generator
@@ -109,7 +109,7 @@ class RejectionSample(io.ComfyNode):
     def execute(
         cls,
         generator: Generator,
-        condition: FewShotCondition,
+        condition: FewShot,
         seed: int,
         samples: int,
         rule: AcceptanceRule,

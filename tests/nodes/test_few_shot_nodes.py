@@ -46,7 +46,7 @@ def few(graph, run, new_host, folder):
             inputs["labels"] = [sets["images"][0], 1]
         if bank:
             inputs["bank"] = graph.add("PriorInit", generator=generator, samples=8)
-        link = graph.add("FewshotCondition", **inputs)
+        link = graph.add("FewShotCondition", **inputs)
         graph.add("SaveFewShotCondition", few_shot=link, name="red")
         ran = run(graph, new_host(folder))
         return ran[link], ran[generator], ran.ui(link)
@@ -114,7 +114,7 @@ def test_a_generator_without_an_encoder_is_refused(graph, fault):
     made = graph.models()
     start = graph.add("PriorInit", generator=made.generator, samples=1)
     images = graph.add("Decode", generator=made.generator, latents=start)
-    graph.add("FewshotCondition", generator=made.generator, images=images, others=images)
+    graph.add("FewShotCondition", generator=made.generator, images=images, others=images)
     assert "has no encoder" in fault(graph, InvalidInput)
 
 
@@ -123,7 +123,7 @@ def test_a_bank_of_another_generator_is_refused(graph, fault):
     bank = graph.add("PriorInit", generator=made.generator, samples=1)
     images = graph.add("Decode", generator=made.generator, latents=bank)
     avatars = graph.add("LoadGenerator", file=AVATARS)
-    graph.add("FewshotCondition", generator=avatars, images=images, others=images, bank=bank)
+    graph.add("FewShotCondition", generator=avatars, images=images, others=images, bank=bank)
     assert "The latents are of generator" in fault(graph, GeneratorMismatch)
 
 

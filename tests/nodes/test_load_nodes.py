@@ -12,13 +12,20 @@ def test_loaders_offer_what_lies_in_their_folders(graph, new_host):
         schemas = schemas_of(load_nodes())
     offered = {
         kind: schemas[f"LatentSteer_{kind}"].inputs[0].options
-        for kind in ("LoadGenerator", "LoadAuxModel", "LoadTranslator", "LoadPairs")
+        for kind in (
+            "LoadGenerator",
+            "LoadAuxModel",
+            "LoadTranslator",
+            "LoadPairs",
+            "LoadDiffusionPrior",
+        )
     }
     assert offered == {
         "LoadGenerator": [*catalogue.GENERATORS, "other.safetensors"],
         "LoadAuxModel": list(catalogue.AUXILIARIES),
         "LoadTranslator": [*catalogue.TRANSLATORS, "tiny.safetensors"],
         "LoadPairs": list(catalogue.PAIRS),
+        "LoadDiffusionPrior": list(catalogue.PRIORS),
     }
 
 

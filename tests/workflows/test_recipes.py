@@ -23,7 +23,7 @@ from PIL import Image
 
 PAGES = pages()
 CURATED = {name for name, recipe in RECIPES.items() if recipe.curated}
-MOST = 20
+MOST = 24
 """Templates in the host's list."""
 
 
@@ -87,7 +87,7 @@ def test_every_recipe_says_what_it_is():
         assert recipe.says.endswith(".")
         assert [row for row in (*recipe.rows, *recipe.like) if not parts(row)] == []
         assert bool(recipe.paper) or not recipe.rows
-        starts = {"tr0n": "t", "fusedream": "f", "krr": "k"}
+        starts = {"tr0n": "t", "fusedream": "f", "krr": "k", "d2c": "d"}
         assert {row[0] for row in recipe.rows} <= {starts.get(recipe.paper)}
 
 

@@ -16,11 +16,14 @@ __all__ = [
     "BLIP",
     "BLIP2",
     "CIFAR",
+    "D2C_BEARD",
+    "D2C_BLOND",
     "D2C_CELEBA_64",
     "D2C_CELEBA_HQ",
     "D2C_CIFAR_10",
     "D2C_CIFAR_100",
     "D2C_FFHQ",
+    "D2C_LIPSTICK",
     "DIGITS",
     "DIGITS_CLASSIFIER",
     "DIGITS_HELD_OUT",
@@ -28,6 +31,7 @@ __all__ = [
     "DIGITS_TRANSLATOR",
     "FILES",
     "FOLDERS",
+    "LABELLED",
     "LAION",
     "OPENAI",
     "PICTURE",
@@ -58,6 +62,8 @@ ALEXNET, UPSCALER = "alexnet-owt-7be5be79.pth", "RealESRGAN_x4plus.pth"
 D2C_FFHQ, D2C_CELEBA_HQ = "d2c_ffhq_256.ckpt", "d2c_celeba_hq_256.safetensors"
 D2C_CELEBA_64 = "d2c_celeba_64.safetensors"
 D2C_CIFAR_10, D2C_CIFAR_100 = "d2c_cifar10.safetensors", "d2c_cifar100.safetensors"
+D2C_LIPSTICK, D2C_BEARD, D2C_BLOND = "red_lipstick.ckpt", "beard.ckpt", "blond.ckpt"
+BOUNDARY = "a boundary of D2C's authors, of `ffhq_256` in their checkpoints"
 FILES = {
     BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
@@ -74,12 +80,14 @@ FILES = {
     D2C_CELEBA_64: "D2C of CelebA at 64",
     D2C_CIFAR_10: "D2C of CIFAR-10",
     D2C_CIFAR_100: "D2C of CIFAR-100",
+    **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), BOUNDARY),
     UPSCALER: "Real-ESRGAN x4 from xinntao's Real-ESRGAN",
 }
 FOLDERS = {
     **dict.fromkeys((BIGGAN, BIGGAN_256, CIFAR, STYLEGAN2, STYLEGAN_XL), "latentsteer_generators"),
     **dict.fromkeys((D2C_FFHQ, D2C_CELEBA_HQ, D2C_CELEBA_64), "latentsteer_generators"),
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
+    **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
     UPSCALER: "upscale_models",
 }
 """Folder of each file under models; others are in latentsteer_aux."""
@@ -89,6 +97,12 @@ WITH, WITHOUT = "few_shot/with", "few_shot/without"
 """Folders of labelled pictures, in the input folder: those that show the wanted, and others."""
 UNLABELLED = "few_shot/unlabelled"
 """Folder of pictures without labels, in the input folder."""
+LABELLED = {
+    WITH: "pictures with the wanted, 50 or 100",
+    WITHOUT: "50 pictures without it",
+    UNLABELLED: "up to 10,000 pictures of which nothing is known",
+}
+"""What the three folders hold."""
 PICTURE = "example.png"
 """Picture in ComfyUI's own input folder."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .departures import departures
-from .files import BIGGAN, FILES, FOLDERS, REAL_IMAGES
+from .files import BIGGAN, FILES, FOLDERS, LABELLED, REAL_IMAGES
 from .graph import Recipe
 from .numbers import VIEWS
 from .rows import parts
@@ -20,6 +20,8 @@ WHY: Mapping[str, str] = {
     "krr_avatars": "Small models of avatars; the paper leaves the scale of the features open.",
     "krr_cifar": "SN-GAN is not supported, and the median of the distances adapts the kernel to "
     "features of any scale.",
+    "d2c_avatars": "Small models of avatars, whose settings suit a processor; the paper states no "
+    "numbers of rejection or of the gradient.",
     "krr_": "The median of the distances adapts the kernel to features of any scale.",
     "tr0n_": "Captions here are the likeliest ones, so that they do not depend on the batch.",
 }
@@ -121,6 +123,9 @@ def _official(recipe: Recipe) -> str:
         text += f"\n* `{file}` in `models/{folder}`: {FILES[file]}"
     if any(n.get("folder") == REAL_IMAGES for n in inputs):
         text += f"\n* `{REAL_IMAGES}` in the input folder: a folder of CIFAR-10's training images"
+    for folder, holds in LABELLED.items():
+        if any(n.get("folder") == folder for n in inputs):
+            text += f"\n* `{folder}` in the input folder: {holds}"
     text += "\n\n"
     text += FEWER_PAIRS if "TrainTranslator" in kinds else ""
     text += OPEN if recipe.paper == "krr" else ""

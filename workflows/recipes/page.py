@@ -14,21 +14,24 @@ there.
 
 ComfyUI lists the templates below, which are at the top of `workflows/`. Every workflow of a paper
 is in `workflows/<paper>/` for the canvas, and in `workflows/api/<paper>/` in API format, without
-inputs at their default; avatars_image_to_latents, which is of no paper, is in `workflows/` and
-`workflows/api/`. The note on each canvas says what it shows.
+inputs at their default; avatars_image_to_latents and avatars_edit_by_words, which are of no paper,
+are in `workflows/` and `workflows/api/`. The note on each canvas says what it shows.
 
 *Embedded* models are shipped with LatentSteer; other files are official ones that you provide,
 described in the note. Workflows on official files were never run on trained weights.
 
-A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow.
-The numbers of all setups are in `numbers.py` in the paper's folder of `workflows/recipes/`, from
-which the recipes take them. The note of a workflow with a setup states whether its numbers are the
-paper's, and if not, each that differs and why. On official files they are, with these exceptions:
+A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow, d
+for D2C. The numbers of all setups are in `numbers.py` in the paper's folder of
+`workflows/recipes/`, from which the recipes take them. The note of a workflow with a setup states
+whether its numbers are the paper's, and if not, each that differs and why. On official files they
+are, with these exceptions:
 
 * captions are the likeliest ones here, and sampled in TR0N;
 * the bandwidth of the KRR flow's kernel;
 * prompts that FuseDream's figures do not spell out, and the number of generations of BasinCMA in
-  five and in thirty minutes, which are LatentSteer's.
+  five and in thirty minutes, which are LatentSteer's;
+* D2C's number of samples (50,000, or 5,000 with labels), and the strength of its moves by
+  gradient.
 """
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from .d2c import avatars as d2c_avatars
+from .d2c import official as d2c_official
 from .fusedream import ablations, avatars_cases, composed, images
 from .fusedream import avatars as fusedream_avatars
 from .graph import Recipe
 from .krr import avatars as krr_avatars
 from .krr import digits as krr_digits
 from .krr import official as krr_official
+from .tasks import edit, steer
 from .tr0n import avatars as tr0n_avatars
 from .tr0n import digits as tr0n_digits
 from .tr0n import edits_by_words
@@ -17,10 +19,11 @@ from .tr0n import official as tr0n_official
 __all__ = ["RECIPES"]
 
 _TABLES = (
+    *(steer, edit),
     *(tr0n_digits, tr0n_avatars, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official),
-    *(edits_by_words, d2c_avatars),
+    *(edits_by_words, d2c_avatars, d2c_official),
 )
 RECIPES: Mapping[str, Recipe] = {
     recipe.id: recipe for table in _TABLES for recipe in table.RECIPES

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...checkpoints.checkpoint import read
-from ...conditions.few_shot import FewShotCondition
+from ...conditions.few_shot import FewShot
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from .networks.model import D2CNetwork
@@ -61,7 +61,7 @@ def read_boundary(path: str | Path, generator: Generator) -> Float[Tensor, " dim
 
 def boundary_condition(
     path: str | Path, generator: Generator, name: str, side: BoundarySide
-) -> FewShotCondition:
+) -> FewShot:
     """Reads a released boundary as a condition, to edit images by.
 
     A file has the normal alone. The condition's boundary goes through the origin, so that r
@@ -90,7 +90,7 @@ def boundary_condition(
             f"{Path(path).name} has a boundary of length 0, which moves nothing."
         )
     normal = vector / length if side == "plus" else -vector / length
-    return FewShotCondition(
+    return FewShot(
         classes=(f"no {name}", name),
         wanted=1,
         weight=normal[None],

@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentsteer.core.checkpoints.checkpoint import write
 from latentsteer.core.conditions.few_shot import (
-    FewShotCondition,
+    FewShot,
     load_condition,
     save_condition,
 )
@@ -29,7 +29,7 @@ def drawn(*shape, seed=0):
 
 def condition(count=2, wanted=1, **changes):
     rows = 1 if count == 2 else count
-    made = FewShotCondition(
+    made = FewShot(
         classes=tuple("abcde"[:count]),
         wanted=wanted,
         weight=drawn(rows, 6, seed=1),

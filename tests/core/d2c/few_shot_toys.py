@@ -1,7 +1,7 @@
 """A linear generator with its exact encoder, and few-shot conditions of its latents."""
 
 import torch
-from latentsteer.core.conditions.few_shot import FewShotCondition
+from latentsteer.core.conditions.few_shot import FewShot
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.spaces import Block, Space
 from torch import nn
@@ -58,4 +58,4 @@ def condition_of(weight=(2.0, 0.0, 0.0), bias=-2.0, **fields):
         "generator": BASE,
         "generator_name": BASE_NAME,
     }
-    return FewShotCondition(**given | fields)
+    return FewShot(**given | fields)

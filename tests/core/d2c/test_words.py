@@ -22,7 +22,7 @@ def pairs(count=1500, level=1.0, **changes):
     z = normal(count, 3, seed=1).float()
     angle = torch.pi / 4 - 0.3 * (z[:, 0] - level)
     conditions = torch.stack([angle.cos(), angle.sin()], dim=1)
-    return Pairs(z, conditions, **{"generator": TOY.id, "auxiliary": "f", **changes})
+    return Pairs(z, **{"conditions": conditions, "generator": TOY.id, "auxiliary": "f", **changes})
 
 
 def worded(made, wanted=0, against=1, **settings):
@@ -52,6 +52,22 @@ def test_fewer_pairs_balance_the_sides_and_keep_the_share_of_all():
     assert float(made.probability(z).mean()) == pytest.approx(0.1587, abs=0.04)
 
 
+def test_unclear_pairs_are_left_out():
+    """Half of the labels near the boundary are wrong: only sure ones are trained on."""
+    made = pairs()
+    z = made.latents[:, 0]
+    unclear = (z - 1).abs() < 0.35
+    wrong = unclear & (torch.arange(len(z)) % 2 == 0)
+    conditions = torch.where(wrong[:, None], made.conditions.flip(1), made.conditions)
+    noisy = pairs(conditions=conditions)
+    ends = torch.tensor([[0.5, 0.0, 0.0], [1.5, 0.0, 0.0]])
+    every, clear = (worded(noisy, sure=sure) for sure in (0.5, 0.8))
+    steep = [float(one.logit(ends).diff()) for one in (every, clear)]
+    assert steep[0] < 0.7 * steep[1]
+    assert every.share == clear.share
+    assert worded(noisy).figures["labels"] < 1500
+
+
 def test_a_share_and_the_average_pair():
     assert worded(pairs(), share=0.4).share == 0.4
     made = worded(pairs(), against=None)
@@ -68,3 +84,5 @@ def test_bad_input_is_refused():
         worded(pairs(auxiliary="another"))
     with pytest.raises(InvalidInput, match="At most 4 pairs"):
         worded(pairs(), most=4)
+    with pytest.raises(InvalidInput, match="`sure` is 1;"):
+        worded(pairs(), sure=1.0)

@@ -8,7 +8,7 @@ from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_classifier, toy_clip
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
 from latentsteer.core.pairs.contrast import contrast_of, sharpness
-from latentsteer.core.pairs.directions import contrast_direction
+from latentsteer.core.pairs.directions import contrast_direction, overlap_with_all
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.spaces import Block, Space
 from torch.nn import functional
@@ -75,6 +75,30 @@ def test_without_other_texts_the_contrast_is_with_the_average_pair():
     p = contrast_of(pairs, one_hot(1), scale=1.0).probability(pairs.conditions)
     share = pairs.conditions[:, 1].double()
     torch.testing.assert_close(p, share / (share + share.mean()), rtol=1e-5, atol=1e-7)
+
+
+def test_away_from_a_text_is_everything_else_and_the_opposite_direction():
+    pairs = linear(2000)
+    towards = contrast_direction(pairs, generator(), one_hot(1), scale=1.0)
+    away = contrast_direction(pairs, generator(), one_hot(1), away=True, scale=1.0)
+    torch.testing.assert_close(away.vector, -towards.vector)
+    p, q = (one.contrast.probability(pairs.conditions) for one in (towards, away))
+    torch.testing.assert_close(p + q, torch.ones_like(p))
+    assert str(away.contrast) == "all - class 1"
+    for others in ({"instead": one_hot(0)}, {"context": one_hot(0)}):
+        with pytest.raises(InvalidInput, match="Away from a text"):
+            contrast_direction(pairs, generator(), one_hot(1), away=True, scale=1.0, **others)
+
+
+def test_the_overlap_with_all_tells_what_some_pairs_show():
+    shown = torch.zeros(100, 2)
+    shown[:30, 0], shown[30:, 1] = 1.0, 1.0
+    pairs = Pairs(normal(100, 4), shown, "g", "f")
+    some, none = (
+        Condition(torch.tensor([row]), ("t",), "f", "f") for row in ((1.0, -1.0), (1e-3, 1e-3))
+    )
+    assert overlap_with_all(pairs, some, scale=20.0) < 0.05
+    assert overlap_with_all(pairs, none, scale=1.0) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_context_excludes_what_does_not_show_it_and_leads_there():

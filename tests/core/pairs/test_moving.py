@@ -115,6 +115,20 @@ def test_samples_that_do_not_reach_it_stay_at_the_largest_strength():
     assert [line.endswith("not reached") for line in lines] == missed.tolist()
 
 
+def test_a_move_goes_on_beyond_the_smallest_and_stays_within_the_bounds():
+    latents = points(20)
+    least, further = searched(latents), searched(latents, beyond=1.5)
+    moves = [one.latents.values - latents.values for one in (least, further)]
+    torch.testing.assert_close(moves[1], 1.5 * moves[0])
+    torch.testing.assert_close(further.strengths, 1.5 * least.strengths)
+    still = least.strengths == 0
+    assert still.any()
+    assert torch.equal(further.latents.values[still], latents.values[still])
+    assert float(searched(latents, beyond=1e6).latents.values.abs().max()) <= 50
+    with pytest.raises(InvalidInput, match="0 times the smallest move"):
+        MoveSearch(beyond=0.0)
+
+
 def test_what_shows_the_wanted_already_stays_to_the_bit():
     latents = points(30)
     moved = searched(latents)

@@ -24,7 +24,7 @@ OF_EACH, POSITIVES, UNLABELLED = 50, 100, 1000
 """Labels of each class; positives and unlabelled pictures."""
 BANK, BANK_STEPS = 2000, 10
 """Draws of the prior whose means an edit follows, and their steps."""
-EDITED, EDITED_FIRST = 6, 60
+EDITED, EDITED_FIRST = 6, 52
 """Edited pictures, and the number of the first among those without the value."""
 SIDE = 64
 ABOUT = (
@@ -49,7 +49,7 @@ class _Avatars(GraphBuilder):
     def labelled(self, wanted: str) -> Link:
         """Adds the condition of labelled pictures."""
         return self.add(
-            "FewshotCondition",
+            "FewShotCondition",
             wanted=wanted,
             images=self.pictures("With", wanted, OF_EACH),
             others=self.pictures("Without", f"not {wanted}", OF_EACH),
@@ -114,7 +114,7 @@ def _langevin(recipe: Recipe, wanted: str) -> GraphBuilder:
 def _positives(recipe: Recipe, wanted: str) -> GraphBuilder:
     graph = _Avatars()
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=graph.pictures("Positives", wanted, POSITIVES),
         unlabelled=graph.pictures("Unlabelled", "", UNLABELLED),
@@ -132,9 +132,9 @@ def _by_words(recipe: Recipe, wanted: str) -> GraphBuilder:
     pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
     text = graph.add("TextCondition", "Wanted", auxiliary=clip, prompts=wanted)
     condition = graph.add("FewShotConditionByWords", pairs=pairs, auxiliary=clip, condition=text)
-    above = graph.sampled("Above the threshold", condition, rule="threshold")
-    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES, scale=2.0)
-    graph.shown(recipe.id, wanted, [above, guided])
+    exact = graph.sampled("Exact rejection", condition)
+    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES)
+    graph.shown(recipe.id, wanted, [exact, guided])
     return graph
 
 
@@ -143,7 +143,7 @@ def _manipulation(recipe: Recipe, wanted: str) -> GraphBuilder:
     given = graph.pictures("What is edited", f"not {wanted}", EDITED, EDITED_FIRST)
     bank = graph.bank()
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=graph.pictures("With", wanted, OF_EACH),
         others=graph.pictures("Without", f"not {wanted}", OF_EACH),
@@ -170,12 +170,12 @@ def _own_labels(recipe: Recipe) -> GraphBuilder:
     graph = _Avatars()
     size = {"width": SIDE, "height": SIDE}
     condition = graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         images=graph.add("LoadImageSet", "Yours, with", folder=WITH, **size),
         others=graph.add("LoadImageSet", "Yours, without", folder=WITHOUT, **size),
         bank=graph.bank(),
     )
-    latents = graph.sampled("Rejection Sample", condition, rule="threshold")
+    latents = graph.sampled("Rejection Sample", condition)
     images = graph.decoded(recipe.id, latents, SAMPLES)
     graph.judged(images, AVATARS_JUDGE, reference=AVATARS_HELD_OUT)
     return graph
@@ -238,8 +238,8 @@ RECIPES = (
         (),
         "a condition by words",
         "No picture is labelled. **Few-Shot Condition by Words** lets a CLIP label stored pairs "
-        "by a text. Above the *threshold* rule, below guidance.",
-        partial(_by_words, wanted="beard"),
+        "by a text. Above exact rejection, below guidance.",
+        partial(_by_words, wanted="sunglasses"),
         task="Draw images by words with a diffusion prior",
     ),
     _avatars(

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from ..files import D2C_CELEBA_64, D2C_CELEBA_HQ, D2C_CIFAR_10, D2C_CIFAR_100, D2C_FFHQ
+from ..files import (
+    D2C_BEARD,
+    D2C_BLOND,
+    D2C_CELEBA_64,
+    D2C_CELEBA_HQ,
+    D2C_CIFAR_10,
+    D2C_CIFAR_100,
+    D2C_FFHQ,
+    D2C_LIPSTICK,
+)
 from ..numbers import Each, Inputs, PaperRow
 
 __all__ = ["D2C", "STEPS"]
@@ -23,25 +32,29 @@ def _unconditional(where: str, file: str, *steps: int) -> PaperRow:
 def _few_shot(kind: str, where: str = "table 5, section 7.2") -> PaperRow:
     nodes: dict[str, Inputs] = {
         "LoadGenerator": {"file": D2C_CELEBA_64, "steps": USUAL_STEPS, "latent": "clean"},
-        "FewshotCondition": {"risk": "elkan-noto"} if kind == "positives" else {},
+        "FewShotCondition": {"risk": "elkan-noto"} if kind == "positives" else {},
         "RejectionSample": {},
     }
     return PaperRow(where, nodes)
 
 
-def _edit(where: str, **edit: object) -> PaperRow:
+def _released(boundary: str, side: str, steps: float) -> PaperRow:
+    """A boundary of the released code, with its sign and its number of steps."""
     nodes: dict[str, Inputs] = {
         "LoadGenerator": {"file": D2C_FFHQ, "latent": "clean"},
-        "FewshotCondition": {},
-        "EditByCondition": {**CORRECTION, **edit},
+        "LoadBoundary": {"file": boundary, "side": side},
+        "EditByCondition": {**CORRECTION, "move": "vector", "mode": "same", "strength": steps},
     }
-    return PaperRow(where, nodes)
+    return PaperRow("figures 4 and 5, the released code", nodes)
 
 
-def _released(strength: float) -> PaperRow:
-    """A boundary of the released code; its length there is that of a step."""
-    code: Inputs = {"move": "vector", "mode": "same", "strength": strength}
-    return _edit("figures 4 and 5, section 7.3, the released code", **code)
+def _gradient() -> PaperRow:
+    nodes: dict[str, Inputs] = {
+        "LoadGenerator": {"file": D2C_FFHQ, "latent": "clean"},
+        "FewShotCondition": {},
+        "EditByCondition": {**CORRECTION, "move": "gradient"},
+    }
+    return PaperRow("appendix D, sections 5 and 7.3", nodes)
 
 
 SETS = ((8, D2C_CIFAR_10), (11, D2C_CIFAR_100), (14, D2C_CELEBA_64))
@@ -57,8 +70,8 @@ D2C: Mapping[str, PaperRow] = {
     },
     **{f"d{number}": _few_shot("labels") for number in range(17, 21)},
     **{f"d{number}": _few_shot("positives") for number in range(21, 25)},
-    "d25": _released(15.0),
-    "d26": _released(10.0),
-    "d27": _released(20.0),
-    "d28": _edit("appendix D, sections 5 and 7.3", move="gradient"),
+    "d25": _released(D2C_BLOND, "plus", 15.0),
+    "d26": _released(D2C_LIPSTICK, "minus", 10.0),
+    "d27": _released(D2C_BEARD, "minus", 20.0),
+    "d28": _gradient(),
 }

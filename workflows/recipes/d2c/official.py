@@ -61,7 +61,7 @@ def _folder(graph: GraphBuilder, title: str, folder: str, limit: int, side: int)
 
 def _labelled(graph: GraphBuilder, wanted: str, side: int) -> Link:
     return graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=_folder(graph, "With", WITH, OF_EACH, side),
         others=_folder(graph, "Without", WITHOUT, OF_EACH, side),
@@ -70,7 +70,7 @@ def _labelled(graph: GraphBuilder, wanted: str, side: int) -> Link:
 
 def _positives(graph: GraphBuilder, wanted: str, side: int) -> Link:
     return graph.add(
-        "FewshotCondition",
+        "FewShotCondition",
         wanted=wanted,
         images=_folder(graph, "With", WITH, POSITIVES, side),
         unlabelled=_folder(graph, "Unlabelled", UNLABELLED, OTHERS, side),
@@ -89,7 +89,10 @@ def _few_shot(recipe: Recipe, wanted: str, *, labelled: bool) -> GraphBuilder:
 def _editing(recipe: Recipe, wanted: str) -> GraphBuilder:
     graph = GraphBuilder(usual(recipe.rows[0]))
     graph.load(D2C_FFHQ)
-    condition = _labelled(graph, wanted, LARGE)
+    if graph.usual.get("LoadBoundary"):
+        condition = graph.add("LoadBoundary", name=wanted)
+    else:
+        condition = _labelled(graph, wanted, LARGE)
     prior = graph.add("GeneratorPrior")
     source = graph.add("LoadImage", "What is edited", image=PICTURE)
     edited = graph.add("EditByCondition", condition=condition, images=source, prior=prior)
@@ -155,8 +158,8 @@ def _edit(row: str, wanted: str, says: str) -> Recipe:
 
 
 BOUNDARY = (
-    "The move is the released code's, along the normal of a classifier of 50 + 50 labelled "
-    "pictures; its boundaries are those of the authors' own labels, and of another length. {}"
+    "**Load Boundary** opens the authors' boundary. A strength of 1 is one of their steps if its "
+    "length is 1; the text on Load Boundary tells the strength of a step. {}"
 )
 RECIPES = (
     _faces("celeba64", "d05", D2C_CELEBA_64, "CelebA at 64", "5.7", NOWHERE),

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ....core.conditions.few_shot import FewShotCondition
+from ....core.conditions.few_shot import FewShot
 from ....core.d2c.bank import LatentBank
 from ....core.d2c.guidance import guided_sample, langevin_sample
 from ....core.d2c.langevin import CorrectedLangevin
@@ -70,7 +70,7 @@ class FewShotRows:
         return {name: found[name] for name in ROWS}
 
     @cached_property
-    def by_words(self) -> FewShotCondition:
+    def by_words(self) -> FewShot:
         """The condition of a contrast of words, without any label."""
         return condition_of_words(self.study, self.wanted)
 
@@ -92,9 +92,7 @@ class FewShotRows:
         rows = torch.arange(self.count).remainder(self.study.bank_size)
         return self._figures(self.study.bank_seen.rows(rows))
 
-    def _selected(
-        self, condition: Callable[[], FewShotCondition], rule: Acceptance
-    ) -> dict[str, float]:
+    def _selected(self, condition: Callable[[], FewShot], rule: Acceptance) -> dict[str, float]:
         r = condition().probability(self.study.bank.values.double())
         return self._accepted(r, rule)
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ....core.conditions.few_shot import FewShotCondition
+from ....core.conditions.few_shot import FewShot
 from ....core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
 from ....core.rng import stream_of
 from ....core.zoo.avatar_edits import AvatarEdit
@@ -51,7 +51,7 @@ class FewLabels:
         return (torch.arange(len(self.rows)) < own).long()
 
     @cached_property
-    def condition(self) -> FewShotCondition:
+    def condition(self) -> FewShot:
         """The condition of the labels, corrected to the bank's share of the value."""
         return fit_few_shot(
             self.study.latents[self.rows],
@@ -65,7 +65,7 @@ class FewLabels:
         )
 
     @cached_property
-    def from_positives(self) -> FewShotCondition:
+    def from_positives(self) -> FewShot:
         """The condition of positives, all other avatars that may be labelled being unlabelled."""
         positives = self._with[:POSITIVES]
         unlabelled = torch.cat([self._with[POSITIVES:], self._without]).sort().values

@@ -20,7 +20,7 @@ from ....nodes.images import grid
 from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress
 from .encoding import encoding_figures
-from .few_shot import FewShotRows
+from .few_shot import SCALES, FewShotRows
 from .manipulation import EditRows
 from .models import D2CStudy
 from .orderings import orderings
@@ -32,7 +32,11 @@ __all__ = ["BUDGETS", "Budget", "measured", "run"]
 
 Measure: TypeAlias = Callable[[], dict[str, float]]
 PRIOR = "avatars prior (embedded)"
-FIRST_SEED = ("decoded", "real", "_langevin", "_vector", "_gradient", "_words", "_words_threshold")
+FIRST_SEED = (
+    *("decoded", "real", "raw", "whitened", "words", "words_threshold", "image"),
+    *("image_threshold", "langevin", "vector", "gradient", "bank"),
+    *(f"guidance_{scale}" for scale in SCALES),
+)
 """Rows of the first seed alone: they do not depend on it, or take long."""
 SHOWN = 10
 """Avatars in a picture of an edit, and samples in one of a task."""
@@ -157,8 +161,7 @@ def _edits(budget: Budget) -> tuple[str, ...]:
 def pictures(study: D2CStudy, budget: Budget, out: Path) -> None:
     """Writes what the first seed draws and edits.
 
-    Of an edit, avatars above their edits by the bank mean, and below them by words; those that an
-    edit fails to reach come first.
+    Of an edit, avatars above their edits by each move; those that moves fail to reach come first.
     """
     seed = budget.seeds[0]
     for task in _tasks(budget):
@@ -170,7 +173,7 @@ def pictures(study: D2CStudy, budget: Budget, out: Path) -> None:
             grid(drawn, len(drawn)).save(out / f"few_shot_{task}.png")
     for edit in _edits(budget):
         rows = EditRows(study, EDITS[edit], seed, budget.avatars)
-        kinds = [rows.edited(name) for name in ("bank_mean", "words")]
+        kinds = [rows.edited(name) for name in rows.rows()]
         reached = [rows.reached(images) for images in kinds]
         order = sorted(range(len(kinds[0])), key=lambda n: sum(own[n] for own in reached))[:SHOWN]
         shown = torch.cat([images[order] for images in (rows.start, *kinds)])

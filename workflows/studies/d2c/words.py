@@ -3,7 +3,7 @@
 from functools import cache
 
 from ....core.condition import Condition
-from ....core.conditions.few_shot import FewShotCondition
+from ....core.conditions.few_shot import FewShot
 from ....core.conditions.prompts import text_condition
 from ....core.d2c.words import from_words
 from ....core.pairs.contrast import sharpness
@@ -20,7 +20,7 @@ KEEP = 3.0
 """Weight of keeping the rest in moves of single samples, as in `reproduce edits`."""
 
 
-def condition_of_words(study: D2CStudy, wanted: AvatarEdit) -> FewShotCondition:
+def condition_of_words(study: D2CStudy, wanted: AvatarEdit) -> FewShot:
     """Returns the few-shot condition of a contrast of texts over the shipped pairs."""
     return from_words(
         shipped_pairs(),

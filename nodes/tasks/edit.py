@@ -1,0 +1,242 @@
+"""Edit Image: from an image and words to changed images, in one node."""
+
+import logging
+from typing import Literal, TypeAlias
+
+from torch import Tensor
+
+from ...core.chunking import ChunkMode
+from ...core.devices import threads_of
+from ...core.errors import InvalidInput
+from ...core.images import FITS, ImageFit, fitted
+from ...core.latents import Latents, decode
+from ...core.tasks.edit import EditPlan, edited, keeping, misfit, usual_misfit
+from ...core.tasks.edit_search import EditSearch, searched
+from ...core.tasks.models import TaskModels
+from ...core.tasks.words import changes
+from ..help import Help
+from ..host import autograd, io
+from ..images import from_host, masks_from_host, to_host
+from ..running import preview_every as previews
+from ..sockets import LATENTS
+from ..widgets import advanced, seed
+from ..widgets import chunk as chunk_widget
+from ..work import Work, working
+from .models import changed_models, model_widget, other_models, present_models, task_models
+from .watching import BarWatch
+
+__all__ = ["EditImage"]
+
+Moves: TypeAlias = Literal["words", "search"]
+logger = logging.getLogger("latentsteer")
+
+
+class EditImage(io.ComfyNode):
+    """From an image and words to changed images."""
+
+    HELP = Help(
+        about=(
+            "Finds the latents of the image, and moves them until the CLIP sees what `words` say, "
+            "as little as possible. `words` may say several things, separated by commas, and what "
+            "to take away: no glasses. Values of the same thing in `instead` make it more "
+            "certain: blue hat, green hat. With `moves` = words the move follows from stored "
+            "pairs, without gradients; with search it is a refinement, which needs no pairs. "
+            "Where `keep` is white the image stays as it is. The node says which changes the CLIP "
+            "sees, and warns of an image that the model cannot draw."
+        ),
+        example=(
+            "Load Image of an avatar, `words` = `a red hat`, `results` = 4, then Save Image: four "
+            "versions with a red hat."
+        ),
+    )
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        schema = io.Schema(
+            node_id="LatentSteer_EditImage",
+            display_name="Edit Image",
+            category="LatentSteer/tasks",
+            description="Changes one thing in an image by words, and keeps the rest.",
+            inputs=[
+                io.Image.Input(
+                    "image", tooltip="What to change, one or several. Of any size, see fit."
+                ),
+                io.String.Input(
+                    "words",
+                    default="a red hat",
+                    multiline=True,
+                    tooltip="What the image should show: a red hat. Or should not: no glasses. "
+                    "Several changes are separated by commas.",
+                ),
+                io.String.Input(
+                    "instead",
+                    default="",
+                    multiline=True,
+                    tooltip="What it shows now, or could show, in place of that, separated by "
+                    "commas: blue hat, green hat. May be empty.",
+                ),
+                model_widget(),
+                io.Int.Input(
+                    "results",
+                    default=4,
+                    min=1,
+                    max=1000,
+                    tooltip="How many results of each image (1 to 1000).",
+                ),
+                seed("the differences among results"),
+                advanced(
+                    io.Float.Input(
+                        "strength",
+                        default=1.0,
+                        min=0.01,
+                        max=10.0,
+                        step=0.05,
+                        tooltip="Length of the change (0.01 to 10): 1 until the CLIP sees it, "
+                        "more for a stronger one. With search, the weight of the words.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "moves",
+                        options=["words", "search"],
+                        default="words",
+                        tooltip="How to change it. words: by what pairs say of the words, without "
+                        "gradients. search: by refinement; slower, and needs no pairs.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "fit",
+                        options=list(FITS),
+                        default=FITS[0],
+                        tooltip="An image of another shape than the model's: crop it, pad it with "
+                        "its outermost pixels, or stretch it.",
+                    )
+                ),
+                *other_models(),
+                chunk_widget(),
+                previews(),
+                io.Mask.Input(
+                    "keep",
+                    optional=True,
+                    tooltip="Where the image stays as it is, of its size; one, or one each.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "images",
+                    display_name="images",
+                    tooltip="The results, those of the first image first.",
+                ),
+                LATENTS.Output(
+                    "latents", display_name="latents", tooltip="Their latents, without `keep`."
+                ),
+            ],
+        )
+        schema.search_aliases = ["edit image", "change", "attribute", "StyleCLIP", "inpaint"]
+        return schema
+
+    @classmethod
+    def validate_inputs(cls, model: str, auxiliary: str, pairs: str) -> bool | str:
+        """Reports a missing file before the run, in the same words on every host."""
+        return present_models(model, auxiliary, pairs)
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str, auxiliary: str, pairs: str, **others: object) -> str:
+        """Changes with the files. The host passes all inputs, and takes an error for a change."""
+        return changed_models(model, auxiliary, pairs)
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        words: str,
+        instead: str,
+        model: str,
+        results: int,
+        seed: int,
+        strength: float,
+        moves: Moves,
+        fit: ImageFit,
+        auxiliary: str,
+        pairs: str,
+        chunk: ChunkMode,
+        preview_every: int,
+        keep: Tensor | None = None,
+    ) -> io.NodeOutput:
+        wanted = changes(words, instead)
+        with autograd():
+            models = task_models(model, auxiliary, pairs)
+            generator = models.generator
+            pictures = fitted(from_host(image), generator.image_size, fit)
+            held = None if keep is None else _held(keep, image, models, fit)
+        plan, search = EditPlan.of(strength), EditSearch(keep=1 / strength)
+        total = len(wanted) * plan.looks + search.steps
+        with working("Edit Image", total, generator, models, chunk=chunk) as work:
+            watch = BarWatch(work.bar, preview_every)
+            if moves == "words":
+                found = edited(
+                    models,
+                    pictures,
+                    wanted,
+                    plan,
+                    results=results,
+                    seed=seed,
+                    chunking=work.chunking,
+                    device=work.device,
+                    watch=watch,
+                )
+                latents, start, said = found.latents, found.start, found.summary()
+            else:
+                latents, start = searched(
+                    models,
+                    pictures,
+                    wanted,
+                    search,
+                    results=results,
+                    seed=seed,
+                    chunking=work.chunking,
+                    device=work.device,
+                    watch=watch,
+                )
+                said = f"{search.steps} steps of search"
+            warning = _warning(models, start, pictures, work)
+            with threads_of(generator, None, work.chunking, work.device):
+                images = decode(latents, generator, work.chunking, work.device)
+            if held is not None:
+                images = keeping(images, pictures, held)
+        if warning:
+            logger.warning("Edit Image: %s", warning)
+        return io.NodeOutput(
+            to_host(images), latents, ui={"text": ("\n".join(filter(None, [said, warning])),)}
+        )
+
+
+def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: ImageFit) -> Tensor:
+    """The mask of what stays, fitted as the image is.
+
+    Raises:
+        InvalidInput: a mask of another size than the image.
+    """
+    mask = masks_from_host(keep)
+    if mask.shape[1:] != image.shape[1:3]:
+        size, wanted = (" x ".join(map(str, one)) for one in (mask.shape[1:], image.shape[1:3]))
+        raise InvalidInput(
+            f"The mask of what to keep is {size} pixels, the image {wanted} (height x width). "
+            "Paint the mask on the image itself."
+        )
+    return fitted(mask[:, None], models.generator.image_size, fit)[:, 0]
+
+
+def _warning(models: TaskModels, start: Latents, pictures: Tensor, work: Work) -> str:
+    """A sentence on images that the generator cannot draw; empty without any."""
+    most = usual_misfit(models, chunking=work.chunking, device=work.device)
+    far = misfit(models, start, pictures, chunking=work.chunking, device=work.device)
+    worst = float(far.max())
+    if worst <= most:
+        return ""
+    return (
+        f"{int((far > most).sum())} of {len(far)} images are far from what "
+        f"{models.generator.name} draws: they differ from their nearest ones by {worst:.2f} of a "
+        f"colour's range, where {most:.2f} is usual. Changes may look wrong."
+    )

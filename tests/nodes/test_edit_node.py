@@ -1,0 +1,150 @@
+"""Edit Image, and the same as a graph of small nodes."""
+
+import pytest
+import torch
+from latentsteer.core.errors import ConditionMismatch, InvalidInput
+from latentsteer.core.pairs.stored import StoredPairs
+from latentsteer.core.tasks import edit, edit_search
+
+AVATARS, CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
+SEED = 3
+
+
+@pytest.fixture
+def picture(graph):
+    """An avatar without a hat."""
+    held_out = "avatars held out (embedded)"
+    return graph.add("ReferenceImages", reference=held_out, first=9, count=1)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """The first of the shipped pairs alone, which are read sooner."""
+    opened = StoredPairs.__init__
+
+    def first(self, folder, *, place=0, count=None):
+        opened(self, folder, place=place, count=count or 1500)
+
+    monkeypatch.setattr(StoredPairs, "__init__", first)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Short searches."""
+    monkeypatch.setattr(edit, "GRID", 3)
+    init = edit_search.EditSearch.__init__
+    monkeypatch.setattr(edit_search.EditSearch, "__init__", _with(init, steps=2))
+
+
+def _with(init, **fixed):
+    return lambda self, **given: init(self, **{**given, **fixed})
+
+
+def latents_of(graph, models, picture, results):
+    both = {"generator": models.generator, "seed": SEED}
+    found = graph.add(
+        "ImageToLatents", images=picture, steps=0, auxiliary=models.classifier, **both
+    )
+    own = {"samples_per_latent": results, "variation": edit.VARIATION}
+    return graph.add("VariationInit", near=found, **own, **both)
+
+
+def test_moves_by_words_have_the_bits_of_the_graph_of_small_nodes(graph, run, short, picture):
+    models = graph.models(AVATARS, CLIP)
+    start = latents_of(graph, models, picture, 2)
+    wanted, instead, context = (
+        graph.add("TextCondition", auxiliary=models.classifier, prompts=text)
+        for text in ("red hat", "blue hat\ngreen hat", "hat")
+    )
+    both = {"generator": models.generator, "auxiliary": models.classifier}
+    along = graph.add(
+        "ContrastDirection",
+        pairs=graph.add("LoadPairs", file="avatars pairs (embedded)"),
+        condition=wanted,
+        instead=instead,
+        context=context,
+        per_sample=True,
+        keep=edit.KEEP,
+        **both,
+    )
+    small = graph.add(
+        "MoveLatents",
+        batch=start,
+        direction=along,
+        mode="smallest",
+        strength=edit.MOST,
+        certainty=edit.CERTAINTY,
+        grid=3,
+        beyond=edit.BEYOND,
+        **both,
+    )
+    images = graph.add("Decode", generator=models.generator, latents=small)
+    words = {"words": "a red hat", "instead": "blue hat, green hat", "results": 2, "seed": SEED}
+    node = graph.add("EditImage", image=picture, **words)
+    ran = run(graph)
+    assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+    assert torch.equal(ran[images], ran[node])
+    assert not torch.equal(ran[start].values, ran[small].values)
+    assert ran.ui(node)["text"][0].startswith("red hat: shown by ")
+
+
+def test_a_search_has_the_bits_of_the_graph_of_small_nodes(graph, run, short, picture):
+    models = graph.models(AVATARS, CLIP)
+    start = latents_of(graph, models, picture, 2)
+    search = edit_search.EditSearch()
+    condition = graph.add(
+        "TextCondition", auxiliary=models.classifier, prompts="red hat:1 | beard:-1"
+    )
+    words = graph.add("EnergyCLIP", auxiliary=models.classifier, condition=condition, views=0)
+    near = {"auxiliary": models.classifier, "weight": 0.5, "energy": words}
+    energy = graph.add("EnergyPerceptual", images=picture, **near)
+    small = graph.add(
+        "AdamRefine",
+        generator=models.generator,
+        start=start,
+        energy=energy,
+        steps=2,
+        learning_rate=search.rate,
+        latent_noise=search.noise,
+        seed=SEED,
+    )
+    node = graph.add(
+        "EditImage",
+        image=picture,
+        words="red hat, no beard",
+        moves="search",
+        strength=2.0,
+        results=2,
+        seed=SEED,
+    )
+    ran = run(graph)
+    assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+
+
+def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
+    strange = graph.add("ReferenceImages", reference="digits held out (embedded)", count=1)
+    mask = graph.add("SolidMask", value=1.0, width=28, height=28)
+    own = {"words": "no glasses", "results": 1}
+    node = graph.add("EditImage", image=strange, keep=mask, **own)
+    ran = run(graph)
+    assert "far from what" in ran.ui(node)["text"][0]
+    given = torch.nn.functional.interpolate(
+        ran[strange].movedim(3, 1), (64, 64), mode="bilinear", antialias=True
+    )
+    torch.testing.assert_close(ran[node].movedim(3, 1), given)
+
+
+CASES = {
+    "no words": (InvalidInput, "Nothing to change", {"words": " "}),
+    "no CLIP": (ConditionMismatch, "words need a CLIP", {"model": "digits (embedded)"}),
+    "another mask": (InvalidInput, "The mask of what to keep is 14 x 28", {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_cannot_be_edited_is_refused(graph, fault, picture, case):
+    error, match, inputs = CASES[case]
+    if not inputs:
+        inputs = {"keep": graph.add("SolidMask", value=1.0, width=28, height=14)}
+    graph.add("EditImage", image=picture, **inputs)
+    assert match in fault(graph, error)

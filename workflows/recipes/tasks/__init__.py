@@ -1,0 +1,1 @@
+"""Workflows of whole tasks: one node, and the same in small ones."""

@@ -1,0 +1,82 @@
+"""Steer: one node, and the same in small nodes."""
+
+from functools import partial
+
+from ....core.tasks.steer import CLAUSE_WEIGHT, FROM_PAIRS, RATE
+from ..files import AVATARS, AVATARS_CLIP, AVATARS_JUDGE, AVATARS_PAIRS, DIGITS
+from ..graph import GraphBuilder, Link, Recipe
+
+__all__ = ["RECIPES"]
+
+PROMPTS = "smiling, red hat, green shirt\npurple hijab, glasses, yellow background"
+LINES, SAMPLES, QUALITY = 2, 4, "good"
+CLASSES = "0-9"
+
+
+def _steered(recipe: Recipe, *, model: str, prompt: str) -> GraphBuilder:
+    graph = GraphBuilder()
+    images = graph.add("Steer", model=model, prompt=prompt, samples=SAMPLES, quality=QUALITY)
+    graph.pictured(recipe.id, images, SAMPLES)
+    return graph
+
+
+def _small(recipe: Recipe) -> GraphBuilder:
+    plan = FROM_PAIRS[QUALITY]
+    graph = GraphBuilder(
+        {
+            "AdamRefine": {"learning_rate": RATE, "latent_noise": plan.noise},
+            "EnergyCLIP": {"views": 0},
+        }
+    )
+    graph.load(AVATARS, AVATARS_CLIP)
+    pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
+
+    def wanted(each: int, title: str) -> tuple[Link, Link]:
+        """Adds a condition with so many samples of each line, and its energy."""
+        condition = graph.text(PROMPTS, each, title, clause_weight=CLAUSE_WEIGHT)
+        return condition, graph.add("EnergyCLIP", condition=condition)
+
+    spare, wide = wanted(SAMPLES * plan.spares, "Spare samples")
+    best = {"energy": wide, "candidates": plan.candidates}
+    start = graph.add("NearestPairsInit", pairs=pairs, condition=spare, **best)
+    looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
+    groups = {"keep": SAMPLES, "groups": LINES}
+    kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
+    condition, energy = wanted(SAMPLES, "The samples")
+    latents = graph.add("AdamRefine", "The best ones", start=kept, energy=energy, steps=plan.steps)
+    graph.curves(latents)
+    images = graph.decoded(recipe.id, latents, SAMPLES)
+    graph.judged(images, AVATARS_JUDGE, condition=condition)
+    return graph
+
+
+_steer = partial(Recipe, rows=(), task="Draw what you write")
+RECIPES = (
+    _steer(
+        "avatars_steer",
+        title="Steer: avatars from text",
+        says="**Steer** draws what you write, a line of *prompt* for each row of the picture. The "
+        "next workflow has the same in small nodes.",
+        graph=partial(_steered, model=AVATARS, prompt=PROMPTS),
+        curated=True,
+        columns=1,
+        per_row=SAMPLES,
+    ),
+    _steer(
+        "avatars_steer_advanced",
+        title="Steer, in small nodes: avatars from text",
+        says="The same pictures as **Steer** in the workflow before, to the bit. **Nearest Pairs "
+        "Init** finds starts for more samples than are wanted, a few steps of **Adam Refine** "
+        "improve all, **Best Latents** keeps those of lowest energy, and more steps finish them.",
+        graph=_small,
+        improves="satisfied",
+    ),
+    _steer(
+        "digits_steer",
+        title="Steer: digits of chosen classes",
+        says="**Steer** with a classifier: *prompt* has classes, by name or number. A row of the "
+        "picture is a class.",
+        graph=partial(_steered, model=DIGITS, prompt=CLASSES),
+        task="Draw digits of chosen classes",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The tasks that people bring, measured."""

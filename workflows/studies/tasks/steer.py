@@ -1,0 +1,206 @@
+"""`latentsteer reproduce steer`: what Steer and Edit Image do on the avatars, by the judge.
+
+It calls the functions of the nodes, with their settings. Prompts are the eight examples and the 48
+captions, edits the eight of `core/zoo/avatar_edits_plain.json`. Settings were chosen on the eight
+examples and on edits of pictures 0 to 23; edits are measured on other pictures.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from ....core.chunking import Chunking
+from ....core.conditions.prompts import text_condition
+from ....core.latents import Latents, decode
+from ....core.metrics.attributes import evaluate_attributes
+from ....core.pairs.stored import StoredPairs
+from ....core.tasks.edit import EditPlan, edited
+from ....core.tasks.models import TaskModels
+from ....core.tasks.steer import CLAUSE_WEIGHT, Quality, plan_of, steered
+from ....core.tasks.words import changes
+from ....core.zoo import shipped as catalogue
+from ....core.zoo.avatar_captions import PROMPTS, captions
+from ....core.zoo.avatar_edits import UserEdit, user_edits
+from ....core.zoo.avatars import ATTRIBUTES, visible
+from ....nodes.images import grid
+from ..avatars_models import avatars_models
+from ..edited import edit_figures
+from ..ledger import Ledger, mean_and_deviation
+
+__all__ = ["Budget", "run"]
+
+FIRST = 1000
+"""Number of the first picture that is edited."""
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Size of the study.
+
+    Attributes:
+        seeds: seeds of draws and noise.
+        qualities: qualities of Steer.
+        samples: samples of each of the eight examples.
+        every: every n-th caption, one sample each.
+        pictures: pictures of each edit.
+        results: results of each picture.
+        edits: how many edits, the first ones.
+        pairs: how many of the shipped pairs; None for all.
+    """
+
+    seeds: tuple[int, ...]
+    qualities: tuple[Quality, ...]
+    samples: int
+    every: int
+    pictures: int
+    results: int
+    edits: int
+    pairs: int | None = None
+
+
+BUDGETS: Mapping[str, Budget] = {
+    "ci": Budget((0,), ("draft",), 1, 24, 2, 2, 1, 1500),
+    "full": Budget((0, 1, 2), ("draft", "good", "best"), 4, 1, 60, 4, 8),
+}
+
+
+class _Study:
+    """The avatars with their judge, and functions of the nodes on them."""
+
+    def __init__(self, budget: Budget, device: torch.device) -> None:
+        generator, clip, self.judge = avatars_models(device)
+        folder = catalogue.embedded("avatars pairs (embedded)")
+        pairs = StoredPairs(folder, count=budget.pairs)
+        self.models, self.clip = TaskModels(generator, clip, pairs), clip
+        self.chunking = Chunking.of("fixed", generator.image_size)
+        self.budget, self.device = budget, device
+        self.pictures, values = catalogue.reference_images("avatars held out (embedded)")
+        self.shown = [
+            visible({n: a[i] for (n, a), i in zip(ATTRIBUTES.items(), row, strict=True)})
+            for row in values.tolist()
+        ]
+
+    def prompts(
+        self, texts: Sequence[str], samples: int, quality: Quality, seed: int, name: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Returns the figures of texts by Steer, and its images."""
+        begun = time.perf_counter()
+        wanted = text_condition(self.clip, "\n".join(texts), clause_weight=CLAUSE_WEIGHT)
+        latents = steered(
+            self.models,
+            wanted.condition,
+            plan_of(self.models, quality),
+            samples=samples,
+            seed=seed,
+            chunking=self.chunking,
+            device=self.device,
+        )
+        images = decode(latents, self.models.generator, self.chunking, self.device)
+        seconds = (time.perf_counter() - begun) / len(images)
+        asked = [text for text in texts for _ in range(samples)]
+        found = evaluate_attributes(
+            self.judge, images, texts=asked, chunking=self.chunking, device=self.device
+        )
+        numbers = found.numbers()
+        keys = ("satisfied", "satisfied_low", "satisfied_high")
+        figures = {f"{name}_{quality}_{key}": numbers[key] for key in keys}
+        return figures | {f"{name}_{quality}_seconds": seconds}, images
+
+    def edit(self, edit: UserEdit, seed: int) -> tuple[dict[str, float], Tensor]:
+        """Returns the figures of an edit, and pictures above their first results."""
+        rows = [n for n in range(FIRST, len(self.shown)) if edit.applies(self.shown[n])]
+        pictures = self.pictures[rows[: self.budget.pictures]]
+        each = self.budget.results
+        seconds: list[float] = []
+        found: list[Tensor] = []
+        start: list[Tensor] = []
+        for picture in pictures:
+            begun = time.perf_counter()
+            made = edited(
+                self.models,
+                picture[None],
+                changes(edit.words, edit.instead),
+                EditPlan.of(),
+                results=each,
+                seed=seed,
+                chunking=self.chunking,
+                device=self.device,
+            )
+            found.append(self._decoded(made.latents))
+            seconds.append(time.perf_counter() - begun)
+            start.append(self._decoded(made.start))
+        after, before = torch.cat(found), torch.cat(start)
+        judged = [self.judge.likeliest(images.to(self.device)) for images in (before, after)]
+        repeated = [one for one in judged[0] for _ in range(each)]
+        figures = edit_figures(self.judge, repeated, judged[1], edit.sets)
+        name = edit.words.replace(" ", "_")
+        flat = {f"edit_{name}_{key}": value for key, value in figures.items()}
+        sheet = torch.cat([before[:SHOWN], *(after[n::each][:SHOWN] for n in range(each))])
+        return flat | {f"edit_{name}_seconds": fmean(seconds)}, sheet
+
+    def _decoded(self, latents: Latents) -> Tensor:
+        return decode(latents, self.models.generator, self.chunking, self.device)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the figures, writes their flat keys, and pictures of the first seed."""
+    from ....nodes.standalone.host import StandaloneHost
+
+    device = StandaloneHost(device=args.device).device()
+    out = (args.out or args.base / "out") / "steer"
+    out.mkdir(parents=True, exist_ok=True)
+    budget = BUDGETS[args.budget]
+    ledger = Ledger(
+        args.json, {"name": "steer", "budget": repr(budget)}, partial(print, flush=True)
+    )
+    study = _Study(budget, device)
+    flat = mean_and_deviation(_of_seed(study, seed, ledger, out) for seed in budget.seeds)
+    for key in ("reached", "kept"):
+        flat[f"edits_{key}"] = fmean(
+            v for k, v in flat.items() if k.startswith("edit_") and k.endswith(f"_{key}")
+        )
+    flat |= {"seeds": len(budget.seeds), "pictures": budget.pictures, "results": budget.results}
+    for key, value in flat.items():
+        print(f"{key:<44}{value:>10.3f}")
+    print(f"pictures in {out}")
+    ledger.finish(flat)
+    return 0
+
+
+def _of_seed(study: _Study, seed: int, ledger: Ledger, out: Path) -> dict[str, float]:
+    """Returns the figures of a seed; each measurement is a part of the ledger."""
+    budget = study.budget
+    asked = [one.text for one in captions()[:: budget.every]]
+    flat: dict[str, float] = {}
+
+    def part(
+        name: str, columns: int, measure: Callable[[], tuple[dict[str, float], Tensor]]
+    ) -> None:
+        def figures() -> dict[str, float]:
+            found, images = measure()
+            if seed == budget.seeds[0]:
+                grid(images, columns).save(out / f"{name.replace(' ', '_')}.png")
+            return found
+
+        flat.update(ledger.part(f"seed {seed}, {name}", figures))
+
+    for quality in budget.qualities:
+        of_prompts = partial(study.prompts, PROMPTS, budget.samples, quality, seed, "examples")
+        part(f"examples {quality}", budget.samples, of_prompts)
+        part(
+            f"captions {quality}",
+            8,
+            partial(study.prompts, asked, 1, quality, seed, "captions"),
+        )
+    for edit in user_edits()[: budget.edits]:
+        shown = min(SHOWN, budget.pictures)
+        part(f"edit {edit.words}", shown, partial(study.edit, edit, seed))
+    return flat
