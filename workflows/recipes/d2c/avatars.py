@@ -266,7 +266,6 @@ RECIPES = (
         "Diffusion Prior** makes the prior.",
         _own_labels,
         task="Draw images by your own labelled pictures",
-        curated=True,
         shown=4,
         per_row=4,
     ),
