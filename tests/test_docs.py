@@ -43,7 +43,7 @@ def test_files_that_are_named_are_there(page):
     assert [name for name in re.findall(places, text) if not (ROOT / name).exists()] == []
 
 
-COMMANDS = re.compile(r"(?:^|`)latentsteer (?!COMMAND)([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
+COMMANDS = re.compile(r"(?:^|`)latentsteer (?!COMMAND)([a-z]+)(?: ([a-z][a-z0-9]*))?", re.MULTILINE)
 """A command of the console script, and the word after it."""
 
 

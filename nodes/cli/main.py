@@ -35,6 +35,7 @@ BENCHES: dict[str, str] = {
 }
 REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",
+    "d2c": "...workflows.studies.d2c.report:run",
     "digits": "...workflows.studies.tr0n.digits:run",
     "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",

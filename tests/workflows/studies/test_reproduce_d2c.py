@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from latentsteer.core.checkpoints.checkpoint import fingerprint
 from latentsteer.core.metrics.moments import load_moments
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.core.zoo.avatars import ATTRIBUTES, draw
 from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.studies.avatars_models import avatars_models
+from latentsteer.workflows.studies.d2c import pictures_classifier
 from latentsteer.workflows.studies.d2c.few_shot import ROWS
 from latentsteer.workflows.studies.d2c.gaussians import gaussian_draws
 from latentsteer.workflows.studies.d2c.labels import FewLabels
@@ -48,8 +50,8 @@ def test_rare_values_are_drawn_until_there_are_enough():
 
 
 def test_the_moments_are_of_the_shipped_judge_and_of_enough_avatars():
-    judge = avatars_models(torch.device("cpu")).judge
-    moments = load_moments(MOMENTS, features=judge.id)
+    judge = fingerprint(catalogue.embedded("avatars judge (embedded)"))
+    moments = load_moments(MOMENTS, features=judge)
     assert moments[EVERYTHING].count >= 12_000
     assert set(moments) == {EVERYTHING, *TASKS}
     assert min(one.count for one in moments.values()) >= 2000
@@ -90,7 +92,8 @@ def test_draws_are_judged_once():
     assert asked == [3, 1, 5]
 
 
-def test_a_classifier_of_pictures_learns_what_it_sees():
+def test_a_classifier_of_pictures_learns_what_it_sees(monkeypatch):
+    monkeypatch.setattr(pictures_classifier, "STEPS", 12)
     stream = torch.Generator().manual_seed(1)
     images = torch.rand(20, 3, 64, 64, generator=stream) * 0.3
     images[:10, 0] += 0.6

@@ -57,6 +57,8 @@ def train_on_pictures(
         if parameter.ndim > 1:
             bound = (3 / parameter[0].numel()) ** 0.5
             nn.init.uniform_(parameter, -bound, bound, generator=stream)
+        elif parameter is network.head.bias or any(c.bias is parameter for c in network.convs):
+            nn.init.zeros_(parameter)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     for _ in range(STEPS):
