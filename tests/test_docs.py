@@ -43,7 +43,9 @@ def test_files_that_are_named_are_there(page):
     assert [name for name in re.findall(places, text) if not (ROOT / name).exists()] == []
 
 
-COMMANDS = re.compile(r"(?:^|`)latentsteer (?!COMMAND)([a-z]+)(?: ([a-z][a-z0-9]*))?", re.MULTILINE)
+COMMANDS = re.compile(
+    r"(?:^|`)latentsteer (?!COMMAND)([a-z0-9]+)(?: ([a-z][a-z0-9]*))?", re.MULTILINE
+)
 """A command of the console script, and the word after it."""
 
 
@@ -52,7 +54,7 @@ def test_commands_that_are_named_are_there(page, capsys):
     text = page.read_text(encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["--help"])
-    listed = re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE)
+    listed = re.findall(r"^    ([a-z0-9]+)\b", capsys.readouterr().out, re.MULTILINE)
     kinds = {"bench": BENCHES, "reproduce": REPRODUCTIONS}
     for command, name in COMMANDS.findall(text):
         assert command in listed
