@@ -65,7 +65,8 @@ def test_a_shipped_workflow_executes(client, frozen, name):
     assert lightest == 255
     judged = [str(run.history["outputs"][node]) for node in nodes_of(api, "EvaluateImages")]
     figures = ("probability", "satisfied", "Frechet")
-    assert judged
+    # Workflows of one node for beginners have no judge.
+    assert judged or name in {"avatars_steer", "avatars_edit", "digits_steer"}
     assert all(any(figure in said for figure in figures) for said in judged)
 
 
