@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ...core.chunking import ChunkMode
+from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ..help import Help
 from ..host import io, ui
 from ..images import from_host
-from ..sockets import GENERATOR, LATENTS
+from ..sockets import GENERATOR, LATENTS, PRIOR
 from ..widgets import advanced, chunk
 from ..work import Work, working
 from .few_shot_widgets import few_shot_output, few_shot_widgets
@@ -99,6 +100,13 @@ class FewShotCondition(io.ComfyNode):
                     tooltip="Latents of the generator in the place of unlabelled images, or in "
                     "addition to them.",
                 ),
+                PRIOR.Input(
+                    "prior",
+                    optional=True,
+                    tooltip="Diffusion prior of the generator's latents: few labels are then "
+                    "compared in coordinates between the encoder's and whitened ones, where they "
+                    "tell more.",
+                ),
             ],
             outputs=[few_shot_output()],
         )
@@ -121,7 +129,9 @@ class FewShotCondition(io.ComfyNode):
         labels: str = "",
         unlabelled: Tensor | None = None,
         bank: Latents | None = None,
+        prior: DiffusionPrior | None = None,
     ) -> io.NodeOutput:
+        from ...core.d2c.coordinates import LatentCoordinates
         from ...core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
         from ...core.d2c.labels import labelled
 
@@ -130,6 +140,8 @@ class FewShotCondition(io.ComfyNode):
         _check_ways(name, lines, others, unlabelled, bank)
         if bank is not None:
             bank.check_generator(generator)
+        if prior is not None:
+            prior.check(generator)
         total = sum(len(batch) for batch in (images, others, unlabelled) if batch is not None)
         given, chosen = share or None, ridge or None
         with working(TITLE, total, generator, chunk=chunk) as work:
@@ -144,6 +156,10 @@ class FewShotCondition(io.ComfyNode):
                 counts = torch.tensor([len(rest), len(latents)])
                 known = (torch.arange(2).repeat_interleave(counts), ("rest", name), 1)
                 latents = torch.cat([rest, latents])
+            within = None
+            if prior is not None:
+                met = latents if free is None else free
+                within = LatentCoordinates.of(prior.whitening, met)
             if known is not None:
                 numbers, classes, place = known
                 made = fit_few_shot(
@@ -156,6 +172,7 @@ class FewShotCondition(io.ComfyNode):
                     share=given,
                     ridge=chosen,
                     threshold=threshold,
+                    coordinates=within,
                     seed=seed,
                 )
             else:
@@ -168,6 +185,7 @@ class FewShotCondition(io.ComfyNode):
                     share=given,
                     ridge=chosen,
                     threshold=threshold,
+                    coordinates=within,
                     seed=seed,
                 )
         return io.NodeOutput(made, ui=ui.PreviewText(made.summary()))

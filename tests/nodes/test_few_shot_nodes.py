@@ -156,3 +156,14 @@ def test_words_label_pairs_of_digits(graph, run):
     assert condition.share == pytest.approx(float(truth.double().mean()), abs=0.03)
     r = condition.probability(made_of.latents)
     assert r[truth].mean() > 3 * r[~truth].mean()
+
+
+def test_a_prior_chooses_the_coordinates_of_the_labels(few, graph):
+    plain, _, _ = few(others="blue")
+    prior = graph.add("LoadDiffusionPrior", file="avatars prior (embedded)")
+    within, generator, _ = few(others="blue", prior=prior)
+    assert not torch.allclose(plain.vector().float(), within.vector().float(), atol=1e-3)
+    with torch.no_grad():
+        plain = torch.tensor([[205, 15, 0], [0, 15, 205]])[:, :, None, None] / 255
+        red, blue = within.probability(generator.encode(plain.expand(2, 3, 64, 64))).tolist()
+    assert red > 0.5 > blue

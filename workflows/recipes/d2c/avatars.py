@@ -54,6 +54,7 @@ class _Avatars(GraphBuilder):
             images=self.pictures("With", wanted, OF_EACH),
             others=self.pictures("Without", f"not {wanted}", OF_EACH),
             bank=self.bank(),
+            prior=self.prior,
         )
 
     def bank(self) -> Link:
@@ -96,7 +97,7 @@ def _few_shot(recipe: Recipe, wanted: str) -> GraphBuilder:
     condition = graph.labelled(wanted)
     exact = graph.sampled("Exact rejection", condition)
     above = graph.sampled("Above the threshold", condition, rule="threshold")
-    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES, scale=2.0)
+    guided = graph.add("GuidedSample", condition=condition, samples=SAMPLES, scale=3.0)
     graph.shown(recipe.id, wanted, [exact, above, guided])
     return graph
 
@@ -118,6 +119,7 @@ def _positives(recipe: Recipe, wanted: str) -> GraphBuilder:
         wanted=wanted,
         images=graph.pictures("Positives", wanted, POSITIVES),
         unlabelled=graph.pictures("Unlabelled", "", UNLABELLED),
+        prior=graph.prior,
     )
     drawn = [
         graph.sampled(f"Rule {rule}", condition, rule=rule) for rule in ("exact", "threshold")
@@ -148,6 +150,7 @@ def _manipulation(recipe: Recipe, wanted: str) -> GraphBuilder:
         images=graph.pictures("With", wanted, OF_EACH),
         others=graph.pictures("Without", f"not {wanted}", OF_EACH),
         bank=bank,
+        prior=graph.prior,
     )
     asked = {"images": given, "condition": condition, "prior": graph.prior}
     moves: dict[str, dict[str, Any]] = {
@@ -174,6 +177,7 @@ def _own_labels(recipe: Recipe) -> GraphBuilder:
         images=graph.add("LoadImageSet", "Yours, with", folder=WITH, **size),
         others=graph.add("LoadImageSet", "Yours, without", folder=WITHOUT, **size),
         bank=graph.bank(),
+        prior=graph.prior,
     )
     latents = graph.sampled("Rejection Sample", condition)
     images = graph.decoded(recipe.id, latents, SAMPLES)
