@@ -106,7 +106,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     api = RECIPES[name].api
     path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
     settings = list(cheaper(api, name))
-    assert settings
+    assert settings or not RECIPES[name].paper
     settings += few_prompts(api, name)
     if file != name:  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
@@ -122,6 +122,8 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     assert set(report["seconds"]["nodes"]) == set(api)
     items = [item for node in report["measures"].values() for item in node["items"]]
     found = {key: value for item in items for key, value in item.items()}
+    if not RECIPES[name].paper:  # some of these have no judge
+        return
     judged = found["evaluate"]
     if name.startswith("krr_digits"):
         assert judged["images"] == 4
