@@ -71,6 +71,8 @@ def figures(api, figure, folder, settings):
     """(before, after) of every judge, with `settings` in place of the workflow's own."""
     api = copy.deepcopy(api)
     for node in api.values():
+        if kind(node) == "LoadGenerator":  # its steps are those of a diffusion
+            continue
         node["inputs"] |= {
             name: value for name, value in settings.items() if name in node["inputs"]
         }

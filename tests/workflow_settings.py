@@ -75,5 +75,5 @@ def cheaper(api, name):
             few = few | {"candidates": 16, "generations": 1}
         for key, value in {**cheap, **few}.items():
             given = raw["inputs"].get(key, 0)
-            if key in few or (not isinstance(given, list) and given > value):
+            if key in few or (isinstance(given, int | float) and given > value):
                 yield f"{node_id}.{key}={value}"

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ..checkpoints.checkpoint import read, write
 from ..devices import placed
 from ..errors import CheckpointError, DomainMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
@@ -200,8 +199,8 @@ class FewShot:
     def logit(self, z: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Returns log r - log(1 - r), the log odds of the wanted class against the others."""
         logits = self.logits(z)
-        others = [n for n in range(len(self.classes)) if n != self.wanted]
-        return logits[:, self.wanted] - logits[:, others].logsumexp(dim=1)
+        others = torch.cat([logits[:, : self.wanted], logits[:, self.wanted + 1 :]], dim=1)
+        return logits[:, self.wanted] - others.logsumexp(dim=1)
 
     def probability(self, z: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Returns r(c given z) of the wanted class, in (0, 1); differentiable."""
@@ -225,6 +224,8 @@ class FewShot:
 
 def save_condition(condition: FewShot, path: str | Path) -> None:
     """Writes a few-shot condition as safetensors, with the identity of its generator."""
+    from ..checkpoints.checkpoint import write
+
     config: dict[str, object] = {
         "what": WHAT,
         "classes": list(condition.classes),
@@ -250,6 +251,8 @@ def load_condition(path: str | Path) -> FewShot:
     Raises:
         CheckpointError: no such file, or a file without a few-shot condition.
     """
+    from ..checkpoints.checkpoint import read
+
     checkpoint = read(path)
     config: Mapping[str, Any] = checkpoint.config
     if config.get("what") != WHAT:

@@ -44,7 +44,8 @@ MOST, GRID, BISECTIONS, CERTAINTY, KEEP, BEYOND = 8.0, 8, 3, 0.9, 3.0, 1.25
 """Search of the study of edits."""
 MOST_OVERLAP = 0.4
 """Largest overlap of a context, see `overlap_with_all`: 0.09 for hats, 0.53 for backgrounds."""
-VARIATION = 0.15
+VARIATION = 0.06
+"""Variation of several results. With 0.15 mouths and eyes change too."""
 OWN_IMAGES = 32
 """Images of the generator that show how well it fits at best."""
 INVERSION_STEPS, INVERSION_RATE, INVERSION_CANDIDATES = 100, 0.05, 16
@@ -87,7 +88,7 @@ class EditPlan:
 
 @dataclass(frozen=True)
 class EditResult:
-    """EditResult samples.
+    """Edited samples.
 
     Attributes:
         latents: the results, those of the first image first.

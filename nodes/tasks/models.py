@@ -1,7 +1,6 @@
 """The models of a whole task: widgets, and the models that they name."""
 
 from ...core.auxiliary import Auxiliary
-from ...core.checkpoints.checkpoint import read
 from ...core.errors import InvalidInput, SteerError
 from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import open_generator
@@ -108,6 +107,8 @@ def task_models(model: str, auxiliary: str, pairs: str) -> TaskModels:
         found = _fitting(generator, f)
     translator = None
     if name == own:
+        from ...core.checkpoints.checkpoint import read
+
         translator = Translator.from_checkpoint(read(find(TRANSLATORS, own_translator)))
     return TaskModels(generator, f, found, translator)
 

@@ -18,7 +18,7 @@ from latentsteer.nodes.start.guided import GuidedSample
 from latentsteer.nodes.start.rejection import RejectionSample
 
 from ..core.d2c.few_shot_toys import DIM, PLAIN, condition_of, linear_generator
-from ..core.d2c.gaussian import BASE, BASE_NAME, SHORT, Exact, prior_of
+from ..core.diffusion.gaussian import BASE, BASE_NAME, SHORT, Exact, prior_of
 
 GENERATOR = linear_generator()
 PRIOR = prior_of(Exact(SHORT, torch.eye(DIM)), DIM, SHORT)

@@ -152,7 +152,7 @@ def test_widgets_keep_the_places_that_saved_graphs_have():
     _, *widgets = LoadGenerator.GET_SCHEMA().inputs
     latent, truncation, cutoff, noise, eps, steps, eta, pixels, image_size, bits = widgets
     names = ["latent", "truncation", "cutoff", "noise", "eps"]
-    names += ["steps", "eta", "pixels", "image_size", "bits"]
+    names += ["denoising_steps", "denoising_eta", "pixels", "image_size", "bits"]
     assert [w.id for w in widgets] == names
     assert [w.default for w in widgets] == ["auto", 0.0, 0, "auto", 0.0, 0, 0.0, "auto", 0, 0]
     assert latent.options == ["auto", "z", "w", "w+", "noise", "clean"]

@@ -66,7 +66,7 @@ def test_the_top_of_the_folder_has_the_templates_alone():
     generated = {path for name in RECIPES for path in written(name)}
     there = {
         path
-        for folder in ("", "api", *PAPERS, *(f"api/{paper}" for paper in PAPERS))
+        for folder in ("", "api", "tasks", *PAPERS, *(f"api/{paper}" for paper in PAPERS))
         for path in (FOLDER / folder).glob("*.json")
     }
     assert there == generated
@@ -115,9 +115,8 @@ def test_an_api_file_leaves_defaults_out_and_nothing_else(name):
 
 def test_canvas_and_api_files_lie_in_their_papers_folders():
     for recipe in RECIPES.values():
-        assert canvas_path(recipe).relative_to(FOLDER).parts[:-1] == tuple(
-            filter(None, [recipe.paper])
-        )
+        folder = recipe.paper or ("" if recipe.curated else "tasks")
+        assert canvas_path(recipe).relative_to(FOLDER).parts[:-1] == tuple(filter(None, [folder]))
         assert api_path(recipe).relative_to(FOLDER / "api").parts[:-1] == tuple(
             filter(None, [recipe.paper])
         )

@@ -22,10 +22,14 @@ __all__ = ["FOLDER", "api_path", "canvas_path", "files", "least", "main", "pages
 FOLDER = Path(__file__).resolve().parents[1]
 DOCS = FOLDER.parent / "docs"
 
+TASKS = "tasks"
+"""Folder of workflows of no paper that are not curated."""
+
 
 def canvas_path(recipe: Recipe) -> Path:
-    """Returns the canvas paths of a workflow; curated ones are also at the top of the folder."""
-    return FOLDER / recipe.paper / f"{recipe.id}.json"
+    """Returns the canvas path of a workflow; curated ones are also at the top of the folder."""
+    folder = recipe.paper or ("" if recipe.curated else TASKS)
+    return FOLDER / folder / f"{recipe.id}.json"
 
 
 def api_path(recipe: Recipe) -> Path:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...errors import InvalidInput
-from ...generators.d2c.networks.layouts import (
+from ...generators.d2c.layouts import (
     AutoencoderLayout,
     AutoencoderSettings,
     ConvBranch,

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...diffusion.layers import draw_weights
+from ...generators.d2c.layouts import AutoencoderLayout
 from ...generators.d2c.networks.autoencoder import D2CAutoencoder
 from ...generators.d2c.networks.cells import NormedConv
-from ...generators.d2c.networks.layouts import AutoencoderLayout
 from ...generators.d2c.networks.unet import D2CUNet
 from ...rng import stream_of
 from .contrastive import KeyQueue, follow, head

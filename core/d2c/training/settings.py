@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from ...errors import InvalidInput
-from ...generators.d2c.networks.layouts import AutoencoderLayout, UNetLayout
+from ...generators.d2c.layouts import AutoencoderLayout, UNetLayout
 
 __all__ = [
     "D2CConfiguration",

@@ -29,7 +29,7 @@ from ...images import resized
 from ...rng import SampleRng
 from ...spaces import Block, Space
 from ..options import chosen_text
-from .networks.layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
+from .layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
 from .networks.logistics import LogisticMixture, quantised
 from .networks.model import D2CNetwork, FlatDenoiser
 from .options import D2C_LATENTS, D2C_OPTIONS, PIXELS, STEPS
@@ -132,16 +132,20 @@ class _Read:
 
 
 def _steps(checkpoint: Checkpoint, levels: int) -> int:
-    steps = checkpoint.options.get("steps", 0)
+    steps = checkpoint.options.get("denoising_steps", 0)
     if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= levels:
-        raise InvalidInput(f"steps is {steps!r}; expected 1 to {levels}, or 0 for {STEPS}.")
+        raise InvalidInput(
+            f"denoising_steps is {steps!r}; expected 1 to {levels}, or 0 for {STEPS}."
+        )
     return steps or min(STEPS, levels)
 
 
 def _eta(checkpoint: Checkpoint) -> float:
-    eta = checkpoint.options.get("eta", 0.0)
+    eta = checkpoint.options.get("denoising_eta", 0.0)
     if isinstance(eta, bool) or not isinstance(eta, int | float) or not 0 <= eta <= 1:
-        raise InvalidInput(f"eta is {eta!r}; expected 0, without randomness, to 1, as DDPM.")
+        raise InvalidInput(
+            f"denoising_eta is {eta!r}; expected 0, without randomness, to 1, as DDPM."
+        )
     return float(eta)
 
 
@@ -190,7 +194,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     options: dict[str, OptionValue] = {"latent": latent, "pixels": pixels}
     prior: Prior = DiffusionDraws(diffusion, steps, eta)
     if latent == "noise":
-        options |= {"steps": steps, "eta": eta}
+        options |= {"denoising_steps": steps, "denoising_eta": eta}
         prior = Gaussian(noisy.dim)
     return Generator(
         name=name,

@@ -20,7 +20,7 @@ D2C_OPTIONS: Final = (
         "latents themselves, normalised: images can be encoded to them. auto: noise."
     ),
     WholeOption(
-        "steps",
+        "denoising_steps",
         "For D2C: the number of denoising steps (0 to 1000), for noise at every image, for "
         "clean latents when the prior is drawn from. The paper takes 100. 0: 50.",
         place=5,
@@ -28,7 +28,7 @@ D2C_OPTIONS: Final = (
         high=1000,
     ),
     RealOption(
-        "eta",
+        "denoising_eta",
         "For D2C: the randomness of the denoising steps (0 to 1). 0: none, a noise is one image; "
         "1: as DDPM, each image takes new draws.",
         place=6,

@@ -8,7 +8,7 @@ import re
 from ...checkpoints.reading import count_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
-from .networks.layouts import (
+from .layouts import (
     NUMBERS,
     AutoencoderLayout,
     BranchLayout,

@@ -15,7 +15,7 @@ from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...diffusion.schedule import NoiseSchedule
 from ...errors import CheckpointError, InvalidInput
-from .networks.layouts import AutoencoderLayout, UNetLayout
+from .layouts import AutoencoderLayout, UNetLayout
 
 __all__ = ["D2CSettings", "d2c_configuration", "settings_of"]
 

@@ -11,7 +11,7 @@ from latentsteer.core.checkpoints.parity import TOLERANCE
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.generators.d2c.boundary import boundary_condition, read_boundary
-from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings
+from latentsteer.core.generators.d2c.layouts import AutoencoderSettings
 from latentsteer.core.generators.d2c.official import GENERATOR, diffusion_prior
 from latentsteer.core.generators.d2c.reading import autoencoder_layout
 from latentsteer.core.generators.d2c.settings import d2c_configuration
@@ -125,20 +125,24 @@ def test_images_are_encoded_to_the_authors_latents_normalised(opened):
 
 
 def test_noise_becomes_clean_latents_and_these_the_same_images(opened):
-    noise, clean = (opened(latent=own, steps=4) for own in ("noise", "clean"))
+    noise, clean = (opened(latent=own, denoising_steps=4) for own in ("noise", "clean"))
     x, z = draws(noise), draws(clean)
     pushed = diffusion_prior(clean).push(x, steps=4)
     torch.testing.assert_close(pushed, z)
     torch.testing.assert_close(shown(noise, x), shown(clean, z))
     assert noise.prior.log_density is not None
     assert clean.prior.log_density is None
-    assert float((shown(opened(steps=3), x) - shown(noise, x)).abs().max()) > 1e-3
+    assert float((shown(opened(denoising_steps=3), x) - shown(noise, x)).abs().max()) > 1e-3
 
 
 def test_a_latent_is_one_image_unless_something_is_drawn(opened):
-    x = draws(opened(steps=4))
-    for options, same in (({}, True), ({"eta": 0.7}, False), ({"pixels": "sample"}, False)):
-        generator = opened(steps=4, **options)
+    x = draws(opened(denoising_steps=4))
+    for options, same in (
+        ({}, True),
+        ({"denoising_eta": 0.7}, False),
+        ({"pixels": "sample"}, False),
+    ):
+        generator = opened(denoising_steps=4, **options)
         one, again, other = (shown(generator, x, seed) for seed in (1, 1, 2))
         assert torch.equal(one, again)
         assert torch.equal(one, other) == same
@@ -148,10 +152,10 @@ def test_the_id_has_the_options_that_change_the_map(opened):
     assert options_of(opened().id) == {
         "latent": "noise",
         "pixels": "mean",
-        "steps": 10,
-        "eta": 0.0,
+        "denoising_steps": 10,
+        "denoising_eta": 0.0,
     }
-    clean = opened(latent="clean", steps=7, eta=0.5)
+    clean = opened(latent="clean", denoising_steps=7, denoising_eta=0.5)
     assert options_of(clean.id) == {"latent": "clean", "pixels": "mean"}
     prior = diffusion_prior(clean)
     prior.check(opened(latent="clean"))
@@ -165,7 +169,12 @@ def test_the_id_has_the_options_that_change_the_map(opened):
 
 
 @pytest.mark.parametrize(
-    "options", [{"steps": 3}, {"steps": 3, "eta": 0.5}, {"latent": "clean", "pixels": "sample"}]
+    "options",
+    [
+        {"denoising_steps": 3},
+        {"denoising_steps": 3, "denoising_eta": 0.5},
+        {"latent": "clean", "pixels": "sample"},
+    ],
 )
 def test_gradients_are_finite_differences(options, mild):
     generator = load_generator(mild, options)
@@ -186,7 +195,7 @@ def test_gradients_are_finite_differences(options, mild):
 
 def test_it_loads_and_backpropagates_within_inference_mode(mild):
     with torch.inference_mode(), torch.inference_mode(False):
-        generator = load_generator(mild, {"steps": 2})
+        generator = load_generator(mild, {"denoising_steps": 2})
         points = draws(generator).requires_grad_()
         (slope,) = torch.autograd.grad(generator(points, SampleRng.of(0, 2)).sum(), points)
     assert bool((slope.norm(dim=1) > 0).all())
@@ -260,10 +269,10 @@ def test_a_configuration_that_cannot_be_is_refused(config, what, path_of):
     ("options", "what"),
     [
         ({"latent": "w"}, "noise, clean"),
-        ({"steps": 1001}, "1 to 1000"),
-        ({"steps": 2.5}, "steps is 2.5"),
-        ({"eta": 1.5}, "eta is 1.5"),
-        ({"eta": "half"}, "eta is 'half'"),
+        ({"denoising_steps": 1001}, "1 to 1000"),
+        ({"denoising_steps": 2.5}, "denoising_steps is 2.5"),
+        ({"denoising_eta": 1.5}, "denoising_eta is 1.5"),
+        ({"denoising_eta": "half"}, "denoising_eta is 'half'"),
         ({"pixels": "median"}, "mean, sample"),
         ({"image_size": 100}, "multiple of 16"),
         ({"bits": 9}, "bits is 9"),

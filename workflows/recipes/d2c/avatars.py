@@ -270,7 +270,6 @@ RECIPES = (
         "Diffusion Prior** makes the prior.",
         _own_labels,
         task="Draw images by your own labelled pictures",
-        curated=True,
         shown=4,
         per_row=4,
     ),

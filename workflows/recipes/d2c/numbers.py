@@ -26,12 +26,18 @@ CORRECTION: Inputs = {"correction": 50, "calls": 2}
 
 def _unconditional(where: str, file: str, *steps: int) -> PaperRow:
     given = steps[0] if len(steps) == 1 else Each(steps)
-    return PaperRow(where, {"LoadGenerator": {"file": file, "steps": given, "eta": 0.0}})
+    return PaperRow(
+        where, {"LoadGenerator": {"file": file, "denoising_steps": given, "denoising_eta": 0.0}}
+    )
 
 
 def _few_shot(kind: str, where: str = "table 5, section 7.2") -> PaperRow:
     nodes: dict[str, Inputs] = {
-        "LoadGenerator": {"file": D2C_CELEBA_64, "steps": USUAL_STEPS, "latent": "clean"},
+        "LoadGenerator": {
+            "file": D2C_CELEBA_64,
+            "denoising_steps": USUAL_STEPS,
+            "latent": "clean",
+        },
         "FewShotCondition": {"risk": "elkan-noto"} if kind == "positives" else {},
         "RejectionSample": {},
     }

@@ -46,7 +46,7 @@ def _steps(recipe: Recipe, file: str) -> GraphBuilder:
     graph = GraphBuilder()
     images: list[Link] = []
     for row, steps in zip(recipe.rows, STEPS, strict=True):
-        inputs = {**inputs_of(row, "LoadGenerator"), "file": file, "steps": steps}
+        inputs = {**inputs_of(row, "LoadGenerator"), "file": file, "denoising_steps": steps}
         generator = graph.add("LoadGenerator", f"{steps} steps", **inputs)
         latents = graph.add("PriorInit", generator=generator, samples=SAMPLES)
         images.append(graph.add("Decode", generator=generator, latents=latents))

@@ -32,7 +32,7 @@ HARD = ("hat", "beard", "blue_background")
 """Edits of all moves: those that a mean difference often misses."""
 SEARCHED = Editing(strength=8.0, grid=8)
 """Each avatar by its smallest strength."""
-SAME = replace(SEARCHED, mode="same", strength=6.0)
+SAME = replace(SEARCHED, mode="same", strength=5.0)
 VECTOR = replace(SEARCHED, strength=16.0)
 GRADIENT = replace(SEARCHED, strength=12.0)
 BY_WORDS = MoveSearch(most=8.0, grid=8, bisections=2, certainty=0.7)

@@ -8,8 +8,8 @@ encoder's last map itself.
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..layouts import NUMBERS, AutoencoderLayout, CellLayout
 from .cells import Cell, NormedConv
-from .layouts import NUMBERS, AutoencoderLayout, CellLayout
 
 __all__ = ["D2CAutoencoder", "D2CDecoder", "D2CEncoder"]
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layouts import BranchLayout, CellLayout, ConvBranch, SideChange
+from ..layouts import BranchLayout, CellLayout, ConvBranch, SideChange
 
 __all__ = ["Cell", "NormedConv"]
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ....errors import InvalidInput
 from ....rng import SampleRng
-from .layouts import NUMBERS
+from ..layouts import NUMBERS
 
 __all__ = ["LogisticMixture", "quantised"]
 

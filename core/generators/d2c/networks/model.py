@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..layouts import AutoencoderLayout, UNetLayout
 from .autoencoder import D2CAutoencoder
-from .layouts import AutoencoderLayout, UNetLayout
 from .unet import D2CUNet
 
 __all__ = ["ChannelScale", "D2CNetwork", "FlatDenoiser"]

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layouts import UNetLayout
+from ..layouts import UNetLayout
 
 __all__ = ["D2CUNet", "time_embedding"]
 

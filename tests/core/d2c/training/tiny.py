@@ -10,7 +10,7 @@ from latentsteer.core.d2c.training.settings import (
     MomentumContrast,
     Views,
 )
-from latentsteer.core.generators.d2c.networks.layouts import AutoencoderSettings, UNetLayout
+from latentsteer.core.generators.d2c.layouts import AutoencoderSettings, UNetLayout
 
 SIDE = 8
 AUTOENCODER = AutoencoderSettings(2, 1, 2, 4, 4, 1, 1, 1, 1, 1, 1).layout

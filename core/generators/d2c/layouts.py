@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from ....errors import InvalidInput
+from ...errors import InvalidInput
 
 __all__ = [
     "AutoencoderLayout",
