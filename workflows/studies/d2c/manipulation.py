@@ -102,9 +102,8 @@ class EditRows:
         elif name == "gradient":
             move, editing = GradientMove(few.condition, study.prior), GRADIENT
         else:
-            whole = name == "bank"
-            ways = {} if whole else {"modes": 0, "near": 0.0}
-            move = bank_mean(study.bank, few.condition, study.generator, **ways)
+            given = study.bank, few.condition, study.generator
+            move = bank_mean(*given) if name == "bank" else bank_mean(*given, modes=0, near=0.0)
             editing = SAME if name == "mean_same" else SEARCHED
         return edit_by_condition(
             study.pictures[self.avatars],
