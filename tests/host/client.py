@@ -184,10 +184,10 @@ def cheap(name: str = TRAINING, **values: object) -> dict[str, Any]:
     small: dict[str, object] = {"pairs": 500, "epochs": 2, "steps": 8, "preview_every": 2}
     small |= {f"samples_per_{what}": 1 for what in ("class", "prompt", "image")}
     graph = workflow(name)
-    if name.startswith("avatars"):  # their plans keep some of the candidates
-        small["steps"] = 4
+    if not RECIPES[name].paper:  # plans of a task, which keep some of their candidates
+        small = {"steps": 4}
     for node in graph.values():
-        if node["inputs"].get("candidates", 1) > 1 and not name.startswith("avatars"):
+        if node["inputs"].get("candidates", 1) > 1 and RECIPES[name].paper:
             node["inputs"]["candidates"] = 2
         if node["inputs"].get("generations"):
             node["inputs"] |= {"candidates": 16, "generations": 1}
