@@ -6,12 +6,11 @@ import pytest
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
-from latentsteer.workflows.recipes.files import WITH, WITHOUT
 from latentsteer.workflows.recipes.table import RECIPES
 from latentsteer.workflows.recipes.write import FOLDER, api_path
-from PIL import Image
 
 from .covering import covering, uses_of
+from .labelled_pictures import labelled_pictures
 from .workflow_settings import (
     BY_WORDS,
     FUSEDREAM,
@@ -57,17 +56,6 @@ def few_prompts(api, name):
             yield f"{node_id}.prompts=" + "\n".join(prompts[:most])
 
 
-def labelled_pictures(folder):
-    """Folders of pictures, which one workflow expects to be the user's."""
-    for name, text in ((WITH, "sunglasses"), (WITHOUT, "not sunglasses")):
-        images = catalogue.reference_portion("avatars held out (embedded)", showing=text)[:20]
-        place = folder / "input" / name
-        place.mkdir(parents=True)
-        for number, image in enumerate(images):
-            pixels = image.mul(255).byte().permute(1, 2, 0).numpy()
-            Image.fromarray(pixels).save(place / f"{number}.png")
-
-
 @pytest.fixture
 def few_references(monkeypatch):
     """A judge's features of all real images take seconds; only the slow claims use all."""
@@ -111,7 +99,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     if file != name:  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
     if name == "d2c_own_labels":
-        labelled_pictures(tmp_path)
+        labelled_pictures(tmp_path / "input")
     out = tmp_path / "out"
     folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
     flags = [text for setting in settings for text in ("--set", setting)]

@@ -264,10 +264,13 @@ def _corrected(
     logits = plain.logits(unlabelled)
     moments = moment_shares(held, targets, logits)
     found = estimate_shares(logits, made.fitted_shares, labels=len(targets), moments=moments)
-    told = {"unlabelled": float(len(logits)), "share by likelihood": found.likelihood[made.wanted]}
+    measured = {
+        "unlabelled": float(len(logits)),
+        "share by likelihood": found.likelihood[made.wanted],
+    }
     if moments is not None:
-        told["share by moments"] = moments[made.wanted]
-    made = replace(made, shares=found.shares, figures={**made.figures, **told})
+        measured["share by moments"] = moments[made.wanted]
+    made = replace(made, shares=found.shares, figures={**made.figures, **measured})
     return made if share is None else with_share(made, share)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ..labelled_pictures import labelled_pictures
 from .client import Client
 from .hosts import Server, checkouts, make_base
 
@@ -31,6 +32,7 @@ def frozen(checkout):
 @pytest.fixture(scope="session")
 def server(checkout, frozen, tmp_path_factory):
     base = make_base(tmp_path_factory.mktemp(checkout.name) / "base")
+    labelled_pictures(base / "input")
     with Server(checkout, base) as booted:
         yield booted
 

@@ -55,8 +55,6 @@ def _without(outputs, tooltips):
 def test_a_shipped_workflow_executes(client, frozen, name):
     if "basin_cma" in name and not any(package.startswith("cmaes==") for package in frozen):
         pytest.skip("the host's Python lacks cmaes, the extra `evolution`")
-    if name == "d2c_own_labels":
-        pytest.skip("needs the user's pictures; test_workflow_runs.py gives it some")
     api = cheap(name)
     run = client.run(api)
     assert run.outcome == "execution_success"

@@ -108,9 +108,11 @@ def test_a_bank_gives_each_member_once_and_a_larger_batch_begins_with_a_smaller_
     values = torch.arange(40.0)[:, None]
     bank = LatentBank(values, BASE, BASE_NAME)
 
+    def half(z):
+        return torch.full((len(z),), 0.5)
+
     def taken(count, seed=0):
-        r = lambda z: torch.full((len(z),), 0.5)  # noqa: E731
-        return sampled(count, draw=None, probability=r, bank=bank, seed=seed)
+        return sampled(count, draw=None, probability=half, bank=bank, seed=seed)
 
     many = taken(10)
     assert len(many.values.unique()) == 10

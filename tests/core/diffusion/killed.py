@@ -1,11 +1,8 @@
 """Child process of test_killed: a training of a prior that is killed at random moments."""
 
 import json
-import os
 import random
-import signal
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -15,6 +12,9 @@ from latentsteer.core.diffusion.prior_files import save_prior
 from latentsteer.core.diffusion.recipe import DenoiserSizes, PriorTraining
 from latentsteer.core.spaces import Block, Space
 from latentsteer.core.translators.progress import TrainingFile
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "translators"))
+from killed import killed_after
 
 TRAINING = PriorTraining(steps=80, batch_size=16, warm_up=10)
 SIZES = DenoiserSizes("residual", 8, 1, 0, 4, 4)
@@ -30,31 +30,13 @@ def trained(progress=None, report=lambda done, loss: None):
     return fitted
 
 
-def killed_after(path, steps, wait):
-    """Trains in a fork and kills it some steps and seconds later; returns the exit code.
-
-    The file is written after every step.
-    """
-    read, write = os.pipe()
-    if not (child := os.fork()):
-        trained(TrainingFile(path, seconds=0), lambda done, loss: os.write(write, b"x") and None)
-        os._exit(0)
-    os.close(write)
-    for _ in range(steps):
-        os.read(read, 1)
-    time.sleep(wait)
-    os.kill(child, signal.SIGKILL)
-    os.close(read)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # imports a thousand modules once
     folder, draws = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
     path, found = folder / "state.safetensors", []
     for _ in range(int(sys.argv[3])):
-        code = killed_after(path, draws.randint(1, 8), draws.random() * 5e-3)
+        code = killed_after(trained, path, draws.randint(1, 8), draws.random() * 5e-3)
         found.append((code, checkpoints.read(path).config["done"]))
     save_prior(trained(TrainingFile(path)), folder / "killed.safetensors")
     save_prior(trained(), folder / "whole.safetensors")
