@@ -107,11 +107,11 @@ folder:</p>
 
 
 def _card(one: DonePart) -> str:
-    said = "failed"
+    said = "<b>failed</b>"
     if one.part is not None:
-        main = one.part.figures[0]
-        said = f"{one.part.numbers[main.key]:.2f}"
-    return f'<a href="#{one.key}"><b>{said}</b>{escape(one.title)}</a>'
+        value, low, high = _interval(one.part.figures[0], one.part.numbers)
+        said = f'<b>{value}</b> <span class="low">[{low}, {high}]</span>'
+    return f'<a href="#{one.key}">{said}<br>{escape(one.title)}</a>'
 
 
 def _section(one: DonePart) -> str:
@@ -126,20 +126,23 @@ def _section(one: DonePart) -> str:
     for group in one.part.groups:
         groups += _group(group, one.key, number)
         number += len(group.pictures)
-    least = 290 if len(one.part.groups) > 2 else 480
-    wide = f'style="--least: {least}px"' if number > 1 else ""
+    few = " few" if len(one.part.groups) <= 2 else ""
     return (
         f'{head}<ul class="figures">{figures}</ul>\n<p>{escape(one.part.about)}</p>\n'
-        f'<div class="groups" {wide}>\n{groups}</div>\n</section>\n'
+        f'<div class="groups{few}">\n{groups}</div>\n</section>\n'
     )
 
 
 def _figure(figure: Figure, numbers: Mapping[str, float]) -> str:
-    value, low, high = (numbers[f"{figure.key}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = _interval(figure, numbers)
     return (
-        f'<li><b data-figure="{figure.key}">{value:.2f}</b> '
-        f'<span class="low">[{low:.2f}, {high:.2f}]</span> {escape(figure.says)}</li>'
+        f'<li><b data-figure="{figure.key}">{value}</b> '
+        f'<span class="low">[{low}, {high}]</span> {escape(figure.says)}</li>'
     )
+
+
+def _interval(figure: Figure, numbers: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(f"{numbers[f'{figure.key}{end}']:.2f}" for end in ("", "_low", "_high"))
 
 
 def _group(group: PictureGroup, key: str, first: int) -> str:

@@ -13,7 +13,7 @@ from ....core.clip import Clip
 from ....core.conditions.prompts import text_condition
 from ....core.metrics.attributes import evaluate_attributes
 from ....core.metrics.classes import classifier_outputs
-from ....core.metrics.intervals import bootstrap, wilson
+from ....core.metrics.intervals import wilson
 from ....core.tasks.edit import EditPlan, edited
 from ....core.tasks.steer import CLAUSE_WEIGHT, plan_of, steered
 from ....core.tasks.words import changes
@@ -100,7 +100,6 @@ def digits(shipped: ShippedModels, budget: Budget) -> Part:
         p = classifier_outputs(judge, images, work.chunking, work.device).probabilities
     seen = [judge.classes[number] for number in p.argmax(dim=1).tolist()]
     right = [one == wanted for one, wanted in zip(seen, classes, strict=True)]
-    sure = bootstrap(_mean, p.diagonal(), seed=SEED)
     pictures = [
         Picture(image, f"Digit drawn for the class {wanted}", f"{read} {tick(hit)}")
         for image, wanted, read, hit in zip(images, classes, seen, right, strict=True)
@@ -110,13 +109,10 @@ def digits(shipped: ShippedModels, budget: Budget) -> Part:
         "starts, and the best of a few is refined by Langevin dynamics. Below each picture: what "
         "the judge reads, a classifier of its own.",
         (PictureGroup(f"{classes[0]} to {classes[-1]}", tuple(pictures)),),
-        (
-            Figure("digits_right", "of the digits are read as their class"),
-            Figure("digits_probability", "is the judge's mean probability of the class"),
-        ),
+        (Figure("digits_right", "of the digits are read as their class"),),
         {
             **numbers_of("digits_right", wilson(sum(right), len(right))),
-            **numbers_of("digits_probability", sure),
+            "digits_probability": float(p.diagonal().mean()),
             "digits_images": len(images),
         },
     )
@@ -148,7 +144,8 @@ def edit(shipped: ShippedModels, budget: Budget) -> Part:
     ]
     # Without a figure the judge saw the wanted in the picture before.
     reached = [one["reached"] == 1 for one in each if one]
-    kept = [one["kept"] for one in each if one]
+    # Shares of an avatar's attributes depend on each other, so that avatars are counted.
+    kept = [one["kept"] == 1 for one in each if one]
     marks = [tick(one["reached"] == 1) if one else "before too" for one in each]
     return Part(
         f"Pictures that no model was trained on are changed by one word, {wanted.words}. Each "
@@ -165,18 +162,14 @@ def edit(shipped: ShippedModels, budget: Budget) -> Part:
         ),
         (
             Figure("edit_reached", f"of the results show {wanted.words}"),
-            Figure("edit_kept", "of their other attributes stay"),
+            Figure("edit_kept", "of them keep all other attributes"),
         ),
         {
             **numbers_of("edit_reached", wilson(sum(reached), len(reached))),
-            **numbers_of("edit_kept", bootstrap(_mean, kept, seed=SEED)),
+            **numbers_of("edit_kept", wilson(sum(kept), len(kept))),
             "edit_images": len(after),
         },
     )
-
-
-def _mean(rows: Tensor) -> float:
-    return float(rows.mean())
 
 
 def _visible(values: Tensor) -> Mapping[str, str]:
