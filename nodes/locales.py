@@ -1,4 +1,4 @@
-"""Texts of the nodes for the host's translation: `locales/<language>/nodeDefs.json`.
+"""Texts of the nodes for the host's translation: `locales/<language>/`.
 
 The host merges these files into its own texts and shows them on the canvas. English is generated
 from the schemas: without it, the canvas shows the ids of inputs in place of their display names.
@@ -33,8 +33,16 @@ def english(nodes: Nodes) -> dict[str, dict[str, object]]:
 
 def english_files(nodes: Nodes) -> dict[Path, str]:
     """Returns the generated files, by path."""
-    text = json.dumps(english(nodes), indent=1, ensure_ascii=False) + "\n"
-    return {LOCALES / "en" / "nodeDefs.json": text}
+    own = [node.schema() for name, node in nodes.items() if name.startswith("LatentSteer_")]
+    parts = {part for schema in own for part in schema.category.split("/")[1:]}
+    contents = {
+        "main.json": {"nodeCategories": {part: part for part in sorted(parts)}},
+        "nodeDefs.json": english(nodes),
+    }
+    return {
+        LOCALES / "en" / name: json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        for name, content in contents.items()
+    }
 
 
 def flat(texts: object, at: str = "") -> dict[str, str]:
