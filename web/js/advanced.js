@@ -43,7 +43,7 @@ app.registerExtension({
   name: 'LatentSteer.AdvancedInputs',
   setup() {
     app.ui?.settings?.addEventListener?.('Comfy.VueNodes.Enabled.change', () => {
-      for (const node of app.graph?.nodes ?? []) if (button(node)) arrange(node);
+      for (const node of app.canvas?.graph?.nodes ?? []) if (button(node)) arrange(node);
     });
   },
   nodeCreated(node) {
