@@ -17,6 +17,7 @@ from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
 from .fastgan.options import FASTGAN_OPTIONS
+from .starganv2.options import STARGAN_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
 
 __all__ = [
@@ -48,6 +49,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
         "fastgan-generator": "fastgan.official:GENERATOR",
         "r3gan-generator": "r3gan.official:GENERATOR",
+        "stargan-v2": "starganv2.official:GENERATOR",
     },
 )
 DISCRIMINATORS: Registry[Discriminator] = Registry(
@@ -55,6 +57,7 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     {
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+        "stargan-v2-discriminator": "starganv2.official:DISCRIMINATOR",
     },
 )
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
@@ -75,6 +78,7 @@ OPTIONS = offered_options(
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,
         *FASTGAN_OPTIONS,
+        *STARGAN_OPTIONS,
     )
 )
 """Options of the loader, in the order of its widgets: those of all architectures."""

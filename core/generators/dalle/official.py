@@ -33,6 +33,7 @@ INPUT: Final = "blocks.input.w"
 OUTPUT: Final = "blocks.output.conv.w"
 CHANGE: Final = "blocks.group_1.block_1.id_path.w"
 """In decoders alone: encoders keep the channels in their first block."""
+PATHS: Final = "blocks.group_1.block_1.res_path."
 TWINS: Final = (("decoder", "encoder"), ("Decoder", "Encoder"), ("dec", "enc"))
 LICENCE: Final = "modified MIT"
 
@@ -43,7 +44,7 @@ def _prefixes(checkpoint: Checkpoint, *, decoding: bool) -> list[str]:
         prefix
         for prefix in prefixes_of(checkpoint, INPUT, OUTPUT, missing=1)
         if (prefix + CHANGE in checkpoint.tensors) == decoding
-        and prefix + "blocks.group_4.block_1.res_path.conv_4.w" in checkpoint.tensors
+        and any(name.startswith(prefix + PATHS) for name in checkpoint.tensors)
     ]
 
 
@@ -142,7 +143,8 @@ def _of_encoder(encoder: DvaeEncoder, arrays: Mapping[str, Tensor]) -> dict[str,
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Outputs of codes `z` (`dec_out`, `rec`) and of shares `soft` (`dec_soft`, `img_soft`).
 
-    `rec` are images, `img_soft` the means before pixels are unmapped. `dec_emb` are the outputs of `emb`, any numbers in the place of shares.
+    `rec` are images, `img_soft` the means before pixels are unmapped. `dec_emb` are the outputs of
+    `emb`, any numbers in the place of shares.
     """
     network = _decoder(checkpoint)
     encoder = _encoder_of(checkpoint)

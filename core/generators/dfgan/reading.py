@@ -15,8 +15,8 @@ __all__ = [
     "KEYS",
     "early_generator",
     "early_judge",
-    "late_generator",
     "judge_of",
+    "late_generator",
 ]
 
 KEYS: Final = ("GBlocks.0.fuse1.affine0.fc_gamma.linear1.weight", "to_rgb.1.weight", "fc.weight")

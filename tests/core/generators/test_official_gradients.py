@@ -8,7 +8,14 @@ from latentsteer.core.rng import SampleRng
 from ..differences import assert_is_gradient
 from ..example_files import drawn
 
-FAMILIES = ("dalle-dvae", "df-gan", "df-gan-2021", "fastgan-generator", "r3gan-generator")
+FAMILIES = (
+    "dalle-dvae",
+    "df-gan",
+    "df-gan-2021",
+    "fastgan-generator",
+    "r3gan-generator",
+    "stargan-v2",
+)
 FILES = [
     pytest.param(architecture, make, id=f"{architecture.id}-{number}")
     for architecture in ARCHITECTURES
