@@ -169,7 +169,7 @@ def test_all_parts_show_what_they_made(run, capsys):
     code, out = run(PARTS, **vars(TINY))
     page, figures = stands_alone(out)
     assert code == 0, capsys.readouterr().out
-    assert len(page.texts) == 2 + 10 + (2 + 2) + (8 + 6)
+    assert len(page.texts) == 2 + 10 + (2 + 2) + (6 + 6)
     assert page.anchors == [*PARTS, "next"]
     assert figures["few_labels"] == 20
     assert figures["few_images"] == 6
