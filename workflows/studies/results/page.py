@@ -35,7 +35,6 @@ PARTS = (
     "views",
     "bench_pairs",
     "bench_translator",
-    "bench_steer",
     "faces",
 )
 """Studies in the order of the page."""
