@@ -221,7 +221,7 @@ def _example(*, high_pass: bool = False, domains: int = 3) -> Example:
         StyleGenerator(layout),
         StyleMap(StyleMapLayout(4, 5, 3, domains)),
         StyleEncoder(widths, 3, domains),
-        Landmarks(4) if high_pass else None,
+        Landmarks(8) if high_pass else None,
     )
     networks: dict[str, nn.Module] = {"": network}
     if not high_pass:
