@@ -1,5 +1,6 @@
 """Directions that move the places of a grid one after the other."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -89,7 +90,7 @@ class Ordered:
 
         def at(step: int) -> Field:
             inner = whole.at(step) if isinstance(whole, Annealed) else whole
-            first = step * self.at_once % len(places)
+            first = step % math.ceil(len(places) / self.at_once) * self.at_once
             moved = torch.zeros(len(places))
             moved[places[first : first + self.at_once]] = 1.0
             kept = repeat(moved, "places -> (features places)", features=features)

@@ -30,6 +30,7 @@ __all__ = [
     "D2C_CIFAR_100",
     "D2C_FFHQ",
     "D2C_LIPSTICK",
+    "DALLE",
     "DIGITS",
     "DIGITS_CLASSIFIER",
     "DIGITS_HELD_OUT",
@@ -75,6 +76,7 @@ CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
 COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
+DALLE = "dalle_decoder.pkl"
 CELEBA_HQ, AFHQ = "celeba_hq_nets_ema.ckpt", "afhq_nets_ema.ckpt"
 BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
 ALEXNET, UPSCALER = "alexnet-owt-7be5be79.pth", "RealESRGAN_x4plus.pth"
@@ -109,6 +111,7 @@ FILES = {
     COCO: DFGAN_PARTS.format("COCO", "coco"),
     COMOD_FFHQ: "Co-Mod-GAN of FFHQ at 512, of the authors' checkpoints",
     COMOD_PLACES: "Co-Mod-GAN of Places2 at 512, of the authors' checkpoints",
+    DALLE: "`decoder.pkl` of openai/DALL-E; beside it its `encoder.pkl` as `dalle_encoder.pkl`",
     CELEBA_HQ: STARGAN.format("CelebA-HQ", "celeba_hq"),
     AFHQ: STARGAN.format("AFHQ", "afhq"),
     UPSCALER: "Real-ESRGAN x4 from xinntao's Real-ESRGAN",
@@ -119,7 +122,7 @@ FOLDERS = {
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
     **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
-    **dict.fromkeys((CELEBA_HQ, AFHQ), "latentsteer_generators"),
+    **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",
 }
 """Folder of each file under models; others are in latentsteer_aux."""

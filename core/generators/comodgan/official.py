@@ -22,6 +22,7 @@ from ...generator import ConditionalGenerator, Generator, Given, Need
 from ...identity import ModelId
 from ...rng import SampleRng
 from ..options import NOISES, chosen_text
+from ..stylegan import building
 from ..stylegan.latents import style_latents
 from ..stylegan.networks.discriminator import StyleGan2Discriminator
 from ..stylegan.networks.foreign import Table, TranslatedDiscriminator
@@ -179,6 +180,7 @@ def _example(table: Table, *, judged: bool = False) -> Example:
     if judged:
         judge = TranslatedDiscriminator({4: 4, 8: 3, 16: 3}, 4)
         judge.table = tensorflow_discriminator()
+        building.without_filters(judge, USUAL_TAPS)
         networks["1."] = judge
     return Example(networks, config)
 

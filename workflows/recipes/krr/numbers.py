@@ -10,6 +10,7 @@ from ..files import (
     COCO,
     COMOD_FFHQ,
     COMOD_PLACES,
+    DALLE,
     STYLEGAN2,
 )
 from ..numbers import Each, Inputs, OneOf, PaperRow
@@ -61,6 +62,8 @@ KRR: Mapping[str, PaperRow] = {
     "k16": _flow("table 3", "ABC", generator=BIRDS),
     "k17": _flow("table 3", "ABC", generator=COCO),
     "k18": _against_condition("figure 2", BIGGAN),
+    "k19": _against_condition("figure 1", DALLE),
+    **{row: _against_condition("figure 5", DALLE) for row in ("k20a", "k20b", "k20c")},
     "k21": _against_condition("table 4", COMOD_FFHQ),
     "k22": _against_condition("table 4", COMOD_PLACES),
     **{
