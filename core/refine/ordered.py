@@ -96,7 +96,8 @@ class Ordered:
             kept = repeat(moved, "places -> (features places)", features=features)
 
             def value(v: Tensor, rng: SampleRng) -> FieldValue:
-                found = FieldValue(*inner(v, rng))
+                seen = inner(v, rng)
+                found = seen if isinstance(seen, FieldValue) else FieldValue(seen[0], seen[1])
                 return found._replace(vector=found.vector * placed(kept, v))
 
             return value

@@ -30,6 +30,7 @@ from . import reading
 from .model import StarGan, StylePrior
 from .networks.landmarks import Landmarks, face_masks
 from .networks.translation import (
+    MASKED,
     DomainDiscriminator,
     GeneratorLayout,
     StyleEncoder,
@@ -71,8 +72,9 @@ def _of_domain(judge: DomainDiscriminator, domain: int) -> Discriminator:
 
 
 def _masks(network: StarGan, images: Tensor) -> tuple[Tensor, ...]:
-    """Where details of an image in [0, 1] stay; none without the network of landmarks."""
-    return () if network.fan is None else face_masks(network.fan, images)
+    """Where details of an image in [0, 1] stay; none without landmarks or below 32 pixels."""
+    small = network.generator.layout.size < min(MASKED)
+    return () if network.fan is None or small else face_masks(network.fan, images)
 
 
 def _load(checkpoint: Checkpoint) -> ConditionalGenerator:

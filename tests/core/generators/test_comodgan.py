@@ -3,11 +3,14 @@
 import pytest
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.checkpoints.architecture import Example
 from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidInput
 from latentsteer.core.generator import Given
 from latentsteer.core.generators import open_generator
+from latentsteer.core.generators.comodgan.layouts import TENSORFLOW
+from latentsteer.core.generators.comodgan.networks import CoModGan, CoModLayout
 from latentsteer.core.generators.comodgan.official import GENERATOR
-from latentsteer.core.generators.comodgan.reading import co_mod_file
+from latentsteer.core.generators.comodgan.reading import co_mod_file, fit_layout
 from latentsteer.core.identity import options_of
 from latentsteer.core.latents import Latents
 from latentsteer.core.rng import SampleRng
@@ -183,6 +186,21 @@ def test_truncation_needs_the_mean_of_w(tmp_path):
     assert not torch.equal(images_of(whole, z), images_of(half, z))
     with pytest.raises(InvalidInput, match="no mean of w"):
         opened(tmp_path / "port.safetensors", psi=0.5)
+
+
+def test_a_model_without_a_mask_needs_the_image_alone(tmp_path):
+    layout = CoModLayout({4: 4, 8: 3}, 5, 4, (5,), 6, masked=False, averaged=True)
+    network = CoModGan(layout)
+    fit_layout(network, TENSORFLOW, (1.0, 3.0, 3.0, 1.0))
+    example = randomised(Example({"2.": network}, {}))
+    checkpoints.write(tmp_path / "edges.safetensors", tensors_of(example))
+    found = open_generator(tmp_path / "edges.safetensors")
+    assert found.needs == ("image",)
+    one, other = (
+        found.given(Given(image=torch.full((1, 3, 8, 8), level))) for level in (0.2, 0.8)
+    )
+    z = drawn(one, 1)
+    assert not torch.allclose(images_of(one, z), images_of(other, z), atol=1e-3)
 
 
 @pytest.mark.parametrize(

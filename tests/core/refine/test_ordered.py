@@ -53,5 +53,3 @@ def test_what_it_cannot_order_is_refused(toys):
         Ordered(Gradient(), toys.vectors(6))
     with pytest.raises(InvalidInput, match="0 places at once"):
         Ordered(Gradient(), GRID, at_once=0)
-    with pytest.raises(InvalidInput, match="Order 'spiral'"):
-        Ordered(Gradient(), GRID, "spiral")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = [
+    "MASKED",
     "DomainDiscriminator",
     "GeneratorLayout",
     "StyleEncoder",
