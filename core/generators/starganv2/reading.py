@@ -11,14 +11,14 @@ from .model import StarGan
 from .networks.landmarks import Landmarks
 from .networks.translation import (
     DomainDiscriminator,
-    GeneratorLayout,
+    StarGanLayout,
     StyleEncoder,
     StyleGenerator,
     StyleMap,
     StyleMapLayout,
 )
 
-__all__ = ["discriminator_of", "has_discriminator", "has_generator", "network_of"]
+__all__ = ["has_discriminator", "has_generator", "star_discriminator", "star_network"]
 
 PARTS: Final = ("generator.", "mapping_network.", "style_encoder.")
 FAN: Final = "fan."
@@ -54,7 +54,7 @@ def has_discriminator(checkpoint: Checkpoint) -> bool:
     return any(name.startswith("discriminator.main.1.") for name in _named(checkpoint))
 
 
-def network_of(checkpoint: Checkpoint) -> StarGan:
+def star_network(checkpoint: Checkpoint) -> StarGan:
     """Loads what translates, frozen.
 
     Raises:
@@ -91,7 +91,7 @@ def _generator(kept: Checkpoint) -> StyleGenerator:
     widths = [shape_of(kept, "generator.from_rgb.weight", 4)[0]]
     widths += [shape_of(kept, f"generator.encode.{n}.conv2.weight", 4)[0] for n in range(blocks)]
     style = shape_of(kept, "generator.decode.0.norm1.fc.weight", 2)[1]
-    return StyleGenerator(GeneratorLayout(tuple(widths), style, FILTER in kept.tensors))
+    return StyleGenerator(StarGanLayout(tuple(widths), style, FILTER in kept.tensors))
 
 
 def _styles(kept: Checkpoint) -> StyleMap:
@@ -116,7 +116,7 @@ def _style_encoder(own: Checkpoint) -> StyleEncoder:
     return StyleEncoder(_trunk(own, "shared"), style, domains)
 
 
-def discriminator_of(checkpoint: Checkpoint) -> DomainDiscriminator:
+def star_discriminator(checkpoint: Checkpoint) -> DomainDiscriminator:
     """Loads the discriminator, frozen.
 
     Raises:
