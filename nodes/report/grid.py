@@ -41,7 +41,7 @@ class ImageGrid(io.ComfyNode):
             ],
             outputs=[io.Image.Output("grid", display_name="grid", tooltip="One picture.")],
         )
-        schema.search_aliases = ["contact sheet", "montage"]
+        schema.search_aliases = ["contact sheet", "montage", "LatentSteer grid"]
         return schema
 
     @classmethod
