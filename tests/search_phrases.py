@@ -17,7 +17,6 @@ FIRST = {
     "train gan": "Train D2C",
     "own pictures": "Train D2C",
     "few labels": "Few-Shot Condition",
-    "inversion": "Image to Latents",
     "variation": "Variation Init",
     "best of seeds": "Best Latents",
     "contact sheet": "Image Grid",
