@@ -1,7 +1,7 @@
 """What people type for a node besides its name: `web/js/aliases.json`.
 
-Newer hosts take a node's `search_aliases` from its schema; 0.3.64 ignores them and searches ids and
-display names alone, so `web/js/search.js` reads them from this file there.
+Newer hosts take a node's `search_aliases` from its schema; 0.3.64 ignores them and searches ids
+and display names alone, so `web/js/search.js` reads them from this file there.
 """
 
 from __future__ import annotations
