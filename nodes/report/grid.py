@@ -17,8 +17,8 @@ class ImageGrid(io.ComfyNode):
     HELP = Help(
         about=(
             "Puts a batch into one picture, row by row, with a thin white line between the "
-            "images. `each image` passes the batch on, for a Save Image that writes the images one by one "
-            "beside the grid."
+            "images. `each image` passes the batch on, for a Save Image that writes the images "
+            "one by one beside the grid."
         ),
         example="`columns` = `samples_per_class` of Class Condition: a row for each class.",
     )
