@@ -1,0 +1,102 @@
+"""How much memory gradients through a host's networks need, and which way fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ..core.errors import InvalidInput
+
+__all__ = ["MEMORY", "Memory", "Mode", "Need", "chosen_mode", "model_need", "vae_need"]
+
+Mode: TypeAlias = Literal["plain", "checkpointed", "staged"]
+Memory: TypeAlias = Literal["auto"] | Mode
+MEMORY: Final[tuple[Memory, ...]] = ("auto", "plain", "checkpointed", "staged")
+GIB: Final = 1024.0**3
+USABLE = 0.9
+"""Share of a device's memory that a plan may use."""
+PIXEL_AND_BILLION = 250 * 1024
+"""Bytes of activations of a diffusion model for each latent pixel, step and billion weights."""
+RECOMPUTED = 0.2
+"""Share of a diffusion model's activations that stay where they are recomputed."""
+VAE_PIXEL, VAE_RECOMPUTED = 360 * 1024, 0.45
+"""Bytes of a VAE's activations for each latent pixel and byte of a number, and the same share."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Estimated memory of one network, in bytes; measured on the usual models' sizes.
+
+    Attributes:
+        name: of the network, for messages.
+        weights: its weights.
+        plain: activations that are kept for the gradient.
+        recomputed: activations where its blocks are computed again for the gradient.
+    """
+
+    name: str
+    weights: float
+    plain: float
+    recomputed: float
+
+
+def model_need(weights: float, numbers: float, pixels: int, steps: int) -> Need:
+    """The need of a diffusion model.
+
+    Args:
+        weights: bytes of its weights.
+        numbers: number of its weights.
+        pixels: latent pixels of a chunk of samples.
+        steps: evaluations of the model.
+    """
+    plain = PIXEL_AND_BILLION * pixels * steps * numbers / 1e9
+    return Need("the model", weights, plain, RECOMPUTED * plain)
+
+
+def vae_need(weights: float, pixels: int, size: int) -> Need:
+    """The need of a VAE's decoder.
+
+    Args:
+        weights: bytes of its weights.
+        pixels: latent pixels of a chunk of samples.
+        size: bytes of a number that it computes with.
+    """
+    plain = VAE_PIXEL * pixels * size
+    return Need("the VAE", weights, plain, VAE_RECOMPUTED * plain)
+
+
+def chosen_mode(wanted: Memory, needs: Sequence[Need], others: float, total: float) -> Mode:
+    """Returns the wanted way, or by `auto` the fastest one that is estimated to fit.
+
+    Args:
+        wanted: the widget.
+        needs: of each network.
+        others: bytes of the other networks of the work.
+        total: bytes of the device.
+
+    Raises:
+        InvalidInput: the wanted way is estimated not to fit and another is, or no way can fit.
+    """
+    weights = others + sum(need.weights for need in needs)
+    estimates: dict[Mode, float] = {
+        "plain": weights + sum(need.plain for need in needs),
+        "checkpointed": weights + sum(need.recomputed for need in needs),
+        "staged": max(max(n.weights + n.recomputed for n in needs), others),
+    }
+    fitting: list[Mode] = [m for m, bytes_ in estimates.items() if bytes_ <= USABLE * total]
+    if wanted != "auto" and (wanted in fitting or not fitting):
+        return wanted
+    if wanted == "auto" and fitting:
+        return fitting[0]
+    listed = ", ".join(f"{mode} {bytes_ / GIB:.1f} GiB" for mode, bytes_ in estimates.items())
+    if fitting:
+        raise InvalidInput(
+            f"memory = {wanted} is estimated not to fit: {listed}; the device has "
+            f"{total / GIB:.1f} GiB. Choose {fitting[0]}, or auto."
+        )
+    if max(need.weights for need in needs) > total:
+        raise InvalidInput(
+            f"Gradients through these models do not fit: {listed}; the device has "
+            f"{total / GIB:.1f} GiB. Use weights in fp8, or search without gradients: CMA-ES "
+            "Refine, or Prior Init with many candidates."
+        )
+    return "staged"
