@@ -181,9 +181,7 @@ def _copying_norms(model: nn.Module) -> contextlib.AbstractContextManager[None]:
     return _forwards([(m, copying(m.forward)) for m in norms])
 
 
-def blocks_copied(
-    root: nn.Module, *, recompute: bool
-) -> contextlib.AbstractContextManager[None]:
+def blocks_copied(root: nn.Module, *, recompute: bool) -> contextlib.AbstractContextManager[None]:
     """Context in which the blocks of a network work on copies of what they are given.
 
     Some blocks write into it. Values and gradients are the same to the bit whether activations are

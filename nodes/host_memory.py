@@ -16,6 +16,8 @@ USABLE = 0.9
 """Share of a device's memory that a plan may use."""
 PIXEL_AND_BILLION = 250 * 1024
 """Bytes of activations of a diffusion model for each latent pixel, step and billion weights."""
+MOST_PIXEL = 1500 * 1024
+"""The same for each latent pixel and step of the largest."""
 RECOMPUTED = 0.2
 """Share of a diffusion model's activations that stay where they are recomputed."""
 VAE_PIXEL, VAE_RECOMPUTED = 360 * 1024, 0.45
@@ -48,7 +50,7 @@ def model_need(weights: float, numbers: float, pixels: int, steps: int) -> Need:
         pixels: latent pixels of a chunk of samples.
         steps: evaluations of the model.
     """
-    plain = PIXEL_AND_BILLION * pixels * steps * numbers / 1e9
+    plain = min(PIXEL_AND_BILLION * numbers / 1e9, MOST_PIXEL) * pixels * steps
     return Need("the model", weights, plain, RECOMPUTED * plain)
 
 

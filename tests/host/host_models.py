@@ -298,7 +298,7 @@ def steered_noise(family):
 
 def bridges(family):
     """NOISE to latents and back, rendered by the host's own sampler; the VAE alone."""
-    import comfy.samplers
+
     import nodes
 
     generator = family.generator("lcm", 2)
