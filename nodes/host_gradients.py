@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 elif "folder_paths" in sys.modules:  # ComfyUI imports it before any custom node
     import comfy.model_management as management
 
-__all__ = ["blocks_copied", "gradients", "guarded", "loaded", "thawed"]
+__all__ = ["blocks_copied", "gradients", "guarded", "load_whole", "thawed"]
 
 NORMS = ("LayerNorm", "RMSNorm")
 """Classes whose saved input Flux overwrites."""
@@ -31,7 +31,7 @@ _OPEN: list[nn.Module] = []
 """Networks whose context is open."""
 
 
-def loaded(patchers: Sequence[Any], memory: float = 0) -> None:
+def load_whole(patchers: Sequence[Any], memory: float = 0) -> None:
     """Has ComfyUI load networks completely, buffers included, and free memory for the work.
 
     Args:

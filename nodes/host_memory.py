@@ -6,11 +6,11 @@ from typing import Final, Literal, TypeAlias
 
 from ..core.errors import InvalidInput
 
-__all__ = ["MEMORY", "Memory", "Mode", "Need", "chosen_mode", "model_need", "vae_need"]
+__all__ = ["MEMORY", "Mode", "NetworkNeed", "Saving", "chosen_mode", "model_need", "vae_need"]
 
 Mode: TypeAlias = Literal["plain", "checkpointed", "staged"]
-Memory: TypeAlias = Literal["auto"] | Mode
-MEMORY: Final[tuple[Memory, ...]] = ("auto", "plain", "checkpointed", "staged")
+Saving: TypeAlias = Literal["auto"] | Mode
+MEMORY: Final[tuple[Saving, ...]] = ("auto", "plain", "checkpointed", "staged")
 GIB: Final = 1024.0**3
 USABLE = 0.9
 """Share of a device's memory that a plan may use."""
@@ -25,7 +25,7 @@ VAE_PIXEL, VAE_RECOMPUTED = 360 * 1024, 0.45
 
 
 @dataclass(frozen=True)
-class Need:
+class NetworkNeed:
     """Estimated memory of one network, in bytes; measured on the usual models' sizes.
 
     Attributes:
@@ -41,7 +41,7 @@ class Need:
     recomputed: float
 
 
-def model_need(weights: float, numbers: float, pixels: int, steps: int) -> Need:
+def model_need(weights: float, numbers: float, pixels: int, steps: int) -> NetworkNeed:
     """The need of a diffusion model.
 
     Args:
@@ -51,10 +51,10 @@ def model_need(weights: float, numbers: float, pixels: int, steps: int) -> Need:
         steps: evaluations of the model.
     """
     plain = min(PIXEL_AND_BILLION * numbers / 1e9, MOST_PIXEL) * pixels * steps
-    return Need("the model", weights, plain, RECOMPUTED * plain)
+    return NetworkNeed("the model", weights, plain, RECOMPUTED * plain)
 
 
-def vae_need(weights: float, pixels: int, size: int) -> Need:
+def vae_need(weights: float, pixels: int, size: int) -> NetworkNeed:
     """The need of a VAE's decoder.
 
     Args:
@@ -63,10 +63,10 @@ def vae_need(weights: float, pixels: int, size: int) -> Need:
         size: bytes of a number that it computes with.
     """
     plain = VAE_PIXEL * pixels * size
-    return Need("the VAE", weights, plain, VAE_RECOMPUTED * plain)
+    return NetworkNeed("the VAE", weights, plain, VAE_RECOMPUTED * plain)
 
 
-def chosen_mode(wanted: Memory, needs: Sequence[Need], others: float, total: float) -> Mode:
+def chosen_mode(wanted: Saving, needs: Sequence[NetworkNeed], others: float, total: float) -> Mode:
     """Returns the wanted way, or by `auto` the fastest one that is estimated to fit.
 
     Args:

@@ -19,7 +19,7 @@ from ..core.generators.host import HostPart, HostPipeline
 from ..core.generators.host_identity import sampled_digest
 from ..core.identity import ModelId
 from .host_checks import check_conditioning, check_families, check_size, differentiable, sockets
-from .host_memory import Memory, model_need, vae_need
+from .host_memory import Saving, model_need, vae_need
 from .host_networks import HostNetworks
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def model_pipeline(
     *,
     size: tuple[int, int],
     latent: Mapping[str, Any] | None = None,
-    memory: Memory = "auto",
+    memory: Saving = "auto",
 ) -> HostPipeline:
     """Returns a MODEL with its VAE, conditionings and sampler; call it outside inference mode.
 
@@ -153,7 +153,7 @@ def vae_pipeline(
     *,
     size: tuple[int, int],
     scale: str = "auto",
-    memory: Memory = "auto",
+    memory: Saving = "auto",
 ) -> HostPipeline:
     """Returns a VAE alone: z is its latent in units of about its standard deviation.
 

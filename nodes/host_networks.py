@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from .host_gradients import gradients, loaded
-from .host_memory import Memory, Mode, Need, chosen_mode
+from .host_gradients import gradients, load_whole
+from .host_memory import Mode, NetworkNeed, Saving, chosen_mode
 
 if TYPE_CHECKING:
     management: Any
@@ -30,7 +30,9 @@ class HostNetworks(nn.Module):
         mode: the way that was chosen when the networks were last loaded.
     """
 
-    def __init__(self, patchers: Sequence[Any], needs: Sequence[Need], memory: Memory) -> None:
+    def __init__(
+        self, patchers: Sequence[Any], needs: Sequence[NetworkNeed], memory: Saving
+    ) -> None:
         super().__init__()
         self.patchers, self.needs, self.memory = tuple(patchers), tuple(needs), memory
         self.mode: Mode = "plain"
@@ -70,13 +72,13 @@ class HostNetworks(nn.Module):
     def alone(self, which: int) -> Generator[None, None, None]:
         """Context in which one network is resident with gradients; then the others return."""
         patcher = self.patchers[which]
-        loaded([patcher], self.needs[which].recomputed)
+        load_whole([patcher], self.needs[which].recomputed)
         try:
             with gradients([patcher], recompute=True):
                 yield
         finally:
             if self._others:
-                loaded(self._others)
+                load_whole(self._others)
 
 
 @contextlib.contextmanager
@@ -97,7 +99,7 @@ def on_device(
     resident = [p for one in networks if not one.staged() for p in one.patchers]
     together = [*others, *resident]
     if together:
-        loaded(together, sum(one.extra() for one in networks if not one.staged()))
+        load_whole(together, sum(one.extra() for one in networks if not one.staged()))
     with contextlib.ExitStack() as stack:
         for one in networks:
             stack.enter_context(one.opened(together))

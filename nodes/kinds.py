@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from ..core.auxiliaries.rewards.aesthetic import AestheticHead
-from ..core.auxiliaries.rewards.clips import CLIP_REWARDS, clip_reward, kind_of
+from ..core.auxiliaries.rewards.clips import CLIP_REWARDS, clip_reward, reward_kind_of
 from ..core.auxiliary import AttributeJudge, Auxiliary, Classifier, Reward
 from ..core.captioner import CaptionedClip, Captioner
 from ..core.clip import Clip
@@ -124,6 +124,6 @@ def as_reward(auxiliary: Opened, tower: Opened | None, kind: str) -> Reward:
     if isinstance(auxiliary, Reward):
         return auxiliary
     if isinstance(auxiliary, Clip):
-        return clip_reward(auxiliary, kind if kind in CLIP_REWARDS else kind_of(auxiliary))
+        return clip_reward(auxiliary, kind if kind in CLIP_REWARDS else reward_kind_of(auxiliary))
     cure = "Load HPSv2.1, PickScore, ImageReward, an aesthetic head or a CLIP with Load Aux Model."
     raise _wrong(auxiliary, "a reward", cure)

@@ -5,7 +5,7 @@ from typing import Any
 from ...core.generators.host import host_generator
 from ..help import Help
 from ..host import autograd, io
-from ..host_memory import Memory
+from ..host_memory import Saving
 from ..host_models import SAMPLERS, SCHEDULERS, Sampling, model_pipeline
 from ..host_widgets import height, memory_widget, width
 from ..sockets import CONDITIONING, GENERATOR, LATENT, MODEL, SIGMAS, VAE
@@ -134,7 +134,7 @@ class GeneratorFromModel(io.ComfyNode):
         scheduler: str,
         noise_on_the_way: str,
         seed: int,
-        memory: Memory,
+        memory: Saving,
         negative: Any | None = None,  # noqa: ANN401
         sigmas: Any | None = None,  # noqa: ANN401
         latent: Any | None = None,  # noqa: ANN401

@@ -5,7 +5,7 @@ from typing import Any
 from ...core.generators.host import host_generator
 from ..help import Help
 from ..host import autograd, io
-from ..host_memory import Memory
+from ..host_memory import Saving
 from ..host_models import FORMATS, vae_pipeline
 from ..host_widgets import height, memory_widget, width
 from ..sockets import GENERATOR, VAE
@@ -68,7 +68,7 @@ class GeneratorFromVAE(io.ComfyNode):
         width: int,
         height: int,
         scale: str,
-        memory: Memory,
+        memory: Saving,
     ) -> io.NodeOutput:
         with autograd():
             pipeline = vae_pipeline(vae, size=(height, width), scale=scale, memory=memory)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 ARGUMENTS = sys.argv[1:]  # the host reads its own
-import tiny_models
-import torch
+import tiny_models  # noqa: E402
+import torch  # noqa: E402
 
 
 class Pack:
@@ -362,25 +362,21 @@ def refinement(family):
     kept = frozen_state(family.model, family.vae.patcher)
     latents, trace = refine()
     again, _ = refine()
-    watched = management.throw_exception_if_processing_interrupted
-    calls = []
-
-    def stop():
-        calls.append(1)
-        if len(calls) == 2:
-            raise management.InterruptProcessingException
-
-    management.throw_exception_if_processing_interrupted = stop
     written = []
     host = PACK.nodes_dot_host
-    record = host.ComfyHost.record_interrupted
+    record, update = host.ComfyHost.record_interrupted, host.ComfyProgress.update
+
+    def stop(self, step, preview=None):
+        if step == 2:
+            raise management.InterruptProcessingException
+
     host.ComfyHost.record_interrupted = lambda self, path, node="": written.append(path)
+    host.ComfyProgress.update = stop
     try:
         with contextlib.suppress(management.InterruptProcessingException):
             refine()
     finally:
-        management.throw_exception_if_processing_interrupted = watched
-        host.ComfyHost.record_interrupted = record
+        host.ComfyHost.record_interrupted, host.ComfyProgress.update = record, update
     after = frozen_state(family.model, family.vae.patcher) == kept
     with torch.inference_mode(False):
         unfinished = PACK.core_dot_latent_files.load_latents(written[0])

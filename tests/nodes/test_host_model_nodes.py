@@ -3,7 +3,7 @@
 import pytest
 from latentsteer.core.errors import InvalidInput
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.host_memory import GIB, Need, chosen_mode, model_need, vae_need
+from latentsteer.nodes.host_memory import GIB, NetworkNeed, chosen_mode, model_need, vae_need
 
 NODES = {node.__name__: node for node in ALL_NODES}
 
@@ -18,7 +18,10 @@ def test_without_comfyui_they_say_so():
 
 
 def test_the_fastest_way_that_fits_is_chosen():
-    needs = (Need("the model", 4 * GIB, 8 * GIB, 2 * GIB), Need("the VAE", GIB, 4 * GIB, GIB))
+    needs = (
+        NetworkNeed("the model", 4 * GIB, 8 * GIB, 2 * GIB),
+        NetworkNeed("the VAE", GIB, 4 * GIB, GIB),
+    )
     sizes = {20: "plain", 12: "checkpointed", 7: "staged", 5: "staged"}
     for total, mode in sizes.items():
         assert chosen_mode("auto", needs, 1 * GIB, total * GIB) == mode

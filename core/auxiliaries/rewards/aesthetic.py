@@ -18,7 +18,7 @@ from ...checkpoints.weights import is_finite
 from ...clip import Clip
 from ...devices import placed
 from ...errors import CheckpointError, ConditionMismatch
-from .clips import clip_features
+from .clips import reward_features
 
 __all__ = ["AESTHETIC", "AestheticHead"]
 
@@ -61,7 +61,7 @@ class AestheticHead:
             )
 
         def score(images: Tensor, said: Tensor) -> Tensor:
-            features = clip_features(clip, images)
+            features = reward_features(clip, images)
             return (features * placed(self.weight, features)).sum(dim=1) + self.bias
 
         return Reward(self.name, f"{self.id}{clip.id}", "aesthetic", clip.modules, score)

@@ -8,20 +8,20 @@ from ...clip import Clip
 from ...errors import ConditionMismatch, InvalidInput
 from .pixels import reward_pixels
 
-__all__ = ["CLIP_REWARDS", "clip_features", "clip_reward", "kind_of"]
+__all__ = ["CLIP_REWARDS", "clip_reward", "reward_features", "reward_kind_of"]
 
 CLIP_REWARDS = ("HPSv2.1", "PickScore", "CLIP")
 MARKS = (("hps", "HPSv2.1"), ("pick", "PickScore"))
 """Parts of the names of the published files."""
 
 
-def kind_of(clip: Clip) -> str:
+def reward_kind_of(clip: Clip) -> str:
     """Returns which reward a CLIP is, by the name of its file: `HPS_v2.1`, `PickScore_v1`."""
     name = clip.name.lower()
     return next((kind for mark, kind in MARKS if mark in name), "CLIP")
 
 
-def clip_features(clip: Clip, images: Tensor) -> Tensor:
+def reward_features(clip: Clip, images: Tensor) -> Tensor:
     """Returns unit embeddings of images, with the preprocessing of rewards."""
     pixels = reward_pixels(images, clip.image_size, clip.mean, clip.std)
     return functional.normalize(clip.encode_pixels(pixels).to(images.dtype), dim=1)
@@ -53,7 +53,7 @@ def clip_reward(clip: Clip, kind: str) -> Reward:
         )
 
     def score(images: Tensor, said: Tensor) -> Tensor:
-        return scale * (clip_features(clip, images) * said).sum(dim=1)
+        return scale * (reward_features(clip, images) * said).sum(dim=1)
 
     def encode(prompt: str) -> tuple[Tensor, tuple[str, ...]]:
         found = clip.texts([prompt])

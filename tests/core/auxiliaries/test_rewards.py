@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary, open_model
 from latentsteer.core.auxiliaries.rewards import REWARD_FILES
-from latentsteer.core.auxiliaries.rewards.clips import clip_reward, kind_of
+from latentsteer.core.auxiliaries.rewards.clips import clip_reward, reward_kind_of
 from latentsteer.core.auxiliaries.rewards.image_reward import MEAN, STD
 from latentsteer.core.auxiliaries.rewards.pixels import reward_pixels
 from latentsteer.core.energies.example import toy_clip
@@ -178,7 +178,7 @@ def test_rewards_of_clips_are_cosines_with_renos_factors(name, kind, factor):
     from dataclasses import replace
 
     clip = replace(toy_clip(), name=name, logit_scale=90.0)
-    assert kind_of(clip) == kind
+    assert reward_kind_of(clip) == kind
     pixels = images(2, 3, 12, 9)
     with torch.no_grad():
         seen = clip.encode_pixels(reward_pixels(pixels, 7, clip.mean, clip.std))
