@@ -34,7 +34,8 @@ class HostNetworks(nn.Module):
         self, patchers: Sequence[Any], needs: Sequence[NetworkNeed], memory: Saving
     ) -> None:
         super().__init__()
-        self.patchers, self.needs, self.memory = tuple(patchers), tuple(needs), memory
+        self.patchers, self.needs = tuple(patchers), tuple(needs)
+        self.memory: Saving = memory
         self.mode: Mode = "plain"
         self._others: tuple[Any, ...] = ()
 
