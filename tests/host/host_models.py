@@ -86,7 +86,7 @@ class Family:
             self.vae = tiny_models.make_vae(self.channels)
             self.positive = tiny_models.make_prompt(name, 3)
             self.negative = tiny_models.make_prompt(name, 4)
-            self.empty = {"samples": torch.zeros(1, self.channels, 8, 8)}
+            self.empty = {"samples": torch.zeros(1, self.channels, *tiny_models.sides(name))}
 
     def generator(self, sampler="euler", steps=1, cfg=1.0, **more):
         given = {"negative": self.negative, "latent": self.empty, "seed": 5, **more}
@@ -116,7 +116,7 @@ class Family:
     def noise(self, seed=5):
         import comfy.sample
 
-        return comfy.sample.prepare_noise(torch.zeros(1, self.channels, 8, 8), seed)
+        return comfy.sample.prepare_noise(self.empty["samples"], seed)
 
 
 def forwards(family):

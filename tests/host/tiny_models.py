@@ -3,8 +3,12 @@
 import torch
 
 CHANNELS = {"SD15": 4, "SDXL": 4, "SD3": 16, "PixArt": 4, "Flux": 16, "ZImage": 16}
-SIZE = 64
-"""Pixels of an image; 8 latent pixels."""
+
+
+def sides(family):
+    """Height and width of latents; PixArt's positions need a mean side of at least 33."""
+    return (2, 64) if family == "PixArt" else (8, 8)
+
 
 UNET = {
     "image_size": 32,
