@@ -16,6 +16,7 @@ __all__ = [
     "BLIP",
     "BLIP2",
     "CIFAR",
+    "CLIP_FILE",
     "D2C_BEARD",
     "D2C_BLOND",
     "D2C_CELEBA_64",
@@ -56,6 +57,7 @@ DIGITS_TRANSLATOR = "digits translator (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
+CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
 BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
 ALEXNET, UPSCALER = "alexnet-owt-7be5be79.pth", "RealESRGAN_x4plus.pth"
@@ -72,6 +74,7 @@ FILES = {
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
+    CLIP_FILE: "this file of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
     BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
     BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
     ALEXNET: "AlexNet of torchvision, for LPIPS; `pip install lpips` brings the rest",

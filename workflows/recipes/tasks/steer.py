@@ -3,8 +3,9 @@
 from functools import partial
 
 from ....core.tasks.steer import CLAUSE_WEIGHT, FROM_PAIRS, RATE
-from ..files import AVATARS, AVATARS_CLIP, AVATARS_JUDGE, AVATARS_PAIRS, DIGITS
+from ..files import AVATARS, AVATARS_CLIP, AVATARS_PAIRS, DIGITS
 from ..graph import GraphBuilder, Link, Recipe
+from ..template import Template
 
 __all__ = ["RECIPES"]
 
@@ -42,11 +43,9 @@ def _small(recipe: Recipe) -> GraphBuilder:
     looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
     groups = {"keep": SAMPLES, "groups": LINES}
     kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
-    condition, energy = wanted(SAMPLES, "The samples")
+    _, energy = wanted(SAMPLES, "The samples")
     latents = graph.add("AdamRefine", "The best ones", start=kept, energy=energy, steps=plan.steps)
-    graph.curves(latents)
-    images = graph.decoded(recipe.id, latents, SAMPLES)
-    graph.judged(images, AVATARS_JUDGE, condition=condition)
+    graph.decoded(recipe.id, latents, SAMPLES)
     return graph
 
 
@@ -56,20 +55,37 @@ RECIPES = (
         "avatars_steer",
         title="Steer: avatars from text",
         says="**Steer** draws what you write, a line of *prompt* for each row of the picture. The "
-        "next workflow has the same in small nodes.",
+        "workflow *avatars_steer_advanced* has the same in small nodes.",
         graph=partial(_steered, model=AVATARS, prompt=PROMPTS),
-        curated=True,
-        columns=1,
-        per_row=SAMPLES,
+        template=Template(
+            "01 Avatars from text",
+            "Draws what you write.",
+            (
+                ("Steer.prompt", "what to draw. Each line is a row of the picture."),
+                ("Steer.quality", "*draft* is faster, *best* is slower."),
+                ("Steer.seed", "other pictures of the same text."),
+            ),
+        ),
     ),
     _steer(
         "avatars_steer_advanced",
         title="Steer, in small nodes: avatars from text",
-        says="The same pictures as **Steer** in the workflow before, to the bit. **Nearest Pairs "
-        "Init** finds starts for more samples than are wanted, a few steps of **Adam Refine** "
-        "improve all, **Best Latents** keeps those of lowest energy, and more steps finish them.",
+        says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
+        "**Nearest Pairs Init** finds starts for more samples than are wanted, a few steps of "
+        "**Adam Refine** improve all, **Best Latents** keeps those of lowest energy, and more "
+        "steps finish them.",
         graph=_small,
-        improves="satisfied",
+        template=Template(
+            "13 Steer in small nodes",
+            "The pictures of 01 to the bit, from the nodes inside Steer.",
+            (
+                ("Nearest Pairs Init", "starts for more samples than are wanted."),
+                ("A first look", "improves all of them."),
+                ("Best Latents.keep", "how many of each line go on."),
+                ("The best ones.steps", "more make the picture fit better."),
+            ),
+            starter=False,
+        ),
     ),
     _steer(
         "digits_steer",
@@ -78,5 +94,15 @@ RECIPES = (
         "picture is a class.",
         graph=partial(_steered, model=DIGITS, prompt=CLASSES),
         task="Draw digits of chosen classes",
+        template=Template(
+            "03 Digits by class",
+            "A GAN without classes draws the digits that you choose.",
+            (
+                ("Steer.prompt", "classes, such as 3, 7 or 0-9. Each is a row of the picture."),
+                ("Steer.samples", "how many of each class."),
+                ("Steer.seed", "other digits."),
+            ),
+            shown=16,
+        ),
     ),
 )
