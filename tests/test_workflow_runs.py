@@ -79,7 +79,7 @@ def few_pairs(monkeypatch, file):
 @pytest.mark.parametrize(
     "file",
     [
-        "tr0n_digits_class",
+        "tr0n/tr0n_digits_class",
         *(
             pytest.param(f"api/{name}", marks=[] if name in CHOSEN else [pytest.mark.slow])
             for name in NAMES
@@ -88,15 +88,15 @@ def few_pairs(monkeypatch, file):
 )
 def test_it_runs_from_one_command(file, tmp_path, capsys):
     """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
-    name = file.removeprefix("api/")
+    name = file.removeprefix("api/").removeprefix("tr0n/")
     if "basin_cma" in name:
         pytest.importorskip("cmaes", reason="cmaes is not installed")
     api = RECIPES[name].api
-    path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
+    path = api_path(RECIPES[name]) if file.startswith("api/") else FOLDER / f"{file}.json"
     settings = list(cheaper(api, name))
     assert settings or not RECIPES[name].paper
     settings += few_prompts(api, name)
-    if file != name:  # the one in the canvas' format has fixed chunks, as shipped
+    if file.startswith("api/"):  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
     if name == "d2c_own_labels":
         labelled_pictures(tmp_path / "input")

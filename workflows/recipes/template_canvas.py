@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...nodes.standalone.canvas.stages import Stage
 from ...nodes.standalone.canvas.staged import Staged, staged_ui
+from ...nodes.standalone.canvas.stages import Stage
 from ...nodes.standalone.values import widgets
 from .files import FILES, FOLDERS
 from .graph import GraphBuilder, Recipe, schemas
@@ -45,9 +45,7 @@ def template_canvas(recipe: Recipe) -> dict[str, Any]:
     template = _template(recipe)
     muted = _muted(recipe, template)
     ids = {node["_meta"]["title"]: number for number, node in recipe.api.items()}
-    beside = {
-        number: ids[own.instead] for number, own in zip(muted, template.own, strict=True)
-    }
+    beside = {number: ids[own.instead] for number, own in zip(muted, template.own, strict=True)}
     staged = Staged(
         template.name, template_note(recipe), _stages(recipe), muted, beside, template.models
     )
@@ -69,7 +67,9 @@ def template_note(recipe: Recipe) -> str:
             raise ValueError(f"{recipe.id} has no node {title!r}; it has {sorted(titles)}")
         named = f"**{title}**"
         if widget:
-            known = {one.id: one.display_name or one.id for one in widgets(schemas()[titles[title]])}
+            known = {
+                one.id: one.display_name or one.id for one in widgets(schemas()[titles[title]])
+            }
             if widget not in known:
                 raise ValueError(f"{title!r} has no widget {widget!r}; it has {sorted(known)}")
             named = f"*{known[widget]}* of {named}"
@@ -130,6 +130,4 @@ def _stages(recipe: Recipe) -> list[Stage]:
         usual = _BY_CATEGORY.get(schemas()[kind].category or "", RESULT)
         stage = template.stages.get(title, _BY_KIND.get(kind, usual))
         members[stage].append(number)
-    return [
-        Stage(title, COLOURS[title], tuple(own)) for title, own in members.items() if own
-    ]
+    return [Stage(title, COLOURS[title], tuple(own)) for title, own in members.items() if own]

@@ -15,7 +15,7 @@ from ..values import widgets
 from .layout import TITLE, NodeBox, size_of
 from .stages import SCREEN, Arrangement, Stage, arrangements, zoom
 from .to_ui import ui_from_api
-from .wires import Point, Wire, passed, route, socket
+from .wires import Point, Wire, route, socket
 
 __all__ = ["ModelFile", "Staged", "staged_ui"]
 
@@ -33,7 +33,7 @@ _WIDEST, _TALLEST = 340, 540
 _MUTED = 2
 _TRIES = 6
 """Arrangements of which the first with ways for all wires is taken."""
-_EDGE = 40.0
+_EDGE, _TITLE_LETTER = 40.0, 14
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,12 @@ def staged_ui(api: Mapping[str, Any], schemas: Schemas, staged: Staged) -> dict[
     note = _note(staged.notes)
     ways: list[Arrangement] = []
     for below in (True, False):  # below what they replace, or right of it
-        apart = {muted: sources[near] if below else [near] for muted, near in staged.beside.items()}
+        apart = {
+            muted: sources[near] if below else [near] for muted, near in staged.beside.items()
+        }
         ways += arrangements(stages, sizes, {**sources, **apart}, note)
     ways.sort(key=zoom, reverse=True)
-    found, wires = _wired(api, schemas, ways)
+    found, wires = _wired(api, schemas, ways, stages)
     layout = {number: (box.x, box.y) for number, box in found.boxes.items()}
     canvas = ui_from_api(whole, schemas, title=staged.title, notes=staged.notes, layout=layout)
     for node in canvas["nodes"]:
@@ -148,21 +150,27 @@ def _note(text: str) -> tuple[int, int]:
 
 
 def _wired(
-    api: Mapping[str, Any], schemas: Schemas, ways: Sequence[Arrangement]
+    api: Mapping[str, Any],
+    schemas: Schemas,
+    ways: Sequence[Arrangement],
+    stages: Sequence[Stage],
 ) -> tuple[Arrangement, dict[tuple[str, int, str, str], Wire]]:
     """Returns the first arrangement in which every wire finds a way, with the wires."""
-    why = ""
     for found in ways[:_TRIES]:
-        try:
-            return found, _wires(api, schemas, found)
-        except ValueError as error:
-            why = str(error)
-    raise WorkflowError(f"the canvas has no place for its wires: {why}")
+        titles = [
+            NodeBox(frame.x, frame.y + TITLE, _TITLE_LETTER * len(stage.title), 4)
+            for stage, frame in zip(stages, found.frames, strict=True)
+        ]
+        wires = _wires(api, schemas, found, titles)
+        if wires is not None:
+            return found, wires
+    raise WorkflowError("the canvas has no place for all of its wires")
 
 
 def _wires(
-    api: Mapping[str, Any], schemas: Schemas, found: Arrangement
-) -> dict[tuple[str, int, str, str], Wire]:
+    api: Mapping[str, Any], schemas: Schemas, found: Arrangement, titles: Sequence[NodeBox]
+) -> dict[tuple[str, int, str, str], Wire] | None:
+    """Returns every wire by its ends; None if one finds no way."""
     wires: dict[tuple[str, int, str, str], Wire] = {}
     used: list[Point] = []
     for number, raw in api.items():
@@ -176,9 +184,10 @@ def _wires(
             start = socket(found.boxes[link.node], link.slot, output=True)
             end = socket(found.boxes[number], row, output=False)
             others = [b for n, b in found.boxes.items() if n not in (link.node, number)]
-            boxes: list[NodeBox] = [found.note, *others]
+            boxes: list[NodeBox] = [found.note, *titles, *others]
             wire = route(start, end, boxes, used)
-            assert not passed(wire, boxes)
+            if wire is None:
+                return None
             used += wire.bends
             wires[link.node, link.slot, number, name] = wire
     return wires

@@ -56,8 +56,10 @@ def passed(wire: Wire, boxes: Sequence[NodeBox], margin: float = MARGIN) -> list
     return [int(number) for number in np.flatnonzero(_crossed(wire, _edges(boxes, margin)))]
 
 
-def route(start: Point, end: Point, boxes: Sequence[NodeBox], used: Sequence[Point]) -> Wire:
-    """Returns a wire that passes under no node, with as few and as short bends as possible.
+def route(
+    start: Point, end: Point, boxes: Sequence[NodeBox], used: Sequence[Point]
+) -> Wire | None:
+    """Returns a wire that passes under no node: straight, or the shortest with two bends.
 
     Args:
         start: the output.
@@ -65,8 +67,8 @@ def route(start: Point, end: Point, boxes: Sequence[NodeBox], used: Sequence[Poi
         boxes: the nodes, without those at its ends.
         used: bends of other wires, which stay apart.
 
-    Raises:
-        ValueError: there is no such way with two bends.
+    Returns:
+        The wire; None if there is none.
     """
     around = _edges(boxes, MARGIN)
     straight = Wire(start, (), end)
@@ -85,7 +87,7 @@ def route(start: Point, end: Point, boxes: Sequence[NodeBox], used: Sequence[Poi
     for way in sorted(ways, key=_length):
         if not _near(way.bends, used) and not _crossed(way, around).any():
             return way
-    raise ValueError(f"no way from {start} to {end}")
+    return None
 
 
 def _free(ways: Sequence[Wire], around: Array) -> NDArray[np.bool_]:
@@ -144,7 +146,10 @@ def _splines(wire: Wire) -> list[Array]:
         quarter = math.dist(a, b) / 4
         first = quarter if number == 0 else min(_BEND, quarter)
         second = quarter if number == last else min(_BEND, quarter)
-        handles = (_moved(a, directions[number], first), _moved(b, directions[number + 1], -second))
+        handles = (
+            _moved(a, directions[number], first),
+            _moved(b, directions[number + 1], -second),
+        )
         drawn.append(_WEIGHTS @ np.array((a, *handles, b)))
     return drawn
 

@@ -133,7 +133,7 @@ RECIPES = (
         graph=_small,
         template=Template(
             "14 Edit in small nodes",
-            "The pictures of 02 to the bit, from the nodes inside Edit Image.",
+            "The pictures of template 02 to the bit, step by step.",
             (
                 ("Image to Latents", "what the generator needs to draw the picture."),
                 ("Variation Init.variation", "how much the results differ."),

@@ -99,7 +99,9 @@ RECIPES = (
             own=(Own("LoadImage", "Your picture", "To edit"),),
             stages={**_STAGES, "Edit by Condition": STEER, "To edit": GIVEN},
             starter=False,
-            tiles=tuple((title, n) for n in range(2) for title in ("To edit", "Edit by Condition")),
+            tiles=tuple(
+                (title, n) for n in range(2) for title in ("To edit", "Edit by Condition")
+            ),
         ),
     ),
 )

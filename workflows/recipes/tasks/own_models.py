@@ -26,7 +26,9 @@ def _trained(recipe: Recipe) -> GraphBuilder:
     translator = graph.add("TrainTranslator")
     graph.add("SaveTranslator", translator=translator, name="my_digits")
     given = {"translator": translator, "energy": energy, "condition": condition}
-    latents = graph.add("LangevinRefine", start=graph.add("TranslatorInit", **given), energy=energy)
+    latents = graph.add(
+        "LangevinRefine", start=graph.add("TranslatorInit", **given), energy=energy
+    )
     graph.decoded(recipe.id, latents, PER_CLASS)
     return graph
 
@@ -54,7 +56,7 @@ RECIPES = (
             (
                 ("Train Translator.pairs", "examples that it makes and learns from."),
                 ("Train Translator.epochs", "how often it sees them."),
-                ("Save Translator.name", "the file that Load Translator then offers."),
+                ("Save Translator.name", "the name of the file that keeps it."),
             ),
             starter=False,
             shown=16,

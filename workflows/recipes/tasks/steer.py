@@ -77,7 +77,7 @@ RECIPES = (
         graph=_small,
         template=Template(
             "13 Steer in small nodes",
-            "The pictures of 01 to the bit, from the nodes inside Steer.",
+            "The pictures of template 01 to the bit, step by step.",
             (
                 ("Nearest Pairs Init", "starts for more samples than are wanted."),
                 ("A first look", "improves all of them."),

@@ -1,7 +1,6 @@
 """TR0N's text, image and interpolation rows on the avatars."""
 
 from functools import partial
-from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
 from ..files import (
