@@ -150,7 +150,7 @@ def test_templates_on_embedded_models_train_nothing():
         assert not training or name == "digits_train_translator"
     loading = {name for name in NAMES if "LoadTranslator" in kinds_of(RECIPES[name].api)}
     assert loading == {
-        "tr0n_digits_class",
+        *("tr0n_digits_class", "digits_steer_advanced"),
         *(
             f"tr0n_avatars_{task}"
             for task in ("image_semantics", "interpolation", "best_of_seeds", "search")

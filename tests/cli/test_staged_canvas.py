@@ -125,5 +125,5 @@ def test_public_files_are_at_the_nodes_that_name_them(graph):
 
 
 def test_a_node_without_a_stage_is_an_error(graph):
-    with pytest.raises(WorkflowError, match="'3'.*no stage"):
+    with pytest.raises(WorkflowError, match=r"'3'.*no stage"):
         staged_ui(graph, schemas(), Staged("t", "n", [Stage("a", "#111", ("1", "2"))]))

@@ -62,11 +62,12 @@ def test_a_shipped_workflow_executes(client, frozen, name):
     api = cheap(name)
     run = client.run(api)
     assert run.outcome == "execution_success"
-    (sheet,) = run.images[node_of(api, "SaveImage")]
+    sheet, *more = run.images[node_of(api, "SaveImage")]
+    assert not more or RECIPES[name].template is not None
     assert sheet.width > sheet.height / 20
     darkest, lightest = sheet.convert("L").getextrema()
     assert darkest == 0 if "digits" in name else darkest < 64  # black strokes; dark paint
-    assert lightest == 255
+    assert lightest == 255 or more  # lines of a grid
     judged = [str(run.history["outputs"][node]) for node in nodes_of(api, "EvaluateImages")]
     figures = ("probability", "satisfied", "Frechet")
     # Templates have none.

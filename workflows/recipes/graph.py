@@ -159,6 +159,11 @@ class GraphBuilder:
         self.pictured(name, images, columns)
         return images
 
+    def saved(self, name: str, latents: Link) -> None:
+        """Decodes latents and saves the images one by one."""
+        images = self.add("Decode", latents=latents)
+        self.add("SaveImage", images=images, filename_prefix=name)
+
     def curves(self, refined: Link, number: int = 1) -> None:
         """Adds a report of the energy curves of a refiner; `number` is the output of the trace."""
         report = self.add("EnergyReport", trace=self.output(refined, number))

@@ -51,7 +51,7 @@ class Template:
         starter: whether it is for beginners: without a judge, and opens readable at once.
         models: public files that it names.
         tiles: images of its picture, a square number: title of a node and number of the image;
-            empty for the first `shown` of the last grid.
+            empty for the first `shown` of those that it saves.
         shown: a square number.
     """
 

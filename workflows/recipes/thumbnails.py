@@ -7,8 +7,9 @@ import math
 import tempfile
 import textwrap
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ...core.files import replacing
 from ...nodes.standalone.executor import execute
@@ -57,8 +58,7 @@ def _ran(recipe: Recipe, path: Path) -> int:
             for title, number in template.tiles
         ]
     else:
-        grids = (raw for raw in recipe.api.values() if raw["class_type"].endswith("ImageGrid"))
-        node, output = list(grids)[-1]["inputs"]["images"]
+        node, output = _last(recipe.api)
         batch = cast("torch.Tensor", result.outputs[node][output])
         shown = [batch[number : number + 1] for number in range(template.shown)]
     # Generators of one size alone, so that tiles fit each other.
@@ -66,6 +66,16 @@ def _ran(recipe: Recipe, path: Path) -> int:
     tiles = from_host(_stacked(shown))
     picture = grid(tiles, side).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return _saved(picture, path)
+
+
+def _last(api: Mapping[str, Any]) -> tuple[str, int]:
+    """Returns the images that are saved, before they are put into one picture."""
+    node, output = next(
+        raw["inputs"]["images"] for raw in api.values() if raw["class_type"] == "SaveImage"
+    )
+    if api[node]["class_type"] == "LatentSteer_ImageGrid":
+        node, output = api[node]["inputs"]["images"]
+    return node, output
 
 
 def _stacked(batches: list[torch.Tensor]) -> torch.Tensor:

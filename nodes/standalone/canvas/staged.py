@@ -21,17 +21,20 @@ __all__ = ["ModelFile", "Staged", "staged_ui"]
 
 _NOTE_WIDTH, _LETTER, _LINE = 340, 7.2, 21
 _SIZES = {
-    "SaveImage": (380, 400),
-    "PreviewImage": (240, 250),
-    "LoadImage": (240, 320),
+    "SaveImage": (340, 380),
+    "PreviewImage": (220, 230),
+    "LoadImage": (220, 260),
     "LatentSteer_ImageGrid": (210, 80),
     "LatentSteer_Decode": (210, 90),
 }
 """Other sizes than those of wide canvases."""
-_WIDEST, _TALLEST = 340, 540
+_NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 270}
+_WIDEST, _TALLEST = 320, 540
 """Widest and longest node; previews of a longer one are smaller."""
+_SAID = 80
+"""Height of what a task says after its run."""
 _MUTED = 2
-_TRIES = 6
+_TRIES = 12
 """Arrangements of which the first with ways for all wires is taken."""
 _EDGE, _TITLE_LETTER = 40.0, 14
 
@@ -129,7 +132,9 @@ def _size(schema: Schema, raw: Mapping[str, Any]) -> tuple[int, int]:
     if schema.node_id in _SIZES:
         return _SIZES[schema.node_id]
     width, height = size_of(schema, raw["inputs"], title)
-    return min(width, _WIDEST), min(height, _TALLEST)
+    if schema.category == "LatentSteer/tasks" and not raw["inputs"].get("preview_every"):
+        height += _SAID
+    return min(width, _NARROW.get(schema.node_id, _WIDEST)), min(height, _TALLEST)
 
 
 def _sources(raw: Mapping[str, Any]) -> list[str]:
@@ -172,7 +177,7 @@ def _wires(
 ) -> dict[tuple[str, int, str, str], Wire] | None:
     """Returns every wire by its ends; None if one finds no way."""
     wires: dict[tuple[str, int, str, str], Wire] = {}
-    used: list[Point] = []
+    used: list[tuple[tuple[str, int], Point]] = []
     for number, raw in api.items():
         schema = schemas[raw["class_type"]]
         held = {widget.id for widget in widgets(schema)}
@@ -185,10 +190,12 @@ def _wires(
             end = socket(found.boxes[number], row, output=False)
             others = [b for n, b in found.boxes.items() if n not in (link.node, number)]
             boxes: list[NodeBox] = [found.note, *titles, *others]
-            wire = route(start, end, boxes, used)
+            # Wires of one output may share their way.
+            others_bends = [bend for source, bend in used if source != (link.node, link.slot)]
+            wire = route(start, end, boxes, others_bends)
             if wire is None:
                 return None
-            used += wire.bends
+            used += [((link.node, link.slot), bend) for bend in wire.bends]
             wires[link.node, link.slot, number, name] = wire
     return wires
 

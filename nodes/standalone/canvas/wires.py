@@ -21,7 +21,7 @@ ROW, INSET = 20, 0.7
 """Height of a row of sockets, and the place of the first, in rows."""
 MARGIN = 6.0
 """Distance between a wire and a node that it passes."""
-AHEAD, STAGGER, LANES = 26, 11, 4
+AHEAD, STAGGER, LANES = 22, 10, 6
 """Distance of a bend from the end of its wire; between parallel bends; and bends beside each."""
 _BEND = 80.0
 
@@ -76,7 +76,7 @@ def route(
         return straight
     rows = {start[1], end[1], *(around[:, 1] - 8), *(around[:, 3] + 8)}
     lanes = {y + STAGGER * step for y in rows for step in range(-LANES, LANES + 1)}
-    bends = range(AHEAD, AHEAD + 3 * STAGGER, STAGGER)
+    bends = range(AHEAD, AHEAD + 4 * STAGGER, STAGGER)
     ways = [
         Wire(start, ((start[0] + ahead, lane), (end[0] - behind, lane)), end)
         for lane in lanes

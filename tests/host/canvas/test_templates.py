@@ -20,7 +20,7 @@ pytestmark = pytest.mark.host
 HERE = Path(__file__).parent
 SECONDS = 600
 TITLE, TALLEST = 30, 600
-LEAST, LEAST_ADVANCED = 0.7, 0.45
+LEAST, LEAST_ADVANCED = 0.7, 0.37
 """Scales at which starters and others open."""
 LEAST_PIXELS = 8
 """Height of a starter's text on the screen."""
@@ -40,7 +40,9 @@ def seen(request, server, tmp_path_factory):
     tools = browser_tools()
     if missing := [name for name, place in tools.items() if place is None]:
         pytest.skip(f"canvas tests need {', '.join(missing)}")
-    shots = tmp_path_factory.mktemp(f"shots-{server.checkout.name}-{request.param}".replace(" ", "-"))
+    shots = tmp_path_factory.mktemp(
+        f"shots-{server.checkout.name}-{request.param}".replace(" ", "-")
+    )
     environment = {
         **os.environ,
         "CANVAS_MODULES": str(tools["playwright-core"]),

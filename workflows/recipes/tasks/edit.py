@@ -11,7 +11,7 @@ from ..files import (
     PICTURE,
 )
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import Own, Template
+from ..template import TASK, Own, Template
 
 __all__ = ["RECIPES"]
 
@@ -30,7 +30,7 @@ def _given(graph: GraphBuilder, count: int = PICTURES) -> Link:
 
 def _edited(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
-    own = {"words": f"a {WANTED}", "instead": INSTEAD, "results": RESULTS}
+    own = {"words": f"a {WANTED}", "instead": INSTEAD, "results": RESULTS, "preview_every": 0}
     images = graph.add("EditImage", image=_given(graph), model=AVATARS, **own)
     graph.pictured(recipe.id, images, RESULTS)
     return graph
@@ -42,7 +42,7 @@ def _inpainted(recipe: Recipe) -> GraphBuilder:
     whole = graph.add("SolidMask", "The whole", value=1.0, width=SIDE, height=SIDE)
     laid = {"x": 0, "y": BEGIN, "operation": "subtract"}
     keep = graph.add("MaskComposite", "What to keep", destination=whole, source=whole, **laid)
-    own = {"words": PAINTED, "instead": "", "results": RESULTS}
+    own = {"words": PAINTED, "instead": "", "results": RESULTS, "preview_every": 0}
     images = graph.add("EditImage", image=given, model=AVATARS, keep=keep, **own)
     graph.pictured(recipe.id, images, RESULTS // 2)
     return graph
@@ -52,7 +52,8 @@ def _small(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     graph.load(AVATARS, AVATARS_CLIP)
     auxiliary = graph.models["auxiliary"]
-    found = graph.add("ImageToLatents", images=_given(graph), auxiliary=auxiliary, steps=0)
+    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=FIRST, count=PICTURES)
+    found = graph.add("ImageToLatents", images=given, auxiliary=auxiliary, steps=0)
     own = {"samples_per_latent": RESULTS, "variation": VARIATION}
     varied = graph.add("VariationInit", near=found, **own)
     direction = graph.add(
@@ -74,7 +75,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
         auxiliary=auxiliary,
         **search,
     )
-    graph.decoded(recipe.id, moved, RESULTS)
+    graph.saved(recipe.id, moved)
     return graph
 
 
@@ -97,6 +98,7 @@ RECIPES = (
                 ("Edit Image.results", "how many for each picture."),
             ),
             own=(OWN,),
+            stages={"What was given": TASK},
             tiles=(
                 ("Reference Images", 0),
                 ("Edit Image", 0),
@@ -120,6 +122,7 @@ RECIPES = (
                 ("What to keep.y", "where the part that is drawn anew begins, from the top."),
             ),
             own=(OWN,),
+            stages={"What was given": TASK},
             tiles=(("Reference Images", 0), *(("Edit Image", n) for n in range(3))),
         ),
     ),

@@ -36,7 +36,7 @@ def _drawn(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     condition, prior, _ = _labelled(graph)
     asked = {"condition": condition, "samples": SAMPLES, "prior": prior}
-    graph.decoded(recipe.id, graph.add("RejectionSample", **asked), 3)
+    graph.saved(recipe.id, graph.add("RejectionSample", **asked))
     return graph
 
 
@@ -47,8 +47,7 @@ def _edited(recipe: Recipe) -> GraphBuilder:
     given = graph.add("ReferenceImages", "To edit", first=FIRST, count=EDITED, **shown)
     asked = {"images": given, "condition": condition, "prior": prior, "bank": bank}
     edited = graph.add("EditByCondition", **asked)
-    both = graph.add("StackImages", first=given, second=edited)
-    graph.pictured(recipe.id, both, EDITED)
+    graph.add("SaveImage", images=edited, filename_prefix=recipe.id)
     return graph
 
 
@@ -84,7 +83,7 @@ RECIPES = (
     _labels(
         "avatars_edit_labels",
         title="Avatars edited by labelled pictures",
-        says="**Edit by Condition** encodes the pictures of the first row, moves their latents "
+        says="**Edit by Condition** encodes pictures, moves their latents "
         "until a classifier of labelled pictures sees the wanted, and decodes them.",
         graph=_edited,
         task="Edit pictures by labelled ones",

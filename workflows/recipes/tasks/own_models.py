@@ -29,7 +29,7 @@ def _trained(recipe: Recipe) -> GraphBuilder:
     latents = graph.add(
         "LangevinRefine", start=graph.add("TranslatorInit", **given), energy=energy
     )
-    graph.decoded(recipe.id, latents, PER_CLASS)
+    graph.saved(recipe.id, latents)
     return graph
 
 

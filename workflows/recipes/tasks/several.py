@@ -35,7 +35,7 @@ COMPOSED |= {"secondary_weight": 0.1}
 
 def _drawn(graph: GraphBuilder, title: str, prompt: str, **inputs: object) -> Link:
     """Adds Steer and returns the link to its latents."""
-    settings = {"model": AVATARS, "prompt": prompt, **inputs}
+    settings = {"model": AVATARS, "prompt": prompt, "preview_every": 0, **inputs}
     return graph.output(graph.add("Steer", title, **settings), 1)
 
 
@@ -51,7 +51,7 @@ def _best(recipe: Recipe) -> GraphBuilder:
     graph.add("PreviewImage", "All sixteen", images=[many[0], 0])
     energy = _asked(graph, PROMPT)
     best = graph.add("BestLatents", batch=many, energy=energy, keep=KEPT)
-    graph.decoded(recipe.id, best, KEPT // 2)
+    graph.saved(recipe.id, best)
     return graph
 
 
@@ -63,7 +63,8 @@ def _two(recipe: Recipe) -> GraphBuilder:
     energy = _asked(graph, f"{FRONT} | {BACK}", "Both")
     both = {"foreground": front, "background": back, "energy": energy}
     own = {**both, "auxiliary": graph.models["auxiliary"], **COMPOSED}
-    graph.pictured(recipe.id, graph.add("ComposeFuse", **own), PAIR)
+    images = graph.add("ComposeFuse", **own)
+    graph.add("SaveImage", images=images, filename_prefix=recipe.id)
     return graph
 
 
@@ -73,7 +74,7 @@ def _between(recipe: Recipe) -> GraphBuilder:
     first = _drawn(graph, "From", FIRST_PROMPT, samples=1)
     last = _drawn(graph, "To", LAST_PROMPT, samples=1)
     way = graph.add("InterpolateLatents", first=first, second=last, frames=FRAMES)
-    graph.decoded(recipe.id, way, FRAMES // 2)
+    graph.saved(recipe.id, way)
     return graph
 
 
@@ -88,7 +89,7 @@ def _different(recipe: Recipe) -> GraphBuilder:
     energy = graph.add("EnergyCLIP", **asked)
     own = {"start": start, "energy": energy, "auxiliary": graph.models["auxiliary"]}
     apart = graph.add("KRRFlowRefine", **own, **FLOW)
-    graph.decoded(recipe.id, apart, 4)
+    graph.saved(recipe.id, apart)
     return graph
 
 
@@ -99,7 +100,7 @@ def _varied(recipe: Recipe) -> GraphBuilder:
     graph.add("PreviewImage", "What was given", images=given)
     found = graph.add("ImageToLatents", images=given, auxiliary=graph.models["auxiliary"])
     near = {"near": found, "samples_per_latent": VARIED, "variation": VARIATION}
-    graph.decoded(recipe.id, graph.add("VariationInit", **near), 3)
+    graph.saved(recipe.id, graph.add("VariationInit", **near))
     return graph
 
 

@@ -2,8 +2,22 @@
 
 from functools import partial
 
-from ....core.tasks.steer import CLAUSE_WEIGHT, FROM_PAIRS, RATE
-from ..files import AVATARS, AVATARS_CLIP, AVATARS_PAIRS, DIGITS
+from ....core.tasks.steer import (
+    BY_TRANSLATOR,
+    CLAUSE_WEIGHT,
+    FROM_PAIRS,
+    INVERSE_TEMPERATURE,
+    RATE,
+)
+from ..files import (
+    AVATARS,
+    AVATARS_CLIP,
+    AVATARS_JUDGE,
+    AVATARS_PAIRS,
+    DIGITS,
+    DIGITS_CLASSIFIER,
+    DIGITS_TRANSLATOR,
+)
 from ..graph import GraphBuilder, Link, Recipe
 from ..template import Template
 
@@ -43,9 +57,25 @@ def _small(recipe: Recipe) -> GraphBuilder:
     looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
     groups = {"keep": SAMPLES, "groups": LINES}
     kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
-    _, energy = wanted(SAMPLES, "The samples")
+    condition, energy = wanted(SAMPLES, "The samples")
     latents = graph.add("AdamRefine", "The best ones", start=kept, energy=energy, steps=plan.steps)
-    graph.decoded(recipe.id, latents, SAMPLES)
+    graph.curves(latents)
+    images = graph.decoded(recipe.id, latents, SAMPLES)
+    graph.judged(images, AVATARS_JUDGE, condition=condition)
+    return graph
+
+
+def _small_digits(recipe: Recipe) -> GraphBuilder:
+    plan = BY_TRANSLATOR[QUALITY]
+    graph = GraphBuilder({"LangevinRefine": {"inverse_temperature": INVERSE_TEMPERATURE}})
+    graph.load(DIGITS, DIGITS_CLASSIFIER, "Load classifier")
+    condition = graph.add("ClassCondition", classes=CLASSES, samples_per_class=SAMPLES)
+    energy = graph.add("EnergyClassifier", condition=condition)
+    drawn = {"translator": graph.add("LoadTranslator", file=DIGITS_TRANSLATOR)}
+    best = {"energy": energy, "candidates": plan.candidates}
+    start = graph.add("TranslatorInit", condition=condition, **drawn, **best)
+    latents = graph.add("LangevinRefine", start=start, energy=energy, steps=plan.steps)
+    graph.saved(recipe.id, latents)
     return graph
 
 
@@ -75,17 +105,7 @@ RECIPES = (
         "**Adam Refine** improve all, **Best Latents** keeps those of lowest energy, and more "
         "steps finish them.",
         graph=_small,
-        template=Template(
-            "13 Steer in small nodes",
-            "The pictures of template 01 to the bit, step by step.",
-            (
-                ("Nearest Pairs Init", "starts for more samples than are wanted."),
-                ("A first look", "improves all of them."),
-                ("Best Latents.keep", "how many of each line go on."),
-                ("The best ones.steps", "more make the picture fit better."),
-            ),
-            starter=False,
-        ),
+        improves="satisfied",
     ),
     _steer(
         "digits_steer",
@@ -102,6 +122,27 @@ RECIPES = (
                 ("Steer.samples", "how many of each class."),
                 ("Steer.seed", "other digits."),
             ),
+            shown=16,
+        ),
+    ),
+    _steer(
+        "digits_steer_advanced",
+        title="Steer, in small nodes: digits",
+        says="The same pictures as **Steer** in the workflow *digits_steer*, to the bit. "
+        "**Translator Init** draws starts, of which the energy ranks some for each sample, and "
+        "**Langevin Refine** corrects them.",
+        graph=_small_digits,
+        task="Draw digits of chosen classes",
+        template=Template(
+            "13 Steer in small nodes",
+            "The pictures of template 03 to the bit, step by step.",
+            (
+                ("Class Condition.classes", "what is wanted."),
+                ("Energy Classifier", "says how far a picture is from that."),
+                ("Translator Init.candidates", "starts for each picture; the nearest one stays."),
+                ("Langevin Refine.steps", "more make the digits fit better."),
+            ),
+            starter=False,
             shown=16,
         ),
     ),
