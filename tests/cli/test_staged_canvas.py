@@ -4,7 +4,7 @@ import pytest
 from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.canvas.layout import TITLE, NodeBox
 from latentsteer.nodes.standalone.canvas.staged import ModelFile, Staged, staged_ui
-from latentsteer.nodes.standalone.canvas.stages import SCREEN, Stage, arrangements, zoom
+from latentsteer.nodes.standalone.canvas.stages import SCREEN, CanvasStage, arrangements, zoom
 from latentsteer.nodes.standalone.canvas.wires import Wire, passed, route, socket
 from latentsteer.nodes.standalone.errors import WorkflowError
 from latentsteer.workflows.recipes.graph import GraphBuilder, schemas
@@ -58,7 +58,7 @@ def test_sockets_are_rows_at_the_sides():
 
 
 def _stages(count):
-    stages = [Stage(f"s{n}", "#123", (f"n{n}",)) for n in range(count)]
+    stages = [CanvasStage(f"s{n}", "#123", (f"n{n}",)) for n in range(count)]
     return stages, {f"n{n}": (300, 400) for n in range(count)}
 
 
@@ -96,7 +96,7 @@ def graph():
 
 
 def _staged(graph, **more):
-    stages = [Stage("Draw", "#111", ("1",)), Stage("Pictures", "#222", ("2", "3"))]
+    stages = [CanvasStage("Draw", "#111", ("1",)), CanvasStage("Pictures", "#222", ("2", "3"))]
     return staged_ui(graph, schemas(), Staged("A title", "Some text.", stages, **more))
 
 
@@ -126,4 +126,4 @@ def test_public_files_are_at_the_nodes_that_name_them(graph):
 
 def test_a_node_without_a_stage_is_an_error(graph):
     with pytest.raises(WorkflowError, match=r"'3'.*no stage"):
-        staged_ui(graph, schemas(), Staged("t", "n", [Stage("a", "#111", ("1", "2"))]))
+        staged_ui(graph, schemas(), Staged("t", "n", [CanvasStage("a", "#111", ("1", "2"))]))

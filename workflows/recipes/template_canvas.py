@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...nodes.standalone.canvas.staged import Staged, staged_ui
-from ...nodes.standalone.canvas.stages import Stage
+from ...nodes.standalone.canvas.stages import CanvasStage
 from ...nodes.standalone.values import widgets
 from .files import FILES, FOLDERS
 from .graph import GraphBuilder, Recipe, schemas
@@ -119,7 +119,7 @@ def _muted(recipe: Recipe, template: Template) -> dict[str, Any]:
     return {number: node for number, node in graph.api.items() if number not in recipe.api}
 
 
-def _stages(recipe: Recipe) -> list[Stage]:
+def _stages(recipe: Recipe) -> list[CanvasStage]:
     template = _template(recipe)
     members: dict[str, list[str]] = {title: [] for title in COLOURS}
     titles = {node["_meta"]["title"] for node in recipe.api.values()}
@@ -130,4 +130,6 @@ def _stages(recipe: Recipe) -> list[Stage]:
         usual = _BY_CATEGORY.get(schemas()[kind].category or "", RESULT)
         stage = template.stages.get(title, _BY_KIND.get(kind, usual))
         members[stage].append(number)
-    return [Stage(title, COLOURS[title], tuple(own)) for title, own in members.items() if own]
+    return [
+        CanvasStage(title, COLOURS[title], tuple(own)) for title, own in members.items() if own
+    ]

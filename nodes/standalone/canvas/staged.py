@@ -13,9 +13,9 @@ from ..graph_node import as_link
 from ..registry import Schemas
 from ..values import widgets
 from .layout import TITLE, NodeBox, size_of
-from .stages import SCREEN, Arrangement, Stage, arrangements, zoom
+from .stages import SCREEN, Arrangement, CanvasStage, arrangements, zoom
 from .to_ui import ui_from_api
-from .wires import Point, Wire, route, socket
+from .wires import CanvasPoint, Wire, route, socket
 
 __all__ = ["ModelFile", "Staged", "staged_ui"]
 
@@ -69,7 +69,7 @@ class Staged:
 
     title: str
     notes: str
-    stages: Sequence[Stage]
+    stages: Sequence[CanvasStage]
     muted: Mapping[str, Any] = field(default_factory=dict[str, Any])
     beside: Mapping[str, str] = field(default_factory=dict[str, str])
     models: Sequence[ModelFile] = ()
@@ -142,9 +142,9 @@ def _sources(raw: Mapping[str, Any]) -> list[str]:
     return [link.node for link in links if link]
 
 
-def _with_muted(stage: Stage, beside: Mapping[str, str]) -> Stage:
+def _with_muted(stage: CanvasStage, beside: Mapping[str, str]) -> CanvasStage:
     more = tuple(muted for muted, near in beside.items() if near in stage.members)
-    return Stage(stage.title, stage.colour, (*stage.members, *more))
+    return CanvasStage(stage.title, stage.colour, (*stage.members, *more))
 
 
 def _note(text: str) -> tuple[int, int]:
@@ -158,7 +158,7 @@ def _wired(
     api: Mapping[str, Any],
     schemas: Schemas,
     ways: Sequence[Arrangement],
-    stages: Sequence[Stage],
+    stages: Sequence[CanvasStage],
 ) -> tuple[Arrangement, dict[tuple[str, int, str, str], Wire]]:
     """Returns the first arrangement in which every wire finds a way, with the wires."""
     for found in ways[:_TRIES]:
@@ -177,7 +177,7 @@ def _wires(
 ) -> dict[tuple[str, int, str, str], Wire] | None:
     """Returns every wire by its ends; None if one finds no way."""
     wires: dict[tuple[str, int, str, str], Wire] = {}
-    used: list[tuple[tuple[str, int], Point]] = []
+    used: list[tuple[tuple[str, int], CanvasPoint]] = []
     for number, raw in api.items():
         schema = schemas[raw["class_type"]]
         held = {widget.id for widget in widgets(schema)}

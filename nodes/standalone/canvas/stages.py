@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .layout import TITLE, NodeBox, place
 
-__all__ = ["SCREEN", "Arrangement", "Stage", "arrangements", "zoom"]
+__all__ = ["SCREEN", "Arrangement", "CanvasStage", "arrangements", "zoom"]
 
 SCREEN, SHARE = (1600.0, 860.0), 0.75
 """Size of a laptop's canvas, and the share of it that the newer host fits a graph into."""
@@ -19,7 +19,7 @@ ROWS_GAP = 90.0
 
 
 @dataclass(frozen=True)
-class Stage:
+class CanvasStage:
     """A group of nodes on the canvas.
 
     Attributes:
@@ -48,7 +48,7 @@ class Arrangement(NamedTuple):
 
 
 def arrangements(
-    stages: Sequence[Stage],
+    stages: Sequence[CanvasStage],
     sizes: Mapping[str, tuple[int, int]],
     sources: Mapping[str, Sequence[str]],
     note: tuple[int, int],
@@ -83,7 +83,7 @@ def zoom(found: Arrangement) -> float:
 
 
 def _inside(
-    stage: Stage, sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
+    stage: CanvasStage, sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
 ) -> dict[str, NodeBox]:
     """Places the nodes of a stage, from its corner."""
     own = {node: sizes[node] for node in stage.members}
@@ -99,7 +99,7 @@ GAP_INSIDE = 74
 
 
 def _arranged(
-    stages: Sequence[Stage],
+    stages: Sequence[CanvasStage],
     inside: Sequence[Mapping[str, NodeBox]],
     note: tuple[int, int],
     *,

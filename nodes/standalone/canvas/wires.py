@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from .layout import TITLE, NodeBox
 
-__all__ = ["Point", "Wire", "passed", "route", "socket"]
+__all__ = ["CanvasPoint", "Wire", "passed", "route", "socket"]
 
-Point: TypeAlias = tuple[float, float]
+CanvasPoint: TypeAlias = tuple[float, float]
 Array: TypeAlias = NDArray[np.float64]
 
 ROW, INSET = 20, 0.7
@@ -35,12 +35,12 @@ class Wire(NamedTuple):
         end: the input.
     """
 
-    start: Point
-    bends: tuple[Point, ...]
-    end: Point
+    start: CanvasPoint
+    bends: tuple[CanvasPoint, ...]
+    end: CanvasPoint
 
 
-def socket(box: NodeBox, row: int, *, output: bool) -> Point:
+def socket(box: NodeBox, row: int, *, output: bool) -> CanvasPoint:
     """Returns the place of a node's socket."""
     return box.x + (box.width if output else 0), box.y + ROW * (row + INSET)
 
@@ -57,7 +57,7 @@ def passed(wire: Wire, boxes: Sequence[NodeBox], margin: float = MARGIN) -> list
 
 
 def route(
-    start: Point, end: Point, boxes: Sequence[NodeBox], used: Sequence[Point]
+    start: CanvasPoint, end: CanvasPoint, boxes: Sequence[NodeBox], used: Sequence[CanvasPoint]
 ) -> Wire | None:
     """Returns a wire that passes under no node: straight, or the shortest with two bends.
 
@@ -99,7 +99,7 @@ def _free(ways: Sequence[Wire], around: Array) -> NDArray[np.bool_]:
     return ~((left < last) & (right > first) & (top < lane) & (bottom > lane)).any(axis=1)
 
 
-def _near(bends: Sequence[Point], used: Sequence[Point]) -> bool:
+def _near(bends: Sequence[CanvasPoint], used: Sequence[CanvasPoint]) -> bool:
     return any(math.dist(one, other) < STAGGER for one in bends for other in used)
 
 
@@ -154,7 +154,7 @@ def _splines(wire: Wire) -> list[Array]:
     return drawn
 
 
-def _moved(point: Point, direction: float, distance: float) -> Point:
+def _moved(point: CanvasPoint, direction: float, distance: float) -> CanvasPoint:
     return point[0] + distance * math.cos(direction), point[1] + distance * math.sin(direction)
 
 
