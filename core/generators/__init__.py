@@ -32,6 +32,8 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
         "d2c": "d2c.official:GENERATOR",
+        "autogan": "unconditional.autogan:GENERATOR",
+        "residual-gan": "unconditional.residual:GENERATOR",
     },
 )
 DISCRIMINATORS: Registry[Discriminator] = Registry(
@@ -39,6 +41,7 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     {
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+        "residual-discriminator": "unconditional.critics:DISCRIMINATOR",
     },
 )
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
