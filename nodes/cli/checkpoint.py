@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.auxiliaries import AUXILIARIES, open_model
+from ...core.auxiliary import Discriminator
 from ...core.checkpoints.architecture import Architecture, detect, load_detected
 from ...core.checkpoints.cache import cache_folder, convert
 from ...core.checkpoints.checkpoint import read
@@ -128,7 +129,9 @@ def _auxiliary(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a captioner is n
         facts["name"] = model.name
     if hasattr(model, "embed_dim"):
         facts["numbers in a condition"] = model.embed_dim
-    if hasattr(model, "classes"):
+    if isinstance(model, Discriminator):
+        facts["classes"] = model.classes or "none"
+    elif hasattr(model, "classes"):
         facts["classes"] = ", ".join(model.classes[:10]) + (", ..." * (len(model.classes) > 10))
     if hasattr(model, "image_size"):
         facts["image size"] = model.image_size

@@ -97,7 +97,7 @@ def _example(
     if not with_critic:
         return Example({"module.": AutoGanGenerator(layout)}, {})
     blocks = (CriticBlock(3, 4, 4, True, True), CriticBlock(4, 4, 4, False, False))
-    critic = ResidualDiscriminator(CriticLayout(blocks, "l5", bias=False))
+    critic = ResidualDiscriminator(CriticLayout(blocks, "l5", bias=False, rectified=False))
     networks = {"avg_gen_state_dict.": AutoGanGenerator(layout), "dis_state_dict.": critic}
     return Example(networks, {})
 

@@ -62,7 +62,9 @@ def _layout(own: Checkpoint, side: int | None) -> CriticLayout:
         keeps = wider and (number == count or side == KEPT_SIDE)
         blocks.append(CriticBlock(before, hidden, after, shortcut, shortcut and not keeps))
     bias = f"{last}.bias" in tensors
-    return CriticLayout(tuple(blocks), last, bias, spectral, mean=bias and not spectral)
+    # AutoGAN's last layer has no bias, mimicry's has one.
+    mean = bias and not spectral
+    return CriticLayout(tuple(blocks), last, bias, spectral, mean=mean, rectified=bias)
 
 
 def critic_network(

@@ -68,6 +68,7 @@ class CriticLayout:
         bias: whether the last layer has a bias.
         spectral: whether weights have spectral normalisation.
         mean: whether the last map is averaged (WGAN-GP); else it is summed.
+        rectified: whether shortcuts start with a ReLU, which mimicry applies in place.
     """
 
     blocks: tuple[CriticBlock, ...]
@@ -75,12 +76,15 @@ class CriticLayout:
     bias: bool = True
     spectral: bool = True
     mean: bool = False
+    rectified: bool = True
 
 
 class _Block(nn.Module):
-    def __init__(self, layout: CriticBlock, *, first: bool, spectral: bool) -> None:
+    def __init__(
+        self, layout: CriticBlock, *, first: bool, spectral: bool, rectified: bool
+    ) -> None:
         super().__init__()
-        self.first, self.halves = first, layout.halves
+        self.first, self.halves, self.rectified = first, layout.halves, rectified
         self.c1 = _convolution(layout.before, layout.hidden, 3, spectral=spectral)
         self.c2 = _convolution(layout.hidden, layout.after, 3, spectral=spectral)
         self.c_sc = None
@@ -88,13 +92,13 @@ class _Block(nn.Module):
             self.c_sc = _convolution(layout.before, layout.after, 1, spectral=spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.c2(functional.relu(self.c1(x if self.first else functional.relu(x))))
-        # Means and convolutions with 1x1 kernels commute; the means come first where they are
-        # first in the authors' code, for equal rounding.
-        shortcut = self._halved(x) if self.first else x
+        before = x if self.first else functional.relu(x)
+        h = self.c2(functional.relu(self.c1(before)))
+        # Means and convolutions with 1x1 kernels commute.
+        shortcut = self._halved(before if self.rectified else x)
         if self.c_sc is not None:
             shortcut = self.c_sc(shortcut)
-        return self._halved(h) + (shortcut if self.first else self._halved(shortcut))
+        return self._halved(h) + shortcut
 
     def _halved(self, x: Tensor) -> Tensor:
         return functional.avg_pool2d(x, 2) if self.halves else x
@@ -111,7 +115,9 @@ class ResidualDiscriminator(nn.Module):
         super().__init__()
         self.layout = layout
         self._blocks = [
-            _Block(block, first=number == 0, spectral=layout.spectral)
+            _Block(
+                block, first=number == 0, spectral=layout.spectral, rectified=layout.rectified
+            )
             for number, block in enumerate(layout.blocks)
         ]
         for number, block in enumerate(self._blocks, start=1):
