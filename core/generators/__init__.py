@@ -14,6 +14,7 @@ from ..generator import ConditionalGenerator, Generator
 from .biggan.options import BIGGAN_OPTIONS
 from .d2c.options import D2C_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
+from .unconditional.options import MMD_OPTIONS
 
 __all__ = ["ARCHITECTURES", "DISCRIMINATORS", "OPTIONS", "load_generator", "open_generator"]
 
@@ -34,6 +35,8 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "d2c": "d2c.official:GENERATOR",
         "autogan": "unconditional.autogan:GENERATOR",
         "residual-gan": "unconditional.residual:GENERATOR",
+        "deconvolutional-gan": "unconditional.deconvolutional:GENERATOR",
+        "mmd-gan": "unconditional.mmd:GENERATOR",
     },
 )
 DISCRIMINATORS: Registry[Discriminator] = Registry(
@@ -42,10 +45,11 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
         "residual-discriminator": "unconditional.critics:DISCRIMINATOR",
+        "convolutional-discriminator": "unconditional.deconvolutional:DISCRIMINATOR",
     },
 )
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
-OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS, *D2C_OPTIONS))
+OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS, *D2C_OPTIONS, *MMD_OPTIONS))
 """Options of the loader, in the order of its widgets: those of all architectures."""
 
 

@@ -1,10 +1,10 @@
 """Options that several families of generators share."""
 
-from ..checkpoints.options import ChoiceOption, RealOption
+from ..checkpoints.options import ChoiceOption, RealOption, WholeOption
 from ..checkpoints.record import Checkpoint
 from ..errors import InvalidInput
 
-__all__ = ["chosen_text", "latent", "truncation"]
+__all__ = ["chosen_text", "image_size", "latent", "truncation"]
 
 
 def latent(detail: str) -> ChoiceOption:
@@ -37,6 +37,23 @@ def truncation(detail: str) -> RealOption:
         low=0.0,
         high=1.0,
         step=0.05,
+    )
+
+
+def image_size(detail: str) -> WholeOption:
+    """The side of the images.
+
+    Args:
+        detail: what the family takes by default, in a sentence.
+    """
+    return WholeOption(
+        "image_size",
+        "The side of the images in pixels (0 to 1024), where the file does not say it. 0: derived "
+        "(`latentsteer inspect` prints it).",
+        place=8,
+        detail=detail,
+        low=0,
+        high=1024,
     )
 
 

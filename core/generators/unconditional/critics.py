@@ -6,6 +6,7 @@ last one of the models of 48 pixels.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
 from .networks.critics import CriticBlock, CriticLayout, ResidualDiscriminator
 from .reading import critic_of, gan_parity
+from .vectors import with_vectors
 
 __all__ = ["DISCRIMINATOR", "critic_network", "critic_prefix"]
 
@@ -81,6 +83,7 @@ def critic_network(
         CheckpointError: its tensors do not fit.
     """
     own = part_of(checkpoint, prefix, prefix + ROTATIONS)
+    own = replace(own, tensors=with_vectors(dict(own.tensors)))
     return load_network(ResidualDiscriminator(_layout(own, side)), own)
 
 

@@ -6,6 +6,7 @@ stored vectors. Names are those of the official state dicts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from einops import reduce
 from jaxtyping import Float
@@ -115,9 +116,7 @@ class ResidualDiscriminator(nn.Module):
         super().__init__()
         self.layout = layout
         self._blocks = [
-            _Block(
-                block, first=number == 0, spectral=layout.spectral, rectified=layout.rectified
-            )
+            _Block(block, first=number == 0, spectral=layout.spectral, rectified=layout.rectified)
             for number, block in enumerate(layout.blocks)
         ]
         for number, block in enumerate(self._blocks, start=1):
@@ -144,9 +143,7 @@ def critic_layers(names: Sequence[str]) -> list[tuple[str, int, int]]:
     Args:
         names: of the seven convolutions in order.
     """
-    return [
-        (name, 4, 2) if number % 2 else (name, 3, 1) for number, name in enumerate(names)
-    ]
+    return [(name, 4, 2) if number % 2 else (name, 3, 1) for number, name in enumerate(names)]
 
 
 class ConvolutionalDiscriminator(nn.Module):
@@ -167,7 +164,7 @@ class ConvolutionalDiscriminator(nn.Module):
         super().__init__()
         self.base = base
         self._convolutions: list[nn.Module] = []
-        widths = zip(channels, channels[1:], strict=False)
+        widths = pairwise(channels)
         for (name, side, stride), (before, after) in zip(
             critic_layers(names), widths, strict=True
         ):
