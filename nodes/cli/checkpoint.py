@@ -16,12 +16,13 @@ from ...core.checkpoints.record import Checkpoint
 from ...core.errors import CheckpointError
 from ...core.files import replacing
 from ...core.generator import ConditionalGenerator, Generator
-from ...core.generators import ARCHITECTURES, DISCRIMINATORS
+from ...core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
+from ...core.generators.beside import GeneratorPart
 from . import report
 
 __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
 
-ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *AUXILIARIES)
+ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS, *AUXILIARIES)
 
 UNKNOWN = 2
 """Exit code of parity if the architecture knows none of the named outputs."""
@@ -105,6 +106,9 @@ def _model(model: Any) -> dict[str, Any]:  # noqa: ANN401 - of any kind
             "domains": ", ".join(model.domains) or "none",
             "licence": model.licence,
         }
+    if isinstance(model, GeneratorPart):
+        belongs = f"a generator {model.architecture}: keep both files in one folder"
+        return {"kind": model.kind, "belongs to": belongs, **model.facts}
     return _generator(model) if isinstance(model, Generator) else _auxiliary(model)
 
 
@@ -130,7 +134,7 @@ def _auxiliary(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a captioner is n
     if hasattr(model, "embed_dim"):
         facts["numbers in a condition"] = model.embed_dim
     if isinstance(model, Discriminator):
-        facts["classes"] = model.classes or "none"
+        facts["classes"] = str(model.classes) if model.classes else "none"
     elif hasattr(model, "classes"):
         facts["classes"] = ", ".join(model.classes[:10]) + (", ..." * (len(model.classes) > 10))
     if hasattr(model, "image_size"):

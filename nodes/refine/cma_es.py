@@ -86,7 +86,7 @@ class CMAESRefine(io.ComfyNode):
             display_name="CMA-ES Refine",
             category="LatentSteer/refine",
             description="Evolution of each sample by CMA-ES, without gradients, or by BasinCMA, "
-            "FuseDream's comparison (figure 17). Needs `pip install cmaes`.",
+            "FuseDream's comparison (figure 17).",
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
                 LATENTS.Input(

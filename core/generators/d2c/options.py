@@ -43,7 +43,10 @@ D2C_OPTIONS: Final = (
         place=7,
         choices=PIXELS,
     ),
-    image_size("D2C: from the file where possible, else the authors'."),
+    image_size(
+        "For D2C, 0: from the file where possible, else the authors' (`latentsteer inspect` "
+        "prints it)."
+    ),
     WholeOption(
         "bits",
         "For D2C: the bits per colour that images are encoded with (0 to 8), which the file does "
