@@ -22,7 +22,7 @@ from .vectors import with_vectors
 __all__ = ["DISCRIMINATOR", "critic_network", "critic_prefix"]
 
 KEYS = ("block1.c1", "block1.c_sc", "block2.c1", "block2.c2")
-GENERATORS = ("block2.b1.weight", "l1.weight")
+GENERATORS = ("block2.b1.weight", "l1.weight", "block0.c1.weight")
 KEPT_SIDE = 48
 """Side of the images of SN-GAN's and WGAN-GP's models for STL-10."""
 ROTATIONS = "l_y."

@@ -12,6 +12,7 @@ from ...errors import CheckpointError
 from ...generator import Gaussian, Generator
 from ...rng import SampleRng
 from ...spaces import Block, Space
+from ..beside import twin_of
 from .networks.critics import ConvolutionalDiscriminator, ResidualDiscriminator
 from .priors import UniformPrior
 
@@ -50,12 +51,8 @@ def critic_file(checkpoint: Checkpoint) -> Checkpoint | None:
     Raises:
         CheckpointError: it is damaged.
     """
-    path = checkpoint.path
-    for own, other in PAIRS:
-        beside = path.with_name(other.join(path.name.rsplit(own, 1)))
-        if beside != path and beside.is_file():
-            return cached(beside)
-    return None
+    beside = twin_of(checkpoint.path, *PAIRS)
+    return None if beside is None else cached(beside)
 
 
 def critic_of(module: ResidualDiscriminator | ConvolutionalDiscriminator) -> Discriminator:
