@@ -17,6 +17,7 @@ from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
 from .fastgan.options import FASTGAN_OPTIONS
+from .nvae.options import NVAE_OPTIONS
 from .starganv2.options import STARGAN_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
 from .unconditional.options import MMD_OPTIONS
@@ -49,6 +50,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "residual-gan": "unconditional.residual:GENERATOR",
         "deconvolutional-gan": "unconditional.deconvolutional:GENERATOR",
         "mmd-gan": "unconditional.mmd:GENERATOR",
+        "nvae": "nvae.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
         "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
@@ -82,11 +84,12 @@ OPTIONS = offered_options(
         *BIGGAN_OPTIONS,
         *STYLEGAN2_OPTIONS,
         *D2C_OPTIONS,
+        *MMD_OPTIONS,
+        *NVAE_OPTIONS,
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,
         *FASTGAN_OPTIONS,
         *STARGAN_OPTIONS,
-        *MMD_OPTIONS,
     )
 )
 """Options of the loader, in the order of its widgets: those of all architectures."""
