@@ -50,14 +50,16 @@ def _widgets() -> list[io.Input]:
             tooltip="Steps of Adam that each member makes before it is evaluated (0 to 10000). "
             "0 is CMA-ES, more is BasinCMA.",
         ),
-        io.Float.Input(
-            "inner_rate",
-            default=0.05,
-            min=1e-9,
-            max=10.0,
-            step=1e-3,
-            round=False,
-            tooltip="Learning rate of those steps, in latent units (1e-9 to 10).",
+        advanced(
+            io.Float.Input(
+                "inner_rate",
+                default=0.05,
+                min=1e-9,
+                max=10.0,
+                step=1e-3,
+                round=False,
+                tooltip="Learning rate of those steps, in latent units (1e-9 to 10).",
+            )
         ),
     ]
 
