@@ -12,8 +12,8 @@ from .layouts import NORMAL_OUTPUTS, NvaeLayout
 
 __all__ = ["decoder_layout", "decoder_part", "decoder_prefix"]
 
-PARTS = ("prior_ftr0", "dec_tower.", "dec_sampler.", "post_process.", "image_conditional.")
-"""Starts of the names of the decoder's tensors. The rest is the encoder's."""
+ENCODER = ("stem.", "pre_process.", "enc_", "enc0.", "nf_cells.")
+"""Starts of the names of the encoder's tensors."""
 COPIES = ".weight_normalized"
 """End of the names of a second copy of a weight."""
 VANILLA = "stem_decoder.weight"
@@ -29,19 +29,15 @@ def decoder_prefix(checkpoint: Checkpoint) -> str | None:
 
 
 def decoder_part(checkpoint: Checkpoint) -> Checkpoint:
-    """The decoder's tensors, named without a prefix."""
-    whole = part_of(checkpoint, decoder_prefix(checkpoint) or "")
-    names = [
-        name for name in whole.tensors if name.startswith(PARTS) and not name.endswith(COPIES)
-    ]
-    encoder = ("stem.", "pre_process.", "enc", "nf_cells.")
-    beyond = [
-        name
-        for name in whole.tensors
-        if not name.startswith((*PARTS, *encoder)) and not name.endswith(COPIES)
-    ]
-    kept = {name: whole.tensors[name] for name in (*names, *beyond)}
-    return replace(whole, tensors=kept)
+    """The decoder's tensors, named without a prefix; the encoder's are not looked at."""
+    prefix = decoder_prefix(checkpoint) or ""
+    left_out = tuple(prefix + start for start in ENCODER)
+    tensors = {
+        name: checkpoint.tensors[name]
+        for name in checkpoint.tensors
+        if not name.startswith(left_out) and not name.endswith(COPIES)
+    }
+    return part_of(replace(checkpoint, tensors=tensors), prefix)
 
 
 def decoder_layout(own: Checkpoint) -> NvaeLayout:

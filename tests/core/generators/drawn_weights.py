@@ -23,12 +23,13 @@ KNOWN = (*ARCHITECTURES, *DISCRIMINATORS)
 VARIANCES = ("running_var", "avg_var")
 SHIFTS = ("running_mean", "avg_mean", "bias", "b", "beta", "log_weight_norm")
 COUNTERS = ("num_batches_tracked", "N")
-WEIGHTS = ("weight", "weight_orig", "weight_normalized", "W")
+WEIGHTS = ("weight", "weight_orig", "W")
 POWER_STEPS = 10
 
 
 def drawn(name, shape):
     """The tensor that the authors' code also used to compute the outputs."""
+    name = name.replace("weight_normalized", "weight")  # NVAE's second name of one tensor
     stream = np.random.RandomState(zlib.crc32(name.encode()))
     last = re.split("[./]", name)[-1]
     if last in COUNTERS:
