@@ -50,6 +50,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "residual-gan": "unconditional.residual:GENERATOR",
         "deconvolutional-gan": "unconditional.deconvolutional:GENERATOR",
         "mmd-gan": "unconditional.mmd:GENERATOR",
+        "transgan": "unconditional.transgan:GENERATOR",
         "nvae": "nvae.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
