@@ -40,6 +40,7 @@ from latentsteer.workflows.recipes.files import (
     NVAE_FFHQ,
     OPENAI,
     PICTURE,
+    PICTURES,
     REAL_IMAGES,
     RESNET50,
     STYLEGAN2,
@@ -53,6 +54,7 @@ from latentsteer.workflows.recipes.write import FOLDER, api_path
 from PIL import Image
 from torchvision.models.resnet import Bottleneck
 
+from . import given_files
 from .core import tiny_folders
 from .core.auxiliaries.classifier_files import resnet
 from .core.example_files import randomised
@@ -61,8 +63,8 @@ from .covering import covering
 from .workflow_settings import REFINERS, kinds_of, unpadded
 
 OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files}
-CANNOT_OPEN = {"k05", "k21", "k22"}
-"""Of StyleGAN2-ADA's CIFAR-10 besides the flow's other rows, and Co-Mod-GAN."""
+CANNOT_OPEN = {"k05"}
+"""Of StyleGAN2-ADA's CIFAR-10 besides the flow's other rows."""
 CHOSEN = covering({name: recipe.api for name, recipe in OFFICIAL.items()})
 """Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
 CHEAP = {
@@ -113,6 +115,7 @@ def base(tmp_path_factory):
     write(folder / BIGGAN_256, BigGanGenerator(layout).state_dict(), {})
     _write_d2c(folder)
     _write_class_models(folder)
+    given_files.written(folder)
     clip, blip, blip2 = (
         getattr(tiny_folders, f"{kind}_model")() for kind in ("clip", "blip", "blip2")
     )
@@ -126,6 +129,11 @@ def base(tmp_path_factory):
     (root / "input").mkdir()
     Image.new("RGB", (20, 20), "red").save(root / "input" / PICTURE)
     (root / "input" / REAL_IMAGES).mkdir()
+    for folder in PICTURES:
+        (root / "input" / folder).mkdir(parents=True)
+        for shade in (0, 80, 160):
+            picture = Image.new("RGB", (40, 40), (shade, 255 - shade, 90))
+            picture.save(root / "input" / folder / f"{shade}.png")
     for folder, blue in zip(LABELLED, (255, 0, 100), strict=True):
         (root / "input" / folder).mkdir(parents=True)
         for shade in range(0, 240, 20):
@@ -259,6 +267,7 @@ def test_it_runs_on_tiny_models(name, base, tmp_path):
     for node, raw in OFFICIAL[name].api.items():
         inputs = raw["inputs"]
         settings += [f"{node}.{k}={v}" for k, v in CHEAP.items() if inputs.get(k, 0) > v]
+        settings += given_files.smaller(OFFICIAL[name], node)
         few = FEW.get(raw["class_type"].removeprefix("LatentSteer_"), {})
         settings += [f"{node}.{key}={value}" for key, value in few.items()]
         if "prompts" in inputs:

@@ -13,6 +13,7 @@ from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
 from .beside import GeneratorPart
 from .biggan.options import BIGGAN_OPTIONS
+from .comodgan.options import COMODGAN_OPTIONS
 from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
@@ -52,6 +53,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "mmd-gan": "unconditional.mmd:GENERATOR",
         "transgan": "unconditional.transgan:GENERATOR",
         "nvae": "nvae.official:GENERATOR",
+        "co-mod-gan": "comodgan.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
         "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
@@ -87,6 +89,7 @@ OPTIONS = offered_options(
         *D2C_OPTIONS,
         *MMD_OPTIONS,
         *NVAE_OPTIONS,
+        *COMODGAN_OPTIONS,
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,
         *FASTGAN_OPTIONS,

@@ -21,7 +21,7 @@ NVAE_OPTIONS: Final = (
         "For NVAE with latents z: the number l* of groups after the first that take their means "
         "(-1 to 100). The others are drawn for every image. TR0N takes 0 for CIFAR-10 and 7 for "
         "faces. -1: 0 for models of one scale, 7 for others.",
-        place=10,
+        place=12,
         low=-1,
         high=100,
         default=-1,
