@@ -13,12 +13,14 @@ from ..condition import Condition
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..latents import Latents
+from ..pairs.pairs import Pairs
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
 from ..refine.rules import Adam, Langevin
 from ..rng import SampleRng
-from ..starts.candidates import from_prior, from_translator
-from ..starts.nearest import from_pairs
+from ..starts.basis import from_basis
+from ..starts.candidates import Report, from_prior, from_translator
+from ..starts.nearest import candidates_of, from_pairs, pairs_of_samples
 from ..starts.ranking import ranked
 from ..starts.search import evaluations
 from .models import TaskModels
@@ -62,6 +64,8 @@ class SteerPlan:
             are good.
         strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
             texts, on the inverse temperature of Langevin dynamics for classes.
+        basis: pairs whose weighted sum a start is, of texts from pairs; 1 for single pairs. With
+            more, `candidates` has no effect.
     """
 
     candidates: int
@@ -70,9 +74,10 @@ class SteerPlan:
     steps: int
     noise: float = 0.0
     strength: float = 1.0
+    basis: int = 1
 
     def __post_init__(self) -> None:
-        least = (self.candidates, self.spares, self.steps)
+        least = (self.candidates, self.spares, self.steps, self.basis)
         if min(least) < 1 or self.first < 0 or not 0 < self.strength < math.inf:
             raise InvalidInput(f"{self}: expected numbers of at least 1, and a strength above 0.")
 
@@ -216,6 +221,8 @@ class _Run:
             )
         if kind == "pairs":
             assert models.pairs is not None
+            if self.plan.basis > 1:
+                return self._basis(models.pairs, condition, energy, report)
             return from_pairs(
                 models.pairs,
                 models.generator,
@@ -236,6 +243,23 @@ class _Run:
             device=self.device,
             report=report,
         )
+
+    def _basis(self, pairs: Pairs, condition: Condition, energy: Energy, report: Report) -> Start:
+        """Returns starts that are weighted sums of their nearest pairs."""
+        generator, count, each = self.models.generator, len(condition), self.plan.basis
+        table = pairs_of_samples(pairs, generator, condition, count, each)
+        start, _ = from_basis(
+            generator,
+            SampleRng.of(self.seed, count, "basis"),
+            energy=energy,
+            candidates=each,
+            keep=each,
+            draw=candidates_of(pairs, table, generator, self.device),
+            chunking=self.chunking,
+            device=self.device,
+            report=report,
+        )
+        return start
 
     def refined(self, latents: Latents, energy: Energy, steps: int) -> Latents:
         """Returns latents after steps of the refiner."""
