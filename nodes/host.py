@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..core.auxiliaries.clips.settings import VisionSettings
 from ..core.pairs.processes import ALONE, Processes
 from .model_folders import MODEL_FOLDERS, ModelFolder
+from .model_readmes import make_model_folder
 
 IN_COMFYUI: Final = "folder_paths" in sys.modules
 """ComfyUI imports this module before any custom node."""
@@ -254,8 +255,9 @@ if IN_COMFYUI and not TYPE_CHECKING:
 
     def _register_folder(folder: ModelFolder) -> None:
         # First, so that own files are written there; extra_model_paths.yaml was read before.
-        own = str(Path(folder_paths.models_dir) / folder.key)
-        folder_paths.add_model_folder_path(folder.key, own, is_default=True)
+        own = Path(folder_paths.models_dir) / folder.key
+        make_model_folder(folder, own)
+        folder_paths.add_model_folder_path(folder.key, str(own), is_default=True)
         paths, suffixes = folder_paths.folder_names_and_paths[folder.key]
         # A folder named in extra_model_paths.yaml has no suffixes, which would list every file.
         found = (paths, set(suffixes) | folder.suffixes)

@@ -232,7 +232,7 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
 )
 def test_it_runs_on_tiny_models(name, base, tmp_path):
     if "basin_cma" in name:
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     if name == "tr0n_biggan_text_flow" and find_spec("zuko") is None:
         pytest.skip("the extra `flow` is not installed")
     settings = list(unpadded(OFFICIAL[name].api))

@@ -13,6 +13,7 @@ import pytest
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.core.zoo.avatars import ATTRIBUTES
 from latentsteer.workflows.studies.training.avatars_data import SPLITS
+from PIL import Image
 
 try:
     import tomllib
@@ -111,9 +112,29 @@ def test_the_host_and_its_registry_find_what_they_need(project):
     comfy = project["tool"]["comfy"]
     assert comfy["DisplayName"] == "LatentSteer"
     assert comfy["requires-comfyui"].startswith(">=0.3.64")
+    assert comfy["PublisherId"]
     assert project["project"]["name"] == "latentsteer"
     assert callable(latentsteer.comfy_entrypoint)
     assert not hasattr(latentsteer, "NODE_CLASS_MAPPINGS")
+
+
+def test_the_icon_is_one_that_the_registry_takes(project):
+    """A square of at most 400 pixels, at an address of the repository's main branch."""
+    address = project["tool"]["comfy"]["Icon"]
+    home = project["project"]["urls"]["Repository"].replace(
+        "github.com", "raw.githubusercontent.com"
+    )
+    branch, name = address.removeprefix(f"{home}/").split("/", 1)
+    assert branch == "main"
+    with Image.open(ROOT / name) as icon:
+        assert icon.format == "PNG"
+        assert icon.width == icon.height <= 400
+
+
+def test_what_nodes_need_is_required(project):
+    """CMA-ES Refine and the backbones of LPIPS: a graph must not fail for a small package."""
+    names = {re.split(r"[^\w-]", text)[0] for text in project["project"]["dependencies"]}
+    assert {"cmaes", "lpips"} <= names
 
 
 def test_the_console_script_is_there(project):

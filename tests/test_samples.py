@@ -153,7 +153,7 @@ def resuming(version, host):
 @pytest.mark.parametrize("name", [*REFINERS, *SWITCHLESS])
 def test_interrupted_runs_refuse_to_go_on_and_say_so(name, resuming):
     if name == "cma_es":
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     message = rf"interrupted at step {STEP} of a run of an earlier version.*cannot go on"
     with pytest.raises(NodeError, match=message) as caught:
         resuming(name)
@@ -163,7 +163,7 @@ def test_interrupted_runs_refuse_to_go_on_and_say_so(name, resuming):
 @pytest.mark.parametrize("name", REFINERS)
 def test_their_latents_start_a_new_run(name, version, resuming):
     if name == "cma_es":
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     moves = {} if name == "krr" else {"keep_best": False}
     refined, trace = resuming(name, resume=False, steps=1, **moves)
     first = load_latents(SAMPLES / version / f"{name}.safetensors")

@@ -122,7 +122,7 @@ def test_api_graphs_hold(version, name, schemas):
 @pytest.mark.parametrize(("version", "name"), EMBEDDED)
 def test_api_graphs_of_embedded_models_run(version, name, tmp_path, monkeypatch):
     if "basin_cma" in name:
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     whole = shipped.reference_portion
     monkeypatch.setattr(shipped, "reference_portion", lambda *a, **k: whole(*a, **k)[:64])
     api = graph_of(version, name)["api"]

@@ -90,7 +90,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
     name = file.removeprefix("api/")
     if "basin_cma" in name:
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     api = RECIPES[name].api
     path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
     settings = list(cheaper(api, name))

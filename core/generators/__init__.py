@@ -11,11 +11,23 @@ from ..checkpoints.options import offered_options
 from ..checkpoints.registry import Registry
 from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
+from .beside import GeneratorPart
 from .biggan.options import BIGGAN_OPTIONS
 from .d2c.options import D2C_OPTIONS
+from .dalle.options import DALLE_OPTIONS
+from .dfgan.options import DFGAN_OPTIONS
+from .fastgan.options import FASTGAN_OPTIONS
+from .starganv2.options import STARGAN_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
 
-__all__ = ["ARCHITECTURES", "DISCRIMINATORS", "OPTIONS", "load_generator", "open_generator"]
+__all__ = [
+    "ARCHITECTURES",
+    "DISCRIMINATORS",
+    "OPTIONS",
+    "PARTS",
+    "load_generator",
+    "open_generator",
+]
 
 ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
     __name__,
@@ -32,6 +44,12 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
         "d2c": "d2c.official:GENERATOR",
+        "dalle-dvae": "dalle.official:GENERATOR",
+        "df-gan": "dfgan.official:GENERATOR",
+        "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
+        "fastgan-generator": "fastgan.official:GENERATOR",
+        "r3gan-generator": "r3gan.official:GENERATOR",
+        "stargan-v2": "starganv2.official:GENERATOR",
     },
 )
 DISCRIMINATORS: Registry[Discriminator] = Registry(
@@ -39,10 +57,30 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     {
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+        "stargan-v2-discriminator": "starganv2.official:DISCRIMINATOR",
     },
 )
 """Discriminators that may come in a separate file; one in the generator's file loads with it."""
-OPTIONS = offered_options((*BIGGAN_OPTIONS, *STYLEGAN2_OPTIONS, *D2C_OPTIONS))
+PARTS: Registry[GeneratorPart] = Registry(
+    __name__,
+    {
+        "dalle-dvae-encoder": "dalle.official:ENCODER",
+        "df-gan-text-encoder": "dfgan.text:TEXT_ENCODER",
+        "df-gan-2021-discriminator": "dfgan.official:EARLY_DISCRIMINATOR",
+    },
+)
+"""Other parts of generators that come in separate files, beside the generator's."""
+OPTIONS = offered_options(
+    (
+        *BIGGAN_OPTIONS,
+        *STYLEGAN2_OPTIONS,
+        *D2C_OPTIONS,
+        *DALLE_OPTIONS,
+        *DFGAN_OPTIONS,
+        *FASTGAN_OPTIONS,
+        *STARGAN_OPTIONS,
+    )
+)
 """Options of the loader, in the order of its widgets: those of all architectures."""
 
 

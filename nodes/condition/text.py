@@ -52,9 +52,8 @@ class TextCondition(io.ComfyNode):
                     "prompts",
                     default="",
                     multiline=True,
-                    tooltip="A line per row. Within a line | separates prompts that count "
-                    "together, and :1.5 at a prompt's end weights it: a red hat | a "
-                    "smile:0.5.",
+                    tooltip="A line per row. Within a line a vertical bar separates prompts that "
+                    "count together, and :1.5 at a prompt's end weights it.",
                 ),
                 io.String.Input(
                     "negative",

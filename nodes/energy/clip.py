@@ -120,7 +120,7 @@ class EnergyCLIP(io.ComfyNode):
                         default="cosine",
                         optional=True,
                         tooltip="cosine: minus the cosine, as in FuseDream and TR0N. logit "
-                        "scale: times the CLIP's trained scale, about 100: log p(c|x), "
+                        "scale: times the CLIP's trained scale, about 100: log p(c given x), "
                         "for KRR Flow Refine.",
                     )
                 ),

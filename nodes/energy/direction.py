@@ -52,7 +52,7 @@ class EnergyDirection(io.ComfyNode):
             display_name="Energy Direction",
             category="LatentSteer/energy",
             description="Moves images along the direction from a neutral text to a text, as "
-            "StyleCLIP does: KRR flow's log p(c|x) for editing.",
+            "StyleCLIP does: KRR flow's log p(c given x) for editing.",
             inputs=[
                 AUXILIARY.Input("auxiliary", tooltip="The CLIP f."),
                 CONDITION.Input("condition", tooltip="The wanted text: a face with a hat."),

@@ -59,7 +59,7 @@ class EnergyDiscriminator(io.ComfyNode):
             display_name="Energy Discriminator",
             category="LatentSteer/energy",
             description="Minus the logit of the generator's own discriminator: KRR flow's log "
-            "p(c|x) of images that look like the training data, and the energy of "
+            "p(c given x) of images that look like the training data, and the energy of "
             "discriminator-driven latent sampling (DDLS).",
             inputs=[
                 GENERATOR.Input(

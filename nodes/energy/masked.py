@@ -40,7 +40,7 @@ class EnergyMasked(io.ComfyNode):
             display_name="Energy Masked",
             category="LatentSteer/energy",
             description="Distance to the source where the mask is black: inpainting with any "
-            "generator, KRR flow's log p(c|x) of a masked image.",
+            "generator, KRR flow's log p(c given x) of a masked image.",
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The sources: one for all samples, or one each. Of any size."

@@ -23,7 +23,7 @@ class EnergyPerceptual(io.ComfyNode):
     HELP = Help(
         about=(
             "With a `backbone` it is LPIPS 0.1, with the same values as the package of that "
-            "name, which must be installed (`pip install lpips`): put `vgg16-397923af.pth` "
+            "name, whose weights it takes: put `vgg16-397923af.pth` "
             "or `alexnet-owt-7be5be79.pth` of torchvision into `models/latentsteer_aux`. "
             "Without one it is the distance between the feature maps of the connected CLIP, "
             "and without feature maps the mean squared difference of pixels. The text on "

@@ -37,7 +37,7 @@ class EnergyPrior(io.ComfyNode):
             node_id="LatentSteer_EnergyPrior",
             display_name="Energy Prior",
             category="LatentSteer/energy",
-            description="-log p(z) of the generator's own prior, |z|^2 / (2 nu^2) where it is "
+            description="-log p(z) of the generator's own prior, z^2 / (2 nu^2) where it is "
             "normal: keeps latents in the region that the generator was trained on.",
             inputs=[
                 GENERATOR.Input(

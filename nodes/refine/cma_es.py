@@ -50,14 +50,16 @@ def _widgets() -> list[io.Input]:
             tooltip="Steps of Adam that each member makes before it is evaluated (0 to 10000). "
             "0 is CMA-ES, more is BasinCMA.",
         ),
-        io.Float.Input(
-            "inner_rate",
-            default=0.05,
-            min=1e-9,
-            max=10.0,
-            step=1e-3,
-            round=False,
-            tooltip="Learning rate of those steps, in latent units (1e-9 to 10).",
+        advanced(
+            io.Float.Input(
+                "inner_rate",
+                default=0.05,
+                min=1e-9,
+                max=10.0,
+                step=1e-3,
+                round=False,
+                tooltip="Learning rate of those steps, in latent units (1e-9 to 10).",
+            )
         ),
     ]
 
@@ -86,7 +88,7 @@ class CMAESRefine(io.ComfyNode):
             display_name="CMA-ES Refine",
             category="LatentSteer/refine",
             description="Evolution of each sample by CMA-ES, without gradients, or by BasinCMA, "
-            "FuseDream's comparison (figure 17). Needs `pip install cmaes`.",
+            "FuseDream's comparison (figure 17).",
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
                 LATENTS.Input(

@@ -21,7 +21,7 @@ from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
 from ..running import keep_unfinished, preview_every
 from ..sockets import ENERGY, GENERATOR, LATENTS
-from ..widgets import chunk, seed, steps
+from ..widgets import advanced, chunk, seed, steps
 from ..work import working
 from .compose_widgets import composition_outputs, objectives, where
 
@@ -102,14 +102,16 @@ class ComposeFuse(io.ComfyNode):
                 ),
                 seed("random energies"),
                 steps(100),
-                io.Float.Input(
-                    "learning_rate",
-                    default=5e-3,
-                    min=1e-9,
-                    max=10.0,
-                    step=1e-4,
-                    round=False,
-                    tooltip="Adam's step in latent units (1e-9 to 10); the paper uses 0.005.",
+                advanced(
+                    io.Float.Input(
+                        "learning_rate",
+                        default=5e-3,
+                        min=1e-9,
+                        max=10.0,
+                        step=1e-4,
+                        round=False,
+                        tooltip="Adam's step in latent units (1e-9 to 10); the paper uses 0.005.",
+                    )
                 ),
                 *objectives(),
                 *where(),

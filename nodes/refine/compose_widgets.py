@@ -57,11 +57,13 @@ def objectives() -> list[io.Input]:
 def where() -> list[io.Input]:
     """Widgets: where the foreground is tried, and how it is pasted."""
     return [
-        io.String.Input(
-            "scales",
-            default=", ".join(f"{scale:g}" for scale in SCALES),
-            tooltip="Sides of the foreground relative to those of the background, above 0 and "
-            "below 1, separated by commas. Each is tried at every place.",
+        advanced(
+            io.String.Input(
+                "scales",
+                default=", ".join(f"{scale:g}" for scale in SCALES),
+                tooltip="Sides of the foreground relative to those of the background, above 0 and "
+                "below 1, separated by commas. Each is tried at every place.",
+            )
         ),
         io.Combo.Input(
             "places",

@@ -51,7 +51,7 @@ class KRRFlowRefine(io.ComfyNode):
         about=(
             "The samples of the batch are particles of a distribution. Their own density, "
             "estimated from all of them, drives them apart; the real images' density and "
-            "-log p(c|x) attract them; each has its weight, and Energy Report shows the "
+            "-log p(c given x) attract them; each has its weight, and Energy Report shows the "
             "three curves separately. Densities are estimated in the space of `features`. "
             "Where the energy has a condition per sample, the samples of each condition, at "
             "least 2, have their own density; `pooled` estimates one of all. The result depends "
@@ -64,8 +64,8 @@ class KRRFlowRefine(io.ComfyNode):
             "Ridges too small for the precision of float32 features are refused.\n\n"
             "`real_samples` draws some of the real images, at each step or once; keep a part of "
             "them for evaluation (`part` of Load Image Set and Reference Images). With a "
-            "`divergence` other than KL the velocity depends on r = p(x|c) / q(x|c), which the "
-            "lambdas do not affect; a missing term counts as constant, and with "
+            "`divergence` other than KL the velocity depends on r = p(x given c) / q(x given "
+            "c), which the lambdas do not affect; a missing term counts as constant, and with "
             "`lambda_generated` = 0 there is no r: all divergences are then KL."
         ),
         example=(

@@ -57,9 +57,11 @@ def _lambda(name: str, what: str) -> io.Float.Input:
 
 def _weights() -> list[io.Input]:
     return [
-        _lambda("generated", "Weight of the samples' own density, which drives them apart"),
+        advanced(
+            _lambda("generated", "Weight of the samples' own density, which drives them apart")
+        ),
         _lambda("real", "Weight of the real images' density; no effect without them"),
-        _lambda("condition", "Weight of the energy, -log p(c|x); no effect without one"),
+        _lambda("condition", "Weight of the energy, -log p(c given x); no effect without one"),
     ]
 
 
@@ -91,8 +93,8 @@ def _models() -> list[io.Input]:
         ENERGY.Input(
             "energy",
             optional=True,
-            tooltip="-log p(c|x): Energy Discriminator, Energy CLIP, Energy Classifier, Energy "
-            "Direction, Energy Masked, or sums of them.",
+            tooltip="-log p(c given x): Energy Discriminator, Energy CLIP, Energy Classifier, "
+            "Energy Direction, Energy Masked, or sums of them.",
         ),
     ]
 
@@ -115,15 +117,15 @@ def _ridge(name: str, what: str, many: str) -> io.Float.Input:
 
 def _kernel() -> list[io.Input]:
     return [
-        _ridge("eta", "samples'", "samples"),
-        _ridge("xi", "real images'", "real images"),
+        advanced(_ridge("eta", "samples'", "samples")),
+        advanced(_ridge("xi", "real images'", "real images")),
         advanced(
             io.Combo.Input(
                 "bandwidth",
                 options=["median", "one", "number"],
                 default="median",
-                tooltip="h of the kernel exp(-|d(x) - d(x')|^2 / h): the median of the squared "
-                "distances; 1, as in the paper; or the number below.",
+                tooltip="h of the kernel exp(-d^2 / h) of a distance d of features: the median of "
+                "the squared distances; 1, as in the paper; or bandwidth_number.",
             )
         ),
         advanced(
@@ -204,8 +206,8 @@ def _estimator() -> list[io.Input]:
                 default=DIVERGENCES[0],
                 tooltip="Divergence that the flow lowers: KL in the paper. The others, from its "
                 "appendix, move samples along the same direction at other speeds. The "
-                "speed depends on r = p(x|c) / q(x|c) without the lambdas, which only "
-                "weigh the direction; with lambda_generated = 0 there is no r, and all "
+                "speed depends on r = p(x given c) / q(x given c) without the lambdas, which "
+                "only weigh the direction; with lambda_generated = 0 there is no r, and all "
                 "move as KL.",
             )
         ),

@@ -60,12 +60,15 @@ def _weights() -> list[io.Input]:
             "(equation 4). linear: one per vector and coordinate. softmax: logits per vector and "
             "coordinate, as in the released code.",
         ),
-        io.Combo.Input(
-            "weights_start",
-            options=["equal", "random"],
-            default="equal",
-            tooltip="Where the weights start. equal: 1/k each, as in the paper. random: logits "
-            "from N(0, 1) for every coordinate, as in the released code; for softmax alone.",
+        advanced(
+            io.Combo.Input(
+                "weights_start",
+                options=["equal", "random"],
+                default="equal",
+                tooltip="Where the weights start. equal: 1/k each, as in the paper. random: "
+                "logits from N(0, 1) for every coordinate, as in the released code; for softmax "
+                "alone.",
+            )
         ),
     ]
 

@@ -90,7 +90,7 @@ class RejectionSample(io.ComfyNode):
                     tooltip="Most draws for each sample (1 to 10000000); a sample that finds "
                     "none is left out. No effect with a bank.",
                 ),
-                prior_steps(),
+                advanced(prior_steps()),
                 eta_widget(),
                 prior_socket("Draws the candidates.", optional=True),
                 LATENTS.Input(

@@ -85,11 +85,13 @@ class TrainD2C(io.ComfyNode):
                     tooltip="Pictures of a batch (4 to 4096), at most as many as there are.",
                 ),
                 seed("the weights and all draws", control=False, streams=""),
-                io.Boolean.Input(
-                    "contrastive",
-                    default=True,
-                    tooltip="Whether the encoder also learns to tell pictures apart from random "
-                    "views of them (MoCo v2), for conditions of few examples.",
+                advanced(
+                    io.Boolean.Input(
+                        "contrastive",
+                        default=True,
+                        tooltip="Whether the encoder also learns to tell pictures apart from "
+                        "random views of them (MoCo v2), for conditions of few examples.",
+                    )
                 ),
                 advanced(
                     io.Combo.Input(

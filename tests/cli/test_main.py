@@ -162,7 +162,6 @@ def test_names_are_dispatched(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(script.BENCHES, "toy", ".toy_bench:run")
     monkeypatch.setitem(script.REPRODUCTIONS, "toy", ".toy_bench:run")
-    monkeypatch.setattr(script, "DEMO", ".toy_bench:run")
     module.run.__defaults__ = None
     assert main(["bench", "toy"]) == 5
     assert main(["reproduce", "toy", "--json", "abc", "--budget", "ci"]) == 3

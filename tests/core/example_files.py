@@ -23,6 +23,8 @@ AUXILIARY_FILES = [param for param in FILES if param.values[0] in AUXILIARIES]
 
 POSITIVE = ("running_var", "stored_var", "running_vars", "magnitude_ema", "latent_mod.std")
 """Ends of the names of variances and deviations."""
+FILTERS = ("up_filter", "down_filter", "Resampler.Kernel")
+"""Ends of the names of low-pass filters."""
 
 
 def randomised(example):
@@ -30,7 +32,7 @@ def randomised(example):
     stream = torch.Generator().manual_seed(5)
     for network in example.networks.values():
         for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-            if not tensor.is_floating_point() or name.endswith(("up_filter", "down_filter")):
+            if not tensor.is_floating_point() or name.endswith(FILTERS):
                 continue  # low-pass filters have the sum one
             noise = torch.randn(tensor.shape, generator=stream)
             if name.endswith(POSITIVE):
@@ -44,7 +46,8 @@ def randomised(example):
                 tensor.data = centre + 0.1 * noise
         for module in network.modules():
             if hasattr(module, "weight_v"):  # vectors of the power method belong to their weight
-                weight = module.weight_orig.data.flatten(1)
+                matrix = getattr(module, "matrix", lambda m=module: m.weight_orig.flatten(1))
+                weight = matrix().data
                 module.weight_u = functional.normalize(module.weight_u, dim=0)
                 module.weight_v = functional.normalize(module.weight_u @ weight, dim=0)
         network.eval()

@@ -6,6 +6,8 @@ import os
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.nodes.defaults import defaults_of
+from latentsteer.nodes.model_folders import MODEL_FOLDERS
+from latentsteer.nodes.model_readmes import README, readme_of
 from latentsteer.nodes.standalone.values import widgets
 
 from .client import (
@@ -54,7 +56,7 @@ def _without(outputs, tooltips):
 @pytest.mark.parametrize("name", embedded())
 def test_a_shipped_workflow_executes(client, frozen, name):
     if "basin_cma" in name and not any(package.startswith("cmaes==") for package in frozen):
-        pytest.skip("the host's Python lacks cmaes, the extra `evolution`")
+        pytest.skip("the host's Python lacks cmaes")
     api = cheap(name)
     run = client.run(api)
     assert run.outcome == "execution_success"
@@ -142,6 +144,20 @@ def test_extra_model_paths_are_searched(client):
     assert "more.safetensors" in files
     assert "notes.txt" not in files
     assert "digits (embedded)" in files
+
+
+def test_the_first_boot_makes_the_model_folders(client, server):
+    for folder in MODEL_FOLDERS:
+        readme = server.base / "models" / folder.key / README
+        assert readme.read_text("utf-8") == readme_of(folder)
+    offered = client.get("/object_info")
+    lists = [_files(offered[name]) for name in IDS if "file" in _required(offered[name])]
+    assert len(lists) > 3
+    assert not [name for names in lists for name in names if README in name]
+
+
+def _required(node):
+    return node["input"].get("required", {})
 
 
 def _files(node):

@@ -127,7 +127,7 @@ def evolved(graph, made, start, **inputs):
 
 @pytest.mark.parametrize("inner_steps", [0, 2])
 def test_an_evolution_lowers_every_samples_energy(inner_steps, graph, run):
-    pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+    pytest.importorskip("cmaes", reason="cmaes is not installed")
     made = graph.steered("3, 5", each=1)
     refined = evolved(graph, made, graph.from_prior(made), inner_steps=inner_steps)
     trace = run(graph).trace(refined)
@@ -139,7 +139,7 @@ def test_an_evolution_lowers_every_samples_energy(inner_steps, graph, run):
 def test_an_evolution_that_is_stopped_goes_on_to_the_same_bits(
     at_step, run, new_graph, new_host, out
 ):
-    pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+    pytest.importorskip("cmaes", reason="cmaes is not installed")
 
     def job(start, **inputs):
         graph = new_graph()

@@ -1,5 +1,6 @@
 """The record of the kinds of model folders, and what reads it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from latentsteer.core.errors import CheckpointError
 from latentsteer.nodes.model_files import find, offered
 from latentsteer.nodes.model_folders import MODEL_FOLDERS, ModelFolder
+from latentsteer.nodes.model_readmes import README, make_model_folder, readme_of
 from latentsteer.nodes.standalone.host import StandaloneHost, use
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +67,50 @@ def test_every_folder_has_its_row_in_the_installation_guide():
     text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `models/latentsteer")]
     assert rows == [f"| `models/{f.key}` | `{f.key}` | {f.holds} |" for f in MODEL_FOLDERS]
+
+
+def test_a_folder_is_made_with_a_readme_that_no_loader_lists(tmp_path):
+    for folder in MODEL_FOLDERS:
+        place = tmp_path / "models" / folder.key
+        make_model_folder(folder, place)
+        assert [path.name for path in place.iterdir()] == [README]
+        assert (place / README).read_text(encoding="utf-8") == readme_of(folder)
+    with use(StandaloneHost(tmp_path)):
+        assert [offered(folder.key, []) for folder in MODEL_FOLDERS] == [[]] * len(MODEL_FOLDERS)
+
+
+@pytest.mark.parametrize("folder", MODEL_FOLDERS, ids=lambda folder: folder.key)
+def test_a_readme_says_what_belongs_there(folder):
+    text = readme_of(folder)
+    assert text.startswith(f"# {folder.key}\n\nLatentSteer looks here for {folder.holds}:")
+    named = {*(folder.suffixes if folder.files else ()), *folder.marks}
+    assert all(name in text for name in named)
+    for page in re.findall(r"<\S+/blob/main/(\S+)>", text):
+        assert (ROOT / page).is_file()
+    assert f"`{folder.key}`" in text
+
+
+def test_a_file_of_the_user_stays(tmp_path):
+    (tmp_path / README).write_text("mine", encoding="utf-8")
+    make_model_folder(MODEL_FOLDERS[0], tmp_path)
+    assert (tmp_path / README).read_text(encoding="utf-8") == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_does_not_stop_the_host(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    make_model_folder(MODEL_FOLDERS[0], tmp_path / "file" / "below")
+
+    def refused(*arguments, **settings):
+        raise OSError(30, "Read-only file system", str(tmp_path))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    make_model_folder(MODEL_FOLDERS[0], tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_two_hosts_that_start_at_once_do_not_disturb_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    (tmp_path / README).write_text("of the other", encoding="utf-8")
+    make_model_folder(MODEL_FOLDERS[0], tmp_path)
+    assert (tmp_path / README).read_text(encoding="utf-8") == "of the other"

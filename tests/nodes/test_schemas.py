@@ -9,6 +9,7 @@ import pytest
 from latentsteer.nodes import catalogue
 from latentsteer.nodes.pages import help_of
 from latentsteer.nodes.standalone.api.schema import io
+from latentsteer.nodes.standalone.values import widgets
 
 FOLDERS = Path(inspect.getfile(catalogue)).parent
 CATEGORIES = {"start": "initialise"}
@@ -175,3 +176,9 @@ def test_expert_inputs_are_marked_for_older_and_newer_hosts():
         for i in schema.inputs:
             extra = getattr(i, "extra_dict", None) or {}
             assert extra.get("advanced", False) is (f"{name}.{i.id}" in marked)
+
+
+def test_at_most_five_widgets_are_visible_at_first(schema):
+    """The others are advanced: Nodes 2.0 and web/js/advanced.js collapse them."""
+    shown = [w.id for w in widgets(schema) if not getattr(w, "advanced", False)]
+    assert len(shown) <= 5, shown

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core.files import replacing
 from ...nodes.defaults import defaults_of
+from ...nodes.locales import english_files
 from ...nodes.pages import generated
 from ...nodes.standalone.canvas.formats import ui_from_api
 from ...nodes.standalone.registry import load_nodes
@@ -70,6 +71,7 @@ def pages() -> dict[Path, str]:
     """Returns the pages generated from nodes and recipes."""
     return {
         **generated(load_nodes()),
+        **english_files(load_nodes()),
         DOCS / "workflows.md": workflows_page(RECIPES.values()),
     }
 

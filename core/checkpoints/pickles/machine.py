@@ -17,7 +17,7 @@ from .keys import key
 from .names import Builder, builder_of, is_expected, known, makes
 from .records import Array, Dtype, Hostile, Name, Record, Refused
 
-__all__ = ["Unpickled", "unpickle"]
+__all__ = ["MOST_STEPS", "Unpickled", "unpickle"]
 
 MOST_STEPS = 4_000_000
 """Limit on instructions; the largest StyleGAN-XL pickle has some hundred thousand."""
@@ -49,6 +49,7 @@ def unpickle(
     file: Bounded,
     persistent: Persistent | None = None,
     builders: Mapping[Name, Builder] | None = None,
+    most_steps: int = MOST_STEPS,
 ) -> Unpickled:
     """Reads the contents of a pickle.
 
@@ -59,13 +60,14 @@ def unpickle(
         file: the pickle; left at its end.
         persistent: resolves references to something outside; without it they are unknown.
         builders: additional builders by name.
+        most_steps: limit on its instructions.
 
     Raises:
         Hostile: the pickle requests something that only attacks need.
         Refused: it is not a pickle of values, or is too large.
         LookupError, TypeError, ValueError: it is damaged.
     """
-    machine = _Machine(COPIES * file.left, persistent, builders or {})
+    machine = _Machine(COPIES * file.left, persistent, builders or {}, most_steps)
     return Unpickled(machine.run(file), tuple(machine.unknown))
 
 
@@ -75,6 +77,7 @@ class _Machine:
 
     Attributes:
         left: number of items that builders may still copy; shared arguments could repeat forever.
+        most_steps: limit on the instructions.
         after: number of bytes after the current frame.
         unknown: the first unknown names and calls.
         written_out: ids of dicts with keys that were converted to text.
@@ -83,6 +86,7 @@ class _Machine:
     left: int
     persistent: Persistent | None
     builders: Mapping[Name, Builder]
+    most_steps: int
     stack: list[Any] = field(default_factory=list[Any])
     marks: list[int] = field(default_factory=list[int])
     memo: dict[int, Any] = field(default_factory=dict[int, Any])
@@ -93,8 +97,8 @@ class _Machine:
     def run(self, file: Bounded) -> object:
         """Runs the pickle and returns its contents."""
         for step, (code, argument, _) in enumerate(pickletools.genops(file)):  # pyright: ignore[reportArgumentType]
-            if step > MOST_STEPS:
-                raise Refused(f"has a pickle of more than {MOST_STEPS} instructions")
+            if step > self.most_steps:
+                raise Refused(f"has a pickle of more than {self.most_steps} instructions")
             if code.name in LITERALS:
                 self.stack.append(argument)
             elif code.name == "STOP":

@@ -10,7 +10,7 @@ import struct
 from typing import Any
 
 from ..bounded import Bounded
-from .machine import unpickle
+from .machine import MOST_STEPS, unpickle
 from .records import Name, Refused, Storage
 from .storages import StorageView, reference_of
 
@@ -23,6 +23,7 @@ class PickleFile:
     Args:
         file: file, positioned at its start.
         size: file size in bytes.
+        most_steps: limit on its instructions.
 
     Attributes:
         content: the dicts, records and views in the file.
@@ -35,10 +36,10 @@ class PickleFile:
     sealed = False
     """The format has no checksums."""
 
-    def __init__(self, file: io.BufferedIOBase, size: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, size: int, most_steps: int = MOST_STEPS) -> None:
         bounded = Bounded(file, size)
         builders = {Name("torch.storage", "_load_from_bytes"): _nested_storage}
-        self.content, self.unknown = unpickle(bounded, builders=builders)
+        self.content, self.unknown = unpickle(bounded, builders=builders, most_steps=most_steps)
         if bounded.left:
             raise Refused(f"goes on for {bounded.left} bytes after its end; it is damaged")
 

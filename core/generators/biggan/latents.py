@@ -12,11 +12,9 @@ from torch.nn import functional
 from ...devices import placed
 from ...rng import SampleRng
 from ...spaces import Block
+from ..truncated import LIMIT, truncated_normal
 
-__all__ = ["LIMIT", "ClassCodes", "TruncatedWithClass"]
-
-LIMIT = 2.0
-"""Bound at which the normal prior of z is truncated, and to which FuseDream and TR0N clamp z."""
+__all__ = ["ClassCodes", "TruncatedWithClass"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +77,7 @@ class TruncatedWithClass:
     def _drawn(self, rng: SampleRng) -> tuple[Tensor, Tensor]:
         """Draws z and the number in [0, 1) that decides the class."""
         uniform = rng.uniform(self.latent + 1, like=torch.empty(0, dtype=torch.float64))
-        tail = 0.5 * math.erfc(LIMIT / math.sqrt(2))
-        z = torch.special.ndtri(tail + (1 - 2 * tail) * uniform[:, :-1]).clamp(-LIMIT, LIMIT)
-        return self.psi * z, uniform[:, -1]
+        return self.psi * truncated_normal(uniform[:, :-1]), uniform[:, -1]
 
     @property
     def limit(self) -> float:

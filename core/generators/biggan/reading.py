@@ -17,7 +17,8 @@ from ...generator import Generator
 from ...identity import ModelId
 from ...rng import SampleRng
 from ...spaces import Block, Space
-from .latents import LIMIT, ClassCodes, TruncatedWithClass
+from ..truncated import LIMIT
+from .latents import ClassCodes, TruncatedWithClass
 from .networks.ajbrock import GeneratorLayout, Statistics
 from .networks.discriminators import BigGanDeepDiscriminator, BigGanDiscriminator
 from .networks.spectral import NONE, Spectral

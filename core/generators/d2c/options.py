@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...checkpoints.options import ChoiceOption, RealOption, WholeOption
-from ..options import latent
+from ..options import image_size, latent
 
 __all__ = ["D2C_LATENTS", "D2C_OPTIONS", "PIXELS", "SIDES", "STEPS"]
 
@@ -43,13 +43,9 @@ D2C_OPTIONS: Final = (
         place=7,
         choices=PIXELS,
     ),
-    WholeOption(
-        "image_size",
-        "For D2C: the side of the images in pixels (0 to 1024), which the file does not say. 0: "
-        "from the file where possible, else the authors' (`latentsteer inspect` prints it).",
-        place=8,
-        low=0,
-        high=1024,
+    image_size(
+        "For D2C, 0: from the file where possible, else the authors' (`latentsteer inspect` "
+        "prints it)."
     ),
     WholeOption(
         "bits",

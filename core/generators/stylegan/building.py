@@ -13,7 +13,7 @@ from ...generator import Generator
 from ...identity import ModelId
 from ...images import three_channels
 from ...rng import SampleRng
-from ..options import chosen_text
+from ..options import NOISES, chosen_text
 from .discriminator import as_discriminator
 from .latents import style_latents
 from .networks.discriminator import StyleGan2Discriminator
@@ -21,7 +21,6 @@ from .networks.mapping import MappingNetwork
 from .networks.ops import ACTIVATIONS
 from .networks.stylegan2 import StyleGan2Generator, StyleGan2Synthesis
 from .networks.stylegan2_layers import Resampling, SynthesisLayer
-from .options import NOISES
 
 __all__ = [
     "LICENCE",

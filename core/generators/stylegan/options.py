@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from ...checkpoints.options import ChoiceOption, WholeOption
-from ..options import latent, truncation
+from ...checkpoints.options import WholeOption
+from ..options import latent, noise, truncation
 
-__all__ = ["LATENTS", "LATENT_OPTIONS", "NOISES", "STYLEGAN2_OPTIONS"]
+__all__ = ["LATENTS", "LATENT_OPTIONS", "STYLEGAN2_OPTIONS"]
 
 LATENTS: Final = ("z", "w", "w+")
 LATENT_OPTIONS: Final = (
@@ -21,15 +21,8 @@ LATENT_OPTIONS: Final = (
     ),
 )
 """The options of every architecture with these latents."""
-NOISES: Final = ("const", "random", "none")
 STYLEGAN2_OPTIONS: Final = (
     *LATENT_OPTIONS,
-    ChoiceOption(
-        "noise",
-        "For StyleGAN2: the noise of every layer. const: the file's own; random: drawn again for "
-        "every image, as in TR0N's code; none. auto: const, so that a latent is one image.",
-        place=3,
-        choices=NOISES,
-    ),
+    noise("For StyleGAN2: const is the file's own; TR0N's code draws it again for every image."),
 )
 """The options of StyleGAN2 architectures."""

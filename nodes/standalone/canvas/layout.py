@@ -30,15 +30,21 @@ class NodeBox(NamedTuple):
 
 
 def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[int, int]:
-    """Returns width and height of a node with these widget values."""
-    shown = widgets(schema)
-    names = {widget.id for widget in shown}
+    """Returns width and height of a node with these widget values.
+
+    Advanced widgets are collapsed behind one button: by web/js/advanced.js in classic mode, and by
+    Nodes 2.0 itself.
+    """
+    every = widgets(schema)
+    names = {widget.id for widget in every}
+    shown = [widget for widget in every if not getattr(widget, "advanced", False)]
     sockets = [socket for socket in schema.inputs or () if socket.id not in names]
     outputs = schema.outputs or []
     labels = [f"{title}      ", f"{_longest(sockets)}    {_longest(outputs)}"]
     labels += [f"{w.display_name or w.id}  {values.get(w.id, '')}     " for w in shown]
     texts = [w for w in shown if getattr(w, "multiline", False)]
     rows = len(shown) + sum(has_control(w) + has_upload(w) for w in shown)
+    rows += len(shown) < len(every)
     height = 16 + ROW * max(len(sockets), len(outputs)) + WIDGET * rows + TEXT * len(texts)
     height += _SHOWS.get(schema.node_id, PICTURE if _PREVIEWS in names else 0)
     width = _CHARACTER * max(len(label) for label in labels)

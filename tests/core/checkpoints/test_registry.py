@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from latentsteer.core.auxiliaries import AUXILIARIES
 from latentsteer.core.checkpoints.registry import Registry
-from latentsteer.core.generators import ARCHITECTURES, DISCRIMINATORS
+from latentsteer.core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 
 from ... import forks
 
@@ -28,7 +28,9 @@ print(json.dumps([listed, [name for name in sys.modules if name.startswith("late
 
 
 @pytest.mark.parametrize(
-    "registry", [ARCHITECTURES, DISCRIMINATORS, AUXILIARIES], ids=["G", "D", "f"]
+    "registry",
+    [ARCHITECTURES, DISCRIMINATORS, PARTS, AUXILIARIES],
+    ids=["G", "D", "parts", "f"],
 )
 def test_a_registry_is_the_sequence_of_its_architectures(registry):
     assert [architecture.id for architecture in registry] == list(registry.ids)

@@ -18,7 +18,7 @@ from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 from latentsteer.core.terms import Term
 
-pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+pytest.importorskip("cmaes", reason="cmaes is not installed")
 
 CHUNKS = Chunking(16, padded=False)
 DIM = 4

@@ -21,7 +21,7 @@ CHARTS = {"points": Identity(SPACE), "basis": MixtureOfBasis(SPACE, 2, ("z", "y"
 @pytest.fixture(params=[pytest.param(one, id=name) for name, one in REFINERS])
 def refiner(request):
     if isinstance(request.param, CmaEs):
-        pytest.importorskip("cmaes", reason="the extra `evolution` is not installed")
+        pytest.importorskip("cmaes", reason="cmaes is not installed")
     return request.param
 
 

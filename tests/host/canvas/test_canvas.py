@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,26 +9,17 @@ import pytest
 
 from ..client import templates, workflow
 from ..hosts import PACK
+from .tools import browser_tools
 
 pytestmark = pytest.mark.host
 HERE = Path(__file__).parent
-BROWSERS = ("/usr/bin/chromium", "chromium", "google-chrome", "chrome")
-MODULES = ("~/.cache/latentsteer-canvas/node_modules", "~/hosts/canvas/node_modules")
 SECONDS = 400
-
-
-def _tools():
-    """Paths of node, a browser and playwright-core; None for what is missing."""
-    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    places = [Path(p).expanduser() for p in (os.environ.get("CANVAS_MODULES"), *MODULES) if p]
-    modules = next((place for place in places if (place / "playwright-core").is_dir()), None)
-    return {"node": shutil.which("node"), "chromium": browser, "playwright-core": modules}
 
 
 @pytest.fixture(scope="session")
 def seen(server, tmp_path_factory):
     """Report of the browser; each test below checks a part of it."""
-    tools = _tools()
+    tools = browser_tools()
     if missing := [name for name, place in tools.items() if place is None]:
         pytest.skip(
             f"canvas tests need {', '.join(missing)}: "

@@ -1,4 +1,4 @@
-"""Second half of the demo: avatars from text, with the ablations side by side."""
+"""Second half of the full demo: avatars from text, with the ablations side by side."""
 
 import textwrap
 import time

@@ -1,4 +1,4 @@
-"""`latentsteer demo`: TR0N on the embedded models, with the paper's ablations, in minutes."""
+"""`latentsteer demo --full`: TR0N on the embedded models, with the paper's ablations."""
 
 import argparse
 import statistics
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from ....nodes.standalone.host import StandaloneHost
 
     begun = time.perf_counter()
-    out = (args.out or args.base / "out") / "demo"
+    out = (args.out or args.base / "out") / "demo-full"
     out.mkdir(parents=True, exist_ok=True)
     device = StandaloneHost(device=args.device).device()
     _digits(out, device)

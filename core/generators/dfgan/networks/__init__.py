@@ -1,0 +1,1 @@
+"""DF-GAN's networks: text encoder, generators and discriminators."""

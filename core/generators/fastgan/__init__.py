@@ -1,0 +1,1 @@
+"""FastGAN of projected GANs, as its authors' training saves it."""

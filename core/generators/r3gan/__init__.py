@@ -1,0 +1,1 @@
+"""R3GAN, as its authors' training saves it."""

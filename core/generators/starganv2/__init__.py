@@ -1,0 +1,1 @@
+"""StarGAN v2: an image in the style of another domain."""

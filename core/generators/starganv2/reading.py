@@ -1,0 +1,136 @@
+"""Reading the sizes of StarGAN v2's networks off their tensors."""
+
+from typing import Final
+
+from ...checkpoints.architecture import load_network
+from ...checkpoints.reading import count_of, part_of, shape_of
+from ...checkpoints.record import Checkpoint
+from ...errors import CheckpointError
+from .model import StarGan
+from .networks.landmarks import Landmarks
+from .networks.translation import (
+    DomainDiscriminator,
+    GeneratorLayout,
+    StyleEncoder,
+    StyleGenerator,
+    StyleMap,
+    StyleMapLayout,
+)
+
+__all__ = ["discriminator_of", "has_discriminator", "has_generator", "network_of"]
+
+PARTS: Final = ("generator.", "mapping_network.", "style_encoder.")
+FAN: Final = "fan."
+DISCRIMINATOR: Final = "discriminator."
+FILTER: Final = "generator.hpf.filter"
+
+
+def _root(checkpoint: Checkpoint) -> Checkpoint:
+    """The tensors without the `module.` that training on several devices adds to names."""
+    marks = ("generator.module.", "discriminator.module.")
+    if not any(name.startswith(marks) for name in checkpoint.tensors):
+        return checkpoint
+    tensors = {
+        name.replace(".module.", ".", 1): checkpoint.tensors[name] for name in checkpoint.tensors
+    }
+    return Checkpoint(
+        checkpoint.path, tensors, checkpoint.sha256, checkpoint.config, options=checkpoint.options
+    )
+
+
+def has_generator(checkpoint: Checkpoint) -> bool:
+    """Whether the file has a generator of this family."""
+    names = _root(checkpoint).tensors
+    return "generator.from_rgb.weight" in names and any(
+        name.startswith("generator.decode.0.norm1.fc.") for name in names
+    )
+
+
+def has_discriminator(checkpoint: Checkpoint) -> bool:
+    """Whether the file has a discriminator of this family."""
+    return any(name.startswith("discriminator.main.1.") for name in _root(checkpoint).tensors)
+
+
+def network_of(checkpoint: Checkpoint) -> StarGan:
+    """Loads what translates, frozen.
+
+    Raises:
+        CheckpointError: a part is missing, or parts are of different sizes.
+    """
+    root = _root(checkpoint)
+    for part in PARTS:
+        if not any(name.startswith(part) for name in root.tensors):
+            raise CheckpointError(
+                f"{checkpoint.path.name} has a generator without `{part}*`. A whole file of "
+                "StarGAN v2, `*_nets_ema.ckpt`, has generator, mapping network and style encoder."
+            )
+    own = {
+        name: tensor
+        for name, tensor in ((n, root.tensors[n]) for n in root.tensors)
+        if name.startswith((*PARTS, FAN))
+    }
+    kept = Checkpoint(root.path, own, root.sha256, root.config, options=root.options)
+    generator = _generator(kept)
+    styles = _styles(kept)
+    encoder = _style_encoder(part_of(kept, PARTS[2]))
+    style = generator.layout.style
+    sizes = {generator.layout.size, encoder.size}
+    lengths = {style, styles.layout.style, shape_of(kept, "style_encoder.unshared.0.weight", 2)[0]}
+    if len(sizes) > 1 or len(lengths) > 1 or styles.layout.domains != len(encoder.unshared):
+        raise CheckpointError(
+            f"{checkpoint.path.name}: the generator makes images of {generator.layout.size} "
+            f"pixels of styles of {style} numbers; the style encoder takes {encoder.size} pixels to "
+            f"{max(lengths)} numbers in {len(encoder.unshared)} domains, the mapping network has "
+            f"{styles.layout.domains}. They are parts of different trainings."
+        )
+    fan = None
+    if any(name.startswith(FAN) for name in own):
+        fan = Landmarks(shape_of(kept, "fan.conv_last0.weight", 4)[0])
+    return load_network(StarGan(generator, styles, encoder, fan), kept)
+
+
+def _generator(kept: Checkpoint) -> StyleGenerator:
+    blocks = count_of(kept.tensors, "generator.encode.{}.conv2.weight")
+    widths = [shape_of(kept, "generator.from_rgb.weight", 4)[0]]
+    widths += [shape_of(kept, f"generator.encode.{n}.conv2.weight", 4)[0] for n in range(blocks)]
+    style = shape_of(kept, "generator.decode.0.norm1.fc.weight", 2)[1]
+    return StyleGenerator(GeneratorLayout(tuple(widths), style, FILTER in kept.tensors))
+
+
+def _styles(kept: Checkpoint) -> StyleMap:
+    hidden, z_dim = shape_of(kept, "mapping_network.shared.0.weight", 2)
+    style = shape_of(kept, "mapping_network.unshared.0.6.weight", 2)[0]
+    domains = count_of(kept.tensors, "mapping_network.unshared.{}.0.weight")
+    return StyleMap(StyleMapLayout(z_dim, hidden, style, domains))
+
+
+def _trunk(own: Checkpoint, name: str) -> tuple[int, ...]:
+    blocks = 0
+    while f"{name}.{blocks + 1}.conv2.weight" in own.tensors:
+        blocks += 1
+    widths = [shape_of(own, f"{name}.0.weight", 4)[0]]
+    widths += [shape_of(own, f"{name}.{n + 1}.conv2.weight", 4)[0] for n in range(blocks)]
+    return tuple(widths)
+
+
+def _style_encoder(own: Checkpoint) -> StyleEncoder:
+    style = shape_of(own, "unshared.0.weight", 2)[0]
+    domains = count_of(own.tensors, "unshared.{}.weight")
+    return StyleEncoder(_trunk(own, "shared"), style, domains)
+
+
+def discriminator_of(checkpoint: Checkpoint) -> DomainDiscriminator:
+    """Loads the discriminator, frozen.
+
+    Raises:
+        CheckpointError: there is none, or its tensors do not fit.
+    """
+    own = part_of(_root(checkpoint), DISCRIMINATOR)
+    if not own.tensors:
+        raise CheckpointError(
+            f"{checkpoint.path.name} has no discriminator `{DISCRIMINATOR}main.*`. Move it away, "
+            "or take the file of the same training."
+        )
+    widths = _trunk(own, "main")
+    domains = shape_of(own, f"main.{len(widths) + 3}.weight", 4)[0]
+    return load_network(DomainDiscriminator(widths, domains), own)
