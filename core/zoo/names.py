@@ -14,6 +14,7 @@ AUXILIARIES = {
 }
 PAIRS = {
     "avatars pairs (embedded)": "avatars-pairs",
+    "avatars pairs of the prior (embedded)": "avatars-prior-pairs",
     "digits pairs (embedded)": "digits-pairs",
 }
 """Folders of pairs (z, f(G(z))), as `core.pairs.stored` reads them."""
