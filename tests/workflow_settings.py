@@ -38,7 +38,7 @@ FEW_D2C = {
     "PriorInit": {"samples": 200},
     "RejectionSample": {"samples": 4, "steps": 8},
     "GuidedSample": {"samples": 4, "steps": 8},
-    "EditByCondition": {"strength": 3.0},
+    "EditByCondition": {"strength": 3.0, "grid": 1},
 }
 """By kind: rejection needs draws that look like avatars, and a bank some with the wanted."""
 BY_WORDS = "avatars_edit_by_words"

@@ -47,19 +47,23 @@ class Editing:
         correction: by the prior after the move.
         results: number of results per image, each with its own noise of the correction. Where
             several ways of a move reach the wanted, they take different ones.
+        beyond: factor on each `smallest` strength, at least 1, up to the largest one. Where the
+            classifier just sees the wanted, others often do not yet. A sample that shows it from
+            the start stays as it is.
 
     Raises:
         InvalidInput: an unknown mode, or a number outside its range.
     """
 
-    strength: float = 5.0
-    mode: StrengthMode = "same"
+    strength: float = 8.0
+    mode: StrengthMode = "smallest"
     certainty: float = 0.5
     seen: Seen = "images"
-    grid: int = 12
+    grid: int = 8
     bisections: int = 2
     correction: Correction = RELEASED
     results: int = 1
+    beyond: float = 1.4
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(StrengthMode) or self.seen not in get_args(Seen):
@@ -70,7 +74,9 @@ class Editing:
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
         most = self.strength if self.mode == "smallest" else 1.0
-        MoveSearch(most, self.grid, self.bisections, self.certainty)
+        MoveSearch(most, self.grid, self.bisections, self.certainty, self.beyond)
+        if not self.beyond >= 1:
+            raise InvalidInput(f"{self.beyond:g} times the smallest strength; at least 1 needed.")
         if self.results < 1:
             raise InvalidInput(f"{self.results} results per image; at least 1 needed.")
 
@@ -82,7 +88,8 @@ class Editing:
     @property
     def rounds(self) -> int:
         """Largest number of times that the samples are moved along a way."""
-        return 1 + self.grid + self.bisections if self.mode == "smallest" else 1
+        searched = self.grid + self.bisections + (self.beyond > 1)
+        return 1 + searched if self.mode == "smallest" else 1
 
 
 @dataclass(frozen=True)
@@ -231,6 +238,10 @@ class _Job:
         if editing.mode == "smallest":
             strengths, r = smallest_strengths(len(rows), probability, editing.search)
             points = self.at(path, rows, strengths)
+            if editing.beyond > 1:
+                strengths = (strengths * editing.beyond).clamp_max(editing.strength)
+                points = self.at(path, rows, strengths)
+                r = self.seen(rows, points)
         else:
             strengths = torch.full((len(rows),), editing.strength, dtype=torch.float64)
             points = self.at(path, rows, strengths)

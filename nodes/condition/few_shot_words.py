@@ -5,10 +5,10 @@ from ...core.captioner import Captioner
 from ...core.condition import Condition
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
+from ..contrast import contrasted_inputs, instead_input, sharpness_widget
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
-from ..sockets import AUXILIARY, CONDITION, GENERATOR, PAIRS
 from ..widgets import advanced
 from .few_shot_widgets import few_shot_output, few_shot_widgets
 
@@ -41,25 +41,9 @@ class FewShotConditionByWords(io.ComfyNode):
             description="What images should show, by words: a classifier of latents that is "
             "trained on pairs which an auxiliary labels.",
             inputs=[
-                PAIRS.Input("pairs", tooltip="Pairs of this generator and auxiliary."),
-                GENERATOR.Input("generator", tooltip="The generator of the latents."),
-                AUXILIARY.Input("auxiliary", tooltip="The auxiliary of the conditions."),
-                CONDITION.Input(
-                    "condition", tooltip="The wanted text or class; several rows are alternatives."
-                ),
+                *contrasted_inputs(),
                 *few_shot_widgets("that among the pairs"),
-                advanced(
-                    io.Float.Input(
-                        "sharpness",
-                        default=0.0,
-                        min=0.0,
-                        max=10000.0,
-                        step=0.1,
-                        tooltip="Factor on the scores in the softmax over the texts (0 to "
-                        "10000); 0 for that of the auxiliary's training. Of two single rows the "
-                        "nearer one does not depend on it.",
-                    )
-                ),
+                sharpness_widget(". Of two single rows the nearer one does not depend on it."),
                 advanced(
                     io.Int.Input(
                         "most",
@@ -81,12 +65,7 @@ class FewShotConditionByWords(io.ComfyNode):
                         "left.",
                     )
                 ),
-                CONDITION.Input(
-                    "instead",
-                    optional=True,
-                    tooltip="What the images could show instead, a row each; if left out, the "
-                    "average pair.",
-                ),
+                instead_input(),
             ],
             outputs=[few_shot_output()],
         )

@@ -5,10 +5,11 @@ from ...core.captioner import Captioner
 from ...core.condition import Condition
 from ...core.generator import Generator
 from ...core.pairs.pairs import Pairs
+from ..contrast import contrasted_inputs, instead_input, sharpness_widget
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
-from ..sockets import AUXILIARY, CONDITION, DIRECTION, GENERATOR, PAIRS
+from ..sockets import CONDITION, DIRECTION
 from ..widgets import advanced
 
 __all__ = ["ContrastDirection"]
@@ -45,30 +46,9 @@ class ContrastDirection(io.ComfyNode):
             description="A direction in latents from pairs that show something else to pairs that "
             "show the wanted, for Move Latents.",
             inputs=[
-                PAIRS.Input("pairs", tooltip="Pairs of this generator and auxiliary."),
-                GENERATOR.Input("generator", tooltip="The generator of the latents."),
-                AUXILIARY.Input("auxiliary", tooltip="The auxiliary of the conditions."),
-                CONDITION.Input(
-                    "condition", tooltip="The wanted text or class; several rows are alternatives."
-                ),
-                advanced(
-                    io.Float.Input(
-                        "sharpness",
-                        default=0.0,
-                        min=0.0,
-                        max=10000.0,
-                        step=0.1,
-                        tooltip="Factor on the scores in the softmax over the texts (0 to "
-                        "10000); 0 for that of the auxiliary's training: a CLIP's logit scale, "
-                        "about 100, or 1 for a classifier.",
-                    )
-                ),
-                CONDITION.Input(
-                    "instead",
-                    optional=True,
-                    tooltip="What the images could show instead, a row each; if left out, the "
-                    "average pair.",
-                ),
+                *contrasted_inputs(),
+                sharpness_widget(": a CLIP's logit scale, about 100, or 1 for a classifier."),
+                instead_input(),
                 CONDITION.Input(
                     "context",
                     optional=True,

@@ -21,7 +21,7 @@ from ..images import from_host, masks_from_host, to_host
 from ..sockets import GENERATOR, LATENTS, PAIRS
 from ..widgets import chunk, seed
 from ..work import Work, working
-from .edit_widgets import bank_widgets, search_widgets, width_widget
+from .edit_widgets import bank_widgets, beyond_widget, search_widgets, width_widget
 
 if TYPE_CHECKING:
     from ...core.d2c.bank import LatentBank
@@ -112,6 +112,7 @@ class EditByCondition(io.ComfyNode):
                     "results then have the size of the images.",
                 ),
                 *bank_widgets(),
+                beyond_widget(),
             ],
             outputs=[
                 io.Image.Output("edited", display_name="images", tooltip="The edited images."),
@@ -147,6 +148,7 @@ class EditByCondition(io.ComfyNode):
         mask: Tensor | None = None,
         modes: int = 6,
         near: float = 20.0,
+        beyond: float = 1.0,
     ) -> io.NodeOutput:
         from ...core.d2c.bank_means import bank_mean
         from ...core.d2c.editing import Editing, edit_by_condition
@@ -166,6 +168,7 @@ class EditByCondition(io.ComfyNode):
             grid=grid,
             correction=corrected,
             results=results,
+            beyond=beyond,
         )
         models = (generator, prior)
         with working(f"{TITLE}: bank", 0, *models, chunk=chunk) as work:

@@ -3,7 +3,10 @@
 from ..host import io
 from ..widgets import advanced
 
-__all__ = ["bank_widgets", "search_widgets", "width_widget"]
+__all__ = ["BEYOND", "bank_widgets", "beyond_widget", "search_widgets", "width_widget"]
+
+BEYOND = 1.4
+"""Factor on the smallest strengths of new nodes; that of `core.d2c.editing.Editing`."""
 
 
 def search_widgets() -> list[io.Input]:
@@ -12,13 +15,13 @@ def search_widgets() -> list[io.Input]:
         io.Combo.Input(
             "mode",
             options=["same", "smallest"],
-            default="same",
+            default="smallest",
             tooltip="same: all move by the strength. smallest: each image moves until r reaches "
-            "the certainty, at most by the strength; raise the certainty if it ends too early.",
+            "the certainty, and on by `beyond`, at most by the strength.",
         ),
         io.Float.Input(
             "strength",
-            default=5.0,
+            default=8.0,
             min=-1000.0,
             max=1000.0,
             step=0.1,
@@ -49,7 +52,7 @@ def search_widgets() -> list[io.Input]:
         advanced(
             io.Int.Input(
                 "grid",
-                default=12,
+                default=8,
                 min=1,
                 max=1000,
                 tooltip="Strengths to try, evenly spaced (1 to 1000), and steps of gradient.",
@@ -99,3 +102,19 @@ def bank_widgets() -> list[io.Input]:
             )
         ),
     ]
+
+
+def beyond_widget() -> io.Float.Input:
+    """Widget: how far beyond the smallest strength to move."""
+    return advanced(
+        io.Float.Input(
+            "beyond",
+            default=BEYOND,
+            min=1.0,
+            max=10.0,
+            step=0.05,
+            optional=True,
+            tooltip="Factor on each smallest strength (1 to 10), for smallest: an image in which "
+            "the classifier just sees the condition may not convince anyone else.",
+        )
+    )

@@ -79,9 +79,9 @@ def network_of(checkpoint: Checkpoint) -> StarGan:
     if len(sizes) > 1 or len(lengths) > 1 or styles.layout.domains != len(encoder.unshared):
         raise CheckpointError(
             f"{checkpoint.path.name}: the generator makes images of {generator.layout.size} "
-            f"pixels of styles of {style} numbers; the style encoder takes {encoder.size} pixels to "
-            f"{max(lengths)} numbers in {len(encoder.unshared)} domains, the mapping network has "
-            f"{styles.layout.domains}. They are parts of different trainings."
+            f"pixels of styles of {style} numbers; the style encoder takes {encoder.size} pixels "
+            f"to {max(lengths)} numbers in {len(encoder.unshared)} domains, the mapping network "
+            f"has {styles.layout.domains}. They are parts of different trainings."
         )
     fan = None
     if any(name.startswith(FAN) for name in own):

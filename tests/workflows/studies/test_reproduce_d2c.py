@@ -11,8 +11,10 @@ from latentsteer.core.metrics.moments import load_moments
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.core.zoo.avatars import ATTRIBUTES, draw
 from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.latents.edit import EditByCondition
+from latentsteer.nodes.standalone.values import default_of, widgets
 from latentsteer.workflows.studies.avatars_models import avatars_models
-from latentsteer.workflows.studies.d2c import pictures_classifier
+from latentsteer.workflows.studies.d2c import manipulation, pictures_classifier
 from latentsteer.workflows.studies.d2c.few_shot import ROWS
 from latentsteer.workflows.studies.d2c.gaussians import gaussian_draws
 from latentsteer.workflows.studies.d2c.labels import FewLabels
@@ -120,6 +122,18 @@ def test_orderings_count_the_attributes_on_which_a_row_is_closer():
     shown = {"encoding_seconds": 1.0, "optimising_seconds": 2.0, "encoding_ratio": 2.0}
     text = tables(flat | found | shown, tasks, ("hat",))
     assert "exact than naive: holds for sunglasses only" in text
+
+
+def test_edits_state_how_far_they_move():
+    """Rows of a table do not change with the defaults of `Editing`, but for the default's own."""
+    searched = (manipulation.SEARCHED, manipulation.VECTOR, manipulation.GRADIENT)
+    assert {(one.mode, one.beyond, one.grid) for one in searched} == {("smallest", 1.0, 8)}
+    assert [one.strength for one in searched] == [8.0, 16.0, 12.0]
+    assert (manipulation.SAME.mode, manipulation.SAME.strength) == ("same", 6.0)
+    wanted = {one.id: default_of(one) for one in widgets(EditByCondition.define_schema())}
+    default = manipulation.DEFAULT
+    for name in ("mode", "strength", "grid", "beyond", "seen"):
+        assert wanted[name] == getattr(default, name)
 
 
 def test_an_edit_reaches_its_value_and_keeps_the_others():

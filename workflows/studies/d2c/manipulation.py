@@ -24,13 +24,13 @@ __all__ = ["EDITED", "MOVES", "EditRows"]
 
 EDITED = 1900
 """Number of the first edited avatar; the settings were chosen on 1800 to 1899."""
-MOVES = ("bank", "mean", "mean_same", "vector", "gradient", "words")
+MOVES = ("default", "mean", "mean_same", "vector", "gradient", "words")
 """Rows of an edit, in the table's order."""
-QUICK = ("mean", "mean_same", "vector", "gradient")
-"""Moves of all edits; the others search several ways, which takes long."""
 HARD = ("hat", "beard", "blue_background")
-"""Edits of all moves: those that a mean difference often misses."""
-SEARCHED = Editing(strength=8.0, grid=8)
+"""Edits that are made by words, too: those that a mean difference often misses."""
+DEFAULT = Editing()
+"""As the node edits: the ways of a bank, each avatar somewhat beyond its smallest strength."""
+SEARCHED = Editing(strength=8.0, mode="smallest", grid=8, beyond=1.0)
 """Each avatar by its smallest strength."""
 SAME = replace(SEARCHED, mode="same", strength=6.0)
 VECTOR = replace(SEARCHED, strength=16.0)
@@ -58,7 +58,8 @@ class EditRows:
 
     def rows(self) -> Mapping[str, Callable[[], dict[str, float]]]:
         """Returns the measurement of each move, by name."""
-        names = MOVES if key_of(self.wanted) in HARD else QUICK
+        hard = key_of(self.wanted) in HARD
+        names = [name for name in MOVES if hard or name != "words"]
         return {name: partial(self._measured, name) for name in names}
 
     @cached_property
@@ -103,8 +104,11 @@ class EditRows:
             move, editing = GradientMove(few.condition, study.prior), GRADIENT
         else:
             given = study.bank, few.condition, study.generator
-            move = bank_mean(*given) if name == "bank" else bank_mean(*given, modes=0, near=0.0)
-            editing = SAME if name == "mean_same" else SEARCHED
+            if name == "default":
+                move, editing = bank_mean(*given), DEFAULT
+            else:
+                move = bank_mean(*given, modes=0, near=0.0)
+                editing = SAME if name == "mean_same" else SEARCHED
         return edit_by_condition(
             study.pictures[self.avatars],
             study.generator,
