@@ -26,7 +26,7 @@ TRANSLATORS = {
 COMPANIONS = {
     "avatars (embedded)": (
         "avatars CLIP (embedded)",
-        "avatars pairs (embedded)",
+        "avatars pairs of the prior (embedded)",
         "avatars translator (embedded)",
     ),
     "digits (embedded)": (
