@@ -3,6 +3,7 @@
 from . import (
     bayes,
     classification,
+    codebook,
     direction,
     discriminator,
     few_shot,
@@ -36,4 +37,5 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("global direction", global_direction.EXAMPLE),
     ("masked", masked.EXAMPLE),
     ("masked perceptual", masked.PERCEPTUAL_EXAMPLE),
+    ("codebook", codebook.EXAMPLE),
 )

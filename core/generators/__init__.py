@@ -13,6 +13,7 @@ from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
 from .beside import GeneratorPart
 from .biggan.options import BIGGAN_OPTIONS
+from .comodgan.options import COMODGAN_OPTIONS
 from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
@@ -44,6 +45,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
         "d2c": "d2c.official:GENERATOR",
+        "co-mod-gan": "comodgan.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
         "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
@@ -75,6 +77,7 @@ OPTIONS = offered_options(
         *BIGGAN_OPTIONS,
         *STYLEGAN2_OPTIONS,
         *D2C_OPTIONS,
+        *COMODGAN_OPTIONS,
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,
         *FASTGAN_OPTIONS,

@@ -30,6 +30,7 @@ BENCHES: dict[str, str] = {
     "generator": "...workflows.studies.bench.generator:run",
     "krr": "...workflows.studies.bench.krr:run",
     "pairs": "...workflows.studies.bench.pairs:run",
+    "steer": "...workflows.studies.bench.steer:run",
     "threads": "...workflows.studies.bench.threads:run",
     "translator": "...workflows.studies.bench.translator:run",
 }

@@ -22,7 +22,8 @@ class GiveInputs(io.ComfyNode):
             "style. Load Generator opens such a generator, and this node gives it what it needs. "
             "The result is a generator like any other. Latents and translators belong to the "
             "generator with these inputs and refuse it with others. An error names the missing "
-            "inputs and the size of the images. docs/models.md lists the families that need inputs."
+            "inputs and the size of the images. docs/models.md lists the families that need "
+            "inputs."
         ),
         example=(
             "Load Generator with an inpainting network, Load Image for an image and its mask, "
@@ -80,7 +81,7 @@ class GiveInputs(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["inpaint", "conditional generator", "text to image", "style"]
+        schema.search_aliases = ["conditional generator", "image completion", "sentence", "style"]
         return schema
 
     @classmethod

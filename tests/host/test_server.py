@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from latentsteer.core.zoo.avatar_captions import PROMPTS, captions
 from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.nodes.defaults import defaults_of
 from latentsteer.nodes.model_folders import MODEL_FOLDERS
@@ -238,6 +239,28 @@ def test_memory_is_flat_after_twenty_runs(client, server, record_property):
     after = server.resident()
     record_property("memory_mb", [round(before), round(after)])
     assert after < 1.05 * before
+
+
+def test_memory_is_flat_over_fifty_prompts(client, server, record_property):
+    """Each prompt opens the models: none of them may stay."""
+    texts = list(dict.fromkeys([*PROMPTS, *(caption.text for caption in captions())]))[:50]
+    assert len(texts) == 50
+    resident = {}
+    for number, text in enumerate(texts, 1):
+        run = client.run(_drafted(text))
+        assert run.outcome == "execution_success"
+        if number in (10, 50):
+            resident[number] = server.resident()
+    record_property("memory_mb", {n: round(size) for n, size in resident.items()})
+    assert resident[50] < 1.05 * resident[10]
+
+
+def _drafted(text):
+    inputs = {"prompt": text, "model": "avatars (embedded)", "samples": 1, "quality": "draft"}
+    return {
+        "1": {"class_type": "LatentSteer_Steer", "inputs": {**inputs, "seed": 0}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "d"}},
+    }
 
 
 def test_without_cache_the_images_are_the_same(client, checkout, tmp_path):

@@ -8,7 +8,9 @@ from .fusedream import ablations, avatars_cases, composed, images
 from .fusedream import avatars as fusedream_avatars
 from .graph import Recipe
 from .krr import avatars as krr_avatars
+from .krr import codes as krr_codes
 from .krr import digits as krr_digits
+from .krr import given as krr_given
 from .krr import official as krr_official
 from .tasks import edit, steer
 from .tr0n import avatars as tr0n_avatars
@@ -22,7 +24,7 @@ _TABLES = (
     *(steer, edit),
     *(tr0n_digits, tr0n_avatars, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
-    *(krr_digits, krr_avatars, krr_official),
+    *(krr_digits, krr_avatars, krr_official, krr_given, krr_codes),
     *(edits_by_words, d2c_avatars, d2c_official),
 )
 RECIPES: Mapping[str, Recipe] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import replacing
+from ...nodes.aliases import alias_file
 from ...nodes.defaults import defaults_of
 from ...nodes.locales import english_files
 from ...nodes.pages import generated
@@ -72,6 +73,7 @@ def pages() -> dict[Path, str]:
     return {
         **generated(load_nodes()),
         **english_files(load_nodes()),
+        **alias_file(load_nodes()),
         DOCS / "workflows.md": workflows_page(RECIPES.values()),
     }
 

@@ -14,7 +14,6 @@ from latentsteer.core.metrics.intervals import wilson
 from latentsteer.nodes.cli import demo
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.cli.settings import apply_settings
-from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.errors import RunInterrupted
 from latentsteer.nodes.standalone.graph import read_workflow
 from latentsteer.nodes.standalone.host import StandaloneHost
@@ -169,7 +168,7 @@ def test_all_parts_show_what_they_made(run, capsys):
     code, out = run(PARTS, **vars(TINY))
     page, figures = stands_alone(out)
     assert code == 0, capsys.readouterr().out
-    assert len(page.texts) == 2 + 10 + (2 + 2) + (8 + 6)
+    assert len(page.texts) == 2 + 10 + (2 + 2) + (6 + 6)
     assert page.anchors == [*PARTS, "next"]
     assert figures["few_labels"] == 20
     assert figures["few_images"] == 6
@@ -185,7 +184,7 @@ def test_the_commands_of_the_page_can_be_run():
         if (first, what) != ("latentsteer", "run"):
             assert (first, what) in {("make", "demo"), ("latentsteer", "reproduce")}
             continue
-        graph = api_from_ui(read_workflow(ROOT / rest[0]), schemas, print)
+        graph = read_workflow(ROOT / rest[0])
         settings = [value for flag, value in pairwise(rest) if flag == "--set"]
         assert settings
         apply_settings(graph, settings, schemas)

@@ -25,7 +25,7 @@ from .shown import Figure, Part, Picture, PictureGroup, numbers_of
 __all__ = ["few_labels"]
 
 LABELLED = "beard"
-SHOWN = 8
+SHOWN = 6
 """Pictures in a group."""
 
 

@@ -17,13 +17,13 @@ SMALL = 32
 NEXT: Sequence[tuple[str, str]] = (
     (
         "Other texts: the node Steer draws each line of its prompt.",
-        "latentsteer run workflows/avatars_steer.json --out out \\\n"
+        "latentsteer run workflows/api/avatars_steer.json --out out \\\n"
         '    --set "Steer.prompt=smiling, purple hat, yellow background"',
     ),
     (
         "Other edits: the node Edit Image changes what its words say. On the canvas, Load Image "
         "brings a picture of yours.",
-        "latentsteer run workflows/avatars_edit.json --out out \\\n"
+        "latentsteer run workflows/api/avatars_edit.json --out out \\\n"
         '    --set "Edit Image.words=sunglasses" --set "Edit Image.instead=glasses"',
     ),
     (

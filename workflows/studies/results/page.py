@@ -35,6 +35,7 @@ PARTS = (
     "views",
     "bench_pairs",
     "bench_translator",
+    "bench_steer",
     "faces",
 )
 """Studies in the order of the page."""
