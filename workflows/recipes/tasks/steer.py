@@ -102,8 +102,8 @@ RECIPES = (
         title="Steer, in small nodes: avatars from text",
         says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
         "**Basis Init** makes starts from the nearest pairs, for more samples than are wanted, a "
-        "few steps of **Adam Refine** improve all, **Best Latents** keeps those of lowest energy, and more "
-        "steps finish them.",
+        "few steps of **Adam Refine** improve all, **Best Latents** keeps those of lowest energy, "
+        "and more steps finish them.",
         graph=_small,
         improves="satisfied",
     ),
