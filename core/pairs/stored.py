@@ -156,7 +156,7 @@ class StoredPairs(Pairs):
             return self._redrawn(rows.tolist())
         if len(rows) and bool((rows.diff() == 1).all()):
             spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
-            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans])
+            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans]).float()
         dim = self.manifest.origin.dim
         return self._gathered(rows, dim, lambda shard, own: shard.latents()[own])
 

@@ -14,6 +14,7 @@ AUXILIARIES = {
 }
 PAIRS = {
     "avatars pairs (embedded)": "avatars-pairs",
+    "avatars pairs of the prior (embedded)": "avatars-prior-pairs",
     "digits pairs (embedded)": "digits-pairs",
 }
 """Folders of pairs (z, f(G(z))), as `core.pairs.stored` reads them."""
@@ -25,7 +26,7 @@ TRANSLATORS = {
 COMPANIONS = {
     "avatars (embedded)": (
         "avatars CLIP (embedded)",
-        "avatars pairs (embedded)",
+        "avatars pairs of the prior (embedded)",
         "avatars translator (embedded)",
     ),
     "digits (embedded)": (

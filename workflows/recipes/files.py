@@ -5,12 +5,14 @@ from typing import Any
 __all__ = [
     "AFHQ",
     "ALEXNET",
+    "AUTOGAN",
     "AVATARS",
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
     "AVATARS_PAIRS",
     "AVATARS_PRIOR",
+    "AVATARS_PRIOR_PAIRS",
     "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
@@ -19,6 +21,7 @@ __all__ = [
     "BLIP2",
     "CELEBA_HQ",
     "CIFAR",
+    "CLIP_FILE",
     "COCO",
     "COMOD_FFHQ",
     "COMOD_PLACES",
@@ -40,6 +43,8 @@ __all__ = [
     "FOLDERS",
     "LABELLED",
     "LAION",
+    "NVAE_CIFAR",
+    "NVAE_FFHQ",
     "OPENAI",
     "PICTURE",
     "PICTURES",
@@ -51,6 +56,7 @@ __all__ = [
     "REAL_IMAGES",
     "REAL_PLACES",
     "REFERENCES",
+    "RESNET50",
     "SOURCE",
     "STYLEGAN2",
     "STYLEGAN_XL",
@@ -64,6 +70,7 @@ __all__ = [
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
+AVATARS_PRIOR_PAIRS = "avatars pairs of the prior (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 AVATARS_PRIOR = "avatars prior (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
@@ -72,7 +79,10 @@ DIGITS_TRANSLATOR = "digits translator (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
+CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
+NVAE_CIFAR, NVAE_FFHQ = "nvae_cifar10.safetensors", "nvae_ffhq.safetensors"
+AUTOGAN, RESNET50 = "autogan_cifar10_a.pth", "resnet50_cifar10.pth"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
 COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
@@ -95,9 +105,16 @@ FILES = {
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
     STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
     CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
+    NVAE_CIFAR: "NVAE of CIFAR-10: `cifar10/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.7`",
+    NVAE_FFHQ: "NVAE of FFHQ at 256: `ffhq/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.6`",
+    AUTOGAN: "AutoGAN-A of CIFAR-10, from VITA-Group's AutoGAN",
+    RESNET50: "a ResNet50 trained on CIFAR-10, in torchvision's layout; the paper's is not public",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
+    CLIP_FILE: "this file of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
     BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
     BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
     ALEXNET: "AlexNet of torchvision, for LPIPS; `pip install lpips` brings the rest",
@@ -121,6 +138,7 @@ FOLDERS = {
     **dict.fromkeys((D2C_FFHQ, D2C_CELEBA_HQ, D2C_CELEBA_64), "latentsteer_generators"),
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
+    **dict.fromkeys((NVAE_CIFAR, NVAE_FFHQ, AUTOGAN), "latentsteer_generators"),
     **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
     **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",
