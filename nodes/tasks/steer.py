@@ -48,8 +48,8 @@ class Steer(io.ComfyNode):
             "a CLIP a line is a text, with a classifier classes such as `3, 7` or `all`. Clauses "
             "between commas count in addition to the whole line. Words that the model does not "
             "know are listed on the node. `strength` is a factor on Adam's learning rate for "
-            "texts, and on the inverse temperature of Langevin dynamics for classes. Cancel keeps an unfinished refinement in "
-            "`output/interrupted`."
+            "texts, and on the inverse temperature of Langevin dynamics for classes. Cancel "
+            "keeps an unfinished refinement in `output/interrupted`."
         ),
         example=(
             "`prompt` = `smiling, red hat, green shirt` with the shipped avatars: four avatars in "
@@ -147,7 +147,7 @@ class Steer(io.ComfyNode):
         preview_every: int,
     ) -> io.NodeOutput:
         with autograd():
-            models = task_models(model, auxiliary, pairs)
+            models = task_models(model, auxiliary, pairs, starts=True)
         plan, generator = plan_of(models, quality, strength), models.generator
         with working("Steer", plan.work, generator, models, chunk=chunk) as work:
             wanted, notes = _wanted(prompt, models)
