@@ -115,6 +115,7 @@ class Generator:
         encoder: network that encodes images, where the file has one.
         encode: function from images in [0, 1] to their latents (batch, dim), through the encoder.
         licence: licence of the weights, as far as known.
+        codes: features of each code, where latents are a grid (features, rows, columns) of them.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Generator:
     encoder: nn.Module | None = None
     encode: Callable[[Tensor], Tensor] | None = None
     licence: str = "unknown"
+    codes: Float[Tensor, "codes features"] | None = None
 
     @property
     def target(self) -> Images:

@@ -14,7 +14,7 @@ from pathlib import Path
 from .standalone.api.node import Schema
 from .standalone.registry import Nodes
 
-__all__ = ["LOCALES", "RESERVED", "english", "english_files", "flat"]
+__all__ = ["LOCALES", "RESERVED", "english", "english_files", "texts_by_place"]
 
 LOCALES = Path(__file__).resolve().parents[1] / "locales"
 """The folder that the host reads."""
@@ -45,10 +45,13 @@ def english_files(nodes: Nodes) -> dict[Path, str]:
     }
 
 
-def flat(texts: object, at: str = "") -> dict[str, str]:
+def texts_by_place(texts: object, at: str = "") -> dict[str, str]:
     """Returns the texts of nested objects by their place, such as `Node.inputs.seed.tooltip`."""
     if isinstance(texts, dict):
-        inner = [flat(value, f"{at}.{key}" if at else str(key)) for key, value in texts.items()]
+        inner = [
+            texts_by_place(value, f"{at}.{key}" if at else str(key))
+            for key, value in texts.items()
+        ]
         return {place: text for one in inner for place, text in one.items()}
     return {at: str(texts)}
 

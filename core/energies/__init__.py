@@ -3,14 +3,17 @@
 from . import (
     bayes,
     classification,
+    codebook,
     direction,
     discriminator,
     few_shot,
     global_direction,
     masked,
+    noise,
     perceptual,
     prior,
     regions,
+    reward,
     similarity,
 )
 from .example import MakeExample
@@ -24,6 +27,9 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("similarity of views", similarity.VIEWS_EXAMPLE),
     ("similarity somewhere", regions.EXAMPLE),
     ("prior", prior.EXAMPLE),
+    ("noise norm", noise.EXAMPLE),
+    ("noise patterns", noise.PATTERNS_EXAMPLE),
+    ("reward", reward.EXAMPLE),
     ("bayes", bayes.EXAMPLE),
     ("perceptual", perceptual.EXAMPLE),
     ("pixels", perceptual.PIXELS_EXAMPLE),
@@ -36,4 +42,5 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("global direction", global_direction.EXAMPLE),
     ("masked", masked.EXAMPLE),
     ("masked perceptual", masked.PERCEPTUAL_EXAMPLE),
+    ("codebook", codebook.EXAMPLE),
 )

@@ -13,12 +13,15 @@ from ..errors import InvalidInput
 from ..generator import ConditionalGenerator, Generator
 from .beside import GeneratorPart
 from .biggan.options import BIGGAN_OPTIONS
+from .comodgan.options import COMODGAN_OPTIONS
 from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
 from .fastgan.options import FASTGAN_OPTIONS
+from .nvae.options import NVAE_OPTIONS
 from .starganv2.options import STARGAN_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
+from .unconditional.options import MMD_OPTIONS
 
 __all__ = [
     "ARCHITECTURES",
@@ -44,6 +47,13 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
         "d2c": "d2c.official:GENERATOR",
+        "autogan": "unconditional.autogan:GENERATOR",
+        "residual-gan": "unconditional.residual:GENERATOR",
+        "deconvolutional-gan": "unconditional.deconvolutional:GENERATOR",
+        "mmd-gan": "unconditional.mmd:GENERATOR",
+        "transgan": "unconditional.transgan:GENERATOR",
+        "nvae": "nvae.official:GENERATOR",
+        "co-mod-gan": "comodgan.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
         "df-gan-2021": "dfgan.official:EARLY_GENERATOR",
@@ -57,6 +67,8 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     {
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+        "residual-discriminator": "unconditional.critics:DISCRIMINATOR",
+        "convolutional-discriminator": "unconditional.deconvolutional:DISCRIMINATOR",
         "stargan-v2-discriminator": "starganv2.official:DISCRIMINATOR",
     },
 )
@@ -75,6 +87,9 @@ OPTIONS = offered_options(
         *BIGGAN_OPTIONS,
         *STYLEGAN2_OPTIONS,
         *D2C_OPTIONS,
+        *MMD_OPTIONS,
+        *NVAE_OPTIONS,
+        *COMODGAN_OPTIONS,
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,
         *FASTGAN_OPTIONS,

@@ -42,13 +42,18 @@ class TruncatedNormal:
         return placed(self.psi * truncated_normal(uniform), like)
 
     @property
+    def limit(self) -> float:
+        """Largest absolute value under the prior."""
+        return LIMIT * self.psi
+
+    @property
     def log_density(self) -> Callable[[Tensor], Tensor]:
         """Log p(z) per row; -inf beyond the limit."""
 
         def evaluate(z: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
             each = math.log(self.psi * math.sqrt(2 * math.pi) * math.erf(LIMIT / math.sqrt(2)))
             # The margin keeps points on the limit inside, however psi is rounded.
-            inside = (z.abs() <= LIMIT * self.psi * (1 + 1e-6)).all(dim=1)
+            inside = (z.abs() <= self.limit * (1 + 1e-6)).all(dim=1)
             return torch.where(inside, -self.potential(z) - self.dim * each, -torch.inf)
 
         return evaluate

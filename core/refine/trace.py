@@ -44,18 +44,31 @@ class Trace:
         }
 
     def __str__(self) -> str:
+        return self.text({})
+
+    def text(self, called: Mapping[str, str]) -> str:
+        """Returns every reading before and after, a line each.
+
+        Args:
+            called: what to call some of them.
+        """
         lines = [f"{self.title}: {len(self.energies) - 1} steps, {self.energies.shape[1]} samples"]
         for name, first in self.before.items():
             last = self.after[name]
             lines.append(
-                f"{name}: mean {float(first.mean()):.4g} -> {float(last.mean()):.4g}, "
-                f"worst sample {float(_worst(name, first)):.4g} -> {float(_worst(name, last)):.4g}"
+                f"{called.get(name, name)}: mean {float(first.mean()):.4g} -> "
+                f"{float(last.mean()):.4g}, worst sample {float(_worst(name, first)):.4g} -> "
+                f"{float(_worst(name, last)):.4g}"
             )
         return "\n".join(lines)
 
 
+_RISING = ("probability(", "similarity(similarity(", "cosine(", "logit(", "realness(", "r(")
+"""Beginnings of the names of measures that are better when they are larger."""
+
+
 def _worst(name: str, values: Tensor) -> Tensor:
-    return values.min() if name.startswith("probability") else values.max()
+    return values.min() if name.startswith(_RISING) else values.max()
 
 
 def curves(

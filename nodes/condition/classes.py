@@ -27,7 +27,7 @@ class ClassCondition(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_ClassCondition",
             display_name="Class Condition",
             category="LatentSteer/condition",
@@ -57,6 +57,8 @@ class ClassCondition(io.ComfyNode):
                 )
             ],
         )
+        schema.search_aliases = ["class label", "classes", "digit", "ImageNet class"]
+        return schema
 
     @classmethod
     def execute(cls, auxiliary: Auxiliary, classes: str, samples_per_class: int) -> io.NodeOutput:

@@ -110,7 +110,13 @@ class FewShotCondition(io.ComfyNode):
             ],
             outputs=[few_shot_output()],
         )
-        schema.search_aliases = ["D2C", "few-shot", "classifier", "labels", "positive unlabelled"]
+        schema.search_aliases = [
+            "D2C",
+            "few labels",
+            "own labels",
+            "classifier",
+            "positive unlabelled",
+        ]
         return schema
 
     @classmethod

@@ -27,7 +27,7 @@ class SaveFewShotCondition(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SaveFewShotCondition",
             display_name="Save Few-Shot Condition",
             category="LatentSteer/condition",
@@ -47,6 +47,8 @@ class SaveFewShotCondition(io.ComfyNode):
             ],
             is_output_node=True,
         )
+        schema.search_aliases = ["D2C", "save labels"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:

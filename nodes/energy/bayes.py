@@ -70,7 +70,7 @@ class EnergyBayes(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["posterior"]
+        schema.search_aliases = ["posterior", "Bayes rule"]
         return schema
 
     @classmethod

@@ -58,7 +58,7 @@ class EnergyClassifier(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["class", "guidance", "cross entropy", "AugCLIP", "robust"]
+        schema.search_aliases = ["classifier guidance", "class", "cross entropy", "AugCLIP"]
         return schema
 
     @classmethod

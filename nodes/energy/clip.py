@@ -128,7 +128,7 @@ class EnergyCLIP(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["CLIP", "AugCLIP", "text", "FuseDream", "guidance"]
+        schema.search_aliases = ["CLIP guidance", "AugCLIP", "text", "FuseDream", "similarity"]
         return schema
 
     @classmethod

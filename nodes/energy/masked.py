@@ -58,7 +58,7 @@ class EnergyMasked(io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["inpaint", "outpaint", "mask", "completion", "reconstruction"]
+        schema.search_aliases = ["inpaint", "outpaint", "mask", "upscale", "reconstruction"]
         return schema
 
     @classmethod

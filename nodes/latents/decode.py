@@ -43,7 +43,7 @@ class Decode(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["generate"]
+        schema.search_aliases = ["decode latents", "latents to images", "generate"]
         return schema
 
     @classmethod

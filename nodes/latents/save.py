@@ -27,7 +27,7 @@ class SaveLatents(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SaveLatents",
             display_name="Save Latents",
             category="LatentSteer/latents",
@@ -43,6 +43,8 @@ class SaveLatents(io.ComfyNode):
             outputs=[LATENTS.Output("saved", display_name="latents", tooltip="The same ones.")],
             is_output_node=True,
         )
+        schema.search_aliases = ["keep latents", "store latents"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:

@@ -22,7 +22,7 @@ class SelectLatents(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SelectLatents",
             display_name="Select Latents",
             category="LatentSteer/latents",
@@ -38,6 +38,8 @@ class SelectLatents(io.ComfyNode):
                 LATENTS.Output("latents", display_name="latents", tooltip="The samples chosen.")
             ],
         )
+        schema.search_aliases = ["pick samples", "rows of a batch"]
+        return schema
 
     @classmethod
     def execute(cls, batch: Latents, rows: str) -> io.NodeOutput:

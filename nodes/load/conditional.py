@@ -81,7 +81,7 @@ class GiveInputs(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["inpaint", "conditional generator", "text to image", "style"]
+        schema.search_aliases = ["conditional generator", "image completion", "sentence", "style"]
         return schema
 
     @classmethod

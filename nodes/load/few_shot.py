@@ -24,7 +24,7 @@ class LoadFewShotCondition(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_LoadFewShotCondition",
             display_name="Load Few-Shot Condition",
             category="LatentSteer/load",
@@ -42,6 +42,8 @@ class LoadFewShotCondition(io.ComfyNode):
                 )
             ],
         )
+        schema.search_aliases = ["D2C", "load labels"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:

@@ -98,7 +98,7 @@ class LoadGenerator(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["GAN", "VAE", *ARCHITECTURES.ids]
+        schema.search_aliases = ["load GAN", "GAN", "VAE", "StyleGAN", *ARCHITECTURES.ids]
         return schema
 
     @classmethod

@@ -32,7 +32,7 @@ class LoadPairs(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_LoadPairs",
             display_name="Load Pairs",
             category="LatentSteer/load",
@@ -54,6 +54,8 @@ class LoadPairs(io.ComfyNode):
             ],
             outputs=[PAIRS.Output("pairs", display_name="pairs", tooltip="The pairs.")],
         )
+        schema.search_aliases = ["TR0N", "synthetic pairs"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:

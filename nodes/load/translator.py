@@ -27,7 +27,7 @@ class LoadTranslator(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_LoadTranslator",
             display_name="Load Translator",
             category="LatentSteer/load",
@@ -46,6 +46,8 @@ class LoadTranslator(io.ComfyNode):
                 )
             ],
         )
+        schema.search_aliases = ["TR0N"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:

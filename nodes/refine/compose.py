@@ -129,7 +129,7 @@ class ComposeFuse(io.ComfyNode):
             ],
             outputs=composition_outputs(),
         )
-        schema.search_aliases = ["FuseDream", "composition", "paste", "blend", "Poisson"]
+        schema.search_aliases = ["FuseDream", "two subjects", "two people", "paste", "Poisson"]
         return schema
 
     @classmethod

@@ -15,6 +15,7 @@ from ...core.generator import Generator
 from ...core.krr.settings import Divergence, Estimator, FlowSettings
 from ...core.latents import Latents
 from ...core.refine.first_order import FirstOrder
+from ...core.refine.kernel import Direction
 from ...core.refine.rules import Descent
 from ...core.refine.schedule import Schedule, ScheduleName
 from ..help import Help
@@ -25,6 +26,7 @@ from .krr_widgets import inputs
 
 if TYPE_CHECKING:
     from ...core.krr.kernel import MollifierKind
+    from ...core.refine.ordered import PlaceOrder
 
 __all__ = ["KRRFlowRefine"]
 
@@ -131,6 +133,8 @@ class KRRFlowRefine(io.ComfyNode):
         pooled: bool = False,
         real_samples: int = 0,
         real_draw: Literal["each step", "once"] = "each step",
+        places: "PlaceOrder | Literal['all']" = "all",
+        at_once: int = 1,
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         from ...core.krr.density import COUNT
@@ -174,9 +178,14 @@ class KRRFlowRefine(io.ComfyNode):
                 real=None if real is None else from_host(real),
                 seed=seed,
             )
+        direction: Direction = flow.direction
+        if places != "all":
+            from ...core.refine.ordered import Ordered
+
+            direction = Ordered(direction, generator.source, places, at_once)
         found = run_refinement(
             "KRR Flow Refine",
-            FirstOrder(rule, clip_norm=clip_norm, direction=flow.direction),
+            FirstOrder(rule, clip_norm=clip_norm, direction=direction),
             generator=generator,
             start=start,
             energy=flow.energy,

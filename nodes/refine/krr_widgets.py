@@ -283,4 +283,26 @@ def _densities() -> list[io.Input]:
                 "paper's algorithm 1. No effect where all are used.",
             )
         ),
+        advanced(
+            io.Combo.Input(
+                "places",
+                options=["all", "rows", "centre first", "random"],
+                default="all",
+                optional=True,
+                tooltip="For latents on a grid, as those of a discrete VAE: all moves every place "
+                "in each step, the warm-up of the paper's two stages; the others move a few "
+                "places after the other in this order, its fine-tuning.",
+            )
+        ),
+        advanced(
+            io.Int.Input(
+                "at_once",
+                default=1,
+                min=1,
+                max=1000000,
+                optional=True,
+                tooltip="Number of places that a step moves (1 to 1000000), where places are not "
+                "all. A pass takes the number of places divided by it.",
+            )
+        ),
     ]

@@ -10,6 +10,7 @@ from ...core.refine.trace import Trace
 from ..help import Help
 from ..host import io
 from ..sockets import TRACE
+from .labels import plain_labels
 
 __all__ = ["EnergyReport", "plot"]
 
@@ -21,7 +22,8 @@ def plot(trace: Trace) -> Image.Image:
 
     panels = [(trace.title, "energy (lower is better)", trace.energies)]
     if len(trace.terms) > 1:
-        panels += [(name, "without its weight", curve) for name, curve in trace.terms.items()]
+        called = plain_labels(trace.terms)
+        panels += [(called[name], "without its weight", c) for name, c in trace.terms.items()]
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
     size = (8, 5) if len(panels) == 1 else (6 * columns, 3.6 * rows)
@@ -81,5 +83,6 @@ class EnergyReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, trace: Trace) -> io.NodeOutput:
+        text = trace.text(plain_labels(trace.before))
         pixels = torch.from_numpy(np.array(plot(trace))).float().div(255)[None]
-        return io.NodeOutput(pixels, str(trace), ui={"text": (str(trace),)})
+        return io.NodeOutput(pixels, text, ui={"text": (text,)})

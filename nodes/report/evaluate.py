@@ -86,12 +86,15 @@ class EvaluateImages(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.String.Output("text", display_name="text", tooltip="The figures."),
+                io.String.Output("text", display_name="text", tooltip="The figures, to read."),
                 io.Float.Output(
                     "probability",
                     display_name="probability",
                     tooltip="Mean probability of the wanted class, or share of the prompts' "
                     "constraints recognised; 0 without a condition.",
+                ),
+                io.String.Output(
+                    "figures", display_name="figures", tooltip="All figures in JSON, for programs."
                 ),
             ],
             is_output_node=True,
@@ -132,11 +135,9 @@ class EvaluateImages(io.ComfyNode):
                 found = _by_attributes(judge, pictures, condition, held, work)
         figures = {"judge": judge.name, **found.numbers()}
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
-        return io.NodeOutput(
-            json.dumps(rounded, indent=1),
-            found.headline,
-            ui={"text": (str(found),), "latentsteer": [{"evaluate": figures}]},
-        )
+        text = f"judged by {judge.name}: {found}"
+        shown = {"text": (text,), "latentsteer": [{"evaluate": figures}]}
+        return io.NodeOutput(text, found.headline, json.dumps(rounded, indent=1), ui=shown)
 
 
 def _by_classes(

@@ -16,7 +16,9 @@ class ImageGrid(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Puts a batch into one picture, row by row, with a thin white line between the images."
+            "Puts a batch into one picture, row by row, with a thin white line between the "
+            "images. `each image` passes the batch on, for a Save Image that writes the images "
+            "one by one beside the grid."
         ),
         example="`columns` = `samples_per_class` of Class Condition: a row for each class.",
     )
@@ -39,13 +41,21 @@ class ImageGrid(io.ComfyNode):
                     "With the samples per class, a row shows a class.",
                 ),
             ],
-            outputs=[io.Image.Output("grid", display_name="grid", tooltip="One picture.")],
+            outputs=[
+                io.Image.Output("grid", display_name="grid", tooltip="One picture."),
+                io.Image.Output(
+                    "each",
+                    display_name="each image",
+                    tooltip="The batch as it came: Save Image writes its images one by one.",
+                ),
+            ],
         )
-        schema.search_aliases = ["contact sheet", "montage"]
+        schema.search_aliases = ["contact sheet", "montage", "LatentSteer grid"]
         return schema
 
     @classmethod
     def execute(cls, images: Tensor, columns: int) -> io.NodeOutput:
         with autograd():
             picture = grid(from_host(images), columns)
-            return io.NodeOutput(torch.from_numpy(np.array(picture)).float().div(255)[None])
+            shown = torch.from_numpy(np.array(picture)).float().div(255)[None]
+        return io.NodeOutput(shown, images)

@@ -118,7 +118,7 @@ class ImageToLatents(io.ComfyNode):
             ],
             outputs=outputs(),
         )
-        schema.search_aliases = ["inversion", "projector", "encode", "edit"]
+        schema.search_aliases = ["inversion", "projector", "encode image", "edit"]
         return schema
 
     @classmethod

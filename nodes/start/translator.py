@@ -79,7 +79,7 @@ class TranslatorInit(io.ComfyNode):
             ],
             outputs=[latents()],
         )
-        schema.search_aliases = ["TR0N"]
+        schema.search_aliases = ["TR0N", "start from text", "amortised start"]
         return schema
 
     @classmethod

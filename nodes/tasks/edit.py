@@ -154,7 +154,13 @@ class EditImage(io.ComfyNode):
                 ),
             ],
         )
-        schema.search_aliases = ["edit image", "change", "attribute", "StyleCLIP", "inpaint"]
+        schema.search_aliases = [
+            "change an image",
+            "attribute",
+            "StyleCLIP",
+            "smile",
+            "sunglasses",
+        ]
         return schema
 
     @classmethod

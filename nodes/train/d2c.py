@@ -148,7 +148,7 @@ class TrainD2C(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["VAE", "latent diffusion", "MoCo", "own pictures"]
+        schema.search_aliases = ["train GAN", "own pictures", "VAE", "latent diffusion", "MoCo"]
         return schema
 
     @classmethod

@@ -114,7 +114,7 @@ class SynthesisePairs(io.ComfyNode):
             ],
             is_output_node=True,
         )
-        schema.search_aliases = ["TR0N", "dataset"]
+        schema.search_aliases = ["TR0N", "training data", "synthetic pairs"]
         return schema
 
     @classmethod

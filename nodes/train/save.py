@@ -27,7 +27,7 @@ class SaveTranslator(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SaveTranslator",
             display_name="Save Translator",
             category="LatentSteer/train",
@@ -49,6 +49,8 @@ class SaveTranslator(io.ComfyNode):
             ],
             is_output_node=True,
         )
+        schema.search_aliases = ["TR0N"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:

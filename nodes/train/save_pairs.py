@@ -30,7 +30,7 @@ class SavePairs(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SavePairs",
             display_name="Save Pairs",
             category="LatentSteer/train",
@@ -55,6 +55,8 @@ class SavePairs(io.ComfyNode):
             outputs=[PAIRS.Output("saved", display_name="pairs", tooltip="The saved pairs.")],
             is_output_node=True,
         )
+        schema.search_aliases = ["TR0N", "save dataset"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:

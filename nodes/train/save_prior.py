@@ -28,7 +28,7 @@ class SaveDiffusionPrior(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="LatentSteer_SaveDiffusionPrior",
             display_name="Save Diffusion Prior",
             category="LatentSteer/train",
@@ -49,6 +49,8 @@ class SaveDiffusionPrior(io.ComfyNode):
             outputs=[PRIOR.Output("saved", display_name="prior", tooltip="The same one.")],
             is_output_node=True,
         )
+        schema.search_aliases = ["D2C", "DDIM"]
+        return schema
 
     @classmethod
     def validate_inputs(cls, name: str | None) -> bool | str:

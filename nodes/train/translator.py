@@ -199,7 +199,7 @@ class TrainTranslator(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["TR0N"]
+        schema.search_aliases = ["TR0N", "train network", "mixture density network"]
         return schema
 
     @classmethod

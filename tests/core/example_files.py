@@ -73,11 +73,11 @@ def written_plainly(path, tensors, config):
     save_file(held, path, {checkpoints.METADATA_KEY: json.dumps(dict(config))})
 
 
-def opened(architecture, path):
+def opened(architecture, path, options=None):
     """Returns the model of a file; a generator that needs inputs gets some."""
     if architecture in AUXILIARIES:
         return load_auxiliary(path)
-    found = open_generator(path)
+    found = open_generator(path, options or {})
     return found.given(some_inputs(found)) if isinstance(found, ConditionalGenerator) else found
 
 
@@ -119,7 +119,7 @@ class Examples:
     def fresh(self, architecture, make, options=None):
         """Opens the file of an example, as `opened` does or with options."""
         _, path = self.example(make)
-        return load_generator(path, options) if options else opened(architecture, path)
+        return opened(architecture, path, options)
 
     def __call__(self, architecture, make, **options):
         """Returns the model of an example's file, opened with options."""

@@ -12,7 +12,7 @@ from latentsteer.core.rng import SampleRng
 from .example_files import AUXILIARY_FILES, GENERATOR_FILES, drawn
 from .stand_in import DEVICE, Accelerator, MixedDevices
 
-STYLE_FILES = [p for p in GENERATOR_FILES if {"latent", "psi"} <= {*p.values[0].option_names}]
+STYLE_FILES = [p for p in GENERATOR_FILES if "stylegan" in p.values[0].id]
 ENERGY_EXAMPLES = [pytest.param(make, id=name) for name, make in ENERGIES]
 
 

@@ -109,6 +109,7 @@ SHORT = {
     "core/energies/masked.py",
     "core/energies/perceptual.py",
     "core/generators/d2c/parity.py",
+    "core/generators/fastgan/official.py",
     "core/rng.py",
     "workflows/studies/demo/faces.py",
 }

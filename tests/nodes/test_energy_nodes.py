@@ -7,6 +7,9 @@ import torch
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.prior import gaussian_prior
 from latentsteer.core.rng import SampleRng
+from latentsteer.nodes.report.labels import plain_label, plain_labels
+
+CERTAIN = "probability(classifier(digits-classifier))"
 
 
 def test_chained_energies_add_with_their_weights(graph, run):
@@ -64,21 +67,47 @@ def test_the_energy_report_shows_before_and_after(graph, run):
     assert ran.ui(report)["text"] == (text,)
     lines = text.splitlines()
     assert lines[0] == "Adam Refine: 6 steps, 4 samples"
-    for name in ("energy", "prior", "classifier(digits-classifier)"):
-        (line,) = (line for line in lines if line.startswith(f"{name}: "))
+    names = {
+        "energy": "energy",
+        "prior": "minus log density of the prior",
+        "classifier(digits-classifier)": "cross-entropy of the class (digits-classifier)",
+        CERTAIN: "probability of the class (digits-classifier)",
+    }
+    for name, said in names.items():
+        (line,) = (line for line in lines if line.startswith(f"{said}: "))
         before, after = trace.before[name].mean(), trace.after[name].mean()
         assert f"mean {float(before):.4g} -> {float(after):.4g}" in line
-    (line,) = (line for line in lines if line.startswith("probability("))
-    assert f"worst sample {float(trace.before[_name(line)].min()):.4g} -> " in line
+    assert f"worst sample {float(trace.before[CERTAIN].min()):.4g} -> " in line
     assert trace.after["energy"].mean() < trace.before["energy"].mean()
-    assert trace.after[_name(line)].mean() > trace.before[_name(line)].mean()
+    assert trace.after[CERTAIN].mean() > trace.before[CERTAIN].mean()
     shown = ran.ui(refined)["latentsteer"][0]["refine"]
     assert json.loads(json.dumps(shown)) == shown
     assert shown["before"]["energy"] == pytest.approx(float(trace.before["energy"].mean()))
 
 
-def _name(line):
-    return line.split(": mean")[0]
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("similarity(tiny, 4 views, color, fp32)", "minus CLIP similarity (tiny)"),
+        ("similarity(similarity(tiny, fp32))", "CLIP similarity (tiny)"),
+        ("similarity(tiny, fp32) 2", "minus CLIP similarity (tiny) 2"),
+        ("prior(nu=0.7)", "minus log density of the prior (nu=0.7)"),
+        ("error(known pixels)", "error of known pixels"),
+        ("r(few-shot(hat, 0a1b))", "probability of the few-shot condition (hat)"),
+        ("anything else (of whatever)", "anything else (of whatever)"),
+    ],
+)
+def test_energies_have_labels_for_people(label, said):
+    assert plain_label(label) == said
+
+
+def test_labels_that_would_coincide_stay_apart():
+    one, other = "similarity(tiny, 4 views)", "similarity(tiny, 8 views)"
+    assert plain_labels([one, other, "pixels"]) == {
+        one: one,
+        other: other,
+        "pixels": "difference of pixels",
+    }
 
 
 def test_classes_by_number_range_and_name_agree(graph, run):

@@ -25,7 +25,10 @@ def test_evaluated_images_have_the_judges_figures(graph, run):
     )
     plain = graph.add("EvaluateImages", images=images, auxiliary=judge)
     ran = run(graph)
-    shown = json.loads(ran[told])
+    text, _, figures_of_all = ran.result.outputs[told[0]]
+    assert text.startswith("judged by digits-judge: 6 images")
+    assert "probability of the wanted class" in text
+    shown = json.loads(figures_of_all)
     (figures,) = (item["evaluate"] for item in ran.ui(told)["latentsteer"])
     probability = ran.result.outputs[told[0]][1]
     says = ran[judge].embed(ran[images].movedim(3, 1))
@@ -45,7 +48,7 @@ def test_evaluated_images_have_the_judges_figures(graph, run):
     judge_name = figures.pop("judge")
     assert shown.pop("judge") == judge_name
     assert shown == pytest.approx(figures, rel=1e-2, abs=1e-3)
-    without = json.loads(ran[plain])
+    without = json.loads(ran.result.outputs[plain[0]][2])
     assert ran.result.outputs[plain[0]][1] == 0.0
     assert not {"probability", "frechet_distance"} & set(without)
 
@@ -59,7 +62,7 @@ def test_the_reference_is_the_same_as_itself(graph, run):
     model = run(graph)[judge]
     images, labels = catalogue.reference_images("digits held out (embedded)")
     condition = model.condition(labels.tolist())
-    text, probability = EvaluateImages.execute(
+    _, probability, text = EvaluateImages.execute(
         to_host(images), model, "digits held out (embedded)", "fast", condition
     ).args
     figures = json.loads(text)

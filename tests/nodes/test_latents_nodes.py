@@ -80,6 +80,7 @@ def test_a_grid_has_a_row_per_class(graph, run):
     four = graph.add("ImageGrid", images=images, columns=4)
     ran = run(graph)
     assert ran[rows].shape == (1, 2 * 29 - 1, 3 * 29 - 1, 3)
+    assert torch.equal(ran.result.outputs[rows[0]][1], ran[images])
     assert ran[square].shape == ran[rows].shape
     assert ran[four].shape == (1, 2 * 29 - 1, 4 * 29 - 1, 3)
     seen = ran[rows][0, 29:, 29:57]

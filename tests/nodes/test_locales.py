@@ -5,7 +5,7 @@ import re
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.locales import LOCALES, RESERVED, english, english_files, flat
+from latentsteer.nodes.locales import LOCALES, RESERVED, english, english_files, texts_by_place
 from latentsteer.nodes.standalone.registry import load_nodes
 
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
@@ -18,7 +18,7 @@ def texts(language):
 
 @pytest.fixture(scope="module")
 def originals():
-    return flat(english(load_nodes()))
+    return texts_by_place(english(load_nodes()))
 
 
 def test_english_is_generated_from_the_schemas():
@@ -45,7 +45,7 @@ def test_no_text_has_characters_of_the_hosts_message_syntax(originals):
 
 def test_every_language_has_every_text_and_no_other(originals):
     assert LANGUAGES == ["en", "fr"]
-    written = flat(texts("fr"))
+    written = texts_by_place(texts("fr"))
     assert sorted(written) == sorted(originals)
     assert [place for place, text in written.items() if not text or text != text.strip()] == []
     assert [place for place, text in written.items() if set(text) & set(RESERVED)] == []
@@ -53,7 +53,7 @@ def test_every_language_has_every_text_and_no_other(originals):
 
 def test_a_translation_has_the_numbers_of_its_original(originals):
     """Ranges and defaults that change in English change in every language."""
-    written = flat(texts("fr"))
+    written = texts_by_place(texts("fr"))
     changed = {
         place: (text, written[place])
         for place, text in originals.items()
@@ -64,12 +64,12 @@ def test_a_translation_has_the_numbers_of_its_original(originals):
 
 def test_inputs_and_outputs_have_the_names_of_help_and_api_in_every_language(originals):
     names = {place: text for place, text in originals.items() if place.endswith(".name")}
-    written = flat(texts("fr"))
+    written = texts_by_place(texts("fr"))
     assert {place: written[place] for place in names} == names
 
 
 def test_a_translation_is_one(originals):
-    written = flat(texts("fr"))
+    written = texts_by_place(texts("fr"))
     prose = [p for p in originals if p.endswith((".tooltip", ".description", ".display_name"))]
     assert [place for place in prose if written[place] == originals[place]] == []
     titles = [written[p] for p in prose if p.endswith(".display_name")]

@@ -36,7 +36,8 @@ def test_a_half_is_at_a_distance_of_0_from_itself_alone(run, graph):
     classes = measured(graph, filed, reference_part=SECOND, **options)
     ran = run(graph)
     found = [
-        json.loads(ran[link])["frechet_distance"] for link in (same, whole, other, ours, classes)
+        json.loads(ran.result.outputs[link[0]][2])["frechet_distance"]
+        for link in (same, whole, other, ours, classes)
     ]
     assert found[0] == pytest.approx(0, abs=1e-3)
     assert found[0] < found[1] < found[2] < 0.4

@@ -3,20 +3,28 @@
 from typing import Any
 
 __all__ = [
+    "AFHQ",
     "ALEXNET",
+    "AUTOGAN",
     "AVATARS",
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
     "AVATARS_PAIRS",
-    "AVATARS_PRIOR_PAIRS",
     "AVATARS_PRIOR",
+    "AVATARS_PRIOR_PAIRS",
     "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
+    "BIRDS",
     "BLIP",
     "BLIP2",
+    "CELEBA_HQ",
     "CIFAR",
+    "CLIP_FILE",
+    "COCO",
+    "COMOD_FFHQ",
+    "COMOD_PLACES",
     "D2C_BEARD",
     "D2C_BLOND",
     "D2C_CELEBA_64",
@@ -25,6 +33,7 @@ __all__ = [
     "D2C_CIFAR_100",
     "D2C_FFHQ",
     "D2C_LIPSTICK",
+    "DALLE",
     "DIGITS",
     "DIGITS_CLASSIFIER",
     "DIGITS_HELD_OUT",
@@ -34,9 +43,21 @@ __all__ = [
     "FOLDERS",
     "LABELLED",
     "LAION",
+    "NVAE_CIFAR",
+    "NVAE_FFHQ",
     "OPENAI",
     "PICTURE",
+    "PICTURES",
+    "REAL_AFHQ",
+    "REAL_BIRDS",
+    "REAL_CELEBA_HQ",
+    "REAL_COCO",
+    "REAL_FFHQ",
     "REAL_IMAGES",
+    "REAL_PLACES",
+    "REFERENCES",
+    "RESNET50",
+    "SOURCE",
     "STYLEGAN2",
     "STYLEGAN_XL",
     "UNLABELLED",
@@ -58,7 +79,15 @@ DIGITS_TRANSLATOR = "digits translator (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
+CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
+NVAE_CIFAR, NVAE_FFHQ = "nvae_cifar10.safetensors", "nvae_ffhq.safetensors"
+AUTOGAN, RESNET50 = "autogan_cifar10_a.pth", "resnet50_cifar10.pth"
+BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
+COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
+COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
+DALLE = "dalle_decoder.pkl"
+CELEBA_HQ, AFHQ = "celeba_hq_nets_ema.ckpt", "afhq_nets_ema.ckpt"
 BLIP, BLIP2 = "blip-image-captioning-base", "blip2-opt-2.7b"
 ALEXNET, UPSCALER = "alexnet-owt-7be5be79.pth", "RealESRGAN_x4plus.pth"
 D2C_FFHQ, D2C_CELEBA_HQ = "d2c_ffhq_256.ckpt", "d2c_celeba_hq_256.safetensors"
@@ -66,14 +95,26 @@ D2C_CELEBA_64 = "d2c_celeba_64.safetensors"
 D2C_CIFAR_10, D2C_CIFAR_100 = "d2c_cifar10.safetensors", "d2c_cifar100.safetensors"
 D2C_LIPSTICK, D2C_BEARD, D2C_BLOND = "red_lipstick.ckpt", "beard.ckpt", "blond.ckpt"
 BOUNDARY = "a boundary of D2C's authors, of `ffhq_256` in their checkpoints"
+DFGAN_PARTS = (
+    "DF-GAN of {0} of 2021; beside it `{1}_netD.pth`, and `{1}_text_encoder.pth` and "
+    "`{1}_captions.pickle` of AttnGAN's DAMSM"
+)
+STARGAN = "StarGAN v2 of {}: `100000_nets_ema.ckpt`; beside it `{}_nets.ckpt` of your own training"
 FILES = {
     BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
     STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
     CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
+    NVAE_CIFAR: "NVAE of CIFAR-10: `cifar10/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.7`",
+    NVAE_FFHQ: "NVAE of FFHQ at 256: `ffhq/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.6`",
+    AUTOGAN: "AutoGAN-A of CIFAR-10, from VITA-Group's AutoGAN",
+    RESNET50: "a ResNet50 trained on CIFAR-10, in torchvision's layout; the paper's is not public",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
+    CLIP_FILE: "this file of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
     BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
     BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
     ALEXNET: "AlexNet of torchvision, for LPIPS; `pip install lpips` brings the rest",
@@ -83,6 +124,13 @@ FILES = {
     D2C_CIFAR_10: "D2C of CIFAR-10",
     D2C_CIFAR_100: "D2C of CIFAR-100",
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), BOUNDARY),
+    BIRDS: DFGAN_PARTS.format("CUB's birds", "birds"),
+    COCO: DFGAN_PARTS.format("COCO", "coco"),
+    COMOD_FFHQ: "Co-Mod-GAN of FFHQ at 512, of the authors' checkpoints",
+    COMOD_PLACES: "Co-Mod-GAN of Places2 at 512, of the authors' checkpoints",
+    DALLE: "`decoder.pkl` of openai/DALL-E; beside it its `encoder.pkl` as `dalle_encoder.pkl`",
+    CELEBA_HQ: STARGAN.format("CelebA-HQ", "celeba_hq"),
+    AFHQ: STARGAN.format("AFHQ", "afhq"),
     UPSCALER: "Real-ESRGAN x4 from xinntao's Real-ESRGAN",
 }
 FOLDERS = {
@@ -90,6 +138,9 @@ FOLDERS = {
     **dict.fromkeys((D2C_FFHQ, D2C_CELEBA_HQ, D2C_CELEBA_64), "latentsteer_generators"),
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
+    **dict.fromkeys((NVAE_CIFAR, NVAE_FFHQ, AUTOGAN), "latentsteer_generators"),
+    **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
+    **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",
 }
 """Folder of each file under models; others are in latentsteer_aux."""
@@ -105,6 +156,20 @@ LABELLED = {
     UNLABELLED: "up to 10,000 pictures of which nothing is known",
 }
 """What the three folders hold."""
+REAL_BIRDS, REAL_COCO, REAL_FFHQ, REAL_PLACES = "birds", "coco", "ffhq", "places2"
+REAL_CELEBA_HQ, REAL_AFHQ = "celeba_hq", "afhq"
+SOURCE, REFERENCES = "source", "references"
+PICTURES = {
+    REAL_BIRDS: "CUB's birds",
+    REAL_COCO: "COCO's training images",
+    REAL_FFHQ: "faces of FFHQ",
+    REAL_PLACES: "images of Places2",
+    REAL_CELEBA_HQ: "the domain's images of CelebA-HQ",
+    REAL_AFHQ: "the domain's images of AFHQ",
+    SOURCE: "the picture that is filled or translated",
+    REFERENCES: "eight images of the domain, whose styles are taken",
+}
+"""What other folders hold, in the input folder."""
 PICTURE = "example.png"
 """Picture in ComfyUI's own input folder."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .departures import departures
-from .files import BIGGAN, FILES, FOLDERS, LABELLED, REAL_IMAGES
+from .files import BIGGAN, FILES, FOLDERS, LABELLED, PICTURES, REAL_IMAGES
 from .graph import Recipe
 from .numbers import VIEWS
 from .rows import parts
@@ -123,7 +123,7 @@ def _official(recipe: Recipe) -> str:
         text += f"\n* `{file}` in `models/{folder}`: {FILES[file]}"
     if any(n.get("folder") == REAL_IMAGES for n in inputs):
         text += f"\n* `{REAL_IMAGES}` in the input folder: a folder of CIFAR-10's training images"
-    for folder, holds in LABELLED.items():
+    for folder, holds in {**LABELLED, **PICTURES}.items():
         if any(n.get("folder") == folder for n in inputs):
             text += f"\n* `{folder}` in the input folder: {holds}"
     text += "\n\n"

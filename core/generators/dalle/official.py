@@ -129,6 +129,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         encoder=encoder,
         encode=None if encoder is None else encode,
         licence=str(checkpoint.config.get("licence", LICENCE)),
+        codes=table,
     )
 
 

@@ -30,8 +30,9 @@ from . import reading
 from .model import StarGan, StylePrior
 from .networks.landmarks import Landmarks, face_masks
 from .networks.translation import (
+    MASKED,
     DomainDiscriminator,
-    GeneratorLayout,
+    StarGanLayout,
     StyleEncoder,
     StyleGenerator,
     StyleMap,
@@ -57,9 +58,9 @@ def _domains(checkpoint: Checkpoint, count: int, high_pass: bool) -> tuple[str, 
 def _judge(checkpoint: Checkpoint) -> DomainDiscriminator | None:
     """The discriminator in the file, or in that named `nets` for `nets_ema`."""
     if reading.has_discriminator(checkpoint):
-        return reading.discriminator_of(checkpoint)
+        return reading.star_discriminator(checkpoint)
     beside = twin_of(checkpoint.path, *TWINS)
-    return None if beside is None else reading.discriminator_of(cached(beside))
+    return None if beside is None else reading.star_discriminator(cached(beside))
 
 
 def _of_domain(judge: DomainDiscriminator, domain: int) -> Discriminator:
@@ -71,13 +72,14 @@ def _of_domain(judge: DomainDiscriminator, domain: int) -> Discriminator:
 
 
 def _masks(network: StarGan, images: Tensor) -> tuple[Tensor, ...]:
-    """Where details of an image in [0, 1] stay; none without the network of landmarks."""
-    return () if network.fan is None else face_masks(network.fan, images)
+    """Where details of an image in [0, 1] stay; none without landmarks or below 32 pixels."""
+    small = network.generator.layout.size < min(MASKED)
+    return () if network.fan is None or small else face_masks(network.fan, images)
 
 
 def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
     latent = chosen_text(checkpoint, "latent", STARGAN_LATENTS)
-    network = reading.network_of(checkpoint)
+    network = reading.star_network(checkpoint)
     judge = if_usable(lambda: _judge(checkpoint))
     layout, styles = network.generator.layout, network.mapping_network.layout
     if judge is not None and judge.domains != styles.domains:
@@ -158,7 +160,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 
     Arrays with `mask` in their names are the masks of details, in the order of the file.
     """
-    network = reading.network_of(checkpoint)
+    network = reading.star_network(checkpoint)
     judge = _judge(checkpoint)
     found = {} if judge is None else _logits(judge, arrays)
     if "y" not in arrays:
@@ -183,7 +185,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
-    network = reading.network_of(checkpoint)
+    network = reading.star_network(checkpoint)
     count, high_pass = network.mapping_network.layout.domains, network.generator.layout.high_pass
     facts = {"domains": ", ".join(_domains(checkpoint, count, high_pass))}
     if "domains" not in checkpoint.config:
@@ -199,7 +201,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
-    judge = reading.discriminator_of(checkpoint)
+    judge = reading.star_discriminator(checkpoint)
 
     def of_classes(images: Tensor, classes: Tensor) -> Tensor:
         return judge(images * 2 - 1).gather(1, classes[:, None])[:, 0]
@@ -214,14 +216,14 @@ def _load_discriminator(checkpoint: Checkpoint) -> Discriminator:
 
 
 def _example(*, high_pass: bool = False, domains: int = 3) -> Example:
-    layout = GeneratorLayout((4, 3, 3, 3), 3, high_pass)
+    layout = StarGanLayout((4, 3, 3, 3), 3, high_pass)
     halvings = 2 if high_pass else 3
     widths = (3,) * (halvings + 1)
     network = StarGan(
         StyleGenerator(layout),
         StyleMap(StyleMapLayout(4, 5, 3, domains)),
         StyleEncoder(widths, 3, domains),
-        Landmarks(4) if high_pass else None,
+        Landmarks(8) if high_pass else None,
     )
     networks: dict[str, nn.Module] = {"": network}
     if not high_pass:
@@ -247,5 +249,5 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     ),
     load=_load_discriminator,
     examples=(lambda: Example({"discriminator.": DomainDiscriminator((3, 3), 2)}, {}),),
-    parity=lambda checkpoint, arrays: _logits(reading.discriminator_of(checkpoint), arrays),
+    parity=lambda checkpoint, arrays: _logits(reading.star_discriminator(checkpoint), arrays),
 )

@@ -1,5 +1,6 @@
 """Reading the sizes of StarGAN v2's networks off their tensors."""
 
+from dataclasses import replace
 from typing import Final
 
 from ...checkpoints.architecture import load_network
@@ -10,14 +11,14 @@ from .model import StarGan
 from .networks.landmarks import Landmarks
 from .networks.translation import (
     DomainDiscriminator,
-    GeneratorLayout,
+    StarGanLayout,
     StyleEncoder,
     StyleGenerator,
     StyleMap,
     StyleMapLayout,
 )
 
-__all__ = ["discriminator_of", "has_discriminator", "has_generator", "network_of"]
+__all__ = ["has_discriminator", "has_generator", "star_discriminator", "star_network"]
 
 PARTS: Final = ("generator.", "mapping_network.", "style_encoder.")
 FAN: Final = "fan."
@@ -25,22 +26,24 @@ DISCRIMINATOR: Final = "discriminator."
 FILTER: Final = "generator.hpf.filter"
 
 
-def _root(checkpoint: Checkpoint) -> Checkpoint:
-    """The tensors without the `module.` that training on several devices adds to names."""
-    marks = ("generator.module.", "discriminator.module.")
-    if not any(name.startswith(marks) for name in checkpoint.tensors):
-        return checkpoint
+def _named(checkpoint: Checkpoint) -> dict[str, str]:
+    """Names without the `module.` that training on several devices adds, to those in the file."""
+    return {name.replace(".module.", ".", 1): name for name in checkpoint.tensors}
+
+
+def _own(checkpoint: Checkpoint, *parts: str) -> Checkpoint:
+    """The tensors of some parts; others, such as a diverged discriminator's, are not read."""
     tensors = {
-        name.replace(".module.", ".", 1): checkpoint.tensors[name] for name in checkpoint.tensors
+        name: checkpoint.tensors[full]
+        for name, full in _named(checkpoint).items()
+        if name.startswith(parts)
     }
-    return Checkpoint(
-        checkpoint.path, tensors, checkpoint.sha256, checkpoint.config, options=checkpoint.options
-    )
+    return replace(checkpoint, tensors=tensors)
 
 
 def has_generator(checkpoint: Checkpoint) -> bool:
     """Whether the file has a generator of this family."""
-    names = _root(checkpoint).tensors
+    names = _named(checkpoint)
     return "generator.from_rgb.weight" in names and any(
         name.startswith("generator.decode.0.norm1.fc.") for name in names
     )
@@ -48,28 +51,22 @@ def has_generator(checkpoint: Checkpoint) -> bool:
 
 def has_discriminator(checkpoint: Checkpoint) -> bool:
     """Whether the file has a discriminator of this family."""
-    return any(name.startswith("discriminator.main.1.") for name in _root(checkpoint).tensors)
+    return any(name.startswith("discriminator.main.1.") for name in _named(checkpoint))
 
 
-def network_of(checkpoint: Checkpoint) -> StarGan:
+def star_network(checkpoint: Checkpoint) -> StarGan:
     """Loads what translates, frozen.
 
     Raises:
         CheckpointError: a part is missing, or parts are of different sizes.
     """
-    root = _root(checkpoint)
+    kept = _own(checkpoint, *PARTS, FAN)
     for part in PARTS:
-        if not any(name.startswith(part) for name in root.tensors):
+        if not any(name.startswith(part) for name in kept.tensors):
             raise CheckpointError(
                 f"{checkpoint.path.name} has a generator without `{part}*`. A whole file of "
                 "StarGAN v2, `*_nets_ema.ckpt`, has generator, mapping network and style encoder."
             )
-    own = {
-        name: tensor
-        for name, tensor in ((n, root.tensors[n]) for n in root.tensors)
-        if name.startswith((*PARTS, FAN))
-    }
-    kept = Checkpoint(root.path, own, root.sha256, root.config, options=root.options)
     generator = _generator(kept)
     styles = _styles(kept)
     encoder = _style_encoder(part_of(kept, PARTS[2]))
@@ -84,7 +81,7 @@ def network_of(checkpoint: Checkpoint) -> StarGan:
             f"has {styles.layout.domains}. They are parts of different trainings."
         )
     fan = None
-    if any(name.startswith(FAN) for name in own):
+    if any(name.startswith(FAN) for name in kept.tensors):
         fan = Landmarks(shape_of(kept, "fan.conv_last0.weight", 4)[0])
     return load_network(StarGan(generator, styles, encoder, fan), kept)
 
@@ -94,7 +91,7 @@ def _generator(kept: Checkpoint) -> StyleGenerator:
     widths = [shape_of(kept, "generator.from_rgb.weight", 4)[0]]
     widths += [shape_of(kept, f"generator.encode.{n}.conv2.weight", 4)[0] for n in range(blocks)]
     style = shape_of(kept, "generator.decode.0.norm1.fc.weight", 2)[1]
-    return StyleGenerator(GeneratorLayout(tuple(widths), style, FILTER in kept.tensors))
+    return StyleGenerator(StarGanLayout(tuple(widths), style, FILTER in kept.tensors))
 
 
 def _styles(kept: Checkpoint) -> StyleMap:
@@ -119,13 +116,13 @@ def _style_encoder(own: Checkpoint) -> StyleEncoder:
     return StyleEncoder(_trunk(own, "shared"), style, domains)
 
 
-def discriminator_of(checkpoint: Checkpoint) -> DomainDiscriminator:
+def star_discriminator(checkpoint: Checkpoint) -> DomainDiscriminator:
     """Loads the discriminator, frozen.
 
     Raises:
         CheckpointError: there is none, or its tensors do not fit.
     """
-    own = part_of(_root(checkpoint), DISCRIMINATOR)
+    own = part_of(_own(checkpoint, DISCRIMINATOR), DISCRIMINATOR)
     if not own.tensors:
         raise CheckpointError(
             f"{checkpoint.path.name} has no discriminator `{DISCRIMINATOR}main.*`. Move it away, "

@@ -31,6 +31,7 @@ __all__ = [
     "mapping_of",
     "stylegan2_generator",
     "three",
+    "without_filters",
 ]
 
 LICENCE: Final = "NVIDIA Source Code License (non-commercial)"

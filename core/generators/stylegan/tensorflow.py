@@ -32,7 +32,7 @@ from .networks.stylegan2_layers import Convolution, SynthesisLayer, ToRgb
 from .options import STYLEGAN2_OPTIONS
 from .stylegan2 import NOISE_FACT, stylegan2_arrays
 
-__all__ = ["GENERATOR"]
+__all__ = ["GENERATOR", "build_arguments", "tensorflow_judge"]
 
 CONST: Final = re.compile(r"(?P<root>(?:.*\.)?)(?P<component>[^/.]+)/4x4/Const/const")
 MAPPING: Final = re.compile(
@@ -90,7 +90,7 @@ def _part(checkpoint: Checkpoint, root: str) -> Checkpoint:
     return replace(checkpoint, tensors=renamed)
 
 
-def _build_arguments(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
+def build_arguments(checkpoint: Checkpoint, root: str) -> tuple[Mapping[str, Any], str]:
     """Arguments of a network, and the name of the function that builds it."""
     modules = checkpoint.config.get("modules", {})
     entry = modules.get(root.removesuffix("."), {})
@@ -134,7 +134,7 @@ def _agree(arguments: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
 
 def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
     part = _part(checkpoint, root)
-    arguments, _ = _build_arguments(checkpoint, root)
+    arguments, _ = build_arguments(checkpoint, root)
     joined_first = any(name.startswith("mapping/LabelConcat/") for name in part.tensors)
     table = tensorflow_generator(joined_first=joined_first)
     own = from_foreign(part.tensors, table)
@@ -149,7 +149,7 @@ def _generator(checkpoint: Checkpoint, root: str) -> TranslatedGenerator:
 
 def _load_discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discriminator:
     part = _part(checkpoint, root)
-    arguments, builder = _build_arguments(checkpoint, root)
+    arguments, builder = build_arguments(checkpoint, root)
     table = tensorflow_discriminator()
     network = building.discriminator_parts(
         from_foreign(part.tensors, table), TranslatedDiscriminator
@@ -166,14 +166,18 @@ def _load_discriminator(checkpoint: Checkpoint, root: str) -> StyleGan2Discrimin
     return load_network(network, part)
 
 
+def tensorflow_judge(checkpoint: Checkpoint) -> StyleGan2Discriminator | None:
+    """Loads the discriminator of a pickle, frozen; None if it has none that can be used."""
+    beside = _discriminator_root(checkpoint)
+    if beside is None:
+        return None
+    return if_usable(lambda: _load_discriminator(checkpoint, beside))
+
+
 def _networks(
     checkpoint: Checkpoint,
 ) -> tuple[TranslatedGenerator, StyleGan2Discriminator | None]:
-    beside = _discriminator_root(checkpoint)
-    discriminator = (
-        None if beside is None else if_usable(lambda: _load_discriminator(checkpoint, beside))
-    )
-    return _generator(checkpoint, _root(checkpoint) or ""), discriminator
+    return _generator(checkpoint, _root(checkpoint) or ""), tensorflow_judge(checkpoint)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -186,12 +190,12 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     facts = {"noise": NOISE_FACT}
-    arguments, _ = _build_arguments(checkpoint, _root(checkpoint) or "")
+    arguments, _ = build_arguments(checkpoint, _root(checkpoint) or "")
     if "mapping_lrmul" not in arguments:
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     beside = _discriminator_root(checkpoint)
     if beside is not None:
-        given, builder = _build_arguments(checkpoint, beside)
+        given, builder = build_arguments(checkpoint, beside)
         if "mbstd_group_size" not in given:
             size = "the whole batch" if builder == "D_main" else "4 images"
             facts["discriminator group"] = f"{size}, the official default of its builder"

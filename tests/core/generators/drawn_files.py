@@ -24,8 +24,14 @@ VECTORS = ("weight_u", "weight_v")
 
 
 def drawn(name, shape):
-    """A tensor by its name: variances about 1, matrices with outputs as large as inputs."""
+    """A tensor by its name: variances about 1, matrices with outputs as large as inputs.
+
+    Low-pass filters of Co-Mod-GAN's port, which are no weights, are those of its code.
+    """
     draws = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
+    if name.endswith("kernel"):
+        usual = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        return torch.outer(usual, usual) / (64 if "Conv1_down" in name else 16)
     if name.endswith(VARIANCES):
         return torch.from_numpy(np.asarray(0.5 + np.abs(draws))).float()
     found = torch.from_numpy(np.asarray(draws)).float()

@@ -142,11 +142,12 @@ def test_words_come_from_json_as_well(folder):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-9]), "captions_DAMSM"),
         (lambda path: path.write_bytes(pickle.dumps([[], [], {}])), "not a pickle of captions"),
+        (lambda path: path.write_bytes(b"cos\nsystem\n(S'true'\ntR."), "captions_DAMSM"),
         (lambda path: captions(path, {"bird": -1}), r"the entry 'bird': -1"),
         (lambda path: captions(path, {}), "has no vocabulary"),
         (lambda path: captions(path, {"bird": 5}), r"up to 5, but its text encoder has .* of 5"),
     ],
-    ids=["truncated", "short", "negative", "empty", "too many"],
+    ids=["truncated", "short", "hostile", "negative", "empty", "too many"],
 )
 def test_a_wrong_vocabulary_is_refused(spoil, message, folder):
     spoil(folder / "2022" / "captions_DAMSM.pickle")

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from ..files import BIGGAN, STYLEGAN2
+from ..files import (
+    AFHQ,
+    BIGGAN,
+    BIRDS,
+    CELEBA_HQ,
+    COCO,
+    COMOD_FFHQ,
+    COMOD_PLACES,
+    DALLE,
+    STYLEGAN2,
+)
 from ..numbers import Each, Inputs, OneOf, PaperRow
 
 __all__ = ["KRR", "SIZES"]
@@ -49,8 +59,17 @@ KRR: Mapping[str, PaperRow] = {
         row: _flow("table 6", "ABC", mollifier=SMOOTHED, step_size=Each(SIZES), steps=steps)
         for row, steps in (("k13", 5), ("k14", 10), ("k15", 15))
     },
+    "k16": _flow("table 3", "ABC", generator=BIRDS),
+    "k17": _flow("table 3", "ABC", generator=COCO),
     "k18": _against_condition("figure 2", BIGGAN),
-    "k21": _against_condition("table 4", "Co-Mod-GAN of FFHQ"),
-    "k22": _against_condition("table 4", "Co-Mod-GAN of Places2"),
+    "k19": _against_condition("figure 1", DALLE),
+    **{row: _against_condition("figure 5", DALLE) for row in ("k20a", "k20b", "k20c")},
+    "k21": _against_condition("table 4", COMOD_FFHQ),
+    "k22": _against_condition("table 4", COMOD_PLACES),
+    **{
+        row: _flow("table 5", "ABC", generator=file)
+        for row, file in (("k23", CELEBA_HQ), ("k24", CELEBA_HQ), ("k25", AFHQ), ("k26", AFHQ))
+    },
+    "k27": _flow("figure 7", "ABC", generator=AFHQ),
     "k28": _against_condition("figures 3 and 8", STYLEGAN2),
 }

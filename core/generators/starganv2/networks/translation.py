@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = [
+    "MASKED",
     "DomainDiscriminator",
-    "GeneratorLayout",
+    "StarGanLayout",
     "StyleEncoder",
     "StyleGenerator",
     "StyleMap",
@@ -31,7 +32,7 @@ MASKED: Final = {32: 0, 64: 1, 128: 1}
 
 
 @dataclass(frozen=True)
-class GeneratorLayout:
+class StarGanLayout:
     """Sizes of a generator.
 
     Attributes:
@@ -144,7 +145,7 @@ class StyleGenerator(nn.Module):
         layout: the sizes.
     """
 
-    def __init__(self, layout: GeneratorLayout) -> None:
+    def __init__(self, layout: StarGanLayout) -> None:
         super().__init__()
         self.layout = layout
         widths, halvings = layout.widths, layout.halvings

@@ -18,6 +18,7 @@ __all__ = [
     "NameRule",
     "Table",
     "TensorLayout",
+    "Translated",
     "TranslatedDiscriminator",
     "TranslatedGenerator",
     "from_foreign",

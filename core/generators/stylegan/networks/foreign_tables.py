@@ -13,6 +13,13 @@ from torch import Tensor
 from .foreign import SAME, NameRule, Table, TensorLayout
 
 __all__ = [
+    "COLOUR_BIAS",
+    "FIRST_AXIS",
+    "FLIPPED_KERNEL",
+    "GROWN_FILTER",
+    "KERNEL",
+    "ONE_NUMBER",
+    "TRANSPOSED",
     "rosinality_discriminator",
     "rosinality_generator",
     "tensorflow_discriminator",
@@ -29,7 +36,7 @@ FLIPPED_KERNEL: Final = TensorLayout(
     lambda t: rearrange(t.flip((0, 1)), OWN_KERNEL),
     lambda t: rearrange(t, FOREIGN_KERNEL).flip((0, 1)),
 )
-FIRST: Final = TensorLayout(lambda t: _only(t, 1), lambda t: t[None])
+FIRST_AXIS: Final = TensorLayout(lambda t: _only(t, 1), lambda t: t[None])
 FIRST_TWO: Final = TensorLayout(lambda t: _only(t, 2), lambda t: t[None, None])
 ONE_NUMBER: Final = TensorLayout(lambda t: t.reshape(()), lambda t: t.reshape(1))
 COLOUR_BIAS: Final = TensorLayout(lambda t: t.flatten(), lambda t: t.reshape(1, -1, 1, 1))
@@ -50,7 +57,7 @@ def tensorflow_generator(*, joined_first: bool) -> Table:
         _fixed("mapping.embed.bias", f"mapping/{label}/bias"),
         _fixed("mapping.fc{i}.weight", "mapping/Dense{i}/weight", TRANSPOSED),
         _fixed("mapping.fc{i}.bias", "mapping/Dense{i}/bias"),
-        _fixed("synthesis.b4.const", "synthesis/4x4/Const/const", FIRST),
+        _fixed("synthesis.b4.const", "synthesis/4x4/Const/const", FIRST_AXIS),
         *_tensorflow_layer("synthesis.b{r}.conv0", grown, 5, FLIPPED_KERNEL),
         *_tensorflow_layer("synthesis.b{r}.conv1", plain, 4),
         *_tensorflow_layer("synthesis.b4.conv1", "synthesis/4x4/Conv", 4),
@@ -80,7 +87,7 @@ def rosinality_generator() -> Table:
     return (
         NameRule("mapping.fc{i}.weight", lambda r, i: f"style.{i + 1}.weight"),
         NameRule("mapping.fc{i}.bias", lambda r, i: f"style.{i + 1}.bias"),
-        _fixed("synthesis.b4.const", "input.input", FIRST),
+        _fixed("synthesis.b4.const", "input.input", FIRST_AXIS),
         *_rosinality_layer("synthesis.b{r}.conv0", lambda r: f"convs.{2 * _level(r) - 6}", 5),
         *_rosinality_layer("synthesis.b{r}.conv1", lambda r: f"convs.{2 * _level(r) - 5}", 4),
         *_rosinality_layer("synthesis.b4.conv1", lambda r: "conv1", 4),
@@ -159,7 +166,7 @@ def _tensorflow_layer(
 
 
 def _rosinality_layer(own: str, foreign: Callable[[int], str], offset: int) -> Iterator[NameRule]:
-    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
+    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST_AXIS)
     yield NameRule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
     yield NameRule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
     yield NameRule(f"{own}.noise_strength", lambda r, i: f"{foreign(r)}.noise.weight", ONE_NUMBER)
@@ -170,7 +177,7 @@ def _rosinality_layer(own: str, foreign: Callable[[int], str], offset: int) -> I
 
 
 def _rosinality_colours(own: str, foreign: Callable[[int], str]) -> Iterator[NameRule]:
-    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST)
+    yield NameRule(f"{own}.weight", lambda r, i: f"{foreign(r)}.conv.weight", FIRST_AXIS)
     yield NameRule(f"{own}.affine.weight", lambda r, i: f"{foreign(r)}.conv.modulation.weight")
     yield NameRule(f"{own}.affine.bias", lambda r, i: f"{foreign(r)}.conv.modulation.bias")
     yield NameRule(f"{own}.bias", lambda r, i: f"{foreign(r)}.bias", COLOUR_BIAS)

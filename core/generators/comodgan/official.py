@@ -1,0 +1,197 @@
+"""Co-Mod-GAN: the hole of an image filled by latents.
+
+The authors' files are TensorFlow's pickles (zsyzzsoft/co-mod-gan). zengxianyu's PyTorch port has
+the same weights in a state dict, `*_net_G_ema.pth`. A mask is 1 where the image is known in
+TensorFlow and where it is not in the port; here it is that of Give Inputs. Models that take an
+image without a mask (edges to photos) need the image alone.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ...auxiliary import Discriminator
+from ...checkpoints.architecture import Architecture, Example
+from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.record import Checkpoint
+from ...devices import placed
+from ...errors import CheckpointError
+from ...generator import ConditionalGenerator, Generator, Given, Need
+from ...identity import ModelId
+from ...rng import SampleRng
+from ..options import NOISES, chosen_text
+from ..stylegan import building
+from ..stylegan.latents import style_latents
+from ..stylegan.networks.discriminator import StyleGan2Discriminator
+from ..stylegan.networks.foreign import Table, TranslatedDiscriminator
+from ..stylegan.networks.foreign_tables import tensorflow_discriminator
+from ..stylegan.tensorflow import tensorflow_judge
+from . import reading
+from .layouts import PORT, TENSORFLOW
+from .networks import CoModGan, CoModLayout
+from .options import COMODGAN_OPTIONS, DROPOUTS, VARIANTS
+
+__all__ = ["GENERATOR"]
+
+LICENCE: Final = "its trainer's; parts of the code are NVIDIA's, non-commercial"
+USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
+
+
+def _noise_of(kind: str, file: reading.CoModFile) -> Callable[[Tensor, SampleRng], list[Tensor]]:
+    sides = file.network.layout.noises
+    if kind == "random":
+        return lambda like, rng: [rng.normal(1, side, side, like=like) for side in sides]
+    if kind == "none":
+        return lambda like, rng: []
+    return lambda like, rng: [placed(noise, like) for noise in file.noises]
+
+
+def _discriminator(judge: StyleGan2Discriminator, hole: Tensor | None) -> Discriminator:
+    """D(x) of images with the mask; one by one, since D compares the images of a batch."""
+
+    def seen(image: Tensor) -> Tensor:
+        x = image * 2 - 1
+        return x if hole is None else torch.cat([0.5 - placed(hole, x), x], dim=1)
+
+    def each(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda images: torch.cat([function(seen(image)) for image in images.split(1)])
+
+    return Discriminator(judge, logits=each(judge), features=each(judge.features))
+
+
+def _judge(checkpoint: Checkpoint, layout: CoModLayout) -> StyleGan2Discriminator | None:
+    judge = tensorflow_judge(checkpoint)
+    if judge is None:
+        return None
+    channels = layout.colours + layout.masked
+    if (judge.img_channels, judge.img_resolution) != (channels, layout.size):
+        raise CheckpointError(
+            f"The discriminator of {checkpoint.path.name} takes {judge.img_channels} channels of "
+            f"{judge.img_resolution} pixels a side, not {channels} of {layout.size}."
+        )
+    return judge
+
+
+def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
+    noise = chosen_text(checkpoint, "noise", NOISES)
+    dropout = chosen_text(checkpoint, "dropout", DROPOUTS)
+    variant = chosen_text(checkpoint, "variant", VARIANTS)
+    file = reading.co_mod_file(checkpoint, adds=variant == "tf")
+    network, layout = file.network, file.network.layout
+    latents = style_latents(checkpoint, network.mapping, network.mapping, layout.num_ws)
+    judge = _judge(checkpoint, layout)
+    noises = _noise_of(noise, file)
+    size = (layout.size, layout.size)
+    licence = str(checkpoint.config.get("licence", LICENCE))
+    share = file.dropout if dropout == "on" else 0.0
+
+    def bind(given: Given) -> Generator:
+        assert given.image is not None
+        hole = given.mask[None] if layout.masked and given.mask is not None else None
+        with torch.no_grad():
+            like = next(network.parameters())
+            seen = None if hole is None else placed(hole, like)
+            vector, maps = network.encoded(placed(given.image, like) * 2 - 1, seen)
+            vector, maps = vector.cpu(), {side: own.cpu() for side, own in maps.items()}
+        image = given.image
+
+        def render(parts: Mapping[str, Tensor], rng: SampleRng) -> Tensor:
+            like = next(iter(parts.values()))
+            rows = placed(vector, like).expand(len(like), -1)
+            if share:
+                drawn = rng.uniform(layout.vector, like=like)
+                rows = rows * (drawn >= share) / (1 - share)
+            kept = {side: placed(own, like) for side, own in maps.items()}
+            made = latents.images(network, parts, vector=rows, maps=kept, noises=noises(like, rng))
+            made = (made * 0.5 + 0.5).clamp(0, 1)
+            if hole is None:
+                return made
+            here = placed(hole, like)
+            return made * here + placed(image, like) * (1 - here)
+
+        return Generator(
+            name=checkpoint.path.stem,
+            id=ModelId(
+                checkpoint.sha256,
+                {**latents.options, "noise": noise, "dropout": dropout, "variant": variant},
+            ),
+            architecture=GENERATOR.id,
+            module=network,
+            source=latents.source,
+            prior=latents.prior,
+            image_size=size,
+            render=render,
+            discriminator=None if judge is None else _discriminator(judge, hole),
+            licence=licence,
+        )
+
+    needs: tuple[Need, ...] = ("image", "mask") if layout.masked else ("image",)
+    return ConditionalGenerator(
+        checkpoint.path.stem, GENERATOR.id, needs, size, bind, licence=licence
+    )
+
+
+def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Images without noise and dropout, before (`raw`) and after (`out`) the known is pasted.
+
+    Those named `*_tfskip` add the encoder's smallest maps, the others do not. `hole_mask` is 1
+    where the image `img_in` is unknown.
+    """
+    if not {"img_in", "z"} <= arrays.keys():
+        return {}
+    found: dict[str, Tensor] = {}
+    for adds, end in ((False, ""), (True, "_tfskip")):
+        network = reading.co_mod_file(checkpoint, adds=adds).network
+        hole, image = arrays.get("hole_mask"), arrays["img_in"]
+        vector, maps = network.encoded(image, hole)
+        raw = network(arrays["z"], None, 1.0, 0, vector, maps)
+        found[f"raw{end}"] = raw
+        found[f"out{end}"] = raw if hole is None else raw * hole + image * (1 - hole)
+    return found
+
+
+def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
+    file = reading.co_mod_file(checkpoint)
+    roots = reading.tensorflow_roots(checkpoint)
+    judge = tensorflow_judge(checkpoint) if roots else None
+    taken = max(roots) if roots else None
+    return {
+        **choice_fact(roots or reading.port_prefixes(checkpoint), taken),
+        "variant": "tf unless chosen otherwise: the port leaves out what the networks learned",
+        "dropout": f"off unless chosen otherwise; the authors drop {file.dropout:g} of it",
+        "noise": "drawn once: the file has none" if file.drawn else "the file's constant noise",
+        "discriminator": "none that can be read" if judge is None else "in the file",
+    }
+
+
+def _example(table: Table, *, judged: bool = False) -> Example:
+    tensorflow = table is TENSORFLOW
+    hidden = (5,) if tensorflow else ()
+    layout = CoModLayout({4: 4, 8: 3, 16: 3}, 5, 4, hidden, 6, averaged=tensorflow)
+    network = CoModGan(layout)
+    reading.fit_layout(network, table, USUAL_TAPS)
+    config: dict[str, object] = {}
+    if tensorflow:
+        reading.set_multiplier(network, 1.0)
+        config = {"modules": {"2": {"arguments": {"kwargs": {"mapping_lrmul": 1.0}}}}}
+    networks: dict[str, torch.nn.Module] = {"2." if tensorflow else "": network}
+    if judged:
+        judge = TranslatedDiscriminator({4: 4, 8: 3, 16: 3}, 4)
+        judge.table = tensorflow_discriminator()
+        building.without_filters(judge, USUAL_TAPS)
+        networks["1."] = judge
+    return Example(networks, config)
+
+
+GENERATOR: Architecture[ConditionalGenerator] = Architecture(
+    id="co-mod-gan",
+    needs="`2.G_synthesis/G_4x4/Dense/weight` or `G_synthesis.G_4x4.Dense.weight`",
+    recognises=lambda c: bool(reading.tensorflow_roots(c) or reading.port_prefixes(c)),
+    load=_load,
+    examples=(lambda: _example(TENSORFLOW, judged=True), lambda: _example(PORT)),
+    options=COMODGAN_OPTIONS,
+    parity=_parity,
+    facts=_facts,
+)
