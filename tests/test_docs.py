@@ -3,6 +3,7 @@
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from latentsteer.nodes.cli.main import BENCHES, REPRODUCTIONS, main
@@ -29,7 +30,7 @@ def test_links_lead_somewhere(page):
         if target.startswith(("http://", "https://")):
             continue
         path, _, anchor = target.partition("#")
-        other = page.parent / path if path else page
+        other = page.parent / unquote(path) if path else page
         assert other.exists(), target
         if anchor:
             assert anchor in anchors(other.read_text(encoding="utf-8")), target

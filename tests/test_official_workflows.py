@@ -24,6 +24,7 @@ from latentsteer.workflows.recipes.files import (
     BLIP,
     BLIP2,
     CIFAR,
+    CLIP_FILE,
     D2C_BEARD,
     D2C_BLOND,
     D2C_CELEBA_64,
@@ -78,6 +79,7 @@ CHEAP = {
 FEW = {
     "SynthesisePairs": {"count": 16},
     "BasisInit": {"keep": 2},
+    "Steer": {"quality": "draft", "samples": 1},
     "BestLatents": {"keep": 1, "groups": 1},
     "BestImages": {"keep": 1},
     "RejectionSample": {"bound": 0.05},
@@ -111,7 +113,8 @@ def base(tmp_path_factory):
     clip, blip, blip2 = (
         getattr(tiny_folders, f"{kind}_model")() for kind in ("clip", "blip", "blip2")
     )
-    for name, model in ((OPENAI, clip), (LAION, clip), (BLIP, blip), (BLIP2, blip2)):
+    clips = ((name, clip) for name in (OPENAI, LAION, CLIP_FILE))
+    for name, model in (*clips, (BLIP, blip), (BLIP2, blip2)):
         folder = root / "models" / "latentsteer_aux" / name
         folder.mkdir(parents=True)
         tiny_folders.saved(model, folder)

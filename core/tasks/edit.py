@@ -299,7 +299,9 @@ def inverted(
 
 
 def keeping(
-    images: Images4, originals: Images4, keep: Float[Tensor, "masks height width"]
+    images: Images4,
+    originals: Float[Tensor, "originals 3 above across"],
+    keep: Float[Tensor, "masks tall wide"],
 ) -> Images4:
     """Returns images that equal their originals where a mask says so.
 

@@ -19,6 +19,7 @@ __all__ = [
     "BLIP2",
     "CELEBA_HQ",
     "CIFAR",
+    "CLIP_FILE",
     "COCO",
     "COMOD_FFHQ",
     "COMOD_PLACES",
@@ -72,6 +73,7 @@ DIGITS_TRANSLATOR = "digits translator (embedded)"
 BIGGAN, BIGGAN_256 = "biggan-512.pth", "biggan-256.pth"
 STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
+CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
@@ -98,6 +100,7 @@ FILES = {
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
+    CLIP_FILE: "this file of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
     BLIP: "the folder of Salesforce/blip-image-captioning-base on the Hugging Face hub",
     BLIP2: "the folder of Salesforce/blip2-opt-2.7b on the Hugging Face hub",
     ALEXNET: "AlexNet of torchvision, for LPIPS; `pip install lpips` brings the rest",

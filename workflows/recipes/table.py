@@ -12,7 +12,7 @@ from .krr import codes as krr_codes
 from .krr import digits as krr_digits
 from .krr import given as krr_given
 from .krr import official as krr_official
-from .tasks import edit, steer
+from .tasks import edit, labels, own_models, several, steer
 from .tr0n import avatars as tr0n_avatars
 from .tr0n import digits as tr0n_digits
 from .tr0n import edits_by_words
@@ -21,7 +21,7 @@ from .tr0n import official as tr0n_official
 __all__ = ["RECIPES"]
 
 _TABLES = (
-    *(steer, edit),
+    *(steer, edit, labels, several, own_models),
     *(tr0n_digits, tr0n_avatars, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official, krr_given, krr_codes),
