@@ -212,7 +212,16 @@ MAY = {
     "krr": ("refine",),
     "composition": ("refine",),
     "metrics": ("checkpoints", "energies"),
-    "tasks": ("energies", "conditions", "pairs", "translators", "starts", "refine"),
+    "tasks": (
+        "d2c",
+        "diffusion",
+        "energies",
+        "conditions",
+        "pairs",
+        "translators",
+        "starts",
+        "refine",
+    ),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 

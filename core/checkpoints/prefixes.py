@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["averaged_prefix", "choice_fact"]
 
+MARKS = ("ema", "avg")
+"""Parts of the names of moving averages."""
+
 
 def averaged_prefix(found: Sequence[str]) -> str | None:
     """Returns the prefix of the moving average: by name, else the last of a tuple (G, D, G_ema).
@@ -11,7 +14,7 @@ def averaged_prefix(found: Sequence[str]) -> str | None:
     Args:
         found: prefixes of the networks of one kind, in file order.
     """
-    named = [prefix for prefix in found if "ema" in prefix.lower()]
+    named = [prefix for prefix in found if any(mark in prefix.lower() for mark in MARKS)]
     if named or not found:
         return named[0] if named else None
     parts = [prefix.removesuffix(".").split(".") for prefix in found]

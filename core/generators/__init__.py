@@ -18,8 +18,10 @@ from .d2c.options import D2C_OPTIONS
 from .dalle.options import DALLE_OPTIONS
 from .dfgan.options import DFGAN_OPTIONS
 from .fastgan.options import FASTGAN_OPTIONS
+from .nvae.options import NVAE_OPTIONS
 from .starganv2.options import STARGAN_OPTIONS
 from .stylegan.options import STYLEGAN2_OPTIONS
+from .unconditional.options import MMD_OPTIONS
 
 __all__ = [
     "ARCHITECTURES",
@@ -45,6 +47,12 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "stylegan3-generator": "stylegan.stylegan3:GENERATOR",
         "stylegan-xl-generator": "stylegan.stylegan_xl:GENERATOR",
         "d2c": "d2c.official:GENERATOR",
+        "autogan": "unconditional.autogan:GENERATOR",
+        "residual-gan": "unconditional.residual:GENERATOR",
+        "deconvolutional-gan": "unconditional.deconvolutional:GENERATOR",
+        "mmd-gan": "unconditional.mmd:GENERATOR",
+        "transgan": "unconditional.transgan:GENERATOR",
+        "nvae": "nvae.official:GENERATOR",
         "co-mod-gan": "comodgan.official:GENERATOR",
         "dalle-dvae": "dalle.official:GENERATOR",
         "df-gan": "dfgan.official:GENERATOR",
@@ -59,6 +67,8 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
     {
         "biggan-discriminator": "biggan.ajbrock:DISCRIMINATOR",
         "biggan-deep-discriminator": "biggan.deep:DISCRIMINATOR",
+        "residual-discriminator": "unconditional.critics:DISCRIMINATOR",
+        "convolutional-discriminator": "unconditional.deconvolutional:DISCRIMINATOR",
         "stargan-v2-discriminator": "starganv2.official:DISCRIMINATOR",
     },
 )
@@ -77,6 +87,8 @@ OPTIONS = offered_options(
         *BIGGAN_OPTIONS,
         *STYLEGAN2_OPTIONS,
         *D2C_OPTIONS,
+        *MMD_OPTIONS,
+        *NVAE_OPTIONS,
         *COMODGAN_OPTIONS,
         *DALLE_OPTIONS,
         *DFGAN_OPTIONS,

@@ -6,9 +6,19 @@ from ..checkpoints.options import ChoiceOption, RealOption, WholeOption
 from ..checkpoints.record import Checkpoint
 from ..errors import InvalidInput
 
-__all__ = ["NOISES", "chosen_text", "image_size", "latent", "noise", "truncation"]
+__all__ = [
+    "NOISES",
+    "PIXELS",
+    "chosen_text",
+    "image_size",
+    "latent",
+    "noise",
+    "pixels",
+    "truncation",
+]
 
 NOISES: Final = ("const", "random", "none")
+PIXELS: Final = ("mean", "sample")
 
 
 def latent(detail: str) -> ChoiceOption:
@@ -22,7 +32,7 @@ def latent(detail: str) -> ChoiceOption:
         "The space that is steered.",
         place=0,
         detail=detail,
-        choices=("z", "w", "w+", "noise", "clean"),
+        choices=("z", "w", "w+", "noise", "clean", "z+"),
     )
 
 
@@ -73,6 +83,22 @@ def noise(detail: str) -> ChoiceOption:
         place=3,
         detail=detail,
         choices=NOISES,
+    )
+
+
+def pixels(detail: str) -> ChoiceOption:
+    """What is shown of the law of the pixels.
+
+    Args:
+        detail: the family's departures, in a sentence.
+    """
+    return ChoiceOption(
+        "pixels",
+        "For D2C and NVAE: what to show of the law of the pixels. mean: its expectation; sample: "
+        "a draw, as in the authors' code, with new noise for every image. auto: mean.",
+        place=7,
+        detail=detail,
+        choices=PIXELS,
     )
 
 

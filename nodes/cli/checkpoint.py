@@ -18,6 +18,7 @@ from ...core.files import replacing
 from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from ...core.generators.beside import GeneratorPart
+from ...core.generators.nvae.readjusting import readjust
 from . import report
 
 __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
@@ -40,9 +41,17 @@ def run_inspect(args: argparse.Namespace) -> int:
 
 def run_convert(args: argparse.Namespace) -> int:
     """Writes a model file as safetensors that every loader opens alike."""
-    convert(args.source, args.target)
+    if args.readjust is None:
+        convert(args.source, args.target)
+    else:
+        readjust(args.source, args.target, args.readjust, report=_every_tenth)
     print(f"{args.target} ({args.target.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def _every_tenth(done: int, total: int) -> None:
+    if done % max(total // 10, 1) == 0:
+        print(f"pass {done} of {total}", flush=True)
 
 
 def run_parity(args: argparse.Namespace) -> int:

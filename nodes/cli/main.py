@@ -224,6 +224,13 @@ def _add_convert(commands: Commands, common: argparse.ArgumentParser) -> argpars
     )
     sub.add_argument("source", type=Path, metavar="IN", help="a model file or folder")
     sub.add_argument("target", type=Path, metavar="OUT", help="ends in .safetensors")
+    sub.add_argument(
+        "--readjust",
+        type=float,
+        metavar="T",
+        help="of an NVAE: take the statistics of its batch normalisation again, from 8,000 "
+        "samples of temperature T (0 to 1); the file records it",
+    )
     sub.set_defaults(run=_later(".checkpoint:run_convert"))
     return sub
 

@@ -70,7 +70,16 @@ def test_a_file_in_half_precision_loads_as_float32(architecture, make, tmp_path)
     assert {p.dtype for m in model.modules for p in m.parameters()} == {torch.float32}
 
 
-BESIDE = ("D.", "d.", "1.", "netD.", "model.netD.", "model.netC.", "discriminator.")
+BESIDE = (
+    "D.",
+    "d.",
+    "1.",
+    "netD.",
+    "model.netD.",
+    "model.netC.",
+    "discriminator.",
+    "dis_state_dict.",
+)
 """Prefixes of discriminators in files of generators; non-finite values there are accepted."""
 LOGGED = re.compile(r"\bsv\d+$")
 """BigGAN's singular values, which are logged and never used; they may have any value."""

@@ -150,12 +150,16 @@ def test_what_a_file_does_not_take_is_told(file, name, value, loaded):
 def test_widgets_keep_the_places_that_saved_graphs_have():
     """A canvas keeps values by place. A new option comes last; this list only grows."""
     _, *widgets = LoadGenerator.GET_SCHEMA().inputs
-    latent, truncation, cutoff, noise, eps, steps, eta, pixels, image_size, bits = widgets
+    latent, truncation, cutoff, noise, eps, steps, eta, pixels, image_size, bits, *later = widgets
     names = ["latent", "truncation", "cutoff", "noise", "eps"]
     names += ["denoising_steps", "denoising_eta", "pixels", "image_size", "bits"]
+    names += ["dropout", "variant", "mean_groups"]
     assert [w.id for w in widgets] == names
-    assert [w.default for w in widgets] == ["auto", 0.0, 0, "auto", 0.0, 0, 0.0, "auto", 0, 0]
-    assert latent.options == ["auto", "z", "w", "w+", "noise", "clean"]
+    defaults = ["auto", 0.0, 0, "auto", 0.0, 0, 0.0, "auto", 0, 0]
+    assert [w.default for w in widgets][: len(defaults)] == defaults
+    assert latent.options == ["auto", "z", "w", "w+", "noise", "clean", "z+"]
+    means = later[-1]
+    assert (means.min, means.max, means.default) == (-1, 100, -1)
     assert pixels.options == ["auto", "mean", "sample"]
     assert (steps.min, steps.max, eta.min, eta.max) == (0, 1000, 0, 1)
     assert (image_size.min, image_size.max, bits.min, bits.max) == (0, 1024, 0, 8)

@@ -5,12 +5,14 @@ from typing import Any
 __all__ = [
     "AFHQ",
     "ALEXNET",
+    "AUTOGAN",
     "AVATARS",
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
     "AVATARS_PAIRS",
     "AVATARS_PRIOR",
+    "AVATARS_PRIOR_PAIRS",
     "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
@@ -41,6 +43,8 @@ __all__ = [
     "FOLDERS",
     "LABELLED",
     "LAION",
+    "NVAE_CIFAR",
+    "NVAE_FFHQ",
     "OPENAI",
     "PICTURE",
     "PICTURES",
@@ -52,6 +56,7 @@ __all__ = [
     "REAL_IMAGES",
     "REAL_PLACES",
     "REFERENCES",
+    "RESNET50",
     "SOURCE",
     "STYLEGAN2",
     "STYLEGAN_XL",
@@ -65,6 +70,7 @@ __all__ = [
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
+AVATARS_PRIOR_PAIRS = "avatars pairs of the prior (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 AVATARS_PRIOR = "avatars prior (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
@@ -75,6 +81,8 @@ STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
 CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
+NVAE_CIFAR, NVAE_FFHQ = "nvae_cifar10.safetensors", "nvae_ffhq.safetensors"
+AUTOGAN, RESNET50 = "autogan_cifar10_a.pth", "resnet50_cifar10.pth"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
 COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
@@ -97,6 +105,12 @@ FILES = {
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
     STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
     CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
+    NVAE_CIFAR: "NVAE of CIFAR-10: `cifar10/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.7`",
+    NVAE_FFHQ: "NVAE of FFHQ at 256: `ffhq/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
+    "convert --readjust 0.6`",
+    AUTOGAN: "AutoGAN-A of CIFAR-10, from VITA-Group's AutoGAN",
+    RESNET50: "a ResNet50 trained on CIFAR-10, in torchvision's layout; the paper's is not public",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
@@ -124,6 +138,7 @@ FOLDERS = {
     **dict.fromkeys((D2C_FFHQ, D2C_CELEBA_HQ, D2C_CELEBA_64), "latentsteer_generators"),
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
+    **dict.fromkeys((NVAE_CIFAR, NVAE_FFHQ, AUTOGAN), "latentsteer_generators"),
     **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
     **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",

@@ -14,6 +14,7 @@ from .krr import given as krr_given
 from .krr import official as krr_official
 from .tasks import edit, labels, own_models, several, steer
 from .tr0n import avatars as tr0n_avatars
+from .tr0n import cifar as tr0n_cifar
 from .tr0n import digits as tr0n_digits
 from .tr0n import edits_by_words
 from .tr0n import official as tr0n_official
@@ -22,7 +23,7 @@ __all__ = ["RECIPES"]
 
 _TABLES = (
     *(steer, edit, labels, several, own_models),
-    *(tr0n_digits, tr0n_avatars, tr0n_official),
+    *(tr0n_digits, tr0n_avatars, tr0n_cifar, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official, krr_given, krr_codes),
     *(edits_by_words, d2c_avatars, d2c_official),

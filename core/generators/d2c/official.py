@@ -28,11 +28,11 @@ from ...identity import ModelId, OptionValue
 from ...images import resized
 from ...rng import SampleRng
 from ...spaces import Block, Space
-from ..options import chosen_text
+from ..options import PIXELS, chosen_text
 from .layouts import AutoencoderLayout, AutoencoderSettings, UNetLayout
 from .networks.logistics import LogisticMixture, quantised
 from .networks.model import D2CNetwork, FlatDenoiser
-from .options import D2C_LATENTS, D2C_OPTIONS, PIXELS, STEPS
+from .options import D2C_LATENTS, D2C_OPTIONS, STEPS
 from .parity import arrays_of
 from .reading import autoencoder_layout, unet_layout
 from .settings import D2CSettings, d2c_configuration, settings_of

@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from ...checkpoints.options import ChoiceOption, RealOption, WholeOption
-from ..options import image_size, latent
+from ...checkpoints.options import RealOption, WholeOption
+from ..options import image_size, latent, pixels
 
-__all__ = ["D2C_LATENTS", "D2C_OPTIONS", "PIXELS", "SIDES", "STEPS"]
+__all__ = ["D2C_LATENTS", "D2C_OPTIONS", "SIDES", "STEPS"]
 
 D2C_LATENTS: Final = ("noise", "clean")
-PIXELS: Final = ("mean", "sample")
 SIDES: Final = ("minus", "plus")
 """Sides of a released boundary; see `boundary.BoundarySide`."""
 STEPS: Final = 50
@@ -36,13 +35,7 @@ D2C_OPTIONS: Final = (
         high=1.0,
         step=0.05,
     ),
-    ChoiceOption(
-        "pixels",
-        "For D2C: what to show of the law of the pixels. mean: its expectation; sample: a draw, "
-        "as in the authors' code, with new noise for every image. auto: mean.",
-        place=7,
-        choices=PIXELS,
-    ),
+    pixels(""),
     image_size(
         "For D2C, 0: from the file where possible, else the authors' (`latentsteer inspect` "
         "prints it)."

@@ -19,7 +19,7 @@ from .layouts import (
     UNetLayout,
 )
 
-__all__ = ["autoencoder_layout", "unet_layout"]
+__all__ = ["autoencoder_layout", "cell_layout", "cells_of", "unet_layout"]
 
 
 def autoencoder_layout(own: Checkpoint) -> AutoencoderLayout:
@@ -37,8 +37,8 @@ def autoencoder_layout(own: Checkpoint) -> AutoencoderLayout:
     layout = AutoencoderLayout(
         latent,
         shape_of(own, "stem.weight", 4)[0],
-        (_cells(own, "pre_process"), _cells(own, "enc_tower")),
-        (_cells(own, "dec_tower"), _cells(own, "post_process")),
+        (cells_of(own, "pre_process"), cells_of(own, "enc_tower")),
+        (cells_of(own, "dec_tower"), cells_of(own, "post_process")),
         mixtures=outputs // NUMBERS,
     )
     rising = sum(cell.side == "up" for part in layout.decoder for cell in part)
@@ -51,13 +51,23 @@ def autoencoder_layout(own: Checkpoint) -> AutoencoderLayout:
     return layout
 
 
-def _cells(own: Checkpoint, stage: str) -> tuple[CellLayout, ...]:
+def cells_of(own: Checkpoint, stage: str) -> tuple[CellLayout, ...]:
+    """Sizes of the cells of a stage, such as `post_process`; as `cell_layout`."""
     pattern = re.compile(rf"{stage}\.(\d+)\.")
     found = {int(match[1]) for name in own.tensors if (match := pattern.match(name))}
-    return tuple(_cell(own, f"{stage}.{number}.") for number in range(len(found)))
+    return tuple(cell_layout(own, f"{stage}.{number}.") for number in range(len(found)))
 
 
-def _cell(own: Checkpoint, prefix: str) -> CellLayout:
+def cell_layout(own: Checkpoint, prefix: str) -> CellLayout:
+    """Sizes of a cell of NVAE.
+
+    Args:
+        own: the network's tensors, named without a prefix.
+        prefix: prefix of the cell.
+
+    Raises:
+        CheckpointError: it has an operation that no official model has, or another shape.
+    """
     tensors = own.tensors
     if f"{prefix}skip.conv_1.weight" in tensors:
         side: SideChange = "down"

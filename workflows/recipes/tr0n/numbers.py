@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..files import BIGGAN, STYLEGAN2, STYLEGAN_XL
+from ..files import AUTOGAN, BIGGAN, NVAE_CIFAR, NVAE_FFHQ, STYLEGAN2, STYLEGAN_XL
 from ..numbers import VIEWS, Each, Inputs, PaperRow
 
 __all__ = ["TR0N"]
@@ -42,7 +42,7 @@ NARROW, WIDE = 100, 2048
 
 
 def _classes(
-    generator: str,
+    generator: Inputs,
     steps: int,
     candidates: int,
     *,
@@ -50,7 +50,7 @@ def _classes(
     refiner: str | None = "LangevinRefine",
     bayes: tuple[int, int] | None = None,
 ) -> PaperRow:
-    nodes: dict[str, Inputs] = {"LoadGenerator": {"file": generator}}
+    nodes: dict[str, Inputs] = {"LoadGenerator": generator}
     if start == "mixture":
         nodes["TrainTranslator"] = {**MIXTURE, "hidden": NARROW, "condition_noise": 0.0}
         best = {"candidates": candidates} if refiner is not None else {}
@@ -88,8 +88,12 @@ def _bayes(first: int, *generator: Any) -> dict[str, PaperRow]:  # noqa: ANN401
     }
 
 
-NVAE, AUTOGAN = ("NVAE of CIFAR-10", 50, 10), ("AutoGAN of CIFAR-10", 25, 5)
-"""G, and T and M, of appendix B.2."""
+NVAE: tuple[Inputs, int, int] = (
+    {"file": NVAE_CIFAR, "truncation": 0.7, "mean_groups": 0},
+    *(50, 10),
+)
+ADVERSARIAL: tuple[Inputs, int, int] = ({"file": AUTOGAN}, 25, 5)
+"""G, and T and M, of appendix B.2: the NVAE's temperature and l*."""
 CAPTIONS: Inputs = {"beams": "nucleus sampling"}
 """B.3."""
 
@@ -110,6 +114,8 @@ def _clip(
     beta = BIGGAN_BETA if file == BIGGAN else OTHER_BETA
     if file in (STYLEGAN2, STYLEGAN_XL):
         generator["latent"] = "w"
+    if file == NVAE_FFHQ:
+        generator |= {"truncation": 0.6, "mean_groups": 7}
     trained: dict[str, object] = {**training, "hidden": WIDE}
     if gamma is not None:
         trained["condition_noise"] = gamma
@@ -150,10 +156,12 @@ def _between(row: PaperRow) -> PaperRow:
 
 BIGGAN_TEXT = _clip(captions=True, gamma=0.0)
 TR0N: Mapping[str, PaperRow] = {
+    "t01": PaperRow("table 1, B.2", {"LoadGenerator": NVAE[0], "PriorInit": {}}),
     **_by_class(2, *NVAE),
-    **_by_class(8, *AUTOGAN),
+    "t07": PaperRow("table 1, B.2", {"LoadGenerator": ADVERSARIAL[0], "PriorInit": {}}),
+    **_by_class(8, *ADVERSARIAL),
     **_bayes(13, *NVAE),
-    **_bayes(16, *AUTOGAN),
+    **_bayes(16, *ADVERSARIAL),
     "t19": BIGGAN_TEXT,
     "t20": _clip(gamma=GAMMA),
     "t21": _clip(STYLEGAN_XL, captions=True, gamma=0.0),
@@ -175,7 +183,7 @@ TR0N: Mapping[str, PaperRow] = {
     "t27": _clip(captions=True, gamma=0.0, training=REGRESSION, start={}),
     "t28": _without(_clip(), "PriorInit", {"candidates": 1}),
     "t29": _clip(STYLEGAN2, gamma=GAMMA),
-    "t30": _clip("NVAE of FFHQ", gamma=GAMMA),
+    "t30": _clip(NVAE_FFHQ, gamma=GAMMA, where="figure 13, B.1, B.3"),
     "t31": _clip(start=ONE_SAMPLE, images=True, where="B.1, B.4"),
     "t32": _clip(STYLEGAN2, start=ONE_SAMPLE, images=True, where="B.1, B.4"),
     "t33": _between(_clip(STYLEGAN2, start=MODE, images=True, where="B.1, B.4")),

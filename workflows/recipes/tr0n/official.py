@@ -2,7 +2,17 @@
 
 from functools import partial
 
-from ..files import BIGGAN, BLIP, BLIP2, LAION, OPENAI, PICTURE, STYLEGAN2, STYLEGAN_XL
+from ..files import (
+    BIGGAN,
+    BLIP,
+    BLIP2,
+    LAION,
+    NVAE_FFHQ,
+    OPENAI,
+    PICTURE,
+    STYLEGAN2,
+    STYLEGAN_XL,
+)
 from ..graph import GraphBuilder, Link, Recipe
 from ..rows import ROWS, sweep, usual
 
@@ -18,7 +28,10 @@ FAILING = (
     "a sign that says hello\na crowd of people in a street\na dog on top of a horse\n"
     "a photo of a gren aple\nfive oranges on a table"
 )
-NAMES = {BIGGAN: "biggan", STYLEGAN2: "faces", STYLEGAN_XL: "xl", OPENAI: "clip", LAION: "laion"}
+NAMES = {
+    **{BIGGAN: "biggan", STYLEGAN2: "faces", STYLEGAN_XL: "xl", NVAE_FFHQ: "nvae_faces"},
+    **{OPENAI: "clip", LAION: "laion"},
+}
 """Parts of the names of the pairs, by file; workflows with the same models share their pairs."""
 
 
@@ -192,6 +205,16 @@ RECIPES = (
         "StyleGAN2 faces by text",
         "Faces that match a text. w is steered, in StyleGAN2's space W; the translator is trained "
         "on image embeddings with noise (gamma 0.2), to bridge the gap to texts.",
+        partial(_text, prompts=FACES, captioner=""),
+        task="Draw faces by text with a trained translator",
+    ),
+    Recipe(
+        "tr0n_nvae_faces_text",
+        ("t30",),
+        "NVAE faces by text",
+        "Faces that match a text, of a variational autoencoder. The first group of its latents is "
+        "steered; the next seven take their means, and the rest are drawn for every image, so "
+        "that the energy is of one draw in each step, as in the paper.",
         partial(_text, prompts=FACES, captioner=""),
         task="Draw faces by text with a trained translator",
     ),

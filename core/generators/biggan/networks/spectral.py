@@ -116,12 +116,15 @@ class _Stored(nn.Module):
 class StoredConv2d(_Stored):
     """Convolution with PyTorch's `spectral_norm`."""
 
-    def __init__(self, before: int, after: int, side: int, *, bias: bool = True) -> None:
+    def __init__(
+        self, before: int, after: int, side: int, *, stride: int = 1, bias: bool = True
+    ) -> None:
         super().__init__(after, before, side, side, bias=bias)
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        side = self.weight_orig.shape[-1]
-        return F.conv2d(x, normalised(self), self.bias, padding=side // 2)
+        padding = (self.weight_orig.shape[-1] - 1) // 2
+        return F.conv2d(x, normalised(self), self.bias, self.stride, padding)
 
 
 class StoredLinear(_Stored):

@@ -105,6 +105,20 @@ class LogisticMixture:
         expected = torch.stack([red, green, blue], dim=1)
         return _unit(reduce(weights * expected, "b colour mixture h w -> b colour h w", "sum"))
 
+    def plug_in_mean(self) -> Float[Tensor, "batch 3 h w"]:
+        """Images in [0, 1] as NVAE's code decodes them without drawing.
+
+        Means and coefficients are those of the mixture, and each colour takes the earlier ones
+        after they are clamped to [-1, 1].
+        """
+        weights = self.logits.softmax(dim=1)[:, None]
+        red, green, blue = (weights * self.means).sum(dim=2).unbind(1)
+        first, second, third = (weights * self.coefficients).sum(dim=2).unbind(1)
+        red = red.clamp(-1, 1)
+        green = (green + first * red).clamp(-1, 1)
+        blue = (blue + second * red + third * green).clamp(-1, 1)
+        return _unit(torch.stack([red, green, blue], dim=1))
+
     def sample(self, rng: SampleRng) -> Float[Tensor, "batch 3 h w"]:
         """Draws images in [0, 1], each from its own stream; differentiable but in the weights."""
         _, mixtures, height, width = self.logits.shape

@@ -1,0 +1,1 @@
+"""NVAE: a hierarchical variational autoencoder, its decoder as a generator."""

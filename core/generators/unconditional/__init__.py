@@ -1,0 +1,1 @@
+"""Unconditional GANs of small images: AutoGAN, SN-GAN, WGAN-GP, those of DOT and DGflow."""

@@ -1,0 +1,1 @@
+"""The networks of unconditional GANs, with the names of the official state dicts."""
