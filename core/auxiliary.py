@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .condition import Condition
 from .errors import ConditionMismatch
 
-__all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator"]
+__all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator", "Reward"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
@@ -192,3 +192,34 @@ class Discriminator:
     features: Callable[[Images4], Float[Tensor, "batch features"]]
     of_classes: Callable[[Images4, Int[Tensor, " batch"]], Float[Tensor, " batch"]] | None = None
     classes: int = 0
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A frozen model of what people like: one number per image, for a prompt or for itself.
+
+    Attributes:
+        name: display name.
+        id: sha256 of the weights.
+        kind: which reward it is, a name of `core.energies.reward.REWARDS`.
+        modules: the networks that score images.
+        score: maps images in [0, 1], of any size, and an encoded prompt to one number each, higher
+            for better; row by row. Scores compare only for one prompt.
+        encode: maps a prompt to what `score` takes, (1, ...), and notes for the user; None for a
+            reward of the image itself, which takes an empty tensor.
+    """
+
+    name: str
+    id: str
+    kind: str
+    modules: tuple[nn.Module, ...]
+    score: Callable[[Images4, Tensor], Float[Tensor, " batch"]]
+    encode: Callable[[str], tuple[Tensor, tuple[str, ...]]] | None = None
+
+    @property
+    def prompted(self) -> bool:
+        """Whether it needs a prompt."""
+        return self.encode is not None
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,7 +1,7 @@
 """Adapter to the host that runs the nodes: ComfyUI, or the command line's stand-in.
 
-Nothing else in this package imports ComfyUI. `Host` defines the services; `host()` returns the
-current host.
+Nothing but this and the other `host_*.py` imports ComfyUI. `Host` defines the services; `host()`
+returns the current host.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..core.auxiliaries.clips.settings import VisionSettings
 from ..core.pairs.processes import ALONE, Processes
+from .host_networks import HostNetworks, on_device
 from .model_folders import MODEL_FOLDERS, ModelFolder
 from .model_readmes import make_model_folder
 
@@ -189,13 +190,10 @@ if IN_COMFYUI and not TYPE_CHECKING:
         @contextlib.contextmanager
         def on_device(self, modules: Sequence[nn.Module]) -> Generator[None, None, None]:
             """Has ComfyUI free memory and loads the modules completely, buffers included."""
-            patchers = [_patcher(module) for module in modules]
-            with torch.inference_mode(False):
-                management.load_models_gpu(patchers, force_full_load=True)
-                for patcher in patchers:
-                    # With --novram plain modules stay on the CPU.
-                    patcher.model.to(patcher.load_device)
-            yield
+            held = [module for module in modules if isinstance(module, HostNetworks)]
+            own = [_patcher(m) for m in modules if not isinstance(m, HostNetworks)]
+            with on_device(held, own):
+                yield
 
         def model_folder(self, kind: str) -> list[Path]:
             """Returns ComfyUI's folders of this kind, extra_model_paths included."""

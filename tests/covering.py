@@ -1,6 +1,6 @@
 """A choice of workflows that runs every node in every way in which a workflow uses it."""
 
-TEXTS = ("prompts", "title", "filename_prefix", "name", "wanted")
+TEXTS = ("prompt", "words", "prompts", "title", "filename_prefix", "name", "wanted")
 """Inputs whose words change no code path."""
 
 

@@ -137,7 +137,7 @@ def test_only_the_host_module_imports_the_host():
 
     found = by_file(FILES, hosts)
     assert found.pop("nodes/host.py")
-    assert found == {}
+    assert [name for name in found if not name.startswith("nodes/host_")] == []
 
 
 def test_nothing_imports_the_package_by_its_name():
@@ -212,7 +212,16 @@ MAY = {
     "krr": ("refine",),
     "composition": ("refine",),
     "metrics": ("checkpoints", "energies"),
-    "tasks": ("energies", "conditions", "pairs", "translators", "starts", "refine"),
+    "tasks": (
+        "d2c",
+        "diffusion",
+        "energies",
+        "conditions",
+        "pairs",
+        "translators",
+        "starts",
+        "refine",
+    ),
 }
 """What every other folder may import besides GROUND and NOUNS."""
 

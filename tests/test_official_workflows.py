@@ -25,6 +25,7 @@ from latentsteer.workflows.recipes.files import (
     BLIP,
     BLIP2,
     CIFAR,
+    CLIP_FILE,
     D2C_BEARD,
     D2C_BLOND,
     D2C_CELEBA_64,
@@ -62,7 +63,8 @@ from .core.generators.drawn_weights import drawn_tensors, told_of, written_of
 from .covering import covering
 from .workflow_settings import REFINERS, kinds_of, unpadded
 
-OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files}
+OFFICIAL = {name: recipe for name, recipe in RECIPES.items() if recipe.files and not recipe.hosted}
+"""Those of ComfyUI's own models run in tests/host/test_host_models.py."""
 CANNOT_OPEN = {"k05"}
 """Of StyleGAN2-ADA's CIFAR-10 besides the flow's other rows."""
 CHOSEN = covering({name: recipe.api for name, recipe in OFFICIAL.items()})
@@ -85,6 +87,7 @@ CHEAP = {
 FEW = {
     "SynthesisePairs": {"count": 16},
     "BasisInit": {"keep": 2},
+    "Steer": {"quality": "draft", "samples": 1},
     "BestLatents": {"keep": 1, "groups": 1},
     "BestImages": {"keep": 1},
     "RejectionSample": {"bound": 0.05},
@@ -119,7 +122,8 @@ def base(tmp_path_factory):
     clip, blip, blip2 = (
         getattr(tiny_folders, f"{kind}_model")() for kind in ("clip", "blip", "blip2")
     )
-    for name, model in ((OPENAI, clip), (LAION, clip), (BLIP, blip), (BLIP2, blip2)):
+    clips = ((name, clip) for name in (OPENAI, LAION, CLIP_FILE))
+    for name, model in (*clips, (BLIP, blip), (BLIP2, blip2)):
         folder = root / "models" / "latentsteer_aux" / name
         folder.mkdir(parents=True)
         tiny_folders.saved(model, folder)

@@ -1,11 +1,15 @@
 """The shipped workflows on embedded models run; those by default use every node in every way."""
 
+import copy
 import json
 
 import pytest
+import torch
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
+from latentsteer.nodes.standalone.executor import execute
+from latentsteer.nodes.standalone.host import StandaloneHost
 from latentsteer.workflows.recipes.table import RECIPES
 from latentsteer.workflows.recipes.write import FOLDER, api_path
 
@@ -79,7 +83,7 @@ def few_pairs(monkeypatch, file):
 @pytest.mark.parametrize(
     "file",
     [
-        "tr0n_digits_class",
+        "tr0n/tr0n_digits_class",
         *(
             pytest.param(f"api/{name}", marks=[] if name in CHOSEN else [pytest.mark.slow])
             for name in NAMES
@@ -88,15 +92,15 @@ def few_pairs(monkeypatch, file):
 )
 def test_it_runs_from_one_command(file, tmp_path, capsys):
     """With few pairs, steps and samples; one in the canvas' format, since the formats agree."""
-    name = file.removeprefix("api/")
+    name = file.removeprefix("api/").removeprefix("tr0n/")
     if "basin_cma" in name:
         pytest.importorskip("cmaes", reason="cmaes is not installed")
     api = RECIPES[name].api
-    path = FOLDER / f"{file}.json" if file == name else api_path(RECIPES[name])
+    path = api_path(RECIPES[name]) if file.startswith("api/") else FOLDER / f"{file}.json"
     settings = list(cheaper(api, name))
     assert settings or not RECIPES[name].paper
     settings += few_prompts(api, name)
-    if file != name:  # the one in the canvas' format has fixed chunks, as shipped
+    if file.startswith("api/"):  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
     if name == "d2c_own_labels":
         labelled_pictures(tmp_path / "input")
@@ -104,9 +108,10 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     folders = ["--base", str(tmp_path), "--out", str(out), "--device", "cpu"]
     flags = [text for setting in settings for text in ("--set", setting)]
     assert main(["run", str(path), *folders, *flags]) == 0
-    (picture,) = out.glob("*.png")
+    picture, *more = sorted(out.glob("*.png"))
+    assert not more or RECIPES[name].template is not None
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    assert report["outputs"] == [str(picture)]
+    assert report["outputs"] == [str(picture), *map(str, more)]
     assert set(report["seconds"]["nodes"]) == set(api)
     items = [item for node in report["measures"].values() for item in node["items"]]
     found = {key: value for item in items for key, value in item.items()}
@@ -135,3 +140,24 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
         assert "energy" in found["refine"]["before"]
         assert list(out.glob("temp/*.png"))
     assert str(picture) in capsys.readouterr().out
+
+
+def test_the_small_nodes_of_digits_give_the_bits_of_steer(tmp_path):
+    """As the template says; the avatars' are tests of Steer and Edit Image."""
+    pictures = []
+    for name in ("digits_steer", "digits_steer_advanced"):
+        api = copy.deepcopy(RECIPES[name].api)
+        for node in api.values():
+            for key, value in {"prompt": "3, 7", "classes": "3, 7", "samples": 2}.items():
+                node["inputs"] |= {key: value} if key in node["inputs"] else {}
+            if "samples_per_class" in node["inputs"]:
+                node["inputs"]["samples_per_class"] = 2
+        outputs = execute(api, StandaloneHost(tmp_path, tmp_path / name, "cpu")).outputs
+        (images,) = (
+            outputs[number][0]
+            for number, node in api.items()
+            if node["class_type"] in {"LatentSteer_Steer", "LatentSteer_Decode"}
+        )
+        pictures.append(images)
+    assert pictures[0].shape == (4, *pictures[0].shape[1:])
+    assert torch.equal(*pictures)

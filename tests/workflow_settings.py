@@ -41,6 +41,20 @@ FEW_D2C = {
     "EditByCondition": {"strength": 3.0, "grid": 1},
 }
 """By kind: rejection needs draws that look like avatars, and a bank some with the wanted."""
+FEW_OF_TASK = {
+    **FEW_D2C,
+    "Steer": {"quality": "draft", "samples": 2},
+    "EditImage": {"results": 1},
+    "BestLatents": {"keep": 1},
+    "VariationInit": {"samples_per_latent": 3},
+    "ComposeFuse": {"places": "centre"},
+    "InterpolateLatents": {"frames": 2},
+    "TrainTranslator": {"pairs": 32, "epochs": 1},
+    "ClassCondition": {"samples_per_class": 1},
+}
+"""Further settings of templates."""
+WHOLE = ("avatars_steer", "avatars_steer_advanced", "avatars_edit", "digits_steer")
+"""Plans of a task, which keep some of their candidates."""
 BY_WORDS = "avatars_edit_by_words"
 FEW_BY_WORDS = {"MoveLatents": {"grid": 2}}
 """Settings of the edits by words."""
@@ -64,10 +78,14 @@ def unpadded(api):
 
 def cheaper(api, name):
     """Settings that make a graph quick."""
-    if not RECIPES[name].paper:  # plans of a task, which keep some of their candidates
+    if not RECIPES[name].paper:
         for node_id, raw in api.items():
-            if isinstance(raw["inputs"].get("steps"), int):
-                yield f"{node_id}.steps=2"
+            kind = raw["class_type"].removeprefix("LatentSteer_")
+            few = {"steps": 2} if isinstance(raw["inputs"].get("steps"), int) else {}
+            if RECIPES[name].template is not None and name not in WHOLE:
+                few |= FEW_OF_TASK.get(kind, {})
+            for key, value in few.items():
+                yield f"{node_id}.{key}={value}"
         return
     more = SEVERAL if name.startswith("krr") else D2C if name.startswith("d2c") else {}
     cheap = CHEAP | more

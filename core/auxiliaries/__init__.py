@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..auxiliary import Auxiliary
+from ..auxiliary import Auxiliary, Reward
 from ..captioner import Captioner
 from ..checkpoints.architecture import detect, load_detected
 from ..checkpoints.names import FOLDER_MARKS
@@ -13,6 +13,8 @@ from ..checkpoints.record import Checkpoint
 from ..checkpoints.registry import Registry
 from ..errors import CheckpointError, InvalidInput
 from .clips.settings import Activation
+from .rewards import REWARD_FILES
+from .rewards.aesthetic import AestheticHead
 
 __all__ = ["AUXILIARIES", "load_auxiliary", "open_model"]
 
@@ -38,15 +40,17 @@ def load_auxiliary(
     activation: Activation = "auto",
     options: Mapping[str, object] | None = None,
 ) -> Auxiliary:
-    """Opens an auxiliary model; as `open_model`, but refuses captioners, which have no space.
+    """Opens an auxiliary model; as `open_model`, but refuses models without a condition space.
 
     Raises:
-        CheckpointError: as for `open_model`, or the model is a captioner.
+        CheckpointError: as for `open_model`, or the model is a captioner or a reward.
         InvalidInput: as for `open_model`.
     """
     found = open_model(path, architecture=architecture, activation=activation, options=options)
     if isinstance(found, Captioner):
         raise CheckpointError(f"{found.name} is a captioner; join it with a CLIP: CaptionedClip.")
+    if isinstance(found, Reward | AestheticHead):
+        raise CheckpointError(f"{found.name} is a reward: steer by it with reward_energy.")
     return found
 
 
@@ -56,8 +60,8 @@ def open_model(
     architecture: str = "auto",
     activation: Activation = "auto",
     options: Mapping[str, object] | None = None,
-) -> Auxiliary | Captioner:
-    """Opens an auxiliary model of any architecture; call it outside inference mode.
+) -> Auxiliary | Captioner | Reward | AestheticHead:
+    """Opens an auxiliary model or a reward of any kind; call it outside inference mode.
 
     Args:
         path: a file, or a model folder of transformers, timm or open_clip.
@@ -87,6 +91,8 @@ def open_model(
         return load_folder(path, options)
     checkpoint = replace(cached(path), options=options)
     _refuse_halves(checkpoint)
+    if any(architecture.recognises(checkpoint) for architecture in REWARD_FILES):
+        return load_detected(checkpoint, REWARD_FILES)
     if not chosen:
         return load_detected(checkpoint, AUXILIARIES)
     if detect(checkpoint, AUXILIARIES) is not OPEN_CLIP:

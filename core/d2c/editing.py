@@ -47,7 +47,7 @@ class Editing:
         correction: by the prior after the move.
         results: number of results per image, each with its own noise of the correction. Where
             several ways of a move reach the wanted, they take different ones.
-        beyond: factor on each `smallest` strength, at least 1, up to the largest one. Where the
+        beyond: added to each `smallest` strength, at least 0, up to the largest one. Where the
             classifier just sees the wanted, others often do not yet. A sample that shows it from
             the start stays as it is.
 
@@ -63,7 +63,7 @@ class Editing:
     bisections: int = 2
     correction: Correction = RELEASED
     results: int = 1
-    beyond: float = 1.4
+    beyond: float = 0.75
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(StrengthMode) or self.seen not in get_args(Seen):
@@ -74,9 +74,9 @@ class Editing:
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
         most = self.strength if self.mode == "smallest" else 1.0
-        MoveSearch(most, self.grid, self.bisections, self.certainty, self.beyond)
-        if not self.beyond >= 1:
-            raise InvalidInput(f"{self.beyond:g} times the smallest strength; at least 1 needed.")
+        MoveSearch(most, self.grid, self.bisections, self.certainty)
+        if not 0 <= self.beyond < math.inf:
+            raise InvalidInput(f"{self.beyond:g} beyond the smallest strength; at least 0 needed.")
         if self.results < 1:
             raise InvalidInput(f"{self.results} results per image; at least 1 needed.")
 
@@ -88,7 +88,7 @@ class Editing:
     @property
     def rounds(self) -> int:
         """Largest number of times that the samples are moved along a way."""
-        searched = self.grid + self.bisections + (self.beyond > 1)
+        searched = self.grid + self.bisections + (self.beyond > 0)
         return 1 + searched if self.mode == "smallest" else 1
 
 
@@ -238,8 +238,9 @@ class _Job:
         if editing.mode == "smallest":
             strengths, r = smallest_strengths(len(rows), probability, editing.search)
             points = self.at(path, rows, strengths)
-            if editing.beyond > 1:
-                strengths = (strengths * editing.beyond).clamp_max(editing.strength)
+            if editing.beyond > 0:
+                farther = (strengths + editing.beyond).clamp_max(editing.strength)
+                strengths = torch.where(strengths > 0, farther, 0)
                 points = self.at(path, rows, strengths)
                 r = self.seen(rows, points)
         else:

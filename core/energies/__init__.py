@@ -9,9 +9,11 @@ from . import (
     few_shot,
     global_direction,
     masked,
+    noise,
     perceptual,
     prior,
     regions,
+    reward,
     similarity,
 )
 from .example import MakeExample
@@ -25,6 +27,9 @@ ENERGIES: tuple[tuple[str, MakeExample], ...] = (
     ("similarity of views", similarity.VIEWS_EXAMPLE),
     ("similarity somewhere", regions.EXAMPLE),
     ("prior", prior.EXAMPLE),
+    ("noise norm", noise.EXAMPLE),
+    ("noise patterns", noise.PATTERNS_EXAMPLE),
+    ("reward", reward.EXAMPLE),
     ("bayes", bayes.EXAMPLE),
     ("perceptual", perceptual.EXAMPLE),
     ("pixels", perceptual.PIXELS_EXAMPLE),

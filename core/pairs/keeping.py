@@ -52,7 +52,8 @@ def keep_pairs(
         source: source of the pairs.
         count: number of drawn pairs, at least 1. If the folder has more, the first are returned.
         precision: storage of the conditions.
-        latents: "seed" stores none where the prior is Gaussian, and draws them again.
+        latents: "half" stores them as fp16, by which they are rounded after their conditions are
+            computed; "seed" stores none where the prior is Gaussian, and draws them again.
         shard: pairs per shard, at least 1: what an interrupt can lose.
         repair: whether to check every shard first and make missing and damaged ones again.
         processes: processes that share the work, each of which makes this call.

@@ -18,7 +18,9 @@ __all__ = ["MANIFEST", "LatentStorage", "Manifest", "ShardRecord", "read_manifes
 MANIFEST = PAIRS_MARK
 """Name of the manifest in the folder of the pairs."""
 WHAT, VERSION = "pairs", 1
-LatentStorage: TypeAlias = Literal["stored", "seed"]
+LatentStorage: TypeAlias = Literal["stored", "seed", "half"]
+LATENT_BYTES: Mapping[LatentStorage, int] = {"stored": 4, "seed": 0, "half": 2}
+"""Bytes of a stored coordinate."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Manifest:
     Attributes:
         origin: what decides the values of the pairs.
         precision: storage of the conditions.
-        latents: "stored", or "seed" if the prior draws them again.
+        latents: "stored", "half" for fp16, or "seed" if the prior draws them again.
         shards: finished shards; each begins where the one before it ends, the first at 0.
     """
 
@@ -102,7 +104,7 @@ class Manifest:
     @property
     def pair_bytes(self) -> int:
         """Number of bytes of a stored pair."""
-        own = 4 * self.origin.dim if self.latents == "stored" else 0
+        own = LATENT_BYTES[self.latents] * self.origin.dim
         return own + sum(row_bytes(self.precision, f.width) for f in self.origin.auxiliaries)
 
     def with_shards(self, shards: Sequence[ShardRecord]) -> "Manifest":
@@ -128,7 +130,7 @@ def _check_storage(precision: str, latents: str) -> None:
     if precision not in PRECISIONS or latents not in get_args(LatentStorage):
         raise InvalidInput(
             f"Conditions as {precision!r}, latents {latents!r}; expected one of "
-            f"{', '.join(PRECISIONS)}, and stored or seed."
+            f"{', '.join(PRECISIONS)}, and {', '.join(get_args(LatentStorage))}."
         )
 
 

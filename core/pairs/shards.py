@@ -37,6 +37,8 @@ def write_shard(folder: Path, manifest: Manifest, drawn: Drawn) -> ShardRecord:
     tensors: dict[str, Tensor] = {}
     if manifest.latents == "stored":
         tensors[LATENTS] = drawn.latents.float().contiguous()
+    if manifest.latents == "half":
+        tensors[LATENTS] = packed(drawn.latents, "fp16")["values"].contiguous()
     for place, conditions in enumerate(drawn.conditions):
         for name, part in packed(conditions, manifest.precision).items():
             tensors[f"{name}.{place}"] = part.contiguous()
@@ -75,7 +77,7 @@ class Shard:
         return len(self.numbers)
 
     def latents(self) -> Float[Tensor, "rows dim"]:
-        """Returns the stored latents, memory-mapped."""
+        """Returns the stored latents as they are stored, memory-mapped."""
         return self._tensor(LATENTS)
 
     def conditions(self, place: int, first: int, last: int) -> Float[Tensor, "rows embed"]:

@@ -156,7 +156,7 @@ class StoredPairs(Pairs):
             return self._redrawn(rows.tolist())
         if len(rows) and bool((rows.diff() == 1).all()):
             spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
-            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans])
+            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans]).float()
         dim = self.manifest.origin.dim
         return self._gathered(rows, dim, lambda shard, own: shard.latents()[own])
 
@@ -198,7 +198,8 @@ class StoredPairs(Pairs):
         places = torch.bucketize(rows, torch.tensor(self._ends), right=True)
         for place in places.unique().tolist():
             shard, targets = self._shards[place], (places == place).nonzero()[:, 0]
-            made[targets] = read(shard, rows[targets] - (self._ends[place] - len(shard)))
+            own = rows[targets] - (self._ends[place] - len(shard))
+            made[targets] = read(shard, own).float()
         return made
 
     def _redrawn(self, rows: list[int]) -> Tensor:

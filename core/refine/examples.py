@@ -7,7 +7,7 @@ from ..spaces import Space
 from .cma_es import CmaEs
 from .first_order import FirstOrder
 from .kernel import Refiner, Rule
-from .rules import Adam, ByBlock, Chain, ClipNorm, Descent, Langevin
+from .rules import Adam, ByBlock, Chain, ClipNorm, Descent, Langevin, Nesterov
 from .schedule import Schedule
 
 __all__ = ["REFINERS", "RULES", "MakeRule"]
@@ -44,6 +44,7 @@ RULES: tuple[tuple[str, MakeRule], ...] = (
     ("adam", _adam),
     ("adam-clipped", lambda space: CLIPPED),
     ("descent", lambda space: Descent(step_size=0.1)),
+    ("nesterov", lambda space: Nesterov(step_size=0.05, momentum=0.5)),
     ("by-block", _by_block),
 )
 REFINERS: tuple[tuple[str, Refiner], ...] = (

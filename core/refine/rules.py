@@ -1,4 +1,4 @@
-"""The rules: Langevin dynamics, Adam, plain descent, and how rules combine.
+"""The rules: Langevin dynamics, Adam, descent, Nesterov's momentum, and how rules combine.
 
 Every rule is a frozen dataclass whose fields are its identity.
 """
@@ -17,7 +17,7 @@ from ..spaces import Space
 from .kernel import Rule, Step, row_norms
 from .schedule import CONSTANT, Schedule
 
-__all__ = ["Adam", "ByBlock", "Chain", "ClipNorm", "Descent", "Langevin"]
+__all__ = ["Adam", "ByBlock", "Chain", "ClipNorm", "Descent", "Langevin", "Nesterov"]
 
 
 def _check(name: str, value: float, low: float, high: float, *, closed: bool = False) -> None:
@@ -139,6 +139,41 @@ class Descent:
     def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
         """The displacement of one step."""
         return -self.step_size * self.step_schedule(step.number) * vector, memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nesterov:
+    """Descent with Nesterov's momentum, as torch.optim.SGD with `nesterov`; ReNO's optimiser.
+
+    v <- momentum v + grad E;  z <- z - lambda (grad E + momentum v).
+
+    Attributes:
+        step_size: lambda > 0, in latent units; ReNO (arXiv 2406.04312) uses 5, with gradients
+            clipped to norm 0.1 before (`ClipNorm`).
+        momentum: in [0, 1); ReNO uses 0.9.
+        step_schedule: factor on lambda.
+
+    Raises:
+        InvalidInput: a number outside its range.
+    """
+
+    step_size: float = 5.0
+    momentum: float = 0.9
+    step_schedule: Schedule = CONSTANT
+
+    def __post_init__(self) -> None:
+        _check("step_size (lambda)", self.step_size, 0, math.inf)
+        _check("momentum", self.momentum, 0, 1, closed=True)
+
+    def init(self, position: Tensor) -> Memory:
+        """Returns zero velocity."""
+        return {"velocity": torch.zeros_like(position)}
+
+    def update(self, vector: Tensor, memory: Memory, step: Step) -> tuple[Tensor, Memory]:
+        """The displacement of one step."""
+        velocity = self.momentum * memory["velocity"] + vector
+        size = self.step_size * self.step_schedule(step.number)
+        return -size * (vector + self.momentum * velocity), {"velocity": velocity}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Editing from images and words to images: their latents, and moves of these by pairs."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +10,7 @@ from ..chunking import Chunking
 from ..clip import Clip
 from ..energies.perceptual import likeness
 from ..errors import ConditionMismatch, InvalidInput
-from ..images import resized
-from ..latents import Latents, decode
+from ..latents import Latents
 from ..pairs.contrast import sharpness
 from ..pairs.directions import LatentDirection, contrast_direction, overlap_with_all
 from ..pairs.moving import Moved, MoveSearch, moved_until
@@ -20,7 +18,6 @@ from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
 from ..refine.rules import Adam
 from ..rng import SampleRng
-from ..starts.candidates import from_prior
 from ..starts.inversion import from_images
 from ..starts.variation import variations
 from .models import TaskModels
@@ -33,9 +30,6 @@ __all__ = [
     "change_direction",
     "edited",
     "inverted",
-    "keeping",
-    "misfit",
-    "usual_misfit",
     "varied",
 ]
 
@@ -46,8 +40,6 @@ MOST_OVERLAP = 0.4
 """Largest overlap of a context, see `overlap_with_all`: 0.09 for hats, 0.53 for backgrounds."""
 VARIATION = 0.06
 """Variation of several results. With 0.15 mouths and eyes change too."""
-OWN_IMAGES = 32
-"""Images of the generator that show how well it fits at best."""
 INVERSION_STEPS, INVERSION_RATE, INVERSION_CANDIDATES = 100, 0.05, 16
 """Inversion by a generator without encoder."""
 
@@ -296,71 +288,6 @@ def inverted(
     )
     watch.begins(job, latents)
     return refine(job, latents, on_step=watch.stepped, on_stop=watch.stopped)[0]
-
-
-def keeping(
-    images: Images4, originals: Images4, keep: Float[Tensor, "masks height width"]
-) -> Images4:
-    """Returns images that equal their originals where a mask says so.
-
-    Args:
-        images: results, the same number of each original.
-        originals: the images that were edited, of any size.
-        keep: 1 where the original stays, 0 where the result does; one mask, or one per original.
-
-    Raises:
-        InvalidInput: numbers of images or masks that do not match.
-    """
-    if len(images) % len(originals) or len(keep) not in (1, len(originals)):
-        raise InvalidInput(
-            f"{len(keep)} masks and {len(originals)} images of {len(images)} results; expected "
-            "one mask, or one for each image."
-        )
-    size, each = (images.shape[2], images.shape[3]), len(images) // len(originals)
-    before = resized(originals, size).repeat_interleave(each, dim=0)
-    mask = resized(keep[:, None], size).expand(len(originals), -1, -1, -1)
-    return torch.lerp(images, before.to(images), mask.repeat_interleave(each, dim=0).to(images))
-
-
-def misfit(
-    models: TaskModels,
-    start: Latents,
-    images: Images4,
-    *,
-    chunking: Chunking,
-    device: torch.device,
-) -> Float[Tensor, " batch"]:
-    """Returns the root mean squared difference of images and those of their latents.
-
-    Args:
-        models: the models.
-        start: latents of the images.
-        images: in [0, 1], of any size.
-        chunking: images at a time.
-        device: where the networks are.
-    """
-    seen = decode(start, models.generator, chunking, device)
-    size = (seen.shape[2], seen.shape[3])
-    return (seen - resized(images, size).to(seen)).square().mean(dim=(1, 2, 3)).sqrt()
-
-
-def usual_misfit(models: TaskModels, *, chunking: Chunking, device: torch.device) -> float:
-    """Returns the misfit that one in twenty of a generator's own images exceeds.
-
-    Args:
-        models: the models; without an encoder it is infinite, since a search takes long.
-        chunking: images at a time.
-        device: where the networks are.
-    """
-    generator = models.generator
-    if generator.encode is None:
-        return math.inf
-    rng = SampleRng.of(0, OWN_IMAGES, "usual misfit")
-    drawn = from_prior(generator, rng, chunking=chunking, device=device)
-    own = Latents.of(drawn, generator)
-    images = decode(own, generator, chunking, device)
-    start = inverted(models, images, seed=0, chunking=chunking, device=device)
-    return float(misfit(models, start, images, chunking=chunking, device=device).quantile(0.95))
 
 
 def _says(clip: Clip, text: str) -> bool:

@@ -13,14 +13,15 @@ from ..condition import Condition
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..latents import Latents
+from ..pairs.pairs import Pairs
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
 from ..refine.rules import Adam, Langevin
 from ..rng import SampleRng
+from ..starts.basis import from_basis
 from ..starts.candidates import from_prior, from_translator
-from ..starts.nearest import from_pairs
+from ..starts.nearest import candidates_of, from_pairs, pairs_of_samples
 from ..starts.ranking import ranked
-from ..starts.search import evaluations
 from .models import TaskModels
 from .watch import UNWATCHED, TaskWatch
 
@@ -36,8 +37,9 @@ __all__ = [
 
 Quality: TypeAlias = Literal["draft", "good", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
-NOISE = 0.2
-"""Noise on the rendered latents, for texts."""
+NOISE, BASIS = 0.1, 5
+"""Noise on the rendered latents, and pairs of a start, for texts."""
+FROM_PRIOR_NOISE = 0.2
 CLAUSE_WEIGHT = 0.5
 """Weight of each clause of a text, in addition to the whole."""
 RATE = 0.03
@@ -62,6 +64,8 @@ class SteerPlan:
             are good.
         strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
             texts, on the inverse temperature of Langevin dynamics for classes.
+        basis: number of pairs whose weighted sum a start is; 1 for single pairs, the best of
+            `candidates` each. Points and weights are refined together: FuseDream eq. (4).
     """
 
     candidates: int
@@ -70,28 +74,30 @@ class SteerPlan:
     steps: int
     noise: float = 0.0
     strength: float = 1.0
+    basis: int = 1
 
     def __post_init__(self) -> None:
-        least = (self.candidates, self.spares, self.steps)
+        least = (self.candidates, self.spares, self.steps, self.basis)
         if min(least) < 1 or self.first < 0 or not 0 < self.strength < math.inf:
             raise InvalidInput(f"{self}: expected numbers of at least 1, and a strength above 0.")
 
     @property
     def work(self) -> int:
         """The number of reports of a run: looks at candidates, and steps."""
-        return evaluations(self.candidates, 0) + self.first + self.steps
+        looks = self.candidates if self.basis == 1 else self.basis
+        return looks + self.first + self.steps
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(1, 1, 0, 10, NOISE),
-    "good": SteerPlan(1, 5, 10, 20, NOISE),
-    "best": SteerPlan(1, 12, 12, 40, NOISE),
+    "draft": SteerPlan(1, 1, 0, 8, NOISE, basis=BASIS),
+    "good": SteerPlan(1, 1, 0, 20, NOISE, basis=BASIS),
+    "best": SteerPlan(1, 2, 10, 20, NOISE, basis=BASIS),
 }
-"""Texts, from the nearest pairs: these are ranked by the energy already."""
+"""Texts, from the nearest pairs. Classes take single ones."""
 FROM_PRIOR: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(50, 1, 0, 20, NOISE),
-    "good": SteerPlan(100, 2, 10, 60, NOISE),
-    "best": SteerPlan(400, 4, 20, 100, NOISE),
+    "draft": SteerPlan(50, 1, 0, 20, FROM_PRIOR_NOISE),
+    "good": SteerPlan(100, 2, 10, 60, FROM_PRIOR_NOISE),
+    "best": SteerPlan(400, 4, 20, 100, FROM_PRIOR_NOISE),
 }
 """Texts without pairs, and classes without a translator."""
 BY_TRANSLATOR: Mapping[Quality, SteerPlan] = {
@@ -112,7 +118,8 @@ def plan_of(models: TaskModels, quality: Quality, strength: float = 1.0) -> Stee
         raise InvalidInput(f"Quality {quality!r}; there are {', '.join(QUALITIES)}.")
     kind = starts_from(models)
     table = {"translator": BY_TRANSLATOR, "pairs": FROM_PAIRS, "prior": FROM_PRIOR}[kind]
-    return replace(table[quality], strength=strength)
+    plan = replace(table[quality], strength=strength)
+    return plan if models.by_text else replace(plan, basis=1)
 
 
 def starts_from(models: TaskModels) -> Literal["translator", "pairs", "prior"]:
@@ -138,8 +145,9 @@ def steered(
 ) -> Latents:
     """Returns samples of each row of a condition, the first row's first.
 
-    Each sample has several spare starts: the pairs nearest to the condition, draws of a
-    translator, or draws of the prior, each the best of the plan's candidates. All are refined for
+    Each sample has several spare starts: weighted sums of the pairs nearest to the condition, or
+    single ones, draws of a translator, or draws of the prior, each the best of the plan's
+    candidates. All are refined for
     a few steps; of each row those of lowest energy are kept and refined further. For texts the
     refiner is Adam, for classes Langevin dynamics as in TR0N.
 
@@ -216,6 +224,8 @@ class _Run:
             )
         if kind == "pairs":
             assert models.pairs is not None
+            if self.plan.basis > 1:
+                return self._basis(models.pairs, condition, energy)
             return from_pairs(
                 models.pairs,
                 models.generator,
@@ -236,6 +246,31 @@ class _Run:
             device=self.device,
             report=report,
         )
+
+    def _basis(self, pairs: Pairs, condition: Condition, energy: Energy) -> Start:
+        """Returns starts that are weighted sums of their nearest pairs."""
+        generator, count, each = self.models.generator, len(condition), self.plan.basis
+        looked = 0
+
+        def report(done: int) -> None:
+            nonlocal looked
+            for _ in range(done // count - looked):
+                self.watch.looked()
+                looked += 1
+
+        table = pairs_of_samples(pairs, generator, condition, count, each)
+        start, _ = from_basis(
+            generator,
+            SampleRng.of(self.seed, count, "basis"),
+            energy=energy,
+            candidates=each,
+            keep=each,
+            draw=candidates_of(pairs, table, generator, self.device),
+            chunking=self.chunking,
+            device=self.device,
+            report=report,
+        )
+        return start
 
     def refined(self, latents: Latents, energy: Energy, steps: int) -> Latents:
         """Returns latents after steps of the refiner."""

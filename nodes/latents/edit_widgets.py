@@ -5,8 +5,8 @@ from ..widgets import advanced
 
 __all__ = ["BEYOND", "bank_widgets", "beyond_widget", "search_widgets", "width_widget"]
 
-BEYOND = 1.4
-"""Factor on the smallest strengths of new nodes; that of `core.d2c.editing.Editing`."""
+BEYOND = 0.75
+"""How far new nodes go beyond the smallest strengths; that of `core.d2c.editing.Editing`."""
 
 
 def search_widgets() -> list[io.Input]:
@@ -110,11 +110,11 @@ def beyond_widget() -> io.Float.Input:
         io.Float.Input(
             "beyond",
             default=BEYOND,
-            min=1.0,
-            max=10.0,
+            min=0.0,
+            max=1000.0,
             step=0.05,
             optional=True,
-            tooltip="Factor on each smallest strength (1 to 10), for smallest: an image in which "
-            "the classifier just sees the condition may not convince anyone else.",
+            tooltip="Added to each smallest strength (0 to 1000), in its unit, for smallest: an "
+            "image in which the classifier just sees the condition may convince nobody else.",
         )
     )

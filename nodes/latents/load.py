@@ -39,8 +39,8 @@ class LoadLatents(io.ComfyNode):
             "Lists the files of Save Latents, and those of cancelled refiners in "
             "`output/interrupted`. To continue an interrupted run connect it to `latents` "
             "of the same refiner, such as Langevin Refine, with the same settings; others are "
-            "refused, unless its `resume` is off. The text on the node names their generator; older files "
-            "without options are matched by the generator's weights alone."
+            "refused, unless its `resume` is off. The text on the node names their generator; "
+            "older files without options are matched by the generator's weights alone."
         ),
         example=(
             "Cancel at step 300 of 1000, press R, choose the newest file here, connect it, "

@@ -7,92 +7,11 @@ from ...core.refine.rules import Adam, Langevin
 from ...core.refine.schedule import Schedule, ScheduleName
 from ..help import Help
 from ..host import io
-from ..running import outputs, preview_every, refined_output, run_refinement
-from ..sockets import ENERGY, GENERATOR, LATENTS
-from ..widgets import advanced, chunk, schedule, seed, steps
+from ..running import outputs, refined_output, run_refinement
+from ..widgets import advanced, schedule, steps
+from .descent_widgets import first_inputs, shared_inputs
 
 __all__ = ["AdamRefine", "LangevinRefine"]
-
-
-def _inputs() -> list[io.Input]:
-    return [
-        GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
-        LATENTS.Input(
-            "start", display_name="latents", tooltip="Where to start, or an interrupted run."
-        ),
-        ENERGY.Input("energy", tooltip="What to lower. Weight and sum energies by chaining."),
-        seed("the noise and of random energies"),
-        steps(25),
-    ]
-
-
-def _released() -> list[io.Input]:
-    """Widgets: differences of FuseDream's released code from its paper."""
-    return [
-        advanced(
-            io.Float.Input(
-                "latent_noise",
-                default=0.0,
-                min=0.0,
-                max=10.0,
-                step=0.001,
-                round=False,
-                tooltip="Standard deviation of noise on the rendered latents, fresh at every "
-                "step (0 to 10). FuseDream's paper has none, its released code 0.01.",
-            )
-        ),
-        advanced(
-            io.Combo.Input(
-                "returned",
-                options=["last", "last but one"],
-                default="last",
-                tooltip="Which latents to end with. last but one: the second to last, those "
-                "before the last step, as FuseDream's released code does.",
-            )
-        ),
-    ]
-
-
-def _shared() -> list[io.Input]:
-    return [
-        advanced(
-            io.Float.Input(
-                "clip_norm",
-                default=0.0,
-                min=0.0,
-                max=1e6,
-                step=0.1,
-                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
-                "paper. The released code uses 1.",
-            )
-        ),
-        advanced(
-            io.Boolean.Input(
-                "clamp",
-                default=True,
-                tooltip="Keep latents within the generator's bounds.",
-            )
-        ),
-        advanced(
-            io.Boolean.Input(
-                "keep_best",
-                default=False,
-                tooltip="End each sample at its point of lowest energy instead of its last "
-                "point. The result is then not a sample of the energy's distribution.",
-            )
-        ),
-        chunk(),
-        preview_every(),
-        advanced(
-            io.Boolean.Input(
-                "resume",
-                default=True,
-                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
-                "start a new run from them, with fresh draws.",
-            )
-        ),
-        *_released(),
-    ]
 
 
 class LangevinRefine(io.ComfyNode):
@@ -122,7 +41,8 @@ class LangevinRefine(io.ComfyNode):
             description="Langevin dynamics on an energy: TR0N equation 1, and equation 5 on a "
             "basis, with the momentum of its appendix B.1.",
             inputs=[
-                *_inputs(),
+                *first_inputs(),
+                steps(25),
                 io.Float.Input(
                     "step_size",
                     default=1e-4,
@@ -179,7 +99,7 @@ class LangevinRefine(io.ComfyNode):
                         "effect on other latents.",
                     )
                 ),
-                *_shared(),
+                *shared_inputs(),
             ],
             outputs=outputs(),
         )
@@ -236,7 +156,8 @@ class AdamRefine(io.ComfyNode):
             description="Adam on an energy, without noise: FuseDream's optimiser and TR0N's "
             "ablation. Fast, and less diverse than Langevin.",
             inputs=[
-                *_inputs(),
+                *first_inputs(),
+                steps(25),
                 io.Float.Input(
                     "learning_rate",
                     default=5e-3,
@@ -247,7 +168,7 @@ class AdamRefine(io.ComfyNode):
                     tooltip="Length of a step in latent units (1e-9 to 10); the papers use 0.005.",
                 ),
                 *schedule("rate", "the learning rate"),
-                *_shared(),
+                *shared_inputs(),
             ],
             outputs=outputs(),
         )

@@ -1,33 +1,46 @@
 """Edit Image: from an image and words to changed images, in one node."""
 
 import logging
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 
 from ...core.chunking import ChunkMode
+from ...core.conditions.few_shot import FewShot
 from ...core.devices import threads_of
 from ...core.errors import InvalidInput
 from ...core.images import FITS, ImageFit, fitted
 from ...core.latents import Latents, decode
-from ...core.tasks.edit import EditPlan, edited, keeping, misfit, usual_misfit
-from ...core.tasks.edit_search import EditSearch, searched
+from ...core.tasks.edit import EditPlan
+from ...core.tasks.edit_search import EditSearch
+from ...core.tasks.fitting import keeping, misfit, usual_misfit
 from ...core.tasks.models import TaskModels
-from ...core.tasks.words import changes
+from ...core.tasks.words import Change, changes
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host, masks_from_host, to_host
 from ..running import preview_every as previews
-from ..sockets import LATENTS
+from ..sockets import FEW_SHOT, LATENTS
 from ..widgets import advanced, seed
 from ..widgets import chunk as chunk_widget
-from ..work import Work, working
+from ..work import Model, Work, working
+from .edit_moves import (
+    MOVES,
+    EditBy,
+    EditEnds,
+    Moves,
+    by_labels,
+    by_search,
+    by_words,
+    labels_plan,
+)
 from .models import changed_models, model_widget, other_models, present_models, task_models
 from .watching import BarWatch
 
 __all__ = ["EditImage"]
 
-Moves: TypeAlias = Literal["words", "search"]
+UNUSED = "`few_shot` has no effect unless `moves` is labels."
 logger = logging.getLogger("latentsteer")
 
 
@@ -98,10 +111,12 @@ class EditImage(io.ComfyNode):
                 advanced(
                     io.Combo.Input(
                         "moves",
-                        options=["words", "search"],
+                        options=list(MOVES),
                         default="words",
-                        tooltip="How to change it. words: by what pairs say of the words, without "
-                        "gradients. search: by refinement; slower, and needs no pairs.",
+                        tooltip="What the change follows. words: what stored pairs show of the "
+                        "words. labels: what `few_shot` has learned from labelled images; `words` "
+                        "then have no effect. search: gradients of the CLIP's similarity; slower, "
+                        "and needs no pairs.",
                     )
                 ),
                 advanced(
@@ -120,6 +135,12 @@ class EditImage(io.ComfyNode):
                     "keep",
                     optional=True,
                     tooltip="Where the image stays as it is, of its size; one, or one each.",
+                ),
+                FEW_SHOT.Input(
+                    "few_shot",
+                    optional=True,
+                    tooltip="What to show, for `moves` = labels: from Few-Shot Condition, which "
+                    "learns it from a few labelled images.",
                 ),
             ],
             outputs=[
@@ -169,53 +190,49 @@ class EditImage(io.ComfyNode):
         chunk: ChunkMode,
         preview_every: int,
         keep: Tensor | None = None,
+        few_shot: FewShot | None = None,
     ) -> io.NodeOutput:
-        wanted = changes(words, instead)
+        wanted = () if moves == "labels" else changes(words, instead)
         with autograd():
             models = task_models(model, auxiliary, pairs)
             generator = models.generator
             pictures = fitted(from_host(image), generator.image_size, fit)
             held = None if keep is None else _held(keep, image, models, fit)
-        plan, search = EditPlan.of(strength), EditSearch(keep=1 / strength)
-        total = len(wanted) * plan.looks + search.steps
-        with working("Edit Image", total, generator, models, chunk=chunk) as work:
-            watch = BarWatch(work.bar, preview_every)
-            if moves == "words":
-                found = edited(
-                    models,
-                    pictures,
-                    wanted,
-                    plan,
-                    results=results,
-                    seed=seed,
-                    chunking=work.chunking,
-                    device=work.device,
-                    watch=watch,
-                )
-                latents, start, said = found.latents, found.start, found.summary()
-            else:
-                latents, start = searched(
-                    models,
-                    pictures,
-                    wanted,
-                    search,
-                    results=results,
-                    seed=seed,
-                    chunking=work.chunking,
-                    device=work.device,
-                    watch=watch,
-                )
-                said = f"{search.steps} steps of search"
+        asked = EditBy(models, pictures, results, seed)
+        edit, looks, networks = _edit(asked, moves, wanted, strength, few_shot, chunk)
+        with working("Edit Image", looks, generator, models, *networks, chunk=chunk) as work:
+            latents, start, said = edit(work, BarWatch(work.bar, preview_every))
             warning = _warning(models, start, pictures, work)
             with threads_of(generator, None, work.chunking, work.device):
                 images = decode(latents, generator, work.chunking, work.device)
             if held is not None:
                 images = keeping(images, pictures, held)
-        if warning:
-            logger.warning("Edit Image: %s", warning)
-        return io.NodeOutput(
-            to_host(images), latents, ui={"text": ("\n".join(filter(None, [said, warning])),)}
-        )
+        notes = [warning] if warning else []
+        if few_shot is not None and moves != "labels":
+            notes.append(UNUSED)
+        for note in notes:
+            logger.warning("Edit Image: %s", note)
+        return io.NodeOutput(to_host(images), latents, ui={"text": ("\n".join([said, *notes]),)})
+
+
+def _edit(
+    asked: EditBy,
+    moves: Moves,
+    wanted: tuple[Change, ...],
+    strength: float,
+    few_shot: FewShot | None,
+    chunk: ChunkMode,
+) -> tuple[Callable[[Work, BarWatch], EditEnds], int, tuple[Model, ...]]:
+    """Returns an edit to run, its looks at images, and networks that it calls besides."""
+    if moves == "words":
+        plan = EditPlan.of(strength)
+        return partial(by_words, asked, wanted, plan), len(wanted) * plan.looks, ()
+    if moves == "search":
+        search = EditSearch(keep=1 / strength)
+        return partial(by_search, asked, wanted, search), search.steps, ()
+    labels = labels_plan(asked.models, few_shot, strength, chunk)
+    networks = () if labels.prior is None else (labels.prior,)
+    return partial(by_labels, asked, labels), labels.looks, networks
 
 
 def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: ImageFit) -> Tensor:

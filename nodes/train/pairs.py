@@ -82,10 +82,11 @@ class SynthesisePairs(io.ComfyNode):
                 advanced(
                     io.Combo.Input(
                         "latents",
-                        options=["stored", "seed"],
+                        options=["stored", "seed", "half"],
                         default="stored",
-                        tooltip="Whether latents are stored under a name, or drawn again from the "
-                        "seed when they are needed, which takes a Gaussian prior.",
+                        tooltip="How latents are stored under a name: stored as fp32, half as "
+                        "fp16, or not at all: seed draws them again when they are needed, which "
+                        "takes a Gaussian prior.",
                     )
                 ),
                 advanced(

@@ -152,13 +152,20 @@ def test_what_else_frontends_write():
 
 def test_graphs_of_the_last_version_open(tmp_path):
     """The canvas files as they were before a widget was added to Prior Init and others."""
-    log = ["git", "log", "-1", "--format=%H", "--", "workflows/tr0n_avatars_no_translator.json"]
+    log = [
+        "git",
+        "log",
+        "-1",
+        "--format=%H",
+        "--",
+        "workflows/tr0n/tr0n_avatars_no_translator.json",
+    ]
     if (
         not (ROOT / ".git").exists()
         or not subprocess.run(log, cwd=ROOT, capture_output=True, check=False).stdout
     ):
         pytest.skip("no history")
-    ui = json.loads((ROOT / "workflows" / "tr0n_avatars_no_translator.json").read_text("utf-8"))
+    ui = json.loads((ROOT / log[-1]).read_text("utf-8"))
     schemas = schemas_of(load_nodes())
     whole = api_from_ui(ui, schemas)
     old = copy.deepcopy(ui)

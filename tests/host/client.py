@@ -158,8 +158,8 @@ def _picture(message: bytes) -> tuple[int, Image.Image]:
 
 
 def templates() -> list[str]:
-    """Those that a host lists."""
-    return sorted(name for name, recipe in RECIPES.items() if recipe.curated)
+    """Names of those that a host lists."""
+    return sorted(r.template.name for r in RECIPES.values() if r.template is not None)
 
 
 def embedded() -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from urllib.parse import quote
 
 import pytest
 from latentsteer.core.zoo.avatar_captions import PROMPTS, captions
@@ -10,6 +11,7 @@ from latentsteer.nodes.defaults import defaults_of
 from latentsteer.nodes.model_folders import MODEL_FOLDERS
 from latentsteer.nodes.model_readmes import README, readme_of
 from latentsteer.nodes.standalone.values import widgets
+from latentsteer.workflows.recipes.table import RECIPES
 
 from .client import (
     TRAINING,
@@ -61,15 +63,16 @@ def test_a_shipped_workflow_executes(client, frozen, name):
     api = cheap(name)
     run = client.run(api)
     assert run.outcome == "execution_success"
-    (sheet,) = run.images[node_of(api, "SaveImage")]
+    sheet, *more = run.images[node_of(api, "SaveImage")]
+    assert not more or RECIPES[name].template is not None
     assert sheet.width > sheet.height / 20
     darkest, lightest = sheet.convert("L").getextrema()
     assert darkest == 0 if "digits" in name else darkest < 64  # black strokes; dark paint
-    assert lightest == 255
+    assert lightest == 255 or more  # lines of a grid
     judged = [str(run.history["outputs"][node]) for node in nodes_of(api, "EvaluateImages")]
     figures = ("probability", "satisfied", "Frechet")
-    # Workflows of one node for beginners have no judge.
-    assert judged or name in {"avatars_steer", "avatars_edit", "digits_steer"}
+    # Templates have none.
+    assert judged or RECIPES[name].template is not None
     assert all(any(figure in said for figure in figures) for said in judged)
 
 
@@ -213,7 +216,7 @@ def test_a_missing_file_gives_our_message(client, server, kind):
 def test_templates_pictures_and_help_pages_are_served(client):
     assert sorted(client.get("/workflow_templates")[PACK]) == templates()
     for name in templates():
-        there = f"/api/workflow_templates/{PACK}/{name}"
+        there = f"/api/workflow_templates/{PACK}/{quote(name)}"
         assert client.get(f"{there}.json")["nodes"]
         assert client.get(f"{there}.jpg")[:2] == b"\xff\xd8"
     for name in IDS:

@@ -1,10 +1,12 @@
 """Edit Image, and the same as a graph of small nodes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
-from latentsteer.core.tasks import edit, edit_search
+from latentsteer.core.tasks import edit, edit_labels, edit_search
 
 AVATARS, CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 SEED = 3
@@ -121,6 +123,50 @@ def test_a_search_has_the_bits_of_the_graph_of_small_nodes(graph, run, short, pi
     assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
 
 
+def hats(graph, models):
+    """A few-shot condition of hats."""
+    text = graph.add("TextCondition", auxiliary=models.classifier, prompts="hat")
+    return graph.add(
+        "FewShotConditionByWords",
+        generator=models.generator,
+        auxiliary=models.classifier,
+        pairs=graph.add("LoadPairs", file="avatars pairs (embedded)"),
+        condition=text,
+    )
+
+
+def test_labels_have_the_bits_of_the_graph_of_small_nodes(graph, run, picture, monkeypatch):
+    shorter = replace(edit_labels.LABELS, grid=2)
+    monkeypatch.setattr(edit_labels, "LABELS", shorter)
+    models = graph.models(AVATARS, CLIP)
+    condition = hats(graph, models)
+    images = graph.add(
+        "EditByCondition",
+        generator=models.generator,
+        images=picture,
+        condition=condition,
+        prior=graph.add("LoadDiffusionPrior", file="avatars prior (embedded)"),
+        pairs=graph.add("LoadPairs", file="avatars pairs (embedded)"),
+        mode="smallest",
+        strength=shorter.strength,
+        grid=2,
+        results=2,
+        seed=SEED,
+    )
+    own = {"image": picture, "few_shot": condition, "moves": "labels", "words": "", "seed": SEED}
+    node = graph.add("EditImage", results=2, **own)
+    half = graph.add("EditImage", results=2, strength=0.5, **own)
+    ran = run(graph)
+    latents, halves = ran[[node[0], 1]].values, ran[[half[0], 1]].values
+    assert torch.equal(latents, ran[[images[0], 1]].values)
+    assert torch.equal(ran[node], ran[images])
+    assert ran.ui(node)["text"][0].startswith("hat: shown by ")
+    # Half the strength ends half way from the latents of the picture.
+    start = 2 * halves - latents
+    torch.testing.assert_close(start[0], start[1], rtol=1e-4, atol=1e-4)
+    assert not torch.equal(latents[0], latents[1])
+
+
 def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
     strange = graph.add("ReferenceImages", reference="digits held out (embedded)", count=1)
     mask = graph.add("SolidMask", value=1.0, width=28, height=28)
@@ -134,7 +180,14 @@ def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
     torch.testing.assert_close(ran[node].movedim(3, 1), given)
 
 
+def test_a_condition_without_effect_is_told(graph, run, short, picture):
+    condition = hats(graph, graph.models(AVATARS, CLIP))
+    node = graph.add("EditImage", image=picture, few_shot=condition, results=1)
+    assert "`few_shot` has no effect unless" in run(graph).ui(node)["text"][0]
+
+
 CASES = {
+    "no labels": (InvalidInput, "Connect Few-Shot Condition", {"moves": "labels"}),
     "no words": (InvalidInput, "Nothing to change", {"words": " "}),
     "no CLIP": (ConditionMismatch, "words need a CLIP", {"model": "digits (embedded)"}),
     "another mask": (InvalidInput, "The mask of what to keep is 14 x 28", {}),

@@ -92,13 +92,13 @@ def test_an_edit_reaches_the_condition_by_every_move(done, move):
     points = torch.tensor([[0.0, 0.3, 0.0], [-0.4, 0.0, 1.0]])
     models = {"generator": GENERATOR, "condition": condition_of(), "prior": PRIOR}
     shown = {"move": move, "mode": "smallest", "certainty": 0.8, "correction": 0, "strength": 8.0}
-    shown["beyond"] = 1.0
+    shown["beyond"] = 0.0
     (images, latents), text = done(EditByCondition, images=pictures(points), **models, **shown)
     assert images.shape == (2, 2, 2, 3)
     assert (condition_of().probability(latents.values) >= 0.8 - 1e-4).all()
     assert "not reached" not in text
     assert "result 1: r 0.06 to 0.8" in text
-    shown["beyond"] = 1.3
+    shown["beyond"] = 0.5
     (_, farther), _ = done(EditByCondition, images=pictures(points), **models, **shown)
     near, far = (condition_of().probability(one.values) for one in (latents, farther))
     assert (far > near).all()

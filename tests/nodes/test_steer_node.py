@@ -1,6 +1,7 @@
 """Steer, and the same as a graph of small nodes."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -55,10 +56,12 @@ def in_small_nodes(graph, models, start, refined, condition, energy):
     return refined(best, energy(condition(1)), PLAN.steps)
 
 
-def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
+@pytest.mark.parametrize("basis", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch, basis):
+    monkeypatch.setattr(steer, "FROM_PAIRS", {"good": replace(PLAN, basis=basis)})
     models = graph.models(AVATARS, "avatars CLIP (embedded)")
     both = {"generator": models.generator, "seed": 3}
-    pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
+    pairs = graph.add("LoadPairs", file="avatars pairs of the prior (embedded)")
 
     def condition(each):
         return graph.add(
@@ -74,7 +77,9 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
 
     def start(of, wide):
         own = {"condition": of, "energy": wide, "candidates": PLAN.candidates, **both}
-        return graph.add("NearestPairsInit", pairs=pairs, **own)
+        if basis == 1:
+            return graph.add("NearestPairsInit", pairs=pairs, **own)
+        return graph.add("BasisInit", pairs=pairs, **own | {"candidates": basis, "keep": basis})
 
     def refined(at, along, steps):
         own = {"start": at, "energy": along, "steps": steps, **both}

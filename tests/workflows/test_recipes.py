@@ -22,9 +22,8 @@ from latentsteer.workflows.recipes.write import (
 from PIL import Image
 
 PAGES = pages()
-CURATED = {name for name, recipe in RECIPES.items() if recipe.curated}
-MOST = 24
-"""Templates in the host's list."""
+TEMPLATES = {r.template.name: name for name, r in RECIPES.items() if r.template is not None}
+"""Ids by names in the host's list."""
 
 
 @cache
@@ -51,18 +50,19 @@ def test_a_workflow_is_as_described(name):
         assert path.read_text("utf-8") == text
 
 
-@pytest.mark.parametrize("name", sorted(CURATED))
-def test_a_template_has_a_small_picture(name):
-    content = picture_path(RECIPES[name]).read_bytes()
-    assert len(content) < 15_000
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_a_template_has_a_small_square_picture(name):
+    content = picture_path(RECIPES[TEMPLATES[name]]).read_bytes()
+    assert len(content) < 20_000
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.format == "JPEG"
+        assert picture.size == (320, 320)
 
 
 def test_the_top_of_the_folder_has_the_templates_alone():
     """The host lists the files there; other folders contain only what the recipes write."""
-    assert {path.stem for path in FOLDER.glob("*.json")} == CURATED
-    assert {path.stem for path in FOLDER.rglob("*.jpg")} == CURATED
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(TEMPLATES)
+    assert {path.stem for path in FOLDER.rglob("*.jpg")} == set(TEMPLATES)
     generated = {path for name in RECIPES for path in written(name)}
     there = {
         path
@@ -72,10 +72,14 @@ def test_the_top_of_the_folder_has_the_templates_alone():
     assert there == generated
 
 
-def test_templates_are_few_and_each_has_a_task_of_its_own():
-    tasks = [RECIPES[name].task for name in CURATED]
-    assert len(tasks) == len(set(tasks)) <= MOST
-    assert sum(not RECIPES[name].files for name in CURATED) > len(tasks) / 2
+def test_templates_are_few_numbered_and_each_has_a_task_of_its_own():
+    names = sorted(TEMPLATES)
+    assert 12 <= len(names) <= 16
+    assert [name[:3] for name in names] == [f"{n:02} " for n in range(1, len(names) + 1)]
+    assert {name for name in names if RECIPES[TEMPLATES[name]].files} == {
+        "15 My own StyleGAN",
+        "16 My own CLIP",
+    }
 
 
 def test_every_recipe_says_what_it_is():
@@ -115,7 +119,7 @@ def test_an_api_file_leaves_defaults_out_and_nothing_else(name):
 
 def test_canvas_and_api_files_lie_in_their_papers_folders():
     for recipe in RECIPES.values():
-        folder = recipe.paper or ("" if recipe.curated else "tasks")
+        folder = "" if recipe.template is not None else recipe.paper or "tasks"
         assert canvas_path(recipe).relative_to(FOLDER).parts[:-1] == tuple(filter(None, [folder]))
         assert api_path(recipe).relative_to(FOLDER / "api").parts[:-1] == tuple(
             filter(None, [recipe.paper])

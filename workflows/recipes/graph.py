@@ -11,13 +11,14 @@ from ...nodes.standalone.api.node import Schema
 from ...nodes.standalone.registry import load_nodes, schemas_of
 from ...nodes.standalone.values import default_of, widgets
 from .files import named
+from .template import Template
 
 __all__ = ["PAPERS", "GraphBuilder", "Link", "Recipe", "schemas"]
 
 Link: TypeAlias = list[Any]
 """Link: id of a node and index of its output."""
 PAPERS: Mapping[str, str] = {
-    **{"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow", "d2c": "D2C"}
+    **{"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow", "d2c": "D2C", "reno": "ReNO"}
 }
 """Folders of the workflows of each paper, and names of the papers."""
 
@@ -40,14 +41,11 @@ class Recipe:
         graph: builds its graph.
         task: its task in plain words; ablations share the task of the whole method.
         about: where and how fast it runs, in Markdown.
-        curated: whether the host lists it among its templates: one for each task.
+        template: its row among the host's templates; None for a workflow that is a file alone.
         improves: the judge's figure that its refiner improves, which the tests check; empty for
             one that compares settings, shows a failure or refines nothing, or whose models are
             not embedded.
         like: ids of the setups that it is compared with, if it is not a setup of the paper.
-        columns: columns of its thumbnail.
-        shown: images of each row that the thumbnail shows; 0 for all.
-        per_row: images per row of the decoded batch.
     """
 
     id: str
@@ -57,12 +55,9 @@ class Recipe:
     graph: Callable[[Recipe], GraphBuilder]
     task: str
     about: str = ""
-    curated: bool = False
+    template: Template | None = None
     improves: str = ""
     like: tuple[str, ...] = ()
-    columns: int = 1
-    shown: int = 0
-    per_row: int = 1
 
     @property
     def paper(self) -> str:
@@ -71,8 +66,16 @@ class Recipe:
         return first if first in PAPERS else ""
 
     @property
+    def hosted(self) -> bool:
+        """Whether it opens ComfyUI's own models, so that it runs in ComfyUI alone."""
+        kinds = {node["class_type"] for node in self.api.values()}
+        return not kinds.isdisjoint({"CheckpointLoaderSimple", "UNETLoader", "VAELoader"})
+
+    @property
     def heading(self) -> str:
         """The title of the note."""
+        if self.template is not None:
+            return self.template.name
         return f"{PAPERS[self.paper]}: {self.title}" if self.paper else self.title
 
     @cached_property
@@ -161,6 +164,11 @@ class GraphBuilder:
         images = self.add("Decode", latents=latents)
         self.pictured(name, images, columns)
         return images
+
+    def saved(self, name: str, latents: Link) -> None:
+        """Decodes latents and saves the images one by one."""
+        images = self.add("Decode", latents=latents)
+        self.add("SaveImage", images=images, filename_prefix=name)
 
     def curves(self, refined: Link, number: int = 1) -> None:
         """Adds a report of the energy curves of a refiner; `number` is the output of the trace."""

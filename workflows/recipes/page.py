@@ -1,6 +1,7 @@
 """Generates docs/workflows.md from the recipes."""
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from .graph import PAPERS, Recipe
 from .rows import parts
@@ -12,10 +13,11 @@ HEAD = """# Workflows
 Written by `python -m latentsteer.workflows.recipes.write` from `workflows/recipes/`: change it
 there.
 
-ComfyUI lists the templates below, which are at the top of `workflows/`. Every workflow of a paper
-is in `workflows/<paper>/` for the canvas, and in `workflows/api/<paper>/` in API format, without
-inputs at their default; avatars_image_to_latents and avatars_edit_by_words, which are of no paper,
-are in `workflows/` and `workflows/api/`. The note on each canvas says what it shows.
+ComfyUI lists the templates below, which are at the top of `workflows/`, and in `workflows/api/` in
+API format under their ids. Every workflow of a paper is in `workflows/<paper>/` for the canvas,
+and in `workflows/api/<paper>/`; those of no paper that are no templates are in `workflows/tasks/`
+and `workflows/api/`. Files in API format leave inputs at their default out. The note on each
+canvas says what it shows.
 
 *Embedded* models are shipped with LatentSteer; other files are official ones that you provide,
 described in the note. Workflows on official files were never run on trained weights.
@@ -38,9 +40,16 @@ are, with these exceptions:
 def workflows_page(recipes: Iterable[Recipe]) -> str:
     """Returns the page: the templates by task, then every workflow by paper and row."""
     recipes = list(recipes)
-    lines = [HEAD, "## Templates", "", "| task | workflow | models |", "|---|---|---|"]
-    curated = sorted((one for one in recipes if one.curated), key=lambda one: bool(one.files))
-    lines += [f"| {one.task} | {_link(one, '')} | {_models(one)} |" for one in curated]
+    lines = [HEAD, "## Templates", ""]
+    lines += ["| template | what it does | id | models |", "|---|---|---|---|"]
+    known = {one.template.name: one for one in recipes if one.template is not None}
+    for name, recipe in sorted(known.items()):
+        assert recipe.template is not None
+        link = f"[{name}](../workflows/{quote(name)}.json)"
+        lines.append(f"| {link} | {recipe.template.does} | {recipe.id} | {_models(recipe)} |")
+    rest = [one for one in recipes if not one.paper and one.template is None]
+    lines += ["", "Of no paper, and no templates:", ""]
+    lines += [f"* {_link(one, 'tasks/')}: {one.title}" for one in rest]
     for folder, name in PAPERS.items():
         lines += ["", f"## {name}", ""]
         lines += [

@@ -1,71 +1,116 @@
-"""The pictures of the curated workflows in the host's list of templates."""
+"""The pictures of the templates in the host's list, and the times of the runs behind them."""
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 import textwrap
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from ...core.files import replacing
 from ...nodes.standalone.executor import execute
 from ...nodes.standalone.host import StandaloneHost
+from .template_canvas import SECONDS
 
 if TYPE_CHECKING:
     import torch
 
     from .graph import Recipe
+    from .template import Template
 
-__all__ = ["card", "thumbnail"]
+__all__ = ["SIDE", "pictured"]
 
-_SIZE = (360, 300)
-_GREY_QUALITY, _COLOUR_QUALITY = 45, 34
-"""A template list shows many at once: each stays under 15 kB."""
+SIDE = 320
+"""Side of a picture, a square."""
+_QUALITY, _WORST, _MOST = 80, 40, 20_000
+"""A template list shows many pictures at once: each stays under 20 kB."""
 
 
-def thumbnail(recipe: Recipe, path: Path) -> int:
-    """Runs a graph and writes a part of its last grid, in columns of rows.
+def pictured(recipe: Recipe, path: Path) -> int:
+    """Writes the picture of a template: from a run, or its title where files are missing here.
+
+    The processor seconds of a run are written to `SECONDS`, from which notes take them.
 
     Returns:
         The size of the file in bytes.
     """
-    from PIL import Image, ImageOps
+    return _card(recipe, path) if recipe.files else _ran(recipe, path)
+
+
+def _ran(recipe: Recipe, path: Path) -> int:
+    from PIL import Image
 
     from ...nodes.images import from_host, grid
 
+    template = cast("Template", recipe.template)
+    begun = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         result = execute(recipe.api, StandaloneHost(Path(folder)))
-    grids = (raw for raw in recipe.api.values() if raw["class_type"] == "LatentSteer_ImageGrid")
-    node, output = list(grids)[-1]["inputs"]["images"]
-    images = cast("torch.Tensor", result.outputs[node][output])
-    shown = recipe.shown or recipe.per_row
-    rows = from_host(images).unflatten(0, (-1, recipe.per_row))[:, :shown]
-    # The first rows in the left column.
-    tiles = rows.unflatten(0, (recipe.columns, -1)).movedim(1, 0).flatten(0, 2)
-    picture = grid(tiles, recipe.columns * shown)
-    # Padded, never stretched.
-    picture = ImageOps.pad(picture, _SIZE, Image.Resampling.LANCZOS, color="white")
-    grey = "digits" in recipe.id
-    quality = _GREY_QUALITY if grey else _COLOUR_QUALITY
-    picture.convert("L" if grey else "RGB").save(path, "JPEG", quality=quality, optimize=True)
+    _note_seconds(recipe.id, time.process_time() - begun)
+    ids = {node["_meta"]["title"]: number for number, node in recipe.api.items()}
+    if template.tiles:
+        shown = [
+            cast("torch.Tensor", result.outputs[ids[title]][0])[number : number + 1]
+            for title, number in template.tiles
+        ]
+    else:
+        node, output = _last(recipe.api)
+        batch = cast("torch.Tensor", result.outputs[node][output])
+        shown = [batch[number : number + 1] for number in range(template.shown)]
+    # Generators of one size alone, so that tiles fit each other.
+    side = math.isqrt(len(shown))
+    tiles = from_host(_stacked(shown))
+    picture = grid(tiles, side).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return _saved(picture, path)
+
+
+def _last(api: Mapping[str, Any]) -> tuple[str, int]:
+    """Returns the images that are saved, before they are put into one picture."""
+    node, output = next(
+        raw["inputs"]["images"] for raw in api.values() if raw["class_type"] == "SaveImage"
+    )
+    if api[node]["class_type"] == "LatentSteer_ImageGrid":
+        node, output = api[node]["inputs"]["images"]
+    return node, output
+
+
+def _stacked(batches: list[torch.Tensor]) -> torch.Tensor:
+    import torch
+
+    return torch.cat(batches)
+
+
+def _saved(picture: object, path: Path) -> int:
+    from PIL import Image
+
+    image = cast("Image.Image", picture)
+    for quality in range(_QUALITY, _WORST, -5):
+        image.convert("RGB").save(path, "JPEG", quality=quality, optimize=True)
+        if path.stat().st_size < _MOST:
+            break
     return path.stat().st_size
 
 
-def card(recipe: Recipe, path: Path) -> int:
-    """Writes the picture of a graph that cannot run here: its title and the files it needs.
+def _note_seconds(name: str, seconds: float) -> None:
+    known = json.loads(SECONDS.read_text("utf-8")) | {name: round(seconds, 1)}
+    with replacing(SECONDS) as part:
+        part.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
-    Returns:
-        The size of the file in bytes.
-    """
+
+def _card(recipe: Recipe, path: Path) -> int:
+    """Writes the picture of a graph that cannot run here: its title and the files it needs."""
     from PIL import Image, ImageDraw, ImageFont
 
-    needs = recipe.files
-    picture = Image.new("RGB", _SIZE, "#20242b")
+    picture = Image.new("RGB", (SIDE, SIDE), "#20242b")
     draw = ImageDraw.Draw(picture)
-    title = "\n".join(textwrap.wrap(recipe.heading, 24))
-    draw.multiline_text((24, 28), title, "white", ImageFont.load_default(24), spacing=8)
-    below = 300 - 34 - 20 * len(needs)
+    title = "\n".join(textwrap.wrap(recipe.heading, 18))
+    draw.multiline_text((24, 28), title, "white", ImageFont.load_default(30), spacing=10)
+    below = SIDE - 34 - 20 * len(recipe.files)
     draw.text((24, below - 26), "needs", "#8fa3bf", ImageFont.load_default(14))
-    for line, name in enumerate(needs):
+    for line, name in enumerate(recipe.files):
         draw.text((24, below + 20 * line), name, "#d7deea", ImageFont.load_default(14))
-    picture.save(path, "JPEG", quality=80, optimize=True)
-    return path.stat().st_size
+    return _saved(picture, path)

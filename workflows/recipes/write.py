@@ -17,7 +17,8 @@ from .graph import Recipe, schemas
 from .notes import note
 from .page import workflows_page
 from .table import RECIPES
-from .thumbnails import card, thumbnail
+from .template_canvas import template_canvas
+from .thumbnails import pictured
 
 __all__ = ["FOLDER", "api_path", "canvas_path", "files", "least", "main", "pages", "picture_path"]
 
@@ -25,13 +26,14 @@ FOLDER = Path(__file__).resolve().parents[1]
 DOCS = FOLDER.parent / "docs"
 
 TASKS = "tasks"
-"""Folder of workflows of no paper that are not curated."""
+"""Folder of workflows of no paper that are no templates."""
 
 
 def canvas_path(recipe: Recipe) -> Path:
-    """Returns the canvas path of a workflow; curated ones are also at the top of the folder."""
-    folder = recipe.paper or ("" if recipe.curated else TASKS)
-    return FOLDER / folder / f"{recipe.id}.json"
+    """Returns the canvas path of a workflow; templates are at the top of the folder."""
+    if recipe.template is not None:
+        return FOLDER / f"{recipe.template.name}.json"
+    return FOLDER / (recipe.paper or TASKS) / f"{recipe.id}.json"
 
 
 def api_path(recipe: Recipe) -> Path:
@@ -40,16 +42,17 @@ def api_path(recipe: Recipe) -> Path:
 
 
 def picture_path(recipe: Recipe) -> Path:
-    """Returns the path of the thumbnail of a curated workflow."""
-    return FOLDER / f"{recipe.id}.jpg"
+    """Returns the path of the picture of a template."""
+    return canvas_path(recipe).with_suffix(".jpg")
 
 
 def files(recipe: Recipe) -> dict[Path, str]:
     """Returns the JSON files of a workflow."""
-    canvas = ui_from_api(recipe.api, schemas(), title=recipe.heading, notes=note(recipe))
+    if recipe.template is not None:
+        canvas = template_canvas(recipe)
+    else:
+        canvas = ui_from_api(recipe.api, schemas(), title=recipe.heading, notes=note(recipe))
     places = {canvas_path(recipe): canvas, api_path(recipe): least(recipe.api)}
-    if recipe.curated:
-        places[FOLDER / f"{recipe.id}.json"] = canvas
     return {
         path: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for path, content in places.items()
@@ -82,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Writes pages and every workflow in both formats, and pictures if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--thumbnails", action="store_true", help="run each curated workflow, write its picture"
+        "--thumbnails", action="store_true", help="run each template, write its picture and time"
     )
     parser.add_argument("--only", default="", help="pictures of the names that contain this")
     args = parser.parse_args(argv)
@@ -96,10 +99,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(path)
     if args.thumbnails:
         for recipe in RECIPES.values():
-            if recipe.curated and args.only in recipe.id:
-                path = picture_path(recipe)
-                size = card(recipe, path) if recipe.files else thumbnail(recipe, path)
-                print(path, size, "bytes")
+            if recipe.template is not None and args.only in recipe.id:
+                print(picture_path(recipe), pictured(recipe, picture_path(recipe)), "bytes")
 
 
 def _own(kind: str) -> bool:

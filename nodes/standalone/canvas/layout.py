@@ -46,7 +46,7 @@ def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[i
     rows = len(shown) + sum(has_control(w) + has_upload(w) for w in shown)
     rows += len(shown) < len(every)
     height = 16 + ROW * max(len(sockets), len(outputs)) + WIDGET * rows + TEXT * len(texts)
-    height += _SHOWS.get(schema.node_id, PICTURE if _PREVIEWS in names else 0)
+    height += _SHOWS.get(schema.node_id, PICTURE if values.get(_PREVIEWS) else 0)
     width = _CHARACTER * max(len(label) for label in labels)
     return min(max(width, _WIDE if texts else _NARROW), _WIDE), height
 
@@ -63,13 +63,17 @@ def note_box(text: str, boxes: Sequence[NodeBox]) -> NodeBox:
 
 
 def place(
-    sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
+    sizes: Mapping[str, tuple[int, int]],
+    sources: Mapping[str, Sequence[str]],
+    *,
+    gap_x: int = GAP_X,
 ) -> dict[str, NodeBox]:
     """Assigns columns by distance from the sources; within one, nodes are near their sources.
 
     Args:
         sizes: size of each node.
         sources: source nodes of each node; without cycles.
+        gap_x: space between columns.
     """
     columns: dict[int, list[str]] = {}
     for node, column in _columns(list(sizes), sources).items():
@@ -83,7 +87,7 @@ def place(
             width, height = sizes[node]
             boxes[node] = NodeBox(x, y, width, height)
             y += height + TITLE + GAP_Y
-        x += max(sizes[node][0] for node in members) + GAP_X
+        x += max(sizes[node][0] for node in members) + gap_x
     return boxes
 
 

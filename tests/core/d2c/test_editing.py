@@ -40,7 +40,7 @@ def edited(
         condition or condition_of(),
         prior,
         move,
-        Editing(**{"beyond": 1.0, "grid": 12, **fields}),
+        Editing(**{"beyond": 0.0, "grid": 12, **fields}),
         masks=masks,
         seed=seed,
         chunking=Chunking(8, padded=True),
@@ -74,17 +74,17 @@ def test_the_smallest_strength_is_where_r_reaches_the_certainty(seen):
 
 def test_moves_go_on_beyond_the_smallest_strength_up_to_the_largest():
     fields = {"mode": "smallest", "certainty": 0.9, "strength": 3.5, "grid": 7}
-    near, far = edited(**fields), edited(beyond=1.2, **fields)
-    assert far.strengths[0] == 3.5 < 1.2 * near.strengths[0]
-    assert far.strengths[1] == 1.2 * near.strengths[1]
+    near, far = edited(**fields), edited(beyond=0.4, **fields)
+    assert far.strengths[0] == 3.5 < near.strengths[0] + 0.4
+    assert far.strengths[1] == near.strengths[1] + 0.4
     moved = STARTS[:2] + far.strengths[:2, None].float() * ALONG.vector
     torch.testing.assert_close(far.latents.values[:2], moved)
     torch.testing.assert_close(far.after[:2], condition_of().probability(moved).double())
     # One that shows it from the start stays.
     assert torch.equal(far.latents.values[2], near.latents.values[2])
     counted = []
-    edited(move=ALONG, beyond=1.2, report=counted.append, **fields)
-    assert counted[-1] <= 1 + Editing(beyond=1.2, **fields).rounds
+    edited(beyond=0.4, report=counted.append, **fields)
+    assert counted[-1] <= 1 + Editing(beyond=0.4, **fields).rounds
 
 
 def test_r_of_images_sees_what_the_generator_draws_of_a_move():
@@ -94,7 +94,7 @@ def test_r_of_images_sees_what_the_generator_draws_of_a_move():
         plain, render=lambda parts, rng: plain.render({"z": parts["z"].clamp(max=1)}, rng)
     )
     editing = {
-        seen: Editing(4.0, "smallest", seen=seen, certainty=0.9, beyond=1.0)
+        seen: Editing(4.0, "smallest", seen=seen, certainty=0.9, beyond=0.0)
         for seen in ("images", "latents")
     }
     kept = {
@@ -214,7 +214,7 @@ def test_what_does_not_fit_is_refused():
         {"certainty": 1.0},
         {"grid": 0},
         {"results": 0},
-        {"beyond": 0.9},
+        {"beyond": -0.1},
     ):
         with pytest.raises(InvalidInput):
             Editing(**fields)

@@ -157,6 +157,17 @@ def test_latents_by_their_seed_are_drawn_again(kept, tmp_path):
     assert size[kept.folder] - size[small.folder] >= 30 * 3 * 4
 
 
+def test_latents_as_fp16_are_rounded_once(kept, tmp_path):
+    small = keep_pairs(tmp_path / "half", toy.source(), 30, shard=8, latents="half")
+    assert small.manifest.pair_bytes == kept.manifest.pair_bytes - 3 * 2
+    assert torch.equal(small.conditions, kept.conditions)
+    rounded = kept.latents.half().float()
+    assert small.latents.dtype == torch.float32
+    assert torch.equal(small.latents, rounded)
+    numbers = torch.tensor([29, 3, 8])
+    assert torch.equal(small.latents_of(numbers), rounded[numbers])
+
+
 def test_latents_of_other_priors_are_stored(tmp_path):
     source = toy.source(prior=Uniform())
     with pytest.raises(InvalidInput, match="cannot be stored by their seed"):

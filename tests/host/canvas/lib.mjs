@@ -42,7 +42,7 @@ export async function open(base) {
   return canvas;
 }
 
-async function setting(base, name, value) {
+export async function setting(base, name, value) {
   const headers = { 'Content-Type': 'application/json' };
   await fetch(`${base}/settings/${name}`, { method: 'POST', body: JSON.stringify(value), headers });
 }

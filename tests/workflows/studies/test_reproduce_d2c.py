@@ -127,7 +127,7 @@ def test_orderings_count_the_attributes_on_which_a_row_is_closer():
 def test_edits_state_how_far_they_move():
     """Rows of a table do not change with the defaults of `Editing`, but for the default's own."""
     searched = (manipulation.SEARCHED, manipulation.VECTOR, manipulation.GRADIENT)
-    assert {(one.mode, one.beyond, one.grid) for one in searched} == {("smallest", 1.0, 8)}
+    assert {(one.mode, one.beyond, one.grid) for one in searched} == {("smallest", 0.0, 8)}
     assert [one.strength for one in searched] == [8.0, 16.0, 12.0]
     assert (manipulation.SAME.mode, manipulation.SAME.strength) == ("same", 6.0)
     wanted = {one.id: default_of(one) for one in widgets(EditByCondition.define_schema())}

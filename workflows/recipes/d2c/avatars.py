@@ -209,9 +209,6 @@ RECIPES = (
         "nothing. Change *showing* and *wanted* for another value, such as hijab or beard.",
         partial(_few_shot, wanted="sunglasses"),
         task="Draw images by a few labelled pictures",
-        curated=True,
-        shown=4,
-        per_row=SAMPLES,
     ),
     _avatars(
         "d2c_avatars_langevin",
@@ -255,9 +252,6 @@ RECIPES = (
         "draws the wanted.",
         partial(_manipulation, wanted="sunglasses"),
         task="Edit pictures by a few labelled ones",
-        curated=True,
-        shown=4,
-        per_row=EDITED,
     ),
     _avatars(
         "d2c_own_labels",
@@ -270,7 +264,5 @@ RECIPES = (
         "Diffusion Prior** makes the prior.",
         _own_labels,
         task="Draw images by your own labelled pictures",
-        shown=4,
-        per_row=4,
     ),
 )

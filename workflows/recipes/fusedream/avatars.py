@@ -124,9 +124,6 @@ RECIPES = (
         "AugCLIP. Nothing is trained. A line of *prompts* is a row of the picture.",
         _text,
         task=TASK,
-        curated=True,
-        columns=2,
-        per_row=PER_PROMPT,
         improves="satisfied",
     ),
     avatars(
@@ -141,8 +138,6 @@ RECIPES = (
         "the other methods of the paper; f16 is this workflow for many seeds.",
         _composition,
         task="Compose two avatars in one picture",
-        curated=True,
-        per_row=2,
     ),
     avatars(
         "fusedream_avatars_interpolation",
@@ -190,8 +185,6 @@ RECIPES = (
         "workflow *fusedream_biggan_upscaled*.",
         _upscaled,
         task="Enlarge the generated images",
-        curated=True,
-        per_row=4,
         improves="satisfied",
     ),
 )

@@ -135,7 +135,6 @@ RECIPES = (
         "The best five of ten thousand samples form a basis, and basis and weights are refined "
         "together on AugCLIP: table 1, IS 34.26, FID 21.16.",
         _single,
-        curated=True,
     ),
     _text(
         "fusedream_biggan_256_k10",

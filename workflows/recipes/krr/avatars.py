@@ -162,7 +162,7 @@ def _editing(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-_avatars = partial(Recipe, about=ABOUT, curated=True, improves="diversity")
+_avatars = partial(Recipe, about=ABOUT, improves="diversity")
 RECIPES = (
     _avatars(
         "krr_avatars_text",
@@ -174,8 +174,6 @@ RECIPES = (
         "own density, which drives them apart.",
         _text,
         task="Draw diverse samples of one prompt",
-        shown=8,
-        per_row=SAMPLES,
     ),
     _avatars(
         "krr_avatars_inpainting",
@@ -189,8 +187,6 @@ RECIPES = (
         "masked energy replaces Co-Mod-GAN's discriminator.",
         _inpainting,
         task="Complete a picture from a known part",
-        shown=4,
-        per_row=COMPLETIONS,
     ),
     _avatars(
         "krr_avatars_editing",
@@ -205,7 +201,5 @@ RECIPES = (
         "as in *krr_faces_editing*.",
         _editing,
         task="Edit a picture by text",
-        shown=4,
-        per_row=COMPLETIONS,
     ),
 )

@@ -206,9 +206,6 @@ RECIPES = (
             f"digits, {row.title}",
             row.says,
             partial(_flow, row=row),
-            curated=row.name == "flow",
-            shown=5,
-            per_row=SAMPLES // 4,
         )
         for row in ROWS
     ),

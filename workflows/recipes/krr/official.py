@@ -171,6 +171,5 @@ RECIPES = (
         "is in the style channels.",
         _editing,
         task="Edit a face by text",
-        curated=True,
     ),
 )

@@ -2,9 +2,24 @@
 
 from functools import partial
 
-from ....core.tasks.steer import CLAUSE_WEIGHT, FROM_PAIRS, RATE
-from ..files import AVATARS, AVATARS_CLIP, AVATARS_JUDGE, AVATARS_PAIRS, DIGITS
+from ....core.tasks.steer import (
+    BY_TRANSLATOR,
+    CLAUSE_WEIGHT,
+    FROM_PAIRS,
+    INVERSE_TEMPERATURE,
+    RATE,
+)
+from ..files import (
+    AVATARS,
+    AVATARS_CLIP,
+    AVATARS_JUDGE,
+    AVATARS_PRIOR_PAIRS,
+    DIGITS,
+    DIGITS_CLASSIFIER,
+    DIGITS_TRANSLATOR,
+)
 from ..graph import GraphBuilder, Link, Recipe
+from ..template import Template
 
 __all__ = ["RECIPES"]
 
@@ -29,7 +44,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
         }
     )
     graph.load(AVATARS, AVATARS_CLIP)
-    pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
+    pairs = graph.add("LoadPairs", file=AVATARS_PRIOR_PAIRS)
 
     def wanted(each: int, title: str) -> tuple[Link, Link]:
         """Adds a condition with so many samples of each line, and its energy."""
@@ -37,8 +52,8 @@ def _small(recipe: Recipe) -> GraphBuilder:
         return condition, graph.add("EnergyCLIP", condition=condition)
 
     spare, wide = wanted(SAMPLES * plan.spares, "Spare samples")
-    best = {"energy": wide, "candidates": plan.candidates}
-    start = graph.add("NearestPairsInit", pairs=pairs, condition=spare, **best)
+    of = {"energy": wide, "candidates": plan.basis, "keep": plan.basis}
+    start = graph.add("BasisInit", pairs=pairs, condition=spare, **of)
     looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
     groups = {"keep": SAMPLES, "groups": LINES}
     kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
@@ -50,24 +65,45 @@ def _small(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
+def _small_digits(recipe: Recipe) -> GraphBuilder:
+    plan = BY_TRANSLATOR[QUALITY]
+    graph = GraphBuilder({"LangevinRefine": {"inverse_temperature": INVERSE_TEMPERATURE}})
+    graph.load(DIGITS, DIGITS_CLASSIFIER, "Load classifier")
+    condition = graph.add("ClassCondition", classes=CLASSES, samples_per_class=SAMPLES)
+    energy = graph.add("EnergyClassifier", condition=condition)
+    drawn = {"translator": graph.add("LoadTranslator", file=DIGITS_TRANSLATOR)}
+    best = {"energy": energy, "candidates": plan.candidates}
+    start = graph.add("TranslatorInit", condition=condition, **drawn, **best)
+    latents = graph.add("LangevinRefine", start=start, energy=energy, steps=plan.steps)
+    graph.saved(recipe.id, latents)
+    return graph
+
+
 _steer = partial(Recipe, rows=(), task="Draw what you write")
 RECIPES = (
     _steer(
         "avatars_steer",
         title="Steer: avatars from text",
         says="**Steer** draws what you write, a line of *prompt* for each row of the picture. The "
-        "next workflow has the same in small nodes.",
+        "workflow *avatars_steer_advanced* has the same in small nodes.",
         graph=partial(_steered, model=AVATARS, prompt=PROMPTS),
-        curated=True,
-        columns=1,
-        per_row=SAMPLES,
+        template=Template(
+            "01 Avatars from text",
+            "Draws what you write.",
+            (
+                ("Steer.prompt", "what to draw. Each line is a row of the picture."),
+                ("Steer.quality", "*draft* is faster, *best* is slower."),
+                ("Steer.seed", "other pictures of the same text."),
+            ),
+        ),
     ),
     _steer(
         "avatars_steer_advanced",
         title="Steer, in small nodes: avatars from text",
-        says="The same pictures as **Steer** in the workflow before, to the bit. **Nearest Pairs "
-        "Init** finds starts for more samples than are wanted, a few steps of **Adam Refine** "
-        "improve all, **Best Latents** keeps those of lowest energy, and more steps finish them.",
+        says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
+        "**Basis Init** makes starts from the nearest pairs, for more samples than are wanted, a "
+        "few steps of **Adam Refine** improve all, **Best Latents** keeps those of lowest energy, "
+        "and more steps finish them.",
         graph=_small,
         improves="satisfied",
     ),
@@ -78,5 +114,36 @@ RECIPES = (
         "picture is a class.",
         graph=partial(_steered, model=DIGITS, prompt=CLASSES),
         task="Draw digits of chosen classes",
+        template=Template(
+            "03 Digits by class",
+            "A GAN without classes draws the digits that you choose.",
+            (
+                ("Steer.prompt", "classes, such as 3, 7 or 0-9. Each is a row of the picture."),
+                ("Steer.samples", "how many of each class."),
+                ("Steer.seed", "other digits."),
+            ),
+            shown=16,
+        ),
+    ),
+    _steer(
+        "digits_steer_advanced",
+        title="Steer, in small nodes: digits",
+        says="The same pictures as **Steer** in the workflow *digits_steer*, to the bit. "
+        "**Translator Init** draws starts, of which the energy ranks some for each sample, and "
+        "**Langevin Refine** corrects them.",
+        graph=_small_digits,
+        task="Draw digits of chosen classes",
+        template=Template(
+            "13 Steer in small nodes",
+            "The pictures of template 03 to the bit, step by step.",
+            (
+                ("Class Condition.classes", "what is wanted."),
+                ("Energy Classifier", "says how far a picture is from that."),
+                ("Translator Init.candidates", "starts for each picture; the nearest one stays."),
+                ("Langevin Refine.steps", "more make the digits fit better."),
+            ),
+            starter=False,
+            shown=16,
+        ),
     ),
 )

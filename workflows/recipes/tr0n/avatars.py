@@ -1,7 +1,6 @@
 """TR0N's text, image and interpolation rows on the avatars."""
 
 from functools import partial
-from typing import Any
 
 from ....core.zoo.avatar_captions import PROMPTS
 from ..files import (
@@ -195,7 +194,6 @@ def _image_to_latents(recipe: Recipe) -> GraphBuilder:
 
 _avatars = partial(Recipe, about=ABOUT)
 _by_text = partial(Recipe, task="Draw avatars by text")
-_tiles: dict[str, Any] = {"columns": 2, "shown": 3, "per_row": PER_PROMPT}
 _TABLE = (
     _by_text(
         "tr0n_avatars_text",
@@ -210,8 +208,6 @@ _TABLE = (
         _text_from_pairs,
         like=("t19", "t29"),
         about=ABOUT,
-        curated=True,
-        **_tiles,
         improves="satisfied",
     ),
     _by_text(
@@ -231,8 +227,6 @@ _TABLE = (
         "samples of the prior.",
         partial(_text, translator=False),
         task="Draw avatars by text without training",
-        curated=True,
-        **_tiles,
         improves="satisfied",
     ),
     _avatars(
@@ -245,9 +239,6 @@ _TABLE = (
         _image_semantics,
         task="Draw new avatars with the meaning of a picture",
         like=("t31", "t32"),
-        curated=True,
-        shown=4,
-        per_row=PER_PROMPT,
     ),
     _avatars(
         "tr0n_avatars_interpolation",
@@ -258,9 +249,6 @@ _TABLE = (
         _interpolation,
         task="Interpolate between two prompts",
         like=("t33", "t34"),
-        curated=True,
-        shown=4,
-        per_row=4,
     ),
     _by_text(
         "tr0n_avatars_evolution",
@@ -280,9 +268,6 @@ _TABLE = (
         "number of steps.",
         _best_of_seeds,
         task="Keep the best of many seeds",
-        curated=True,
-        shown=2,
-        per_row=2,
         improves="satisfied",
     ),
     _avatars(
@@ -295,9 +280,6 @@ _TABLE = (
         "purple background stays yellow. The search takes a minute more.",
         _searched,
         task="Draw a long prompt",
-        curated=True,
-        shown=4,
-        per_row=PER_PROMPT,
         improves="satisfied",
     ),
     _avatars(
@@ -309,9 +291,6 @@ _TABLE = (
         "interpolated, or steered on.",
         _image_to_latents,
         task="Find the latents of a picture",
-        curated=True,
-        shown=4,
-        per_row=4,
     ),
 )
 _TR0N = (

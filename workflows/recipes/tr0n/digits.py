@@ -62,9 +62,6 @@ _digits = partial(
     task="Draw digits of chosen classes",
     about=ABOUT,
     improves="probability",
-    columns=2,
-    shown=3,
-    per_row=PER_CLASS,
 )
 _CLASS = _digits(
     "tr0n_digits_class",
@@ -76,7 +73,6 @@ _CLASS = _digits(
     "**Langevin Refine** corrects them.",
     partial(_graph, start="shipped"),
     like=("t02", "t08"),
-    curated=True,
 )
 RECIPES = (
     _CLASS,

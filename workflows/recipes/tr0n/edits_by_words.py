@@ -57,8 +57,5 @@ RECIPES = (
         _edits,
         task="Edit pictures by words, without training",
         about=ABOUT,
-        curated=True,
-        shown=4,
-        per_row=GIVEN,
     ),
 )

@@ -149,7 +149,6 @@ RECIPES = (
         "means and weights are refined together, from its mean (equation 5). It is *GMM* of "
         "figure 8.",
         _text,
-        curated=True,
     ),
     _biggan(
         "tr0n_biggan_text_image",
@@ -208,7 +207,6 @@ RECIPES = (
         "on image embeddings with noise (gamma 0.2), to bridge the gap to texts.",
         partial(_text, prompts=FACES, captioner=""),
         task="Draw faces by text with a trained translator",
-        curated=True,
     ),
     Recipe(
         "tr0n_nvae_faces_text",

@@ -28,10 +28,9 @@ def with_training(
         like=(),
         title=f"{template.title}, training included",
         says=says
-        or f"The template *{template.id}* with the training of its translator: **Train "
+        or f"The workflow *{template.id}* with the training of its translator: **Train "
         "Translator** learns on pairs that it makes, as in the paper, instead of **Load "
         "Translator**.",
         graph=graph,
         about=about or template.about,
-        curated=False,
     )

@@ -30,7 +30,7 @@ HARD = ("hat", "beard", "blue_background")
 """Edits that are made by words, too: those that a mean difference often misses."""
 DEFAULT = Editing()
 """As the node edits: the ways of a bank, each avatar somewhat beyond its smallest strength."""
-SEARCHED = Editing(strength=8.0, mode="smallest", grid=8, beyond=1.0)
+SEARCHED = Editing(strength=8.0, mode="smallest", grid=8, beyond=0.0)
 """Each avatar by its smallest strength."""
 SAME = replace(SEARCHED, mode="same", strength=6.0)
 VECTOR = replace(SEARCHED, strength=16.0)

@@ -1,8 +1,10 @@
 """`latentsteer reproduce steer`: what Steer and Edit Image do on the avatars, by the judge.
 
 It calls the functions of the nodes, with their settings. Prompts are the eight examples and the 48
-captions, edits the eight of `core/zoo/avatar_edits_plain.json`. Settings were chosen on the eight
-examples and on edits of pictures 0 to 23; edits are measured on other pictures.
+captions, edits the eight of `core/zoo/avatar_edits_plain.json`. Pairs, basis, spares and steps of
+Steer were chosen on 24 other captions (those with commas alone of `make_captions(777)`); clause
+weight and the learning rate earlier, on the eight examples. Settings of edits were chosen on
+pictures 0 to 23; they are measured on other pictures. Seconds are those of one thread.
 """
 
 import argparse
@@ -47,9 +49,11 @@ class Budget:
 
     Attributes:
         seeds: seeds of draws and noise.
-        qualities: qualities of Steer.
+        qualities: qualities of Steer on the examples.
+        described: those on the captions.
         samples: samples of each of the eight examples.
         every: every n-th caption, one sample each.
+        edited: seeds of the edits, of those.
         pictures: pictures of each edit.
         results: results of each picture.
         edits: how many edits, the first ones.
@@ -58,8 +62,10 @@ class Budget:
 
     seeds: tuple[int, ...]
     qualities: tuple[Quality, ...]
+    described: tuple[Quality, ...]
     samples: int
     every: int
+    edited: tuple[int, ...]
     pictures: int
     results: int
     edits: int
@@ -67,8 +73,8 @@ class Budget:
 
 
 BUDGETS: Mapping[str, Budget] = {
-    "ci": Budget((0,), ("draft",), 1, 24, 2, 2, 1, 1500),
-    "full": Budget((0, 1, 2), ("draft", "good", "best"), 4, 1, 60, 4, 8),
+    "ci": Budget((0,), ("draft",), ("draft",), 1, 24, (0,), 2, 2, 1, 1500),
+    "full": Budget((0, 1, 2), ("draft", "good", "best"), ("good",), 4, 2, (0,), 60, 2, 8),
 }
 
 
@@ -77,9 +83,12 @@ class _Study:
 
     def __init__(self, budget: Budget, device: torch.device) -> None:
         generator, clip, self.judge = avatars_models(device)
-        folder = catalogue.embedded("avatars pairs (embedded)")
-        pairs = StoredPairs(folder, count=budget.pairs)
-        self.models, self.clip = TaskModels(generator, clip, pairs), clip
+        starts, directions = (
+            StoredPairs(catalogue.embedded(name), count=budget.pairs)
+            for name in ("avatars pairs of the prior (embedded)", "avatars pairs (embedded)")
+        )
+        self.models, self.clip = TaskModels(generator, clip, starts), clip
+        self.editing = TaskModels(generator, clip, directions)
         self.chunking = Chunking.of("fixed", generator.image_size)
         self.budget, self.device = budget, device
         self.pictures, values = catalogue.reference_images("avatars held out (embedded)")
@@ -92,7 +101,7 @@ class _Study:
         self, texts: Sequence[str], samples: int, quality: Quality, seed: int, name: str
     ) -> tuple[dict[str, float], Tensor]:
         """Returns the figures of texts by Steer, and its images."""
-        begun = time.perf_counter()
+        begun = time.process_time()
         wanted = text_condition(self.clip, "\n".join(texts), clause_weight=CLAUSE_WEIGHT)
         latents = steered(
             self.models,
@@ -104,7 +113,7 @@ class _Study:
             device=self.device,
         )
         images = decode(latents, self.models.generator, self.chunking, self.device)
-        seconds = (time.perf_counter() - begun) / len(images)
+        seconds = (time.process_time() - begun) / len(images)
         asked = [text for text in texts for _ in range(samples)]
         found = evaluate_attributes(
             self.judge, images, texts=asked, chunking=self.chunking, device=self.device
@@ -119,32 +128,31 @@ class _Study:
         rows = [n for n in range(FIRST, len(self.shown)) if edit.applies(self.shown[n])]
         pictures = self.pictures[rows[: self.budget.pictures]]
         each = self.budget.results
-        seconds: list[float] = []
-        found: list[Tensor] = []
-        start: list[Tensor] = []
-        for picture in pictures:
-            begun = time.perf_counter()
-            made = edited(
-                self.models,
-                picture[None],
-                changes(edit.words, edit.instead),
-                EditPlan.of(),
-                results=each,
-                seed=seed,
-                chunking=self.chunking,
-                device=self.device,
-            )
-            found.append(self._decoded(made.latents))
-            seconds.append(time.perf_counter() - begun)
-            start.append(self._decoded(made.start))
-        after, before = torch.cat(found), torch.cat(start)
+        begun = time.process_time()
+        self._edited(edit, pictures[:1], seed)
+        seconds = time.process_time() - begun
+        after, before = self._edited(edit, pictures, seed)
         judged = [self.judge.likeliest(images.to(self.device)) for images in (before, after)]
         repeated = [one for one in judged[0] for _ in range(each)]
         figures = edit_figures(self.judge, repeated, judged[1], edit.sets)
         name = edit.words.replace(" ", "_")
         flat = {f"edit_{name}_{key}": value for key, value in figures.items()}
         sheet = torch.cat([before[:SHOWN], *(after[n::each][:SHOWN] for n in range(each))])
-        return flat | {f"edit_{name}_seconds": fmean(seconds)}, sheet
+        return flat | {f"edit_{name}_seconds": seconds}, sheet
+
+    def _edited(self, edit: UserEdit, pictures: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """Returns the results of pictures, and the pictures as the generator draws them."""
+        made = edited(
+            self.editing,
+            pictures,
+            changes(edit.words, edit.instead),
+            EditPlan.of(),
+            results=self.budget.results,
+            seed=seed,
+            chunking=self.chunking,
+            device=self.device,
+        )
+        return self._decoded(made.latents), self._decoded(made.start)
 
     def _decoded(self, latents: Latents) -> Tensor:
         return decode(latents, self.models.generator, self.chunking, self.device)
@@ -162,7 +170,9 @@ def run(args: argparse.Namespace) -> int:
         args.json, {"name": "steer", "budget": repr(budget)}, partial(print, flush=True)
     )
     study = _Study(budget, device)
-    flat = mean_and_deviation(_of_seed(study, seed, ledger, out) for seed in budget.seeds)
+    parts = _Parts(study, ledger, out)
+    flat = mean_and_deviation(map(parts.prompts, budget.seeds))
+    flat |= mean_and_deviation(map(parts.edits, budget.edited))
     for key in ("reached", "kept"):
         flat[f"edits_{key}"] = fmean(
             v for k, v in flat.items() if k.startswith("edit_") and k.endswith(f"_{key}")
@@ -175,32 +185,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _of_seed(study: _Study, seed: int, ledger: Ledger, out: Path) -> dict[str, float]:
-    """Returns the figures of a seed; each measurement is a part of the ledger."""
-    budget = study.budget
-    asked = [one.text for one in captions()[:: budget.every]]
-    flat: dict[str, float] = {}
+@dataclass(frozen=True)
+class _Parts:
+    """The measurements of a study, each a part of its ledger, with pictures of the first seed."""
 
-    def part(
-        name: str, columns: int, measure: Callable[[], tuple[dict[str, float], Tensor]]
-    ) -> None:
+    study: _Study
+    ledger: Ledger
+    out: Path
+
+    def prompts(self, seed: int) -> dict[str, float]:
+        """Returns the figures of Steer of a seed."""
+        study, budget = self.study, self.study.budget
+        asked = [one.text for one in captions()[:: budget.every]]
+        flat: dict[str, float] = {}
+        for quality in budget.qualities:
+            of = partial(study.prompts, PROMPTS, budget.samples, quality, seed, "examples")
+            flat |= self._part(seed, f"examples {quality}", budget.samples, of)
+        for quality in budget.described:
+            of = partial(study.prompts, asked, 1, quality, seed, "captions")
+            flat |= self._part(seed, f"captions {quality}", 8, of)
+        return flat
+
+    def edits(self, seed: int) -> dict[str, float]:
+        """Returns the figures of Edit Image of a seed."""
+        shown = min(SHOWN, self.study.budget.pictures)
+        flat: dict[str, float] = {}
+        for edit in user_edits()[: self.study.budget.edits]:
+            of = partial(self.study.edit, edit, seed)
+            flat |= self._part(seed, f"edit {edit.words}", shown, of)
+        return flat
+
+    def _part(
+        self,
+        seed: int,
+        name: str,
+        columns: int,
+        measure: Callable[[], tuple[dict[str, float], Tensor]],
+    ) -> dict[str, float]:
         def figures() -> dict[str, float]:
             found, images = measure()
-            if seed == budget.seeds[0]:
-                grid(images, columns).save(out / f"{name.replace(' ', '_')}.png")
+            if seed == self.study.budget.seeds[0]:
+                grid(images, columns).save(self.out / f"{name.replace(' ', '_')}.png")
             return found
 
-        flat.update(ledger.part(f"seed {seed}, {name}", figures))
-
-    for quality in budget.qualities:
-        of_prompts = partial(study.prompts, PROMPTS, budget.samples, quality, seed, "examples")
-        part(f"examples {quality}", budget.samples, of_prompts)
-        part(
-            f"captions {quality}",
-            8,
-            partial(study.prompts, asked, 1, quality, seed, "captions"),
-        )
-    for edit in user_edits()[: budget.edits]:
-        shown = min(SHOWN, budget.pictures)
-        part(f"edit {edit.words}", shown, partial(study.edit, edit, seed))
-    return flat
+        return self.ledger.part(f"seed {seed}, {name}", figures)

@@ -1,0 +1,94 @@
+"""Inputs of the first-order refiners."""
+
+from ..host import io
+from ..running import preview_every
+from ..sockets import ENERGY, GENERATOR, LATENTS
+from ..widgets import advanced, chunk, seed
+
+__all__ = ["first_inputs", "shared_inputs"]
+
+
+def first_inputs() -> list[io.Input]:
+    """Inputs: what to refine."""
+    return [
+        GENERATOR.Input("generator", tooltip="The generator that the latents belong to."),
+        LATENTS.Input(
+            "start", display_name="latents", tooltip="Where to start, or an interrupted run."
+        ),
+        ENERGY.Input("energy", tooltip="What to lower. Weight and sum energies by chaining."),
+        seed("the noise and of random energies"),
+    ]
+
+
+def _released() -> list[io.Input]:
+    """Widgets: differences of FuseDream's released code from its paper."""
+    return [
+        advanced(
+            io.Float.Input(
+                "latent_noise",
+                default=0.0,
+                min=0.0,
+                max=10.0,
+                step=0.001,
+                round=False,
+                tooltip="Standard deviation of noise on the rendered latents, fresh at every "
+                "step (0 to 10). FuseDream's paper has none, its released code 0.01.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "returned",
+                options=["last", "last but one"],
+                default="last",
+                tooltip="Which latents to end with. last but one: the second to last, those "
+                "before the last step, as FuseDream's released code does.",
+            )
+        ),
+    ]
+
+
+def shared_inputs(clip_norm: float = 0.0) -> list[io.Input]:
+    """Widgets: how to refine.
+
+    Args:
+        clip_norm: default of the limit of a gradient's norm.
+    """
+    return [
+        advanced(
+            io.Float.Input(
+                "clip_norm",
+                default=clip_norm,
+                min=0.0,
+                max=1e6,
+                step=0.1,
+                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
+                "paper. The released code uses 1.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "clamp",
+                default=True,
+                tooltip="Keep latents within the generator's bounds.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "keep_best",
+                default=False,
+                tooltip="End each sample at its point of lowest energy instead of its last "
+                "point. The result is then not a sample of the energy's distribution.",
+            )
+        ),
+        chunk(),
+        preview_every(),
+        advanced(
+            io.Boolean.Input(
+                "resume",
+                default=True,
+                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
+                "start a new run from them, with fresh draws.",
+            )
+        ),
+        *_released(),
+    ]

@@ -1,0 +1,233 @@
+"""A canvas by stages: groups, a note at the top left, and wires that pass under no node."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..api.node import Schema
+from ..errors import WorkflowError
+from ..graph_node import as_link
+from ..registry import Schemas
+from ..values import widgets
+from .layout import TITLE, NodeBox, size_of
+from .stages import SCREEN, Arrangement, CanvasStage, arrangements, zoom
+from .to_ui import ui_from_api
+from .wires import CanvasPoint, Wire, route, socket
+
+__all__ = ["ModelFile", "Staged", "staged_ui"]
+
+_NOTE_WIDTH, _LETTER, _LINE = 340, 7.2, 21
+_SIZES = {
+    "SaveImage": (340, 380),
+    "PreviewImage": (220, 230),
+    "LoadImage": (220, 260),
+    "LatentSteer_ImageGrid": (210, 80),
+    "LatentSteer_Decode": (210, 90),
+}
+"""Other sizes than those of wide canvases."""
+_NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 270}
+_WIDEST, _TALLEST = 320, 540
+"""Widest and longest node; previews of a longer one are smaller."""
+_SAID = 80
+"""Height of what a task says after its run."""
+_MUTED = 2
+_TRIES = 12
+"""Arrangements of which the first with ways for all wires is taken."""
+_EDGE, _TITLE_LETTER = 40.0, 14
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A public file that a node names; the host offers to download it.
+
+    Attributes:
+        name: value of the node's widget.
+        url: where it is.
+        directory: folder under `models`.
+    """
+
+    name: str
+    url: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a canvas has beyond its graph.
+
+    Attributes:
+        title: title of the note.
+        notes: Markdown of the note.
+        stages: groups, in order, with all nodes.
+        muted: API format of nodes to use in place of others; not run, and in no stage.
+        beside: id of the node above each muted one.
+        models: public files that nodes may name.
+    """
+
+    title: str
+    notes: str
+    stages: Sequence[CanvasStage]
+    muted: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    beside: Mapping[str, str] = field(default_factory=dict[str, str])
+    models: Sequence[ModelFile] = ()
+
+
+def staged_ui(api: Mapping[str, Any], schemas: Schemas, staged: Staged) -> dict[str, Any]:
+    """Converts an API-format graph to a canvas workflow by stages.
+
+    Args:
+        api: graph in API format.
+        schemas: schemas of the nodes in it.
+        staged: groups and notes.
+
+    Raises:
+        WorkflowError: a node is unknown or in no stage, or a wire finds no way.
+    """
+    whole = {**api, **staged.muted}
+    left = set(api) - {member for stage in staged.stages for member in stage.members}
+    if left:
+        raise WorkflowError(f"nodes {sorted(left)} are in no stage")
+    sizes = {number: _size(schemas[raw["class_type"]], raw) for number, raw in whole.items()}
+    sources = {number: _sources(raw) for number, raw in api.items()}
+    stages = [_with_muted(stage, staged.beside) for stage in staged.stages]
+    note = _note(staged.notes)
+    ways: list[Arrangement] = []
+    for below in (True, False):  # below what they replace, or right of it
+        apart = {
+            muted: sources[near] if below else [near] for muted, near in staged.beside.items()
+        }
+        ways += arrangements(stages, sizes, {**sources, **apart}, note)
+    ways.sort(key=zoom, reverse=True)
+    found, wires = _wired(api, schemas, ways, stages)
+    layout = {number: (box.x, box.y) for number, box in found.boxes.items()}
+    canvas = ui_from_api(whole, schemas, title=staged.title, notes=staged.notes, layout=layout)
+    for node in canvas["nodes"]:
+        box = found.note if node["type"] == "MarkdownNote" else found.boxes[str(node["id"])]
+        node["pos"], node["size"] = [box.x, box.y], [box.width, box.height]
+        if str(node["id"]) in staged.muted:
+            node["mode"] = _MUTED
+        named = [vars(one) for one in staged.models if one.name in node["widgets_values"]]
+        if named:
+            node["properties"]["models"] = named
+    canvas["groups"] = [
+        {
+            "id": number,
+            "title": stage.title,
+            "bounding": [frame.x, frame.y, frame.width, frame.height],
+            "color": stage.colour,
+            "font_size": 24,
+            "flags": {},
+        }
+        for number, (stage, frame) in enumerate(zip(stages, found.frames, strict=True), start=1)
+    ]
+    canvas["extra"] = {"ds": _view(found), **_reroutes(canvas["links"], wires)}
+    return canvas
+
+
+def _size(schema: Schema, raw: Mapping[str, Any]) -> tuple[int, int]:
+    title = (raw.get("_meta") or {}).get("title") or schema.display_name or schema.node_id
+    if schema.node_id in _SIZES:
+        return _SIZES[schema.node_id]
+    width, height = size_of(schema, raw["inputs"], title)
+    if schema.category == "LatentSteer/tasks" and not raw["inputs"].get("preview_every"):
+        height += _SAID
+    return min(width, _NARROW.get(schema.node_id, _WIDEST)), min(height, _TALLEST)
+
+
+def _sources(raw: Mapping[str, Any]) -> list[str]:
+    links = (as_link(value) for value in raw["inputs"].values())
+    return [link.node for link in links if link]
+
+
+def _with_muted(stage: CanvasStage, beside: Mapping[str, str]) -> CanvasStage:
+    more = tuple(muted for muted, near in beside.items() if near in stage.members)
+    return CanvasStage(stage.title, stage.colour, (*stage.members, *more))
+
+
+def _note(text: str) -> tuple[int, int]:
+    letters = int((_NOTE_WIDTH - 40) / _LETTER)
+    lines = [max(1, math.ceil(len(line) / letters)) for line in text.splitlines() if line]
+    blank = sum(not line for line in text.splitlines())
+    return _NOTE_WIDTH, 60 + _LINE * sum(lines) + 10 * blank
+
+
+def _wired(
+    api: Mapping[str, Any],
+    schemas: Schemas,
+    ways: Sequence[Arrangement],
+    stages: Sequence[CanvasStage],
+) -> tuple[Arrangement, dict[tuple[str, int, str, str], Wire]]:
+    """Returns the first arrangement in which every wire finds a way, with the wires."""
+    for found in ways[:_TRIES]:
+        titles = [
+            NodeBox(frame.x, frame.y + TITLE, _TITLE_LETTER * len(stage.title), 4)
+            for stage, frame in zip(stages, found.frames, strict=True)
+        ]
+        wires = _wires(api, schemas, found, titles)
+        if wires is not None:
+            return found, wires
+    raise WorkflowError("the canvas has no place for all of its wires")
+
+
+def _wires(
+    api: Mapping[str, Any], schemas: Schemas, found: Arrangement, titles: Sequence[NodeBox]
+) -> dict[tuple[str, int, str, str], Wire] | None:
+    """Returns every wire by its ends; None if one finds no way."""
+    wires: dict[tuple[str, int, str, str], Wire] = {}
+    used: list[tuple[tuple[str, int], CanvasPoint]] = []
+    for number, raw in api.items():
+        schema = schemas[raw["class_type"]]
+        held = {widget.id for widget in widgets(schema)}
+        sockets = [one.id for one in schema.inputs or () if one.id not in held]
+        for row, name in enumerate(sockets):
+            link = as_link(raw["inputs"].get(name))
+            if link is None:
+                continue
+            start = socket(found.boxes[link.node], link.slot, output=True)
+            end = socket(found.boxes[number], row, output=False)
+            others = [b for n, b in found.boxes.items() if n not in (link.node, number)]
+            boxes: list[NodeBox] = [found.note, *titles, *others]
+            # Wires of one output may share their way.
+            others_bends = [bend for source, bend in used if source != (link.node, link.slot)]
+            wire = route(start, end, boxes, others_bends)
+            if wire is None:
+                return None
+            used += [((link.node, link.slot), bend) for bend in wire.bends]
+            wires[link.node, link.slot, number, name] = wire
+    return wires
+
+
+def _reroutes(
+    links: Sequence[Sequence[Any]], wires: Mapping[tuple[str, int, str, str], Wire]
+) -> dict[str, Any]:
+    """Returns the bends of wires as the canvas' reroutes; none for straight wires alone."""
+    left = dict(wires)
+    reroutes: list[dict[str, Any]] = []
+    ends: list[dict[str, Any]] = []
+    for number, source, slot, target, _row, _kind in links:
+        key = next(k for k in left if k[:3] == (str(source), slot, str(target)))
+        bends = left.pop(key).bends
+        for place, bend in enumerate(bends):
+            one: dict[str, Any] = {"id": len(reroutes) + 1, "pos": list(bend)}
+            one["linkIds"] = [number]
+            if place:
+                one["parentId"] = len(reroutes)
+            reroutes.append(one)
+        if bends:
+            ends.append({"id": number, "parentId": len(reroutes)})
+    return {"reroutes": reroutes, "linkExtensions": ends} if reroutes else {}
+
+
+def _view(found: Arrangement) -> dict[str, Any]:
+    """Returns the view at opening: everything, as large as the newer host opens it."""
+    scale = round(zoom(found), 3)
+    boxes = [found.note, *found.boxes.values(), *found.frames]
+    left, right = min(b.x for b in boxes), max(b.x + b.width for b in boxes)
+    top, bottom = min(b.y for b in boxes) - TITLE, max(b.y + b.height for b in boxes)
+    width, height = SCREEN
+    x = max(_EDGE, (width / scale - (right - left)) / 2)
+    y = max(_EDGE, (height / scale - (bottom - top)) / 2)
+    return {"scale": scale, "offset": [round(x - left), round(y - top)]}

@@ -1,0 +1,129 @@
+"""Canvases by stages: groups, wires beside nodes, muted nodes and public files."""
+
+import pytest
+from latentsteer.nodes.standalone.canvas.formats import api_from_ui
+from latentsteer.nodes.standalone.canvas.layout import TITLE, NodeBox
+from latentsteer.nodes.standalone.canvas.staged import ModelFile, Staged, staged_ui
+from latentsteer.nodes.standalone.canvas.stages import SCREEN, CanvasStage, arrangements, zoom
+from latentsteer.nodes.standalone.canvas.wires import Wire, passed, route, socket
+from latentsteer.nodes.standalone.errors import WorkflowError
+from latentsteer.workflows.recipes.graph import GraphBuilder, schemas
+
+LOW, HIGH = NodeBox(200, 50, 100, 200), NodeBox(200, -300, 100, 200)
+
+
+def test_a_wire_is_a_spline_with_level_ends():
+    middle = NodeBox(45, 70, 10, 10)
+    # The middle of a spline is halfway between its ends.
+    assert passed(Wire((0, 0), (), (100, 150)), [middle], margin=0) == [0]
+    # Level for a while: by its handles it is at a height of 23 at x = 37, not of 56.
+    early = NodeBox(30, 20 + TITLE, 14, 14)
+    assert passed(Wire((0, 0), (), (100, 150)), [early], margin=0) == [0]
+    diagonal = NodeBox(10, 10 + TITLE, 8, 8)
+    assert passed(Wire((0, 0), (), (100, 150)), [diagonal], margin=0) == []
+
+
+def test_a_title_is_a_part_of_its_node():
+    level = Wire((0, 30), (), (500, 30))
+    assert passed(level, [LOW]) == [0]
+    assert passed(Wire((0, 10), (), (500, 10)), [LOW]) == []
+
+
+def test_a_free_wire_is_straight():
+    assert route((0, -50), (500, -50), [LOW, HIGH], []) == Wire((0, -50), (), (500, -50))
+
+
+def test_a_wire_goes_around_by_the_shorter_way():
+    over, under = (route((0, y), (500, y), [LOW], []) for y in (60, 240))
+    assert passed(over, [LOW]) == passed(under, [LOW]) == []
+    assert max(y for _, y in over.bends) < LOW.y - TITLE
+    assert min(y for _, y in under.bends) > LOW.y + LOW.height
+
+
+def test_parallel_wires_bend_apart():
+    first = route((0, 60), (500, 60), [LOW], [])
+    second = route((0, 60), (500, 60), [LOW], first.bends)
+    assert set(first.bends).isdisjoint(second.bends)
+    assert passed(second, [LOW]) == []
+
+
+def test_without_a_way_there_is_no_wire():
+    around = NodeBox(-50, -5000, 600, 10_000)
+    assert route((0, 60), (500, 60), [around], []) is None
+
+
+def test_sockets_are_rows_at_the_sides():
+    assert socket(LOW, 0, output=False) == (200, 64)
+    assert socket(LOW, 2, output=True) == (300, 104)
+
+
+def _stages(count):
+    stages = [CanvasStage(f"s{n}", "#123", (f"n{n}",)) for n in range(count)]
+    return stages, {f"n{n}": (300, 400) for n in range(count)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_arrangements_keep_everything_apart_and_come_largest_first(count):
+    stages, sizes = _stages(count)
+    ways = arrangements(stages, sizes, {}, (340, 200))
+    assert [zoom(way) for way in ways] == sorted(map(zoom, ways), reverse=True)
+    for way in ways:
+        assert (way.note.x, way.note.y) == (0, TITLE)
+        for frame, node in zip(way.frames, way.boxes.values(), strict=True):
+            assert frame.x < node.x < node.x + node.width < frame.x + frame.width
+            assert frame.y < node.y - TITLE < node.y + node.height < frame.y + frame.height
+        solid = [NodeBox(way.note.x, 0, 340, 200 + TITLE), *way.frames]
+        for index, one in enumerate(solid):
+            for other in solid[index + 1 :]:
+                level = one.x + one.width <= other.x or other.x + other.width <= one.x
+                assert level or one.y + one.height <= other.y or other.y + other.height <= one.y
+
+
+def test_many_stages_take_two_rows():
+    stages, sizes = _stages(7)
+    best = arrangements(stages, sizes, {}, (340, 200))[0]
+    assert len({box.y for box in best.boxes.values()}) > 1
+    assert zoom(best) < 1
+    assert SCREEN[0] > SCREEN[1]
+
+
+@pytest.fixture
+def graph():
+    graph = GraphBuilder()
+    images = graph.add("Steer", model="avatars (embedded)")
+    graph.pictured("x", images, 2)
+    return graph.api
+
+
+def _staged(graph, **more):
+    stages = [CanvasStage("Draw", "#111", ("1",)), CanvasStage("Pictures", "#222", ("2", "3"))]
+    return staged_ui(graph, schemas(), Staged("A title", "Some text.", stages, **more))
+
+
+def test_a_staged_canvas_is_the_same_graph(graph):
+    ui = _staged(graph)
+    assert api_from_ui(ui, schemas()) == graph
+    assert [group["title"] for group in ui["groups"]] == ["Draw", "Pictures"]
+    assert [group["color"] for group in ui["groups"]] == ["#111", "#222"]
+    note = ui["nodes"][0]
+    assert (note["type"], note["title"], note["pos"]) == ("MarkdownNote", "A title", [0, TITLE])
+
+
+def test_muted_nodes_are_on_the_canvas_and_not_in_the_graph(graph):
+    raw = {"class_type": "LoadImage", "inputs": {"image": "mine.png"}, "_meta": {"title": "Mine"}}
+    ui = _staged(graph, muted={"9": raw}, beside={"9": "1"})
+    (mine,) = (node for node in ui["nodes"] if node["type"] == "LoadImage")
+    assert mine["mode"] == 2
+    assert mine["widgets_values"][0] == "mine.png"
+    assert api_from_ui(ui, schemas()) == graph
+
+
+def test_public_files_are_at_the_nodes_that_name_them(graph):
+    file = ModelFile("avatars (embedded)", "https://example.org/x", "latentsteer_generators")
+    found = [node["properties"].get("models") for node in _staged(graph, models=[file])["nodes"]]
+    assert [one for one in found if one] == [[vars(file)]]
+
+
+def test_a_node_without_a_stage_is_an_error(graph):
+    with pytest.raises(WorkflowError, match=r"'3'.*no stage"):
+        staged_ui(graph, schemas(), Staged("t", "n", [CanvasStage("a", "#111", ("1", "2"))]))

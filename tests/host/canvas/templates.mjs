@@ -1,0 +1,108 @@
+// templates.mjs URL PACK SHOTS VUE : opens every template of the pack as the list does, measures it,
+// runs one by a click, and prints a report as JSON on the last line. VUE: 1 for Nodes 2.0.
+import path from 'node:path';
+
+import { open, setting } from './lib.mjs';
+
+const [base, pack, shots, vue] = process.argv.slice(2);
+const RUNS = '03 Digits by class';
+const seen = { templates: {} };
+await setting(base, 'Comfy.VueNodes.Enabled', vue === '1');
+const canvas = await open(base);
+const { page } = canvas;
+
+// What is on the canvas, in its own units and on the screen.
+function measured() {
+  const { app } = window;
+  const { scale } = app.canvas.ds;
+  const screen = app.canvas.canvas.getBoundingClientRect();
+  const nodes = app.graph.nodes.map(node => {
+    const element = document.querySelector(`[data-node-id="${node.id}"]`);
+    const box = element?.getBoundingClientRect();
+    const text = [...(element?.querySelectorAll('label, span, p, li, textarea') ?? [])]
+      .filter(one => one.textContent.trim() && one.getBoundingClientRect().height > 0);
+    const known = window.LiteGraph.registered_node_types[node.type];
+    return {
+      id: node.id, title: node.title, type: node.type, missing: !known || !!node.has_errors,
+      pos: [...node.pos], size: [...node.size], least: [...node.computeSize()],
+      // Of Nodes 2.0; the rectangle includes the title.
+      drawn: box && [(box.left - screen.left) / scale - app.canvas.ds.offset[0],
+        (box.top - screen.top) / scale - app.canvas.ds.offset[1],
+        box.width / scale, box.height / scale],
+      fonts: text.map(one => parseFloat(getComputedStyle(one).fontSize)),
+    };
+  });
+  const segments = [...app.graph.links.values(), ...(app.graph.reroutes?.values() ?? [])];
+  const context = document.createElement('canvas').getContext('2d');
+  context.lineWidth = 2;
+  const under = [];
+  for (const segment of segments) {
+    if (!segment.path) continue;
+    const link = segment.origin_id === undefined
+      ? app.graph.links.get([...segment.linkIds][0]) : segment;
+    for (const node of app.graph.nodes) {
+      if ([link.origin_id, link.target_id].includes(node.id)) continue;
+      // A wire under a node crosses the edge of the node a little inside.
+      const [x, y] = [node.pos[0] + 3, node.pos[1] - 27];
+      const [width, height] = [node.size[0] - 6, node.size[1] + 24];
+      for (let step = 0; step <= width + height; step += 1.5) {
+        const [dx, dy] = step <= width ? [step, 0] : [0, step - width];
+        const hit = [[x + dx, y + dy], [x + width - dx, y + height - dy]].some(
+          ([px, py]) => context.isPointInStroke(segment.path, px, py));
+        if (hit) { under.push(`${link.origin_id} to ${link.target_id} under ${node.title}`); break; }
+      }
+    }
+  }
+  const colours = [...app.graph.links.values()].map(link => link.type).filter(
+    type => !app.canvas.default_connection_color_byType[type]);
+  return {
+    nodes, under, scale, paths: segments.filter(one => one.path).length, segments: segments.length,
+    font: window.LiteGraph.NODE_TEXT_SIZE, uncoloured: [...new Set(colours)],
+    shown: nodes.every(({ pos, size }) => {
+      const [left, top] = [0, 1].map(i => (pos[i] + app.canvas.ds.offset[i]) * scale);
+      return left > 0 && top > 0 && left + size[0] * scale < screen.width
+        && top + size[1] * scale < screen.height;
+    }),
+  };
+}
+
+async function opens(name) {
+  const before = canvas.errors.length;
+  await page.evaluate(async ([pack, name]) => {
+    const place = `/workflow_templates/${pack}/${encodeURIComponent(name)}.json`;
+    const graph = await (await window.app.api.fetchApi(place)).json();
+    await window.app.loadGraphData(graph, true, true, name, { openSource: 'template' });
+  }, [pack, name]);
+  await page.waitForTimeout(vue === '1' ? 1500 : 700);
+  await canvas.shot(path.join(shots, `${name}.png`));
+  const found = await page.evaluate(measured);
+  found.dialogs = await page.locator('[role=dialog]').allInnerTexts();
+  if (found.dialogs.length) await page.keyboard.press('Escape');
+  found.errors = canvas.errors.slice(before);
+  seen.templates[name] = found;
+}
+
+async function runs(name) {
+  await opens(name);
+  const prompt = await canvas.queue();
+  const record = await canvas.done(prompt, 240);
+  seen.outcome = record.status.status_str;
+  await page.waitForTimeout(1500);
+  await canvas.shot(path.join(shots, `run ${name}.png`));
+  seen.after = await page.evaluate(measured);
+}
+
+try {
+  const { [pack]: names } = await (await fetch(`${base}/workflow_templates`)).json();
+  for (const name of names.sort()) await opens(name);
+  await runs(RUNS);
+} catch (error) {
+  seen.failed = String(error.stack ?? error);
+  await canvas.shot(path.join(shots, 'failed.png'));
+}
+seen.errors = canvas.errors;
+seen.refused = canvas.refused;
+seen.vue = await page.evaluate(() => Boolean(window.LiteGraph.vueNodesMode));
+await canvas.close();
+await setting(base, 'Comfy.VueNodes.Enabled', false);
+console.log(JSON.stringify(seen));
