@@ -35,7 +35,7 @@ FIRST = 1000
 
 def texts(shipped: ShippedModels, budget: Budget) -> Part:
     """Avatars from texts, by Steer."""
-    models, judge = shipped.avatars, shipped.avatars_judge
+    models, judge = shipped.avatars_for_steer, shipped.avatars_judge
     assert isinstance(models.auxiliary, Clip)
     plan = plan_of(models, budget.quality)
     with working("texts", plan.work, models.generator, models, judge) as work:
@@ -69,10 +69,9 @@ def texts(shipped: ShippedModels, budget: Budget) -> Part:
         for place, text in enumerate(budget.texts)
     ]
     return Part(
-        "A VAE of avatars that knows no words follows a small CLIP that does. Starts are the "
-        f"nearest of {len(models.pairs or ()):,} stored pairs; of {plan.spares} for each picture "
-        "the best one is refined further. Below each picture: how many of the things that its "
-        "text states the judge sees.",
+        "A VAE of avatars that knows no words follows a small CLIP that does. Starts come from "
+        f"the nearest of {len(models.pairs or ()):,} stored pairs and are refined. Below each "
+        "picture: how many of the things that its text states the judge sees.",
         tuple(groups),
         (Figure("texts_satisfied", "of all that the texts state is in the pictures"),),
         {**numbers_of("texts_satisfied", found.satisfied), "texts_images": len(images)},
@@ -120,7 +119,7 @@ def digits(shipped: ShippedModels, budget: Budget) -> Part:
 
 def edit(shipped: ShippedModels, budget: Budget) -> Part:
     """An edit of users on the first held-out pictures that it applies to, by Edit Image."""
-    models, judge = shipped.avatars, shipped.avatars_judge
+    models, judge = shipped.avatars_for_edits, shipped.avatars_judge
     wanted = next(one for one in user_edits() if one.words == EDIT)
     plan = EditPlan.of()
     pictures, values = shipped.held_out
