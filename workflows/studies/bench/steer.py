@@ -134,7 +134,7 @@ def _single(case: Case, texts: Sequence[str], device: torch.device) -> Step:
 
 def _steer(case: Case, texts: Sequence[str], device: torch.device) -> None:
     """Does what the node Steer does, without its bar."""
-    models = task_models("avatars (embedded)", "automatic", "automatic", starts=True)
+    models = task_models("avatars (embedded)", "automatic", "automatic")
     for module in models.modules:
         module.to(device)
     assert isinstance(models.auxiliary, Clip)

@@ -31,7 +31,7 @@ SHOWN = 6
 
 def few_labels(shipped: ShippedModels, budget: Budget) -> Part:
     """Samples r(c given z) p(z) with r from labelled pictures and p the shipped diffusion."""
-    models, judge = shipped.avatars_for_edits, shipped.avatars_judge
+    models, judge = shipped.avatars, shipped.avatars_judge
     generator = models.generator
     prior = load_prior(catalogue.embedded("avatars prior (embedded)"))
     pictures, values = shipped.held_out

@@ -35,7 +35,7 @@ FIRST = 1000
 
 def texts(shipped: ShippedModels, budget: Budget) -> Part:
     """Avatars from texts, by Steer."""
-    models, judge = shipped.avatars_for_steer, shipped.avatars_judge
+    models, judge = shipped.avatars, shipped.avatars_judge
     assert isinstance(models.auxiliary, Clip)
     plan = plan_of(models, budget.quality)
     with working("texts", plan.work, models.generator, models, judge) as work:
@@ -119,7 +119,7 @@ def digits(shipped: ShippedModels, budget: Budget) -> Part:
 
 def edit(shipped: ShippedModels, budget: Budget) -> Part:
     """An edit of users on the first held-out pictures that it applies to, by Edit Image."""
-    models, judge = shipped.avatars_for_edits, shipped.avatars_judge
+    models, judge = shipped.avatars, shipped.avatars_judge
     wanted = next(one for one in user_edits() if one.words == EDIT)
     plan = EditPlan.of()
     pictures, values = shipped.held_out

@@ -52,19 +52,14 @@ class ShippedModels:
     """The shipped models and held-out pictures, opened where a part needs them."""
 
     @cached_property
-    def avatars_for_steer(self) -> TaskModels:
-        """The avatars' generator, CLIP and pairs for starts, as Steer opens them."""
-        return task_models(AVATARS, "automatic", "automatic", starts=True)
-
-    @cached_property
-    def avatars_for_edits(self) -> TaskModels:
-        """The avatars' generator, CLIP and pairs for moves, as Edit Image opens them."""
+    def avatars(self) -> TaskModels:
+        """The avatars' generator, CLIP and pairs."""
         return task_models(AVATARS, "automatic", "automatic")
 
     @cached_property
     def digits(self) -> TaskModels:
         """The digits' generator, classifier and translator."""
-        return task_models(DIGITS, "automatic", "automatic", starts=True)
+        return task_models(DIGITS, "automatic", "automatic")
 
     @cached_property
     def avatars_judge(self) -> AttributeJudge:
