@@ -29,6 +29,7 @@ PARTS = (
     "avatars",
     "translator",
     "edits",
+    "steer",
     "d2c",
     "fusedream",
     "krr",
