@@ -93,7 +93,7 @@ def pixel_law(detail: str) -> ChoiceOption:
         detail: the family's departures, in a sentence.
     """
     return ChoiceOption(
-        "pixel_law",
+        "pixels",
         "For D2C and NVAE: what to show of the law of the pixels. mean: its expectation; sample: "
         "a draw, as in the authors' code, with new noise for every image. auto: mean.",
         place=7,
