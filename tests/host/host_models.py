@@ -389,7 +389,7 @@ def refinement(family):
 
     def short(*given, **named):
         failures.append(1)
-        if len(failures) == 12:
+        if len(failures) == 5:
             raise torch.OutOfMemoryError("none left")
         return decode(*given, **named)
 
