@@ -29,7 +29,6 @@ LARGE = (
     "avatars-judge.safetensors",
     "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
-    "avatars-prior-pairs/0000000000-0000016384.safetensors",
     "avatars_held_out.png",
 )
 TOP = {
