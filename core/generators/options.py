@@ -13,7 +13,7 @@ __all__ = [
     "image_size",
     "latent",
     "noise",
-    "pixels",
+    "pixel_law",
     "truncation",
 ]
 
@@ -86,14 +86,14 @@ def noise(detail: str) -> ChoiceOption:
     )
 
 
-def pixels(detail: str) -> ChoiceOption:
+def pixel_law(detail: str) -> ChoiceOption:
     """What is shown of the law of the pixels.
 
     Args:
         detail: the family's departures, in a sentence.
     """
     return ChoiceOption(
-        "pixels",
+        "pixel_law",
         "For D2C and NVAE: what to show of the law of the pixels. mean: its expectation; sample: "
         "a draw, as in the authors' code, with new noise for every image. auto: mean.",
         place=7,
