@@ -11,9 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import InvalidInput
+from ..core.generator import Generator
+from ..core.images import ImageFit, fitted
 from .host import autograd, ordinary
 
-__all__ = ["from_host", "grid", "masks_from_host", "to_host"]
+__all__ = ["from_host", "grid", "masks_from_host", "shaped", "to_host"]
 
 
 def to_host(images: Tensor) -> Tensor:
@@ -37,6 +39,21 @@ def from_host(images: Tensor) -> Tensor:
         found = ordinary(images)
         colour = found.expand(-1, -1, -1, 3) if found.shape[3] == 1 else found[..., :3]
         return colour.movedim(3, 1).contiguous()
+
+
+def shaped(images: Tensor, generator: Generator, fit: ImageFit) -> Tensor:
+    """The host's IMAGE as library images of the shape of a generator's.
+
+    Stretched ones stay as they are, since whoever takes them resizes them anyway.
+
+    Raises:
+        InvalidInput: not a batch of images.
+    """
+    pictures = from_host(images)
+    if fit == "stretch":
+        return pictures
+    with autograd():
+        return fitted(pictures, generator.image_size, fit)
 
 
 def masks_from_host(mask: Tensor) -> Tensor:

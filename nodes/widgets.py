@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from ..core.data.subsets import ORDERS, PARTS
+from ..core.images import FITS
 from .host import io
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "best_of_groups",
     "candidates",
     "chunk",
+    "fit_widget",
     "generations",
     "portion_widgets",
     "schedule",
@@ -169,6 +171,20 @@ def portion_widgets(what: str, prefix: str = "") -> list[io.Input]:
             )
         ),
     ]
+
+
+def fit_widget() -> io.Combo.Input:
+    """Widget: what to do with images of another shape than the generator's; for `shaped`."""
+    return advanced(
+        io.Combo.Input(
+            "fit",
+            options=list(FITS),
+            default="stretch",
+            optional=True,
+            tooltip="Images of another shape than the generator's: stretch them, crop them, or "
+            "pad them with their outermost pixels.",
+        )
+    )
 
 
 def weight(what: str, name: str = "weight", default: float = 1.0) -> io.Float.Input:

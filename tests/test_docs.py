@@ -73,7 +73,8 @@ def test_the_readme_is_short_and_names_every_page():
 
 
 def test_the_workflows_are_counted_as_there_are():
-    graphs = {name: recipe.api for name, recipe in RECIPES.items()}
+    # Those of ComfyUI's own models run in ComfyUI.
+    graphs = {name: recipe.api for name, recipe in RECIPES.items() if not recipe.hosted}
     official = {name: api for name, api in graphs.items() if RECIPES[name].files}
     embedded = {name: api for name, api in graphs.items() if name not in official}
     run = len(covering(embedded)) + len(covering(official))

@@ -76,6 +76,7 @@ DISCRIMINATORS: Registry[Discriminator] = Registry(
 PARTS: Registry[GeneratorPart] = Registry(
     __name__,
     {
+        "co-mod-gan-discriminator": "comodgan.official:PORT_DISCRIMINATOR",
         "dalle-dvae-encoder": "dalle.official:ENCODER",
         "df-gan-text-encoder": "dfgan.text:TEXT_ENCODER",
         "df-gan-2021-discriminator": "dfgan.official:EARLY_DISCRIMINATOR",

@@ -13,7 +13,7 @@ __all__ = [
     "image_size",
     "latent",
     "noise",
-    "pixels",
+    "pixel_law",
     "truncation",
 ]
 
@@ -86,7 +86,7 @@ def noise(detail: str) -> ChoiceOption:
     )
 
 
-def pixels(detail: str) -> ChoiceOption:
+def pixel_law(detail: str) -> ChoiceOption:
     """What is shown of the law of the pixels.
 
     Args:

@@ -198,7 +198,8 @@ class StoredPairs(Pairs):
         places = torch.bucketize(rows, torch.tensor(self._ends), right=True)
         for place in places.unique().tolist():
             shard, targets = self._shards[place], (places == place).nonzero()[:, 0]
-            made[targets] = read(shard, rows[targets] - (self._ends[place] - len(shard)))
+            own = rows[targets] - (self._ends[place] - len(shard))
+            made[targets] = read(shard, own).float()
         return made
 
     def _redrawn(self, rows: list[int]) -> Tensor:

@@ -59,33 +59,51 @@ class Ordered:
 
     Attributes:
         direction: direction of all features.
-        space: latents with a single block (features, rows, columns).
+        grid: features, rows and columns of the latents.
         order: order of the places.
         at_once: number of places that a step moves.
 
     Raises:
-        InvalidInput: latents of another form, an unknown order, or fewer than one place.
+        InvalidInput: an unknown order, or fewer than one place.
     """
 
     direction: Direction
-    space: Space
+    grid: tuple[int, int, int]
     order: PlaceOrder = "rows"
     at_once: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.space.blocks) != 1 or len(self.space.blocks[0].shape) != 3:
-            raise InvalidInput(
-                f"Places in an order need latents on a grid (features, rows, columns), such as "
-                f"those of a discrete VAE; these are {self.space}."
-            )
         if self.at_once < 1:
             raise InvalidInput(f"{self.at_once} places at once; expected at least 1.")
         ordered_places(self.order, 1, 1)
 
+    @classmethod
+    def on(
+        cls, space: Space, direction: Direction, order: PlaceOrder = "rows", at_once: int = 1
+    ) -> "Ordered":
+        """Returns the direction on latents of a space.
+
+        Args:
+            space: latents with a single block (features, rows, columns).
+            direction: direction of all features.
+            order: order of the places.
+            at_once: number of places that a step moves.
+
+        Raises:
+            InvalidInput: latents of another form, an unknown order, or fewer than one place.
+        """
+        if len(space.blocks) != 1 or len(space.blocks[0].shape) != 3:
+            raise InvalidInput(
+                f"Places in an order need latents on a grid (features, rows, columns), such as "
+                f"those of a discrete VAE; these are {space}."
+            )
+        features, rows, columns = space.blocks[0].shape
+        return cls(direction, (features, rows, columns), order, at_once)
+
     def field(self, energy: Energy, chunking: Chunking) -> Annealed:
         """Returns the field of the direction at the places of each step; see `Direction`."""
         whole = self.direction.field(energy, chunking)
-        features, rows, columns = self.space.blocks[0].shape
+        features, rows, columns = self.grid
         places = ordered_places(self.order, rows, columns)
 
         def at(step: int) -> Field:

@@ -89,9 +89,9 @@ class SteerPlan:
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(1, 1, 0, 10, NOISE, basis=BASIS),
-    "good": SteerPlan(1, 3, 8, 25, NOISE, basis=BASIS),
-    "best": SteerPlan(1, 8, 10, 50, NOISE, basis=BASIS),
+    "draft": SteerPlan(1, 1, 0, 8, NOISE, basis=BASIS),
+    "good": SteerPlan(1, 1, 0, 20, NOISE, basis=BASIS),
+    "best": SteerPlan(1, 2, 10, 20, NOISE, basis=BASIS),
 }
 """Texts, from the nearest pairs. Classes take single ones."""
 FROM_PRIOR: Mapping[Quality, SteerPlan] = {

@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "STARTS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -26,7 +26,7 @@ TRANSLATORS = {
 COMPANIONS = {
     "avatars (embedded)": (
         "avatars CLIP (embedded)",
-        "avatars pairs of the prior (embedded)",
+        "avatars pairs (embedded)",
         "avatars translator (embedded)",
     ),
     "digits (embedded)": (
@@ -36,6 +36,8 @@ COMPANIONS = {
     ),
 }
 """Each generator's auxiliary, and their pairs and translator."""
+STARTS = {"avatars (embedded)": "avatars pairs of the prior (embedded)"}
+"""Pairs of a generator and its auxiliary for starts, where others than those for directions."""
 PRIORS = {
     "avatars prior (embedded)": "avatars-prior.safetensors",
 }

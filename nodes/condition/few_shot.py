@@ -9,12 +9,13 @@ from ...core.chunking import ChunkMode
 from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput
 from ...core.generator import Generator
+from ...core.images import ImageFit
 from ...core.latents import Latents
 from ..help import Help
 from ..host import io, ui
-from ..images import from_host
+from ..images import shaped
 from ..sockets import GENERATOR, LATENTS, PRIOR
-from ..widgets import advanced, chunk
+from ..widgets import advanced, chunk, fit_widget
 from ..work import Work, working
 from .few_shot_widgets import few_shot_output, few_shot_widgets
 
@@ -57,7 +58,7 @@ class FewShotCondition(io.ComfyNode):
                 io.Image.Input(
                     "images",
                     tooltip="Images that show the wanted; with labels, images of all classes. Of "
-                    "any size: resized to the generator's. Grey and transparent ones become RGB.",
+                    "any size, see fit. Grey and transparent ones become RGB.",
                 ),
                 io.String.Input(
                     "wanted",
@@ -107,6 +108,7 @@ class FewShotCondition(io.ComfyNode):
                     "compared in coordinates between the encoder's and whitened ones, where they "
                     "tell more.",
                 ),
+                fit_widget(),
             ],
             outputs=[few_shot_output()],
         )
@@ -136,6 +138,7 @@ class FewShotCondition(io.ComfyNode):
         unlabelled: Tensor | None = None,
         bank: Latents | None = None,
         prior: DiffusionPrior | None = None,
+        fit: ImageFit = "stretch",
     ) -> io.NodeOutput:
         from ...core.d2c.coordinates import LatentCoordinates
         from ...core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
@@ -152,10 +155,13 @@ class FewShotCondition(io.ComfyNode):
         given, chosen = share or None, ridge or None
         with working(TITLE, total, generator, chunk=chunk) as work:
             known = labelled(lines, name, len(images)) if lines else None
-            latents = _encoded(work, generator, images, 0)
-            rest = None if others is None else _encoded(work, generator, others, len(images))
+            latents = _encoded(work, generator, images, 0, fit)
+            before = len(images)
+            rest = None if others is None else _encoded(work, generator, others, before, fit)
             far = total - (0 if unlabelled is None else len(unlabelled))
-            parts = [] if unlabelled is None else [_encoded(work, generator, unlabelled, far)]
+            parts: list[Tensor] = []
+            if unlabelled is not None:
+                parts = [_encoded(work, generator, unlabelled, far, fit)]
             parts += [] if bank is None else [bank.plain().values.float()]
             free = torch.cat(parts) if parts else None
             if known is None and rest is not None:
@@ -197,12 +203,14 @@ class FewShotCondition(io.ComfyNode):
         return io.NodeOutput(made, ui=ui.PreviewText(made.summary()))
 
 
-def _encoded(work: Work, generator: Generator, images: Tensor, before: int) -> Tensor:
+def _encoded(
+    work: Work, generator: Generator, images: Tensor, before: int, fit: ImageFit
+) -> Tensor:
     from ...core.d2c.encoding import encoded
 
     return encoded(
         generator,
-        from_host(images),
+        shaped(images, generator, fit),
         chunking=work.chunking,
         device=work.device,
         report=lambda done: work.report(before + done),

@@ -182,7 +182,7 @@ class KRRFlowRefine(io.ComfyNode):
         if places != "all":
             from ...core.refine.ordered import Ordered
 
-            direction = Ordered(direction, generator.source, places, at_once)
+            direction = Ordered.on(generator.source, direction, places, at_once)
         found = run_refinement(
             "KRR Flow Refine",
             FirstOrder(rule, clip_norm=clip_norm, direction=direction),

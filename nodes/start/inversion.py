@@ -8,6 +8,7 @@ from ...core.chunking import ChunkMode
 from ...core.energies.perceptual import likeness
 from ...core.energy import Energy
 from ...core.generator import Generator
+from ...core.images import ImageFit
 from ...core.latents import Latents
 from ...core.refine.first_order import FirstOrder
 from ...core.refine.rules import Adam
@@ -17,10 +18,10 @@ from ...core.starts.inversion import InversionStart, from_images
 from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io
-from ..images import from_host
+from ..images import shaped
 from ..running import outputs, preview_every, run_refinement
 from ..sockets import GENERATOR, LATENTS
-from ..widgets import advanced, chunk, seed
+from ..widgets import advanced, chunk, fit_widget, seed
 from ..widgets import weight as weighting
 from ..work import working
 
@@ -82,8 +83,8 @@ class ImageToLatents(io.ComfyNode):
                 GENERATOR.Input("generator", tooltip="The generator whose latents to find."),
                 io.Image.Input(
                     "images",
-                    tooltip="One sample per image. Of any size: resized to the generator's. Grey "
-                    "and transparent ones become RGB.",
+                    tooltip="One sample per image. Of any size, see fit. Grey and transparent "
+                    "ones become RGB.",
                 ),
                 io.Int.Input(
                     "steps",
@@ -115,6 +116,7 @@ class ImageToLatents(io.ComfyNode):
                     tooltip="An interrupted run of this node from Load Latents, to continue "
                     "with the same settings.",
                 ),
+                fit_widget(),
             ],
             outputs=outputs(),
         )
@@ -148,8 +150,9 @@ class ImageToLatents(io.ComfyNode):
         preview_every: int,
         auxiliary: Auxiliary | None = None,
         interrupted: Latents | None = None,
+        fit: ImageFit = "stretch",
     ) -> io.NodeOutput:
-        pictures = from_host(images)
+        pictures = shaped(images, generator, fit)
         weights = {"perceptual_weight": perceptual_weight, "pixel_weight": pixel_weight}
         with autograd():
             features, text = compared_by(backbone, auxiliary)

@@ -5,7 +5,10 @@ host_models.py CHECKOUT BASE FAMILY...
 Prints, for each family of tiny random models, what the test asserts on, as one line of JSON.
 """
 
+import asyncio
 import contextlib
+import dataclasses
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -389,19 +392,86 @@ def refinement(family):
     }
 
 
+WORKFLOWS = {
+    "SD15": "reno_sd_turbo",
+    "SDXL": "reno_sdxl_turbo",
+    "Flux": "reno_flux_schnell",
+    "ZImage": "reno_z_image_turbo",
+}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def part_of_pack(name):
+    """A module of LatentSteer that the host has not imported."""
+    base = PACK.core_dot_rng.__name__.removesuffix(".core.rng")
+    return importlib.import_module(f"{base}.{name}")
+
+
+def loaded_reward(file):
+    """A toy in place of a reward's file."""
+    examples = part_of_pack("core.energies.example")
+    clip = dataclasses.replace(examples.toy_clip(), name=file, logit_scale=9.0)
+    if file != "ImageReward.pt":
+        return clip
+    reward = part_of_pack("core.auxiliaries.rewards.clips").clip_reward(clip, "HPSv2.1")
+    return dataclasses.replace(reward, kind="ImageReward")
+
+
+def workflow(family):
+    """The shipped workflow on tiny models, its files replaced, at 64 pixels and two steps."""
+    import nodes
+
+    path = ROOT / "workflows" / "api" / "reno" / f"{WORKFLOWS[family.name]}.json"
+    api = json.loads(path.read_text("utf-8"))
+    own = {
+        "CheckpointLoaderSimple": lambda **given: (family.model, None, family.vae),
+        "UNETLoader": lambda **given: (family.model,),
+        "VAELoader": lambda **given: (family.vae,),
+        "CLIPLoader": lambda **given: (None,),
+        "DualCLIPLoader": lambda **given: (None,),
+        "CLIPTextEncode": lambda text, clip: (family.positive,),
+        "PrimitiveStringMultiline": lambda value: (value,),
+        "LatentSteer_LoadAuxModel": lambda file, **given: (loaded_reward(file),),
+        "SaveImage": lambda **given: (),
+        "PreviewImage": lambda **given: (),
+    }
+    change = {
+        "LatentSteer_GeneratorFromModel": {"width": 64, "height": 64},
+        "LatentSteer_NesterovRefine": {"steps": 2},
+    }
+    done, kinds = {}, {}
+    for number in sorted(api, key=int):
+        kind, given = api[number]["class_type"], api[number]["inputs"]
+        inputs = {
+            name: done[value[0]][value[1]] if isinstance(value, list) else value
+            for name, value in {**given, **change.get(kind, {})}.items()
+        }
+        if kind in own:
+            done[number] = own[kind](**inputs)
+        else:
+            with torch.inference_mode():
+                done[number] = nodes.NODE_CLASS_MAPPINGS[kind].execute(**inputs).args
+        kinds.setdefault(kind.removeprefix("LatentSteer_"), []).append(done[number])
+    (both,), (_, trace) = kinds["StackImages"][0], kinds["NesterovRefine"][0]
+    return {
+        "shape": list(both.shape),
+        "apart": (both[0] - both[1]).abs().max().item(),
+        "energy": [trace.before["energy"].item(), trace.after["energy"].item()],
+        "scores": sum(name.startswith("score(") for name in trace.after),
+    }
+
+
 def main(checkout, base, *families):
     nodes = tiny_models.start(checkout, base)
-    import asyncio
-
     path = Path(checkout) / "comfy_extras" / "nodes_custom_sampler.py"
     asyncio.run(nodes.load_custom_node(str(path), module_parent="comfy_extras"))
-    import importlib
-
     importlib.import_module("comfy_extras.nodes_custom_sampler")
     found = {}
     for name in families:
         family = Family(name)
         found[name] = {"forward": forwards(family), **gradients(family), **restored(family)}
+        if name in WORKFLOWS:
+            found[name]["workflow"] = workflow(family)
         if name in ("SD15", "SD3"):
             found[name]["bare"] = bare(family)
         if name in ("SD15", "Flux"):

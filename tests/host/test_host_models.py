@@ -116,3 +116,14 @@ def test_refinement_lowers_the_energy_repeats_and_resumes(found):
     assert done["repeats"]
     assert done["restored"]
     assert done["resumed"]
+
+
+@pytest.mark.parametrize("name", ["SD15", "SDXL", "Flux", "ZImage"])
+def test_the_shipped_workflow_runs_on_tiny_models(found, name):
+    if name not in found:
+        pytest.skip("this host is older than the model")
+    done = found[name]["workflow"]
+    assert done["shape"] == [2, 64, 64, 3]
+    assert done["apart"] > 1e-3
+    assert done["energy"][1] < done["energy"][0]
+    assert done["scores"] == 4

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from latentsteer.core.errors import InvalidInput, ResumeMismatch
+from latentsteer.nodes.images import shaped
 from latentsteer.nodes.standalone.errors import NodeError, RunInterrupted
 
 from .clip_graphs import inverted
@@ -64,3 +65,28 @@ def test_an_inversion_with_nothing_to_compare_by(graph, fault):
 def test_an_encoder_that_is_not_there(graph, fault):
     inverted(graph, begin="encoder")
     assert "'digits-generator' has no encoder" in fault(graph, InvalidInput)
+
+
+def test_images_of_another_shape_are_cropped_padded_or_stretched(graph, run):
+    made = graph.models()
+    generator = run(graph)[made.generator]
+    height, width = generator.image_size
+    tall = torch.rand(1, 2 * height, width, 3, generator=torch.Generator().manual_seed(0))
+    kept = tall.movedim(3, 1)
+    middle = kept[:, :, height // 2 : height // 2 + height]
+    assert torch.equal(shaped(tall, generator, "stretch"), kept)
+    assert torch.equal(shaped(tall, generator, "crop"), middle)
+    padded = shaped(tall, generator, "pad")
+    assert padded.shape[2:] == (height, width)
+    # The columns left and right of it repeat its own outermost ones.
+    assert torch.allclose(padded[..., 0], padded[..., 1], atol=1e-6)
+
+
+def test_an_inversion_takes_the_image_that_the_fit_makes(graph, run):
+    plain = inverted(graph, steps=0, begin="mean", candidates=1)
+    cropped = inverted(graph, steps=0, begin="mean", candidates=1, fit="crop")
+    ran = run(graph)
+    # Images of the generator's shape are the same in every way.
+    assert ran.trace(plain.latents).before["energy"].equal(
+        ran.trace(cropped.latents).before["energy"]
+    )

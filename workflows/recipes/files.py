@@ -22,6 +22,8 @@ __all__ = [
     "CELEBA_HQ",
     "CIFAR",
     "CLIP_FILE",
+    "CLIP_H",
+    "CLIP_L",
     "COCO",
     "COMOD_FFHQ",
     "COMOD_PLACES",
@@ -40,14 +42,20 @@ __all__ = [
     "DIGITS_JUDGE",
     "DIGITS_TRANSLATOR",
     "FILES",
+    "FLUX_SCHNELL",
+    "FLUX_VAE",
     "FOLDERS",
+    "HPS",
+    "IMAGE_REWARD",
     "LABELLED",
     "LAION",
     "NVAE_CIFAR",
     "NVAE_FFHQ",
     "OPENAI",
+    "PICKSCORE",
     "PICTURE",
     "PICTURES",
+    "QWEN",
     "REAL_AFHQ",
     "REAL_BIRDS",
     "REAL_CELEBA_HQ",
@@ -57,13 +65,17 @@ __all__ = [
     "REAL_PLACES",
     "REFERENCES",
     "RESNET50",
+    "SDXL_TURBO",
+    "SD_TURBO",
     "SOURCE",
     "STYLEGAN2",
     "STYLEGAN_XL",
+    "T5",
     "UNLABELLED",
     "UPSCALER",
     "WITH",
     "WITHOUT",
+    "Z_IMAGE_TURBO",
     "named",
 ]
 
@@ -100,6 +112,12 @@ DFGAN_PARTS = (
     "`{1}_captions.pickle` of AttnGAN's DAMSM"
 )
 STARGAN = "StarGAN v2 of {}: `100000_nets_ema.ckpt`; beside it `{}_nets.ckpt` of your own training"
+SD_TURBO, SDXL_TURBO = "sd_turbo.safetensors", "sd_xl_turbo_1.0_fp16.safetensors"
+FLUX_SCHNELL, FLUX_VAE = "flux1-schnell.safetensors", "ae.safetensors"
+Z_IMAGE_TURBO, QWEN = "z_image_turbo_bf16.safetensors", "qwen_3_4b.safetensors"
+CLIP_L, T5 = "clip_l.safetensors", "t5xxl_fp8_e4m3fn.safetensors"
+HPS, IMAGE_REWARD, PICKSCORE = "HPS_v2.1_compressed.pt", "ImageReward.pt", "PickScore_v1"
+CLIP_H = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 FILES = {
     BIGGAN: "BigGAN-512, as FuseDream and TR0N link it (converted from TFHub)",
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
@@ -132,6 +150,19 @@ FILES = {
     CELEBA_HQ: STARGAN.format("CelebA-HQ", "celeba_hq"),
     AFHQ: STARGAN.format("AFHQ", "afhq"),
     UPSCALER: "Real-ESRGAN x4 from xinntao's Real-ESRGAN",
+    SD_TURBO: "SD-Turbo, stabilityai/sd-turbo on the Hugging Face hub",
+    SDXL_TURBO: "SDXL-Turbo, stabilityai/sdxl-turbo on the Hugging Face hub",
+    FLUX_SCHNELL: "FLUX.1 schnell, black-forest-labs/FLUX.1-schnell on the Hugging Face hub",
+    FLUX_VAE: "FLUX's VAE, which Z-Image shares",
+    CLIP_L: "FLUX's first text encoder, comfyanonymous/flux_text_encoders on the hub",
+    T5: "FLUX's second text encoder, in the same place",
+    Z_IMAGE_TURBO: "Z-Image-Turbo, Comfy-Org/z_image_turbo on the Hugging Face hub",
+    QWEN: "its text encoder, in the same place",
+    HPS: "HPSv2.1, xswu/HPSv2 on the Hugging Face hub",
+    IMAGE_REWARD: "ImageReward, THUDM/ImageReward on the hub; with vocab.txt of bert-base-uncased "
+    "beside it",
+    PICKSCORE: "the folder of yuvalkirstain/PickScore_v1 on the hub, with its tokenizer",
+    CLIP_H: "the folder of laion/CLIP-ViT-H-14-laion2B-s32B-b79K on the Hugging Face hub",
 }
 FOLDERS = {
     **dict.fromkeys((BIGGAN, BIGGAN_256, CIFAR, STYLEGAN2, STYLEGAN_XL), "latentsteer_generators"),
@@ -142,6 +173,10 @@ FOLDERS = {
     **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
     **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",
+    **dict.fromkeys((SD_TURBO, SDXL_TURBO), "checkpoints"),
+    **dict.fromkeys((FLUX_SCHNELL, Z_IMAGE_TURBO), "diffusion_models"),
+    **dict.fromkeys((CLIP_L, T5, QWEN), "text_encoders"),
+    FLUX_VAE: "vae",
 }
 """Folder of each file under models; others are in latentsteer_aux."""
 REAL_IMAGES = "cifar10"

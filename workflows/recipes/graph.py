@@ -18,7 +18,7 @@ __all__ = ["PAPERS", "GraphBuilder", "Link", "Recipe", "schemas"]
 Link: TypeAlias = list[Any]
 """Link: id of a node and index of its output."""
 PAPERS: Mapping[str, str] = {
-    **{"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow", "d2c": "D2C"}
+    **{"tr0n": "TR0N", "fusedream": "FuseDream", "krr": "KRR flow", "d2c": "D2C", "reno": "ReNO"}
 }
 """Folders of the workflows of each paper, and names of the papers."""
 
@@ -64,6 +64,12 @@ class Recipe:
         """The folder of the paper; empty for a workflow without a paper."""
         first = self.id.partition("_")[0]
         return first if first in PAPERS else ""
+
+    @property
+    def hosted(self) -> bool:
+        """Whether it opens ComfyUI's own models, so that it runs in ComfyUI alone."""
+        kinds = {node["class_type"] for node in self.api.values()}
+        return not kinds.isdisjoint({"CheckpointLoaderSimple", "UNETLoader", "VAELoader"})
 
     @property
     def heading(self) -> str:

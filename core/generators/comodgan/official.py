@@ -12,28 +12,26 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example
 from ...checkpoints.prefixes import choice_fact
 from ...checkpoints.record import Checkpoint
 from ...devices import placed
-from ...errors import CheckpointError
 from ...generator import ConditionalGenerator, Generator, Given, Need
 from ...identity import ModelId
 from ...rng import SampleRng
+from ..beside import GeneratorPart
 from ..options import NOISES, chosen_text
 from ..stylegan import building
 from ..stylegan.latents import style_latents
-from ..stylegan.networks.discriminator import StyleGan2Discriminator
 from ..stylegan.networks.foreign import Table, TranslatedDiscriminator
 from ..stylegan.networks.foreign_tables import tensorflow_discriminator
-from ..stylegan.tensorflow import tensorflow_judge
 from . import reading
+from .judges import as_masked, judge_beside, port_judge, port_judge_example, port_judge_prefix
 from .layouts import PORT, TENSORFLOW
 from .networks import CoModGan, CoModLayout
 from .options import COMODGAN_OPTIONS, DROPOUTS, VARIANTS
 
-__all__ = ["GENERATOR"]
+__all__ = ["GENERATOR", "PORT_DISCRIMINATOR"]
 
 LICENCE: Final = "its trainer's; parts of the code are NVIDIA's, non-commercial"
 USUAL_TAPS: Final = (1.0, 3.0, 3.0, 1.0)
@@ -48,32 +46,6 @@ def _noise_of(kind: str, file: reading.CoModFile) -> Callable[[Tensor, SampleRng
     return lambda like, rng: [placed(noise, like) for noise in file.noises]
 
 
-def _discriminator(judge: StyleGan2Discriminator, hole: Tensor | None) -> Discriminator:
-    """D(x) of images with the mask; one by one, since D compares the images of a batch."""
-
-    def seen(image: Tensor) -> Tensor:
-        x = image * 2 - 1
-        return x if hole is None else torch.cat([0.5 - placed(hole, x), x], dim=1)
-
-    def each(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        return lambda images: torch.cat([function(seen(image)) for image in images.split(1)])
-
-    return Discriminator(judge, logits=each(judge), features=each(judge.features))
-
-
-def _judge(checkpoint: Checkpoint, layout: CoModLayout) -> StyleGan2Discriminator | None:
-    judge = tensorflow_judge(checkpoint)
-    if judge is None:
-        return None
-    channels = layout.colours + layout.masked
-    if (judge.img_channels, judge.img_resolution) != (channels, layout.size):
-        raise CheckpointError(
-            f"The discriminator of {checkpoint.path.name} takes {judge.img_channels} channels of "
-            f"{judge.img_resolution} pixels a side, not {channels} of {layout.size}."
-        )
-    return judge
-
-
 def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
     noise = chosen_text(checkpoint, "noise", NOISES)
     dropout = chosen_text(checkpoint, "dropout", DROPOUTS)
@@ -81,7 +53,7 @@ def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
     file = reading.co_mod_file(checkpoint, adds=variant == "tf")
     network, layout = file.network, file.network.layout
     latents = style_latents(checkpoint, network.mapping, network.mapping, layout.num_ws)
-    judge = _judge(checkpoint, layout)
+    judge = judge_beside(checkpoint, layout)
     noises = _noise_of(noise, file)
     size = (layout.size, layout.size)
     licence = str(checkpoint.config.get("licence", LICENCE))
@@ -123,7 +95,7 @@ def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
             prior=latents.prior,
             image_size=size,
             render=render,
-            discriminator=None if judge is None else _discriminator(judge, hole),
+            discriminator=None if judge is None else as_masked(judge, hole),
             licence=licence,
         )
 
@@ -155,14 +127,14 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     file = reading.co_mod_file(checkpoint)
     roots = reading.tensorflow_roots(checkpoint)
-    judge = tensorflow_judge(checkpoint) if roots else None
+    judge = judge_beside(checkpoint, file.network.layout)
     taken = max(roots) if roots else None
     return {
         **choice_fact(roots or reading.port_prefixes(checkpoint), taken),
         "variant": "tf unless chosen otherwise: the port leaves out what the networks learned",
         "dropout": f"off unless chosen otherwise; the authors drop {file.dropout:g} of it",
         "noise": "drawn once: the file has none" if file.drawn else "the file's constant noise",
-        "discriminator": "none that can be read" if judge is None else "in the file",
+        "discriminator": "none" if judge is None else "in the file, or beside it",
     }
 
 
@@ -185,6 +157,22 @@ def _example(table: Table, *, judged: bool = False) -> Example:
     return Example(networks, config)
 
 
+def _load_judge(checkpoint: Checkpoint) -> GeneratorPart:
+    judge = port_judge(checkpoint)
+    facts = {"use": "beside the generator's file, named net_D where that is named net_G_ema"}
+    stem, digest = checkpoint.path.stem, checkpoint.sha256
+    kind = "discriminator of an image and its mask"
+    return GeneratorPart(stem, digest, kind, GENERATOR.id, judge, facts)
+
+
+def _parity_judge(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Logits `D` of the batch of images `img_in` with masks `hole_mask`, in the authors' shape."""
+    if not {"img_in", "hole_mask", "D"} <= arrays.keys():
+        return {}
+    seen = torch.cat([0.5 - arrays["hole_mask"], arrays["img_in"]], dim=1)
+    return {"D": port_judge(checkpoint)(seen).view_as(arrays["D"])}
+
+
 GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     id="co-mod-gan",
     needs="`2.G_synthesis/G_4x4/Dense/weight` or `G_synthesis.G_4x4.Dense.weight`",
@@ -194,4 +182,12 @@ GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     options=COMODGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+)
+PORT_DISCRIMINATOR: Architecture[GeneratorPart] = Architecture(
+    id="co-mod-gan-discriminator",
+    needs="`convs.ToRGB.0.weight` and `Conv4x4.0.weight`",
+    recognises=lambda c: port_judge_prefix(c) is not None and not reading.port_prefixes(c),
+    load=_load_judge,
+    examples=(lambda: Example({"": port_judge_example()}, {}),),
+    parity=_parity_judge,
 )

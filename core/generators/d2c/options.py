@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...checkpoints.options import RealOption, WholeOption
-from ..options import image_size, latent, pixels
+from ..options import image_size, latent, pixel_law
 
 __all__ = ["D2C_LATENTS", "D2C_OPTIONS", "SIDES", "STEPS"]
 
@@ -35,7 +35,7 @@ D2C_OPTIONS: Final = (
         high=1.0,
         step=0.05,
     ),
-    pixels(""),
+    pixel_law(""),
     image_size(
         "For D2C, 0: from the file where possible, else the authors' (`latentsteer inspect` "
         "prints it)."

@@ -50,7 +50,7 @@ class NvaeDecoder(nn.Module):
         super().__init__()
         self.layout = layout
         width = layout.width
-        self.prior_ftr0 = nn.Parameter(torch.rand(width, layout.base, layout.base))
+        self.prior_ftr0 = nn.Parameter(torch.zeros(width, layout.base, layout.base))
         self.dec_tower = nn.ModuleList()
         self.dec_sampler = nn.ModuleList()
         entered = 0

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...checkpoints.options import WholeOption
-from ..options import latent, pixels, truncation
+from ..options import latent, pixel_law, truncation
 
 __all__ = ["NVAE_LATENTS", "NVAE_OPTIONS"]
 
@@ -15,7 +15,7 @@ NVAE_OPTIONS: Final = (
         "auto: z."
     ),
     truncation("For NVAE it is the temperature, a factor on the deviations of all groups."),
-    pixels("For NVAE the means of later colours take the clamped earlier ones."),
+    pixel_law("For NVAE the means of later colours take the clamped earlier ones."),
     WholeOption(
         "mean_groups",
         "For NVAE with latents z: the number l* of groups after the first that take their means "

@@ -28,7 +28,7 @@ from ..beside import twin_of
 from ..options import chosen_text
 from . import reading
 from .model import StarGan, StylePrior
-from .networks.landmarks import Landmarks, face_masks
+from .networks.landmarks import face_masks
 from .networks.translation import (
     MASKED,
     DomainDiscriminator,
@@ -223,7 +223,6 @@ def _example(*, high_pass: bool = False, domains: int = 3) -> Example:
         StyleGenerator(layout),
         StyleMap(StyleMapLayout(4, 5, 3, domains)),
         StyleEncoder(widths, 3, domains),
-        Landmarks(8) if high_pass else None,
     )
     networks: dict[str, nn.Module] = {"": network}
     if not high_pass:

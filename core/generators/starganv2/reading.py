@@ -31,12 +31,12 @@ def _named(checkpoint: Checkpoint) -> dict[str, str]:
     return {name.replace(".module.", ".", 1): name for name in checkpoint.tensors}
 
 
-def _own(checkpoint: Checkpoint, *parts: str) -> Checkpoint:
-    """The tensors of some parts; others, such as a diverged discriminator's, are not read."""
+def _own(checkpoint: Checkpoint, *, judged: bool) -> Checkpoint:
+    """The discriminator's tensors, or all others: a diverged discriminator is not read."""
     tensors = {
         name: checkpoint.tensors[full]
         for name, full in _named(checkpoint).items()
-        if name.startswith(parts)
+        if name.startswith(DISCRIMINATOR) == judged
     }
     return replace(checkpoint, tensors=tensors)
 
@@ -60,7 +60,7 @@ def star_network(checkpoint: Checkpoint) -> StarGan:
     Raises:
         CheckpointError: a part is missing, or parts are of different sizes.
     """
-    kept = _own(checkpoint, *PARTS, FAN)
+    kept = _own(checkpoint, judged=False)
     for part in PARTS:
         if not any(name.startswith(part) for name in kept.tensors):
             raise CheckpointError(
@@ -122,7 +122,7 @@ def star_discriminator(checkpoint: Checkpoint) -> DomainDiscriminator:
     Raises:
         CheckpointError: there is none, or its tensors do not fit.
     """
-    own = part_of(_own(checkpoint, DISCRIMINATOR), DISCRIMINATOR)
+    own = part_of(_own(checkpoint, judged=True), DISCRIMINATOR)
     if not own.tensors:
         raise CheckpointError(
             f"{checkpoint.path.name} has no discriminator `{DISCRIMINATOR}main.*`. Move it away, "

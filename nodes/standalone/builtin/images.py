@@ -10,6 +10,7 @@ from ..api import io, ui
 from ..host import current
 from ..input_pictures import located
 from . import upscale as builtin_upscale
+from .host_models import HOST_MODEL_NODES
 from .masks import MASK_NODES
 from .primitives import PRIMITIVE_NODES
 
@@ -146,4 +147,5 @@ BUILTIN_NODES: tuple[type[io.ComfyNode], ...] = (
     *MASK_NODES,
     *PRIMITIVE_NODES,
     *builtin_upscale.NODES,
+    *HOST_MODEL_NODES,
 )

@@ -14,12 +14,14 @@ import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.checkpoints.architecture import detect
 from latentsteer.core.checkpoints.parity import TOLERANCE, read_arrays
-from latentsteer.core.generators import ARCHITECTURES, DISCRIMINATORS
+from latentsteer.core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from torch.nn import functional
 
 PARITY = Path(__file__).parents[1] / "parity"
 LARGE, STRIDE = 64, 8
 VARIANCES = ("running_var", "stored_var")
+EQUALISED = ("convs.", "Conv4x4.", "Dense0.", "Output.")
+"""Starts of the names of layers that divide weights by the root of their inputs themselves."""
 VECTORS = ("weight_u", "weight_v")
 
 
@@ -31,12 +33,14 @@ def drawn(name, shape):
     draws = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     if name.endswith("kernel"):
         usual = torch.tensor([1.0, 3.0, 3.0, 1.0])
-        return torch.outer(usual, usual) / (64 if "Conv1_down" in name else 16)
+        return torch.outer(usual, usual) / (16 if "Conv0_up" in name or "upsample" in name else 64)
     if name.endswith(VARIANCES):
         return torch.from_numpy(np.asarray(0.5 + np.abs(draws))).float()
     found = torch.from_numpy(np.asarray(draws)).float()
     if found.ndim < 2:
         return found * 0.3
+    if name.startswith(EQUALISED):
+        return found
     return found * (found.numel() / found.shape[0]) ** -0.5
 
 
@@ -81,7 +85,7 @@ def written(name, path):
 def errors_of(path, name):
     """The error of every output that the archive has, relative to its largest magnitude."""
     checkpoint = checkpoints.read(path)
-    architecture = detect(checkpoint, (*ARCHITECTURES, *DISCRIMINATORS))
+    architecture = detect(checkpoint, (*ARCHITECTURES, *DISCRIMINATORS, *PARTS))
     arrays = arrays_of(name)
     with torch.no_grad():
         found = architecture.parity(checkpoint, arrays)

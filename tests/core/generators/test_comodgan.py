@@ -9,7 +9,7 @@ from latentsteer.core.generator import Given
 from latentsteer.core.generators import open_generator
 from latentsteer.core.generators.comodgan.layouts import TENSORFLOW
 from latentsteer.core.generators.comodgan.networks import CoModGan, CoModLayout
-from latentsteer.core.generators.comodgan.official import GENERATOR
+from latentsteer.core.generators.comodgan.official import GENERATOR, PORT_DISCRIMINATOR
 from latentsteer.core.generators.comodgan.reading import co_mod_file, fit_layout
 from latentsteer.core.identity import options_of
 from latentsteer.core.latents import Latents
@@ -46,6 +46,26 @@ def images_of(generator, z, seed=0):
 
 def test_the_outputs_are_those_of_the_port(tmp_path):
     assert_outputs_agree(written("comod_port", tmp_path / "f.safetensors"), "comod_port", OUTPUTS)
+
+
+def test_the_ports_discriminator_is_that_of_its_code(tmp_path):
+    path = written("comod_port_judge", tmp_path / "f.safetensors")
+    assert_outputs_agree(path, "comod_port_judge", ["D"])
+
+
+def test_the_ports_discriminator_lies_beside_its_generator(tmp_path):
+    example = randomised(GENERATOR.examples[1]())
+    judge = randomised(PORT_DISCRIMINATOR.examples[0]()).networks[""]
+    checkpoints.write(tmp_path / "x_net_G_ema.safetensors", tensors_of(example))
+    assert opened(tmp_path / "x_net_G_ema.safetensors").discriminator is None
+    checkpoints.write(tmp_path / "x_net_D.safetensors", judge.state_dict())
+    generator = opened(tmp_path / "x_net_G_ema.safetensors")
+    images = images_of(generator, drawn(generator, 2))
+    hole = some_inputs(open_generator(tmp_path / "x_net_G_ema.safetensors")).mask[None]
+    each = [judge(torch.cat([0.5 - hole, x * 2 - 1], dim=1)) for x in images.split(1)]
+    torch.testing.assert_close(generator.discriminator.logits(images), torch.cat(each))
+    with pytest.raises(CheckpointError, match="No known architecture recognises x_net_D"):
+        open_generator(tmp_path / "x_net_D.safetensors")
 
 
 def test_the_variables_of_tensorflow_are_the_tensors_of_the_port_in_another_form(tmp_path):

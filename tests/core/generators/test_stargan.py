@@ -162,6 +162,10 @@ def test_details_of_a_face_stay_where_the_landmarks_say(tmp_path):
     assert not torch.allclose(images_of(made["bare"], z), images_of(made["whole"], z), atol=1e-3)
     facts = GENERATOR.facts(checkpoints.read(tmp_path / "bare.safetensors"))
     assert "no landmark network" in facts["masks"]
+    wrong = {n: t for n, t in tensors.items() if n != "fan.m0.b2_plus_1.conv2.weight"}
+    checkpoints.write(tmp_path / "wrong.safetensors", wrong)
+    with pytest.raises(CheckpointError, match="b2_plus_1"):
+        open_generator(tmp_path / "wrong.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,15 @@ FAMILIES = {
     "dgflow_mmdgan": "mmd-gan",
     "dgflow_mmdgan_stl": "mmd-gan",
     "dgflow_vae": "mmd-gan",
+    "transgan_cifar": "transgan",
+    "transgan_stl": "transgan",
 }
+TRANSGAN = "avg_gen_state_dict.module."
 GENERATORS = [name for name, family in FAMILIES.items() if not family.endswith("discriminator")]
-SMALL = ("autogan_b", "mimicry_ssgan32", "resnet_chainer", "dcgan_chainer_sn", "dgflow_mmdgan")
+SMALL = (
+    *("autogan_b", "mimicry_ssgan32", "resnet_chainer", "dcgan_chainer_sn", "dgflow_mmdgan"),
+    "transgan_cifar",
+)
 """One of each family."""
 
 
@@ -236,6 +242,16 @@ def test_images_of_stl_10_are_enlarged_if_asked(path_of):
     assert "sigmoid" in mmd.GENERATOR.facts(checkpoints.read(path_of("dgflow_vae")))["pixels"]
 
 
+def test_relative_positions_of_the_file_are_not_needed(path_of, tmp_path):
+    """Files have them in megabytes; they follow from the sides."""
+
+    def with_index(tensors):
+        return tensors | {f"{TRANSGAN}blocks.block.0.attn.relative_position_index": torch.ones(4)}
+
+    path = rewritten("transgan_cifar", with_index, tmp_path / "m.safetensors")
+    assert compared_with(path, "transgan_cifar")["img"].holds
+
+
 # Files
 
 
@@ -249,6 +265,12 @@ def test_images_of_stl_10_are_enlarged_if_asked(path_of):
         ("mimicry_ssgan32", {"G.model_state_dict.l1.weight": (3, 6)}, "no square map"),
         ("dcgan_chainer_sn", {"dc4/W": (2, 1, 3, 3)}, "1 channels"),
         ("dcgan_chainer_sn", {"l4/W": (1, 33)}, "no square map"),
+        ("transgan_cifar", {f"{TRANSGAN}pos_embed_1": (1, 9, 64)}, "places of 9"),
+        (
+            "transgan_cifar",
+            {f"{TRANSGAN}upsample_blocks.0.block.0.attn.qkv.weight": (6, 2)},
+            "fit",
+        ),
         ("dgflow_mmdgan", {"main.pyramid-99-16-convt.weight": (99, 16, 4, 4)}, "no layer takes"),
     ],
 )

@@ -18,7 +18,7 @@ PLACES = 6
 def moved_in(toys, order, at_once, steps):
     """The places that each step moves, of an energy that pulls at all."""
     energy = toys.energy_of(lambda v: v.sum(dim=1), GRID)
-    direction = Ordered(Gradient(), GRID, order, at_once)
+    direction = Ordered.on(GRID, Gradient(), order, at_once)
     refiner = FirstOrder(Descent(step_size=1.0), direction=direction)
     rng = SampleRng.of(0, 2)
     kernel = refiner.bind(energy, Identity(GRID), ALL_AT_ONCE)
@@ -50,6 +50,6 @@ def test_the_centre_comes_first():
 
 def test_what_it_cannot_order_is_refused(toys):
     with pytest.raises(InvalidInput, match="need latents on a grid"):
-        Ordered(Gradient(), toys.vectors(6))
+        Ordered.on(toys.vectors(6), Gradient())
     with pytest.raises(InvalidInput, match="0 places at once"):
-        Ordered(Gradient(), GRID, at_once=0)
+        Ordered.on(GRID, Gradient(), at_once=0)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def read(server, tmp_path_factory):
     found = json.loads(done.stdout.splitlines()[-1])
     assert "failed" not in found, f"{found['part']}: {found['failed']}\nscreenshots: {shots}"
     return {**found, "shots": str(shots)}
+
+
+def test_the_host_serves_the_texts_of_every_language(server):
+    with urllib.request.urlopen(f"{server.url}/i18n", timeout=30) as answer:
+        served = json.load(answer)
+    for language in ("en", "fr"):
+        own = texts(language)
+        assert {name: served[language]["nodeDefs"][name] for name in own} == own
 
 
 def test_the_right_node_comes_first_for_what_people_type(read, record_property):

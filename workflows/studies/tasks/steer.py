@@ -74,7 +74,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = {
     "ci": Budget((0,), ("draft",), ("draft",), 1, 24, (0,), 2, 2, 1, 1500),
-    "full": Budget((0, 1, 2), ("draft", "good", "best"), ("good",), 4, 1, (0,), 60, 4, 8),
+    "full": Budget((0, 1, 2), ("draft", "good", "best"), ("good",), 4, 2, (0,), 60, 2, 8),
 }
 
 
@@ -83,9 +83,12 @@ class _Study:
 
     def __init__(self, budget: Budget, device: torch.device) -> None:
         generator, clip, self.judge = avatars_models(device)
-        folder = catalogue.embedded("avatars pairs of the prior (embedded)")
-        pairs = StoredPairs(folder, count=budget.pairs)
-        self.models, self.clip = TaskModels(generator, clip, pairs), clip
+        starts, directions = (
+            StoredPairs(catalogue.embedded(name), count=budget.pairs)
+            for name in ("avatars pairs of the prior (embedded)", "avatars pairs (embedded)")
+        )
+        self.models, self.clip = TaskModels(generator, clip, starts), clip
+        self.editing = TaskModels(generator, clip, directions)
         self.chunking = Chunking.of("fixed", generator.image_size)
         self.budget, self.device = budget, device
         self.pictures, values = catalogue.reference_images("avatars held out (embedded)")
@@ -140,7 +143,7 @@ class _Study:
     def _edited(self, edit: UserEdit, pictures: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Returns the results of pictures, and the pictures as the generator draws them."""
         made = edited(
-            self.models,
+            self.editing,
             pictures,
             changes(edit.words, edit.instead),
             EditPlan.of(),
@@ -167,7 +170,9 @@ def run(args: argparse.Namespace) -> int:
         args.json, {"name": "steer", "budget": repr(budget)}, partial(print, flush=True)
     )
     study = _Study(budget, device)
-    flat = mean_and_deviation(_of_seed(study, seed, ledger, out) for seed in budget.seeds)
+    parts = _Parts(study, ledger, out)
+    flat = mean_and_deviation(map(parts.prompts, budget.seeds))
+    flat |= mean_and_deviation(map(parts.edits, budget.edited))
     for key in ("reached", "kept"):
         flat[f"edits_{key}"] = fmean(
             v for k, v in flat.items() if k.startswith("edit_") and k.endswith(f"_{key}")
@@ -180,30 +185,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _of_seed(study: _Study, seed: int, ledger: Ledger, out: Path) -> dict[str, float]:
-    """Returns the figures of a seed; each measurement is a part of the ledger."""
-    budget = study.budget
-    asked = [one.text for one in captions()[:: budget.every]]
-    flat: dict[str, float] = {}
+@dataclass(frozen=True)
+class _Parts:
+    """The measurements of a study, each a part of its ledger, with pictures of the first seed."""
 
-    def part(
-        name: str, columns: int, measure: Callable[[], tuple[dict[str, float], Tensor]]
-    ) -> None:
+    study: _Study
+    ledger: Ledger
+    out: Path
+
+    def prompts(self, seed: int) -> dict[str, float]:
+        """Returns the figures of Steer of a seed."""
+        study, budget = self.study, self.study.budget
+        asked = [one.text for one in captions()[:: budget.every]]
+        flat: dict[str, float] = {}
+        for quality in budget.qualities:
+            of = partial(study.prompts, PROMPTS, budget.samples, quality, seed, "examples")
+            flat |= self._part(seed, f"examples {quality}", budget.samples, of)
+        for quality in budget.described:
+            of = partial(study.prompts, asked, 1, quality, seed, "captions")
+            flat |= self._part(seed, f"captions {quality}", 8, of)
+        return flat
+
+    def edits(self, seed: int) -> dict[str, float]:
+        """Returns the figures of Edit Image of a seed."""
+        shown = min(SHOWN, self.study.budget.pictures)
+        flat: dict[str, float] = {}
+        for edit in user_edits()[: self.study.budget.edits]:
+            of = partial(self.study.edit, edit, seed)
+            flat |= self._part(seed, f"edit {edit.words}", shown, of)
+        return flat
+
+    def _part(
+        self,
+        seed: int,
+        name: str,
+        columns: int,
+        measure: Callable[[], tuple[dict[str, float], Tensor]],
+    ) -> dict[str, float]:
         def figures() -> dict[str, float]:
             found, images = measure()
-            if seed == budget.seeds[0]:
-                grid(images, columns).save(out / f"{name.replace(' ', '_')}.png")
+            if seed == self.study.budget.seeds[0]:
+                grid(images, columns).save(self.out / f"{name.replace(' ', '_')}.png")
             return found
 
-        flat.update(ledger.part(f"seed {seed}, {name}", figures))
-
-    for quality in budget.qualities:
-        of_prompts = partial(study.prompts, PROMPTS, budget.samples, quality, seed, "examples")
-        part(f"examples {quality}", budget.samples, of_prompts)
-    for quality in budget.described:
-        of_captions = partial(study.prompts, asked, 1, quality, seed, "captions")
-        part(f"captions {quality}", 8, of_captions)
-    for edit in user_edits()[: budget.edits] if seed in budget.edited else []:
-        shown = min(SHOWN, budget.pictures)
-        part(f"edit {edit.words}", shown, partial(study.edit, edit, seed))
-    return flat
+        return self.ledger.part(f"seed {seed}, {name}", figures)

@@ -1,0 +1,1 @@
+"""Workflows of ReNO on ComfyUI's own models."""
