@@ -181,7 +181,12 @@ def _ordinary(value: Any) -> Any:  # noqa: ANN401
 
 
 def sampling_notes(patcher: Any, steps: int) -> Sequence[str]:  # noqa: ANN401
-    """Sentences on settings that run but make poor images."""
+    """Sentences on settings that run but make poor images.
+
+    Args:
+        patcher: ComfyUI's MODEL.
+        steps: steps of the sampler.
+    """
     kinds = comfy.model_base.ModelType
     if steps <= 4 and patcher.model.model_type in (kinds.V_PREDICTION, kinds.V_PREDICTION_EDM):
         return (

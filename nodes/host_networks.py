@@ -1,6 +1,7 @@
 """The networks of ComfyUI in a generator: a stand-in that ComfyUI's memory management loads."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 elif "folder_paths" in sys.modules:  # ComfyUI imports it before any custom node
     import comfy.model_management as management
 
-__all__ = ["HostNetworks", "on_device"]
+__all__ = ["HostNetworks", "on_device", "save_more_memory"]
+
+CURE = (
+    "out of memory: use a smaller size, TAESD as VAE, weights in fp8, fewer steps or rewards, or "
+    "search without gradients (CMA-ES Refine)"
+)
+logger = logging.getLogger("latentsteer")
 
 
 class HostNetworks(nn.Module):
@@ -105,3 +112,22 @@ def on_device(
         for one in networks:
             stack.enter_context(one.opened(together))
         yield
+
+
+def save_more_memory(modules: Sequence[nn.Module]) -> bool:
+    """Whether ComfyUI's networks among these work in stages from now on, and did not before.
+
+    Where they already did, the log says what else saves memory.
+
+    Args:
+        modules: networks of work that ran out of memory.
+    """
+    networks = [module for module in modules if isinstance(module, HostNetworks)]
+    if all(one.staged() for one in networks):
+        if networks:
+            logger.warning(CURE)
+        return False
+    for one in networks:
+        one.memory = "staged"
+    logger.warning("out of memory: continuing with one network at a time (memory = staged)")
+    return True

@@ -14,6 +14,7 @@ from ..core.refine.refinement import Refinement, Returned, refine
 from ..core.refine.trace import Trace
 from ..core.snapshot import Snapshot
 from .host import Progress, host, io
+from .host_networks import save_more_memory
 from .images import grid
 from .sockets import LATENTS, TRACE
 from .widgets import advanced
@@ -28,6 +29,7 @@ __all__ = [
     "run_refinement",
 ]
 
+OUT_OF_MEMORY = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 PREVIEWED = 16
 """Samples in a preview."""
 
@@ -144,23 +146,39 @@ def run_refinement(
     Raises:
         SteerError: see `core.refine.refinement.refine`.
     """
-    with working(title, steps, generator, energy, chunk=chunk) as work:
-        job = Refinement(
-            title=title,
-            generator=generator,
-            energy=energy,
-            refiner=refiner,
-            steps=steps,
-            seed=seed,
-            chunking=work.chunking,
-            device=work.device,
-            clamp=clamp,
-            keep_best=keep_best,
-            latent_noise=latent_noise,
-            returned=returned,
-        )
-        watch = RefinementWatch(job, start, preview_every, work.bar)
-        return refine(job, start, resume=resume, on_step=watch.step, on_stop=watch.stopped)
+    unfinished: list[Latents] = []
+
+    def attempt(start: Latents, resume: bool) -> tuple[Latents, Trace]:
+        with working(title, steps, generator, energy, chunk=chunk) as work:
+            job = Refinement(
+                title=title,
+                generator=generator,
+                energy=energy,
+                refiner=refiner,
+                steps=steps,
+                seed=seed,
+                chunking=work.chunking,
+                device=work.device,
+                clamp=clamp,
+                keep_best=keep_best,
+                latent_noise=latent_noise,
+                returned=returned,
+            )
+            watch = RefinementWatch(job, start, preview_every, work.bar)
+
+            def stopped(latents: Latents) -> None:
+                unfinished.append(latents)
+                watch.stopped(latents)
+
+            return refine(job, start, resume=resume, on_step=watch.step, on_stop=stopped)
+
+    try:
+        return attempt(start, resume)
+    except OUT_OF_MEMORY:
+        if not save_more_memory(generator.modules):
+            raise
+    # Outside of the handler, whose traceback holds the activations.
+    return attempt(unfinished[-1], True) if unfinished else attempt(start, resume)
 
 
 def refined_output(latents: Latents, trace: Trace) -> io.NodeOutput:

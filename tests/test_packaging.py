@@ -29,7 +29,6 @@ LARGE = (
     "avatars-judge.safetensors",
     "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
-    "avatars-prior-pairs/0000000000-0000016384.safetensors",
     "avatars_held_out.png",
 )
 TOP = {
@@ -237,4 +236,4 @@ def test_nothing_large_is_committed(files):
     sizes = {str(name): (ROOT / name).stat().st_size for name in files}
     large = {name for name, size in sizes.items() if size > 1_500_000}
     assert large <= {f"core/zoo/{name}" for name in LARGE}
-    assert sum(size for name, size in sizes.items() if name not in large) < 18_000_000
+    assert sum(size for name, size in sizes.items() if name not in large) < 20_000_000

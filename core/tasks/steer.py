@@ -37,9 +37,8 @@ __all__ = [
 
 Quality: TypeAlias = Literal["draft", "good", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
-NOISE, BASIS = 0.1, 5
-"""Noise on the rendered latents, and pairs of a start, for texts."""
-FROM_PRIOR_NOISE = 0.2
+NOISE = 0.2
+"""Noise on the rendered latents, for texts."""
 CLAUSE_WEIGHT = 0.5
 """Weight of each clause of a text, in addition to the whole."""
 RATE = 0.03
@@ -89,15 +88,15 @@ class SteerPlan:
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(1, 1, 0, 8, NOISE, basis=BASIS),
-    "good": SteerPlan(1, 1, 0, 20, NOISE, basis=BASIS),
-    "best": SteerPlan(1, 2, 10, 20, NOISE, basis=BASIS),
+    "draft": SteerPlan(1, 1, 0, 20, NOISE / 2, basis=5),
+    "good": SteerPlan(1, 8, 10, 20, NOISE),
+    "best": SteerPlan(1, 16, 12, 40, NOISE),
 }
-"""Texts, from the nearest pairs. Classes take single ones."""
+"""Texts, from the nearest pairs, which the energy ranks already. Classes take single ones."""
 FROM_PRIOR: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(50, 1, 0, 20, FROM_PRIOR_NOISE),
-    "good": SteerPlan(100, 2, 10, 60, FROM_PRIOR_NOISE),
-    "best": SteerPlan(400, 4, 20, 100, FROM_PRIOR_NOISE),
+    "draft": SteerPlan(50, 1, 0, 20, NOISE),
+    "good": SteerPlan(100, 2, 10, 60, NOISE),
+    "best": SteerPlan(400, 4, 20, 100, NOISE),
 }
 """Texts without pairs, and classes without a translator."""
 BY_TRANSLATOR: Mapping[Quality, SteerPlan] = {

@@ -1,6 +1,6 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "STARTS", "TRANSLATORS"]
+__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -14,7 +14,6 @@ AUXILIARIES = {
 }
 PAIRS = {
     "avatars pairs (embedded)": "avatars-pairs",
-    "avatars pairs of the prior (embedded)": "avatars-prior-pairs",
     "digits pairs (embedded)": "digits-pairs",
 }
 """Folders of pairs (z, f(G(z))), as `core.pairs.stored` reads them."""
@@ -36,8 +35,6 @@ COMPANIONS = {
     ),
 }
 """Each generator's auxiliary, and their pairs and translator."""
-STARTS = {"avatars (embedded)": "avatars pairs of the prior (embedded)"}
-"""Pairs of a generator and its auxiliary for starts, where others than those for directions."""
 PRIORS = {
     "avatars prior (embedded)": "avatars-prior.safetensors",
 }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, STARTS, TRANSLATORS
+from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, TRANSLATORS
 from .showing import pictures_showing
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "PAIRS",
     "PRIORS",
     "REFERENCES",
-    "STARTS",
     "TRANSLATORS",
     "embedded",
     "is_embedded",

@@ -4,7 +4,8 @@ from typing import Any
 
 from ...core.generators.host import host_generator
 from ..help import Help
-from ..host import autograd, io
+from ..host import autograd, io, ui
+from ..host_checks import sampling_notes
 from ..host_memory import Saving
 from ..host_models import SAMPLERS, SCHEDULERS, Sampling, model_pipeline
 from ..host_widgets import height, memory_widget, width
@@ -151,4 +152,8 @@ class GeneratorFromModel(io.ComfyNode):
                 latent=latent,
                 memory=memory,
             )
-            return io.NodeOutput(host_generator(pipeline))
+            made = host_generator(pipeline)
+            size = " x ".join(map(str, made.image_size))
+            known = f"noise of {made.source.dim} numbers to images of {size}"
+            text = " ".join([f"{made.name}: {known}.", *sampling_notes(model, steps)])
+            return io.NodeOutput(made, ui=ui.PreviewText(text))

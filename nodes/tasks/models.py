@@ -73,14 +73,13 @@ def changed_models(model: str, auxiliary: str, pairs: str) -> str:
     return " ".join([*files, *offered(PAIRS, [])])
 
 
-def task_models(model: str, auxiliary: str, pairs: str, *, starts: bool = False) -> TaskModels:
+def task_models(model: str, auxiliary: str, pairs: str) -> TaskModels:
     """Opens the models of a task; call it outside inference mode.
 
     Args:
         model: name of a generator.
         auxiliary: name of an auxiliary, or automatic.
         pairs: name of pairs, or automatic.
-        starts: whether the pairs are for starts, not for directions of moves.
 
     Raises:
         CheckpointError: a file is missing or damaged.
@@ -103,7 +102,7 @@ def task_models(model: str, auxiliary: str, pairs: str, *, starts: bool = False)
     if pairs != AUTOMATIC:
         found = _stored(pairs, f)
     elif name == own:
-        found = _stored(catalogue.STARTS.get(model, own_pairs) if starts else own_pairs, f)
+        found = _stored(own_pairs, f)
     else:
         found = _fitting(generator, f)
     translator = None

@@ -147,7 +147,7 @@ class Steer(io.ComfyNode):
         preview_every: int,
     ) -> io.NodeOutput:
         with autograd():
-            models = task_models(model, auxiliary, pairs, starts=True)
+            models = task_models(model, auxiliary, pairs)
         plan, generator = plan_of(models, quality, strength), models.generator
         with working("Steer", plan.work, generator, models, chunk=chunk) as work:
             wanted, notes = _wanted(prompt, models)

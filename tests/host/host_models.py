@@ -350,6 +350,7 @@ def refinement(family):
     start = executed("PriorInit", generator=generator, samples=2, seed=1)
 
     def refine(latents=start):
+        # The same model with other ways to save memory has the same id.
         node = nodes.NODE_CLASS_MAPPINGS["LatentSteer_NesterovRefine"]
         with torch.inference_mode():
             return node.execute(
@@ -384,7 +385,26 @@ def refinement(family):
     with torch.inference_mode(False):
         unfinished = PACK.core_dot_latent_files.load_latents(written[0])
     resumed, _ = refine(unfinished)
+    decode, failures = family.vae.first_stage_model.decode, []
+
+    def short(*given, **named):
+        failures.append(1)
+        if len(failures) == 5:
+            raise torch.OutOfMemoryError("none left")
+        return decode(*given, **named)
+
+    family.vae.first_stage_model.decode = short
+    generator = family.generator(memory="plain")
+    host.ComfyHost.record_interrupted = lambda self, path, node="": written.append(path)
+    try:
+        retried, _ = refine()
+    finally:
+        del family.vae.first_stage_model.decode
+        host.ComfyHost.record_interrupted = record
     return {
+        "retried": bool(torch.equal(retried.values, latents.values)),
+        "staged": generator.module.mode,
+        "kept": len(written),
         "energy": [trace.before["energy"].mean().item(), trace.after["energy"].mean().item()],
         "repeats": bool(torch.equal(latents.values, again.values)),
         "restored": after,

@@ -116,6 +116,8 @@ def test_refinement_lowers_the_energy_repeats_and_resumes(found):
     assert done["repeats"]
     assert done["restored"]
     assert done["resumed"]
+    # Short of memory once in the middle: kept, and continued in stages to the same bits.
+    assert (done["retried"], done["staged"], done["kept"]) == (True, "staged", 2)
 
 
 @pytest.mark.parametrize("name", ["SD15", "SDXL", "Flux", "ZImage"])

@@ -87,6 +87,8 @@ def test_an_inversion_takes_the_image_that_the_fit_makes(graph, run):
     cropped = inverted(graph, steps=0, begin="mean", candidates=1, fit="crop")
     ran = run(graph)
     # Images of the generator's shape are the same in every way.
-    assert ran.trace(plain.latents).before["energy"].equal(
-        ran.trace(cropped.latents).before["energy"]
+    assert (
+        ran.trace(plain.latents)
+        .before["energy"]
+        .equal(ran.trace(cropped.latents).before["energy"])
     )

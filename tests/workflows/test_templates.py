@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 from latentsteer.nodes.standalone.canvas.layout import TITLE, NodeBox
 from latentsteer.nodes.standalone.canvas.stages import SCREEN, SHARE
-from latentsteer.nodes.standalone.canvas.wires import Wire, passed, socket
+from latentsteer.nodes.standalone.canvas.wires import INSIDE, Wire, passed, socket
 from latentsteer.nodes.standalone.values import widgets
 from latentsteer.workflows.recipes.graph import schemas
 from latentsteer.workflows.recipes.table import RECIPES
@@ -116,6 +116,8 @@ def test_no_wire_passes_under_a_node(canvas):
         others = [node for key, node in nodes.items() if key not in (source, target)]
         under = passed(Wire(start, tuple(way), end), list(map(_box, others)), margin=0)
         assert [others[n]["title"] for n in under] == []
+        ends = [_box(nodes[source]), _box(nodes[target])]
+        assert passed(Wire(start, tuple(way), end), ends, margin=-INSIDE) == []
 
 
 def test_it_opens_readable_and_no_node_is_too_tall(recipe, canvas):

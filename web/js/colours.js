@@ -3,17 +3,17 @@ import { app } from '../../../scripts/app.js';
 
 const PREFIX = 'LATENTSTEER_';
 const COLOURS = {
-  GENERATOR: '#5aa9e6',
+  GENERATOR: '#e8c547',
   AUXILIARY: '#c792ea',
   CONDITION: '#f7b267',
   ENERGY: '#ef6f6c',
   LATENTS: '#7bd389',
-  PAIRS: '#d9c27e',
+  PAIRS: '#a98467',
   TRANSLATOR: '#4fd1c5',
   TRACE: '#9aa5b1',
   DIRECTION: '#f49ac2',
   PRIOR: '#8ea7ff',
-  FEW_SHOT: '#e3d26f',
+  FEW_SHOT: '#b5d33d',
 };
 
 // Themes write an empty colour for types that they do not know: it stays ours.

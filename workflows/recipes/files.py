@@ -12,7 +12,6 @@ __all__ = [
     "AVATARS_JUDGE",
     "AVATARS_PAIRS",
     "AVATARS_PRIOR",
-    "AVATARS_PRIOR_PAIRS",
     "AVATARS_TRANSLATOR",
     "BIGGAN",
     "BIGGAN_256",
@@ -82,7 +81,6 @@ __all__ = [
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
-AVATARS_PRIOR_PAIRS = "avatars pairs of the prior (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 AVATARS_PRIOR = "avatars prior (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"

@@ -25,7 +25,7 @@ from ...generators.d2c.layouts import (
 )
 from .settings import D2CConfiguration, D2CTraining, MomentumContrast, Views
 
-__all__ = ["CONFIGURATIONS", "SMALL", "configuration_named", "paper_weights"]
+__all__ = ["CONFIGURATIONS", "SMALL", "configuration_named", "light_decoder", "paper_weights"]
 
 NATS = 17_500.0
 """What the released code divides the reconstruction by."""
@@ -45,10 +45,13 @@ def _autoencoder(
     ).layout
 
 
-def _light(layout: AutoencoderLayout) -> AutoencoderLayout:
+def light_decoder(layout: AutoencoderLayout) -> AutoencoderLayout:
     """Returns the sizes with the encoder's kind of cells in the decoder (`res_bnswish`).
 
     A processor is several times faster at them than at NVAE's depthwise convolutions.
+
+    Args:
+        layout: the sizes.
     """
     branches = (ConvBranch(), ConvBranch())
     tower, last = (
@@ -153,7 +156,7 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
         "Small sets at 32 pixels, by eq. (4) and (5) at once. Ours: an hour on a CPU.",
         32,
         8,
-        _light(_autoencoder(4, 16, scales=2, groups=1)),
+        light_decoder(_autoencoder(4, 16, scales=2, groups=1)),
         SMALL_UNET,
         SMALL_CONTRAST,
         SMALL_JOINT,
@@ -162,7 +165,7 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
         "Small sets at 64 pixels, by eq. (4) and (5) at once. Ours: hours on a CPU.",
         64,
         8,
-        _light(_autoencoder(4, 12, outer=2, scales=2, groups=1)),
+        light_decoder(_autoencoder(4, 12, outer=2, scales=2, groups=1)),
         SMALL_UNET,
         SMALL_CONTRAST,
         SMALL_JOINT,

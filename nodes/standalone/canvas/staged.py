@@ -19,9 +19,9 @@ from .wires import CanvasPoint, Wire, route, socket
 
 __all__ = ["ModelFile", "Staged", "staged_ui"]
 
-_NOTE_WIDTH, _LETTER, _LINE = 340, 7.2, 21
+_NOTE_WIDTH, _LETTER, _LINE = 320, 6.6, 19
 _SIZES = {
-    "SaveImage": (340, 380),
+    "SaveImage": (330, 360),
     "PreviewImage": (220, 230),
     "LoadImage": (220, 260),
     "LatentSteer_ImageGrid": (210, 80),
@@ -31,8 +31,8 @@ _SIZES = {
 _NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 270}
 _WIDEST, _TALLEST = 320, 540
 """Widest and longest node; previews of a longer one are smaller."""
-_SAID = 80
-"""Height of what a task says after its run."""
+_SAID, _SMALLER, _SHORTER = 60, 70, 90
+"""Height of what a task says after its run; by how much previews are smaller, and texts."""
 _MUTED = 2
 _TRIES = 12
 """Arrangements of which the first with ways for all wires is taken."""
@@ -132,7 +132,11 @@ def _size(schema: Schema, raw: Mapping[str, Any]) -> tuple[int, int]:
     if schema.node_id in _SIZES:
         return _SIZES[schema.node_id]
     width, height = size_of(schema, raw["inputs"], title)
-    if schema.category == "LatentSteer/tasks" and not raw["inputs"].get("preview_every"):
+    if schema.node_id == "LatentSteer_TextCondition":
+        height -= _SHORTER
+    if raw["inputs"].get("preview_every"):
+        height -= _SMALLER
+    elif schema.category == "LatentSteer/tasks":
         height += _SAID
     return min(width, _NARROW.get(schema.node_id, _WIDEST)), min(height, _TALLEST)
 
@@ -192,7 +196,8 @@ def _wires(
             boxes: list[NodeBox] = [found.note, *titles, *others]
             # Wires of one output may share their way.
             others_bends = [bend for source, bend in used if source != (link.node, link.slot)]
-            wire = route(start, end, boxes, others_bends)
+            ends = (found.boxes[link.node], found.boxes[number])
+            wire = route(start, end, boxes, others_bends, ends)
             if wire is None:
                 return None
             used += [((link.node, link.slot), bend) for bend in wire.bends]

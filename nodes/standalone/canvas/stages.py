@@ -10,7 +10,7 @@ from .layout import TITLE, NodeBox, place
 
 __all__ = ["SCREEN", "Arrangement", "CanvasStage", "arrangements", "zoom"]
 
-SCREEN, SHARE = (1600.0, 860.0), 0.75
+SCREEN, SHARE = (1600.0, 890.0), 0.75
 """Size of a laptop's canvas, and the share of it that the newer host fits a graph into."""
 PADDING, HEAD, GAP = 16.0, 42.0, 40.0
 """Space of a group around its nodes, above them for its title, and between groups."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .layout import TITLE, NodeBox
 
-__all__ = ["CanvasPoint", "Wire", "passed", "route", "socket"]
+__all__ = ["INSIDE", "CanvasPoint", "Wire", "passed", "route", "socket"]
 
 CanvasPoint: TypeAlias = tuple[float, float]
 Array: TypeAlias = NDArray[np.float64]
@@ -21,6 +21,8 @@ ROW, INSET = 20, 0.7
 """Height of a row of sockets, and the place of the first, in rows."""
 MARGIN = 6.0
 """Distance between a wire and a node that it passes."""
+INSIDE = 4.0
+"""How far inside a node at its end a wire may be."""
 AHEAD, STAGGER, LANES = 22, 10, 6
 """Distance of a bend from the end of its wire; between parallel bends; and bends beside each."""
 _BEND = 80.0
@@ -57,7 +59,11 @@ def passed(wire: Wire, boxes: Sequence[NodeBox], margin: float = MARGIN) -> list
 
 
 def route(
-    start: CanvasPoint, end: CanvasPoint, boxes: Sequence[NodeBox], used: Sequence[CanvasPoint]
+    start: CanvasPoint,
+    end: CanvasPoint,
+    boxes: Sequence[NodeBox],
+    used: Sequence[CanvasPoint],
+    ends: Sequence[NodeBox] = (),
 ) -> Wire | None:
     """Returns a wire that passes under no node: straight, or the shortest with two bends.
 
@@ -66,11 +72,12 @@ def route(
         end: the input.
         boxes: the nodes, without those at its ends.
         used: bends of other wires, which stay apart.
+        ends: the nodes at its ends, which it may leave and reach alone.
 
     Returns:
         The wire; None if there is none.
     """
-    around = _edges(boxes, MARGIN)
+    around = np.concatenate([_edges(boxes, MARGIN), _edges(ends, -INSIDE)])
     straight = Wire(start, (), end)
     if not _crossed(straight, around).any():
         return straight

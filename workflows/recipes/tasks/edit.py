@@ -99,12 +99,7 @@ RECIPES = (
             ),
             own=(OWN,),
             stages={"What was given": TASK},
-            tiles=(
-                ("Reference Images", 0),
-                ("Edit Image", 0),
-                ("Reference Images", 1),
-                ("Edit Image", RESULTS),
-            ),
+            tiles=(("Reference Images", 0), *(("Edit Image", n) for n in range(3))),
         ),
     ),
     _edit(

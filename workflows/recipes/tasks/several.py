@@ -1,4 +1,4 @@
-"""Tasks with several samples: the best, between two, two in one, many different, variations."""
+"""Tasks with several samples: the best, larger ones, between two, many different, variations."""
 
 from functools import partial
 from typing import Any
@@ -13,11 +13,10 @@ SEEDS, KEPT, FRAMES, VARIED = 16, 4, 8, 9
 PROMPT = "smiling, red hat, green shirt"
 FIRST_PROMPT = "smiling, red hat, blue shirt, light skin"
 LAST_PROMPT = "sad, black afro, yellow hoodie, dark skin"
-FRONT, BACK = "purple hijab, glasses", "grey bob, dark skin"
+LARGE_PROMPT = "pink long hair, sunglasses, blue background"
 MANY_PROMPT = "a yellow turban, dark skin, purple background"
 NEAR, VARIATION = 0.2, 0.35
 """Variation of the starts of many samples, and of variations of a picture."""
-PAIR = 2
 FLOW: dict[str, Any] = {
     "steps": 40,
     "step_size": 0.03,
@@ -28,9 +27,6 @@ FLOW: dict[str, Any] = {
     "chunk": "fast",
 }
 """Of the workflow krr_avatars_text."""
-COMPOSED: dict[str, Any] = {"steps": 10, "learning_rate": 0.01, "scales": "0.5"}
-"""Of the workflow fusedream_avatars_composition."""
-COMPOSED |= {"secondary_weight": 0.1}
 
 
 def _drawn(graph: GraphBuilder, title: str, prompt: str, **inputs: object) -> Link:
@@ -55,16 +51,12 @@ def _best(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-def _two(recipe: Recipe) -> GraphBuilder:
+def _larger(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
-    graph.load(AVATARS, AVATARS_CLIP)
-    front = _drawn(graph, "In front", FRONT, samples=PAIR)
-    back = _drawn(graph, "Behind", BACK, samples=PAIR)
-    energy = _asked(graph, f"{FRONT} | {BACK}", "Both")
-    both = {"foreground": front, "background": back, "energy": energy}
-    own = {**both, "auxiliary": graph.models["auxiliary"], **COMPOSED}
-    images = graph.add("ComposeFuse", **own)
-    graph.add("SaveImage", images=images, filename_prefix=recipe.id)
+    images = graph.add("Steer", model=AVATARS, prompt=LARGE_PROMPT, samples=KEPT)
+    scaled = {"image": images, "upscale_method": "lanczos", "scale_by": 4.0}
+    larger = graph.add("ImageScaleBy", "Enlarge", **scaled)
+    graph.add("SaveImage", images=larger, filename_prefix=recipe.id)
     return graph
 
 
@@ -125,23 +117,21 @@ RECIPES = (
         ),
     ),
     _task(
-        "avatars_two",
-        title="Two people in one picture",
-        says="**Steer** draws a person for the front and one for behind, and **Compose Fuse** "
-        "pastes one on the other and refines both together.",
-        graph=_two,
-        task="Compose two avatars in one picture",
+        "avatars_larger",
+        title="Enlarged avatars",
+        says="**Steer** draws what you write, and **Enlarge**, a node of ComfyUI, makes each "
+        "picture four times as large.",
+        graph=_larger,
+        task="Enlarge what is drawn",
         template=Template(
-            "07 Two people in one picture",
-            "Puts a small person in front of a large one, and fits them to each other.",
+            "07 Larger pictures",
+            "Draws what you write, and enlarges each picture.",
             (
-                ("In front.prompt", "the small person."),
-                ("Behind.prompt", "the large person."),
-                ("Both.prompts", "both texts, with a bar between them."),
-                ("Compose Fuse.scales", "size of the small one."),
+                ("Steer.prompt", "what to draw."),
+                ("Steer.samples", "how many pictures."),
+                ("Enlarge.scale_by", "how much larger they are saved."),
             ),
-            starter=False,
-            tiles=(("Compose Fuse", 0),),
+            tiles=tuple(("Steer", n) for n in range(KEPT)),
         ),
     ),
     _task(

@@ -13,7 +13,7 @@ from ..files import (
     AVATARS,
     AVATARS_CLIP,
     AVATARS_JUDGE,
-    AVATARS_PRIOR_PAIRS,
+    AVATARS_PAIRS,
     DIGITS,
     DIGITS_CLASSIFIER,
     DIGITS_TRANSLATOR,
@@ -44,7 +44,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
         }
     )
     graph.load(AVATARS, AVATARS_CLIP)
-    pairs = graph.add("LoadPairs", file=AVATARS_PRIOR_PAIRS)
+    pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
 
     def wanted(each: int, title: str) -> tuple[Link, Link]:
         """Adds a condition with so many samples of each line, and its energy."""
@@ -52,8 +52,8 @@ def _small(recipe: Recipe) -> GraphBuilder:
         return condition, graph.add("EnergyCLIP", condition=condition)
 
     spare, wide = wanted(SAMPLES * plan.spares, "Spare samples")
-    of = {"energy": wide, "candidates": plan.basis, "keep": plan.basis}
-    start = graph.add("BasisInit", pairs=pairs, condition=spare, **of)
+    best = {"energy": wide, "candidates": plan.candidates}
+    start = graph.add("NearestPairsInit", pairs=pairs, condition=spare, **best)
     looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
     groups = {"keep": SAMPLES, "groups": LINES}
     kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
@@ -101,7 +101,7 @@ RECIPES = (
         "avatars_steer_advanced",
         title="Steer, in small nodes: avatars from text",
         says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
-        "**Basis Init** makes starts from the nearest pairs, for more samples than are wanted, a "
+        "**Nearest Pairs Init** finds starts for more samples than are wanted, a "
         "few steps of **Adam Refine** improve all, **Best Latents** keeps those of lowest energy, "
         "and more steps finish them.",
         graph=_small,

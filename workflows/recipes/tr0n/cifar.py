@@ -52,7 +52,7 @@ def _started(graph: GraphBuilder, row: str, condition: Link, energy: Link) -> Li
     name = NAMES[str(nodes["LoadGenerator"]["file"])]
     count = nodes["TrainTranslator"]["pairs"]
     pairs = graph.add("SynthesisePairs", count=count, name=f"{name}_resnet50")
-    translator = graph.add("TrainTranslator", synthesised=pairs)
+    translator = graph.add("TrainTranslator", synthesised=pairs, heads="paper")
     return graph.add("TranslatorInit", translator=translator, energy=energy, condition=condition)
 
 

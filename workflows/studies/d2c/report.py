@@ -19,6 +19,7 @@ from ....core.zoo import shipped as catalogue
 from ....nodes.images import grid
 from ..ledger import Ledger, mean_and_deviation
 from ..session import Progress
+from .contrast import contrast_figures
 from .encoding import encoding_figures
 from .few_shot import SCALES, FewShotRows
 from .manipulation import EditRows
@@ -34,7 +35,7 @@ Measure: TypeAlias = Callable[[], dict[str, float]]
 PRIOR = "avatars prior (embedded)"
 FIRST_SEED = (
     *("decoded", "real", "raw", "whitened", "words", "words_threshold", "image"),
-    *("image_threshold", "langevin", "vector", "gradient", "bank"),
+    *("image_threshold", "langevin", "vector", "gradient"),
     *(f"guidance_{scale}" for scale in SCALES),
 )
 """Rows of the first seed alone: they do not depend on it, or take long."""
@@ -54,6 +55,7 @@ class Budget:
         avatars: number of edited avatars.
         encoded: number of avatars whose latents are optimised.
         steps: most steps of that optimisation.
+        draws: draws of the labels that compare encoders.
         tasks: attributes to generate; all if empty.
         edits: edits; all if empty.
     """
@@ -65,13 +67,14 @@ class Budget:
     avatars: int
     encoded: int
     steps: int
+    draws: int
     tasks: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
 
 
 BUDGETS: Mapping[str, Budget] = {
-    "ci": Budget((0,), 100, 400, 40, 4, 1, 20, ("sunglasses",), ("sunglasses",)),
-    "full": Budget((0, 1, 2), 2000, 20_000, 1000, 100, 10, 2000),
+    "ci": Budget((0,), 100, 400, 40, 4, 1, 20, 1, ("sunglasses",), ("sunglasses",)),
+    "full": Budget((0, 1, 2), 2000, 20_000, 1000, 100, 10, 2000, 3),
 }
 
 
@@ -109,12 +112,14 @@ def measured(
             flat |= ledger.part(part, partial(_told, part, name, measure, say))
         runs.append(flat | _means(flat))
     flat = mean_and_deviation(runs)
+    flat |= ledger.part("contrast", partial(contrast_figures, study, budget.draws))
     flat |= ledger.part("encoding", partial(encoding_figures, study, budget.encoded, budget.steps))
     flat |= {
         "seeds": len(budget.seeds),
         "bank": budget.bank,
         "samples": budget.samples,
         "avatars": budget.avatars,
+        "draws": budget.draws,
         "threads": torch.get_num_threads(),
     }
     return flat | orderings(flat, _tasks(budget))

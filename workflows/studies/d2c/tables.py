@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from .contrast_encoders import ARMS
 from .few_shot import ROWS
 from .manipulation import MOVES
 from .orderings import COMPARED
@@ -31,6 +32,8 @@ def tables(flat: Mapping[str, float | str], tasks: Sequence[str], edits: Sequenc
         _table(flat, "edit_", MOVES, edits, (("reached", ".2f"), ("kept", ".2f"))),
         ["", "closer than in table 5 of the paper"],
         [f"{' than '.join(both)}: {flat[f'table5_{name}']}" for name, both in COMPARED.items()],
+        ["", "contrastive term: AUC and accuracy of few labels, gains with intervals"],
+        _contrast(flat),
         [
             "",
             f"encoding: {flat['encoding_seconds']:.4f} s, optimising: "
@@ -55,6 +58,26 @@ def _table(
             own = [_cell(flat, f"{prefix}{column}_{row}_{key}", form) for key, form in figures]
             cells.append(f"{' '.join(own):>{WIDTH}}")
         lines.append(f"{row.replace('_', ' '):<{WIDTH}}{''.join(cells)}")
+    return lines
+
+
+def _contrast(flat: Mapping[str, float | str]) -> list[str]:
+    pairs = ("auc", "accuracy")
+    lines = [
+        f"{arm.replace('_', ' '):<{WIDTH}}"
+        + " ".join(_cell(flat, f"contrast_{arm}_{name}", ".3f") for name in pairs)
+        for arm in ARMS
+    ]
+    for other in ARMS[1:]:
+        gains = [
+            f"{name} "
+            + " ".join(
+                _cell(flat, f"contrast_gain_{other}_{name}{end}", "+.3f")
+                for end in ("", "_low", "_high")
+            )
+            for name in pairs
+        ]
+        lines.append(f"{f'on over {other}':<{WIDTH}}".replace("_", " ") + ", ".join(gains))
     return lines
 
 

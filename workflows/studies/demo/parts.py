@@ -69,10 +69,9 @@ def texts(shipped: ShippedModels, budget: Budget) -> Part:
         for place, text in enumerate(budget.texts)
     ]
     return Part(
-        "A VAE of avatars that knows no words follows a small CLIP that does. Starts are the "
-        f"nearest of {len(models.pairs or ()):,} stored pairs; of {plan.spares} for each picture "
-        "the best one is refined further. Below each picture: how many of the things that its "
-        "text states the judge sees.",
+        "A VAE of avatars that knows no words follows a small CLIP that does. Starts come from "
+        f"the nearest of {len(models.pairs or ()):,} stored pairs and are refined. Below each "
+        "picture: how many of the things that its text states the judge sees.",
         tuple(groups),
         (Figure("texts_satisfied", "of all that the texts state is in the pictures"),),
         {**numbers_of("texts_satisfied", found.satisfied), "texts_images": len(images)},

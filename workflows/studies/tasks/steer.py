@@ -74,7 +74,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = {
     "ci": Budget((0,), ("draft",), ("draft",), 1, 24, (0,), 2, 2, 1, 1500),
-    "full": Budget((0, 1, 2), ("draft", "good", "best"), ("good",), 4, 2, (0,), 60, 2, 8),
+    "full": Budget((0, 1, 2), ("draft", "good"), ("good",), 4, 4, (0,), 60, 2, 8),
 }
 
 
@@ -83,12 +83,9 @@ class _Study:
 
     def __init__(self, budget: Budget, device: torch.device) -> None:
         generator, clip, self.judge = avatars_models(device)
-        starts, directions = (
-            StoredPairs(catalogue.embedded(name), count=budget.pairs)
-            for name in ("avatars pairs of the prior (embedded)", "avatars pairs (embedded)")
-        )
-        self.models, self.clip = TaskModels(generator, clip, starts), clip
-        self.editing = TaskModels(generator, clip, directions)
+        folder = catalogue.embedded("avatars pairs (embedded)")
+        pairs = StoredPairs(folder, count=budget.pairs)
+        self.models, self.clip = TaskModels(generator, clip, pairs), clip
         self.chunking = Chunking.of("fixed", generator.image_size)
         self.budget, self.device = budget, device
         self.pictures, values = catalogue.reference_images("avatars held out (embedded)")
@@ -143,7 +140,7 @@ class _Study:
     def _edited(self, edit: UserEdit, pictures: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Returns the results of pictures, and the pictures as the generator draws them."""
         made = edited(
-            self.editing,
+            self.models,
             pictures,
             changes(edit.words, edit.instead),
             EditPlan.of(),
