@@ -8,6 +8,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from ..devices import numbers_on
 from ..energy import Energy
 from ..errors import InvalidInput
 from ..rng import SampleRng
@@ -103,7 +104,7 @@ def _patterns(
     z: Float[Tensor, " dim"], stream: torch.Generator, piece: int, permutations: int
 ) -> Float[Tensor, ""]:
     orders = [torch.randperm(len(z), generator=stream) for _ in range(permutations)]
-    places = torch.stack([torch.arange(len(z)), *orders]).to(z.device)
+    places = numbers_on(torch.stack([torch.arange(len(z)), *orders]), z.device)
     kept = len(z) // piece * piece
     pieces = rearrange(z[places[:, :kept]], "order (piece k) -> order piece k", k=piece)
     count = pieces.shape[1]

@@ -146,9 +146,8 @@ def _auxiliary(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a captioner is n
         facts["classes"] = str(model.classes) if model.classes else "none"
     elif hasattr(model, "classes"):
         facts["classes"] = ", ".join(model.classes[:10]) + (", ..." * (len(model.classes) > 10))
-    if hasattr(model, "image_size"):
-        facts["image size"] = model.image_size
-    return facts
+    size = getattr(model, "image_size", None)
+    return facts if size is None else facts | {"image size": size}
 
 
 def _record(checkpoint: Checkpoint) -> Path | None:

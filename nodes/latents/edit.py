@@ -148,7 +148,7 @@ class EditByCondition(io.ComfyNode):
         mask: Tensor | None = None,
         modes: int = 6,
         near: float = 20.0,
-        beyond: float = 0.0,
+        beyond: float = 0.75,
     ) -> io.NodeOutput:
         from ...core.d2c.bank_means import bank_mean
         from ...core.d2c.editing import Editing, edit_by_condition

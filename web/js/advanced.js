@@ -25,11 +25,15 @@ function show(widget, visible) {
   else if (widget.computeSize === NO_SIZE) delete widget.computeSize;
 }
 
+const arranged = new WeakMap(); // for which canvas and state a node is arranged
+const state = node => `${nodes20()} ${Boolean(node.showAdvanced)}`;
+
 function arrange(node) {
   const open = nodes20() || Boolean(node.showAdvanced);
   for (const widget of advanced(node)) show(widget, open || linked(node, widget));
   const toggle = button(node);
   if (toggle) toggle.label = words()[node.showAdvanced ? 1 : 0];
+  arranged.set(node, state(node));
 }
 
 function toggle(node) {
@@ -41,17 +45,18 @@ function toggle(node) {
 
 app.registerExtension({
   name: 'LatentSteer.AdvancedInputs',
-  setup() {
-    app.ui?.settings?.addEventListener?.('Comfy.VueNodes.Enabled.change', () => {
-      for (const node of app.canvas?.graph?.nodes ?? []) if (button(node)) arrange(node);
-    });
-  },
   nodeCreated(node) {
     if (!ours(node) || !advanced(node).length) return;
     const options = { serialize: false, canvasOnly: true };
     node.addWidget('button', BUTTON, null, () => toggle(node), options).serialize = false;
-    resize(node, () => arrange(node));
+    // Nodes 2.0 keeps the height that a node begins with, so it begins collapsed there as well.
+    resize(node, () => advanced(node).forEach(widget => show(widget, false)));
+    arrange(node);
     after(node, 'onConfigure', () => arrange(node));
     after(node, 'onConnectionsChange', () => arrange(node));
+    // The classic canvas alone draws: the first time after Nodes 2.0, or a toggle there.
+    after(node, 'onDrawForeground', () => {
+      if (arranged.get(node) !== state(node)) resize(node, () => arrange(node));
+    });
   },
 });

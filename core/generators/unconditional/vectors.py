@@ -43,8 +43,7 @@ def _vectors(
     weight: Tensor, start: Tensor | None
 ) -> tuple[Float[Tensor, " rows"], Float[Tensor, " columns"]]:
     matrix = weight.double().flatten(1)
-    if start is None:
-        start = torch.linalg.eigh(matrix @ matrix.mT).eigenvectors[:, -1]
-    v = functional.normalize(start.double().flatten() @ matrix, dim=0)
+    first = torch.linalg.eigh(matrix @ matrix.mT).eigenvectors[:, -1] if start is None else start
+    v = functional.normalize(first.double().flatten() @ matrix, dim=0)
     u = functional.normalize(matrix @ v, dim=0)
     return u.float(), v.float()
