@@ -157,7 +157,17 @@ class Canvas {
     return (await this.nodes()).length - before;
   }
 
-  emptyPlace() {
+  // A slow machine covers the canvas for some seconds after a start.
+  async emptyPlace() {
+    for (let tries = 0; tries < 60; tries += 1) {
+      const place = await this.uncovered();
+      if (place) return place;
+      await this.page.waitForTimeout(1000);
+    }
+    throw new Error('no empty place on the canvas');
+  }
+
+  uncovered() {
     return this.page.evaluate(() => {
       const { canvas, ds } = window.app.canvas;
       const edge = canvas.getBoundingClientRect();
@@ -172,7 +182,7 @@ class Canvas {
           if (!window.app.graph.nodes.some(node => inside(node, at))) return [x, y];
         }
       }
-      throw new Error('no empty place on the canvas');
+      return null;
     });
   }
 
