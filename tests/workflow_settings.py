@@ -41,6 +41,8 @@ FEW_D2C = {
     "EditByCondition": {"strength": 3.0, "grid": 1},
 }
 """By kind: rejection needs draws that look like avatars, and a bank some with the wanted."""
+UNCONDITIONAL = {"PriorInit": {"samples": 16}, "PriorGenerator": {"steps": 2}}
+"""Settings of the workflow that shows draws of the prior and uses no bank."""
 FEW_OF_TASK = {
     **FEW_D2C,
     "Steer": {"quality": "draft", "samples": 2},
@@ -94,6 +96,7 @@ def cheaper(api, name):
         few = FEW.get(kind, {}) if name in FUSEDREAM else {}
         few = FEW_D2C.get(kind, {}) if name.startswith("d2c") else few
         few = FEW_BY_WORDS.get(kind, {}) if name == BY_WORDS else few
+        few = UNCONDITIONAL.get(kind, few) if name == "d2c_avatars_unconditional" else few
         if raw["inputs"].get("generations"):
             few = few | {"candidates": 16, "generations": 1}
         for key, value in {**cheap, **few}.items():
