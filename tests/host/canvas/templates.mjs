@@ -8,7 +8,7 @@ const [base, pack, shots, vue] = process.argv.slice(2);
 // test_server.py runs every template.
 const RUNS = ['03 Digits by class', '12 Train a translator', '13 Steer in small nodes'];
 const begun = Date.now();
-const seen = { templates: {}, outcomes: {}, pictures: {} };
+const seen = { templates: {}, outcomes: {}, pictures: {}, after: {} };
 await setting(base, 'Comfy.VueNodes.Enabled', vue === '1');
 const canvas = await open(base);
 const { page } = canvas;
@@ -92,6 +92,7 @@ async function runs(name) {
   seen.pictures[name] = Object.values(record.outputs).flatMap(made => made.images ?? []).length;
   await page.waitForTimeout(1500);
   await canvas.shot(path.join(shots, `run ${name}.png`));
+  seen.after[name] = await page.evaluate(measured);
 }
 
 try {

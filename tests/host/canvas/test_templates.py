@@ -59,7 +59,9 @@ def seen(request, server, tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    report = done.stdout.splitlines()[-1]
+    (shots / "report.json").write_text(report, "utf-8")
+    found = json.loads(report)
     assert "failed" not in found, f"{found['failed']}\nscreenshots: {shots}"
     assert found["vue"] is vue
     return {**found, "shots": str(shots)}
@@ -85,16 +87,25 @@ def _box(node):
 
 def test_nothing_overlaps_is_cut_or_too_tall(seen):
     for name, found in seen["templates"].items():
-        for one, other in combinations(found["nodes"], 2):
-            left, top, right, bottom = _box(one)
-            left2, top2, right2, bottom2 = _box(other)
-            apart = right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
-            assert apart, f"{name}: {one['title']} overlaps {other['title']}"
+        _is_apart(name, found)
         for node in found["nodes"]:
             _, top, _, bottom = _box(node)
             assert bottom - top <= TALLEST + 1, f"{name}: {node['title']}"
             if not seen["vue"] and node["type"] != "MarkdownNote":
                 assert node["size"][1] >= node["least"][1] - 1, f"{name}: {node['title']}"
+
+
+def test_nothing_overlaps_after_a_run(seen):
+    for name, found in seen["after"].items():
+        _is_apart(name, found)
+
+
+def _is_apart(name, found):
+    for one, other in combinations(found["nodes"], 2):
+        left, top, right, bottom = _box(one)
+        left2, top2, right2, bottom2 = _box(other)
+        apart = right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
+        assert apart, f"{name}: {one['title']} overlaps {other['title']}"
 
 
 def test_it_opens_readable(seen):
