@@ -1,11 +1,12 @@
-// drive.mjs URL PACK SHOTS : acts as a user and prints a report as JSON on the last line.
+// drive.mjs URL PACK SHOTS FILE : acts as a user and prints a report as JSON on the last line.
+// FILE: a shipped workflow that is no template.
 import fs from 'node:fs';
 import path from 'node:path';
 
 import { open } from './lib.mjs';
 
-const [base, pack, shots] = process.argv.slice(2);
-const TEMPLATE = 'tr0n_digits_class';
+const [base, pack, shots, file] = process.argv.slice(2);
+const TEMPLATE = '12 Train a translator';
 const REFINER = 'LatentSteer_LangevinRefine';
 const seen = {};
 const canvas = await open(base);
@@ -39,8 +40,16 @@ async function opensTemplate() {
   seen.dialogs = await page.getByText(/missing node/i).count();
 }
 
+async function opensFile() {
+  await canvas.clear();
+  await canvas.drop(file, path.basename(file));
+  seen.opened = await canvas.nodes();
+  seen.openedApi = await canvas.api();
+  await canvas.fit();
+  await shot('4-file');
+}
+
 async function runs() {
-  await canvas.set('LatentSteer_TrainTranslator', { pairs: 500, epochs: 2 });
   await canvas.set('LatentSteer_ClassCondition', { samples_per_class: 8 });
   await canvas.set(REFINER, { steps: 20, preview_every: 1, seed: 7 });
   const prompt = await canvas.queue();
@@ -49,16 +58,16 @@ async function runs() {
     const node = window.app.graph.nodes.find(node => node.type === type);
     return (node.imgs?.length ?? 0) > 0 || (window.app.nodePreviewImages?.[node.id]?.length ?? 0) > 0;
   };
-  await page.waitForFunction(shown, REFINER, { timeout: 60000 });
+  await page.waitForFunction(shown, REFINER, { timeout: 240000 });
   seen.live = true;
   await page.waitForTimeout(300);
   await shot('5-preview');
-  const record = await canvas.done(prompt);
+  const record = await canvas.done(prompt, 240);
   seen.outcome = record.status.status_str;
   await page.waitForTimeout(1500);
   await canvas.fit();
   await shot('6-done');
-  await canvas.look(at(seen.loaded, 'PreviewAny'), 0.9);
+  await canvas.look(at(seen.opened, 'PreviewAny'), 0.9);
   await shot('6-done-figures');
   await canvas.fit();
   seen.after = await canvas.nodes();
@@ -70,7 +79,7 @@ async function cancels() {
   const prompt = await canvas.queue();
   await page.waitForTimeout(2500);
   await canvas.cancel();
-  const record = await canvas.done(prompt, 30);
+  const record = await canvas.done(prompt, 120);
   seen.cancelled = record.status.messages.map(message => message[0]);
   await page.waitForTimeout(500);
   await shot('7-cancelled');
@@ -79,10 +88,10 @@ async function cancels() {
 async function drops() {
   const saved = seen.files.find(file => file.type === 'output');
   const answer = await fetch(`${base}/view?${new URLSearchParams(saved)}`);
-  const file = path.join(shots, saved.filename);
-  fs.writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+  const picture = path.join(shots, saved.filename);
+  fs.writeFileSync(picture, Buffer.from(await answer.arrayBuffer()));
   await canvas.clear();
-  await canvas.drop(file, saved.filename);
+  await canvas.drop(picture, saved.filename);
   seen.restored = await canvas.nodes();
   seen.restoredApi = await canvas.api();
   await canvas.fit();
@@ -90,7 +99,7 @@ async function drops() {
 }
 
 try {
-  for (const part of [finds, opensTemplate, runs, cancels, drops]) {
+  for (const part of [finds, opensTemplate, opensFile, runs, cancels, drops]) {
     seen.part = part.name;
     await part();
   }

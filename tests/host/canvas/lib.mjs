@@ -23,7 +23,7 @@ export async function open(base) {
   const outside = url => /^https?:$/.test(url.protocol) && !local(url);
   await context.route(outside, route => route.abort());
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(120000); // a loaded machine takes a minute for what takes a second
   const canvas = new Canvas(base, context, page, profile);
   page.on('pageerror', error => canvas.errors.push(`pageerror: ${error.stack ?? error}`));
   page.on('console', said => {
@@ -157,7 +157,17 @@ class Canvas {
     return (await this.nodes()).length - before;
   }
 
-  emptyPlace() {
+  // A slow machine covers the canvas for some seconds after a start.
+  async emptyPlace() {
+    for (let tries = 0; tries < 60; tries += 1) {
+      const place = await this.uncovered();
+      if (place) return place;
+      await this.page.waitForTimeout(1000);
+    }
+    throw new Error('no empty place on the canvas');
+  }
+
+  uncovered() {
     return this.page.evaluate(() => {
       const { canvas, ds } = window.app.canvas;
       const edge = canvas.getBoundingClientRect();
@@ -172,7 +182,7 @@ class Canvas {
           if (!window.app.graph.nodes.some(node => inside(node, at))) return [x, y];
         }
       }
-      throw new Error('no empty place on the canvas');
+      return null;
     });
   }
 
@@ -212,16 +222,17 @@ class Canvas {
   async drop(file, name) {
     const content = fs.readFileSync(file).toString('base64');
     const place = await this.emptyPlace();
-    await this.page.evaluate(([content, name, [x, y]]) => {
+    const type = name.endsWith('.json') ? 'application/json' : 'image/png';
+    await this.page.evaluate(([content, name, type, [x, y]]) => {
       const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
       const data = new DataTransfer();
-      data.items.add(new File([bytes], name, { type: 'image/png' }));
+      data.items.add(new File([bytes], name, { type }));
       const at = { dataTransfer: data, bubbles: true, cancelable: true, clientX: x, clientY: y };
       const target = window.app.canvas.canvas;
       for (const kind of ['dragenter', 'dragover', 'drop']) {
         target.dispatchEvent(new DragEvent(kind, at));
       }
-    }, [content, name, place]);
+    }, [content, name, type, place]);
     await this.page.waitForTimeout(2500);
   }
 }

@@ -18,7 +18,8 @@ from .tools import browser_tools
 
 pytestmark = pytest.mark.host
 HERE = Path(__file__).parent
-SECONDS = 600
+SECONDS = 1800
+"""Several times what an idle machine takes."""
 TITLE, TALLEST = 30, 600
 LEAST, LEAST_ADVANCED = 0.7, 0.37
 """Scales at which starters and others open."""
@@ -66,6 +67,7 @@ def seen(request, server, tmp_path_factory):
 
 def test_every_template_opens_without_a_missing_node(seen, record_property):
     record_property("screenshots", seen["shots"])
+    record_property("seconds until all are open, and run", (seen["opened"], seen["ran"]))
     assert sorted(seen["templates"]) == templates()
     for name, found in seen["templates"].items():
         assert [node["type"] for node in found["nodes"] if node["missing"]] == [], name
@@ -111,8 +113,10 @@ def test_every_wire_is_visible_and_has_the_colour_of_its_type(seen):
         assert [kind for kind in found["uncoloured"] if kind.startswith("LATENTSTEER")] == []
 
 
-def test_one_click_runs(seen):
-    assert seen["outcome"] == "success"
+def test_one_click_runs_the_quickest(seen):
+    assert len(seen["outcomes"]) >= 3
+    assert set(seen["outcomes"].values()) == {"success"}
+    assert all(count > 0 for count in seen["pictures"].values())
 
 
 def test_no_console_error_of_ours(seen):

@@ -12,10 +12,6 @@ const shot = name => canvas.shot(path.join(shots, `${name}.png`));
 async function searches() {
   await canvas.clear();
   const { page } = canvas;
-  // A slow machine covers the canvas for some seconds.
-  for (let tries = 0; tries < 20 && !await canvas.emptyPlace().catch(() => null); tries += 1) {
-    await page.waitForTimeout(1000);
-  }
   await canvas.search('langevin');
   const box = page.getByPlaceholder('Search Nodes...').or(page.getByPlaceholder('Add a node...'));
   seen.found = {};
