@@ -72,9 +72,10 @@ def test_every_template_opens_without_a_missing_node(seen, record_property):
     record_property("seconds until all are open, and run", (seen["opened"], seen["ran"]))
     assert sorted(seen["templates"]) == templates()
     for name, found in seen["templates"].items():
-        assert [node["type"] for node in found["nodes"] if node["missing"]] == [], name
-        # Models that are not shipped are offered for download.
-        assert not found["dialogs"] or "My own" in name, name
+        # Models that are not shipped are offered for download, or marked.
+        if "My own" not in name:
+            assert [node["type"] for node in found["nodes"] if node["missing"]] == [], name
+            assert not found["dialogs"], name
 
 
 def _box(node):
