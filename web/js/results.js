@@ -13,7 +13,6 @@ function place(node, rows) {
   const make = app.widgets?.STRING ?? globalThis.comfyAPI?.widgets?.ComfyWidgets?.STRING;
   if (!make) return undefined;
   const height = node.size[1];
-  const room = Math.max(0, height - node.computeSize()[1]); // templates have it
   const options = { multiline: true, placeholder: '', default: '' };
   const { widget } = make(node, RESULT, ['STRING', options], app);
   widget.serialize = false;
@@ -21,8 +20,7 @@ function place(node, rows) {
   Object.assign((widget.options ??= {}), { serialize: false, read_only: true });
   const element = widget.inputEl ?? widget.element;
   if (element) element.readOnly = true;
-  const wanted = 30 + ROW * Math.min(rows, MOST_ROWS);
-  node.setSize([node.size[0], height + Math.max(0, wanted - room)]);
+  node.setSize([node.size[0], height + 30 + ROW * Math.min(rows, MOST_ROWS)]);
   return widget;
 }
 

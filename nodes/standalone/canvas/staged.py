@@ -32,9 +32,7 @@ _NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 270}
 _WIDEST, _TALLEST = 320, 540
 """Widest and longest node; previews of a longer one are smaller."""
 _SAID, _SMALLER, _SHORTER = 60, 70, 90
-"""Height of what a node says after its run; by how much previews are smaller, and texts."""
-_SAYS = ("LatentSteer_LoadTranslator", "LatentSteer_SaveTranslator", "LatentSteer_TrainTranslator")
-"""Nodes that say something after every run, beside those of tasks."""
+"""Height of what a task says after its run; by how much previews are smaller, and texts."""
 _MUTED = 2
 _TRIES = 12
 """Arrangements of which the first with ways for all wires is taken."""
@@ -138,7 +136,7 @@ def _size(schema: Schema, raw: Mapping[str, Any]) -> tuple[int, int]:
         height -= _SHORTER
     if raw["inputs"].get("preview_every"):
         height -= _SMALLER
-    elif schema.category == "LatentSteer/tasks" or schema.node_id in _SAYS:
+    elif schema.category == "LatentSteer/tasks":
         height += _SAID
     return min(width, _NARROW.get(schema.node_id, _WIDEST)), min(height, _TALLEST)
 
