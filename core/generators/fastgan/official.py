@@ -81,12 +81,12 @@ def _layout(checkpoint: Checkpoint, prefix: str) -> FastGanLayout:
             f"{checkpoint.path.name} declares {declared} classes, but embeds {classes}. Fetch it "
             "again."
         )
-    told = attributes.get("img_resolution")
+    stated = attributes.get("img_resolution")
     sizes = [s for s, width in widths.items() if s >= SMALLEST and width == last]
-    size = told if told in sizes else max(sizes, default=0)
-    if not size or (told is not None and told != size):
+    size = stated if stated in sizes else max(sizes, default=0)
+    if not size or (stated is not None and stated != size):
         raise CheckpointError(
-            f"{checkpoint.path.name}: no maps of {told or 'at least 128'} pixels have the {last} "
+            f"{checkpoint.path.name}: no maps of {stated or 'at least 128'} pixels have the "
             f"channels of `{KEYS[1]}`. There are {widths} (side: channels)."
         )
     return FastGanLayout(z_dim, widths, size, colours, classes, lite)

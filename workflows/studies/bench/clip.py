@@ -14,10 +14,9 @@ from typing import Any
 import torch
 
 from ....core.clip import Precision
-from ....nodes.cli import report
 from .clip_cases import GENERATORS, Case, Size, prepared, random_clip, step_of
 from .device import checked_device, finished, machine, memory_of
-from .harness import Check, Step, medians
+from .harness import Check, Step, conclude, medians
 from .networks import numbers
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "energy_cases", "run"]
@@ -104,17 +103,10 @@ def run(args: argparse.Namespace) -> int:
         print(_row(name, found), flush=True)
     required = not args.quick and device.type == "cpu"
     checks = list(checks_of(plan, flat)) if required else []
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
     print(_tables(plan, flat))
-    print("\n".join(map(str, checks)))
+    conclude(flat, checks, args.json)
     if checks:
         print(f"{sum(check.holds for check in checks)} of {len(checks)} required lines hold")
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
     return 0
 
 

@@ -15,9 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from ....core.generators.biggan.networks.ajbrock import BigGanGenerator, GeneratorLayout
 from ....core.generators.biggan.networks.folded import folded
-from ....nodes.cli import report
 from .device import checked_device, finished, machine
-from .harness import Check, Step, medians
+from .harness import Check, Step, conclude, medians
 from .networks import numbers
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "run"]
@@ -83,15 +82,8 @@ def run(args: argparse.Namespace) -> int:
     flat["profile"] = {name: _shares(steps[f"{name}_gradient"]) for name in forms}
     required = not args.quick and device.type == "cpu"
     checks = list(checks_of(flat)) if required else []
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
     print(_table(flat))
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 

@@ -7,16 +7,18 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
-__all__ = ["Check", "Prepare", "Step", "allocating", "medians", "peak_memory"]
+from ....nodes.cli import report
+
+__all__ = ["Check", "Prepare", "Step", "allocating", "conclude", "medians", "peak_memory"]
 
 Step: TypeAlias = Callable[[], None]
 Prepare: TypeAlias = Callable[[], tuple[Step, Step]]
@@ -48,6 +50,24 @@ class Check:
         sign = "<=" if self.most else ">="
         verdict = "ok" if self.holds else "MISSED"
         return f"{verdict:<7}{self.what}: {self.found:.3f} (required {sign} {self.bound:.2f})"
+
+
+def conclude(flat: dict[str, Any], checks: Sequence[Check], path: Path | None) -> None:
+    """Adds the checks of a benchmark to its numbers, prints them, and writes the numbers.
+
+    Args:
+        flat: the numbers; gets the key `checks`.
+        checks: requirements on them.
+        path: JSON file, or None.
+    """
+    flat["checks"] = {
+        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
+        for check in checks
+    }
+    print("\n".join(map(str, checks)))
+    if path:
+        report.write_report(path, flat)
+        print(f"written to {path}")
 
 
 def medians(

@@ -33,8 +33,7 @@ from ....core.refine.rules import Descent
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
-from ....nodes.cli import report
-from .harness import Check, Step, medians, peak_memory
+from .harness import Check, Step, conclude, medians, peak_memory
 from .ridge import differences
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "growth", "run"]
@@ -102,14 +101,7 @@ def run(args: argparse.Namespace) -> int:
         flat |= {f"ridge_{share:g}_least": least, f"ridge_{share:g}_most": most}
         print(f"eta = xi = {share:g} n: step {least:.1%} to {most:.1%} from that of KDE")
     checks = [] if args.quick else list(checks_of(flat))
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 

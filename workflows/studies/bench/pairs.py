@@ -20,8 +20,7 @@ from typing import Any
 import torch
 
 from ....core.pairs.stored import StoredPairs
-from ....nodes.cli import report
-from .harness import Check, medians, peak_memory
+from .harness import Check, conclude, medians, peak_memory
 from .pairs_million import Folder, bytes_read, searches, training
 from .pairs_synthesis import MODELS, Models, steps_of
 
@@ -78,14 +77,7 @@ def run(args: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(prefix="latentsteer-bench-") as temporary:
             flat |= _synthesis(plan, name, models, Path(temporary))
     checks = [] if args.quick else list(checks_of(flat, tuple(plan.models)))
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 

@@ -18,10 +18,9 @@ from ....core.conditions.prompts import text_condition
 from ....core.latents import decode
 from ....core.tasks.steer import CLAUSE_WEIGHT, Quality, plan_of, steered
 from ....core.zoo.avatar_captions import PROMPTS
-from ....nodes.cli import report
 from ....nodes.standalone.host import StandaloneHost
 from ....nodes.tasks.models import task_models
-from .harness import Check, Step, medians
+from .harness import Check, Step, conclude, medians
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "run"]
 
@@ -102,14 +101,7 @@ def run(args: argparse.Namespace) -> int:
             f"alone, ratio {at_once / alone:.2f}"
         )
     checks = [] if args.quick else list(checks_of(flat, plan.cases))
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 

@@ -19,11 +19,10 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from ....nodes.cli import report
 from ....nodes.standalone.errors import WorkflowError
 from ...recipes.table import RECIPES
 from ...recipes.write import canvas_path
-from .harness import Check, Step, medians
+from .harness import Check, Step, conclude, medians
 
 __all__ = ["FULL", "QUICK", "Case", "Plan", "checks_of", "run", "ungoverned"]
 
@@ -115,14 +114,7 @@ def run(args: argparse.Namespace) -> int:
             flush=True,
         )
     checks = [] if args.quick else checks_of(plan, flat)
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 

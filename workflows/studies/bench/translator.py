@@ -19,8 +19,7 @@ import torch
 from ....core.errors import InvalidInput
 from ....core.translators.loading import loaded
 from ....core.translators.loop import Loop
-from ....nodes.cli import report
-from .harness import Check, Step, medians
+from .harness import Check, Step, conclude, medians
 from .translator_curve import CURVE, as_json, is_whole
 from .translator_problem import PROBLEMS, RECIPES, Digits, Problem, Synthetic
 
@@ -89,14 +88,7 @@ def run(args: argparse.Namespace) -> int:
         flat |= sooner(flat, key, made.get(key, {}))
         print(_table(flat, plan, key), flush=True)
     checks = list(checks_of(flat, tuple(plan.problems)))
-    flat["checks"] = {
-        check.what: {"found": check.found, "bound": check.bound, "holds": check.holds}
-        for check in checks
-    }
-    print("\n".join(map(str, checks)))
-    if args.json:
-        report.write_report(args.json, flat)
-        print(f"written to {args.json}")
+    conclude(flat, checks, args.json)
     return 0
 
 
