@@ -87,7 +87,7 @@ def _layout(checkpoint: Checkpoint, prefix: str) -> FastGanLayout:
     if not size or (stated is not None and stated != size):
         raise CheckpointError(
             f"{checkpoint.path.name}: no maps of {stated or 'at least 128'} pixels have the "
-            f"channels of `{KEYS[1]}`. There are {widths} (side: channels)."
+            f"{last} channels of `{KEYS[1]}`. There are {widths} (side: channels)."
         )
     return FastGanLayout(z_dim, widths, size, colours, classes, lite)
 
