@@ -28,6 +28,7 @@ __all__ = ["BENCHES", "REPRODUCTIONS", "main"]
 BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
     "generator": "...workflows.studies.bench.generator:run",
+    "host": "...workflows.studies.bench.host:run",
     "krr": "...workflows.studies.bench.krr:run",
     "pairs": "...workflows.studies.bench.pairs:run",
     "steer": "...workflows.studies.bench.steer:run",
