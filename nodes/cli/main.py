@@ -38,6 +38,7 @@ REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",
     "d2c": "...workflows.studies.d2c.report:run",
     "digits": "...workflows.studies.tr0n.digits:run",
+    "edit_image": "...workflows.studies.tasks.edit_image:run",
     "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",
     "krr": "...workflows.studies.krr.report:run",
