@@ -27,6 +27,7 @@ __all__ = ["BENCHES", "REPRODUCTIONS", "main"]
 # Name to "module:function", the module relative to this package; run(args) returns the exit code.
 BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
+    "edit_image": "...workflows.studies.bench.edit_image:run",
     "generator": "...workflows.studies.bench.generator:run",
     "krr": "...workflows.studies.bench.krr:run",
     "pairs": "...workflows.studies.bench.pairs:run",
