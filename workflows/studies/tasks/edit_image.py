@@ -22,6 +22,7 @@ from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_edits import UserEdit, user_edits
 from ....core.zoo.avatars import ATTRIBUTES, visible
 from ....nodes.images import grid, to_host
+from ....nodes.standalone.api.node import NodeOutput
 from ....nodes.standalone.host import StandaloneHost, use
 from ....nodes.standalone.registry import load_nodes
 from ....nodes.tasks.models import task_models
@@ -73,7 +74,10 @@ def edited_by_node(
     node = load_nodes()["LatentSteer_EditImage"]
     own = {"words": edit.words, "instead": edit.instead, "results": results, "seed": seed}
     with use(host), torch.inference_mode():
-        images, _ = node.execute(image=to_host(pictures), **own).args
+        done = node.execute(image=to_host(pictures), **own)
+    assert isinstance(done, NodeOutput)
+    images = done.args[0]
+    assert isinstance(images, Tensor)
     return images.movedim(3, 1).clone()
 
 
