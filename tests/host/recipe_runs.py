@@ -15,7 +15,7 @@ SMALL = {
     "CMAESRefine": {"steps": 2, "population": 4},
     "PriorInit": {"candidates": 2},
     "NearestPairsInit": {"candidates": 2},
-    "SynthesisePairs": {"count": 6},
+    "SynthesisePairs": {"count": 10},
 }
 """Values of widgets that take the place of a workflow's own, where it has the input."""
 SIDE = 64
