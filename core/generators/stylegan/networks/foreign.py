@@ -10,6 +10,7 @@ from typing import Final
 
 from torch import Tensor, nn
 
+from ....checkpoints.weights import settled
 from .discriminator import StyleGan2Discriminator
 from .stylegan2 import StyleGan2Generator
 
@@ -95,6 +96,8 @@ class Translated(nn.Module):
     """A network with a foreign state dict, by a table; other tensors keep their values."""
 
     table: Table = ()
+    settles = True
+    """Whether `load_state_dict` calls `settled` itself, after the conversion to this layout."""
 
     def foreign_names(self) -> dict[str, tuple[str, TensorLayout]]:
         """Foreign name and layout of each own tensor that is in a file."""
@@ -129,10 +132,20 @@ class Translated(nn.Module):
             listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
             raise RuntimeError(listed)
         own = {
-            name: layout.own(state_dict[foreign])
+            name: _taken(state_dict[foreign], layout)
             for name, (foreign, layout) in self.foreign_names().items()
         }
         return super().load_state_dict(own, strict=False, assign=assign)
+
+
+def _taken(tensor: Tensor, layout: TensorLayout) -> Tensor:
+    """A file's tensor in the layout here; the file's becomes a view of it where that is one."""
+    held = settled(layout.own(tensor))
+    back = layout.foreign(held)
+    if back.untyped_storage().data_ptr() == held.untyped_storage().data_ptr():
+        if back.dtype == tensor.dtype and not tensor.is_inference():
+            tensor.data = back
+    return held
 
 
 class TranslatedGenerator(Translated, StyleGan2Generator):
