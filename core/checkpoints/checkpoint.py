@@ -62,7 +62,7 @@ def _safetensors(path: Path) -> Checkpoint:
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 metadata: dict[str, str] = file.metadata() or {}
-                tensors = tensors_in(path, list(file.keys()))  # noqa: SIM118
+                tensors = tensors_in(path, list(file.keys()))
         except (safetensors.SafetensorError, OSError) as error:
             raise Refused(
                 f"({path.stat().st_size} bytes) is not a readable safetensors file: {error}. "
