@@ -24,7 +24,7 @@ from .networks.deconvolutions import DeconvolutionalGenerator
 from .reading import critic_file, critic_of, first_side, gan_of, gan_parity
 from .vectors import with_vectors
 
-__all__ = ["DISCRIMINATOR", "GENERATOR"]
+__all__ = ["DISCRIMINATOR", "GENERATOR", "corrector_of"]
 
 LICENCE = "MIT (the code)"
 SPECTRAL = ("c0_0", "c0_1", "c1_0", "c1_1", "c2_0", "c2_1", "c3_0")
@@ -112,9 +112,18 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
     return gan_parity(_network(checkpoint), _critic(checkpoint), arrays)
 
 
-def _load_critic(checkpoint: Checkpoint) -> Discriminator:
+def corrector_of(checkpoint: Checkpoint) -> Discriminator:
+    """Loads a discriminator, or a density ratio of DGflow, of a file.
+
+    Raises:
+        CheckpointError: the file has none.
+    """
     network = _critic_network(checkpoint)
-    assert network is not None, "recognised above"
+    if network is None:
+        raise CheckpointError(
+            f"{checkpoint.path.name} is no discriminator of DGflow: {DISCRIMINATOR.needs} were "
+            "expected. Move it away, or fetch it again."
+        )
     return critic_of(network)
 
 
@@ -159,7 +168,7 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     id="convolutional-discriminator",
     needs="`c0_1/W`, `c1_1/W`, `c2_1/W`, `l4/W`, or `c0/W`, `c2/W`, `c3/W`, `l4/W`",
     recognises=lambda checkpoint: _critic_place(torch_named(checkpoint)) is not None,
-    load=_load_critic,
+    load=corrector_of,
     examples=(),
     parity=_parity_critic,
     facts=_facts_critic,

@@ -73,4 +73,4 @@ def test_only_files_of_a_megabyte_are_required_to_load_within_one_and_a_half_tim
     checks = list(bench_load.checks_of(found))
     assert [check.holds for check in checks] == [True, False]
     assert all(check.what.startswith("large") for check in checks)
-    assert bench_load.FULL.decoder == DvaeLayout(8192, 256, 2)
+    assert bench_load.FULL.decoder == DvaeLayout(8192, 256, 2, 128)

@@ -58,7 +58,7 @@ class Plan:
     decoder: DvaeLayout | None = None
 
 
-FULL, QUICK = Plan(3, decoder=DvaeLayout(8192, 256, 2)), Plan(1, most=2)
+FULL, QUICK = Plan(3, decoder=DvaeLayout(8192, 256, 2, 128)), Plan(1, most=2)
 
 
 def run(args: argparse.Namespace) -> int:
