@@ -18,13 +18,14 @@ from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
+from ..beside import check_side
 from .chainer import CHAINER_EPS, torch_named
 from .networks.critics import ConvolutionalDiscriminator
 from .networks.deconvolutions import DeconvolutionalGenerator
 from .reading import critic_file, critic_of, first_side, gan_of, gan_parity
 from .vectors import with_vectors
 
-__all__ = ["DISCRIMINATOR", "GENERATOR", "corrector_of"]
+__all__ = ["DISCRIMINATOR", "GENERATOR", "convolutional_critic"]
 
 LICENCE = "MIT (the code)"
 SPECTRAL = ("c0_0", "c0_1", "c1_0", "c1_1", "c2_0", "c2_1", "c3_0")
@@ -96,6 +97,8 @@ def _critic(checkpoint: Checkpoint) -> ConvolutionalDiscriminator | None:
 def _load(checkpoint: Checkpoint) -> Generator:
     network = _network(checkpoint)
     critic = _critic(checkpoint)
+    if critic is not None:
+        check_side(checkpoint.path.name, critic.side, network.side)
     return gan_of(
         checkpoint,
         GENERATOR.id,
@@ -112,8 +115,8 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
     return gan_parity(_network(checkpoint), _critic(checkpoint), arrays)
 
 
-def corrector_of(checkpoint: Checkpoint) -> Discriminator:
-    """Loads a discriminator, or a density ratio of DGflow, of a file.
+def convolutional_critic(checkpoint: Checkpoint) -> ConvolutionalDiscriminator:
+    """Loads the discriminator, or the density ratio of DGflow, of a file, frozen.
 
     Raises:
         CheckpointError: the file has none.
@@ -124,7 +127,11 @@ def corrector_of(checkpoint: Checkpoint) -> Discriminator:
             f"{checkpoint.path.name} is no discriminator of DGflow: {DISCRIMINATOR.needs} were "
             "expected. Move it away, or fetch it again."
         )
-    return critic_of(network)
+    return network
+
+
+def _load_critic(checkpoint: Checkpoint) -> Discriminator:
+    return critic_of(convolutional_critic(checkpoint))
 
 
 def _parity_critic(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -168,7 +175,7 @@ DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     id="convolutional-discriminator",
     needs="`c0_1/W`, `c1_1/W`, `c2_1/W`, `l4/W`, or `c0/W`, `c2/W`, `c3/W`, `l4/W`",
     recognises=lambda checkpoint: _critic_place(torch_named(checkpoint)) is not None,
-    load=corrector_of,
+    load=_load_critic,
     examples=(),
     parity=_parity_critic,
     facts=_facts_critic,

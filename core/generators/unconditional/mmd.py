@@ -21,11 +21,11 @@ from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from ...identity import ModelId
-from ..beside import twin_of
-from .deconvolutional import corrector_of
+from ..beside import check_side, twin_of
+from .deconvolutional import convolutional_critic
 from .networks.deconvolutions import MmdGanGenerator
 from .options import MMD_OPTIONS
-from .reading import gan_of, gan_parity
+from .reading import critic_of, gan_of, gan_parity
 
 __all__ = ["GENERATOR"]
 
@@ -78,15 +78,20 @@ def _side(checkpoint: Checkpoint) -> int:
     return side
 
 
-def _corrector(checkpoint: Checkpoint) -> Discriminator | None:
+def _corrector(checkpoint: Checkpoint, side: int) -> Discriminator | None:
     """DGflow's density ratio beside the file, as `MMDGAN_CIFAR_DRC.pth` for `MMDGAN_CIFAR.pth`.
 
     Raises:
-        CheckpointError: it is damaged, or something else.
+        CheckpointError: it is damaged, something else, or of images of another size.
     """
     suffix = checkpoint.path.suffix
     beside = twin_of(checkpoint.path, (suffix, f"_DRC{suffix}"))
-    return None if beside is None else if_usable(lambda: corrector_of(cached(beside)))
+    critic = None if beside is None else if_usable(lambda: convolutional_critic(cached(beside)))
+    if critic is None:
+        return None
+    cure = f"For images of that size choose image_size {critic.side}. "
+    check_side(checkpoint.path.name, critic.side, side, cure)
+    return critic_of(critic)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
@@ -98,7 +103,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         network.widths[0],
         network.side,
         licence=LICENCE,
-        discriminator=_corrector(checkpoint),
+        discriminator=_corrector(checkpoint, network.side),
     )
     return replace(found, id=ModelId(checkpoint.sha256, {"image_size": network.side}))
 

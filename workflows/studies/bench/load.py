@@ -9,6 +9,7 @@ copy in the cache.
 import argparse
 import gc
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -86,6 +87,11 @@ def run(args: argparse.Namespace) -> int:
         )
         for kind in ("seconds", "bytes", "again_seconds", "again_bytes")
     }
+    flat |= {
+        f"{_key(name)}_{kind}_ratio": one[f"{kind}_ratio"]
+        for name, one in found.items()
+        for kind in ("seconds", "bytes", "again_seconds", "again_bytes")
+    }
     print(_table(found))
     conclude(flat, [] if args.quick else list(checks_of(found)), args.json)
     return 0
@@ -122,6 +128,11 @@ def _written(layout: DvaeLayout, path: Path) -> Path:
         parameter.data.normal_(generator=stream)
     torch.save(network.state_dict(), path)
     return path
+
+
+def _key(name: str) -> str:
+    """The name of a file in the keys of the numbers."""
+    return re.sub(r"\W+", "_", Path(name).stem).lower()
 
 
 def _counts(one: Mapping[str, Any]) -> bool:
