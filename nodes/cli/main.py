@@ -30,6 +30,7 @@ BENCHES: dict[str, str] = {
     "edit_image": "...workflows.studies.bench.edit_image:run",
     "generator": "...workflows.studies.bench.generator:run",
     "krr": "...workflows.studies.bench.krr:run",
+    "load": "...workflows.studies.bench.load:run",
     "pairs": "...workflows.studies.bench.pairs:run",
     "steer": "...workflows.studies.bench.steer:run",
     "threads": "...workflows.studies.bench.threads:run",
