@@ -11,7 +11,7 @@ from .file_loader import FileLoader
 __all__ = ["LoadBoundary"]
 
 
-class LoadBoundary(FileLoader):
+class LoadBoundary(FileLoader, io.ComfyNode):
     """Opens a boundary of D2C's authors."""
 
     KIND = "latentsteer_generators"

@@ -10,7 +10,7 @@ from .file_loader import FileLoader
 __all__ = ["LoadFewShotCondition"]
 
 
-class LoadFewShotCondition(FileLoader):
+class LoadFewShotCondition(FileLoader, io.ComfyNode):
     """Opens a saved few-shot condition."""
 
     KIND = "latentsteer_conditions"

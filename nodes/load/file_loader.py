@@ -1,15 +1,14 @@
-"""What loaders of one file share: it must be there, and a changed one is read again."""
+"""Loaders of one file: it must be there, and a changed one is read again."""
 
 from typing import ClassVar
 
-from ..host import io
 from ..model_files import changed, present
 
 __all__ = ["FileLoader"]
 
 
-class FileLoader(io.ComfyNode):
-    """A node that opens a file, or a folder, of a kind of model, chosen by its widget `file`.
+class FileLoader:
+    """What nodes share that open a model, a file or a folder, by their widget `file`.
 
     Attributes:
         KIND: key of the model folder, see `nodes.model_folders`.

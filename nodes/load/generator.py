@@ -57,7 +57,7 @@ def chosen_options(**values: object) -> dict[str, object]:
     }
 
 
-class LoadGenerator(FileLoader):
+class LoadGenerator(FileLoader, io.ComfyNode):
     """Opens a generator."""
 
     KIND = "latentsteer_generators"

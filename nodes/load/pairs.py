@@ -13,7 +13,7 @@ from .file_loader import FileLoader
 __all__ = ["LoadPairs"]
 
 
-class LoadPairs(FileLoader):
+class LoadPairs(FileLoader, io.ComfyNode):
     """Opens stored pairs."""
 
     KIND = "latentsteer_pairs"

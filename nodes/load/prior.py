@@ -11,7 +11,7 @@ from .file_loader import FileLoader
 __all__ = ["LoadDiffusionPrior"]
 
 
-class LoadDiffusionPrior(FileLoader):
+class LoadDiffusionPrior(FileLoader, io.ComfyNode):
     """Opens a saved diffusion prior."""
 
     KIND = "latentsteer_priors"

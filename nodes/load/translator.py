@@ -12,7 +12,7 @@ from .file_loader import FileLoader
 __all__ = ["LoadTranslator"]
 
 
-class LoadTranslator(FileLoader):
+class LoadTranslator(FileLoader, io.ComfyNode):
     """Opens a saved translator."""
 
     KIND = "latentsteer_translators"

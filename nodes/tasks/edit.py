@@ -35,7 +35,7 @@ from .edit_moves import (
     by_words,
     labels_plan,
 )
-from .models import TaskNode, model_widget, other_models, task_models
+from .models import TaskModelInputs, model_widget, other_models, task_models
 from .watching import BarWatch
 
 __all__ = ["EditImage"]
@@ -44,7 +44,7 @@ UNUSED = "`few_shot` has no effect unless `moves` is labels."
 logger = logging.getLogger("latentsteer")
 
 
-class EditImage(TaskNode):
+class EditImage(TaskModelInputs, io.ComfyNode):
     """From an image and words to changed images."""
 
     HELP = Help(

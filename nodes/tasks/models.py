@@ -13,7 +13,7 @@ from ..kinds import as_auxiliary
 from ..model_files import changed, find, offered, present
 from ..widgets import advanced
 
-__all__ = ["TaskNode", "model_widget", "other_models", "task_models"]
+__all__ = ["TaskModelInputs", "model_widget", "other_models", "task_models"]
 
 AUTOMATIC = "automatic"
 GENERATORS, AUXILIARIES, PAIRS, TRANSLATORS = (
@@ -56,8 +56,8 @@ def other_models() -> list[io.Input]:
     ]
 
 
-class TaskNode(io.ComfyNode):
-    """A node with the widgets of the models of a task."""
+class TaskModelInputs:
+    """What nodes with the widgets of a task's models share."""
 
     @classmethod
     def validate_inputs(cls, model: str, auxiliary: str, pairs: str) -> bool | str:

@@ -28,7 +28,7 @@ from ..sockets import LATENTS
 from ..widgets import advanced, seed
 from ..widgets import chunk as chunk_widget
 from ..work import working
-from .models import TaskNode, model_widget, other_models, task_models
+from .models import TaskModelInputs, model_widget, other_models, task_models
 from .watching import BarWatch
 
 __all__ = ["Steer"]
@@ -37,7 +37,7 @@ logger = logging.getLogger("latentsteer")
 STARTS = {"translator": "a translator", "pairs": "the nearest pairs", "prior": "the prior"}
 
 
-class Steer(TaskNode):
+class Steer(TaskModelInputs, io.ComfyNode):
     """From words or classes to images."""
 
     HELP = Help(
