@@ -31,6 +31,7 @@ BENCHES: dict[str, str] = {
     "generator": "...workflows.studies.bench.generator:run",
     "host": "...workflows.studies.bench.host:run",
     "krr": "...workflows.studies.bench.krr:run",
+    "load": "...workflows.studies.bench.load:run",
     "pairs": "...workflows.studies.bench.pairs:run",
     "steer": "...workflows.studies.bench.steer:run",
     "threads": "...workflows.studies.bench.threads:run",
