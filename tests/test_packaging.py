@@ -28,6 +28,7 @@ LARGE = (
     "avatars-codes.safetensors",
     "avatars-generator.safetensors",
     "avatars-judge.safetensors",
+    "avatars-one-step.safetensors",
     "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
     "avatars_held_out.png",

@@ -39,7 +39,7 @@ def test_a_student_has_the_teachers_decoder_and_resumes_to_the_bit(small, tmp_pa
 
     def trained(name):
         one = training.student_of(prior, teacher)
-        training.distilled(one, noise, clean, 4, tmp_path / name)
+        training.distilled(one, noise, clean, 4, tmp_path / f"{name}.safetensors")
         return one.outwards.weight.detach().clone()
 
     whole, calls = trained("whole"), []

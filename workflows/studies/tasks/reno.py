@@ -71,7 +71,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = {
     "ci": Budget((0,), 1, 2, 4),
-    "full": Budget((0, 1, 2), 6, 4, 50),
+    "full": Budget((0, 1, 2), 4, 4, 50),
 }
 Method: TypeAlias = Callable[["OneStep", Latents, AvatarPrompt, int], Latents]
 
@@ -89,7 +89,7 @@ class OneStep:
         generator = load_generator(embedded("avatars one step (embedded)"))
         self.runner = Runner(generator, seed=seed, device=device, say=lambda text: None)
         self.generator, self.seed, self.device = self.runner.generator, seed, device
-        self.chunking = Chunking.of("fixed", generator.image_size)
+        self.chunking = Chunking.of("fast", generator.image_size)
         self.reward = clip_reward(self.clip, KIND)
         self.features = feature_map(self.clip)
 
