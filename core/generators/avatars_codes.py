@@ -19,14 +19,14 @@ from ..spaces import Block, Space
 from ..zoo.residual import Residual
 from .dalle.codes import CodePrior, grid_of
 
-__all__ = ["GENERATOR", "CodesDecoder", "CodesEncoder", "nearest"]
+__all__ = ["GENERATOR", "CodesDecoder", "CodesEncoder", "code_numbers"]
 
 SIDE: Final = 8
 """Places a side of the grid of codes."""
 SIZE: Final = (64, 64)
 
 
-def nearest(
+def code_numbers(
     features: Float[Tensor, "batch features row column"], table: Float[Tensor, "codes features"]
 ) -> Int[Tensor, "batch places"]:
     """The number of the nearest code at each place, row by row of the grid."""
@@ -127,7 +127,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
 
     def encode(images: Tensor) -> Tensor:
         seen = encoder(resized(images, SIZE))
-        return grid_of(nearest(seen, decoder.table), decoder.table, SIDE)
+        return grid_of(code_numbers(seen, decoder.table), decoder.table, SIDE)
 
     table, shares = decoder.table.clone(), decoder.log_shares.softmax(dim=1)
     return Generator(

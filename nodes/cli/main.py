@@ -29,6 +29,7 @@ BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
     "edit_image": "...workflows.studies.bench.edit_image:run",
     "generator": "...workflows.studies.bench.generator:run",
+    "host": "...workflows.studies.bench.host:run",
     "krr": "...workflows.studies.bench.krr:run",
     "load": "...workflows.studies.bench.load:run",
     "pairs": "...workflows.studies.bench.pairs:run",

@@ -10,6 +10,7 @@ __all__ = [
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
+    "AVATARS_ONE_STEP",
     "AVATARS_PAIRS",
     "AVATARS_PRIOR",
     "AVATARS_TRANSLATOR",
@@ -65,6 +66,7 @@ __all__ = [
     "REAL_PLACES",
     "REFERENCES",
     "RESNET50",
+    "RESNET50_IMAGENET",
     "SDXL_TURBO",
     "SD_TURBO",
     "SN_GAN",
@@ -85,6 +87,7 @@ __all__ = [
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
+AVATARS_ONE_STEP = "avatars one step (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 AVATARS_PRIOR = "avatars prior (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
@@ -99,6 +102,7 @@ SN_GAN, WGAN_GP = "DCGAN_G_CIFAR_SN-GAN.npz", "DCGAN_G_CIFAR_WGAN-GP.npz"
 MMD_GAN, TRANSGAN = "MMDGAN_CIFAR.pth", "transgan_cifar10.pth"
 NVAE_CIFAR, NVAE_FFHQ = "nvae_cifar10.safetensors", "nvae_ffhq.safetensors"
 AUTOGAN, RESNET50 = "autogan_cifar10_a.pth", "resnet50_cifar10.pth"
+RESNET50_IMAGENET = "resnet50-11ad3fa6.pth"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
 COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
@@ -142,6 +146,7 @@ FILES = {
     "convert --readjust 0.6`",
     AUTOGAN: "AutoGAN-A of CIFAR-10, from VITA-Group's AutoGAN",
     RESNET50: "a ResNet50 trained on CIFAR-10, in torchvision's layout; the paper's is not public",
+    RESNET50_IMAGENET: "ResNet-50 of ImageNet, torchvision's second weights",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",

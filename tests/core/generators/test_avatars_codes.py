@@ -4,7 +4,7 @@ import pytest
 import torch
 from latentsteer.core.energies.codebook import nearest_codes
 from latentsteer.core.generators import load_generator
-from latentsteer.core.generators.avatars_codes import GENERATOR, CodesEncoder, nearest
+from latentsteer.core.generators.avatars_codes import GENERATOR, CodesEncoder, code_numbers
 from latentsteer.core.generators.dalle.codes import CodePrior
 from latentsteer.core.rng import SampleRng
 
@@ -40,7 +40,7 @@ def test_the_nearest_code_is_that_of_the_least_distance():
     features = torch.randn(2, 3, 2, 5, generator=stream)
     table = torch.randn(7, 3, generator=stream)
     flat = features.flatten(2).mT
-    assert torch.equal(nearest(features, table), torch.cdist(flat, table).argmin(dim=2))
+    assert torch.equal(code_numbers(features, table), torch.cdist(flat, table).argmin(dim=2))
 
 
 def test_the_prior_draws_each_code_by_its_share_at_the_place():

@@ -24,7 +24,7 @@ from torch.nn import functional
 from ....core.checkpoints.checkpoint import write
 from ....core.generator import Generator
 from ....core.generators import load_generator
-from ....core.generators.avatars_codes import SIDE, CodesDecoder, CodesEncoder, nearest
+from ....core.generators.avatars_codes import SIDE, CodesDecoder, CodesEncoder, code_numbers
 from ....core.rng import SampleRng, stream_of
 from ....core.zoo.shipped import reference_images
 from .avatars_data import origin, split
@@ -174,7 +174,7 @@ def train(
             )
             rng = stream_of(seed, "codes", step)
             book.restart(rows, rng) if step == first else book.update(rows, rng)
-            codes = book.table[nearest(z.detach(), book.table)]
+            codes = book.table[code_numbers(z.detach(), book.table)]
             codes = rearrange(
                 codes, "batch (row column) features -> batch features row column", row=SIDE
             )
@@ -212,7 +212,7 @@ def fitted(
     scaled(encoder, decoder)
     counts = torch.zeros_like(decoder.log_shares)
     for part in images.split(500):
-        found = nearest(encoder(part.float().div(255)), decoder.table)
+        found = code_numbers(encoder(part.float().div(255)), decoder.table)
         counts += functional.one_hot(found, len(decoder.table)).sum(dim=0)
     decoder.log_shares.copy_((counts / len(images)).log().clamp_min(NEVER))
     state = {f"decoder.{key}": value for key, value in decoder.state_dict().items()}
@@ -232,7 +232,7 @@ def measured(generator: Generator) -> dict[str, float]:
         z = encode(part)
         errors.append((generator(z, SampleRng.of(0, len(z))) - part).square().mean(dim=(1, 2, 3)))
         grid = z.unflatten(1, (codes.shape[1], SIDE, SIDE))
-        counts += torch.bincount(nearest(grid, codes).flatten(), minlength=len(codes))
+        counts += torch.bincount(code_numbers(grid, codes).flatten(), minlength=len(codes))
     psnr = -10 * torch.cat(errors).log10()
     return {
         "held_out_psnr": round(float(psnr.mean()), 2),
