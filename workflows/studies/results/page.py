@@ -30,6 +30,7 @@ PARTS = (
     "translator",
     "edits",
     "steer",
+    "reno",
     "d2c",
     "fusedream",
     "krr",

@@ -11,7 +11,7 @@ Langevin dynamics and of the KRR flow were chosen on two other captions (of
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -67,17 +67,21 @@ class Budget:
         captions: captions of a seed.
         samples: images of a caption.
         calls: calls of the generator for an image.
+        more: the same for the rows of `LONGER`, on fewer captions; 0 for none.
+        fewer: those captions.
     """
 
     seeds: tuple[int, ...]
     captions: int
     samples: int
     calls: int
+    more: int = 0
+    fewer: int = 1
 
 
 BUDGETS: Mapping[str, Budget] = {
     "ci": Budget((0,), 1, 2, 4),
-    "full": Budget((0, 1, 2), 3, 4, 30),
+    "full": Budget((0, 1, 2), 3, 4, 30, 100, 2),
 }
 Method: TypeAlias = Callable[["OneStep", Latents, AvatarPrompt, int], Latents]
 
@@ -196,6 +200,8 @@ METHODS: Mapping[str, Method] = {
     "searched": partial(_reno, smoothing=SMOOTHING, searched=True),
 }
 """Ways to choose noise for a prompt, in the order of the table."""
+LONGER = ("prior", "best", "reno", "searched")
+"""Those that are measured with more calls too."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -211,8 +217,11 @@ def run(args: argparse.Namespace) -> int:
     flat = mean_and_deviation(_of_seed(seed, budget, device, ledger, out) for seed in budget.seeds)
     rises = {name: flat[f"{name}_satisfied"] - flat["prior_satisfied"] for name in METHODS}
     flat |= {f"{name}_rise": rise for name, rise in rises.items() if name != "prior"}
+    for name in LONGER[1:] if budget.more else ():
+        rise = flat[f"{name}_longer_satisfied"] - flat["prior_longer_satisfied"]
+        flat[f"{name}_longer_rise"] = rise
     flat |= {"seeds": len(budget.seeds), "calls": budget.calls, "samples": budget.samples}
-    flat["captions"] = budget.captions
+    flat |= {"captions": budget.captions, "more": budget.more, "fewer": budget.fewer}
     for key, value in flat.items():
         print(f"{key:<44}{value:>10.3f}")
     print(f"pictures in {out}")
@@ -236,7 +245,19 @@ def _of_seed(
             return found
 
         flat |= ledger.part(f"seed {seed}, {name}", figures)
+    for name in LONGER if budget.more else ():
+        flat |= ledger.part(
+            f"seed {seed}, {name}, longer", partial(longer, study, name, asked, budget)
+        )
     return flat
+
+
+def longer(
+    study: OneStep, name: str, asked: list[AvatarPrompt], budget: Budget
+) -> dict[str, float]:
+    """Returns the figures of a method with more calls, on the first captions."""
+    more = replace(budget, calls=budget.more)
+    return measured(study, f"{name}_longer", METHODS[name], asked[: budget.fewer], more)[0]
 
 
 def measured(
