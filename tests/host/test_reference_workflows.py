@@ -41,9 +41,8 @@ def test_it_runs_on_reference_files(name, client, record_property):
     ]
     refined = [part["refine"] for part in said if "refine" in part]
     refiners = {n for n, node in api.items() if not kinds_of({n: node}).isdisjoint(REFINERS)}
-    if (
-        refiners - run.cached
-    ):  # with so few steps some workflows are equal, and the host keeps them
+    # With so few steps some workflows are equal, and the host keeps their results.
+    if refiners - run.cached:
         assert refined
         # Image to Latents takes styles as they are encoded, in no step.
         assert {one["steps"] for one in refined} - {0} == {steps_of(name)}
