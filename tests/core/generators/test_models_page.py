@@ -11,8 +11,8 @@ from latentsteer.core.generators import ARCHITECTURES, open_generator
 from ..example_files import written
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
-EMBEDDED = ("digits-generator", "avatars-generator", "avatars-codes")
-"""Families of shipped models, which have tables of their own."""
+EMBEDDED = ("digits-", "avatars-")
+"""Starts of the ids of shipped models, which have tables of their own."""
 COLUMNS = (
     *("family, its id", "files", "licence of the weights", "latents", "given inputs", "options"),
     "verified against",
@@ -37,7 +37,7 @@ ROWS = rows()
 
 
 def test_every_family_has_a_row_whose_cells_are_filled():
-    assert set(ROWS) == set(ARCHITECTURES.ids) - set(EMBEDDED)
+    assert set(ROWS) == {id for id in ARCHITECTURES.ids if not id.startswith(EMBEDDED)}
     assert all(all(cells) for family in ROWS.values() for cells in family)
 
 
