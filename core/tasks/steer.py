@@ -58,13 +58,13 @@ class SteerPlan:
         spares: refined starts of each sample, of which the one of lowest energy goes on.
         first: steps of every spare; 0 where there is one alone.
         steps: steps of the chosen ones.
-        noise: standard deviation of noise on the latents that are rendered, fresh at every step,
-            of texts. It keeps the CLIP from being fooled, so that its energies tell which samples
-            are good.
+        noise: deviation of noise on the rendered latents, fresh at every step, of texts. It keeps
+            the CLIP from being fooled, so that its energies tell which samples are good.
         strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
             texts, on the inverse temperature of Langevin dynamics for classes.
         basis: number of pairs whose weighted sum a start is; 1 for single pairs, the best of
             `candidates` each. Points and weights are refined together: FuseDream eq. (4).
+        mixed: number of pairs in each of the `candidates`, see `from_pairs`.
     """
 
     candidates: int
@@ -74,9 +74,10 @@ class SteerPlan:
     noise: float = 0.0
     strength: float = 1.0
     basis: int = 1
+    mixed: int = 1
 
     def __post_init__(self) -> None:
-        least = (self.candidates, self.spares, self.steps, self.basis)
+        least = (self.candidates, self.spares, self.steps, self.basis, self.mixed)
         if min(least) < 1 or self.first < 0 or not 0 < self.strength < math.inf:
             raise InvalidInput(f"{self}: expected numbers of at least 1, and a strength above 0.")
 
@@ -118,7 +119,7 @@ def plan_of(models: TaskModels, quality: Quality, strength: float = 1.0) -> Stee
     kind = starts_from(models)
     table = {"translator": BY_TRANSLATOR, "pairs": FROM_PAIRS, "prior": FROM_PRIOR}[kind]
     plan = replace(table[quality], strength=strength)
-    return plan if models.by_text else replace(plan, basis=1)
+    return plan if models.by_text else replace(plan, basis=1, mixed=1)
 
 
 def starts_from(models: TaskModels) -> Literal["translator", "pairs", "prior"]:
@@ -146,9 +147,8 @@ def steered(
 
     Each sample has several spare starts: weighted sums of the pairs nearest to the condition, or
     single ones, draws of a translator, or draws of the prior, each the best of the plan's
-    candidates. All are refined for
-    a few steps; of each row those of lowest energy are kept and refined further. For texts the
-    refiner is Adam, for classes Langevin dynamics as in TR0N.
+    candidates. All are refined for a few steps; of each row those of lowest energy are kept and
+    refined further. For texts the refiner is Adam, for classes Langevin dynamics as in TR0N.
 
     Args:
         models: the models.
@@ -232,6 +232,7 @@ class _Run:
                 rng,
                 energy=energy,
                 candidates=among,
+                mixed=self.plan.mixed,
                 chunking=self.chunking,
                 device=self.device,
                 report=report,

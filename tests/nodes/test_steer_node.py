@@ -56,9 +56,15 @@ def in_small_nodes(graph, models, start, refined, condition, energy):
     return refined(best, energy(condition(1)), PLAN.steps)
 
 
-@pytest.mark.parametrize("basis", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch, basis):
-    monkeypatch.setattr(steer, "FROM_PAIRS", {"good": replace(PLAN, basis=basis)})
+STARTS = ((1, 3), pytest.param((1, 1), marks=pytest.mark.slow))
+STARTS += (pytest.param((3, 1), marks=pytest.mark.slow),)
+
+
+@pytest.mark.parametrize("start_of", STARTS)
+def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch, start_of):
+    basis, mixed = start_of
+    plan = replace(PLAN, basis=basis, mixed=mixed)
+    monkeypatch.setattr(steer, "FROM_PAIRS", {"good": plan})
     models = graph.models(AVATARS, "avatars CLIP (embedded)")
     both = {"generator": models.generator, "seed": 3}
     pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
@@ -78,7 +84,7 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch
     def start(of, wide):
         own = {"condition": of, "energy": wide, "candidates": PLAN.candidates, **both}
         if basis == 1:
-            return graph.add("NearestPairsInit", pairs=pairs, **own)
+            return graph.add("NearestPairsInit", pairs=pairs, mixed=mixed, **own)
         return graph.add("BasisInit", pairs=pairs, **own | {"candidates": basis, "keep": basis})
 
     def refined(at, along, steps):
