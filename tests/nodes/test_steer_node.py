@@ -7,8 +7,8 @@ import pytest
 import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
-from latentsteer.core.tasks import steer
-from latentsteer.core.tasks.steer import SteerPlan
+from latentsteer.core.tasks import plans, steer
+from latentsteer.core.tasks.plans import SteerPlan
 
 AVATARS, DIGITS, OTHER = "avatars (embedded)", "digits (embedded)", "other.safetensors"
 PLAN = SteerPlan(candidates=2, spares=2, first=1, steps=2, noise=0.3)
@@ -28,8 +28,8 @@ def few(monkeypatch):
 @pytest.fixture
 def short(monkeypatch):
     """Short plans, each with spares."""
-    for table in ("FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR"):
-        monkeypatch.setattr(steer, table, {"good": PLAN})
+    for table in ("FROM_PAIRS", "CLASSES_FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR"):
+        monkeypatch.setattr(plans, table, {"good": PLAN})
 
 
 def in_small_nodes(graph, models, start, refined, condition, energy):
@@ -64,7 +64,7 @@ STARTS += (pytest.param((3, 1), marks=pytest.mark.slow),)
 def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch, start_of):
     basis, mixed = start_of
     plan = replace(PLAN, basis=basis, mixed=mixed)
-    monkeypatch.setattr(steer, "FROM_PAIRS", {"good": plan})
+    monkeypatch.setattr(plans, "FROM_PAIRS", {"good": plan})
     models = graph.models(AVATARS, "avatars CLIP (embedded)")
     both = {"generator": models.generator, "seed": 3}
     pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")

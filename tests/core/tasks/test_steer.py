@@ -8,7 +8,8 @@ from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.tasks.models import TaskModels
-from latentsteer.core.tasks.steer import QUALITIES, SteerPlan, plan_of, starts_from, steered
+from latentsteer.core.tasks.plans import QUALITIES, SteerPlan, plan_of, starts_from
+from latentsteer.core.tasks.steer import steered
 from latentsteer.core.zoo import shipped
 
 CPU = torch.device("cpu")
