@@ -23,7 +23,7 @@ from .candidates import Draw, Report, best_of, check_samples
 
 __all__ = ["MIXED_AMONG", "candidates_of", "check_latents", "from_pairs", "pairs_of_samples"]
 
-MIXED_AMONG = 16
+MIXED_AMONG = 24
 """Number of nearest pairs of a condition that sums are made of."""
 LEAST_SHARE = 0.5
 """Smallest weight of a pair in a sum, before normalisation; the largest is this plus 1."""

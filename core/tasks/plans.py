@@ -42,6 +42,9 @@ class SteerPlan:
         basis: number of pairs whose weighted sum a start is; 1 for single pairs, the best of
             `candidates` each. Points and weights are refined together: FuseDream eq. (4).
         mixed: number of pairs in each of the `candidates`, see `from_pairs`.
+        encoded: whether starts become the latents of their own images, where the generator has an
+            encoder. What fools the CLIP is lost on the way, so that the choice among spares is
+            a better one.
     """
 
     candidates: int
@@ -52,6 +55,7 @@ class SteerPlan:
     strength: float = 1.0
     basis: int = 1
     mixed: int = 1
+    encoded: bool = False
 
     def __post_init__(self) -> None:
         least = (self.candidates, self.spares, self.steps, self.basis, self.mixed)
@@ -62,13 +66,13 @@ class SteerPlan:
     def work(self) -> int:
         """The number of reports of a run: looks at candidates, and steps."""
         looks = self.candidates if self.basis == 1 else self.basis
-        return looks + self.first + self.steps
+        return looks + self.encoded + self.first + self.steps
 
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
     "draft": SteerPlan(1, 1, 0, 20, NOISE / 2, basis=5),
-    "good": SteerPlan(32, 8, 0, 10, NOISE, mixed=3),
-    "best": SteerPlan(96, 8, 0, 20, NOISE, mixed=3),
+    "good": SteerPlan(12, 16, 0, 10, NOISE, mixed=4, encoded=True),
+    "best": SteerPlan(20, 32, 0, 20, NOISE, mixed=4, encoded=True),
 }
 """Texts, from the nearest pairs, by sums of some of them."""
 CLASSES_FROM_PAIRS: Mapping[Quality, SteerPlan] = {

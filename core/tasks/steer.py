@@ -7,9 +7,10 @@ import torch
 from ..charts import Start
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
-from ..latents import Latents
+from ..latents import Latents, decode
 from ..pairs.pairs import Pairs
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
@@ -17,6 +18,7 @@ from ..refine.rules import Adam, Langevin
 from ..rng import SampleRng
 from ..starts.basis import from_basis
 from ..starts.candidates import from_prior, from_translator
+from ..starts.inversion import from_images
 from ..starts.nearest import candidates_of, from_pairs, pairs_of_samples
 from ..starts.ranking import ranked
 from .models import TaskModels
@@ -50,8 +52,9 @@ def steered(
 
     Each sample has several spare starts: weighted sums of the pairs nearest to the condition, or
     single ones, draws of a translator, or draws of the prior, each the best of the plan's
-    candidates. All are refined for a few steps; of each row those of lowest energy are kept and
-    refined further. For texts the refiner is Adam, for classes Langevin dynamics as in TR0N.
+    candidates. They may pass through the encoder, and be refined for a few steps; of each row
+    those of lowest energy are kept and refined further. For texts the refiner is Adam, for classes
+    Langevin dynamics as in TR0N.
 
     Args:
         models: the models.
@@ -75,6 +78,8 @@ def steered(
     condition = wanted.repeated(samples * plan.spares)
     energy = models.energy(condition)
     latents = Latents.of(run.start(condition, energy), models.generator)
+    if plan.encoded and models.generator.encode is not None:
+        latents = run.encoded(latents, energy)
     if plan.first:
         latents = run.refined(latents, energy, plan.first)
     if plan.spares > 1:
@@ -174,6 +179,23 @@ class _Run:
             report=report,
         )
         return start
+
+    def encoded(self, latents: Latents, energy: Energy) -> Latents:
+        """Returns the latents of the images of latents, by the encoder."""
+        generator = self.models.generator
+        with threads_of(generator, None, self.chunking, self.device):
+            images = decode(latents, generator, self.chunking, self.device)
+            start = from_images(
+                generator,
+                images,
+                SampleRng.of(self.seed, len(images), "invert"),
+                how="encoder",
+                energy=energy,
+                chunking=self.chunking,
+                device=self.device,
+            )
+        self.watch.looked()
+        return Latents.of(start, generator)
 
     def refined(self, latents: Latents, energy: Energy, steps: int) -> Latents:
         """Returns latents after steps of the refiner."""

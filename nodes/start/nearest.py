@@ -62,7 +62,7 @@ class NearestPairsInit(io.ComfyNode):
                         tooltip="For diverse starts, the number of nearest pairs of a condition "
                         "to choose from (0 to 10000000): the nearest, and then always the one "
                         "farthest from those chosen. 0 takes the nearest themselves. With mixed "
-                        "above 1, how many nearest pairs the sums are made of; 0 for 16.",
+                        "above 1, how many nearest pairs the sums are made of; 0 for 24.",
                     )
                 ),
                 chosen_by(),
@@ -76,7 +76,7 @@ class NearestPairsInit(io.ComfyNode):
                         max=1000,
                         optional=True,
                         tooltip="How many pairs each candidate is a random weighted sum of (1 to "
-                        "1000). 1 takes the pairs themselves; 3 with 50 candidates shows more of "
+                        "1000). 1 takes the pairs themselves; 4 with 50 candidates shows more of "
                         "a long text.",
                     )
                 ),

@@ -51,6 +51,10 @@ def in_small_nodes(graph, models, plan, start, refined, condition, energy):
     spare = condition(plan.spares)
     wide = energy(spare)
     at = start(spare, wide)
+    if plan.encoded:
+        both = {"generator": models.generator}
+        seen = graph.add("Decode", latents=at, **both)
+        at = graph.add("ImageToLatents", images=seen, steps=0, **both)
     if plan.first:
         at = refined(at, wide, plan.first)
     if plan.spares > 1:

@@ -49,6 +49,9 @@ def _small(recipe: Recipe) -> GraphBuilder:
     spare, wide = wanted(SAMPLES * plan.spares, "Spare samples")
     best = {"energy": wide, "candidates": plan.candidates, "mixed": plan.mixed}
     start = graph.add("NearestPairsInit", pairs=pairs, condition=spare, **best)
+    if plan.encoded:
+        seen = graph.add("Decode", "Their images", latents=start)
+        start = graph.add("ImageToLatents", "Their latents", images=seen, steps=0)
     groups = {"keep": SAMPLES, "groups": LINES}
     kept = graph.add("BestLatents", batch=start, energy=wide, **groups)
     condition, energy = wanted(SAMPLES, "The samples")
@@ -96,8 +99,9 @@ RECIPES = (
         title="Steer, in small nodes: avatars from text",
         says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
         "**Nearest Pairs Init** finds starts for more samples than are wanted, each the best of "
-        "many sums of pairs that fit the text, **Best Latents** keeps those of lowest energy, and "
-        "a few steps of **Adam Refine** finish them.",
+        "many sums of pairs that fit the text. **Decode** and **Image to Latents** take away what "
+        "only fools the CLIP, **Best Latents** keeps those of lowest energy, and a few steps of "
+        "**Adam Refine** finish them.",
         graph=_small,
         improves="satisfied",
     ),
