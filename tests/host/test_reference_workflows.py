@@ -40,7 +40,9 @@ def test_it_runs_on_reference_files(name, client, record_property):
         for part in output.get("latentsteer", ())
     ]
     refined = [part["refine"] for part in said if "refine" in part]
-    if not kinds_of(api).isdisjoint(REFINERS):
+    refiners = {n for n, node in api.items() if not kinds_of({n: node}).isdisjoint(REFINERS)}
+    # With so few steps some workflows are equal, and the host keeps their results.
+    if refiners - run.cached:
         assert refined
         # Image to Latents takes styles as they are encoded, in no step.
         assert {one["steps"] for one in refined} - {0} == {steps_of(name)}
