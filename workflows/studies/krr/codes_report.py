@@ -48,7 +48,7 @@ class Budget:
     prompts: int
 
 
-BUDGETS: Mapping[str, Budget] = {"ci": Budget((0,), 2), "full": Budget((0, 1, 2), 12)}
+BUDGETS: Mapping[str, Budget] = {"ci": Budget((0,), 2), "full": Budget((0, 1, 2), 4)}
 
 
 def run(args: argparse.Namespace) -> int:
