@@ -14,7 +14,7 @@ from latentsteer.workflows.studies.krr.codes import ARMS, Arm, CodesFlow
 from latentsteer.workflows.studies.krr.codes_report import COMPARED, Budget, compared
 
 CPU = torch.device("cpu")
-FEW = replace(krr_codes.AVATARS_STAGES, candidates=2, samples=2, warm_up=1, fine_tuning=1)
+FEW = replace(krr_codes.AVATARS_STAGES, candidates=2, samples=2, warm_up=2, fine_tuning=1)
 PROMPT = AvatarPrompt("blue background", {"background": "blue"})
 
 

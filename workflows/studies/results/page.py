@@ -33,6 +33,7 @@ PARTS = (
     "d2c",
     "fusedream",
     "krr",
+    "codes",
     "views",
     "bench_pairs",
     "bench_translator",
