@@ -32,7 +32,7 @@ class EditSearch:
     Attributes:
         steps: steps of Adam.
         rate: its learning rate.
-        noise: standard deviation of noise on the rendered latents, see `core.tasks.steer`.
+        noise: standard deviation of noise on the rendered latents, see `core.tasks.plans`.
         keep: weight of the distance to the image, relative to the cosine of the words.
         variation: how much the results of one image differ at the start.
     """

@@ -1,18 +1,16 @@
 """Steering from a condition to samples: start, refinement, and choice among spare starts."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from dataclasses import dataclass
 
 import torch
 
 from ..charts import Start
 from ..chunking import Chunking
 from ..condition import Condition
+from ..devices import threads_of
 from ..energy import Energy
 from ..errors import InvalidInput
-from ..latents import Latents
+from ..latents import Latents, decode
 from ..pairs.pairs import Pairs
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
@@ -20,25 +18,15 @@ from ..refine.rules import Adam, Langevin
 from ..rng import SampleRng
 from ..starts.basis import from_basis
 from ..starts.candidates import from_prior, from_translator
+from ..starts.inversion import from_images
 from ..starts.nearest import candidates_of, from_pairs, pairs_of_samples
 from ..starts.ranking import ranked
 from .models import TaskModels
+from .plans import SteerPlan, starts_from
 from .watch import UNWATCHED, TaskWatch
 
-__all__ = [
-    "CLAUSE_WEIGHT",
-    "QUALITIES",
-    "Quality",
-    "SteerPlan",
-    "plan_of",
-    "starts_from",
-    "steered",
-]
+__all__ = ["CLAUSE_WEIGHT", "INVERSE_TEMPERATURE", "RATE", "steered"]
 
-Quality: TypeAlias = Literal["draft", "good", "best"]
-QUALITIES: tuple[Quality, ...] = get_args(Quality)
-NOISE = 0.2
-"""Noise on the rendered latents, for texts."""
 CLAUSE_WEIGHT = 0.5
 """Weight of each clause of a text, in addition to the whole."""
 RATE = 0.03
@@ -47,88 +35,6 @@ INVERSE_TEMPERATURE = 20.0
 """beta of Langevin dynamics at strength 1, for classes: TR0N's."""
 STEP_SIZE, MOMENTUM, WEIGHTS_RATE = 1e-4, 0.99, 5e-3
 """TR0N's settings of Langevin dynamics."""
-
-
-@dataclass(frozen=True)
-class SteerPlan:
-    """How samples are made.
-
-    Attributes:
-        candidates: starts that the energy ranks for each spare, at least 1.
-        spares: refined starts of each sample, of which the one of lowest energy goes on.
-        first: steps of every spare; 0 where there is one alone.
-        steps: steps of the chosen ones.
-        noise: standard deviation of noise on the latents that are rendered, fresh at every step,
-            of texts. It keeps the CLIP from being fooled, so that its energies tell which samples
-            are good.
-        strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
-            texts, on the inverse temperature of Langevin dynamics for classes.
-        basis: number of pairs whose weighted sum a start is; 1 for single pairs, the best of
-            `candidates` each. Points and weights are refined together: FuseDream eq. (4).
-    """
-
-    candidates: int
-    spares: int
-    first: int
-    steps: int
-    noise: float = 0.0
-    strength: float = 1.0
-    basis: int = 1
-
-    def __post_init__(self) -> None:
-        least = (self.candidates, self.spares, self.steps, self.basis)
-        if min(least) < 1 or self.first < 0 or not 0 < self.strength < math.inf:
-            raise InvalidInput(f"{self}: expected numbers of at least 1, and a strength above 0.")
-
-    @property
-    def work(self) -> int:
-        """The number of reports of a run: looks at candidates, and steps."""
-        looks = self.candidates if self.basis == 1 else self.basis
-        return looks + self.first + self.steps
-
-
-FROM_PAIRS: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(1, 1, 0, 20, NOISE / 2, basis=5),
-    "good": SteerPlan(1, 8, 10, 20, NOISE),
-    "best": SteerPlan(1, 16, 12, 40, NOISE),
-}
-"""Texts, from the nearest pairs, which the energy ranks already. Classes take single ones."""
-FROM_PRIOR: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(50, 1, 0, 20, NOISE),
-    "good": SteerPlan(100, 2, 10, 60, NOISE),
-    "best": SteerPlan(400, 4, 20, 100, NOISE),
-}
-"""Texts without pairs, and classes without a translator."""
-BY_TRANSLATOR: Mapping[Quality, SteerPlan] = {
-    "draft": SteerPlan(1, 1, 0, 10),
-    "good": SteerPlan(3, 1, 0, 25),
-    "best": SteerPlan(5, 1, 0, 50),
-}
-"""Classes, from a translator."""
-
-
-def plan_of(models: TaskModels, quality: Quality, strength: float = 1.0) -> SteerPlan:
-    """Returns the plan of a quality, by what starts the models have.
-
-    Raises:
-        InvalidInput: another quality, or a strength of 0 or below.
-    """
-    if quality not in QUALITIES:
-        raise InvalidInput(f"Quality {quality!r}; there are {', '.join(QUALITIES)}.")
-    kind = starts_from(models)
-    table = {"translator": BY_TRANSLATOR, "pairs": FROM_PAIRS, "prior": FROM_PRIOR}[kind]
-    plan = replace(table[quality], strength=strength)
-    return plan if models.by_text else replace(plan, basis=1)
-
-
-def starts_from(models: TaskModels) -> Literal["translator", "pairs", "prior"]:
-    """Returns where starts come from: a translator for classes, else pairs, else the prior.
-
-    Classes take a translator first, since the pairs nearest to a class are all alike.
-    """
-    if models.translator is not None and not (models.by_text and models.pairs is not None):
-        return "translator"
-    return "prior" if models.pairs is None else "pairs"
 
 
 def steered(
@@ -146,9 +52,9 @@ def steered(
 
     Each sample has several spare starts: weighted sums of the pairs nearest to the condition, or
     single ones, draws of a translator, or draws of the prior, each the best of the plan's
-    candidates. All are refined for
-    a few steps; of each row those of lowest energy are kept and refined further. For texts the
-    refiner is Adam, for classes Langevin dynamics as in TR0N.
+    candidates. They may pass through the encoder, and be refined for a few steps; of each row
+    those of lowest energy are kept and refined further. For texts the refiner is Adam, for classes
+    Langevin dynamics as in TR0N.
 
     Args:
         models: the models.
@@ -172,6 +78,8 @@ def steered(
     condition = wanted.repeated(samples * plan.spares)
     energy = models.energy(condition)
     latents = Latents.of(run.start(condition, energy), models.generator)
+    if plan.encoded and models.generator.encode is not None:
+        latents = run.encoded(latents, energy)
     if plan.first:
         latents = run.refined(latents, energy, plan.first)
     if plan.spares > 1:
@@ -232,6 +140,7 @@ class _Run:
                 rng,
                 energy=energy,
                 candidates=among,
+                mixed=self.plan.mixed,
                 chunking=self.chunking,
                 device=self.device,
                 report=report,
@@ -270,6 +179,23 @@ class _Run:
             report=report,
         )
         return start
+
+    def encoded(self, latents: Latents, energy: Energy) -> Latents:
+        """Returns the latents of the images of latents, by the encoder."""
+        generator = self.models.generator
+        with threads_of(generator, None, self.chunking, self.device):
+            images = decode(latents, generator, self.chunking, self.device)
+            start = from_images(
+                generator,
+                images,
+                SampleRng.of(self.seed, len(images), "invert"),
+                how="encoder",
+                energy=energy,
+                chunking=self.chunking,
+                device=self.device,
+            )
+        self.watch.looked()
+        return Latents.of(start, generator)
 
     def refined(self, latents: Latents, energy: Energy, steps: int) -> Latents:
         """Returns latents after steps of the refiner."""

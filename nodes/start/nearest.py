@@ -28,7 +28,9 @@ class NearestPairsInit(io.ComfyNode):
             "by log probability for classes, and starts from the latents of the best. No image "
             "is made, whatever the number of pairs. Samples of the same condition get its "
             "nearest pairs in turns, so they differ. With `candidates` above 1 an energy ranks "
-            "the nearest pairs of a sample; `generations` continue from these."
+            "the nearest pairs of a sample; `generations` continue from these. With `mixed` above "
+            "1 each candidate is a random weighted sum of that many pairs, drawn from the nearest "
+            "ones: what these have in common adds up, and no two candidates are equal."
         ),
         example=(
             "20000 pairs of the avatars, a Text Condition, `samples` = 4, then Adam Refine with "
@@ -59,12 +61,25 @@ class NearestPairsInit(io.ComfyNode):
                         max=10000000,
                         tooltip="For diverse starts, the number of nearest pairs of a condition "
                         "to choose from (0 to 10000000): the nearest, and then always the one "
-                        "farthest from those chosen. 0 takes the nearest themselves.",
+                        "farthest from those chosen. 0 takes the nearest themselves. With mixed "
+                        "above 1, how many nearest pairs the sums are made of; 0 for 24.",
                     )
                 ),
                 chosen_by(),
                 chunk(),
                 generations(),
+                advanced(
+                    io.Int.Input(
+                        "mixed",
+                        default=1,
+                        min=1,
+                        max=1000,
+                        optional=True,
+                        tooltip="How many pairs each candidate is a random weighted sum of (1 to "
+                        "1000). 1 takes the pairs themselves; 4 with 50 candidates shows more of "
+                        "a long text.",
+                    )
+                ),
             ],
             outputs=[latents()],
         )
@@ -84,6 +99,7 @@ class NearestPairsInit(io.ComfyNode):
         chunk: ChunkMode,
         energy: Energy | None = None,
         generations: int = 0,
+        mixed: int = 1,
     ) -> io.NodeOutput:
         from ...core.starts.nearest import from_pairs
 
@@ -99,6 +115,7 @@ class NearestPairsInit(io.ComfyNode):
                 energy=energy,
                 candidates=candidates,
                 generations=generations,
+                mixed=mixed,
                 chunking=work.chunking,
                 device=work.device,
                 report=work.report,

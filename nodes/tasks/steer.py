@@ -10,15 +10,8 @@ from ...core.devices import threads_of
 from ...core.errors import InvalidInput
 from ...core.latents import decode
 from ...core.tasks.models import TaskModels
-from ...core.tasks.steer import (
-    CLAUSE_WEIGHT,
-    QUALITIES,
-    Quality,
-    SteerPlan,
-    plan_of,
-    starts_from,
-    steered,
-)
+from ...core.tasks.plans import QUALITIES, Quality, SteerPlan, plan_of, starts_from
+from ...core.tasks.steer import CLAUSE_WEIGHT, steered
 from ..classes import parse_classes
 from ..help import Help
 from ..host import autograd, io

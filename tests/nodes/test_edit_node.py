@@ -210,7 +210,7 @@ def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
 
 def test_a_condition_without_effect_is_told(graph, run, short, picture):
     condition = hats(graph, graph.models(AVATARS, CLIP))
-    node = graph.add("EditImage", image=picture, few_shot=condition, results=1)
+    node = graph.add("EditImage", image=picture, few_shot=condition, moves="search", results=1)
     assert "`few_shot` has no effect unless" in run(graph).ui(node)["text"][0]
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
-from latentsteer.core.tasks import steer
+from latentsteer.core.tasks import plans, steer
 
 AVATARS, DIGITS, OTHER = "avatars (embedded)", "digits (embedded)", "other.safetensors"
-TABLES = ("FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR")
+TABLES = ("FROM_PAIRS", "CLASSES_FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR")
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def shortened(plan):
 def short(monkeypatch):
     """All plans, shortened."""
     for table in TABLES:
-        plans = {quality: shortened(plan) for quality, plan in getattr(steer, table).items()}
-        monkeypatch.setattr(steer, table, plans)
+        short = {quality: shortened(plan) for quality, plan in getattr(plans, table).items()}
+        monkeypatch.setattr(plans, table, short)
 
 
 def in_small_nodes(graph, models, plan, start, refined, condition, energy):
@@ -51,6 +51,10 @@ def in_small_nodes(graph, models, plan, start, refined, condition, energy):
     spare = condition(plan.spares)
     wide = energy(spare)
     at = start(spare, wide)
+    if plan.encoded:
+        both = {"generator": models.generator}
+        seen = graph.add("Decode", latents=at, **both)
+        at = graph.add("ImageToLatents", images=seen, steps=0, **both)
     if plan.first:
         at = refined(at, wide, plan.first)
     if plan.spares > 1:
@@ -79,7 +83,7 @@ def texts_in_small_nodes(graph, models, pairs, plan):
     def start(of, wide):
         own = {"condition": of, "energy": wide, "candidates": plan.candidates, **both}
         if plan.basis == 1:
-            return graph.add("NearestPairsInit", pairs=pairs, **own)
+            return graph.add("NearestPairsInit", pairs=pairs, mixed=plan.mixed, **own)
         own |= {"candidates": plan.basis, "keep": plan.basis}
         return graph.add("BasisInit", pairs=pairs, **own)
 
@@ -114,11 +118,11 @@ def classes_in_small_nodes(graph, models, plan, start, **given):
     return in_small_nodes(graph, models, plan, started, refined, condition, energy)
 
 
-def check_classes(graph, run, plans, start, given, said, **own):
+def check_classes(graph, run, planned, start, given, said, **own):
     """Compares Steer with the small nodes at every quality."""
     made = {}
     models = graph.models(own["model"])
-    for quality, plan in plans.items():
+    for quality, plan in planned.items():
         small = classes_in_small_nodes(graph, models, plan, start, **given)
         node = graph.add("Steer", prompt="3, 7", samples=1, seed=3, quality=quality, **own)
         made[quality] = small, node
@@ -138,7 +142,7 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short, qual
     pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
     made = {}
     for quality in qualities:
-        plan = steer.FROM_PAIRS[quality]
+        plan = plans.FROM_PAIRS[quality]
         small = texts_in_small_nodes(graph, models, pairs, plan)
         images = graph.add("Decode", generator=models.generator, latents=small)
         own = {"samples": 1, "seed": 3, "strength": 0.5, "quality": quality}
@@ -146,7 +150,7 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short, qual
         made[quality] = small, images, node
     ran = run(graph)
     for quality, (small, images, node) in made.items():
-        plan = steer.FROM_PAIRS[quality]
+        plan = plans.FROM_PAIRS[quality]
         assert ran[small].samples == ran[[node[0], 1]].samples
         assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
         assert torch.equal(ran[images], ran[node])
@@ -158,7 +162,7 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short, qual
 def test_classes_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
     translator = graph.add("LoadTranslator", file="digits translator (embedded)")
     check_classes(
-        *(graph, run, steer.BY_TRANSLATOR, "TranslatorInit", {"translator": translator}),
+        *(graph, run, plans.BY_TRANSLATOR, "TranslatorInit", {"translator": translator}),
         "from a translator",
         model=DIGITS,
     )
@@ -170,7 +174,7 @@ def test_classes_without_a_translator_have_the_bits_of_the_graph_of_small_nodes(
     models, run_there = own_base
     shutil.copy(base / "models/latentsteer_generators" / OTHER, models / "latentsteer_generators")
     own = {"model": OTHER, "auxiliary": "digits classifier (embedded)"}
-    check_classes(graph, run_there, steer.FROM_PRIOR, "PriorInit", {}, "from the prior", **own)
+    check_classes(graph, run_there, plans.FROM_PRIOR, "PriorInit", {}, "from the prior", **own)
 
 
 CASES = {
@@ -199,9 +203,9 @@ def test_pairs_in_the_folder_that_fit_are_found(graph, own_base, base, short):
     graph.add("SavePairs", pairs=pairs, name="mine")
     run_there(graph)
     own = {"model": OTHER, "auxiliary": "digits classifier (embedded)"}
-    plans = {"good": replace(steer.FROM_PAIRS["good"], basis=1)}
+    good = {"good": plans.CLASSES_FROM_PAIRS["good"]}
     check_classes(
-        *(graph, run_there, plans, "NearestPairsInit", {"pairs": pairs}),
+        *(graph, run_there, good, "NearestPairsInit", {"pairs": pairs}),
         "from the nearest pairs",
         **own,
     )

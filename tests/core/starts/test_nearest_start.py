@@ -1,5 +1,7 @@
 """Starts from pairs: which pairs a sample gets, re-ranking by energy, generations, a basis."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.chunking import Chunking
@@ -144,3 +146,70 @@ def test_what_does_not_fit_is_refused(made, toys):
         ConditionMismatch, match=r"of another auxiliary .*Make pairs with 'a CLIP'"
     ):
         started(made, text, 1)
+
+
+def shares(made, start, numbers):
+    """Weights of the given pairs in starts, by least squares."""
+    _, _, pairs = made
+    points = pairs.latents[numbers].double()
+    return torch.linalg.lstsq(points.T, start.values.double().T).solution.T
+
+
+def test_sums_are_of_distinct_near_pairs_with_weights_of_unit_norm(made):
+    _, classifier, _ = made
+    start = started(made, classifier.condition(["b"]), 200, mixed=2, among=4)
+    found = shares(made, start, order(made, "b")[:4])
+    used = found.abs() > 1e-4
+    free = (start.values.abs() < 3).all(dim=1)
+    assert int(free.sum()) > 40
+    assert bool((used[free].sum(dim=1) == 2).all())
+    assert bool(used[free].any(dim=0).all())
+    torch.testing.assert_close(found[free].norm(dim=1), torch.ones(int(free.sum())).double())
+    assert float(found[free][used[free]].min()) > 0.3
+    assert len(start.values.unique(dim=0)) == 200
+
+
+def test_where_the_prior_is_not_normal_weights_add_up_to_one(made):
+    generator, classifier, _ = made
+
+    class Uniform:
+        log_density = None
+
+        def sample(self, rng, like):
+            return 6 * rng.uniform(6, like=like) - 3
+
+    other = replace(generator, prior=Uniform())
+    start = started(made, classifier.condition(["b"]), 8, mixed=3, among=4, generator=other)
+    found = shares(made, start, order(made, "b")[:4])
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(8).double())
+
+
+def test_the_energy_chooses_among_sums_and_a_batch_equals_its_members(made):
+    _, classifier, _ = made
+    condition = classifier.condition(["b", "c", "b"])
+    energy = classification(classifier, condition)
+    generator = made[0]
+
+    def loss(start):
+        pulled = energy.pullback(generator)
+        return pulled.readings(start.values, SampleRng.of(0, 3, "test"), CHUNKS)["energy"]
+
+    one = started(made, condition, 3, mixed=2)
+    best = started(made, condition, 3, mixed=2, energy=energy, candidates=12)
+    assert bool((loss(best) <= loss(one)).all())
+    assert float(loss(best).sum()) < float(loss(one).sum())
+    alone = started(
+        made,
+        classifier.condition(["b"]),
+        1,
+        mixed=2,
+        energy=classification(classifier, classifier.condition(["b"])),
+        candidates=12,
+    )
+    assert torch.equal(alone.values[0], best.values[0])
+
+
+@pytest.mark.parametrize(("mixed", "among"), [(0, 0), (5, 4), (25, 0)])
+def test_impossible_sums_are_refused(made, mixed, among):
+    with pytest.raises(InvalidInput, match=f"Sums of {mixed}"):
+        started(made, made[1].condition(["b"]), 1, mixed=mixed, among=among)

@@ -1,5 +1,7 @@
 """Plans of Steer, and its choice among spares."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary
@@ -8,7 +10,8 @@ from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
 from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.tasks.models import TaskModels
-from latentsteer.core.tasks.steer import QUALITIES, SteerPlan, plan_of, starts_from, steered
+from latentsteer.core.tasks.plans import QUALITIES, SteerPlan, plan_of, starts_from
+from latentsteer.core.tasks.steer import steered
 from latentsteer.core.zoo import shipped
 
 CPU = torch.device("cpu")
@@ -51,6 +54,25 @@ def test_starts_come_from_what_there_is(digits):
     nearest = pairs.latents[pairs.conditions[:, 3].argmax()]
     # One step of a cold Langevin moves by its noise alone, of deviation 0.01.
     assert float((latents.values[0] - nearest).abs().max()) < 0.06
+
+
+def test_starts_pass_through_an_encoder_where_there_is_one(digits):
+    generator, classifier = digits
+    plan = SteerPlan(1, 2, 0, 1, strength=1e-9)
+    passing = replace(plan, encoded=True)
+    plain, _ = run(TaskModels(*digits), plan, [3, 7])
+    without, _ = run(TaskModels(*digits), passing, [3, 7])
+    assert torch.equal(without.values, plain.values)
+
+    def encode(images):
+        brightness = images.mean(dim=(1, 2, 3))[:, None]
+        return brightness.expand(-1, generator.source.dim).contiguous()
+
+    models = TaskModels(replace(generator, encode=encode), classifier)
+    latents, _ = run(models, passing, [3, 7])
+    # One step of a cold Langevin moves by its noise alone, of deviation 0.01.
+    assert float(latents.values.std(dim=1).max()) < 0.02
+    assert 0 < float(latents.values.mean()) < 1
 
 
 def test_a_better_quality_does_more(digits):

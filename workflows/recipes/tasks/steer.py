@@ -2,13 +2,8 @@
 
 from functools import partial
 
-from ....core.tasks.steer import (
-    BY_TRANSLATOR,
-    CLAUSE_WEIGHT,
-    FROM_PAIRS,
-    INVERSE_TEMPERATURE,
-    RATE,
-)
+from ....core.tasks.plans import BY_TRANSLATOR, FROM_PAIRS
+from ....core.tasks.steer import CLAUSE_WEIGHT, INVERSE_TEMPERATURE, RATE
 from ..files import (
     AVATARS,
     AVATARS_CLIP,
@@ -52,11 +47,13 @@ def _small(recipe: Recipe) -> GraphBuilder:
         return condition, graph.add("EnergyCLIP", condition=condition)
 
     spare, wide = wanted(SAMPLES * plan.spares, "Spare samples")
-    best = {"energy": wide, "candidates": plan.candidates}
+    best = {"energy": wide, "candidates": plan.candidates, "mixed": plan.mixed}
     start = graph.add("NearestPairsInit", pairs=pairs, condition=spare, **best)
-    looked = graph.add("AdamRefine", "A first look", start=start, energy=wide, steps=plan.first)
+    if plan.encoded:
+        seen = graph.add("Decode", "Their images", latents=start)
+        start = graph.add("ImageToLatents", "Their latents", images=seen, steps=0)
     groups = {"keep": SAMPLES, "groups": LINES}
-    kept = graph.add("BestLatents", batch=looked, energy=wide, **groups)
+    kept = graph.add("BestLatents", batch=start, energy=wide, **groups)
     condition, energy = wanted(SAMPLES, "The samples")
     latents = graph.add("AdamRefine", "The best ones", start=kept, energy=energy, steps=plan.steps)
     graph.curves(latents)
@@ -101,9 +98,10 @@ RECIPES = (
         "avatars_steer_advanced",
         title="Steer, in small nodes: avatars from text",
         says="The same pictures as **Steer** in the workflow *avatars_steer*, to the bit. "
-        "**Nearest Pairs Init** finds starts for more samples than are wanted, a "
-        "few steps of **Adam Refine** improve all, **Best Latents** keeps those of lowest energy, "
-        "and more steps finish them.",
+        "**Nearest Pairs Init** finds starts for more samples than are wanted, each the best of "
+        "many sums of pairs that fit the text. **Decode** and **Image to Latents** take away what "
+        "only fools the CLIP, **Best Latents** keeps those of lowest energy, and a few steps of "
+        "**Adam Refine** finish them.",
         graph=_small,
         improves="satisfied",
     ),

@@ -16,7 +16,8 @@ from ....core.chunking import Chunking
 from ....core.clip import Clip
 from ....core.conditions.prompts import text_condition
 from ....core.latents import decode
-from ....core.tasks.steer import CLAUSE_WEIGHT, Quality, plan_of, steered
+from ....core.tasks.plans import Quality, plan_of
+from ....core.tasks.steer import CLAUSE_WEIGHT, steered
 from ....core.zoo.avatar_captions import PROMPTS
 from ....nodes.standalone.host import StandaloneHost
 from ....nodes.tasks.models import task_models

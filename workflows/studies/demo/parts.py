@@ -15,7 +15,8 @@ from ....core.metrics.attributes import evaluate_attributes
 from ....core.metrics.classes import classifier_outputs
 from ....core.metrics.intervals import wilson
 from ....core.tasks.edit import EditPlan, edited
-from ....core.tasks.steer import CLAUSE_WEIGHT, plan_of, steered
+from ....core.tasks.plans import plan_of
+from ....core.tasks.steer import CLAUSE_WEIGHT, steered
 from ....core.tasks.words import changes
 from ....core.zoo.avatar_edits import user_edits
 from ....core.zoo.avatars import ATTRIBUTES, visible

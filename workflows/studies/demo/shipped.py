@@ -10,7 +10,7 @@ from ....core.auxiliaries import load_auxiliary
 from ....core.auxiliary import AttributeJudge, Classifier
 from ....core.latents import Latents, decode
 from ....core.tasks.models import TaskModels
-from ....core.tasks.steer import Quality
+from ....core.tasks.plans import Quality
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import PROMPTS
 from ....nodes.tasks.models import task_models

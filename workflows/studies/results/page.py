@@ -30,6 +30,7 @@ PARTS = (
     "translator",
     "edits",
     "steer",
+    "edit_image",
     "d2c",
     "fusedream",
     "krr",
@@ -38,6 +39,7 @@ PARTS = (
     "bench_pairs",
     "bench_translator",
     "bench_steer",
+    "bench_edit_image",
     "bench_load",
     "faces",
 )

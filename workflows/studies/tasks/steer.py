@@ -22,7 +22,8 @@ from ....core.latents import decode
 from ....core.metrics.attributes import evaluate_attributes
 from ....core.pairs.stored import StoredPairs
 from ....core.tasks.models import TaskModels
-from ....core.tasks.steer import CLAUSE_WEIGHT, Quality, plan_of, steered
+from ....core.tasks.plans import Quality, plan_of
+from ....core.tasks.steer import CLAUSE_WEIGHT, steered
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import PROMPTS, captions
 from ....nodes.images import grid
