@@ -35,6 +35,7 @@ PARTS = (
     "d2c",
     "fusedream",
     "krr",
+    "codes",
     "views",
     "bench_pairs",
     "bench_translator",
