@@ -7,11 +7,12 @@ model of the class SD15 and a VAE with random weights of a small width.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,8 @@ def checks_of(
 def _apart(found: Mapping[str, Mapping[str, Any]]) -> float:
     """The spread of the gradients' norms, relative to the largest."""
     norms = [one["norm"] for one in found.values()]
+    if not all(0 < norm < math.inf for norm in norms):
+        raise InvalidInput(f"The gradients have the norms {norms}: nothing to compare.")
     return (max(norms) - min(norms)) / max(norms)
 
 
@@ -131,7 +134,7 @@ def hosts(environment: Mapping[str, str]) -> list[tuple[Path, Path]]:
 
 
 @contextmanager
-def _base() -> Iterator[Path]:
+def _base() -> Generator[Path, None, None]:
     """A base directory of ComfyUI with this package among its custom nodes."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)

@@ -12,7 +12,6 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -127,14 +126,13 @@ def _vae(width: int) -> Any:  # noqa: ANN401
 
 def _randomise(tensors: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
     stream = torch.Generator().manual_seed(seed)
-    for tensor in _matrices(tensors):
-        spread = tensor[0].numel() ** -0.5
-        tensor.copy_(spread * torch.randn(tensor.shape, generator=stream))
+    for name, tensor in tensors.items():
+        if tensor.ndim > 1:
+            spread = tensor[0].numel() ** -0.5
+            tensor.copy_(spread * torch.randn(tensor.shape, generator=stream))
+        else:  # the host leaves normalisations as the memory was
+            tensor.fill_(name.endswith("weight"))
     return tensors
-
-
-def _matrices(tensors: dict[str, Tensor]) -> Iterator[Tensor]:
-    yield from (t for t in tensors.values() if t.ndim > 1 and t.is_floating_point())
 
 
 def _held() -> int:

@@ -129,7 +129,8 @@ def student_of(prior: DiffusionPrior, teacher: Generator) -> OneStepAvatars:
     decoder = teacher.module
     assert isinstance(decoder, AvatarDecoder)
     dim = prior.space.dim
-    widths = tuple(mix.norm.weight.shape[0] for mix in decoder.mixes)  # pyright: ignore
+    held = decoder.state_dict()
+    widths = tuple(held[f"mixes.{number}.norm.weight"].shape[0] for number in range(5))
     with torch.device("meta"):
         student = OneStepAvatars(dim // 16, widths=widths)
     draw_weights(student, SEED, "one step")
