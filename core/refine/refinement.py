@@ -161,9 +161,9 @@ def _refined(
         return _finished(job, latents, energy, kept, snapshot, rng, before)
     except BaseException as error:
         faulty = isinstance(error, Diverged) and error.at_start
-        kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
-        unfinished = Interrupted(kept, settings, before)
-        on_stop(replace(latents, values=kept.state.position, interrupted=unfinished))
+        left = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
+        unfinished = Interrupted(left, settings, before)
+        on_stop(replace(latents, values=left.state.position, interrupted=unfinished))
         raise
 
 
