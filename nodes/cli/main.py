@@ -39,6 +39,7 @@ BENCHES: dict[str, str] = {
 }
 REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",
+    "codes": "...workflows.studies.krr.codes_report:run",
     "d2c": "...workflows.studies.d2c.report:run",
     "digits": "...workflows.studies.tr0n.digits:run",
     "edit_image": "...workflows.studies.tasks.edit_image:run",

@@ -8,6 +8,7 @@ __all__ = [
     "AUTOGAN",
     "AVATARS",
     "AVATARS_CLIP",
+    "AVATARS_CODES",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
     "AVATARS_ONE_STEP",
@@ -86,6 +87,7 @@ __all__ = [
 
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
+AVATARS_CODES = "avatars codes (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
 AVATARS_ONE_STEP = "avatars one step (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"

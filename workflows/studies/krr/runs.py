@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ....core.krr.flow import krr_flow
 from ....core.krr.settings import FlowSettings
 from ....core.latents import Latents, decode
 from ....core.refine.first_order import FirstOrder
+from ....core.refine.ordered import Ordered, PlaceOrder
 from ....core.refine.refinement import Refinement, refine
 from ....core.refine.rules import Descent
 from ....core.rng import SampleRng
@@ -26,7 +28,10 @@ from ....core.starts.ranking import ranked
 from ....core.starts.variation import variations
 from ..session import Progress, moved
 
-__all__ = ["Flowing", "Run", "Runner"]
+__all__ = ["Flowing", "Places", "Run", "Runner"]
+
+Places: TypeAlias = PlaceOrder | Literal["all"]
+"""Order in which the places of a grid move; `all` at once."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,15 @@ class Run:
         settings: settings of the flow.
         step_size: step size of plain descent, the paper's if all lambdas are 1.
         steps: T.
+        places: order in which the places of a grid move; `all` at once.
+        at_once: places that a step moves, in an order.
     """
 
     settings: FlowSettings
     step_size: float
     steps: int
+    places: Places = "all"
+    at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -187,11 +196,14 @@ class Runner:
             real=real,
             seed=self.seed,
         )
+        direction = flow.direction
+        if run.places != "all":
+            direction = Ordered.on(self.generator.source, direction, run.places, run.at_once)
         job = Refinement(
             title="flow",
             generator=self.generator,
             energy=flow.energy,
-            refiner=FirstOrder(Descent(step_size=run.step_size), direction=flow.direction),
+            refiner=FirstOrder(Descent(step_size=run.step_size), direction=direction),
             steps=run.steps,
             seed=self.seed,
             chunking=self.chunking,

@@ -34,6 +34,7 @@ PARTS = (
     "d2c",
     "fusedream",
     "krr",
+    "codes",
     "views",
     "bench_pairs",
     "bench_translator",
