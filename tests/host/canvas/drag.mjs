@@ -62,15 +62,16 @@ try {
   await canvas.set('CheckpointLoaderSimple', { ckpt_name: checkpoint });
   await canvas.set('EmptyLatentImage', { width: 64, height: 64, batch_size: 1 });
   await canvas.set('KSampler', { steps: 1, cfg: 1, seed: 5, sampler_name: 'euler' });
-  for (const [words, type, place] of NEW) {
+  for (const [words] of NEW) {
     await canvas.search(words);
     await canvas.pick(words);
-    await page.evaluate(([type, place]) => {
-      const node = window.app.graph.nodes.find(node => node.type === type);
-      node.pos = place;
-      window.app.canvas.setDirty(true, true);
-    }, [type, place]);
   }
+  await page.evaluate(added => {
+    for (const [, type, place] of added) {
+      window.app.graph.nodes.find(node => node.type === type).pos = place;
+    }
+    window.app.canvas.setDirty(true, true);
+  }, NEW);
   await canvas.fit();
   for (const link of LINKS) await drag(link);
   await shot('1-dragged');

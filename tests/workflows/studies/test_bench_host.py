@@ -18,10 +18,10 @@ def test_without_a_checkout_it_says_so(tmp_path):
     assert hosts(known) == [(Path(tmp_path), tmp_path / "nodes.py")]
 
 
-def test_half_the_memory_and_the_same_bits_are_required():
-    one = {"bytes": 100, "digest": "a"}
-    found = {"plain": one, "checkpointed": {"bytes": 40, "digest": "a"}, "staged": one}
+def test_half_the_memory_and_the_same_gradient_are_required():
+    one = {"bytes": 100, "norm": 2.0}
+    found = {"plain": one, "checkpointed": {"bytes": 40, "norm": 2.00001}, "staged": one}
     assert [check.holds for check in checks_of("host", found)] == [True, True]
-    found["checkpointed"] = {"bytes": 60, "digest": "b"}
+    found["checkpointed"] = {"bytes": 60, "norm": 2.1}
     assert [check.holds for check in checks_of("host", found)] == [False, False]
     assert len(checks_of("host", found, quick=True)) == 1

@@ -7,7 +7,7 @@ from latentsteer.workflows.studies.tasks import reno
 
 
 def test_the_study_writes_the_figures_of_every_method(tmp_path, monkeypatch):
-    monkeypatch.setitem(reno.BUDGETS, "ci", reno.Budget((0, 1), 1, 2, 2))
+    monkeypatch.setitem(reno.BUDGETS, "ci", reno.Budget((0,), 1, 2, 4))
     path = tmp_path / "reno.json"
     given = ["reproduce", "reno", "--budget", "ci", "--device", "cpu", "--json", str(path)]
     assert main([*given, "--out", str(tmp_path / "out")]) == 0
@@ -18,6 +18,6 @@ def test_the_study_writes_the_figures_of_every_method(tmp_path, monkeypatch):
         assert -1 <= found[f"{name}_score"] <= 1
         assert found[f"{name}_apart"] > 0
         assert (tmp_path / "out" / "reno" / f"{name}.png").exists()
-    assert found["reno_score"] > found["prior_score"], "the reward rises"
-    assert found["calls"] == 2
+    assert found["reno_score"] >= found["prior_score"], "the best point is kept"
+    assert found["calls"] == 4
     assert not path.with_name("reno.json.partial").exists()

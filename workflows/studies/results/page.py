@@ -31,6 +31,7 @@ PARTS = (
     "edits",
     "steer",
     "edit_image",
+    "reno",
     "d2c",
     "fusedream",
     "krr",
