@@ -81,15 +81,12 @@ def from_pairs(
     check_samples(rng)
     space = generator.source
     pulled = energy.pullback(generator) if energy is not None else None
+    count = len(rng)
     if mixed == 1:
-        table = pairs_of_samples(pairs, generator, condition, len(rng), candidates, among=among)
-        turns = iter(table.unbind(dim=1))
-
-        def draw(streams: SampleRng) -> Tensor:
-            return space.clamp(pairs.latents_of(next(turns)).float().to(device))
+        table = pairs_of_samples(pairs, generator, condition, count, candidates, among=among)
+        draw = _in_turns(pairs, table, generator, device)
     else:
-        draw = _sums(pairs, generator, condition, len(rng), mixed, among, device)
-
+        draw = _sums(pairs, generator, condition, count, mixed, among, device)
     search = (candidates, rng, chunking, report, generations, space.clamp)
     with threads_of(generator, pulled, chunking, device):
         best = best_of(draw, pulled, *search)
@@ -169,6 +166,18 @@ def candidates_of(
     def draw(streams: SampleRng) -> Tensor:
         numbers = table[torch.tensor(streams.rows), torch.tensor(streams.names)]
         return generator.source.clamp(pairs.latents_of(numbers).float().to(device))
+
+    return draw
+
+
+def _in_turns(
+    pairs: Pairs, table: Int[Tensor, "samples each"], generator: Generator, device: torch.device
+) -> Draw:
+    """Returns the sampler whose n-th draw is the n-th pair of each sample."""
+    turns = iter(table.unbind(dim=1))
+
+    def draw(streams: SampleRng) -> Tensor:
+        return generator.source.clamp(pairs.latents_of(next(turns)).float().to(device))
 
     return draw
 

@@ -71,7 +71,7 @@ class SteerPlan:
 
 FROM_PAIRS: Mapping[Quality, SteerPlan] = {
     "draft": SteerPlan(1, 1, 0, 20, NOISE / 2, basis=5),
-    "good": SteerPlan(12, 16, 0, 10, NOISE, mixed=4, encoded=True),
+    "good": SteerPlan(12, 24, 0, 10, NOISE, mixed=4, encoded=True),
     "best": SteerPlan(20, 32, 0, 20, NOISE, mixed=4, encoded=True),
 }
 """Texts, from the nearest pairs, by sums of some of them."""

@@ -36,8 +36,8 @@ class Steer(TaskModelInputs, io.ComfyNode):
     HELP = Help(
         about=(
             "Does what a graph of small nodes does, with the settings that were best in the "
-            "studies: it finds starts, refines several for each sample, keeps the best of them, "
-            "refines these further, and decodes. A line of `prompt` is a row of the result. With "
+            "studies: it finds several starts for each sample, keeps the best of them, refines "
+            "these, and decodes. A line of `prompt` is a row of the result. With "
             "a CLIP a line is a text, with a classifier classes such as `3, 7` or `all`. Clauses "
             "between commas count in addition to the whole line. Words that the model does not "
             "know are listed on the node. `strength` is a factor on Adam's learning rate for "

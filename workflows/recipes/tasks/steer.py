@@ -103,7 +103,6 @@ RECIPES = (
         "only fools the CLIP, **Best Latents** keeps those of lowest energy, and a few steps of "
         "**Adam Refine** finish them.",
         graph=_small,
-        improves="satisfied",
     ),
     _steer(
         "digits_steer",

@@ -1,6 +1,6 @@
 """KRR flow's two stages for discrete latents in miniature: figure 5, on the avatars' codes.
 
-The judge took no part in steering. Settings were chosen on seeds 7 and 8, on other captions.
+The judge took no part in steering. Settings were chosen on seed 7 and three other captions.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,10 @@
 """`latentsteer reproduce steer`: what Steer does on the avatars, by the judge.
 
 It calls the functions of the node, with its settings. Prompts are the eight examples and the 48
-captions. Pairs, basis, spares and steps were chosen on 24 other captions (those with commas alone
-of `make_captions(777)`); clause weight and the learning rate earlier, on the eight examples.
-Seconds are those of one thread.
+captions. The draft was chosen on 24 other captions (those with commas alone of
+`make_captions(777)`), the plan of good on 24 captions of five or more constraints (with commas,
+without "and", of `make_captions` from 5100 on); clause weight and the learning rate earlier, on
+the eight examples. Seconds are those of one thread.
 """
 
 import argparse

@@ -187,15 +187,19 @@ def train(
         average.update(net)
         figures |= {"commitment": commitment.item(), "perplexity": _perplexity(book.used)}
         clock.tick(figures, net=net, average=average.net, book=book, optimiser=optimiser)
-    encoder, decoder = average.net["encoder"], average.net["decoder"]
-    decoder.table.copy_(book.table)
-    return encoder, decoder
+    seen, drawn = average.net["encoder"], average.net["decoder"]
+    assert isinstance(seen, CodesEncoder)
+    assert isinstance(drawn, CodesDecoder)
+    drawn.table.copy_(book.table)
+    return seen, drawn
 
 
 def scaled(encoder: CodesEncoder, decoder: CodesDecoder) -> None:
     """Scales the codes to mean 0 and variance 1, so that the images of codes stay as they are."""
     mean, std = decoder.table.mean(), decoder.table.std()
     enter, leave = decoder.enter, encoder.leave
+    assert enter.bias is not None
+    assert leave.bias is not None
     with torch.no_grad():
         enter.bias += enter.weight.sum(dim=(1, 2, 3)) * mean
         enter.weight *= std
