@@ -19,7 +19,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 ROW, INSET = 20, 0.7
 """Height of a row of sockets, and the place of the first, in rows."""
-MARGIN = 6.0
+MARGIN = 12.0
 """Distance between a wire and a node that it passes."""
 INSIDE = 4.0
 """How far inside a node at its end a wire may be."""
