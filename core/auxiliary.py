@@ -1,6 +1,6 @@
 """Frozen auxiliary models f: images to the condition space in which samples are steered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .condition import Condition
 from .errors import ConditionMismatch
 
-__all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator", "Reward"]
+__all__ = ["AttributeJudge", "Auxiliary", "Classifier", "Discriminator", "Reward", "Tower"]
 
 Images4 = Float[Tensor, "batch 3 height width"]
 
@@ -195,6 +195,25 @@ class Discriminator:
 
 
 @dataclass(frozen=True)
+class Tower:
+    """The image tower of a reward, so that `score` is `head` of `features`.
+
+    Attributes:
+        key: equal for equal features of equal images.
+        features: maps images in [0, 1] to features, row by row.
+        head: maps features and an encoded prompt to scores.
+    """
+
+    key: Hashable
+    features: Callable[[Images4], Tensor]
+    head: Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
+
+    def score(self, images: Images4, said: Tensor) -> Float[Tensor, " batch"]:
+        """Returns the scores of images for an encoded prompt."""
+        return self.head(self.features(images), said)
+
+
+@dataclass(frozen=True)
 class Reward:
     """A frozen model of what people like: one number per image, for a prompt or for itself.
 
@@ -207,6 +226,7 @@ class Reward:
             for better; row by row. Scores compare only for one prompt.
         encode: maps a prompt to what `score` takes, (1, ...), and notes for the user; None for a
             reward of the image itself, which takes an empty tensor.
+        tower: the network before the head, where other rewards may have the same one.
     """
 
     name: str
@@ -215,6 +235,7 @@ class Reward:
     modules: tuple[nn.Module, ...]
     score: Callable[[Images4, Tensor], Float[Tensor, " batch"]]
     encode: Callable[[str], tuple[Tensor, tuple[str, ...]]] | None = None
+    tower: "Tower | None" = None
 
     @property
     def prompted(self) -> bool:

@@ -1,7 +1,7 @@
 """Energies as data: a tuple of weighted terms that adds, scales, and pulls back along maps."""
 
 import hashlib
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -96,9 +96,15 @@ class Energy:
         return sum(values[1:], start=values[0])
 
     def read(self, v: Tensor, rng: SampleRng) -> Iterator[Reading]:
-        """Returns the readings of each term."""
+        """Returns the readings of each term; what terms share is computed once."""
+        done: dict[Hashable, Tensor] = {}
         for weight, term in self.terms:
             self._check_domain(term, v)
+            if isinstance(term, Term) and (shared := term.shared) is not None:
+                if shared.key not in done:
+                    done[shared.key] = shared.work(v)
+                yield Reading(term, weight, shared.finish(done[shared.key], rng))
+                continue
             for reading in term.read(v, rng):
                 yield Reading(reading.term, weight * reading.weight, reading.values)
 

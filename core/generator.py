@@ -252,7 +252,7 @@ class ConditionalGenerator:
                     f"{self.name} has no domain {value!r}. There are: {', '.join(self.domains)}."
                 )
             if not value.strip():
-                raise InvalidInput(f"The {need} is empty; {self.name} takes a text.")
+                raise InvalidInput(f"The {need} is empty; {self.name} takes a text. Write one.")
             return value
         shape = (1, *self.image_size) if need == "mask" else (1, 3, *self.image_size)
         if value.shape != shape:
@@ -261,7 +261,11 @@ class ConditionalGenerator:
                 f"a single one of {' x '.join(map(str, self.image_size))} pixels (height x width)."
             )
         if not bool(((value >= 0) & (value <= 1)).all()):
-            raise InvalidInput(f"{need} has values outside [0, 1], or that are not finite.")
+            low, high = (float(found) for found in value.aminmax())
+            raise InvalidInput(
+                f"{need} has values outside [0, 1], or that are not finite: from {low:g} to "
+                f"{high:g}. {self.name} takes values in [0, 1]: scale or clamp them."
+            )
         return _holes(value) if need == "mask" else value.float()
 
 

@@ -1,6 +1,6 @@
 """The summands of an energy: terms, and parts that evaluate several terms together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -11,7 +11,7 @@ from .condition import Condition
 from .rng import SampleRng
 from .spaces import Domain
 
-__all__ = ["AtAllSamples", "EnergyPart", "Evaluate", "Measure", "Reading", "Term"]
+__all__ = ["AtAllSamples", "EnergyPart", "Evaluate", "Measure", "Reading", "Shared", "Term"]
 
 Evaluate: TypeAlias = Callable[[Tensor, SampleRng], Float[Tensor, " batch"]]
 
@@ -72,6 +72,21 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Work that terms of one energy have in common, such as the embedding of images by one CLIP.
+
+    Attributes:
+        key: equal for equal work; an energy does it once for each key and evaluation.
+        work: maps the arguments of the term, row by row.
+        finish: maps what the work returns, and the streams, to the values of the term.
+    """
+
+    key: Hashable
+    work: Callable[[Tensor], Tensor]
+    finish: Evaluate
+
+
+@dataclass(frozen=True)
 class Term:
     """One energy on one domain, lower is better; such as U(f(x), c) of TR0N eq. (2) on images.
 
@@ -85,6 +100,7 @@ class Term:
         measure: additional reading to display, such as a probability.
         within: for a density with bounded support, the projection of points onto the support;
             refiners keep latents there.
+        shared: `evaluate` in two parts, of which other terms of an energy may need the first too.
     """
 
     label: str
@@ -95,6 +111,7 @@ class Term:
     coupled: bool = False
     measure: Measure | None = None
     within: Callable[[Tensor], Tensor] | None = None
+    shared: Shared | None = None
 
     def __str__(self) -> str:
         return self.label
@@ -118,14 +135,20 @@ class Term:
     def repeated(self, each: int) -> "Term":
         """Returns the term with rows of conditions and references repeated like the samples."""
 
-        def evaluate(v: Tensor, rng: SampleRng) -> Tensor:
-            rows = [row // each for row in rng.rows]
-            return self.evaluate(v, SampleRng(rng.streams, rows, rng.names))
+        def of(evaluate: Evaluate) -> Evaluate:
+            def found(v: Tensor, rng: SampleRng) -> Tensor:
+                rows = [row // each for row in rng.rows]
+                return evaluate(v, SampleRng(rng.streams, rows, rng.names))
 
+            return found
+
+        shared = self.shared
+        if shared is not None:
+            shared = replace(shared, finish=of(shared.finish))
         condition = self.condition
         if condition is not None and len(condition) > 1:
             condition = condition.repeated(each)
-        return replace(self, evaluate=evaluate, condition=condition)
+        return replace(self, evaluate=of(self.evaluate), condition=condition, shared=shared)
 
 
 @dataclass(frozen=True)

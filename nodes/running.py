@@ -124,6 +124,7 @@ def run_refinement(
     resume: bool,
     latent_noise: float = 0.0,
     returned: Returned = "last",
+    kept_by: tuple[str, ...] | None = None,
 ) -> tuple[Latents, Trace]:
     """Refines latents with a progress bar and previews; an interrupted run is saved.
 
@@ -142,6 +143,7 @@ def run_refinement(
         resume: whether to continue an interrupted run.
         latent_noise: standard deviation of the noise on the latents that the generator renders.
         returned: the last latents, or those that the last step starts from.
+        kept_by: with `keep_best`, beginnings of the names of the terms that count; None for all.
 
     Raises:
         SteerError: see `core.refine.refinement.refine`.
@@ -163,6 +165,7 @@ def run_refinement(
                 keep_best=keep_best,
                 latent_noise=latent_noise,
                 returned=returned,
+                kept_by=kept_by,
             )
             watch = RefinementWatch(job, start, preview_every, work.bar)
 

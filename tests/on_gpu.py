@@ -7,6 +7,7 @@ and benchmarks with other missing libraries are skipped, or use a replacement, w
 import argparse
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -69,9 +70,14 @@ def commands(device: str) -> dict[str, list[str]]:
     """The commands to run, in this order."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu"]
     bench = [sys.executable, str(Path(__file__)), "latentsteer", "bench"]
+    host = [*bench, "host", "--device", device]
+    there = "COMFYUI_PATH" in os.environ and device == "cuda"
+    if not there:
+        print("without COMFYUI_PATH and COMFYUI_PYTHON, or CUDA: bench host is left out")
     return {
         "tests": [*pytest, "-k", device, "tests/core"],
         "bench clip": [*bench, "clip", "--device", device],
+        **({"bench host": host} if there else {}),
         "bench generator": [*bench, "generator", "--device", device],
     }
 

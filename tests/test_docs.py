@@ -45,7 +45,7 @@ def test_files_that_are_named_are_there(page):
 
 
 COMMANDS = re.compile(
-    r"(?:^|`)latentsteer (?!COMMAND)([a-z0-9]+)(?: ([a-z][a-z0-9]*))?", re.MULTILINE
+    r"(?:^|`)latentsteer (?!COMMAND)([a-z0-9]+)(?: ([a-z][a-z0-9_]*))?", re.MULTILINE
 )
 """A command of the console script, and the word after it."""
 

@@ -25,6 +25,7 @@ ZOO = ROOT / "core" / "zoo"
 SHIPPED = ("core", "nodes", "workflows", "web", "locales")
 LARGE = (
     "avatars-clip.safetensors",
+    "avatars-codes.safetensors",
     "avatars-generator.safetensors",
     "avatars-judge.safetensors",
     "avatars-prior.safetensors",

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, InvalidInput
 from .options import Option
 from .record import Checkpoint
-from .weights import Unusable, below, is_finite, why_left_out
+from .undrawn import undrawn
+from .weights import Unusable, below, is_finite, settled, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
@@ -98,7 +99,8 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
     architecture = detect(checkpoint, architectures)
     _refuse_untaken(checkpoint, architecture)
     try:
-        return architecture.load(checkpoint)
+        with undrawn():
+            return architecture.load(checkpoint)
     except InvalidInput:
         raise  # the file refuses a choice; its tensors are not at fault
     except Unusable:
@@ -130,17 +132,23 @@ Network = TypeVar("Network", bound=nn.Module)
 def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> Network:
     """Loads the tensors under a prefix into a network in float32, and freezes it.
 
-    Convolutions are stored channels last, which cuts a step on the digits to two thirds.
+    The network takes over the checkpoint's tensors, so that a model is in memory once: see
+    `settled`. Buffers are copies, since normalisations change theirs.
 
     Raises:
         CheckpointError: tensors are missing, superfluous, misshapen, or not finite.
     """
-    own = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in below(checkpoint.tensors, prefix).items()
-    }
+    own = below(checkpoint.tensors, prefix)
+    if not getattr(network, "settles", False):
+        own = {name: settled(tensor) for name, tensor in own.items()}
+    taken = {tensor.untyped_storage().data_ptr() for tensor in own.values()}
+    buffers = [
+        (module, name, buffer.dtype)
+        for module in network.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
     try:
-        network.load_state_dict(own)
+        network.load_state_dict(own, assign=True)
     except RuntimeError as error:
         raise CheckpointError(
             f"{checkpoint.path.name} does not fit its network: {error}"
@@ -152,5 +160,9 @@ def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> 
                 f"{checkpoint.path.name} has values that are not finite in `{prefix}{name}`. "
                 "Fetch or save it again."
             )
+    for module, name, dtype in buffers:
+        buffer = module.get_buffer(name)
+        if buffer.untyped_storage().data_ptr() in taken or buffer.dtype != dtype:
+            setattr(module, name, buffer.to(dtype, copy=True))
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return network.eval().requires_grad_(False)

@@ -22,6 +22,7 @@ from .pickles.records import Refused
 from .pickles.tensors import unfinite
 from .pickles.torch_zip import is_script
 from .record import Checkpoint
+from .tensor_files import tensors_in
 from .weights import Weights, joined
 
 __all__ = ["LEFT_OUT_KEY", "Checkpoint", "fingerprint", "read", "write"]
@@ -61,7 +62,7 @@ def _safetensors(path: Path) -> Checkpoint:
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 metadata: dict[str, str] = file.metadata() or {}
-                tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                tensors = tensors_in(path, list(file.keys()))
         except (safetensors.SafetensorError, OSError) as error:
             raise Refused(
                 f"({path.stat().st_size} bytes) is not a readable safetensors file: {error}. "

@@ -46,7 +46,7 @@ class ResidualDenoiser(nn.Module):
         hidden: width inside a block; `width` if 0.
         time: width of the embedded time.
         waves: sines and cosines of the time, an even number.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; None for weights that are loaded afterwards.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ResidualDenoiser(nn.Module):
         time: int = 128,
         waves: int = 64,
         *,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         super().__init__()
         check_sizes(dim=dim, width=width, depth=depth, time=time, waves=waves)
@@ -134,7 +134,7 @@ def denoiser_of(kind: str, tensors: Mapping[str, Tensor]) -> nn.Module:
         raise CheckpointError(f"No denoiser {kind!r}. There are: {', '.join(DENOISERS)}.")
     made: Any = DENOISERS[kind]
     try:
-        network: nn.Module = made(**made.sizes(tensors))
+        network: nn.Module = made(**made.sizes(tensors), seed=None)
         network.load_state_dict(dict(tensors))
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"The tensors are of no {kind} denoiser: {error}") from error

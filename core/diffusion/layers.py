@@ -50,15 +50,17 @@ def check_sizes(**sizes: int) -> None:
 
 
 @torch.no_grad()
-def draw_weights(network: nn.Module, seed: int, name: str = "denoiser") -> None:
+def draw_weights(network: nn.Module, seed: int | None, name: str = "denoiser") -> None:
     """Moves a network from the meta device, with PyTorch's initial weights from a stream.
 
     Args:
         network: network of linear layers, convolutions and normalisations.
-        seed: seed of the stream.
+        seed: seed of the stream; None for weights that are loaded afterwards, which are not drawn.
         name: its name.
     """
     network.to_empty(device="cpu")
+    if seed is None:
+        return
     stream = stream_of(seed, name)
     for layer in network.modules():
         if isinstance(layer, nn.GroupNorm | nn.BatchNorm2d):

@@ -66,7 +66,7 @@ class UNetDenoiser(nn.Module):
             2^(levels - 1).
         widths: channels of each level, from the finest.
         time: width of the embedded time, an even number.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; None for weights that are loaded afterwards.
     """
 
     size: Tensor
@@ -77,7 +77,7 @@ class UNetDenoiser(nn.Module):
         widths: tuple[int, ...] = (64, 128),
         time: int = 128,
         *,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         super().__init__()
         channels, height, width = shape

@@ -14,7 +14,7 @@ from ..errors import InvalidInput
 from ..images import three_channels
 from ..rng import SampleRng
 from ..spaces import IMAGES
-from ..terms import Measure, Term
+from ..terms import Measure, Shared, Term
 from .example import EnergyExample, filled
 
 __all__ = ["EXAMPLE", "REWARDS", "RewardKind", "reward_energy"]
@@ -49,7 +49,7 @@ REWARDS = MappingProxyType(
 def reward_energy(reward: Reward, prompt: str = "") -> Energy:
     """The energy of ReNO's loss, the kind's offset minus the reward's score, without its weight.
 
-    The score is a reading of the term.
+    The score is a reading of the term. Rewards on one tower embed an image once for all of them.
 
     Args:
         reward: the reward.
@@ -74,6 +74,14 @@ def reward_energy(reward: Reward, prompt: str = "") -> Energy:
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
         return kind.offset - reward.score(images, placed(said, images))
 
+    tower, shared = reward.tower, None
+    if tower is not None:
+
+        def finish(features: Tensor, rng: SampleRng) -> Tensor:
+            return kind.offset - tower.head(features, placed(said, features))
+
+        shared = Shared(tower.key, tower.features, finish)
+
     # The prompt is a part of a run's identity.
     asked = f", {prompt.strip()!r}" if reward.prompted else ""
     return Energy.of(
@@ -83,6 +91,7 @@ def reward_energy(reward: Reward, prompt: str = "") -> Energy:
             evaluate=evaluate,
             modules=reward.modules,
             measure=Measure("score", lambda values: kind.offset - values),
+            shared=shared,
         )
     )
 

@@ -37,6 +37,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
     {
         "digits-generator": "digits:GENERATOR",
         "avatars-generator": "avatars:GENERATOR",
+        "avatars-codes": "avatars_codes:GENERATOR",
         "dcgan-generator": "dcgan:GENERATOR",
         "biggan": "biggan.ajbrock:GENERATOR",
         "biggan-deep": "biggan.deep:GENERATOR",

@@ -9,7 +9,7 @@ from torch import nn
 from ..checkpoints.names import SUFFIXES
 from ..errors import CheckpointError
 
-__all__ = ["GeneratorPart", "only_beside", "twin_of"]
+__all__ = ["GeneratorPart", "check_side", "only_beside", "twin_of"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,26 @@ def twin_of(path: Path, *changes: tuple[str, str]) -> Path | None:
         if old in path.name and other != path and other.is_file():
             return other
     return None
+
+
+def check_side(name: str, judged: int, made: int, cure: str = "") -> None:
+    """Checks that a discriminator takes images of its generator's size.
+
+    Args:
+        name: of the generator's file.
+        judged: side in pixels of the images that the discriminator takes.
+        made: side of those that the generator makes.
+        cure: a sentence on what else mends it.
+
+    Raises:
+        CheckpointError: they differ.
+    """
+    if judged != made:
+        raise CheckpointError(
+            f"The discriminator of {name} takes images of {judged} pixels a side, but the "
+            f"generator makes {made}. {cure}Take both from the same training, or move the "
+            "discriminator away."
+        )
 
 
 def only_beside(

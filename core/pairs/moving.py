@@ -18,7 +18,7 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Space
 from .directions import LatentDirection
-from .walking import Walk, least_changed, walked
+from .walking import LooksOnce, Walk, least_changed, walked
 
 __all__ = ["MoveSearch", "Moved", "moved_along", "moved_until", "smallest_strengths"]
 
@@ -63,8 +63,7 @@ class MoveSearch:
     def evaluations(self, direction: LatentDirection) -> int:
         """Returns the largest number of images per sample."""
         ways = len(direction.goals) + (direction.unit > 0)
-        compared = 1 + ways if direction.goals else 0
-        return ways * (1 + self.grid + self.bisections) + compared
+        return 1 + ways * (self.grid + self.bisections)
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,8 @@ def moved_until(
         search: range and precision.
         chunking: samples at a time.
         device: where the networks are.
-        report: called after every round with the number of rounds done; may raise to stop.
+        report: called after every round of images with the number of rounds done; may raise to
+            stop.
 
     Raises:
         GeneratorMismatch: latents or direction of another generator.
@@ -172,7 +172,7 @@ def moved_until(
     values = plain.values
     done = 0
 
-    def shown(rows: Tensor, points: Tensor) -> Tensor:
+    def look(rows: Tensor, points: Tensor) -> Tensor:
         nonlocal done
 
         def seen(v: Tensor, rng: SampleRng) -> tuple[Tensor]:
@@ -183,6 +183,8 @@ def moved_until(
         done += 1
         report(done)
         return conditions.cpu()
+
+    shown = LooksOnce(look)
 
     def seen_by(conditions: Tensor) -> Tensor:
         return _one_by_one(direction, conditions)

@@ -1,7 +1,7 @@
 """Pairs in a folder: memory-mapped shards with a manifest."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -22,12 +22,15 @@ __all__ = ["StoredPairs"]
 
 REDRAWN = 4096
 """Latents that are drawn again at a time."""
+HELD = 1 << 24
+"""Largest number of values of all latents up to which drawn ones are held: 64 MB."""
 
 
 class StoredPairs(Pairs):
     """Pairs of a folder: read where they are needed, `latents` and `conditions` at every use.
 
-    Opening reads the manifest alone. The hash of a shard is checked when it is first read.
+    Opening reads the manifest alone. The hash of a shard is checked when it is first read. Latents
+    that the prior draws again are held until `release`, if all of them are few.
 
     Args:
         folder: folder with a manifest.
@@ -50,6 +53,7 @@ class StoredPairs(Pairs):
     _count: int | None
     _shards: list[Shard]
     _ends: list[int]
+    _held: dict[int, Tensor]
 
     def __init__(self, folder: str | Path, *, place: int = 0, count: int | None = None) -> None:
         self._open(Path(folder), read_manifest(Path(folder)), place, count)
@@ -82,6 +86,7 @@ class StoredPairs(Pairs):
             "_count": count,
             "_shards": shards,
             "_ends": list(accumulate(map(len, shards))),
+            "_held": {},
         }
         vars(self).update(own)
 
@@ -152,16 +157,23 @@ class StoredPairs(Pairs):
     def latents_of(self, numbers: Int[Tensor, " rows"]) -> Float[Tensor, "rows dim"]:
         """Returns the latents of the pairs with the given numbers."""
         rows = self._checked(numbers)
-        if self.manifest.latents == "seed":
-            return self._redrawn(rows.tolist())
-        if len(rows) and bool((rows.diff() == 1).all()):
-            spans = self._spans(int(rows[0]), int(rows[-1]) + 1)
-            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans]).float()
         dim = self.manifest.origin.dim
+        first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+        consecutive = len(rows) > 0 and bool((rows.diff() == 1).all())
+        if self.manifest.latents == "seed":
+            few = len(self) * dim <= HELD and consecutive and len(rows) >= REDRAWN
+            return self._drawn_once(first, last) if few else self._redrawn(rows.tolist())
+        if consecutive:
+            spans = self._spans(first, last)
+            return torch.cat([shard.latents()[begin:end] for shard, begin, end in spans]).float()
         return self._gathered(rows, dim, lambda shard, own: shard.latents()[own])
 
     def release(self) -> None:
-        """Unmaps the files, whose pages count as memory of the process while they are mapped."""
+        """Unmaps the files, whose pages count as memory of the process while they are mapped.
+
+        Drawn latents are no longer held.
+        """
+        self._held.clear()
         for shard in self._shards:
             shard.release()
 
@@ -202,7 +214,17 @@ class StoredPairs(Pairs):
             made[targets] = read(shard, own).float()
         return made
 
-    def _redrawn(self, rows: list[int]) -> Tensor:
+    def _drawn_once(self, first: int, last: int) -> Tensor:
+        """Latents of consecutive pairs, drawn unless they are held."""
+        parts: list[Tensor] = []
+        for begin in range(first - first % REDRAWN, last, REDRAWN):
+            if begin not in self._held:
+                rows = range(begin, min(begin + REDRAWN, len(self)))
+                self._held[begin] = self._redrawn(rows)
+            parts.append(self._held[begin][max(first - begin, 0) : last - begin])
+        return torch.cat(parts)
+
+    def _redrawn(self, rows: Sequence[int]) -> Tensor:
         origin = self.manifest.origin
         prior = origin.redrawn
         assert prior is not None

@@ -1,5 +1,6 @@
 """The contract of refinement: a refiner binds an energy to a kernel, whose state never changes."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+UNWEIGHTED: Mapping[str, float] = MappingProxyType({})
 
 
 class FieldValue(NamedTuple):
@@ -43,11 +45,13 @@ class FieldValue(NamedTuple):
         vector: vector to descend along.
         energy: energy per sample.
         terms: single terms of the energy, per sample, unweighted; optional.
+        weights: the weight of each of them in the energy; optional.
     """
 
     vector: Tensor
     energy: Tensor
     terms: Mapping[str, Tensor] = NOTHING
+    weights: Mapping[str, float] = UNWEIGHTED
 
 
 Field: TypeAlias = Callable[[Tensor, SampleRng], tuple[Tensor, Tensor] | FieldValue]
@@ -116,11 +120,13 @@ class Info(NamedTuple):
         energy: energy per sample at the position that the step started from.
         gradient_norm: norm of the direction there, per sample.
         terms: single terms of the energy, per sample, where the field has them.
+        weights: the weight of each of them, where the field has them.
     """
 
     energy: Tensor
     gradient_norm: Tensor
     terms: Mapping[str, Tensor] = NOTHING
+    weights: Mapping[str, float] = UNWEIGHTED
 
 
 class Kernel(NamedTuple):
@@ -195,6 +201,7 @@ def gradient_by_term(
 
     def field(v: Tensor, rng: SampleRng) -> FieldValue:
         decoupled = energy.decoupled_at(v, rng, chunking)
+        weights: list[float] = []
 
         def rows(v: Tensor, rng: SampleRng) -> tuple[Tensor, ...]:
             leaf = v.detach().requires_grad_()
@@ -203,23 +210,31 @@ def gradient_by_term(
                 weighted = [reading.weight * reading.values for reading in readings]
                 # Summed in the order of Energy.__call__.
                 values = sum(weighted[1:], start=weighted[0])
+                weights[:] = [reading.weight for reading in readings]
                 (vector,) = torch.autograd.grad(values.sum(), leaf)
             return vector, values.detach(), *(reading.values.detach() for reading in readings)
 
         allowed = decoupled.chunking(chunking)
         vector, values, *terms = allowed.apply_random(rows, v, rng)
-        return FieldValue(vector, values, dict(zip(names, terms, strict=True)))
+        shares = dict(zip(names, weights, strict=True))
+        return FieldValue(vector, values, dict(zip(names, terms, strict=True)), shares)
 
     return field
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """The gradient of the energy, which rules descend along."""
+    """The gradient of the energy, which rules descend along.
+
+    Attributes:
+        by_term: whether the field has the terms of the energy too; the gradient is the same.
+    """
+
+    by_term: bool = dataclasses.field(default=False, compare=False)
 
     def field(self, energy: Energy, chunking: Chunking) -> Field:
         """See `gradient`."""
-        return gradient(energy, chunking)
+        return (gradient_by_term if self.by_term else gradient)(energy, chunking)
 
 
 def row_norms(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
@@ -236,13 +251,14 @@ def descend(field: Field | Annealed, rule: Rule, *, project: Projection | None =
     def step(state: State, rng: SampleRng) -> tuple[State, Info]:
         now = field.at(state.step) if isinstance(field, Annealed) else field
         found = now(state.position, rng)
-        vector, energy, terms = found if isinstance(found, FieldValue) else FieldValue(*found)
+        whole = found if isinstance(found, FieldValue) else FieldValue(*found)
+        vector, energy, terms, weights = whole
         at = Step(state.step, state.position, rng)
         displacement, memory = rule.update(vector, state.memory, at)
         position = state.position + displacement
         if project is not None:
             position = project(position)
-        info = Info(energy, row_norms(vector), terms)
+        info = Info(energy, row_norms(vector), terms, weights)
         return State(position, memory, state.step + 1), info
 
     return Kernel(init, step)

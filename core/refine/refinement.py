@@ -18,7 +18,8 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..snapshot import MAP, Best, Interrupted, Snapshot, State
 from ..spaces import Map
-from .kernel import Kernel, Refiner
+from .keeping import KeptTerms, reading_terms
+from .kernel import Info, Kernel, Refiner
 from .run import check_energy, first_snapshot, iterate, with_last_energy
 from .trace import Trace, curves
 
@@ -49,6 +50,9 @@ class Refinement:
             and after exclude it.
         returned: `last`, or `last but one` for the latents that the last step starts from: the
             released code renders those and discards its last step. That step is not made here.
+        kept_by: beginnings of the names of terms, see `KeptTerms`: with `keep_best` the best point
+            is that of their least weighted sum, as ReNO counts the rewards without its
+            regulariser; None for the whole energy.
         names: one number per sample that decides its place in the chunks; those of the latents if
             None.
     """
@@ -65,6 +69,7 @@ class Refinement:
     keep_best: bool = False
     latent_noise: float = 0.0
     returned: Returned = "last"
+    kept_by: tuple[str, ...] | None = None
     names: Sequence[int] | None = field(default=None, compare=False)
 
     def identity(self) -> dict[str, object]:
@@ -113,13 +118,14 @@ def refine(
     latents = latents.of_generator(job.generator)
     energy = job.energy.pullback(job.generator).pullback(latents.chart)
     energy.check_batch(len(latents))
+    kept = KeptTerms(job.kept_by, energy) if job.keep_best and job.kept_by else None
     kernel = _kernel(job, latents.chart)
     steps = job.steps - (job.returned == "last but one")
     rng = latents.rng(job.seed, "refine")
     if job.names is not None:
         rng = rng.named(job.names)
     with threads_of(job.generator, energy, job.chunking, job.device):
-        return _refined(job, latents, energy, kernel, rng, steps, resume, on_step, on_stop)
+        return _refined(job, latents, energy, kernel, kept, rng, steps, resume, on_step, on_stop)
 
 
 def _refined(
@@ -127,6 +133,7 @@ def _refined(
     latents: Latents,
     energy: Energy,
     kernel: Kernel,
+    kept: KeptTerms | None,
     rng: SampleRng,
     steps: int,
     resume: bool,
@@ -147,10 +154,11 @@ def _refined(
 
     confirmed = snapshot
     try:
-        for following in iterate(kernel, snapshot, steps, rng):
+        counted = _energy if kept is None else kept.at_step
+        for following in iterate(kernel, snapshot, steps, rng, counted):
             confirmed, snapshot = snapshot, following
             on_step(snapshot)
-        return _finished(job, latents, energy, snapshot, rng, before)
+        return _finished(job, latents, energy, kept, snapshot, rng, before)
     except BaseException as error:
         faulty = isinstance(error, Diverged) and error.at_start
         kept = _moved(confirmed if faulty else snapshot, torch.device("cpu"))
@@ -163,7 +171,12 @@ def _kernel(job: Refinement, chart: Map) -> Kernel:
     noisy = job.latent_noise > 0
     rendered = WithNoise(job.generator, job.latent_noise) if noisy else job.generator
     energy = job.energy.pullback(rendered).pullback(chart)
-    return job.refiner.bind(energy, chart, job.chunking, _projection(job, chart))
+    refiner = reading_terms(job.refiner) if job.keep_best and job.kept_by else job.refiner
+    return refiner.bind(energy, chart, job.chunking, _projection(job, chart))
+
+
+def _energy(info: Info) -> Tensor:
+    return info.energy
 
 
 def _projection(job: Refinement, chart: Map) -> Callable[[Tensor], Tensor]:
@@ -188,6 +201,7 @@ def _finished(
     job: Refinement,
     latents: Latents,
     energy: Energy,
+    kept: KeptTerms | None,
     snapshot: Snapshot,
     rng: SampleRng,
     before: Mapping[str, Tensor],
@@ -195,8 +209,9 @@ def _finished(
     streams = rng.restored(snapshot.rng_state)
     after = energy.readings(snapshot.state.position, streams, job.chunking)
     check_energy(after["energy"], snapshot.state.step)
-    snapshot = with_last_energy(snapshot, after["energy"])
     position, terms = snapshot.state.position, curves(snapshot.terms, after)
+    last = after["energy"] if kept is None else kept.at_end(after, position, rng)
+    snapshot = with_last_energy(snapshot, after["energy"], last)
     if job.keep_best:
         position = snapshot.best.position
         after = energy.readings(position, streams, job.chunking)

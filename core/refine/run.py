@@ -1,6 +1,6 @@
 """The refinement loop: one snapshot per step, from which a run resumes bit for bit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -28,7 +28,13 @@ def first_snapshot(kernel: Kernel, position: Tensor, rng: SampleRng) -> Snapshot
     return Snapshot(kernel.init(position), rng.state(), (), Best(position, nowhere))
 
 
-def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iterator[Snapshot]:
+def iterate(
+    kernel: Kernel,
+    start: Snapshot,
+    steps: int,
+    rng: SampleRng,
+    counted: Callable[[Info], Tensor] = lambda info: info.energy,
+) -> Iterator[Snapshot]:
     """Yields the snapshot after each step, from a snapshot until `steps` steps are made in total.
 
     The consumer shows progress and previews, and stops by not iterating further: the last snapshot
@@ -39,6 +45,7 @@ def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iter
         start: from `first_snapshot`, or an interrupted run's last snapshot.
         steps: T, the number of steps of the whole run.
         rng: streams of the samples; they continue from the state in the snapshot.
+        counted: what the best point has least of.
 
     Raises:
         Diverged: an energy or a position stopped being finite.
@@ -53,18 +60,24 @@ def iterate(kernel: Kernel, start: Snapshot, steps: int, rng: SampleRng) -> Iter
             state,
             streams.state(),
             (*snapshot.energies, energy),
-            snapshot.best.met(before.position, info.energy),
+            snapshot.best.met(before.position, counted(info)),
             (*snapshot.terms, terms),
         )
         yield snapshot
 
 
-def with_last_energy(snapshot: Snapshot, energy: Tensor) -> Snapshot:
-    """Adds the energy of the last point to the curve and the best point of a snapshot."""
+def with_last_energy(snapshot: Snapshot, energy: Tensor, counted: Tensor) -> Snapshot:
+    """Adds the energy of the last point to the curve and the best point of a snapshot.
+
+    Args:
+        snapshot: the last one.
+        energy: energy of its point.
+        counted: what the best point has least of, there.
+    """
     return replace(
         snapshot,
         energies=(*snapshot.energies, energy.float().cpu()),
-        best=snapshot.best.met(snapshot.state.position, energy.to(snapshot.best.energy)),
+        best=snapshot.best.met(snapshot.state.position, counted.to(snapshot.best.energy)),
     )
 
 

@@ -74,8 +74,8 @@ class EditPlan:
 
     @property
     def looks(self) -> int:
-        """The largest number of looks of a change, over three ways."""
-        return 3 * (1 + self.search.grid + self.search.bisections) + 4
+        """The largest number of looks of a change, over three ways, and one at the images."""
+        return 3 * (self.search.grid + self.search.bisections) + 2
 
 
 @dataclass(frozen=True)

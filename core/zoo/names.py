@@ -4,6 +4,7 @@ __all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSL
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
+    "avatars codes (embedded)": "avatars-codes.safetensors",
     "digits (embedded)": "digits-generator.safetensors",
 }
 AUXILIARIES = {

@@ -27,8 +27,11 @@ __all__ = ["BENCHES", "REPRODUCTIONS", "main"]
 # Name to "module:function", the module relative to this package; run(args) returns the exit code.
 BENCHES: dict[str, str] = {
     "clip": "...workflows.studies.bench.clip:run",
+    "edit_image": "...workflows.studies.bench.edit_image:run",
     "generator": "...workflows.studies.bench.generator:run",
+    "host": "...workflows.studies.bench.host:run",
     "krr": "...workflows.studies.bench.krr:run",
+    "load": "...workflows.studies.bench.load:run",
     "pairs": "...workflows.studies.bench.pairs:run",
     "steer": "...workflows.studies.bench.steer:run",
     "threads": "...workflows.studies.bench.threads:run",
@@ -38,6 +41,7 @@ REPRODUCTIONS: dict[str, str] = {
     "avatars": "...workflows.studies.tr0n.avatars:run",
     "d2c": "...workflows.studies.d2c.report:run",
     "digits": "...workflows.studies.tr0n.digits:run",
+    "edit_image": "...workflows.studies.tasks.edit_image:run",
     "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",
     "krr": "...workflows.studies.krr.report:run",

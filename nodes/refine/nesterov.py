@@ -20,10 +20,12 @@ class NesterovRefine(io.ComfyNode):
     HELP = Help(
         about=(
             "The optimiser of ReNO for the noise of models of one to four steps: long steps "
-            "along gradients that are clipped to a small norm, so that every step moves the noise "
-            "by about the same length. With Energy Reward and Noise Norm it is ReNO; `keep_best` "
-            "counts the whole energy, ReNO's the rewards alone. On small generators with latents "
-            "of a few hundred numbers take a `learning_rate` of about 1. Cancel and resume work "
+            "along gradients that are clipped to a small norm, so that every step moves the "
+            "noise by about the same length. With Energy Reward and Noise Norm it is ReNO. ReNO "
+            "keeps the image of the best rewards, whatever the regulariser is: switch "
+            "`keep_best` on and name the rewards in `keep_best_by`, as `HPSv2.1, ImageReward, "
+            "PickScore, CLIP`. On small generators with latents of a few hundred numbers take a "
+            "`learning_rate` of about 1. Cancel and resume work "
             "as in Langevin Refine."
         ),
         example=(
@@ -65,6 +67,15 @@ class NesterovRefine(io.ComfyNode):
                 ),
                 *schedule("rate", "the learning rate"),
                 *shared_inputs(clip_norm=0.1),
+                advanced(
+                    io.String.Input(
+                        "keep_best_by",
+                        default="",
+                        tooltip="With keep_best: beginnings of the names of the terms that decide "
+                        "which point is best, separated by commas, such as HPSv2.1, ImageReward. "
+                        "Empty: the whole energy. Energy Report shows the names.",
+                    )
+                ),
             ],
             outputs=outputs(),
         )
@@ -80,6 +91,7 @@ class NesterovRefine(io.ComfyNode):
         rate_schedule: ScheduleName,
         rate_final: float,
         clip_norm: float,
+        keep_best_by: str = "",
         **shared: Any,  # noqa: ANN401 - what every refiner takes; typed where it is used
     ) -> io.NodeOutput:
         rule = Nesterov(
@@ -88,5 +100,6 @@ class NesterovRefine(io.ComfyNode):
             step_schedule=Schedule(rate_schedule, steps, rate_final),
         )
         refiner = FirstOrder(rule, clip_norm=clip_norm)
-        found = run_refinement("Nesterov Refine", refiner, steps=steps, **shared)
+        named = tuple(one.strip() for one in keep_best_by.split(",") if one.strip()) or None
+        found = run_refinement("Nesterov Refine", refiner, steps=steps, kept_by=named, **shared)
         return refined_output(*found)

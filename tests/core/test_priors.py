@@ -23,7 +23,7 @@ from torch.distributions import Normal
 from .example_files import ARCHITECTURES, GENERATOR_FILES, drawn, written
 
 DOUBLE = torch.float64
-WITHOUT = ("dalle-dvae",)
+WITHOUT = ("dalle-dvae", "avatars-codes")
 """Families whose prior is of single points, without a density."""
 UNIFORM = ("deconvolutional-gan",)
 """Families whose prior is uniform, which their own test compares."""

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import dataclasses
 import importlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 ARGUMENTS = sys.argv[1:]  # the host reads its own
+import recipe_runs  # noqa: E402
 import tiny_models  # noqa: E402
 import torch  # noqa: E402
 
@@ -232,6 +234,34 @@ def kinds(name):
     return found
 
 
+def quantised(name):
+    """The newer host's quantised weights: their images and gradients, or the message."""
+    plain = Family(name).generator()
+    found = {}
+    for form in tiny_models.STORED:
+        family = Family(name, quantised=form)
+        kind = "QuantizedTensor"
+        layers = [m for m in family.model.model.modules() if getattr(m, "quant_format", None)]
+        held = [type(m.weight.data).__name__ for m in layers]
+        try:
+            generator = family.generator(memory="plain")
+            image, slopes = slope(generator, family.noise())
+            _, staged = slope(family.generator(memory="staged"), family.noise())
+        except Exception as error:  # noqa: BLE001 - the test looks at what it is
+            found[form] = {"message": f"{type(error).__name__}: {error}"}
+            continue
+        found[form] = {
+            "layers": held.count(kind),
+            "apart": (image - family.sampled()).abs().max().item(),
+            "from_plain": (image - slope(plain, family.noise())[0]).abs().max().item(),
+            "differences": gradients(family)["differences"],
+            "equal": bool(torch.equal(slopes, staged)),
+            "another": str(generator.id) != str(plain.id),
+            "restored": all(restored(family)["restored"]),
+        }
+    return found
+
+
 def refused(family):
     """The messages of what cannot be differentiated or does not fit."""
     import comfy.model_patcher
@@ -418,7 +448,12 @@ WORKFLOWS = {
     "Flux": "reno_flux_schnell",
     "ZImage": "reno_z_image_turbo",
 }
-ROOT = Path(__file__).resolve().parents[2]
+OTHERS = sorted(
+    path.stem
+    for path in recipe_runs.RENO.glob("*.json")
+    if path.stem not in {*WORKFLOWS.values(), "reno_avatars"}
+)
+"""Other ways to move the noise, on SD-Turbo."""
 
 
 def part_of_pack(name):
@@ -427,9 +462,16 @@ def part_of_pack(name):
     return importlib.import_module(f"{base}.{name}")
 
 
-def loaded_reward(file):
-    """A toy in place of a reward's file."""
+def loaded(file):
+    """A toy in place of a file of Load Aux Model."""
     examples = part_of_pack("core.energies.example")
+    if file.startswith("resnet50"):
+        toy = examples.toy_classifier()
+
+        def logits(images):
+            return toy.logits(torch.nn.functional.interpolate(images, (5, 5), mode="bilinear"))
+
+        return dataclasses.replace(toy, classes=("cat", "beagle", "car"), logits=logits)
     clip = dataclasses.replace(examples.toy_clip(), name=file, logit_scale=9.0)
     if file != "ImageReward.pt":
         return clip
@@ -439,39 +481,7 @@ def loaded_reward(file):
 
 def workflow(family):
     """The shipped workflow on tiny models, its files replaced, at 64 pixels and two steps."""
-    import nodes
-
-    path = ROOT / "workflows" / "api" / "reno" / f"{WORKFLOWS[family.name]}.json"
-    api = json.loads(path.read_text("utf-8"))
-    own = {
-        "CheckpointLoaderSimple": lambda **given: (family.model, None, family.vae),
-        "UNETLoader": lambda **given: (family.model,),
-        "VAELoader": lambda **given: (family.vae,),
-        "CLIPLoader": lambda **given: (None,),
-        "DualCLIPLoader": lambda **given: (None,),
-        "CLIPTextEncode": lambda text, clip: (family.positive,),
-        "PrimitiveStringMultiline": lambda value: (value,),
-        "LatentSteer_LoadAuxModel": lambda file, **given: (loaded_reward(file),),
-        "SaveImage": lambda **given: (),
-        "PreviewImage": lambda **given: (),
-    }
-    change = {
-        "LatentSteer_GeneratorFromModel": {"width": 64, "height": 64},
-        "LatentSteer_NesterovRefine": {"steps": 2},
-    }
-    done, kinds = {}, {}
-    for number in sorted(api, key=int):
-        kind, given = api[number]["class_type"], api[number]["inputs"]
-        inputs = {
-            name: done[value[0]][value[1]] if isinstance(value, list) else value
-            for name, value in {**given, **change.get(kind, {})}.items()
-        }
-        if kind in own:
-            done[number] = own[kind](**inputs)
-        else:
-            with torch.inference_mode():
-                done[number] = nodes.NODE_CLASS_MAPPINGS[kind].execute(**inputs).args
-        kinds.setdefault(kind.removeprefix("LatentSteer_"), []).append(done[number])
+    kinds = recipe_runs.run(family, WORKFLOWS[family.name], loaded)
     (both,), (_, trace) = kinds["StackImages"][0], kinds["NesterovRefine"][0]
     return {
         "shape": list(both.shape),
@@ -479,6 +489,19 @@ def workflow(family):
         "energy": [trace.before["energy"].item(), trace.after["energy"].item()],
         "scores": sum(name.startswith("score(") for name in trace.after),
     }
+
+
+def other(family, name):
+    """Another workflow: the least difference of its images, and energies of a refinement."""
+    kinds = recipe_runs.run(family, name, loaded)
+    images = kinds.get("StackImages", kinds["Decode"])[0][0]
+    rows = images.flatten(1)
+    found = {"shape": list(images.shape), "apart": torch.pdist(rows).min().item()}
+    for refiner in ("NesterovRefine", "AdamRefine", "KRRFlowRefine", "CMAESRefine"):
+        for _, trace in kinds.get(refiner, ()):
+            ends = (trace.before["energy"], trace.after["energy"])
+            found["energy"] = [end.mean().item() for end in ends]
+    return found
 
 
 def main(checkout, base, *families):
@@ -497,10 +520,13 @@ def main(checkout, base, *families):
         if name in ("SD15", "Flux"):
             found[name]["steered"] = steered_noise(family)
             found[name]["kinds"] = kinds(name)
+        if name == "SD15" and importlib.util.find_spec("comfy.quant_ops"):
+            found[name]["quantised"] = quantised(name)
         if name == "SD15":
             found[name]["refused"] = refused(family)
             found[name]["bridges"] = bridges(family)
             found[name]["refinement"] = refinement(family)
+            found[name]["others"] = {one: other(family, one) for one in OTHERS}
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 

@@ -129,3 +129,46 @@ def test_the_shipped_workflow_runs_on_tiny_models(found, name):
     assert done["apart"] > 1e-3
     assert done["energy"][1] < done["energy"][0]
     assert done["scores"] == 4
+
+
+@pytest.mark.parametrize("form", ["float8_e4m3fn", "int8_tensorwise"])
+def test_quantised_weights_pass_the_same_table(found, form):
+    if "quantised" not in found["SD15"]:
+        pytest.skip("this host is older than quantised weights")
+    one = found["SD15"]["quantised"][form]
+    assert "message" not in one, one
+    assert one["layers"] > 0, "the weights are quantised on the way"
+    assert one["apart"] <= 1e-6
+    assert 0 < one["from_plain"] < 0.1
+    assert one["differences"] < 0.02
+    assert one["equal"]
+    assert one["another"]
+    assert one["restored"]
+
+
+OTHERS = {
+    "reno_augclip": 2,
+    "reno_best_of_n": 4,
+    "reno_classifier": 2,
+    "reno_cma_es": 2,
+    "reno_direction": 2,
+    "reno_energy_clip": 2,
+    "reno_few_shot": 2,
+    "reno_krr_flow": 8,
+    "reno_masked": 2,
+    "reno_nearest_pairs": 4,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_workflows_run_on_a_tiny_model(found, name):
+    done = found["SD15"]["others"][name]
+    assert done["shape"] == [OTHERS[name], 64, 64, 3]
+    assert done["apart"] > 1e-3, "no two images are the same"
+    if name not in ("reno_best_of_n", "reno_nearest_pairs", "reno_krr_flow", "reno_augclip"):
+        # A flow's energy counts its density, and views are drawn anew.
+        assert done["energy"][1] < done["energy"][0]
+
+
+def test_all_other_workflows_are_run(found):
+    assert set(found["SD15"]["others"]) == set(OTHERS)

@@ -1,5 +1,7 @@
 """Tiny random models of a host's own classes, for scripts that a host's Python runs."""
 
+import json
+
 import torch
 
 CHANNELS = {"SD15": 4, "SDXL": 4, "SD3": 16, "PixArt": 4, "Flux": 16, "ZImage": 16}
@@ -125,8 +127,30 @@ def randomised(module, seed, scale=1.0):
     return module
 
 
-def make_model(family, dtype=torch.float32, manual=None):
-    """A MODEL of a family, as the host's loader makes it."""
+STORED = {"float8_e4m3fn": torch.float8_e4m3fn, "int8_tensorwise": torch.int8}
+"""Formats of the newer host's quantised weights, and how their numbers are stored."""
+
+
+def quantised_weights(weights, form):
+    """A state dict whose attention matrices are quantised as the newer host's files have them."""
+    found, stored = {}, STORED[form]
+    largest = 127 if stored == torch.int8 else torch.finfo(stored).max
+    said = torch.tensor(list(json.dumps({"format": form}).encode()), dtype=torch.uint8)
+    for name, tensor in weights.items():
+        layer = name.removesuffix(".weight")
+        if tensor.ndim != 2 or "attn" not in name or layer == name:
+            found[name] = tensor
+            continue
+        scale = tensor.abs().amax() / largest
+        whole = tensor / scale
+        found[name] = (whole.round() if stored == torch.int8 else whole).to(stored)
+        found[f"{layer}.weight_scale"] = scale
+        found[f"{layer}.comfy_quant"] = said
+    return found
+
+
+def make_model(family, dtype=torch.float32, manual=None, quantised=None):
+    """A MODEL of a family, as the host's loader makes it; with a format of quantised weights."""
     import comfy.model_management as management
     import comfy.model_patcher
     import comfy.supported_models as supported
@@ -141,8 +165,15 @@ def make_model(family, dtype=torch.float32, manual=None):
     if name in ("SD15", "SDXL"):
         made.unet_config.update(num_heads=2, num_head_channels=-1)
     made.set_inference_dtype(dtype, manual)
-    model = made.get_model({}, "", device="cpu")
-    randomised(model.diffusion_model, 1)
+    if quantised is not None:
+        weights = make_model(family).model.diffusion_model.state_dict()
+        made.quant_config = {"mixed_ops": True}
+        made.set_inference_dtype(torch.float32, torch.float32)
+        model = made.get_model({}, "", device="cpu")
+        model.diffusion_model.load_state_dict(quantised_weights(weights, quantised))
+    else:
+        model = made.get_model({}, "", device="cpu")
+        randomised(model.diffusion_model, 1)
     patcher = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
     place = management.get_torch_device()
     return patcher(model.eval(), load_device=place, offload_device=torch.device("cpu"))

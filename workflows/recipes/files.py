@@ -10,6 +10,7 @@ __all__ = [
     "AVATARS_CLIP",
     "AVATARS_HELD_OUT",
     "AVATARS_JUDGE",
+    "AVATARS_ONE_STEP",
     "AVATARS_PAIRS",
     "AVATARS_PRIOR",
     "AVATARS_TRANSLATOR",
@@ -48,6 +49,7 @@ __all__ = [
     "IMAGE_REWARD",
     "LABELLED",
     "LAION",
+    "MMD_GAN",
     "NVAE_CIFAR",
     "NVAE_FFHQ",
     "OPENAI",
@@ -64,14 +66,18 @@ __all__ = [
     "REAL_PLACES",
     "REFERENCES",
     "RESNET50",
+    "RESNET50_IMAGENET",
     "SDXL_TURBO",
     "SD_TURBO",
+    "SN_GAN",
     "SOURCE",
     "STYLEGAN2",
     "STYLEGAN_XL",
     "T5",
+    "TRANSGAN",
     "UNLABELLED",
     "UPSCALER",
+    "WGAN_GP",
     "WITH",
     "WITHOUT",
     "Z_IMAGE_TURBO",
@@ -81,6 +87,7 @@ __all__ = [
 AVATARS, AVATARS_CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 AVATARS_JUDGE, AVATARS_HELD_OUT = "avatars judge (embedded)", "avatars held out (embedded)"
 AVATARS_PAIRS = "avatars pairs (embedded)"
+AVATARS_ONE_STEP = "avatars one step (embedded)"
 AVATARS_TRANSLATOR = "avatars translator (embedded)"
 AVATARS_PRIOR = "avatars prior (embedded)"
 DIGITS, DIGITS_CLASSIFIER = "digits (embedded)", "digits classifier (embedded)"
@@ -91,8 +98,11 @@ STYLEGAN2, STYLEGAN_XL = "ffhq.pkl", "imagenet512.pkl"
 OPENAI, LAION = "clip-vit-base-patch32", "CLIP-ViT-B-32-laion2B-s34B-b79K"
 CLIP_FILE = "open_clip_model.safetensors"
 CIFAR = "cifar10u-cifar-ada-best-fid.pkl"
+SN_GAN, WGAN_GP = "DCGAN_G_CIFAR_SN-GAN.npz", "DCGAN_G_CIFAR_WGAN-GP.npz"
+MMD_GAN, TRANSGAN = "MMDGAN_CIFAR.pth", "transgan_cifar10.pth"
 NVAE_CIFAR, NVAE_FFHQ = "nvae_cifar10.safetensors", "nvae_ffhq.safetensors"
 AUTOGAN, RESNET50 = "autogan_cifar10_a.pth", "resnet50_cifar10.pth"
+RESNET50_IMAGENET = "resnet50-11ad3fa6.pth"
 BIRDS, COCO = "birds_netG.pth", "coco_netG.pth"
 COMOD_FFHQ = "co-mod-gan-ffhq-9-025000.pkl"
 COMOD_PLACES = "co-mod-gan-places2-050000.pkl"
@@ -104,6 +114,10 @@ D2C_FFHQ, D2C_CELEBA_HQ = "d2c_ffhq_256.ckpt", "d2c_celeba_hq_256.safetensors"
 D2C_CELEBA_64 = "d2c_celeba_64.safetensors"
 D2C_CIFAR_10, D2C_CIFAR_100 = "d2c_cifar10.safetensors", "d2c_cifar100.safetensors"
 D2C_LIPSTICK, D2C_BEARD, D2C_BLOND = "red_lipstick.ckpt", "beard.ckpt", "blond.ckpt"
+CHAINER = (
+    "{} of CIFAR-10, a `DCGAN_G_*.npz` of DOT or DGflow; beside it its `DCGAN_D_*.npz` under the "
+    "same name with `_D_`"
+)
 BOUNDARY = "a boundary of D2C's authors, of `ffhq_256` in their checkpoints"
 DFGAN_PARTS = (
     "DF-GAN of {0} of 2021; beside it `{1}_netD.pth`, and `{1}_text_encoder.pth` and "
@@ -121,12 +135,18 @@ FILES = {
     BIGGAN_256: "BigGAN-256, as FuseDream links it (converted from TFHub)",
     STYLEGAN2: "StyleGAN2 of FFHQ at 1024, from NVlabs' stylegan2-ada-pytorch",
     CIFAR: "StyleGAN2-ADA of CIFAR-10 without classes, from NVlabs' stylegan2-ada-pytorch",
+    SN_GAN: CHAINER.format("SN-GAN"),
+    WGAN_GP: CHAINER.format("WGAN-GP"),
+    MMD_GAN: "MMD-GAN of CIFAR-10 from DGflow; beside it DGflow's density ratio of it as "
+    "`MMDGAN_CIFAR_DRC.pth`",
+    TRANSGAN: "TransGAN of CIFAR-10, the checkpoint of VITA-Group's TransGAN",
     NVAE_CIFAR: "NVAE of CIFAR-10: `cifar10/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
     "convert --readjust 0.7`",
     NVAE_FFHQ: "NVAE of FFHQ at 256: `ffhq/checkpoint.pt` of NVlabs' NVAE, through `latentsteer "
     "convert --readjust 0.6`",
     AUTOGAN: "AutoGAN-A of CIFAR-10, from VITA-Group's AutoGAN",
     RESNET50: "a ResNet50 trained on CIFAR-10, in torchvision's layout; the paper's is not public",
+    RESNET50_IMAGENET: "ResNet-50 of ImageNet, torchvision's second weights",
     STYLEGAN_XL: "StyleGAN-XL of ImageNet at 512, from autonomousvision's stylegan-xl",
     OPENAI: "the folder of openai/clip-vit-base-patch32 on the Hugging Face hub",
     LAION: "the folder of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the Hugging Face hub",
@@ -168,6 +188,7 @@ FOLDERS = {
     **dict.fromkeys((D2C_CIFAR_10, D2C_CIFAR_100), "latentsteer_generators"),
     **dict.fromkeys((D2C_LIPSTICK, D2C_BEARD, D2C_BLOND), "latentsteer_generators"),
     **dict.fromkeys((NVAE_CIFAR, NVAE_FFHQ, AUTOGAN), "latentsteer_generators"),
+    **dict.fromkeys((SN_GAN, WGAN_GP, MMD_GAN, TRANSGAN), "latentsteer_generators"),
     **dict.fromkeys((BIRDS, COCO, COMOD_FFHQ, COMOD_PLACES), "latentsteer_generators"),
     **dict.fromkeys((CELEBA_HQ, AFHQ, DALLE), "latentsteer_generators"),
     UPSCALER: "upscale_models",

@@ -18,8 +18,6 @@ WHY: Mapping[str, str] = {
     "krr_digits": "Small models of digits. The paper leaves the scale of the features, eta, xi, "
     "the mollifier and the number of samples open; these numbers were chosen on digits.",
     "krr_avatars": "Small models of avatars; the paper leaves the scale of the features open.",
-    "krr_cifar": "SN-GAN is not supported, and the median of the distances adapts the kernel to "
-    "features of any scale.",
     "d2c_avatars": "Small models of avatars, whose settings suit a processor; the paper states no "
     "numbers of rejection or of the gradient.",
     "krr_": "The median of the distances adapts the kernel to features of any scale.",

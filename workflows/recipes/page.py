@@ -1,12 +1,12 @@
 """Generates docs/workflows.md from the recipes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from .graph import PAPERS, Recipe
 from .rows import parts
 
-__all__ = ["workflows_page"]
+__all__ = ["SETUPS", "WITHOUT", "expressed", "workflows_page"]
 
 HEAD = """# Workflows
 
@@ -35,12 +35,21 @@ are, with these exceptions:
 * D2C's number of samples (50,000, or 5,000 with labels), and the strength of its moves by
   gradient.
 """
+SETUPS: Mapping[str, int] = {"t": 39, "f": 23, "k": 28, "d": 28}
+"""Number of setups of each paper, by the letter of their ids; a setup with parts counts once."""
+WITHOUT: Mapping[str, str] = {
+    "d01, d02, d03": "a linear classifier on D2C's representations of CIFAR-10, CIFAR-100 and "
+    "fMoW; the Frechet distances of the first two are those of d10 and d12",
+    "d04": "D2C's encoder without its diffusion; `latentsteer train d2c` trains D2C's parts",
+    "t39": "a translator trained by Stein's identity, of which TR0N states no numbers",
+}
+"""Setups that no workflow shows, and what they are."""
 
 
 def workflows_page(recipes: Iterable[Recipe]) -> str:
     """Returns the page: the templates by task, then every workflow by paper and row."""
     recipes = list(recipes)
-    lines = [HEAD, "## Templates", ""]
+    lines = [HEAD, *_counted(recipes), "", "## Templates", ""]
     lines += ["| template | what it does | id | models |", "|---|---|---|---|"]
     known = {one.template.name: one for one in recipes if one.template is not None}
     for name, recipe in sorted(known.items()):
@@ -61,6 +70,18 @@ def workflows_page(recipes: Iterable[Recipe]) -> str:
             cells = (_rows(recipe), _places(recipe), recipe.title, _models(recipe))
             lines.append(f"| {' | '.join(cells)} | {_link(recipe, f'{folder}/')} |")
     return "\n".join(lines) + "\n"
+
+
+def expressed(recipes: Iterable[Recipe]) -> set[str]:
+    """Returns the ids of the papers' setups that workflows show; f10 for f10a to f10e."""
+    return {row[:3] for recipe in recipes for row in recipe.rows}
+
+
+def _counted(recipes: Sequence[Recipe]) -> list[str]:
+    found = expressed(recipes)
+    total = sum(SETUPS.values())
+    lines = [f"Workflows show {len(found)} of the {total} setups. Without one are:", ""]
+    return lines + [f"* {names}: {what}." for names, what in WITHOUT.items()]
 
 
 def _rows(recipe: Recipe) -> str:

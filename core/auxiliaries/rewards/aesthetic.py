@@ -18,7 +18,7 @@ from ...checkpoints.weights import is_finite
 from ...clip import Clip
 from ...devices import placed
 from ...errors import CheckpointError, ConditionMismatch
-from .clips import reward_features
+from .clips import clip_tower
 
 __all__ = ["AESTHETIC", "AestheticHead"]
 
@@ -60,11 +60,11 @@ class AestheticHead:
                 f"{'ViT-L/14' if len(self.weight) == 768 else 'ViT-B/32 or B/16'}: load that one."
             )
 
-        def score(images: Tensor, said: Tensor) -> Tensor:
-            features = reward_features(clip, images)
+        def head(features: Tensor, said: Tensor) -> Tensor:
             return (features * placed(self.weight, features)).sum(dim=1) + self.bias
 
-        return Reward(self.name, f"{self.id}{clip.id}", "aesthetic", clip.modules, score)
+        tower, whole = clip_tower(clip, head), f"{self.id}{clip.id}"
+        return Reward(self.name, whole, "aesthetic", clip.modules, tower.score, tower=tower)
 
 
 def _recognises(checkpoint: Checkpoint) -> bool:

@@ -1,14 +1,16 @@
 """Rewards that are CLIPs: HPSv2.1, PickScore, and CLIP ViT-H/14 itself."""
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn import functional
 
-from ...auxiliary import Reward
+from ...auxiliary import Reward, Tower
 from ...clip import Clip
 from ...errors import ConditionMismatch, InvalidInput
 from .pixels import reward_pixels
 
-__all__ = ["CLIP_REWARDS", "clip_reward", "reward_features", "reward_kind_of"]
+__all__ = ["CLIP_REWARDS", "clip_reward", "clip_tower", "reward_features", "reward_kind_of"]
 
 CLIP_REWARDS = ("HPSv2.1", "PickScore", "CLIP")
 MARKS = (("hps", "HPSv2.1"), ("pick", "PickScore"))
@@ -25,6 +27,18 @@ def reward_features(clip: Clip, images: Tensor) -> Tensor:
     """Returns unit embeddings of images, with the preprocessing of rewards."""
     pixels = reward_pixels(images, clip.image_size, clip.mean, clip.std)
     return functional.normalize(clip.encode_pixels(pixels).to(images.dtype), dim=1)
+
+
+def clip_tower(clip: Clip, head: Callable[[Tensor, Tensor], Tensor]) -> Tower:
+    """Returns a CLIP's image tower with a head; rewards on equal CLIPs share it.
+
+    Args:
+        clip: the CLIP.
+        head: maps unit embeddings and an encoded prompt to scores.
+    """
+    weight = next(clip.module.parameters())
+    key = ("reward features", clip.id, str(weight.dtype), str(weight.device))
+    return Tower(key, lambda images: reward_features(clip, images), head)
 
 
 def clip_reward(clip: Clip, kind: str) -> Reward:
@@ -52,11 +66,10 @@ def clip_reward(clip: Clip, kind: str) -> Reward:
             "Fetch the official file."
         )
 
-    def score(images: Tensor, said: Tensor) -> Tensor:
-        return scale * (reward_features(clip, images) * said).sum(dim=1)
+    tower = clip_tower(clip, lambda features, said: scale * (features * said).sum(dim=1))
 
     def encode(prompt: str) -> tuple[Tensor, tuple[str, ...]]:
         found = clip.texts([prompt])
         return functional.normalize(found.embeddings, dim=1), found.notes
 
-    return Reward(clip.name, clip.id, kind, clip.modules, score, encode)
+    return Reward(clip.name, clip.id, kind, clip.modules, tower.score, encode, tower)

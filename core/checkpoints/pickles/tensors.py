@@ -54,6 +54,7 @@ class Tensors:
             tensor = self._view(name, declared)
         else:
             tensor = self._array(name, declared)
+        tensor = tensor.detach()  # a view would keep the file's bytes after it is moved
         if self.forgiving and not is_finite(tensor):
             return None
         if why := unfinite(name, tensor):

@@ -33,23 +33,32 @@ def grid_of(
 
 @dataclass(frozen=True, eq=False)
 class CodePrior:
-    """Prior of a code at each place of a grid, all alike and independent.
+    """Prior of a code at each place of a grid, independent of the other places.
 
-    It is not the law of images: that is a transformer's, which has never been released. A flow
+    It is not the law of images: DALL-E's is a transformer's, which has never been released. A flow
     or a search moves the features from there.
 
     Attributes:
         table: features of each code, on the CPU.
         side: places a side of the grid.
+        shares: the probability of each code at each place, up to a factor, on the CPU; None where
+            all codes are alike.
     """
 
     table: Float[Tensor, "codes features"]
     side: int
+    shares: Float[Tensor, "places codes"] | None = None
 
     def sample(self, rng: SampleRng, like: Tensor) -> Float[Tensor, "batch dim"]:
         """Draws one point per row of rng."""
         drawn = rng.uniform(self.side**2, like=torch.empty(0, dtype=torch.float64))
-        codes = (drawn * len(self.table)).long().clamp(max=len(self.table) - 1)
+        last = len(self.table) - 1
+        if self.shares is None:
+            codes = (drawn * len(self.table)).long().clamp(max=last)
+        else:
+            up_to = self.shares.double().cumsum(dim=1)
+            level = (drawn * up_to[:, -1]).mT.contiguous()
+            codes = torch.searchsorted(up_to, level, right=True).mT.clamp(max=last)
         return placed(grid_of(codes, self.table, self.side), like)
 
     @property
@@ -59,4 +68,5 @@ class CodePrior:
 
     def __str__(self) -> str:
         places = f"{self.side} x {self.side}"
-        return f"one of {len(self.table)} codes at each of {places} places, all alike"
+        how = "all alike" if self.shares is None else "by its share there"
+        return f"one of {len(self.table)} codes at each of {places} places, {how}"

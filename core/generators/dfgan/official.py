@@ -19,12 +19,12 @@ from ...checkpoints.reading import prefix_of, prefixes_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...devices import placed
-from ...errors import InvalidInput
+from ...errors import CheckpointError, InvalidInput
 from ...generator import ConditionalGenerator, Gaussian, Generator, Given, Prior
 from ...identity import ModelId, OptionValue
 from ...rng import SampleRng
 from ...spaces import Block, Space
-from ..beside import GeneratorPart, twin_of
+from ..beside import GeneratorPart, check_side, twin_of
 from ..truncated import LIMIT, TruncatedNormal
 from . import reading
 from .networks.discriminators import EarlyJudge, ImageMaps, Matching, SentenceJudge
@@ -92,7 +92,14 @@ def _conditional(
     prior: Prior,
     options: Mapping[str, OptionValue],
 ) -> ConditionalGenerator:
-    layout = network.layout
+    layout, name = network.layout, checkpoint.path.name
+    if judge is not None:
+        check_side(name, judge.size, network.size)
+    if judge is not None and judge.sentence != layout.sentence:
+        raise CheckpointError(
+            f"The discriminator of {name} takes sentences of {judge.sentence} numbers, but the "
+            f"generator {layout.sentence}. Take both from the same training."
+        )
     size = (network.size, network.size)
     licence = str(checkpoint.config.get("licence", LICENCE))
 

@@ -24,7 +24,7 @@ from ...identity import ModelId
 from ...images import resized
 from ...rng import SampleRng
 from ...spaces import Block, Space
-from ..beside import twin_of
+from ..beside import check_side, twin_of
 from ..options import chosen_text
 from . import reading
 from .model import StarGan, StylePrior
@@ -87,6 +87,8 @@ def _load(checkpoint: Checkpoint) -> ConditionalGenerator:
             f"The discriminator of {checkpoint.path.name} has {judge.domains} domains, the "
             f"mapping network {styles.domains}. Take both from the same training."
         )
+    if judge is not None:
+        check_side(checkpoint.path.name, judge.size, layout.size)
     domains = _domains(checkpoint, styles.domains, layout.high_pass)
     size = (layout.size, layout.size)
     licence = str(checkpoint.config.get("licence", LICENCE))

@@ -18,13 +18,14 @@ from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
 from ...generator import Generator
+from ..beside import check_side
 from .chainer import CHAINER_EPS, torch_named
 from .networks.critics import ConvolutionalDiscriminator
 from .networks.deconvolutions import DeconvolutionalGenerator
 from .reading import critic_file, critic_of, first_side, gan_of, gan_parity
 from .vectors import with_vectors
 
-__all__ = ["DISCRIMINATOR", "GENERATOR"]
+__all__ = ["DISCRIMINATOR", "GENERATOR", "convolutional_critic"]
 
 LICENCE = "MIT (the code)"
 SPECTRAL = ("c0_0", "c0_1", "c1_0", "c1_1", "c2_0", "c2_1", "c3_0")
@@ -96,6 +97,8 @@ def _critic(checkpoint: Checkpoint) -> ConvolutionalDiscriminator | None:
 def _load(checkpoint: Checkpoint) -> Generator:
     network = _network(checkpoint)
     critic = _critic(checkpoint)
+    if critic is not None:
+        check_side(checkpoint.path.name, critic.side, network.side)
     return gan_of(
         checkpoint,
         GENERATOR.id,
@@ -112,10 +115,23 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
     return gan_parity(_network(checkpoint), _critic(checkpoint), arrays)
 
 
-def _load_critic(checkpoint: Checkpoint) -> Discriminator:
+def convolutional_critic(checkpoint: Checkpoint) -> ConvolutionalDiscriminator:
+    """Loads the discriminator, or the density ratio of DGflow, of a file, frozen.
+
+    Raises:
+        CheckpointError: the file has none.
+    """
     network = _critic_network(checkpoint)
-    assert network is not None, "recognised above"
-    return critic_of(network)
+    if network is None:
+        raise CheckpointError(
+            f"{checkpoint.path.name} is no discriminator of DGflow: {DISCRIMINATOR.needs} were "
+            "expected. Move it away, or fetch it again."
+        )
+    return network
+
+
+def _load_critic(checkpoint: Checkpoint) -> Discriminator:
+    return critic_of(convolutional_critic(checkpoint))
 
 
 def _parity_critic(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -2,7 +2,8 @@
 
 Files hold the state dict of MMD-GAN's decoder, whose names tell the widths. They do not say that
 pixels are tanh's in GANs and a sigmoid's in VAEs, which have 64 latents instead of 32, and
-that images of STL-10 are enlarged from 32 to 48 pixels, which the option image_size does.
+that images of STL-10 are enlarged from 32 to 48 pixels, which the option image_size does. DGflow's
+estimate of the density ratio, `MMDGAN_CIFAR_DRC.pth` beside the file, is the discriminator.
 """
 
 import re
@@ -11,15 +12,20 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.cache import cached
 from ...checkpoints.reading import part_of
 from ...checkpoints.record import Checkpoint
+from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError, InvalidInput
 from ...generator import Generator
 from ...identity import ModelId
+from ..beside import check_side, twin_of
+from .deconvolutional import convolutional_critic
 from .networks.deconvolutions import MmdGanGenerator
 from .options import MMD_OPTIONS
-from .reading import gan_of, gan_parity
+from .reading import critic_of, gan_of, gan_parity
 
 __all__ = ["GENERATOR"]
 
@@ -72,10 +78,32 @@ def _side(checkpoint: Checkpoint) -> int:
     return side
 
 
+def _corrector(checkpoint: Checkpoint, side: int) -> Discriminator | None:
+    """DGflow's density ratio beside the file, as `MMDGAN_CIFAR_DRC.pth` for `MMDGAN_CIFAR.pth`.
+
+    Raises:
+        CheckpointError: it is damaged, something else, or of images of another size.
+    """
+    suffix = checkpoint.path.suffix
+    beside = twin_of(checkpoint.path, (suffix, f"_DRC{suffix}"))
+    critic = None if beside is None else if_usable(lambda: convolutional_critic(cached(beside)))
+    if critic is None:
+        return None
+    cure = f"For images of that size choose image_size {critic.side}. "
+    check_side(checkpoint.path.name, critic.side, side, cure)
+    return critic_of(critic)
+
+
 def _load(checkpoint: Checkpoint) -> Generator:
     network = _network(checkpoint, _side(checkpoint))
     found = gan_of(
-        checkpoint, GENERATOR.id, network, network.widths[0], network.side, licence=LICENCE
+        checkpoint,
+        GENERATOR.id,
+        network,
+        network.widths[0],
+        network.side,
+        licence=LICENCE,
+        discriminator=_corrector(checkpoint, network.side),
     )
     return replace(found, id=ModelId(checkpoint.sha256, {"image_size": network.side}))
 

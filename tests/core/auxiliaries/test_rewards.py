@@ -1,11 +1,13 @@
 """Reward files with the published names, against their published formulas."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary, open_model
 from latentsteer.core.auxiliaries.rewards import REWARD_FILES
+from latentsteer.core.auxiliaries.rewards.aesthetic import AestheticHead
 from latentsteer.core.auxiliaries.rewards.clips import clip_reward, reward_kind_of
 from latentsteer.core.auxiliaries.rewards.image_reward import MEAN, STD
 from latentsteer.core.auxiliaries.rewards.pixels import reward_pixels
@@ -175,8 +177,6 @@ def test_a_head_of_another_clip_or_with_activations_is_refused(tmp_path):
     ],
 )
 def test_rewards_of_clips_are_cosines_with_renos_factors(name, kind, factor):
-    from dataclasses import replace
-
     clip = replace(toy_clip(), name=name, logit_scale=90.0)
     assert reward_kind_of(clip) == kind
     pixels = images(2, 3, 12, 9)
@@ -200,6 +200,44 @@ def test_pixels_are_those_of_torchvision(size):
         ]
     )
     torch.testing.assert_close(reward_pixels(given, 8, *OPENAI), made(given))
+
+
+def test_rewards_on_one_tower_embed_an_image_once():
+    seen = []
+
+    def counting(name, seed=0):
+        clip = toy_clip()
+
+        def encode(module, pixels):
+            seen.append(name)
+            return clip.encode(module, pixels) * (1 + seed)
+
+        return replace(clip, id=name, encode=encode, logit_scale=90.0)
+
+    first, again, other = counting("first"), counting("first"), counting("other", 1)
+    head = AestheticHead("head", "h", torch.linspace(-1, 1, 6), 3.0)
+    parts = [
+        5 * reward_energy(clip_reward(first, "HPSv2.1"), "red dark"),
+        0.01 * reward_energy(clip_reward(again, "CLIP"), "dark"),
+        reward_energy(head.on(first)),
+        reward_energy(clip_reward(other, "HPSv2.1"), "red"),
+    ]
+    rng, pixels = SampleRng.of(0, 2), images(2, 3, 12, 9).requires_grad_()
+    apart = sum(part(pixels, rng) for part in parts)
+    (wanted,) = torch.autograd.grad(apart.sum(), pixels)
+    assert seen == ["first", "first", "first", "other"]
+    seen.clear()
+    whole = sum(parts[1:], start=parts[0])
+    together = whole(pixels, rng)
+    assert seen == ["first", "other"]
+    torch.testing.assert_close(together, apart)
+    torch.testing.assert_close(torch.autograd.grad(together.sum(), pixels)[0], wanted)
+    # Another image is embedded again, also where each sample is repeated.
+    seen.clear()
+    twice = pixels.detach().repeat_interleave(2, 0)
+    found = whole.repeated(2)(twice, SampleRng.of(0, 4))
+    assert seen == ["first", "other"]
+    torch.testing.assert_close(found, apart.detach().repeat_interleave(2, 0))
 
 
 def test_bad_input_is_refused():

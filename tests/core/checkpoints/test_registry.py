@@ -22,7 +22,9 @@ spec.loader.exec_module(sys.modules["latentsteer"])
 import latentsteer.nodes.catalogue
 listed = [name for name in sys.modules if name.startswith("latentsteer.core.")]
 from latentsteer.core.generators import ARCHITECTURES
-assert ARCHITECTURES[0].id
+first = next(iter(ARCHITECTURES)).id
+assert [name for name in sys.modules if ".generators.stylegan.networks" in name] == []
+assert ARCHITECTURES[-1].id == ARCHITECTURES.ids[-1] != first == ARCHITECTURES.ids[0]
 print(json.dumps([listed, [name for name in sys.modules if name.startswith("latentsteer.core.")]]))
 """
 
@@ -46,7 +48,7 @@ def test_an_entry_under_another_id_is_refused():
 
 
 def test_listing_the_nodes_imports_no_network_and_no_reader_of_foreign_files(tmp_path):
-    """What a host does when it starts; the networks come with the first model."""
+    """What a host does when it starts; a model imports the architectures up to its own."""
     script = tmp_path / "child.py"
     script.write_text(CHILD, "utf-8")
     found = forks.ran(forks.PLAIN, script, ROOT)

@@ -9,6 +9,7 @@ from ..differences import assert_is_gradient
 from ..example_files import drawn
 
 FAMILIES = (
+    "avatars-codes",
     "dalle-dvae",
     "df-gan",
     "df-gan-2021",

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 from latentsteer.core.errors import CheckpointError, ConditionMismatch, InvalidInput
-from latentsteer.core.pairs import shards
+from latentsteer.core.pairs import shards, stored
 from latentsteer.core.pairs.keeping import keep_pairs
 from latentsteer.core.pairs.precision import packed, unpacked
 from latentsteer.core.pairs.shards import shard_fault
@@ -155,6 +155,34 @@ def test_latents_by_their_seed_are_drawn_again(kept, tmp_path):
     assert torch.equal(small.latents_of(numbers), kept.latents_of(numbers))
     size = {p.folder: sum(f.stat().st_size for f in p.folder.iterdir()) for p in (small, kept)}
     assert size[kept.folder] - size[small.folder] >= 30 * 3 * 4
+
+
+@pytest.mark.bits
+def test_few_latents_by_their_seed_are_drawn_once_until_they_are_released(
+    kept, tmp_path, monkeypatch
+):
+    small = keep_pairs(tmp_path / "seed", toy.source(), 30, shard=8, latents="seed")
+    monkeypatch.setattr(stored, "REDRAWN", 4)
+    drawn, redrawn = [], StoredPairs._redrawn
+
+    def counted(self, rows):
+        drawn.append(len(rows))
+        return redrawn(self, rows)
+
+    monkeypatch.setattr(StoredPairs, "_redrawn", counted)
+    for first, last in ((3, 13), (0, 30), (25, 30), (6, 7)):
+        numbers = torch.arange(first, last)
+        assert torch.equal(small.latents_of(numbers), kept.latents_of(numbers))
+    # Whole pieces of four, the last of two; a few rows alone are drawn by themselves.
+    assert drawn == [4, 4, 4, 4, 4, 4, 4, 2, 1]
+    small.release()
+    small.latents_of(torch.arange(4))
+    assert drawn[9:] == [4]
+    monkeypatch.setattr(stored, "HELD", 30 * 3 - 1)
+    small.release()
+    small.latents_of(torch.arange(30))
+    small.latents_of(torch.arange(30))
+    assert drawn[10:] == [30, 30]
 
 
 def test_latents_as_fp16_are_rounded_once(kept, tmp_path):

@@ -14,7 +14,7 @@ from latentsteer.core.latents import Latents
 from latentsteer.core.pairs.directions import contrast_direction
 from latentsteer.core.pairs.moving import MoveSearch, moved_along, moved_until
 from latentsteer.core.pairs.pairs import Pairs
-from latentsteer.core.pairs.walking import Walk, least_changed, walked
+from latentsteer.core.pairs.walking import LooksOnce, Walk, least_changed, walked
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 from torch import nn
@@ -137,8 +137,8 @@ def test_samples_that_do_not_reach_it_say_so_and_the_rounds_are_bounded(found):
     assert not ends.reached.all()
     assert (ends.strengths[~ends.reached] == 0.5).all()
     assert rounds == list(range(1, len(rounds) + 1))
-    # Two goals and the direction: the start, two steps and a bisection each; all ends compared.
-    assert len(rounds) <= search.evaluations(found) == 3 * 4 + 4
+    # The start; two steps and a bisection of each of two goals and the direction.
+    assert len(rounds) <= search.evaluations(found) == 1 + 3 * 3
 
 
 def test_the_way_that_changes_the_rest_least_is_taken(found):
@@ -160,6 +160,26 @@ def test_the_way_that_changes_the_rest_least_is_taken(found):
     assert best.found.tolist() == pytest.approx([0.95, 0.95, 0.7])
     expected = torch.stack([ways[1].points[0], ways[0].points[1], ways[0].points[2]])
     assert torch.equal(best.points, expected)
+
+
+def test_a_point_of_a_sample_is_looked_at_once():
+    asked = []
+
+    def look(rows, points):
+        asked.append(rows.tolist())
+        return 10.0 * points + rows[:, None]
+
+    shown, rows = LooksOnce(look), torch.tensor([0, 2, 3])
+    first = torch.tensor([[1.0], [1.0], [2.0]])
+    expected = torch.tensor([[10.0], [12.0], [23.0]])
+    assert torch.equal(shown(rows, first), expected)
+    # What a caller does with the answer changes no other one.
+    shown(rows, first).zero_()
+    moved = torch.tensor([[1.0], [5.0], [2.0]])
+    assert torch.equal(shown(rows, moved), torch.tensor([[10.0], [52.0], [23.0]]))
+    # The same point of another sample is another image.
+    assert torch.equal(shown(torch.tensor([1, 0]), first[:2]), torch.tensor([[11.0], [10.0]]))
+    assert asked == [[0, 2, 3], [2], [1]]
 
 
 def test_a_move_along_no_direction_is_refused(found):

@@ -1,9 +1,14 @@
 """What a refinement returns and leaves alone, and what it refuses."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 from latentsteer.core.energies.classification import classification
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch, InvalidInput
+from latentsteer.core.refine.cma_es import CmaEs
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Langevin
 from latentsteer.core.rng import SampleRng
@@ -22,6 +27,44 @@ def test_keep_best_ends_each_sample_at_the_best_point_it_met(toys):
     for row, step in enumerate(lowest.tolist()):
         assert torch.equal(best.values[row], positions[step][row])
     torch.testing.assert_close(trace.after["energy"], trace.energies.amin(dim=0))
+
+
+def test_the_best_point_is_that_of_the_named_terms(toys):
+    job, latents = keep_best_run(toys)
+    regulariser = prior_energy(job.generator)
+    energy = job.energy + 0.5 * regulariser
+    job = replace(job, energy=energy)
+    (own, *_), pulled = energy.names(), energy.pullback(job.generator)
+    found = {}
+    for kept_by in (None, (own,)):
+        positions = [latents.values]
+        chosen = replace(job, kept_by=kept_by)
+        best, trace = refine(chosen, latents, on_step=partial(_note, positions))
+        readings = [
+            pulled.readings(at, latents.rng(0, "refine"), job.chunking) for at in positions
+        ]
+        counted = torch.stack([one["energy" if kept_by is None else own] for one in readings])
+        for row, step in enumerate(counted.argmin(dim=0).tolist()):
+            assert torch.equal(best.values[row], positions[step][row])
+        found[kept_by] = positions[-1], counted.argmin(dim=0).tolist(), trace.energies
+    # The same path, another end.
+    (last, by_all, curve), (again, by_own, same) = found.values()
+    assert torch.equal(last, again)
+    torch.testing.assert_close(curve, same)
+    assert by_all != by_own
+
+
+def _note(positions, snapshot):
+    positions.append(snapshot.state.position)
+
+
+def test_a_best_point_of_terms_that_are_not_there_is_refused(toys):
+    job, latents = keep_best_run(toys)
+    with pytest.raises(InvalidInput, match=r"begins with 'HPSv2'.*There are: classifier"):
+        refine(replace(job, kept_by=("HPSv2",)), latents)
+    searched = replace(job, refiner=CmaEs(population=4), kept_by=job.energy.names())
+    with pytest.raises(InvalidInput, match="no value of the single term"):
+        refine(searched, latents)
 
 
 @pytest.mark.bits

@@ -7,11 +7,16 @@ from ..files import (
     BIGGAN,
     BIRDS,
     CELEBA_HQ,
+    CIFAR,
     COCO,
     COMOD_FFHQ,
     COMOD_PLACES,
     DALLE,
+    MMD_GAN,
+    SN_GAN,
     STYLEGAN2,
+    TRANSGAN,
+    WGAN_GP,
 )
 from ..numbers import Each, Inputs, OneOf, PaperRow
 
@@ -19,7 +24,6 @@ __all__ = ["KRR", "SIZES"]
 
 KERNEL: Inputs = {"bandwidth": "one", "self_term": True, "divergence": "KL"}
 """Section *Estimating*: k = exp(-|d(x) - d(x')|^2), sums over all i; theorem 3."""
-SN_GAN = "SN-GAN of CIFAR-10 or STL-10"
 SMOOTHED = OneOf(("feature", "image"))
 SIZES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Step sizes of Table 6."""
@@ -45,8 +49,11 @@ def _against_condition(where: str, generator: str) -> PaperRow:
 
 
 KRR: Mapping[str, PaperRow] = {
+    "k01": _flow("table 1", "ABC", generator=WGAN_GP),
     "k02": _flow("tables 1 and 6", "ABC", mollifier=SMOOTHED, step_size=0.3, steps=15),
-    "k05": _flow("table 1", "ABC", generator="StyleGAN2-ADA of CIFAR-10"),
+    "k03": _flow("table 1", "ABC", generator=MMD_GAN),
+    "k04": _flow("table 1", "ABC", generator=TRANSGAN),
+    "k05": _flow("table 1", "ABC", generator=CIFAR),
     "k06": _flow("table 2", "ABC", estimator="kde", mollifier="none"),
     "k07": _flow("table 2", "ABC", mollifier="none"),
     "k08": _flow("table 2", "ABC", estimator="kde", mollifier=SMOOTHED),

@@ -20,7 +20,7 @@ from ..files import (
 )
 from ..graph import GraphBuilder, Link, Recipe
 
-__all__ = ["RECIPES"]
+__all__ = ["CLIP_NORM", "RATE", "RECIPES", "REGULARISER", "TURBO", "Setup", "opened", "shown"]
 
 PROMPT = "a red book on top of a yellow chair, beside a blue cup"
 STEPS, RATE, CLIP_NORM, REGULARISER = 50, 5.0, 0.1, 0.01
@@ -29,7 +29,7 @@ NORMAL = {"device": "default"}
 
 
 @dataclass(frozen=True)
-class _Setup:
+class Setup:
     """A model of ComfyUI with the sampler's settings that it is made for.
 
     Attributes:
@@ -67,9 +67,15 @@ def _vae(graph: GraphBuilder) -> Link:
     return graph.add("VAELoader", vae_name=FLUX_VAE)
 
 
-def _rewarded(recipe: Recipe, *, setup: _Setup) -> GraphBuilder:
-    graph = GraphBuilder()
-    prompt = graph.add("PrimitiveStringMultiline", "Prompt", value=PROMPT)
+def opened(graph: GraphBuilder, setup: Setup, text: str = PROMPT) -> Link:
+    """Adds a model as the generator of the graph, and returns a link to the prompt.
+
+    Args:
+        graph: the graph.
+        setup: the model.
+        text: the prompt.
+    """
+    prompt = graph.add("PrimitiveStringMultiline", "Prompt", value=text)
     model, clip, vae = setup.load(graph)
     said = graph.add("CLIPTextEncode", text=prompt, clip=clip)
     graph.models["generator"] = graph.add(
@@ -82,6 +88,20 @@ def _rewarded(recipe: Recipe, *, setup: _Setup) -> GraphBuilder:
         width=setup.side,
         height=setup.side,
     )
+    return prompt
+
+
+def shown(graph: GraphBuilder, name: str, start: Link, refined: Link, columns: int) -> None:
+    """Adds the images of the first noise and of the refined one, saved as one picture."""
+    before = graph.add("Decode", "The image of the first noise", latents=start)
+    after = graph.add("Decode", "The image of the refined noise", latents=refined)
+    both = graph.add("StackImages", first=before, second=after)
+    graph.pictured(name, both, columns)
+
+
+def _rewarded(recipe: Recipe, *, setup: Setup) -> GraphBuilder:
+    graph = GraphBuilder()
+    prompt = opened(graph, setup)
     energy = graph.add("NoiseNorm", weight=REGULARISER)
     for file, how in ((HPS, {"architecture": "ViT-H-14"}), (IMAGE_REWARD, {}), (PICKSCORE, {})):
         reward = graph.add("LoadAuxModel", "Load reward", file=file, **how)
@@ -97,16 +117,14 @@ def _rewarded(recipe: Recipe, *, setup: _Setup) -> GraphBuilder:
         learning_rate=RATE,
         clip_norm=CLIP_NORM,
         keep_best=True,
+        keep_best_by="HPSv2.1, ImageReward, PickScore, CLIP",
     )
     graph.curves(refined)
-    before = graph.add("Decode", "The image of the first noise", latents=start)
-    after = graph.add("Decode", "The image of the refined noise", latents=refined)
-    both = graph.add("StackImages", first=before, second=after)
-    graph.pictured(recipe.id, both, 2)
+    shown(graph, recipe.id, start, refined, 2)
     return graph
 
 
-def _recipe(name: str, title: str, setup: _Setup, needs: str) -> Recipe:
+def _recipe(name: str, title: str, setup: Setup, needs: str) -> Recipe:
     return Recipe(
         f"reno_{name}",
         (),
@@ -121,23 +139,25 @@ def _recipe(name: str, title: str, setup: _Setup, needs: str) -> Recipe:
     )
 
 
+TURBO = Setup(partial(_checkpoint, file=SD_TURBO), 512, 1)
+"""SD-Turbo."""
 RECIPES = (
     _recipe(
         "sd_turbo",
         "SD-Turbo",
-        _Setup(partial(_checkpoint, file=SD_TURBO), 512, 1),
+        TURBO,
         "About 12 GB of GPU memory and half a minute a picture.",
     ),
     _recipe(
         "sdxl_turbo",
         "SDXL-Turbo",
-        _Setup(partial(_checkpoint, file=SDXL_TURBO), 512, 1),
+        Setup(partial(_checkpoint, file=SDXL_TURBO), 512, 1),
         "About 16 GB of GPU memory and a minute a picture.",
     ),
     _recipe(
         "flux_schnell",
         "FLUX schnell",
-        _Setup(_flux, 512, 1),
+        Setup(_flux, 512, 1),
         "About 24 GB of GPU memory (weights in fp8, activations computed again) and two minutes "
         "a picture. One step is not what it was made for: raise *steps* to 4 for the quality of "
         "four, at four times the time.",
@@ -145,7 +165,7 @@ RECIPES = (
     _recipe(
         "z_image_turbo",
         "Z-Image-Turbo",
-        _Setup(_z_image, 512, 4),
+        Setup(_z_image, 512, 4),
         "Newer than ComfyUI 0.3.64. About 24 GB of GPU memory and four minutes a picture. It was "
         "made for 8 steps; 4 are used here.",
     ),

@@ -1,5 +1,6 @@
 """Tools of the benchmarks: interleaved timings, peak memory of a new process, requirements."""
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -18,7 +19,17 @@ import torch
 
 from ....nodes.cli import report
 
-__all__ = ["Check", "Prepare", "Step", "allocating", "conclude", "medians", "peak_memory"]
+__all__ = [
+    "Check",
+    "Prepare",
+    "Step",
+    "added_memory",
+    "allocating",
+    "conclude",
+    "frugal_process",
+    "medians",
+    "peak_memory",
+]
 
 Step: TypeAlias = Callable[[], None]
 Prepare: TypeAlias = Callable[[], tuple[Step, Step]]
@@ -108,10 +119,34 @@ def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
     The step runs in a new process with this one's number of threads. glibc's allocator is set to
     return freed memory there; it would otherwise keep up to a third more, which varies by chance.
     """
-    spawn = multiprocessing.get_context("spawn")
-    frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17))
-    with frugal, ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with frugal_process() as pool:
         return pool.submit(_peak, prepare, torch.get_num_threads(), whole).result()
+
+
+@contextmanager
+def frugal_process(**variables: str) -> Generator[ProcessPoolExecutor, None, None]:
+    """A new process whose allocator returns freed memory, with environment variables."""
+    spawn = multiprocessing.get_context("spawn")
+    frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17), **variables)
+    with frugal, ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        yield pool
+
+
+def added_memory(step: Step) -> int:
+    """Bytes that a step adds at its peak to those held before it, on Linux.
+
+    Unlike in `peak_memory` it runs in this process, whose highest size so far is forgotten.
+
+    Raises:
+        OSError: the system does not forget it.
+    """
+    gc.collect()
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _held()
+    step()
+    return max(0, _most_held() - before)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ PARTS = (
     "bench_pairs",
     "bench_translator",
     "bench_steer",
+    "bench_load",
     "faces",
 )
 """Studies in the order of the page."""

@@ -1,10 +1,9 @@
-"""`latentsteer reproduce steer`: what Steer and Edit Image do on the avatars, by the judge.
+"""`latentsteer reproduce steer`: what Steer does on the avatars, by the judge.
 
-It calls the functions of the nodes, with their settings. Prompts are the eight examples and the 48
-captions, edits the eight of `core/zoo/avatar_edits_plain.json`. Pairs, basis, spares and steps of
-Steer were chosen on 24 other captions (those with commas alone of `make_captions(777)`); clause
-weight and the learning rate earlier, on the eight examples. Settings of edits were chosen on
-pictures 0 to 23; they are measured on other pictures. Seconds are those of one thread.
+It calls the functions of the node, with its settings. Prompts are the eight examples and the 48
+captions. Pairs, basis, spares and steps were chosen on 24 other captions (those with commas alone
+of `make_captions(777)`); clause weight and the learning rate earlier, on the eight examples.
+Seconds are those of one thread.
 """
 
 import argparse
@@ -13,34 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from ....core.chunking import Chunking
 from ....core.conditions.prompts import text_condition
-from ....core.latents import Latents, decode
+from ....core.latents import decode
 from ....core.metrics.attributes import evaluate_attributes
 from ....core.pairs.stored import StoredPairs
-from ....core.tasks.edit import EditPlan, edited
 from ....core.tasks.models import TaskModels
 from ....core.tasks.steer import CLAUSE_WEIGHT, Quality, plan_of, steered
-from ....core.tasks.words import changes
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import PROMPTS, captions
-from ....core.zoo.avatar_edits import UserEdit, user_edits
-from ....core.zoo.avatars import ATTRIBUTES, visible
 from ....nodes.images import grid
 from ..avatars_models import avatars_models
-from ..edited import edit_figures
 from ..ledger import Ledger, mean_and_deviation
 
 __all__ = ["Budget", "run"]
-
-FIRST = 1000
-"""Number of the first picture that is edited."""
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -53,10 +42,6 @@ class Budget:
         described: those on the captions.
         samples: samples of each of the eight examples.
         every: every n-th caption, one sample each.
-        edited: seeds of the edits, of those.
-        pictures: pictures of each edit.
-        results: results of each picture.
-        edits: how many edits, the first ones.
         pairs: how many of the shipped pairs; None for all.
     """
 
@@ -65,16 +50,12 @@ class Budget:
     described: tuple[Quality, ...]
     samples: int
     every: int
-    edited: tuple[int, ...]
-    pictures: int
-    results: int
-    edits: int
     pairs: int | None = None
 
 
 BUDGETS: Mapping[str, Budget] = {
-    "ci": Budget((0,), ("draft",), ("draft",), 1, 24, (0,), 2, 2, 1, 1500),
-    "full": Budget((0, 1, 2), ("draft", "good"), ("good",), 4, 4, (0,), 60, 2, 8),
+    "ci": Budget((0,), ("draft",), ("draft",), 1, 24, 1500),
+    "full": Budget((0, 1, 2), ("draft", "good"), ("good",), 4, 4),
 }
 
 
@@ -88,11 +69,6 @@ class _Study:
         self.models, self.clip = TaskModels(generator, clip, pairs), clip
         self.chunking = Chunking.of("fixed", generator.image_size)
         self.budget, self.device = budget, device
-        self.pictures, values = catalogue.reference_images("avatars held out (embedded)")
-        self.shown = [
-            visible({n: a[i] for (n, a), i in zip(ATTRIBUTES.items(), row, strict=True)})
-            for row in values.tolist()
-        ]
 
     def prompts(
         self, texts: Sequence[str], samples: int, quality: Quality, seed: int, name: str
@@ -120,40 +96,6 @@ class _Study:
         figures = {f"{name}_{quality}_{key}": numbers[key] for key in keys}
         return figures | {f"{name}_{quality}_seconds": seconds}, images
 
-    def edit(self, edit: UserEdit, seed: int) -> tuple[dict[str, float], Tensor]:
-        """Returns the figures of an edit, and pictures above their first results."""
-        rows = [n for n in range(FIRST, len(self.shown)) if edit.applies(self.shown[n])]
-        pictures = self.pictures[rows[: self.budget.pictures]]
-        each = self.budget.results
-        begun = time.process_time()
-        self._edited(edit, pictures[:1], seed)
-        seconds = time.process_time() - begun
-        after, before = self._edited(edit, pictures, seed)
-        judged = [self.judge.likeliest(images.to(self.device)) for images in (before, after)]
-        repeated = [one for one in judged[0] for _ in range(each)]
-        figures = edit_figures(self.judge, repeated, judged[1], edit.sets)
-        name = edit.words.replace(" ", "_")
-        flat = {f"edit_{name}_{key}": value for key, value in figures.items()}
-        sheet = torch.cat([before[:SHOWN], *(after[n::each][:SHOWN] for n in range(each))])
-        return flat | {f"edit_{name}_seconds": seconds}, sheet
-
-    def _edited(self, edit: UserEdit, pictures: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Returns the results of pictures, and the pictures as the generator draws them."""
-        made = edited(
-            self.models,
-            pictures,
-            changes(edit.words, edit.instead),
-            EditPlan.of(),
-            results=self.budget.results,
-            seed=seed,
-            chunking=self.chunking,
-            device=self.device,
-        )
-        return self._decoded(made.latents), self._decoded(made.start)
-
-    def _decoded(self, latents: Latents) -> Tensor:
-        return decode(latents, self.models.generator, self.chunking, self.device)
-
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures, writes their flat keys, and pictures of the first seed."""
@@ -169,12 +111,7 @@ def run(args: argparse.Namespace) -> int:
     study = _Study(budget, device)
     parts = _Parts(study, ledger, out)
     flat = mean_and_deviation(map(parts.prompts, budget.seeds))
-    flat |= mean_and_deviation(map(parts.edits, budget.edited))
-    for key in ("reached", "kept"):
-        flat[f"edits_{key}"] = fmean(
-            v for k, v in flat.items() if k.startswith("edit_") and k.endswith(f"_{key}")
-        )
-    flat |= {"seeds": len(budget.seeds), "pictures": budget.pictures, "results": budget.results}
+    flat |= {"seeds": len(budget.seeds)}
     for key, value in flat.items():
         print(f"{key:<44}{value:>10.3f}")
     print(f"pictures in {out}")
@@ -201,15 +138,6 @@ class _Parts:
         for quality in budget.described:
             of = partial(study.prompts, asked, 1, quality, seed, "captions")
             flat |= self._part(seed, f"captions {quality}", 8, of)
-        return flat
-
-    def edits(self, seed: int) -> dict[str, float]:
-        """Returns the figures of Edit Image of a seed."""
-        shown = min(SHOWN, self.study.budget.pictures)
-        flat: dict[str, float] = {}
-        for edit in user_edits()[: self.study.budget.edits]:
-            of = partial(self.study.edit, edit, seed)
-            flat |= self._part(seed, f"edit {edit.words}", shown, of)
         return flat
 
     def _part(

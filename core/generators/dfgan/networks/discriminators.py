@@ -51,6 +51,7 @@ class Matching(nn.Module):
 
     def __init__(self, width: int, sentence: int, hidden: int) -> None:
         super().__init__()
+        self.sentence = sentence
         self.joint_conv = nn.Sequential(
             nn.Conv2d(width + sentence, hidden, 3, padding=1, bias=False),
             nn.LeakyReLU(SLOPE),
@@ -83,6 +84,7 @@ class ImageMaps(nn.Module):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
+        self.size = SIDE * 2 ** (len(widths) - 1)
         self.conv_img = nn.Conv2d(3, widths[0], 3, padding=1)
         self.DBlocks = nn.ModuleList(_Shrink(*pair) for pair in pairwise(widths))
 
@@ -105,6 +107,7 @@ class SentenceJudge(nn.Module):
     def __init__(self, maps: ImageMaps, matching: Matching) -> None:
         super().__init__()
         self.netD, self.netC = maps, matching
+        self.size, self.sentence = maps.size, matching.sentence
 
     def features(self, x: Tensor, sentence: Tensor) -> Tensor:
         """What the logit is linear in; x in [-1, 1]."""
@@ -128,6 +131,7 @@ class EarlyJudge(nn.Module):
         super().__init__()
         self.conv_img = nn.Conv2d(3, widths[0], 3, padding=1)
         self.blocks = len(widths) - 1
+        self.size, self.sentence = SIDE * 2**self.blocks, sentence
         for number in range(self.blocks):
             self.add_module(f"block{number}", _Shrink(widths[number], widths[number + 1]))
         self.COND_DNET = Matching(widths[-1], sentence, hidden)

@@ -291,7 +291,7 @@ class DomainDiscriminator(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], domains: int) -> None:
         super().__init__()
-        self.domains = domains
+        self.domains, self.size = domains, 4 * 2 ** (len(widths) - 1)
         self.main = _trunk(widths, nn.Conv2d(widths[-1], domains, 1))
 
     def features(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:

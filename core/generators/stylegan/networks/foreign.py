@@ -4,12 +4,14 @@ Such a network loads and saves its weights in the form of the file, so that erro
 superfluous tensors use the file's names. The tables are in `foreign_tables.py`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from torch import Tensor, nn
 
+from ....checkpoints.weights import settled
 from .discriminator import StyleGan2Discriminator
 from .stylegan2 import StyleGan2Generator
 
@@ -59,14 +61,18 @@ class NameRule:
     foreign: Callable[[int, int], str]
     layout: TensorLayout = SAME
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        """Yields (own, foreign) names for every possible resolution and layer."""
-        resolutions = RESOLUTIONS if "{r}" in self.own else RESOLUTIONS[:1]
-        for r in resolutions:
-            for i in LAYERS if "{i}" in self.own else LAYERS[:1]:
-                foreign = self.foreign(r, i)
-                if "-" not in foreign:  # negative numbers name no layer
-                    yield self.own.format(r=r, i=i), foreign
+    def names(self) -> Sequence[tuple[str, str]]:
+        """Returns (own, foreign) names for every possible resolution and layer."""
+        return _names(self)
+
+
+@cache
+def _names(rule: NameRule) -> tuple[tuple[str, str], ...]:
+    resolutions = RESOLUTIONS if "{r}" in rule.own else RESOLUTIONS[:1]
+    layers = LAYERS if "{i}" in rule.own else LAYERS[:1]
+    found = ((rule.own.format(r=r, i=i), rule.foreign(r, i)) for r in resolutions for i in layers)
+    # Negative numbers name no layer.
+    return tuple((own, foreign) for own, foreign in found if "-" not in foreign)
 
 
 Table = Sequence[NameRule]
@@ -95,6 +101,8 @@ class Translated(nn.Module):
     """A network with a foreign state dict, by a table; other tensors keep their values."""
 
     table: Table = ()
+    settles = True
+    """Whether `load_state_dict` calls `settled` itself, after the conversion to this layout."""
 
     def foreign_names(self) -> dict[str, tuple[str, TensorLayout]]:
         """Foreign name and layout of each own tensor that is in a file."""
@@ -129,10 +137,20 @@ class Translated(nn.Module):
             listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
             raise RuntimeError(listed)
         own = {
-            name: layout.own(state_dict[foreign])
+            name: _taken(state_dict[foreign], layout)
             for name, (foreign, layout) in self.foreign_names().items()
         }
         return super().load_state_dict(own, strict=False, assign=assign)
+
+
+def _taken(tensor: Tensor, layout: TensorLayout) -> Tensor:
+    """A file's tensor in the layout here; the file's becomes a view of it where that is one."""
+    held = settled(layout.own(tensor))
+    back = layout.foreign(held)
+    shared = back.untyped_storage().data_ptr() == held.untyped_storage().data_ptr()
+    if shared and back.dtype == tensor.dtype and not tensor.is_inference():
+        tensor.data = back
+    return held
 
 
 class TranslatedGenerator(Translated, StyleGan2Generator):

@@ -173,6 +173,11 @@ class ConvolutionalDiscriminator(nn.Module):
             self._convolutions.append(layer)
         self.l4 = _linear(channels[-1] * base**2, bias=True, spectral=spectral)
 
+    @property
+    def side(self) -> int:
+        """Side of the images in pixels."""
+        return self.base * 8
+
     def features(self, x: Float[Tensor, "batch 3 h w"]) -> Float[Tensor, "batch features"]:
         """Features that the logit is a linear function of."""
         for layer in self._convolutions:

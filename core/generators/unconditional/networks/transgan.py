@@ -4,6 +4,7 @@ Jiang et al., "TransGAN: Two Pure Transformers Can Make One Strong GAN" (2021), 
 3.3. Names are those of the official state dicts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -75,20 +76,21 @@ class _Norm(nn.Module):
 def _offsets(side: int) -> Int[Tensor, "pixels pixels"]:
     """Number of the relative position of each two pixels of a grid."""
     rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    places = torch.stack([rows.flatten(), columns.flatten()])
-    down, right = places[:, :, None] - places[:, None, :] + side - 1
-    return down * (2 * side - 1) + right
+    width = 2 * side - 1
+    numbers = (rows * width + columns).flatten()
+    return (numbers[:, None] - numbers).add_((side - 1) * (width + 1))
 
 
 class _Attention(nn.Module):
     relative_position_index: Tensor
 
-    def __init__(self, width: int, heads: int, side: int) -> None:
+    def __init__(self, width: int, heads: int, offsets: Tensor) -> None:
         super().__init__()
         self.heads = heads
-        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * side - 1) ** 2, heads))
-        # Files have it as well, in megabytes.
-        self.register_buffer("relative_position_index", _offsets(side), persistent=False)
+        places = (2 * math.isqrt(len(offsets)) - 1) ** 2
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(places, heads))
+        # Files have it as well, in megabytes for each block.
+        self.register_buffer("relative_position_index", offsets, persistent=False)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.proj = nn.Linear(width, width)
 
@@ -112,10 +114,10 @@ class _Mlp(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, side: int, layout: TransGanLayout) -> None:
+    def __init__(self, width: int, offsets: Tensor, layout: TransGanLayout) -> None:
         super().__init__()
         self.norm1 = _Norm(width, normal=layout.normal)
-        self.attn = _Attention(width, layout.heads, side)
+        self.attn = _Attention(width, layout.heads, offsets)
         self.norm2 = _Norm(width, normal=layout.normal)
         self.mlp = _Mlp(width, width * layout.hidden)
 
@@ -151,7 +153,8 @@ class TransGanGenerator(nn.Module):
             side = layout.base * 2**number
             place = nn.Parameter(torch.zeros(1, side**2, width))
             self.register_parameter(f"pos_embed_{number + 1}", place)
-            stages.append(_Stage([_Block(width, side, layout) for _ in range(depth)]))
+            offsets = _offsets(side)
+            stages.append(_Stage([_Block(width, offsets, layout) for _ in range(depth)]))
         self.blocks = stages[0]
         self.upsample_blocks = nn.ModuleList(stages[1:])
         self.deconv = nn.Sequential(nn.Conv2d(layout.widths[-1], 3, 1))

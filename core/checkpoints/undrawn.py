@@ -1,0 +1,59 @@
+"""Builds networks whose weights a file will replace, without drawing them first."""
+
+import functools
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from torch import nn
+
+__all__ = ["undrawn"]
+
+DRAWS: Final = (
+    *("uniform_", "normal_", "trunc_normal_", "orthogonal_", "sparse_"),
+    *("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"),
+)
+"""Functions of `torch.nn.init` that draw from the global stream unless a generator is given."""
+_local = threading.local()
+_lock = threading.Lock()
+_depth = 0
+_kept: dict[str, Callable[..., Any]] = {}
+
+
+@contextmanager
+def undrawn() -> Generator[None, None, None]:
+    """Context in which layers leave their weights as memory has them.
+
+    Drawing takes longer than reading the same number of weights from a file. Only this thread is
+    affected, and only draws without a generator: they depend on the global stream, so no result
+    may depend on them.
+    """
+    global _depth
+    outer = getattr(_local, "on", False)
+    with _lock:
+        if _depth == 0:
+            for name in DRAWS:
+                _kept[name] = getattr(nn.init, name)
+                setattr(nn.init, name, _unless_undrawn(_kept[name]))
+        _depth += 1
+    _local.on = True
+    try:
+        yield
+    finally:
+        _local.on = outer
+        with _lock:
+            _depth -= 1
+            if _depth == 0:
+                for name, draw in _kept.items():
+                    setattr(nn.init, name, draw)
+
+
+def _unless_undrawn(draw: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(draw)
+    def drawn(tensor: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as PyTorch's
+        if getattr(_local, "on", False) and kwargs.get("generator") is None:
+            return tensor
+        return draw(tensor, *args, **kwargs)
+
+    return drawn
