@@ -96,7 +96,8 @@ def test_nodes_of_one_stage_share_columns_of_one_width():
     assert stacked["a"].y < stacked["b"].y < stacked["c"].y
     for way in ways:
         for one, other in combinations(way.values(), 2):
-            under = one.y + one.height + TITLE <= other.y or other.y + other.height + TITLE <= one.y
+            first, last = sorted((one, other), key=lambda box: box.y)
+            under = first.y + first.height + TITLE <= last.y
             assert under or one.x + one.width <= other.x or other.x + other.width <= one.x
 
 

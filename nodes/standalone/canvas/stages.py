@@ -73,9 +73,11 @@ def arrangements(
     ways: list[tuple[float, tuple[dict[str, NodeBox], ...], list[NodeBox]]] = []
     for inside in itertools.product(*(inner_ways(s.members, sizes, sources) for s in stages)):
         extents = [_extent(boxes.values()) for boxes in inside]
-        for way in (frames_in_rows, frames_in_columns):
-            for frames in way(extents, note):
-                ways.append((_scale([note_box, *frames], 0.0), inside, frames))
+        ways += [
+            (_scale([note_box, *frames], 0.0), inside, frames)
+            for way in (frames_in_rows, frames_in_columns)
+            for frames in way(extents, note)
+        ]
     ways.sort(key=lambda way: -way[0])
     near = _NEAR * min(ways[0][0], _LARGE)
     found = [

@@ -106,7 +106,7 @@ def _bends(
     way: tuple[float, float, float],
     corners: tuple[bool, bool],
 ) -> tuple[CanvasPoint, ...]:
-    """Returns the bends of a wire along a lane, with corners beside its start and end or without."""
+    """Returns the bends of a wire along a lane, with corners beside its ends or without."""
     ahead, lane, behind = way
     first, last = start[0] + ahead, end[0] - behind
     begin = start[1] + math.copysign(CORNER, lane - start[1])

@@ -53,7 +53,8 @@ def _small(recipe: Recipe) -> GraphBuilder:
     graph.load(AVATARS, AVATARS_CLIP)
     auxiliary = graph.models["auxiliary"]
     given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=FIRST, count=PICTURES)
-    found = graph.add("ImageToLatents", images=given, auxiliary=auxiliary, steps=0, preview_every=0)
+    encoded = {"auxiliary": auxiliary, "steps": 0, "preview_every": 0}
+    found = graph.add("ImageToLatents", images=given, **encoded)
     own = {"samples_per_latent": RESULTS, "variation": VARIATION}
     varied = graph.add("VariationInit", near=found, **own)
     direction = graph.add(
