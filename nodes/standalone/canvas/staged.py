@@ -22,7 +22,7 @@ __all__ = ["ModelFile", "Staged", "staged_ui"]
 _NOTE_WIDTH, _LETTER, _LINE, _PARAGRAPH = 320, 5.4, 17, 8
 _SIZES = {
     "SaveImage": (300, 310),
-    "PreviewImage": (225, 200),
+    "PreviewImage": (225, 266),
     "LoadImage": (225, 326),
     "LatentSteer_ImageGrid": (225, 106),
     "LatentSteer_Decode": (225, 106),
@@ -31,10 +31,10 @@ _SIZES = {
 _NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 240}
 _SLIMMEST, _WIDEST, _TALLEST = 225, 320, 540
 """Widths of nodes, and the longest; previews of a longer one are smaller."""
-_SMALLER, _SHORTER = 70, 45
+_SMALLER, _SHORTER = 70, 60
 """By how much previews are smaller, and texts."""
-_SAID = 70
-"""Height of what a node says after its run."""
+_SAID, _SHOWN = 70, 246
+"""Heights in Nodes 2.0 of what a node says after its run, and of the picture of its steps."""
 _SAYS = frozenset(
     f"LatentSteer_{name}"
     for name in (
@@ -104,14 +104,14 @@ def staged_ui(api: Mapping[str, Any], schemas: Schemas, staged: Staged) -> dict[
         raise WorkflowError(f"nodes {sorted(left)} are in no stage")
     sizes = {number: _size(schemas[raw["class_type"]], raw) for number, raw in whole.items()}
     sources = {number: _sources(raw) for number, raw in api.items()}
-    said = {n: _said(schemas[raw["class_type"]], sizes[n][1]) for n, raw in whole.items()}
-    room = {number: (width, height + said[number]) for number, (width, height) in sizes.items()}
+    more = {n: _grows(schemas[raw["class_type"]], raw, sizes[n][1]) for n, raw in whole.items()}
+    room = {number: (width, height + more[number]) for number, (width, height) in sizes.items()}
     stages = [_with_muted(stage, staged.beside) for stage in staged.stages]
     note = _note(staged.notes)
     beside = {muted: [near] for muted, near in staged.beside.items()}
     ways = arrangements(stages, room, {**sources, **beside}, note)
     found, wires = _wired(api, schemas, ways, stages)
-    before = {n: box._replace(height=box.height - said[n]) for n, box in found.boxes.items()}
+    before = {n: box._replace(height=box.height - more[n]) for n, box in found.boxes.items()}
     found = found._replace(boxes=before)
     layout = {number: (box.x, box.y) for number, box in found.boxes.items()}
     canvas = ui_from_api(whole, schemas, title=staged.title, notes=staged.notes, layout=layout)
@@ -156,9 +156,10 @@ def _least(schema: Schema) -> int:
     return drawn_height(schema, own=schema.node_id.startswith("LatentSteer_"))
 
 
-def _said(schema: Schema, height: float) -> int:
+def _grows(schema: Schema, raw: Mapping[str, Any], height: float) -> int:
     """Returns how much higher a node of some height is after its run."""
-    return max(0, _least(schema) + _SAID - round(height)) if schema.node_id in _SAYS else 0
+    more = _SAID * (schema.node_id in _SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
+    return max(0, _least(schema) + more - round(height)) if more else 0
 
 
 def _sources(raw: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ LEAST, LEAST_ADVANCED = 0.8, 0.6
 LEAST_PIXELS = 8
 """Height of a starter's text on the screen."""
 NEW = (0, 30)
+EMBEDDED = {r.template.name for r in RECIPES.values() if r.template is not None and not r.files}
 STARTERS = {
     r.template.name for r in RECIPES.values() if r.template is not None and r.template.starter
 }
@@ -73,7 +74,7 @@ def test_every_template_opens_without_a_missing_node(seen, record_property):
     assert sorted(seen["templates"]) == templates()
     for name, found in seen["templates"].items():
         # Models that are not shipped are offered for download, or marked.
-        if "My own" not in name:
+        if name in EMBEDDED:
             assert [node["type"] for node in found["nodes"] if node["missing"]] == [], name
             assert not found["dialogs"], name
 
@@ -127,7 +128,7 @@ def test_every_wire_is_visible_and_has_the_colour_of_its_type(seen):
 
 def test_one_click_runs_every_one_of_shipped_models(seen):
     """With the widgets set that templates.mjs lists."""
-    assert sorted(seen["outcomes"]) == [name for name in templates() if "My own" not in name]
+    assert set(seen["outcomes"]) == EMBEDDED
     assert set(seen["outcomes"].values()) == {"success"}
     assert all(count > 0 for count in seen["pictures"].values())
 
