@@ -19,7 +19,7 @@ __all__ = ["defaults_of", "with_defaults"]
 
 N = TypeVar("N", bound="type[io.ComfyNode]")
 FILLED = ("execute", "validate_inputs", "fingerprint_inputs")
-"""The methods that take inputs by name."""
+"""The methods that take inputs by name, a node's own or those of a base that nodes share."""
 _MARK = "_latentsteer_filled"
 
 
@@ -36,7 +36,8 @@ def with_defaults(node: N) -> N:
         TypeError: a widget without a default follows one with a default, which would move it.
     """
     if _MARK not in node.__dict__:
-        names = [name for name in FILLED if name in node.__dict__]
+        own = [c for c in node.__mro__ if c not in io.ComfyNode.__mro__]
+        names = [name for name in FILLED if any(name in vars(c) for c in own)]
         define = node.define_schema
         node.define_schema = _optional(define)  # pyright: ignore[reportAttributeAccessIssue]
         for name in names:

@@ -28,6 +28,7 @@ LARGE = (
     "avatars-codes.safetensors",
     "avatars-generator.safetensors",
     "avatars-judge.safetensors",
+    "avatars-one-step.safetensors",
     "avatars-prior.safetensors",
     "avatars-pairs/0000000000-0000032768.safetensors",
     "avatars_held_out.png",
@@ -189,6 +190,7 @@ def test_the_weights_are_small():
     assert size("avatars-generator.safetensors", "avatars-clip.safetensors") <= 12_000_000
     assert size("avatars-judge.safetensors") <= 3_000_000
     assert size("avatars-prior.safetensors") <= 3_500_000
+    assert size("avatars-one-step.safetensors") <= 5_000_000
     assert size("avatars_held_out.png") <= 6_000_000
 
 

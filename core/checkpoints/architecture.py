@@ -108,8 +108,8 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
     except CheckpointError as error:
         reasons = why_left_out(checkpoint.tensors)
         raise error if reasons in str(error) else CheckpointError(f"{error}{reasons}") from error
-    except (LookupError, TypeError, ValueError) as error:
-        # Sizes are read from tensors that may be missing or of another rank.
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # Sizes are read from tensors that may be missing, of another rank or empty.
         raise CheckpointError(
             f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "
             f"{error!r}.{why_left_out(checkpoint.tensors)}"

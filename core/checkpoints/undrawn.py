@@ -4,6 +4,7 @@ import functools
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Final
 
 from torch import nn
@@ -15,10 +16,12 @@ DRAWS: Final = (
     *("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"),
 )
 """Functions of `torch.nn.init` that draw from the global stream unless a generator is given."""
+PLACES: Final = (nn.init, nn.modules.activation)
+"""Modules by whose names PyTorch's layers call them; attention has imported its own."""
 _local = threading.local()
 _lock = threading.Lock()
 _depth = 0
-_kept: dict[str, Callable[..., Any]] = {}
+_kept: list[tuple[ModuleType, str, Callable[..., Any]]] = []
 
 
 @contextmanager
@@ -33,9 +36,10 @@ def undrawn() -> Generator[None, None, None]:
     outer = getattr(_local, "on", False)
     with _lock:
         if _depth == 0:
-            for name in DRAWS:
-                _kept[name] = getattr(nn.init, name)
-                setattr(nn.init, name, _unless_undrawn(_kept[name]))
+            for place in PLACES:
+                for name in filter(place.__dict__.__contains__, DRAWS):
+                    _kept.append((place, name, getattr(place, name)))
+                    setattr(place, name, _unless_undrawn(getattr(place, name)))
         _depth += 1
     _local.on = True
     try:
@@ -45,8 +49,9 @@ def undrawn() -> Generator[None, None, None]:
         with _lock:
             _depth -= 1
             if _depth == 0:
-                for name, draw in _kept.items():
-                    setattr(nn.init, name, draw)
+                while _kept:
+                    place, name, draw = _kept.pop()
+                    setattr(place, name, draw)
 
 
 def _unless_undrawn(draw: Callable[..., Any]) -> Callable[..., Any]:

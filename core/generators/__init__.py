@@ -38,6 +38,7 @@ ARCHITECTURES: Registry[Generator | ConditionalGenerator] = Registry(
         "digits-generator": "digits:GENERATOR",
         "avatars-generator": "avatars:GENERATOR",
         "avatars-codes": "avatars_codes:GENERATOR",
+        "avatars-one-step": "avatars_one_step:GENERATOR",
         "dcgan-generator": "dcgan:GENERATOR",
         "biggan": "biggan.ajbrock:GENERATOR",
         "biggan-deep": "biggan.deep:GENERATOR",

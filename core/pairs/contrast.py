@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -59,8 +60,9 @@ class Contrast:
 
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
         """Returns the probability of the wanted, in float64; NaN where a condition is unusable."""
-        others = self.level if self.instead is None else _log_sum(self.instead, self, conditions)
-        logit = _log_sum(self.wanted, self, conditions) - others
+        wanted, instead = self.scorers
+        others = self.level if instead is None else _log_sum(instead, self.scale, conditions)
+        logit = _log_sum(wanted, self.scale, conditions) - others
         p = (-logit if self.away else logit).sigmoid()
         return p if self.context is None else p * self.context.probability(conditions)
 
@@ -70,16 +72,25 @@ class Contrast:
         The first column is that of `probability`. Without other rows there are no further columns.
         With a context all are multiplied by its probability, and their sum is the latter.
         """
-        p = self.probability(conditions)[:, None]
-        if self.instead is None:
+        p, (_, instead) = self.probability(conditions)[:, None], self.scorers
+        if instead is None:
             return p
         within = 1 if self.context is None else self.context.probability(conditions)[:, None]
-        others = (self.scale * Scorer.of(self.instead).table(conditions)).softmax(dim=1)
+        others = (self.scale * instead.table(conditions)).softmax(dim=1)
         return torch.cat([p, (within - p) * others], dim=1)
 
+    @cached_property
+    def scorers(self) -> tuple[Scorer, Scorer | None]:
+        """The scorers of the wanted rows and of the others, which every sample needs again.
 
-def _log_sum(side: Condition, contrast: Contrast, conditions: Tensor) -> Tensor:
-    return (contrast.scale * Scorer.of(side).table(conditions)).logsumexp(dim=1)
+        Raises:
+            InvalidInput: a row that is 0 or not finite.
+        """
+        return Scorer.of(self.wanted), None if self.instead is None else Scorer.of(self.instead)
+
+
+def _log_sum(side: Scorer, scale: float, conditions: Tensor) -> Tensor:
+    return (scale * side.table(conditions)).logsumexp(dim=1)
 
 
 def sharpness(auxiliary: Auxiliary) -> float:
@@ -142,7 +153,7 @@ def contrast_of(
         return Contrast(wanted, instead, scale, context=within)
     plain = Contrast(wanted, None, scale)
     parts = [
-        _log_sum(wanted, plain, conditions).nan_to_num(nan=-torch.inf)
+        _log_sum(plain.scorers[0], scale, conditions).nan_to_num(nan=-torch.inf)
         for conditions in conditions_of(pairs, wanted)
     ]
     total = torch.cat(parts)

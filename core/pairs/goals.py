@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..errors import InvalidInput
 from .contrast import Contrast
-from .scores import TINY, ScoreKind, score_kind
+from .scores import TINY, ScoreKind
 
 __all__ = ["ContrastGoal", "contrast_goals"]
 
@@ -88,7 +88,7 @@ class ContrastGoal:
     def _seen(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Returns q(c) and r(c)."""
         q = self.contrast.shares(condition[None])[0]
-        features = _features(score_kind(self.contrast.wanted), condition[None])[0]
+        features = _features(self.contrast.scorers[0].kind, condition[None])[0]
         return q, features - q @ self.explained
 
 
@@ -155,7 +155,7 @@ class _Sums:
     ) -> "_Sums":
         count = width = 0
         total = products = torch.zeros((), dtype=torch.float64)
-        kind = score_kind(contrast.wanted)
+        kind = contrast.scorers[0].kind
         for latents, conditions in blocks:
             phi = _features(kind, conditions)
             row = torch.cat([latents.double() * moving, phi, contrast.shares(conditions)], dim=1)

@@ -6,6 +6,7 @@ GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
     "avatars codes (embedded)": "avatars-codes.safetensors",
     "digits (embedded)": "digits-generator.safetensors",
+    "avatars one step (embedded)": "avatars-one-step.safetensors",
 }
 AUXILIARIES = {
     "avatars CLIP (embedded)": "avatars-clip.safetensors",

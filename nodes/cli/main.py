@@ -45,6 +45,7 @@ REPRODUCTIONS: dict[str, str] = {
     "edits": "...workflows.studies.pairs.edits:run",
     "fusedream": "...workflows.studies.fusedream.report:run",
     "krr": "...workflows.studies.krr.report:run",
+    "reno": "...workflows.studies.tasks.reno:run",
     "steer": "...workflows.studies.tasks.steer:run",
     "translator": "...workflows.studies.tr0n.translator:run",
 }

@@ -4,17 +4,17 @@ from ...core.generator import Generator
 from ...core.generators.d2c.options import SIDES
 from ..help import Help
 from ..host import autograd, io, ui
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import FEW_SHOT, GENERATOR
+from .file_loader import FileLoader
 
 __all__ = ["LoadBoundary"]
 
-KIND = "latentsteer_generators"
 
-
-class LoadBoundary(io.ComfyNode):
+class LoadBoundary(FileLoader, io.ComfyNode):
     """Opens a boundary of D2C's authors."""
 
+    KIND = "latentsteer_generators"
     HELP = Help(
         about=(
             "D2C's authors released boundaries of attributes beside their models: "
@@ -41,7 +41,7 @@ class LoadBoundary(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, []),
+                    options=offered(cls.KIND, []),
                     tooltip="A file with the tensor boundary alone, in the folder "
                     "models/latentsteer_generators.",
                 ),
@@ -67,21 +67,11 @@ class LoadBoundary(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str, **others: object) -> str:
-        """Changes with the file."""
-        return changed(KIND, file)
-
-    @classmethod
     def execute(cls, file: str, generator: Generator, name: str, side: str) -> io.NodeOutput:
         from ...core.generators.d2c.boundary import boundary_condition
 
         with autograd():
-            found = boundary_condition(find(KIND, file), generator, name, side)  # pyright: ignore[reportArgumentType]
+            found = boundary_condition(find(cls.KIND, file), generator, name, side)  # pyright: ignore[reportArgumentType]
         step = found.figures["step"]
         return io.NodeOutput(
             found, ui=ui.PreviewText(f"{name}: a step is a strength of {step:.4g}")

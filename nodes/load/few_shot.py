@@ -3,17 +3,17 @@
 from ...core.identity import belonging
 from ..help import Help
 from ..host import autograd, io, ui
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import FEW_SHOT
+from .file_loader import FileLoader
 
 __all__ = ["LoadFewShotCondition"]
 
-KIND = "latentsteer_conditions"
 
-
-class LoadFewShotCondition(io.ComfyNode):
+class LoadFewShotCondition(FileLoader, io.ComfyNode):
     """Opens a saved few-shot condition."""
 
+    KIND = "latentsteer_conditions"
     HELP = Help(
         about=(
             "Files are in `models/latentsteer_conditions`. A file that changes is read again. The "
@@ -32,7 +32,7 @@ class LoadFewShotCondition(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, []),
+                    options=offered(cls.KIND, []),
                     tooltip="A file in the folder models/latentsteer_conditions.",
                 )
             ],
@@ -46,20 +46,10 @@ class LoadFewShotCondition(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Changes with the file."""
-        return changed(KIND, file)
-
-    @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
         from ...core.conditions.few_shot import load_condition
 
         with autograd():
-            found = load_condition(find(KIND, file))
+            found = load_condition(find(cls.KIND, file))
         whose = belonging(found.generator, found.generator_name)
         return io.NodeOutput(found, ui=ui.PreviewText(f"{found.summary()}; latents of {whose}"))

@@ -5,9 +5,10 @@ from ...core.generators import ARCHITECTURES, OPTIONS, open_generator
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import GENERATOR
 from ..widgets import advanced
+from .file_loader import FileLoader
 
 __all__ = ["LoadGenerator", "chosen_options"]
 
@@ -56,9 +57,10 @@ def chosen_options(**values: object) -> dict[str, object]:
     }
 
 
-class LoadGenerator(io.ComfyNode):
+class LoadGenerator(FileLoader, io.ComfyNode):
     """Opens a generator."""
 
+    KIND = "latentsteer_generators"
     HELP = Help(
         about=(
             "Files are in `models/latentsteer_generators`, or in the folder that "
@@ -84,7 +86,7 @@ class LoadGenerator(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered("latentsteer_generators", list(catalogue.GENERATORS)),
+                    options=offered(cls.KIND, list(catalogue.GENERATORS)),
                     tooltip="A model shipped with LatentSteer, or a file or a folder with a "
                     "config.json in models/latentsteer_generators, as its authors published it.",
                 ),
@@ -102,17 +104,7 @@ class LoadGenerator(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present("latentsteer_generators", file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str, **others: object) -> str:
-        """Changes with the file. The host passes all inputs, and takes an error for a change."""
-        return changed("latentsteer_generators", file)
-
-    @classmethod
     def execute(cls, file: str, **values: object) -> io.NodeOutput:
         options = chosen_options(**values)
         with autograd():
-            return io.NodeOutput(open_generator(find("latentsteer_generators", file), options))
+            return io.NodeOutput(open_generator(find(cls.KIND, file), options))

@@ -6,17 +6,17 @@ from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io, ui
 from ..kinds import as_auxiliary
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import AUXILIARY, PAIRS
+from .file_loader import FileLoader
 
 __all__ = ["LoadPairs"]
 
-KIND = "latentsteer_pairs"
 
-
-class LoadPairs(io.ComfyNode):
+class LoadPairs(FileLoader, io.ComfyNode):
     """Opens stored pairs."""
 
+    KIND = "latentsteer_pairs"
     HELP = Help(
         about=(
             "Folders lie in `models/latentsteer_pairs`. Opening reads no pairs: they are read "
@@ -41,7 +41,7 @@ class LoadPairs(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, list(catalogue.PAIRS)),
+                    options=offered(cls.KIND, list(catalogue.PAIRS)),
                     tooltip="Pairs shipped with LatentSteer, or a folder in the folder "
                     "models/latentsteer_pairs.",
                 ),
@@ -58,21 +58,11 @@ class LoadPairs(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports missing pairs before the run, in the same words on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str, auxiliary: object = None) -> str:
-        """Changes with the files."""
-        return changed(KIND, file)
-
-    @classmethod
     def execute(cls, file: str, auxiliary: Auxiliary | None = None) -> io.NodeOutput:
         from ...core.pairs.stored import StoredPairs
 
         with autograd():
-            found = StoredPairs(find(KIND, file))
+            found = StoredPairs(find(cls.KIND, file))
             if auxiliary is not None:
                 found = found.of_auxiliary(as_auxiliary(auxiliary))
         whose = belonging(found.generator, found.manifest.origin.generator_name)

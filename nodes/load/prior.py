@@ -4,17 +4,17 @@ from ...core.identity import belonging
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io, ui
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import PRIOR
+from .file_loader import FileLoader
 
 __all__ = ["LoadDiffusionPrior"]
 
-KIND = "latentsteer_priors"
 
-
-class LoadDiffusionPrior(io.ComfyNode):
+class LoadDiffusionPrior(FileLoader, io.ComfyNode):
     """Opens a saved diffusion prior."""
 
+    KIND = "latentsteer_priors"
     HELP = Help(
         about=(
             "Files are in `models/latentsteer_priors`. A file that changes is read again. The "
@@ -34,7 +34,7 @@ class LoadDiffusionPrior(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, list(catalogue.PRIORS)),
+                    options=offered(cls.KIND, list(catalogue.PRIORS)),
                     tooltip="A prior shipped with LatentSteer, or a file in the folder "
                     "models/latentsteer_priors.",
                 )
@@ -45,21 +45,11 @@ class LoadDiffusionPrior(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Changes with the file."""
-        return changed(KIND, file)
-
-    @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
         from ...core.diffusion.prior_files import load_prior
 
         with autograd():
-            found = load_prior(find(KIND, file))
+            found = load_prior(find(cls.KIND, file))
         count = sum(weight.numel() for weight in found.network.parameters())
         text = (
             f"{count / 1e6:.1f} million weights, of the latents of "

@@ -5,17 +5,17 @@ from ...core.translators.translator import Translator
 from ...core.zoo import shipped as catalogue
 from ..help import Help
 from ..host import autograd, io, ui
-from ..model_files import changed, find, offered, present
+from ..model_files import find, offered
 from ..sockets import TRANSLATOR
+from .file_loader import FileLoader
 
 __all__ = ["LoadTranslator"]
 
-KIND = "latentsteer_translators"
 
-
-class LoadTranslator(io.ComfyNode):
+class LoadTranslator(FileLoader, io.ComfyNode):
     """Opens a saved translator."""
 
+    KIND = "latentsteer_translators"
     HELP = Help(
         about=(
             "Files are in `models/latentsteer_translators`. A file that changes is read "
@@ -35,7 +35,7 @@ class LoadTranslator(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=offered(KIND, list(catalogue.TRANSLATORS)),
+                    options=offered(cls.KIND, list(catalogue.TRANSLATORS)),
                     tooltip="A translator shipped with LatentSteer, or a file in the folder "
                     "models/latentsteer_translators.",
                 )
@@ -50,21 +50,11 @@ class LoadTranslator(io.ComfyNode):
         return schema
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present(KIND, file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
-        """Changes with the file."""
-        return changed(KIND, file)
-
-    @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
         from ...core.checkpoints.checkpoint import read
 
         with autograd():
-            found = Translator.from_checkpoint(read(find(KIND, file)))
+            found = Translator.from_checkpoint(read(find(cls.KIND, file)))
         config = found.config
         text = (
             f"to latents of {belonging(config.generator, config.generator_name)}, from conditions "

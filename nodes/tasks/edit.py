@@ -35,7 +35,7 @@ from .edit_moves import (
     by_words,
     labels_plan,
 )
-from .models import changed_models, model_widget, other_models, present_models, task_models
+from .models import TaskModelInputs, model_widget, other_models, task_models
 from .watching import BarWatch
 
 __all__ = ["EditImage"]
@@ -44,7 +44,7 @@ UNUSED = "`few_shot` has no effect unless `moves` is labels."
 logger = logging.getLogger("latentsteer")
 
 
-class EditImage(io.ComfyNode):
+class EditImage(TaskModelInputs, io.ComfyNode):
     """From an image and words to changed images."""
 
     HELP = Help(
@@ -162,16 +162,6 @@ class EditImage(io.ComfyNode):
             "sunglasses",
         ]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, model: str, auxiliary: str, pairs: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present_models(model, auxiliary, pairs)
-
-    @classmethod
-    def fingerprint_inputs(cls, model: str, auxiliary: str, pairs: str, **others: object) -> str:
-        """Changes with the files. The host passes all inputs, and takes an error for a change."""
-        return changed_models(model, auxiliary, pairs)
 
     @classmethod
     def execute(

@@ -13,7 +13,7 @@ from ..kinds import as_auxiliary
 from ..model_files import changed, find, offered, present
 from ..widgets import advanced
 
-__all__ = ["changed_models", "model_widget", "other_models", "present_models", "task_models"]
+__all__ = ["TaskModelInputs", "model_widget", "other_models", "task_models"]
 
 AUTOMATIC = "automatic"
 GENERATORS, AUXILIARIES, PAIRS, TRANSLATORS = (
@@ -56,21 +56,28 @@ def other_models() -> list[io.Input]:
     ]
 
 
-def present_models(model: str, auxiliary: str, pairs: str) -> bool | str:
-    """True if the chosen files exist, else the message that states why not."""
-    chosen = ((GENERATORS, model), (AUXILIARIES, auxiliary), (PAIRS, pairs))
-    for kind, name in chosen:
-        there = True if name == AUTOMATIC else present(kind, name)
-        if there is not True:
-            return there
-    return True
+class TaskModelInputs:
+    """What nodes with the widgets of a task's models share."""
 
+    @classmethod
+    def validate_inputs(cls, model: str, auxiliary: str, pairs: str) -> bool | str:
+        """Reports a missing file before the run, in the same words on every host."""
+        chosen = ((GENERATORS, model), (AUXILIARIES, auxiliary), (PAIRS, pairs))
+        for kind, name in chosen:
+            there = True if name == AUTOMATIC else present(kind, name)
+            if there is not True:
+                return there
+        return True
 
-def changed_models(model: str, auxiliary: str, pairs: str) -> str:
-    """A text that changes with the chosen files, and with the pairs to choose from."""
-    chosen = ((GENERATORS, model), (AUXILIARIES, auxiliary), (PAIRS, pairs))
-    files = [changed(kind, name) for kind, name in chosen if name != AUTOMATIC]
-    return " ".join([*files, *offered(PAIRS, [])])
+    @classmethod
+    def fingerprint_inputs(cls, model: str, auxiliary: str, pairs: str, **others: object) -> str:
+        """Changes with the files, and with the pairs to choose from.
+
+        The host passes all inputs, and takes an error for a change.
+        """
+        chosen = ((GENERATORS, model), (AUXILIARIES, auxiliary), (PAIRS, pairs))
+        files = [changed(kind, name) for kind, name in chosen if name != AUTOMATIC]
+        return " ".join([*files, *offered(PAIRS, [])])
 
 
 def task_models(model: str, auxiliary: str, pairs: str) -> TaskModels:

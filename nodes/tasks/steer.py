@@ -28,7 +28,7 @@ from ..sockets import LATENTS
 from ..widgets import advanced, seed
 from ..widgets import chunk as chunk_widget
 from ..work import working
-from .models import changed_models, model_widget, other_models, present_models, task_models
+from .models import TaskModelInputs, model_widget, other_models, task_models
 from .watching import BarWatch
 
 __all__ = ["Steer"]
@@ -37,7 +37,7 @@ logger = logging.getLogger("latentsteer")
 STARTS = {"translator": "a translator", "pairs": "the nearest pairs", "prior": "the prior"}
 
 
-class Steer(io.ComfyNode):
+class Steer(TaskModelInputs, io.ComfyNode):
     """From words or classes to images."""
 
     HELP = Help(
@@ -121,16 +121,6 @@ class Steer(io.ComfyNode):
             *("text to image", "prompt", "generate", "CLIP guidance", "class", "sampler", "seeds"),
         ]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, model: str, auxiliary: str, pairs: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return present_models(model, auxiliary, pairs)
-
-    @classmethod
-    def fingerprint_inputs(cls, model: str, auxiliary: str, pairs: str, **others: object) -> str:
-        """Changes with the files. The host passes all inputs, and takes an error for a change."""
-        return changed_models(model, auxiliary, pairs)
 
     @classmethod
     def execute(

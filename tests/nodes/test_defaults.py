@@ -66,6 +66,15 @@ def test_what_is_left_out_is_called_with_its_default(node, monkeypatch):
     assert seen == given
 
 
+def test_a_method_of_a_shared_base_is_called_with_the_defaults_of_each_node():
+    steer, loader = NODES["LatentSteer_Steer"], NODES["LatentSteer_LoadPairs"]
+    assert steer.validate_inputs() is True
+    assert steer.fingerprint_inputs() == steer.fingerprint_inputs(pairs="automatic")
+    assert "no model 'missing'" in steer.validate_inputs(model="missing")
+    with pytest.raises(TypeError, match="file"):
+        loader.validate_inputs()
+
+
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
 def test_defaults_in_python_are_those_of_the_schema(node):
     """A method that is called without the frame returns the same."""

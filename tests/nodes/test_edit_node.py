@@ -47,6 +47,8 @@ def latents_of(graph, models, picture, results):
     found = graph.add(
         "ImageToLatents", images=picture, steps=0, auxiliary=models.classifier, **both
     )
+    if results == 1:
+        return found
     own = {"samples_per_latent": results, "variation": edit.VARIATION}
     return graph.add("VariationInit", near=found, **own, **both)
 
@@ -88,6 +90,32 @@ def test_moves_by_words_have_the_bits_of_the_graph_of_small_nodes(graph, run, sh
     assert torch.equal(ran[images], ran[node])
     assert not torch.equal(ran[start].values, ran[small].values)
     assert ran.ui(node)["text"][0].startswith("red hat: shown by ")
+
+
+def test_several_changes_have_the_bits_of_moves_in_a_row(graph, run, short, picture):
+    """To a thing without any other in its place, then away from one."""
+    models = graph.models(AVATARS, CLIP)
+    both = {"generator": models.generator, "auxiliary": models.classifier}
+    pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
+    small = latents_of(graph, models, picture, 1)
+    for text, away in (("hat", False), ("sunglasses", True)):
+        along = graph.add(
+            "ContrastDirection",
+            pairs=pairs,
+            condition=graph.add("TextCondition", auxiliary=models.classifier, prompts=text),
+            per_sample=True,
+            keep=edit.KEEP,
+            away=away,
+            **both,
+        )
+        search = {"strength": edit.MOST, "certainty": edit.CERTAINTY, "grid": 3}
+        search |= {"mode": "smallest", "beyond": 0.5 * edit.BEYOND}
+        small = graph.add("MoveLatents", batch=small, direction=along, **search, **both)
+    own = {"words": "hat, no sunglasses", "strength": 0.5, "results": 1, "seed": SEED}
+    node = graph.add("EditImage", image=picture, **own)
+    ran = run(graph)
+    assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+    assert len(ran.ui(node)["text"][0].splitlines()) == 2
 
 
 def test_a_search_has_the_bits_of_the_graph_of_small_nodes(graph, run, short, picture):
@@ -182,7 +210,7 @@ def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
 
 def test_a_condition_without_effect_is_told(graph, run, short, picture):
     condition = hats(graph, graph.models(AVATARS, CLIP))
-    node = graph.add("EditImage", image=picture, few_shot=condition, results=1)
+    node = graph.add("EditImage", image=picture, few_shot=condition, moves="search", results=1)
     assert "`few_shot` has no effect unless" in run(graph).ui(node)["text"][0]
 
 

@@ -8,10 +8,9 @@ import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.tasks import steer
-from latentsteer.core.tasks.steer import SteerPlan
 
 AVATARS, DIGITS, OTHER = "avatars (embedded)", "digits (embedded)", "other.safetensors"
-PLAN = SteerPlan(candidates=2, spares=2, first=1, steps=2, noise=0.3)
+TABLES = ("FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR")
 
 
 @pytest.fixture(autouse=True)
@@ -25,43 +24,45 @@ def few(monkeypatch):
     monkeypatch.setattr(StoredPairs, "__init__", first)
 
 
+def shortened(plan):
+    """A plan of the same parts, with few candidates and steps."""
+    fewer = {"candidates": 2, "spares": 2, "first": 1, "steps": 2, "basis": 3}
+    return replace(plan, **{key: min(most, getattr(plan, key)) for key, most in fewer.items()})
+
+
 @pytest.fixture
 def short(monkeypatch):
-    """Short plans, each with spares."""
-    for table in ("FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR"):
-        monkeypatch.setattr(steer, table, {"good": PLAN})
+    """All plans, shortened."""
+    for table in TABLES:
+        plans = {quality: shortened(plan) for quality, plan in getattr(steer, table).items()}
+        monkeypatch.setattr(steer, table, plans)
 
 
-def in_small_nodes(graph, models, start, refined, condition, energy):
+def in_small_nodes(graph, models, plan, start, refined, condition, energy):
     """The graph of small nodes.
 
     Args:
+        plan: what Steer does.
         start: adds a start of a condition and an energy.
         refined: adds a refiner of a start, an energy and its steps.
         condition: adds a condition with so many samples of each of its two rows.
         energy: adds the energy of a condition.
     """
-    spare = condition(PLAN.spares)
+    spare = condition(plan.spares)
     wide = energy(spare)
-    looked = refined(start(spare, wide), wide, PLAN.first)
-    best = graph.add(
-        "BestLatents",
-        generator=models.generator,
-        batch=looked,
-        energy=wide,
-        keep=1,
-        groups=2,
-        seed=3,
-    )
-    return refined(best, energy(condition(1)), PLAN.steps)
+    at = start(spare, wide)
+    if plan.first:
+        at = refined(at, wide, plan.first)
+    if plan.spares > 1:
+        own = {"keep": 1, "groups": 2, "seed": 3}
+        at = graph.add("BestLatents", generator=models.generator, batch=at, energy=wide, **own)
+        wide = energy(condition(1))
+    return refined(at, wide, plan.steps)
 
 
-@pytest.mark.parametrize("basis", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch, basis):
-    monkeypatch.setattr(steer, "FROM_PAIRS", {"good": replace(PLAN, basis=basis)})
-    models = graph.models(AVATARS, "avatars CLIP (embedded)")
+def texts_in_small_nodes(graph, models, pairs, plan):
+    """The same for two texts, at half the strength."""
     both = {"generator": models.generator, "seed": 3}
-    pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
 
     def condition(each):
         return graph.add(
@@ -76,31 +77,23 @@ def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, monkeypatch
         return graph.add("EnergyCLIP", auxiliary=models.classifier, condition=of, views=0)
 
     def start(of, wide):
-        own = {"condition": of, "energy": wide, "candidates": PLAN.candidates, **both}
-        if basis == 1:
+        own = {"condition": of, "energy": wide, "candidates": plan.candidates, **both}
+        if plan.basis == 1:
             return graph.add("NearestPairsInit", pairs=pairs, **own)
-        return graph.add("BasisInit", pairs=pairs, **own | {"candidates": basis, "keep": basis})
+        own |= {"candidates": plan.basis, "keep": plan.basis}
+        return graph.add("BasisInit", pairs=pairs, **own)
 
     def refined(at, along, steps):
         own = {"start": at, "energy": along, "steps": steps, **both}
-        own |= {"learning_rate": 0.5 * steer.RATE, "latent_noise": PLAN.noise}
+        own |= {"learning_rate": 0.5 * steer.RATE, "latent_noise": plan.noise}
         return graph.add("AdamRefine", **own)
 
-    small = in_small_nodes(graph, models, start, refined, condition, energy)
-    images = graph.add("Decode", generator=models.generator, latents=small)
-    node = graph.add("Steer", prompt="red hat, beard\nsunglasses", samples=1, seed=3, strength=0.5)
-    ran = run(graph)
-    assert ran[small].samples == ran[[node[0], 1]].samples
-    assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
-    assert torch.equal(ran[images], ran[node])
-    assert len(ran[node]) == 2
-    assert "the best of 2 each, 3 steps" in ran.ui(node)["text"][0]
+    return in_small_nodes(graph, models, plan, start, refined, condition, energy)
 
 
-def test_classes_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
-    models = graph.models()
+def classes_in_small_nodes(graph, models, plan, start, **given):
+    """The same for two classes, from a kind of start."""
     both = {"generator": models.generator, "seed": 3}
-    translator = graph.add("LoadTranslator", file="digits translator (embedded)")
 
     def condition(each):
         own = {"classes": "3, 7", "samples_per_class": each}
@@ -109,19 +102,75 @@ def test_classes_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
     def energy(of):
         return graph.add("EnergyClassifier", auxiliary=models.classifier, condition=of)
 
-    def start(of, wide):
-        own = {"condition": of, "energy": wide, "candidates": PLAN.candidates, **both}
-        return graph.add("TranslatorInit", translator=translator, **own)
+    def started(of, wide):
+        own = {"condition": of, "energy": wide, "candidates": plan.candidates}
+        return graph.add(start, **own, **both, **given)
 
     def refined(at, along, steps):
         own = {"start": at, "energy": along, "steps": steps, **both}
-        own |= {"inverse_temperature": steer.INVERSE_TEMPERATURE, "latent_noise": PLAN.noise}
+        own |= {"inverse_temperature": steer.INVERSE_TEMPERATURE, "latent_noise": plan.noise}
         return graph.add("LangevinRefine", **own)
 
-    small = in_small_nodes(graph, models, start, refined, condition, energy)
-    node = graph.add("Steer", prompt="3, 7", model=DIGITS, samples=1, seed=3)
+    return in_small_nodes(graph, models, plan, started, refined, condition, energy)
+
+
+def check_classes(graph, run, plans, start, given, said, **own):
+    """Compares Steer with the small nodes at every quality."""
+    made = {}
+    models = graph.models(own["model"])
+    for quality, plan in plans.items():
+        small = classes_in_small_nodes(graph, models, plan, start, **given)
+        node = graph.add("Steer", prompt="3, 7", samples=1, seed=3, quality=quality, **own)
+        made[quality] = small, node
     ran = run(graph)
-    assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+    for small, node in made.values():
+        assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+        assert said in ran.ui(node)["text"][0]
+
+
+SHORT = [("draft", "good"), pytest.param(("best",), marks=pytest.mark.slow)]
+"""Shortened, the best has the parts of the good."""
+
+
+@pytest.mark.parametrize("qualities", SHORT)
+def test_texts_have_the_bits_of_the_graph_of_small_nodes(graph, run, short, qualities):
+    models = graph.models(AVATARS, "avatars CLIP (embedded)")
+    pairs = graph.add("LoadPairs", file="avatars pairs (embedded)")
+    made = {}
+    for quality in qualities:
+        plan = steer.FROM_PAIRS[quality]
+        small = texts_in_small_nodes(graph, models, pairs, plan)
+        images = graph.add("Decode", generator=models.generator, latents=small)
+        own = {"samples": 1, "seed": 3, "strength": 0.5, "quality": quality}
+        node = graph.add("Steer", prompt="red hat, beard\nsunglasses", **own)
+        made[quality] = small, images, node
+    ran = run(graph)
+    for quality, (small, images, node) in made.items():
+        plan = steer.FROM_PAIRS[quality]
+        assert ran[small].samples == ran[[node[0], 1]].samples
+        assert torch.equal(ran[small].values, ran[[node[0], 1]].values)
+        assert torch.equal(ran[images], ran[node])
+        assert len(ran[node]) == 2
+        spares = ", the best of 2 each" if plan.spares > 1 else ""
+        assert f"{spares}, {plan.first + plan.steps} steps" in ran.ui(node)["text"][0]
+
+
+def test_classes_have_the_bits_of_the_graph_of_small_nodes(graph, run, short):
+    translator = graph.add("LoadTranslator", file="digits translator (embedded)")
+    check_classes(
+        *(graph, run, steer.BY_TRANSLATOR, "TranslatorInit", {"translator": translator}),
+        "from a translator",
+        model=DIGITS,
+    )
+
+
+def test_classes_without_a_translator_have_the_bits_of_the_graph_of_small_nodes(
+    graph, own_base, base, short
+):
+    models, run_there = own_base
+    shutil.copy(base / "models/latentsteer_generators" / OTHER, models / "latentsteer_generators")
+    own = {"model": OTHER, "auxiliary": "digits classifier (embedded)"}
+    check_classes(graph, run_there, steer.FROM_PRIOR, "PriorInit", {}, "from the prior", **own)
 
 
 CASES = {
@@ -140,15 +189,19 @@ def test_what_cannot_be_steered_is_refused(graph, fault, case):
     assert match in fault(graph, error)
 
 
-def test_pairs_in_the_folder_that_fit_are_found(graph, run, own_base, base, short):
+def test_pairs_in_the_folder_that_fit_are_found(graph, own_base, base, short):
     models, run_there = own_base
     shutil.copy(base / "models/latentsteer_generators" / OTHER, models / "latentsteer_generators")
-    own = graph.models(OTHER)
-    made = graph.add(
-        "SynthesisePairs", generator=own.generator, auxiliary=own.classifier, count=64
+    made = graph.models(OTHER)
+    pairs = graph.add(
+        "SynthesisePairs", generator=made.generator, auxiliary=made.classifier, count=64
     )
-    graph.add("SavePairs", pairs=made, name="mine")
+    graph.add("SavePairs", pairs=pairs, name="mine")
     run_there(graph)
-    classifier = {"model": OTHER, "auxiliary": "digits classifier (embedded)", "prompt": "3"}
-    node = graph.add("Steer", samples=1, **classifier)
-    assert "from the nearest pairs" in run_there(graph).ui(node)["text"][0]
+    own = {"model": OTHER, "auxiliary": "digits classifier (embedded)"}
+    plans = {"good": replace(steer.FROM_PAIRS["good"], basis=1)}
+    check_classes(
+        *(graph, run_there, plans, "NearestPairsInit", {"pairs": pairs}),
+        "from the nearest pairs",
+        **own,
+    )

@@ -12,6 +12,7 @@ from .krr import codes as krr_codes
 from .krr import digits as krr_digits
 from .krr import given as krr_given
 from .krr import official as krr_official
+from .reno import avatars as reno_avatars
 from .reno import host as reno_host
 from .reno import others as reno_others
 from .tasks import edit, labels, own_models, people, several, steer
@@ -29,7 +30,7 @@ _TABLES = (
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official, krr_given, krr_codes),
     *(edits_by_words, d2c_avatars, d2c_official),
-    *(reno_host, reno_others),
+    *(reno_host, reno_avatars, reno_others),
 )
 RECIPES: Mapping[str, Recipe] = {
     recipe.id: recipe for table in _TABLES for recipe in table.RECIPES

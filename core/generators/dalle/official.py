@@ -56,6 +56,10 @@ def _blocks(own: Checkpoint) -> int:
     count = 0
     while f"blocks.group_1.block_{count + 1}.res_path.conv_1.w" in own.tensors:
         count += 1
+    if count == 0:
+        raise CheckpointError(
+            f"{own.path.name} has no first block `{PATHS}conv_1.w`. Fetch it again."
+        )
     return count
 
 

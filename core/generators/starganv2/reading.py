@@ -23,6 +23,8 @@ __all__ = ["has_discriminator", "has_generator", "star_discriminator", "star_net
 PARTS: Final = ("generator.", "mapping_network.", "style_encoder.")
 FAN: Final = "fan."
 DISCRIMINATOR: Final = "discriminator."
+LEAST_BLOCKS: Final = 3
+"""The last two keep the side; at least one before halves it."""
 FILTER: Final = "generator.hpf.filter"
 
 
@@ -91,6 +93,11 @@ def _generator(kept: Checkpoint) -> StyleGenerator:
     widths = [shape_of(kept, "generator.from_rgb.weight", 4)[0]]
     widths += [shape_of(kept, f"generator.encode.{n}.conv2.weight", 4)[0] for n in range(blocks)]
     style = shape_of(kept, "generator.decode.0.norm1.fc.weight", 2)[1]
+    if blocks < LEAST_BLOCKS:
+        raise CheckpointError(
+            f"{kept.path.name} has {blocks} blocks `generator.encode.N` in a row; at least "
+            f"{LEAST_BLOCKS} were expected. Fetch or save it again."
+        )
     return StyleGenerator(StarGanLayout(tuple(widths), style, FILTER in kept.tensors))
 
 

@@ -14,13 +14,12 @@ from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
 from ...checkpoints.reading import part_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
-from ...checkpoints.weights import if_usable
 from ...generator import Generator
-from .critics import critic_network, critic_prefix
+from .critics import critic_in, gan_with_critic
 from .networks.autogan import AutoGanGenerator, AutoGanLayout
 from .networks.critics import CriticBlock, CriticLayout, ResidualDiscriminator
 from .networks.residual import Upsampling
-from .reading import critic_of, first_side, gan_of, gan_parity
+from .reading import first_side, gan_parity
 
 __all__ = ["GENERATOR"]
 
@@ -54,31 +53,14 @@ def _network(checkpoint: Checkpoint) -> AutoGanGenerator:
     return load_network(AutoGanGenerator(_layout(own)), own)
 
 
-def _critic(checkpoint: Checkpoint, side: int) -> ResidualDiscriminator | None:
-    prefix = critic_prefix(checkpoint)
-    if prefix is None:
-        return None
-    return if_usable(lambda: critic_network(checkpoint, prefix, side))
-
-
 def _load(checkpoint: Checkpoint) -> Generator:
     network = _network(checkpoint)
-    layout = network.layout
-    critic = _critic(checkpoint, layout.side)
-    return gan_of(
-        checkpoint,
-        GENERATOR.id,
-        network,
-        layout.latent,
-        layout.side,
-        licence=LICENCE,
-        discriminator=None if critic is None else critic_of(critic),
-    )
+    return gan_with_critic(checkpoint, GENERATOR.id, network, checkpoint, licence=LICENCE)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     network = _network(checkpoint)
-    return gan_parity(network, _critic(checkpoint, network.layout.side), arrays)
+    return gan_parity(network, critic_in(network.layout.side, checkpoint), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:

@@ -14,12 +14,16 @@ from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, load_network
 from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...checkpoints.record import Checkpoint
+from ...checkpoints.weights import if_usable
 from ...errors import CheckpointError
+from ...generator import Generator
+from .networks.autogan import AutoGanGenerator
 from .networks.critics import CriticBlock, CriticLayout, ResidualDiscriminator
-from .reading import critic_of, gan_parity
+from .networks.residual import ResidualGenerator
+from .reading import critic_of, gan_of, gan_parity
 from .vectors import with_vectors
 
-__all__ = ["DISCRIMINATOR", "critic_network", "critic_prefix"]
+__all__ = ["DISCRIMINATOR", "critic_in", "critic_network", "critic_prefix", "gan_with_critic"]
 
 KEYS = ("block1.c1", "block1.c_sc", "block2.c1", "block2.c2")
 GENERATORS = ("block2.b1.weight", "l1.weight", "block0.c1.weight")
@@ -85,6 +89,48 @@ def critic_network(
     own = part_of(checkpoint, prefix, prefix + ROTATIONS)
     own = replace(own, tensors=with_vectors(dict(own.tensors)))
     return load_network(ResidualDiscriminator(_layout(own, side)), own)
+
+
+def critic_in(side: int, *files: Checkpoint | None) -> ResidualDiscriminator | None:
+    """Loads the discriminator of the first file that has one; None where it is unusable.
+
+    Args:
+        side: side of its images in pixels.
+        files: the generator's own file, and others.
+    """
+    for file in files:
+        if file is not None and (prefix := critic_prefix(file)) is not None:
+            return if_usable(lambda own=file, at=prefix: critic_network(own, at, side))
+    return None
+
+
+def gan_with_critic(
+    checkpoint: Checkpoint,
+    architecture: str,
+    network: AutoGanGenerator | ResidualGenerator,
+    *files: Checkpoint | None,
+    licence: str,
+) -> Generator:
+    """Wraps a residual network as a Generator, with the discriminator of one of some files.
+
+    Args:
+        checkpoint: checkpoint of the network.
+        architecture: id of the architecture.
+        network: the network.
+        files: where its discriminator may be, see `critic_in`.
+        licence: of the authors' weights.
+    """
+    layout = network.layout
+    critic = critic_in(layout.side, *files)
+    return gan_of(
+        checkpoint,
+        architecture,
+        network,
+        layout.latent,
+        layout.side,
+        licence=licence,
+        discriminator=None if critic is None else critic_of(critic),
+    )
 
 
 def _network(checkpoint: Checkpoint) -> ResidualDiscriminator:

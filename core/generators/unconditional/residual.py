@@ -13,13 +13,12 @@ from torch import Tensor
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...checkpoints.record import Checkpoint
-from ...checkpoints.weights import if_usable
 from ...generator import Generator
 from .chainer import CHAINER_EPS, is_chainer, torch_named
-from .critics import critic_network, critic_prefix
+from .critics import critic_in, critic_prefix, gan_with_critic
 from .networks.critics import CriticBlock, CriticLayout, ResidualDiscriminator
 from .networks.residual import ResidualGenerator, ResidualLayout
-from .reading import critic_file, critic_of, first_side, gan_of, gan_parity
+from .reading import critic_file, first_side, gan_parity
 
 __all__ = ["GENERATOR"]
 
@@ -58,32 +57,19 @@ def _network(checkpoint: Checkpoint) -> ResidualGenerator:
     return load_network(ResidualGenerator(_layout(own, chainer=is_chainer(checkpoint))), own)
 
 
-def _critic(checkpoint: Checkpoint, side: int) -> ResidualDiscriminator | None:
-    """The discriminator of the same file, else of the file beside it."""
-    for file in (checkpoint, critic_file(checkpoint)):
-        if file is not None and (prefix := critic_prefix(file)) is not None:
-            return if_usable(lambda own=file, at=prefix: critic_network(own, at, side))
-    return None
+def _places(checkpoint: Checkpoint) -> tuple[Checkpoint | None, ...]:
+    """Where the discriminator may be: in the same file, else in the file beside it."""
+    return checkpoint, critic_file(checkpoint)
 
 
 def _load(checkpoint: Checkpoint) -> Generator:
-    network = _network(checkpoint)
-    layout = network.layout
-    critic = _critic(checkpoint, layout.side)
-    return gan_of(
-        checkpoint,
-        GENERATOR.id,
-        network,
-        layout.latent,
-        layout.side,
-        licence=LICENCE,
-        discriminator=None if critic is None else critic_of(critic),
-    )
+    network, places = _network(checkpoint), _places(checkpoint)
+    return gan_with_critic(checkpoint, GENERATOR.id, network, *places, licence=LICENCE)
 
 
 def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     network = _network(checkpoint)
-    return gan_parity(network, _critic(checkpoint, network.layout.side), arrays)
+    return gan_parity(network, critic_in(network.layout.side, *_places(checkpoint)), arrays)
 
 
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
@@ -93,7 +79,7 @@ def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
         "doubling of the side": f"{layout.upsampling}, as in {whose}",
         "pixels": "tanh; mimicry's DCGAN for CIFAR-10 (dcgan_cifar) has a sigmoid instead",
     }
-    critic = _critic(checkpoint, layout.side)
+    critic = critic_in(layout.side, *_places(checkpoint))
     if critic is not None and critic.layout.mean:
         facts["discriminator"] = "averages its last map, as WGAN-GP's; mimicry's DCGAN sums it"
     return facts

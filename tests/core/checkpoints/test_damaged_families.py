@@ -148,7 +148,7 @@ def change_some(make, example_of, folder, count, seed):
 @pytest.mark.parametrize("make", EXAMPLES)
 def test_a_changed_state_dict_is_opened_or_refused_by_name(make, example_of, tmp_path):
     number = next(n for n, param in enumerate(EXAMPLES) if param.values[0] is make)
-    change_some(make, example_of, tmp_path, 2, seed=2 * number)
+    change_some(make, example_of, tmp_path, 1, seed=number)
 
 
 @pytest.mark.slow
@@ -171,9 +171,9 @@ def as_zip(path, tensors, config):
     return path.with_suffix(".pth")
 
 
-@pytest.mark.parametrize("write", [as_safetensors, as_zip])
-@pytest.mark.parametrize("make", EXAMPLES)
-def test_a_truncated_file_says_so_and_how_to_mend_it(make, write, example_of, tmp_path):
+@pytest.mark.parametrize(("number", "make"), [(n, p.values[0]) for n, p in enumerate(EXAMPLES)])
+def test_a_truncated_file_says_so_and_how_to_mend_it(number, make, example_of, tmp_path):
+    write = (as_safetensors, as_zip)[number % 2]
     path = write(tmp_path / "half", *example_of(make))
     content = path.read_bytes()
     for end in (len(content) // 2, len(content) - 1):
@@ -200,4 +200,4 @@ def test_a_file_with_a_changed_byte_is_opened_or_refused(make, example_of, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("make", EXAMPLES)
 def test_files_with_many_changed_bytes(make, example_of, tmp_path):
-    damage_some(make, example_of, tmp_path, 300, seed=5)
+    damage_some(make, example_of, tmp_path, 150, seed=5)

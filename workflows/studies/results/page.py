@@ -30,6 +30,7 @@ PARTS = (
     "translator",
     "edits",
     "steer",
+    "edit_image",
     "d2c",
     "fusedream",
     "krr",
@@ -37,6 +38,7 @@ PARTS = (
     "bench_pairs",
     "bench_translator",
     "bench_steer",
+    "bench_edit_image",
     "bench_load",
     "faces",
 )

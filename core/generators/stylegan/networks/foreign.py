@@ -91,7 +91,7 @@ def from_foreign(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tenso
                 continue
             try:
                 found[own] = rule.layout.own(tensors[foreign])
-            except (RuntimeError, ValueError) as error:
+            except (IndexError, RuntimeError, ValueError) as error:
                 shape = list(tensors[foreign].shape)
                 raise ValueError(f"{foreign} of shape {shape}: {error}") from error
     return found

@@ -26,7 +26,7 @@ __all__ = [
     "tensorflow_generator",
 ]
 
-TRANSPOSED: Final = TensorLayout(lambda t: t.mT, lambda t: t.mT)
+TRANSPOSED: Final = TensorLayout(lambda t: t.transpose(0, 1), lambda t: t.transpose(0, 1))
 OWN_KERNEL: Final = "row column inputs outputs -> outputs inputs row column"
 FOREIGN_KERNEL: Final = "outputs inputs row column -> row column inputs outputs"
 KERNEL: Final = TensorLayout(
