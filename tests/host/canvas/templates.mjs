@@ -11,7 +11,7 @@ const OWN = /My own (CLIP|StyleGAN)/; // these need a user's files
 // template with its own. A run of one mode is not served from the other's cache by its seed.
 const MOST = {
   ...{ epochs: 1, pairs: 500, results: 2, samples: 2, samples_per_latent: 2, keep: 2, steps: 2 },
-  ...{ samples_per_class: 1, samples_per_prompt: 2, views: 1 },
+  ...{ samples_per_class: 1, views: 1 },
 };
 const CHOSEN = { quality: 'draft', seed: Number(vue) };
 const begun = Date.now();
@@ -91,10 +91,9 @@ async function opens(name) {
   seen.templates[name] = found;
 }
 
-// Steer's `pairs` and `samples` of a bank are other things than those that are lessened.
-function lessened([most, chosen]) {
-  for (const node of window.app.graph.nodes) {
-    if (node.type === 'LatentSteer_PriorInit') continue;
+const FULL = ['LatentSteer_PriorInit', 'LatentSteer_PriorGenerator']; // a bank of good pictures
+function lessened([most, chosen, full]) {
+  for (const node of window.app.graph.nodes.filter(node => !full.includes(node.type))) {
     for (const widget of node.widgets ?? []) {
       if (widget.name in most && typeof widget.value === 'number') {
         widget.value = Math.min(widget.value, most[widget.name]);
@@ -106,7 +105,7 @@ function lessened([most, chosen]) {
 }
 
 async function runs(name) {
-  await page.evaluate(lessened, [MOST, CHOSEN]);
+  await page.evaluate(lessened, [MOST, CHOSEN, FULL]);
   const prompt = await canvas.queue();
   const record = await canvas.done(prompt, 600);
   seen.outcomes[name] = record.status.status_str;

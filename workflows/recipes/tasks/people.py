@@ -25,7 +25,7 @@ def _two(recipe: Recipe) -> GraphBuilder:
     graph.load(AVATARS, AVATARS_CLIP)
     front = _person(graph, "In front", FRONT, 0)
     back = _person(graph, "Behind", BACK, 1)
-    both = graph.text(f"{FRONT} | {BACK}", SAMPLES, "Both")
+    both = graph.text(f"{FRONT} | {BACK}", title="Both")
     energy = graph.add("EnergyCLIP", condition=both, views=VIEWS)
     images = graph.add(
         "ComposeFuse",
