@@ -105,5 +105,4 @@ class TextCondition(io.ComfyNode):
             )
         for note in made.notes:
             logger.warning("Text Condition: %s", note)
-        text = "\n".join([f"{len(made.condition)} rows", *made.notes])
-        return io.NodeOutput(made.condition, ui=ui.PreviewText(text))
+        return io.NodeOutput(made.condition, ui=ui.PreviewText("\n".join(made.notes)))

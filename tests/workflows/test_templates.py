@@ -16,7 +16,7 @@ from latentsteer.workflows.recipes.write import DOCS, FOLDER, canvas_path
 
 NAMES = sorted(name for name, recipe in RECIPES.items() if recipe.template is not None)
 TALLEST = 600
-LEAST, LEAST_ADVANCED = 0.7, 0.37
+LEAST, LEAST_ADVANCED = 0.8, 0.6
 """Scales at which starters and others open on a laptop's screen."""
 LINES = 8
 

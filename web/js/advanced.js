@@ -19,8 +19,9 @@ function linked(node, widget) {
   return (node.inputs ?? []).some(slot => slot.widget?.name === widget.name && slot.link != null);
 }
 
+// Nodes 2.0 hides by itself, but reserves the height that `computeSize` has for a widget.
 function show(widget, visible) {
-  widget.hidden = !visible;
+  widget.hidden = !visible && !nodes20();
   if (!visible) widget.computeSize = NO_SIZE;
   else if (widget.computeSize === NO_SIZE) delete widget.computeSize;
 }
@@ -29,7 +30,7 @@ const arranged = new WeakMap(); // for which canvas and state a node is arranged
 const state = node => `${nodes20()} ${Boolean(node.showAdvanced)}`;
 
 function arrange(node) {
-  const open = nodes20() || Boolean(node.showAdvanced);
+  const open = Boolean(node.showAdvanced);
   for (const widget of advanced(node)) show(widget, open || linked(node, widget));
   const toggle = button(node);
   if (toggle) toggle.label = words()[node.showAdvanced ? 1 : 0];
@@ -49,9 +50,7 @@ app.registerExtension({
     if (!ours(node) || !advanced(node).length) return;
     const options = { serialize: false, canvasOnly: true };
     node.addWidget('button', BUTTON, null, () => toggle(node), options).serialize = false;
-    // Nodes 2.0 keeps the height that a node begins with, so it begins collapsed there as well.
-    resize(node, () => advanced(node).forEach(widget => show(widget, false)));
-    arrange(node);
+    resize(node, () => arrange(node));
     after(node, 'onConfigure', () => arrange(node));
     after(node, 'onConnectionsChange', () => arrange(node));
     // The classic canvas alone draws: the first time after Nodes 2.0, or a toggle there.

@@ -5,14 +5,28 @@ import { after, ours } from './nodes.js';
 
 const RESULT = 'latentsteer_result';
 const ROW = 16;
+const LEAST_ROWS = 2;
 const MOST_ROWS = 12;
+const TITLE = 30;
+const GAP = 10;
+
+const height = rows => 30 + ROW * rows;
+const found = node => node.widgets?.find(widget => widget.name === RESULT);
+
+// Distance to the next node below; a longer text scrolls rather than covers it.
+function free(node) {
+  const [left, bottom] = [node.pos[0], node.pos[1] + node.size[1]];
+  const below = (node.graph?.nodes ?? []).filter(other => other !== node
+    && other.pos[0] < left + node.size[0] && other.pos[0] + other.size[0] > left
+    && other.pos[1] - TITLE >= bottom);
+  return Math.min(...below.map(other => other.pos[1] - TITLE - GAP - bottom), Infinity);
+}
 
 function place(node, rows) {
-  const found = node.widgets?.find(widget => widget.name === RESULT);
-  if (found) return found;
   const make = app.widgets?.STRING ?? globalThis.comfyAPI?.widgets?.ComfyWidgets?.STRING;
   if (!make) return undefined;
-  const height = node.size[1];
+  const [width, before] = node.size;
+  const room = Math.max(0, before - node.computeSize()[1]);
   const options = { multiline: true, placeholder: '', default: '' };
   const { widget } = make(node, RESULT, ['STRING', options], app);
   widget.serialize = false;
@@ -20,15 +34,16 @@ function place(node, rows) {
   Object.assign((widget.options ??= {}), { serialize: false, read_only: true });
   const element = widget.inputEl ?? widget.element;
   if (element) element.readOnly = true;
-  node.setSize([node.size[0], height + 30 + ROW * Math.min(rows, MOST_ROWS)]);
+  const wanted = height(Math.min(rows, MOST_ROWS)) - room;
+  const grown = Math.max(height(LEAST_ROWS) - room, Math.min(wanted, free(node)), 0);
+  node.setSize([width, before + grown]);
   return widget;
 }
 
 function show(node, output) {
   const text = [output?.text ?? []].flat().filter(part => typeof part === 'string').join('\n');
-  if (!text) return;
-  const widget = place(node, text.split('\n').length + 1);
-  if (widget) widget.value = text;
+  const widget = found(node) ?? (text ? place(node, text.split('\n').length + 1) : undefined);
+  if (widget && (text || output?.text)) widget.value = text;
   node.setDirtyCanvas?.(true, true);
 }
 

@@ -15,7 +15,7 @@ from .krr import official as krr_official
 from .reno import avatars as reno_avatars
 from .reno import host as reno_host
 from .reno import others as reno_others
-from .tasks import edit, labels, own_models, several, steer
+from .tasks import edit, labels, own_models, people, several, steer
 from .tr0n import avatars as tr0n_avatars
 from .tr0n import cifar as tr0n_cifar
 from .tr0n import digits as tr0n_digits
@@ -25,7 +25,7 @@ from .tr0n import official as tr0n_official
 __all__ = ["RECIPES"]
 
 _TABLES = (
-    *(steer, edit, labels, several, own_models),
+    *(steer, edit, labels, several, people, own_models),
     *(tr0n_digits, tr0n_avatars, tr0n_cifar, tr0n_official),
     *(fusedream_avatars, avatars_cases, images, ablations, composed),
     *(krr_digits, krr_avatars, krr_official, krr_given, krr_codes),

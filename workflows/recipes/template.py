@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 
 from ...nodes.standalone.canvas.staged import ModelFile
 
-__all__ = ["ASKED", "COLOURS", "GIVEN", "MODELS", "RESULT", "STEER", "TASK", "Own", "Template"]
+__all__ = [
+    *("ASKED", "COLOURS", "GIVEN", "KEPT", "MODELS", "RESULT", "STEER", "TASK"),
+    *("Own", "Template"),
+]
 
-MODELS, GIVEN, ASKED = "Models", "What is given", "What is wanted"
+MODELS, KEPT, GIVEN, ASKED = "Models", "What is kept", "What is given", "What is wanted"
 TASK, STEER, RESULT = "Draw", "Steer", "Pictures"
 COLOURS: Mapping[str, str] = {
     MODELS: "#3f6b8f",
+    KEPT: "#5c7a3f",
     GIVEN: "#8f7a3f",
     ASKED: "#7a5494",
     TASK: "#3f8f6b",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..api.node import Schema
 from ..values import has_control, has_upload, widgets
 
-__all__ = ["NodeBox", "around", "note_box", "place", "size_of"]
+__all__ = ["NodeBox", "around", "drawn_height", "layers", "note_box", "place", "size_of"]
 
 # LiteGraph's canvas units: `pos` is below the title bar, which is TITLE high.
 TITLE, ROW, WIDGET, TEXT, PICTURE = 30, 20, 24, 110, 270
@@ -18,6 +18,10 @@ _CHARACTER, _NARROW, _WIDE = 8, 240, 420
 _SHOWS = {"LoadImage": PICTURE, "SaveImage": PICTURE, "PreviewImage": PICTURE, "PreviewAny": 190}
 _PREVIEWS = "preview_every"
 """Widget of the nodes that show pictures while they run."""
+_HEAD, _BADGE, _BUTTON, _BETWEEN = 22, 24, 24, 8
+_WIDGETS = {"STRING": 28}
+_DRAWN, _DRAWN_TEXT, _DRAWN_IMAGE = 20, 60, 326
+"""Heights in Nodes 2.0, measured: of a widget, of a text, of Load Image with its picture."""
 
 
 class NodeBox(NamedTuple):
@@ -51,6 +55,27 @@ def size_of(schema: Schema, values: Mapping[str, object], title: str) -> tuple[i
     return min(max(width, _WIDE if texts else _NARROW), _WIDE), height
 
 
+def drawn_height(schema: Schema, *, own: bool) -> int:
+    """Returns the least height of a node in Nodes 2.0 with its advanced widgets collapsed.
+
+    Args:
+        schema: schema of the node.
+        own: whether it is of an extension, whose name is drawn on it.
+    """
+    if schema.node_id == "LoadImage":
+        return _DRAWN_IMAGE
+    every = widgets(schema)
+    shown = [widget for widget in every if not getattr(widget, "advanced", False)]
+    sockets = len(schema.inputs or ()) - len(every)
+    heights = [
+        _DRAWN_TEXT if getattr(w, "multiline", False) else _WIDGETS.get(w.io_type, _DRAWN)
+        for w in shown
+    ]
+    height = _HEAD + _BADGE * own + ROW * max(sockets, len(schema.outputs or ()))
+    height += sum(heights) + _BETWEEN * max(0, len(heights) - 1)
+    return height + _BUTTON * (len(shown) < len(every))
+
+
 def note_box(text: str, boxes: Sequence[NodeBox]) -> NodeBox:
     """Returns the box of a note: below the first column and as wide."""
     first = [box for box in boxes if box.x == min(other.x for other in boxes)]
@@ -76,7 +101,7 @@ def place(
         gap_x: space between columns.
     """
     columns: dict[int, list[str]] = {}
-    for node, column in _columns(list(sizes), sources).items():
+    for node, column in layers(list(sizes), sources).items():
         columns.setdefault(column, []).append(node)
     boxes: dict[str, NodeBox] = {}
     x = 0
@@ -98,7 +123,8 @@ def around(boxes: Sequence[NodeBox]) -> list[float]:
     return [left, top, right - left + 10, bottom - top + 10]
 
 
-def _columns(nodes: Sequence[str], sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def layers(nodes: Sequence[str], sources: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Returns the distance of each node from the sources, the first column of which is 0."""
     column = dict.fromkeys(nodes, 0)
     for _ in nodes:
         for node in nodes:

@@ -12,29 +12,41 @@ from ..errors import WorkflowError
 from ..graph_node import as_link
 from ..registry import Schemas
 from ..values import widgets
-from .layout import TITLE, NodeBox, size_of
+from .layout import TITLE, NodeBox, drawn_height, size_of
 from .stages import SCREEN, Arrangement, CanvasStage, arrangements, zoom
 from .to_ui import ui_from_api
 from .wires import CanvasPoint, Wire, route, socket
 
 __all__ = ["ModelFile", "Staged", "staged_ui"]
 
-_NOTE_WIDTH, _LETTER, _LINE = 320, 6.6, 19
+_NOTE_WIDTH, _LETTER, _LINE, _PARAGRAPH = 320, 5.4, 17, 8
 _SIZES = {
-    "SaveImage": (330, 360),
-    "PreviewImage": (220, 230),
-    "LoadImage": (220, 260),
-    "LatentSteer_ImageGrid": (210, 80),
-    "LatentSteer_Decode": (210, 90),
+    "SaveImage": (300, 310),
+    "PreviewImage": (225, 266),
+    "LoadImage": (225, 326),
+    "LatentSteer_ImageGrid": (225, 106),
+    "LatentSteer_Decode": (225, 106),
 }
 """Other sizes than those of wide canvases."""
-_NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 270}
-_WIDEST, _TALLEST = 320, 540
-"""Widest and longest node; previews of a longer one are smaller."""
-_SAID, _SMALLER, _SHORTER = 60, 70, 90
-"""Height of what a task says after its run; by how much previews are smaller, and texts."""
+_NARROW = {"LatentSteer_ReferenceImages": 260, "LatentSteer_TextCondition": 240}
+_SLIMMEST, _WIDEST, _TALLEST = 225, 320, 540
+"""Widths of nodes, and the longest; previews of a longer one are smaller."""
+_SMALLER, _SHORTER = 70, 60
+"""By how much previews are smaller, and texts."""
+_SAID, _SHOWN = 70, 246
+"""Heights in Nodes 2.0 of what a node says after its run, and of the picture of its steps."""
+_SAYS = frozenset(
+    f"LatentSteer_{name}"
+    for name in (
+        *("BestLatents", "ComposeFuse", "ContrastDirection", "EditByCondition", "EditImage"),
+        *("FewShotCondition", "ImageToLatents", "LoadDiffusionPrior", "LoadImageSet"),
+        *("LoadPairs", "LoadTranslator", "MoveLatents", "RejectionSample", "SaveTranslator"),
+        *("Steer", "TrainTranslator"),
+    )
+)
+"""Nodes of templates that say something after their run; the canvas has room for it."""
 _MUTED = 2
-_TRIES = 12
+_TRIES = 40
 """Arrangements of which the first with ways for all wires is taken."""
 _EDGE, _TITLE_LETTER = 40.0, 14
 
@@ -92,20 +104,20 @@ def staged_ui(api: Mapping[str, Any], schemas: Schemas, staged: Staged) -> dict[
         raise WorkflowError(f"nodes {sorted(left)} are in no stage")
     sizes = {number: _size(schemas[raw["class_type"]], raw) for number, raw in whole.items()}
     sources = {number: _sources(raw) for number, raw in api.items()}
+    more = {n: _grows(schemas[raw["class_type"]], raw, sizes[n][1]) for n, raw in whole.items()}
+    room = {number: (width, height + more[number]) for number, (width, height) in sizes.items()}
     stages = [_with_muted(stage, staged.beside) for stage in staged.stages]
     note = _note(staged.notes)
-    ways: list[Arrangement] = []
-    for below in (True, False):  # below what they replace, or right of it
-        apart = {
-            muted: sources[near] if below else [near] for muted, near in staged.beside.items()
-        }
-        ways += arrangements(stages, sizes, {**sources, **apart}, note)
-    ways.sort(key=zoom, reverse=True)
+    beside = {muted: [near] for muted, near in staged.beside.items()}
+    ways = arrangements(stages, room, {**sources, **beside}, note)
     found, wires = _wired(api, schemas, ways, stages)
+    before = {n: box._replace(height=box.height - more[n]) for n, box in found.boxes.items()}
+    found = found._replace(boxes=before)
     layout = {number: (box.x, box.y) for number, box in found.boxes.items()}
     canvas = ui_from_api(whole, schemas, title=staged.title, notes=staged.notes, layout=layout)
     for node in canvas["nodes"]:
-        box = found.note if node["type"] == "MarkdownNote" else found.boxes[str(node["id"])]
+        noted = node["type"] == "MarkdownNote"
+        box = found.note if noted else found.boxes[str(node["id"])]
         node["pos"], node["size"] = [box.x, box.y], [box.width, box.height]
         if str(node["id"]) in staged.muted:
             node["mode"] = _MUTED
@@ -132,13 +144,22 @@ def _size(schema: Schema, raw: Mapping[str, Any]) -> tuple[int, int]:
     if schema.node_id in _SIZES:
         return _SIZES[schema.node_id]
     width, height = size_of(schema, raw["inputs"], title)
-    if schema.node_id == "LatentSteer_TextCondition":
-        height -= _SHORTER
     if raw["inputs"].get("preview_every"):
         height -= _SMALLER
-    elif schema.category == "LatentSteer/tasks":
-        height += _SAID
-    return min(width, _NARROW.get(schema.node_id, _WIDEST)), min(height, _TALLEST)
+    else:
+        height -= _SHORTER * sum(bool(getattr(w, "multiline", False)) for w in widgets(schema))
+    width = max(_SLIMMEST, min(width, _NARROW.get(schema.node_id, _WIDEST)))
+    return width, max(_least(schema), min(height, _TALLEST))
+
+
+def _least(schema: Schema) -> int:
+    return drawn_height(schema, own=schema.node_id.startswith("LatentSteer_"))
+
+
+def _grows(schema: Schema, raw: Mapping[str, Any], height: float) -> int:
+    """Returns how much higher a node of some height is after its run."""
+    more = _SAID * (schema.node_id in _SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
+    return max(0, _least(schema) + more - round(height)) if more else 0
 
 
 def _sources(raw: Mapping[str, Any]) -> list[str]:
@@ -153,9 +174,8 @@ def _with_muted(stage: CanvasStage, beside: Mapping[str, str]) -> CanvasStage:
 
 def _note(text: str) -> tuple[int, int]:
     letters = int((_NOTE_WIDTH - 40) / _LETTER)
-    lines = [max(1, math.ceil(len(line) / letters)) for line in text.splitlines() if line]
-    blank = sum(not line for line in text.splitlines())
-    return _NOTE_WIDTH, 60 + _LINE * sum(lines) + 10 * blank
+    lines = [math.ceil(len(line) / letters) for line in text.splitlines() if line]
+    return _NOTE_WIDTH, 24 + _LINE * sum(lines) + _PARAGRAPH * len(lines)
 
 
 def _wired(

@@ -1,21 +1,27 @@
-"""Lays out a graph by stages: titled, coloured groups from left to right, in one row or two."""
+"""Lays out a graph by stages: titled, coloured groups that open as large as they can."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .layout import TITLE, NodeBox, place
+from .layout import TITLE, NodeBox
+from .packing import PADDING, frames_in_columns, frames_in_rows, inner_ways
 
 __all__ = ["SCREEN", "Arrangement", "CanvasStage", "arrangements", "zoom"]
 
 SCREEN, SHARE = (1600.0, 890.0), 0.75
 """Size of a laptop's canvas, and the share of it that the newer host fits a graph into."""
-PADDING, HEAD, GAP = 16.0, 42.0, 40.0
-"""Space of a group around its nodes, above them for its title, and between groups."""
-ROWS_GAP = 90.0
-"""Space between two rows of groups, for wires."""
+_MARGIN = 20.0
+_LARGE, _NEAR, _MOST = 0.85, 0.9, 400
+"""Scale above which larger is no better; share of the best scale that is considered; and ways."""
+_LEGIBLE, _STEEP = 0.61, 5.0
+"""Scale below which hosts draw no text on classic nodes, and how much worse smaller ones are."""
+_PER_SCALE, _BACK = 30_000.0, 400.0
+"""Length of wires that is worth a scale of 1, and that a wire to the left counts for."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,9 @@ def arrangements(
     sources: Mapping[str, Sequence[str]],
     note: tuple[int, int],
 ) -> list[Arrangement]:
-    """Returns ways to arrange a graph, those that open largest first.
+    """Returns ways to arrange a graph, the best first: large at opening, with short wires.
 
-    Stages follow each other from left to right. The note is above the first one or beside it, and
-    a later stage may begin a second row.
+    The note is at the top left, and stages follow in columns or in one row or two.
 
     Args:
         stages: the groups, each of which needs results of those before alone.
@@ -64,68 +69,58 @@ def arrangements(
         sources: source nodes of each node.
         note: size of the note.
     """
-    inside = [_inside(stage, sizes, sources) for stage in stages]
-    ways = [
-        _arranged(stages, inside, note, below=below, second=second)
-        for below in (True, False)
-        for second in range(1, len(stages) + 1)
+    note_box = NodeBox(0, TITLE, *note)
+    ways: list[tuple[float, tuple[dict[str, NodeBox], ...], list[NodeBox]]] = []
+    for inside in itertools.product(*(inner_ways(s.members, sizes, sources) for s in stages)):
+        extents = [_extent(boxes.values()) for boxes in inside]
+        ways += [
+            (_scale([note_box, *frames], 0.0), inside, frames)
+            for way in (frames_in_rows, frames_in_columns)
+            for frames in way(extents, note)
+        ]
+    ways.sort(key=lambda way: -way[0])
+    near = _NEAR * min(ways[0][0], _LARGE)
+    found = [
+        Arrangement(note_box, _moved(inside, frames), frames)
+        for scale, inside, frames in ways[:_MOST]
+        if scale >= near
     ]
-    # Of equals, one row, with the note above.
-    return sorted(ways, key=zoom, reverse=True)
+    return sorted(found, key=lambda way: _cost(way, sources))
 
 
 def zoom(found: Arrangement) -> float:
     """Returns the scale at which the newer host opens an arrangement, at most 1."""
-    boxes = [found.note, *found.boxes.values()]
-    width = max(b.x + b.width for b in boxes) - min(b.x for b in boxes) + 20
-    height = max(b.y + b.height for b in boxes) - min(b.y for b in boxes) + TITLE + 20
+    return _scale([found.note, *found.boxes.values()], TITLE)
+
+
+def _scale(boxes: Sequence[NodeBox], title: float) -> float:
+    width = max(b.x + b.width for b in boxes) - min(b.x for b in boxes) + _MARGIN
+    height = max(b.y + b.height for b in boxes) - min(b.y for b in boxes) + title + _MARGIN
     return min(1.0, SHARE * SCREEN[0] / width, SHARE * SCREEN[1] / height)
 
 
-def _inside(
-    stage: CanvasStage, sizes: Mapping[str, tuple[int, int]], sources: Mapping[str, Sequence[str]]
+def _extent(boxes: Iterable[NodeBox]) -> tuple[float, float]:
+    ends = [(box.x + box.width, box.y + box.height) for box in boxes]
+    return max(x for x, _ in ends) + PADDING, max(y for _, y in ends) + PADDING
+
+
+def _moved(
+    inside: Sequence[Mapping[str, NodeBox]], frames: Sequence[NodeBox]
 ) -> dict[str, NodeBox]:
-    """Places the nodes of a stage, from its corner."""
-    own = {node: sizes[node] for node in stage.members}
-    within = {node: [one for one in sources.get(node, ()) if one in own] for node in own}
     return {
-        node: NodeBox(box.x + PADDING, box.y + HEAD + TITLE, box.width, box.height)
-        for node, box in place(own, within, gap_x=GAP_INSIDE).items()
-    }
-
-
-GAP_INSIDE = 74
-"""Space between columns of a group, for wires."""
-
-
-def _arranged(
-    stages: Sequence[CanvasStage],
-    inside: Sequence[Mapping[str, NodeBox]],
-    note: tuple[int, int],
-    *,
-    below: bool,
-    second: int,
-) -> Arrangement:
-    sizes = [
-        (
-            max(b.x + b.width for b in boxes.values()) + PADDING,
-            max(b.y + b.height for b in boxes.values()) + PADDING,
-        )
-        for boxes in inside
-    ]
-    note_box = NodeBox(0, TITLE, *note)
-    bottom = TITLE + note[1] + GAP / 2
-    x, y = (0.0, 0.0) if below else (note[0] + GAP, 0.0)
-    frames: list[NodeBox] = []
-    for number, (width, height) in enumerate(sizes):
-        if number == second:
-            x, y = 0.0, max([bottom, *(f.y + f.height for f in frames)]) + ROWS_GAP
-        top = bottom if below and number == 0 else y
-        frames.append(NodeBox(x, top, width, height))
-        x += max(width, note[0] if number == 0 else 0) + GAP
-    boxes = {
         node: NodeBox(box.x + frame.x, box.y + frame.y, box.width, box.height)
         for frame, own in zip(frames, inside, strict=True)
         for node, box in own.items()
     }
-    return Arrangement(note_box, boxes, frames)
+
+
+def _cost(found: Arrangement, sources: Mapping[str, Sequence[str]]) -> float:
+    """Returns how far an arrangement is from one at scale 1 with no wires."""
+    length = 0.0
+    for node, box in found.boxes.items():
+        for source in sources.get(node, ()):
+            start = found.boxes[source]
+            ahead = box.x - start.x - start.width
+            length += math.hypot(ahead, box.y - start.y) + (_BACK if ahead <= 0 else 0.0)
+    scale = zoom(found)
+    return length / _PER_SCALE - min(_LARGE, scale) + _STEEP * max(0.0, _LEGIBLE - scale)

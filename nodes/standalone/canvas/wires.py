@@ -19,12 +19,13 @@ Array: TypeAlias = NDArray[np.float64]
 
 ROW, INSET = 20, 0.7
 """Height of a row of sockets, and the place of the first, in rows."""
-MARGIN = 6.0
+MARGIN = 12.0
 """Distance between a wire and a node that it passes."""
 INSIDE = 4.0
 """How far inside a node at its end a wire may be."""
-AHEAD, STAGGER, LANES = 22, 10, 6
-"""Distance of a bend from the end of its wire; between parallel bends; and bends beside each."""
+AHEAD, STAGGER, LANES, CORNER = 22, 10, 6, 24.0
+"""Distance of a bend from the end of its wire; between parallel bends; bends beside each; and how
+far below or above an end a further bend is."""
 _BEND = 80.0
 
 
@@ -65,7 +66,10 @@ def route(
     used: Sequence[CanvasPoint],
     ends: Sequence[NodeBox] = (),
 ) -> Wire | None:
-    """Returns a wire that passes under no node: straight, or the shortest with two bends.
+    """Returns a wire that passes under no node: straight, or with the fewest bends, the shortest.
+
+    A wire with two bends swings aside where its ends are far above or below; a third or fourth
+    bend beside an end keeps it upright.
 
     Args:
         start: the output.
@@ -83,27 +87,42 @@ def route(
         return straight
     rows = {start[1], end[1], *(around[:, 1] - 8), *(around[:, 3] + 8)}
     lanes = {y + STAGGER * step for y in rows for step in range(-LANES, LANES + 1)}
-    bends = range(AHEAD, AHEAD + 4 * STAGGER, STAGGER)
-    ways = [
-        Wire(start, ((start[0] + ahead, lane), (end[0] - behind, lane)), end)
-        for lane in lanes
-        for ahead in bends
-        for behind in bends
-    ]
-    ways = [way for way, free in zip(ways, _free(ways, around), strict=True) if free]
-    for way in sorted(ways, key=_length):
-        if not _near(way.bends, used) and not _crossed(way, around).any():
-            return way
+    free = [lane for lane in lanes if _is_free(lane, (start[0], end[0]), around)]
+    sides = range(AHEAD, AHEAD + 4 * STAGGER, STAGGER)
+    for corners in ((False, False), (True, False), (False, True), (True, True)):
+        ways = [
+            Wire(start, _bends(start, end, (ahead, lane, behind), corners), end)
+            for ahead, lane, behind in itertools.product(sides, free, sides)
+        ]
+        for way in sorted(ways, key=_length):
+            if not _near(way.bends, used) and not _crossed(way, around).any():
+                return way
     return None
 
 
-def _free(ways: Sequence[Wire], around: Array) -> NDArray[np.bool_]:
-    """Returns of each way with two bends whether its middle meets no node."""
-    bends = np.array([way.bends for way in ways])
-    first, last = bends[..., 0].min(axis=1)[:, None], bends[..., 0].max(axis=1)[:, None]
-    lane = bends[:, 0, 1:]
+def _bends(
+    start: CanvasPoint,
+    end: CanvasPoint,
+    way: tuple[float, float, float],
+    corners: tuple[bool, bool],
+) -> tuple[CanvasPoint, ...]:
+    """Returns the bends of a wire along a lane, with corners beside its ends or without."""
+    ahead, lane, behind = way
+    first, last = start[0] + ahead, end[0] - behind
+    begin = start[1] + math.copysign(CORNER, lane - start[1])
+    finish = end[1] + math.copysign(CORNER, lane - end[1])
+    return (
+        *(((first, begin),) if corners[0] else ()),
+        *((first, lane), (last, lane)),
+        *(((last, finish),) if corners[1] else ()),
+    )
+
+
+def _is_free(lane: float, ends: CanvasPoint, around: Array) -> bool:
+    """Returns whether a level wire between the bends next to its ends meets no node."""
+    first, last = sorted((ends[0] + AHEAD, ends[1] - AHEAD))
     left, top, right, bottom = around.T
-    return ~((left < last) & (right > first) & (top < lane) & (bottom > lane)).any(axis=1)
+    return not ((left < last) & (right > first) & (top < lane) & (bottom > lane)).any()
 
 
 def _near(bends: Sequence[CanvasPoint], used: Sequence[CanvasPoint]) -> bool:

@@ -21,11 +21,12 @@ HERE = Path(__file__).parent
 SECONDS = 1800
 """Several times what an idle machine takes."""
 TITLE, TALLEST = 30, 600
-LEAST, LEAST_ADVANCED = 0.7, 0.37
+LEAST, LEAST_ADVANCED = 0.8, 0.6
 """Scales at which starters and others open."""
 LEAST_PIXELS = 8
 """Height of a starter's text on the screen."""
 NEW = (0, 30)
+EMBEDDED = {r.template.name for r in RECIPES.values() if r.template is not None and not r.files}
 STARTERS = {
     r.template.name for r in RECIPES.values() if r.template is not None and r.template.starter
 }
@@ -69,11 +70,11 @@ def seen(request, server, tmp_path_factory):
 
 def test_every_template_opens_without_a_missing_node(seen, record_property):
     record_property("screenshots", seen["shots"])
-    record_property("seconds until all are open, and run", (seen["opened"], seen["ran"]))
+    record_property("seconds until all are open and run", seen["ran"])
     assert sorted(seen["templates"]) == templates()
     for name, found in seen["templates"].items():
         # Models that are not shipped are offered for download, or marked.
-        if "My own" not in name:
+        if name in EMBEDDED:
             assert [node["type"] for node in found["nodes"] if node["missing"]] == [], name
             assert not found["dialogs"], name
 
@@ -87,8 +88,6 @@ def _box(node):
 
 
 def test_nothing_overlaps_is_cut_or_too_tall(seen):
-    if seen["vue"]:
-        pytest.xfail("loaders are drawn taller than their size in Nodes 2.0, such as in 06")
     for name, found in seen["templates"].items():
         _is_apart(name, found)
         for node in found["nodes"]:
@@ -98,7 +97,6 @@ def test_nothing_overlaps_is_cut_or_too_tall(seen):
                 assert node["size"][1] >= node["least"][1] - 1, f"{name}: {node['title']}"
 
 
-@pytest.mark.xfail(reason="what Save Translator says after a run covers Translator Init in 12")
 def test_nothing_overlaps_after_a_run(seen):
     for name, found in seen["after"].items():
         _is_apart(name, found)
@@ -113,8 +111,6 @@ def _is_apart(name, found):
 
 
 def test_it_opens_readable(seen):
-    if seen["vue"]:
-        pytest.xfail("the smallest text of Nodes 2.0 is 10 px: 7.2 px where 02 opens at 72 %")
     for name, found in seen["templates"].items():
         assert found["shown"], name
         assert found["scale"] >= (LEAST if name in STARTERS else LEAST_ADVANCED), name
@@ -123,7 +119,6 @@ def test_it_opens_readable(seen):
             assert min(fonts or [found["font"]]) * found["scale"] >= LEAST_PIXELS, name
 
 
-@pytest.mark.xfail(reason="wires of a model cut the corner of the one below it in 04, 11 and 13")
 def test_every_wire_is_visible_and_has_the_colour_of_its_type(seen):
     for name, found in seen["templates"].items():
         assert found["segments"] == found["paths"] > 0, name
@@ -131,8 +126,9 @@ def test_every_wire_is_visible_and_has_the_colour_of_its_type(seen):
         assert [kind for kind in found["uncoloured"] if kind.startswith("LATENTSTEER")] == []
 
 
-def test_one_click_runs_the_quickest(seen):
-    assert len(seen["outcomes"]) >= 3
+def test_one_click_runs_every_one_of_shipped_models(seen):
+    """With the widgets set that templates.mjs lists."""
+    assert set(seen["outcomes"]) == EMBEDDED
     assert set(seen["outcomes"].values()) == {"success"}
     assert all(count > 0 for count in seen["pictures"].values())
 

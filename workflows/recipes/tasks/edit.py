@@ -11,7 +11,7 @@ from ..files import (
     PICTURE,
 )
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import TASK, Own, Template
+from ..template import KEPT, TASK, Own, Template
 
 __all__ = ["RECIPES"]
 
@@ -53,7 +53,8 @@ def _small(recipe: Recipe) -> GraphBuilder:
     graph.load(AVATARS, AVATARS_CLIP)
     auxiliary = graph.models["auxiliary"]
     given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=FIRST, count=PICTURES)
-    found = graph.add("ImageToLatents", images=given, auxiliary=auxiliary, steps=0)
+    encoded = {"auxiliary": auxiliary, "steps": 0, "preview_every": 0}
+    found = graph.add("ImageToLatents", images=given, **encoded)
     own = {"samples_per_latent": RESULTS, "variation": VARIATION}
     varied = graph.add("VariationInit", near=found, **own)
     direction = graph.add(
@@ -117,7 +118,7 @@ RECIPES = (
                 ("What to keep.y", "where the part that is drawn anew begins, from the top."),
             ),
             own=(OWN,),
-            stages={"What was given": TASK},
+            stages={"What was given": TASK, "The whole": KEPT, "What to keep": KEPT},
             tiles=(("Reference Images", 0), *(("Edit Image", n) for n in range(3))),
         ),
     ),

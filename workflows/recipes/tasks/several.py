@@ -13,7 +13,6 @@ SEEDS, KEPT, FRAMES, VARIED = 16, 4, 8, 9
 PROMPT = "smiling, red hat, green shirt"
 FIRST_PROMPT = "smiling, red hat, blue shirt, light skin"
 LAST_PROMPT = "sad, black afro, yellow hoodie, dark skin"
-LARGE_PROMPT = "pink long hair, sunglasses, blue background"
 MANY_PROMPT = "a yellow turban, dark skin, purple background"
 NEAR, VARIATION = 0.2, 0.35
 """Variation of the starts of many samples, and of variations of a picture."""
@@ -47,13 +46,7 @@ def _best(recipe: Recipe) -> GraphBuilder:
     graph.add("PreviewImage", "All sixteen", images=[many[0], 0])
     energy = _asked(graph, PROMPT)
     best = graph.add("BestLatents", batch=many, energy=energy, keep=KEPT)
-    graph.saved(recipe.id, best)
-    return graph
-
-
-def _larger(recipe: Recipe) -> GraphBuilder:
-    graph = GraphBuilder()
-    images = graph.add("Steer", model=AVATARS, prompt=LARGE_PROMPT, samples=KEPT)
+    images = graph.add("Decode", latents=best)
     scaled = {"image": images, "upscale_method": "lanczos", "scale_by": 4.0}
     larger = graph.add("ImageScaleBy", "Enlarge", **scaled)
     graph.add("SaveImage", images=larger, filename_prefix=recipe.id)
@@ -102,36 +95,19 @@ RECIPES = (
         "avatars_best_of_sixteen",
         title="The best of sixteen seeds",
         says="**Steer** draws sixteen quick samples, and **Best Latents** keeps the four that "
-        "the CLIP likes best.",
+        "the CLIP likes best, which **Enlarge**, a node of ComfyUI, makes four times as large.",
         graph=_best,
         task="Keep the best of many seeds",
         template=Template(
             "06 Sixteen seeds, keep four",
-            "Draws sixteen quick pictures, and keeps the four that fit the text best.",
+            "Draws sixteen quick pictures, and saves the four that fit the text best, enlarged.",
             (
                 ("Sixteen seeds.prompt", "what to draw."),
                 ("Text Condition.prompts", "the same text, by which they are ranked."),
                 ("Best Latents.keep", "how many stay."),
-            ),
-            starter=False,
-        ),
-    ),
-    _task(
-        "avatars_larger",
-        title="Enlarged avatars",
-        says="**Steer** draws what you write, and **Enlarge**, a node of ComfyUI, makes each "
-        "picture four times as large.",
-        graph=_larger,
-        task="Enlarge what is drawn",
-        template=Template(
-            "07 Larger pictures",
-            "Draws what you write, and enlarges each picture.",
-            (
-                ("Steer.prompt", "what to draw."),
-                ("Steer.samples", "how many pictures."),
                 ("Enlarge.scale_by", "how much larger they are saved."),
             ),
-            tiles=tuple(("Steer", n) for n in range(KEPT)),
+            starter=False,
         ),
     ),
     _task(
