@@ -59,6 +59,11 @@ async function drag(link) {
 
 try {
   seen.before = (await canvas.nodes()).map(node => node.type);
+  if (!seen.before.includes('CheckpointLoaderSimple')) {
+    await canvas.close();
+    console.log(JSON.stringify(seen));
+    process.exit(0);
+  }
   await canvas.set('CheckpointLoaderSimple', { ckpt_name: checkpoint });
   await canvas.set('EmptyLatentImage', { width: 64, height: 64, batch_size: 1 });
   await canvas.set('KSampler', { steps: 1, cfg: 1, seed: 5, sampler_name: 'euler' });

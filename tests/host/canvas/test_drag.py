@@ -45,6 +45,8 @@ def test_generator_from_model_is_dragged_into_the_default_graph(
         )
         assert done.returncode == 0, f"{done.stderr[-4000:]}\n{server.tail()}"
     seen = json.loads(done.stdout.splitlines()[-1])
+    if "CheckpointLoaderSimple" not in seen["before"]:
+        pytest.skip(f"this frontend's default graph has no Load Checkpoint: {seen['before']}")
     record_property("screenshots", str(shots))
     assert "failed" not in seen, f"{seen['failed']}\nscreenshots: {shots}"
     assert {"KSampler", "VAEDecode", "SaveImage"} <= set(seen["before"])
