@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 from ...nodes.standalone.canvas.staged import ModelFile
 
 __all__ = [
-    *("ASKED", "COLOURS", "GIVEN", "KEPT", "MODELS", "RESULT", "STEER", "TASK"),
-    *("Own", "Template"),
+    "ASKED",
+    "COLOURS",
+    "GIVEN",
+    "KEPT",
+    "MODELS",
+    "RESULT",
+    "STEER",
+    "TASK",
+    "Own",
+    "Template",
 ]
 
 MODELS, KEPT, GIVEN, ASKED = "Models", "What is kept", "What is given", "What is wanted"
