@@ -24,7 +24,7 @@ test-all: $(INSTALLED)
 	$(COMPILED) $(BIN)/python -m pytest -m "not host"
 
 test-host: $(INSTALLED)
-	$(BIN)/python -m pytest -m host -n auto --dist loadgroup
+	$(BIN)/python -m pytest -m host
 
 gpu:
 	$(PYTHON) tests/on_gpu.py

@@ -1,7 +1,4 @@
-"""Boots one server per ComfyUI checkout and session; each test runs once per checkout.
-
-With `pytest -n 2 --dist loadgroup` two checkouts run at the same time, each in one process.
-"""
+"""Boots one server per ComfyUI checkout and session; each test runs once per checkout."""
 
 import pytest
 
@@ -16,9 +13,7 @@ def pytest_generate_tests(metafunc):
     if "checkout" not in metafunc.fixturenames:
         return
     reason = "; ".join(filter(None, (entry.missing() for entry in checkouts())))
-    values = [pytest.param(one, marks=pytest.mark.xdist_group(one.name)) for one in FOUND] or [
-        pytest.param(None, marks=pytest.mark.skip(reason=reason))
-    ]
+    values = FOUND or [pytest.param(None, marks=pytest.mark.skip(reason=reason))]
     names = [checkout.name for checkout in FOUND] or ["no-host"]
     metafunc.parametrize("checkout", values, ids=names, scope="session", indirect=True)
 

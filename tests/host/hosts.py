@@ -73,11 +73,9 @@ def _beside(path: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Nothing is installed or downloaded; hosts that run at once share the cores."""
-    own = {"PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-    if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
-        own["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
-    return {**os.environ, **own, "PYTHONDONTWRITEBYTECODE": "1"}
+    """No package is installed and nothing is downloaded."""
+    offline = {"PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **offline, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def make_base(base: Path) -> Path:
