@@ -1,4 +1,4 @@
-"""Run by a host's Python: measures the pack's import time and fails on network access.
+"""Run by a host's Python: measures the pack's share of a start, and fails on network access.
 
 imports.py CHECKOUT BASE
 """
@@ -38,15 +38,15 @@ def main(checkout, base):
     loop = asyncio.new_event_loop()
     kept = socket.socket.connect, socket.getaddrinfo, socket.create_connection
     socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
-    begun = time.perf_counter()
+    begun = time.process_time()
     loaded = loop.run_until_complete(nodes.load_custom_node(str(pack), set()))
-    seconds = time.perf_counter() - begun
+    share = (time.process_time() - begun) / begun
     socket.socket.connect, socket.getaddrinfo, socket.create_connection = kept
     loop.close()
     mine = {name for name in nodes.NODE_CLASS_MAPPINGS if name.startswith("LatentSteer_")}
     new = sorted({name.partition(".")[0] for name in set(sys.modules) - known if "/" not in name})
     sys.stdout.write(
-        json.dumps({"loaded": loaded, "seconds": seconds, "nodes": len(mine), "imported": new})
+        json.dumps({"loaded": loaded, "share": share, "nodes": len(mine), "imported": new})
         + "\n"
     )
 

@@ -12,7 +12,8 @@ from .hosts import make_base
 
 pytestmark = pytest.mark.host
 HERE = Path(__file__).parent
-IMPORT_SECONDS = 0.5
+SHARE = 0.1
+"""Most processor time of the pack's import, as a share of what the host takes before it."""
 
 
 def core_only():
@@ -79,7 +80,7 @@ def test_import_is_quick_and_asks_no_network(checkout, tmp_path, record_property
     found = [
         json.loads(checkout.run(HERE / "imports.py", base).splitlines()[-1]) for _ in range(3)
     ]
-    best = min(entry["seconds"] for entry in found)
-    record_property("import_seconds", round(best, 3))
+    best = min(entry["share"] for entry in found)
+    record_property("share of the host's start", round(best, 3))
     assert all(entry["loaded"] and entry["nodes"] == len(ALL_NODES) for entry in found)
-    assert best <= IMPORT_SECONDS, found
+    assert best <= SHARE, found
