@@ -46,8 +46,7 @@ def main(checkout, base):
     mine = {name for name in nodes.NODE_CLASS_MAPPINGS if name.startswith("LatentSteer_")}
     new = sorted({name.partition(".")[0] for name in set(sys.modules) - known if "/" not in name})
     sys.stdout.write(
-        json.dumps({"loaded": loaded, "share": share, "nodes": len(mine), "imported": new})
-        + "\n"
+        json.dumps({"loaded": loaded, "share": share, "nodes": len(mine), "imported": new}) + "\n"
     )
 
 

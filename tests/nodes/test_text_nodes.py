@@ -20,7 +20,7 @@ def test_prompts_become_rows_and_notes_are_shown_and_logged(graph, run, caplog):
     assert condition.labels == ("red | unicorn:0.5",) * 2 + ("blue",) * 2
     assert condition.embedding.shape == (4, 6)
     assert not condition.embedding.is_inference()
-    assert ran.ui(made.condition)["text"] == ("4 rows\nNot known: unicorn.",)
+    assert ran.ui(made.condition)["text"] == ("Not known: unicorn.",)
     assert [r.message for r in caplog.records] == ["Text Condition: Not known: unicorn."]
 
 
