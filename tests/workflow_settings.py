@@ -55,8 +55,11 @@ FEW_OF_TASK = {
     "ClassCondition": {"samples_per_class": 1},
 }
 """Further settings of templates."""
-WHOLE = ("avatars_steer", "avatars_steer_advanced", "avatars_edit", "digits_steer")
+WHOLE = ("avatars_edit", "digits_steer")
 """Plans of a task, which keep some of their candidates."""
+IN_SMALL_NODES = "avatars_steer_advanced"
+FEW_STARTS = {"TextCondition": {"samples_per_prompt": 4}, "NearestPairsInit": {"candidates": 2}}
+"""Settings of Steer in small nodes, which keeps four of each text's starts."""
 BY_WORDS = "avatars_edit_by_words"
 FEW_BY_WORDS = {"MoveLatents": {"grid": 2}}
 """Settings of the edits by words."""
@@ -86,6 +89,8 @@ def cheaper(api, name):
             few = {"steps": 2} if isinstance(raw["inputs"].get("steps"), int) else {}
             if RECIPES[name].template is not None and name not in WHOLE:
                 few |= FEW_OF_TASK.get(kind, {})
+            if name == IN_SMALL_NODES:
+                few |= FEW_STARTS.get(kind, {})
             for key, value in few.items():
                 yield f"{node_id}.{key}={value}"
         return
