@@ -20,6 +20,7 @@ import torch
 from ....nodes.cli import report
 
 __all__ = [
+    "FRUGAL",
     "Check",
     "Prepare",
     "Step",
@@ -30,6 +31,9 @@ __all__ = [
     "medians",
     "peak_memory",
 ]
+
+FRUGAL: Mapping[str, str] = {"MALLOC_TRIM_THRESHOLD_": str(1 << 17)}
+"""Environment in which glibc returns freed memory; up to a third more varies by chance."""
 
 Step: TypeAlias = Callable[[], None]
 Prepare: TypeAlias = Callable[[], tuple[Step, Step]]
@@ -116,8 +120,7 @@ def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
 
     With `whole`, bytes that the process holds at its peak, including libraries and warm-up.
 
-    The step runs in a new process with this one's number of threads. glibc's allocator is set to
-    return freed memory there; it would otherwise keep up to a third more, which varies by chance.
+    The step runs in a new process with this one's number of threads, see `FRUGAL`.
     """
     with frugal_process() as pool:
         return pool.submit(_peak, prepare, torch.get_num_threads(), whole).result()
@@ -127,7 +130,7 @@ def peak_memory(prepare: Prepare, *, whole: bool = False) -> int:
 def frugal_process(**variables: str) -> Generator[ProcessPoolExecutor, None, None]:
     """A new process whose allocator returns freed memory, with environment variables."""
     spawn = multiprocessing.get_context("spawn")
-    frugal = _environment(MALLOC_TRIM_THRESHOLD_=str(1 << 17), **variables)
+    frugal = _environment(**FRUGAL, **variables)
     with frugal, ProcessPoolExecutor(1, mp_context=spawn) as pool:
         yield pool
 

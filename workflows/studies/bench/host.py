@@ -1,8 +1,8 @@
 """`latentsteer bench host`: memory of a gradient through ComfyUI's own classes, in three ways.
 
-COMFYUI_PATH names a checkout of ComfyUI, and COMFYUI_PYTHON its Python, separated as in PATH where
-there are several; no package of theirs is installed. Each way runs in a process of its own, on a
-model of the class SD15 and a VAE with random weights of a small width.
+COMFYUI_PATH names a checkout of ComfyUI, and COMFYUI_PYTHON its Python; several are separated as
+in PATH. Nothing is installed. Each way runs in a process of its own, on a model of the class SD15
+and a VAE with random weights of a small width.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import torch
 
 from ....core.errors import InvalidInput
 from .device import checked_device, machine
-from .harness import Check, conclude
+from .harness import FRUGAL, Check, conclude
 
 __all__ = ["FULL", "QUICK", "Plan", "checks_of", "hosts", "run"]
 
@@ -153,8 +153,7 @@ def _measured(
     checkout: Path, python: Path, mode: str, plan: Plan, device: torch.device
 ) -> dict[str, Any]:
     settings = (mode, plan.side, plan.width, torch.get_num_threads(), device.type)
-    # glibc would keep up to a third more of freed memory, which varies by chance.
-    frugal = {"MALLOC_TRIM_THRESHOLD_": str(1 << 17), "PYTHONDONTWRITEBYTECODE": "1"}
+    frugal = {**FRUGAL, "PYTHONDONTWRITEBYTECODE": "1"}
     with _base() as base:
         done = subprocess.run(
             [python, SCRIPT, checkout, base, *map(str, settings)],
