@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..checkpoints.record import Checkpoint
+from ..checkpoints.record import Checkpoint, check_what
 from ..condition import Condition
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
@@ -237,14 +237,7 @@ class Translator(nn.Module):
             InvalidInput: its kind needs a library that is not installed.
         """
         config: Mapping[str, Any] = checkpoint.config
-        if config.get("what") != "translator":
-            held = (
-                config.get("what") or config.get("architecture") or "no LatentSteer configuration"
-            )
-            raise CheckpointError(
-                f"{checkpoint.path.name} holds {held}, not a translator. Save one with Save "
-                "Translator."
-            )
+        check_what(checkpoint, "translator", "Save one with Save Translator.")
         try:
             fields = {name: v for name, v in config.items() if name not in ("what", OPTIONS)}
             fields["generator"] = id_with_options(fields["generator"], config.get(OPTIONS))
