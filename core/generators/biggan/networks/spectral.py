@@ -178,9 +178,9 @@ def _plain(layer: _Spectral) -> nn.Module:
     after, before, *sides = weight.shape
     if sides:
         padding = sides[0] // 2
-        plain = nn.Conv2d(before, after, sides[0], padding=padding, bias=bias, device="meta")
+        plain = nn.Conv2d(before, after, sides[0], padding=padding, bias=bias)
     else:
-        plain = nn.Linear(before, after, bias=bias, device="meta")
+        plain = nn.Linear(before, after, bias=bias)
     plain.weight = nn.Parameter(weight)
     plain.bias = layer.bias
     return plain.eval()
