@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ....core.checkpoints import checkpoint as checkpoints
 from ....core.checkpoints.architecture import Architecture, load_detected
 from ....core.checkpoints.cache import cached
 from ....core.checkpoints.names import SUFFIXES
+from ....core.checkpoints.record import Checkpoint
 from ....core.errors import CheckpointError
 from ....core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from ....core.generators.dalle.networks import DvaeDecoder, DvaeLayout
@@ -146,24 +147,29 @@ def _bytes(path: Path) -> int:
 
 def _measured(files: Sequence[Path], rounds: int) -> dict[str, dict[str, Any]]:
     """Runs in a process of its own, whose allocator returns memory."""
-    known: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS)
     opened = _Opened()
     found: dict[str, dict[str, Any]] = {}
     for path in files:
         try:
-            taken = opened.by(path, lambda path=path: load_detected(checkpoints.read(path), known))
+            taken = opened.by(path, lambda path=path: _opened(checkpoints.read(path)))
         except CheckpointError as error:
             print(f"{path.name} is left out: {error}", file=sys.stderr)
             continue
         cases: dict[str, Step] = {
             "read": lambda taken=taken: _keep([checkpoints.read(one) for one in taken]),
-            "load": lambda path=path: _keep(load_detected(checkpoints.read(path), known)),
-            "again": lambda path=path: _keep(load_detected(cached(path), known)),
+            "load": lambda path=path: _keep(_opened(checkpoints.read(path))),
+            "again": lambda path=path: _keep(_opened(cached(path))),
         }
         cases["again"]()  # leaves the copy
         size = sum(map(_bytes, taken))
         found[path.name] = {"size": size, **_of_cases(cases, rounds)}
     return found
+
+
+def _opened(checkpoint: Checkpoint) -> object:
+    """The model of a checkpoint that is not needed afterwards, as a host opens it."""
+    known: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS)
+    return load_detected(replace(checkpoint, spends=True), known)
 
 
 def _of_cases(cases: Mapping[str, Step], rounds: int) -> dict[str, float]:
