@@ -44,7 +44,7 @@ WeightOf = Callable[[nn.Module], Tensor]
 
 def _doubling(weight: Tensor, side: int, weight_of: WeightOf) -> Doubling:
     made = Doubling(weight, side)
-    if weight_of is spent:
+    if weight_of is spent and weight.untyped_storage().resizable():
         weight.untyped_storage().resize_(0)  # the file's tensor as well
     return made
 
