@@ -15,7 +15,7 @@ from ..template import ENLARGED, TASK, Template
 
 __all__ = ["RECIPES"]
 
-RESULTS = 4
+RESULTS, SEED = 4, 1
 PAINTED = "a green hoodie"
 WANTED, CONTEXT = "red hat", "hat"
 INSTEAD = "blue hat, green hat, yellow hat, pink hat, white hat"
@@ -24,6 +24,7 @@ INSTEAD = "blue hat, green hat, yellow hat, pink hat, white hat"
 def _edited(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     own = {"words": f"a {WANTED}", "instead": INSTEAD, "results": RESULTS, "preview_every": 0}
+    own |= {"seed": SEED}
     given = graph.add("LoadImage", image=EXAMPLE)
     images = graph.add("EditImage", image=given, model=AVATARS, **own)
     graph.pictured(recipe.id, images, RESULTS // 2, ENLARGED)
@@ -47,7 +48,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
     given = graph.add("LoadImage", image=EXAMPLE)
     encoded = {"auxiliary": auxiliary, "steps": 0, "preview_every": 0}
     found = graph.add("ImageToLatents", images=given, **encoded)
-    own = {"samples_per_latent": RESULTS, "variation": VARIATION}
+    own = {"samples_per_latent": RESULTS, "variation": VARIATION, "seed": SEED}
     varied = graph.add("VariationInit", near=found, **own)
     direction = graph.add(
         "ContrastDirection",
