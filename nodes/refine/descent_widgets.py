@@ -47,6 +47,7 @@ def momentum(default: float, uses: str = "") -> io.Float.Input:
         default: default.
         uses: sentence on the values that papers use.
     """
+    what = "Fraction of the last step's direction that is kept (0 to 0.9999)."
     return advanced(
         io.Float.Input(
             "momentum",
@@ -54,7 +55,7 @@ def momentum(default: float, uses: str = "") -> io.Float.Input:
             min=0.0,
             max=0.9999,
             step=0.01,
-            tooltip=f"Fraction of the last step's direction that is kept (0 to 0.9999). {uses}".rstrip(),
+            tooltip=f"{what} {uses}".rstrip(),
         )
     )
 
