@@ -246,7 +246,7 @@ class Translator(nn.Module):
             parsed = TranslatorConfig(**fields)
         except (KeyError, TypeError, InvalidInput) as error:
             raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
-        translator = translator_of(parsed)
+        translator = translator_of(parsed, seed=None)
         try:
             translator.load_state_dict(dict(checkpoint.tensors))
         except RuntimeError as error:
@@ -266,12 +266,12 @@ def kind_of(name: str) -> type[Translator]:
     return getattr(import_module(f".{module}", __package__), made)
 
 
-def translator_of(config: TranslatorConfig, *, seed: int = 0) -> Translator:
+def translator_of(config: TranslatorConfig, *, seed: int | None = 0) -> Translator:
     """Makes an untrained translator.
 
     Args:
         config: configuration of the network.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; None for weights that are loaded afterwards.
 
     Raises:
         InvalidInput: its kind needs a library that is not installed.
