@@ -7,6 +7,8 @@ import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.tasks import edit, edit_labels, edit_search
+from latentsteer.nodes.standalone.host import StandaloneHost, use
+from latentsteer.nodes.standalone.registry import load_nodes
 
 AVATARS, CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 SEED = 3
@@ -231,3 +233,10 @@ def test_what_cannot_be_edited_is_refused(graph, fault, picture, case):
         inputs = {"keep": graph.add("SolidMask", value=1.0, width=28, height=14)}
     graph.add("EditImage", image=picture, **inputs)
     assert match in fault(graph, error)
+
+
+def test_masks_are_counted_before_the_work(tmp_path):
+    node, images = load_nodes()["LatentSteer_EditImage"], torch.zeros(2, 64, 64, 3)
+    with use(StandaloneHost(tmp_path)), torch.inference_mode():
+        with pytest.raises(InvalidInput, match="3 masks of what to keep for 2 images"):
+            node.execute(image=images, keep=torch.ones(3, 64, 64))
