@@ -235,8 +235,17 @@ def test_what_cannot_be_edited_is_refused(graph, fault, picture, case):
     assert match in fault(graph, error)
 
 
-def test_masks_are_counted_before_the_work(tmp_path):
-    node, images = load_nodes()["LatentSteer_EditImage"], torch.zeros(2, 64, 64, 3)
-    with use(StandaloneHost(tmp_path)), torch.inference_mode():
-        with pytest.raises(InvalidInput, match="3 masks of what to keep for 2 images"):
-            node.execute(image=images, keep=torch.ones(3, 64, 64))
+BAD = {
+    "3 masks of what to keep for 2 images": ((2, 64, 64, 3), 0.0, (3, 64, 64)),
+    "No image: the batch is empty": ((0, 64, 64, 3), 0.0, (1, 64, 64)),
+    "The images 0, 1, counted from 0, have numbers": ((2, 64, 64, 3), torch.nan, (1, 64, 64)),
+    "An image batch of shape": ((1, 0, 64, 3), 0.0, (1, 64, 64)),
+}
+
+
+@pytest.mark.parametrize("match", BAD)
+def test_bad_images_are_refused_before_the_work(tmp_path, match):
+    shape, value, mask = BAD[match]
+    host, node = StandaloneHost(tmp_path), load_nodes()["LatentSteer_EditImage"]
+    with use(host), torch.inference_mode(), pytest.raises(InvalidInput, match=match):
+        node.execute(image=torch.full(shape, value), keep=torch.ones(mask), words="hat")
