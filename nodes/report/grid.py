@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from ...core.images import enlarged
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host, grid
@@ -65,9 +65,6 @@ class ImageGrid(io.ComfyNode):
     @classmethod
     def execute(cls, images: Tensor, columns: int, enlarge: int) -> io.NodeOutput:
         with autograd():
-            picture = grid(from_host(images), columns)
-            if enlarge > 1:
-                size = (enlarge * picture.width, enlarge * picture.height)
-                picture = picture.resize(size, Image.Resampling.LANCZOS)
+            picture = grid(enlarged(from_host(images), enlarge), columns, gap=enlarge)
             shown = torch.from_numpy(np.array(picture)).float().div(255)[None]
         return io.NodeOutput(shown, images)
