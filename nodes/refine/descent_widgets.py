@@ -47,11 +47,15 @@ def _released() -> list[io.Input]:
     ]
 
 
-def shared_inputs(clip_norm: float = 0.0) -> list[io.Input]:
+TR0N_LIMITS = "as in the paper. The released code uses 1"
+
+
+def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.Input]:
     """Widgets: how to refine.
 
     Args:
         clip_norm: default of the limit of a gradient's norm.
+        limits: which limits papers use, after "0 for no limit".
     """
     return [
         advanced(
@@ -61,8 +65,7 @@ def shared_inputs(clip_norm: float = 0.0) -> list[io.Input]:
                 min=0.0,
                 max=1e6,
                 step=0.1,
-                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
-                "paper. The released code uses 1.",
+                tooltip=f"Largest gradient norm of a sample (0 to 1e6); 0 for no limit, {limits}.",
             )
         ),
         advanced(

@@ -66,7 +66,7 @@ class NesterovRefine(io.ComfyNode):
                     )
                 ),
                 *schedule("rate", "the learning rate"),
-                *shared_inputs(clip_norm=0.1),
+                *shared_inputs(0.1, "0.1 in ReNO"),
                 advanced(
                     io.String.Input(
                         "keep_best_by",

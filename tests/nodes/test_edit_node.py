@@ -199,10 +199,12 @@ def test_labels_have_the_bits_of_the_graph_of_small_nodes(graph, run, picture, m
 def test_what_is_kept_stays_and_far_images_are_told(graph, run, short):
     strange = graph.add("ReferenceImages", reference="digits held out (embedded)", count=1)
     mask = graph.add("SolidMask", value=1.0, width=28, height=28)
-    own = {"words": "no glasses", "results": 1}
+    own = {"words": "no enormous glasses", "results": 1}
     node = graph.add("EditImage", image=strange, keep=mask, **own)
     ran = run(graph)
-    assert "far from what" in ran.ui(node)["text"][0]
+    (said,) = ran.ui(node)["text"]
+    assert "far from what" in said
+    assert "enormous" in said.split("\n", 1)[1]
     given = torch.nn.functional.interpolate(
         ran[strange].movedim(3, 1), (64, 64), mode="bilinear", antialias=True
     )
