@@ -153,8 +153,9 @@ class MoveLatents(io.ComfyNode):
                 "the auxiliary, or set the mode to same."
             )
         model = as_auxiliary(auxiliary)
-        own = {"grid": grid, "certainty": certainty, "beyond": beyond, "checked": checked}
-        search = MoveSearch(most=strength, **own)
+        search = MoveSearch(
+            most=strength, grid=grid, certainty=certainty, beyond=beyond, checked=checked
+        )
         models = (generator, model)
         with working("Move Latents", search.evaluations(direction), *models, chunk=chunk) as work:
             moved = moved_until(
