@@ -11,8 +11,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from .devices import placed
+from .errors import InvalidInput
 
-__all__ = ["FITS", "Box", "ImageFit", "fitted", "grey", "of_rows", "resized", "three_channels"]
+__all__ = [
+    "FITS",
+    "Box",
+    "ImageFit",
+    "check_images",
+    "fitted",
+    "grey",
+    "of_rows",
+    "resized",
+    "three_channels",
+]
 
 ImageFit: TypeAlias = Literal["crop", "pad", "stretch"]
 FITS: tuple[ImageFit, ...] = get_args(ImageFit)
@@ -66,6 +77,22 @@ class Box:
             if behind < side:
                 mask.select(axis, behind - 1).fill_(False)
         return mask
+
+
+def check_images(images: Float[Tensor, "batch 3 height width"]) -> None:
+    """Checks that there are images, and that their numbers are finite.
+
+    Raises:
+        InvalidInput: otherwise.
+    """
+    if not len(images):
+        raise InvalidInput("No image: the batch is empty.")
+    wrong = (~images.flatten(1).isfinite().all(dim=1)).nonzero()[:, 0].tolist()
+    if wrong:
+        raise InvalidInput(
+            f"The images {', '.join(map(str, wrong[:8]))}, counted from 0, have numbers that are "
+            "not finite. Leave them out, or make them again."
+        )
 
 
 def grey(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:

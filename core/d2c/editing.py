@@ -75,6 +75,10 @@ class Editing:
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
         most = self.strength if self.mode == "smallest" else 1.0
+        if most <= 0:
+            raise InvalidInput(
+                f"A largest strength of {most:g}; above 0 needed. Set the mode to same for others."
+            )
         MoveSearch(most, self.grid, self.bisections, self.certainty)
         if not 0 <= self.beyond < math.inf:
             raise InvalidInput(f"{self.beyond:g} beyond the smallest strength; at least 0 needed.")

@@ -10,6 +10,7 @@ from ..chunking import Chunking
 from ..clip import Clip
 from ..energies.perceptual import likeness
 from ..errors import ConditionMismatch, InvalidInput
+from ..images import check_images
 from ..latents import Latents
 from ..pairs.contrast import sharpness
 from ..pairs.directions import LatentDirection, contrast_direction, overlap_with_all
@@ -259,8 +260,9 @@ def inverted(
         watch: follows the run.
 
     Raises:
-        InvalidInput: no image.
+        InvalidInput: no image, or one that is not finite.
     """
+    check_images(images)
     generator = models.generator
     energy = likeness(images, models.features)
     start = from_images(

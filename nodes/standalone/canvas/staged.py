@@ -17,7 +17,7 @@ from .stages import SCREEN, Arrangement, CanvasStage, arrangements, zoom
 from .to_ui import ui_from_api
 from .wires import CanvasPoint, Wire, route, socket
 
-__all__ = ["ModelFile", "Staged", "staged_ui"]
+__all__ = ["SAYS", "ModelFile", "Staged", "staged_ui"]
 
 _NOTE_WIDTH, _LETTER, _LINE, _PARAGRAPH = 320, 5.4, 17, 8
 _SIZES = {
@@ -35,7 +35,7 @@ _SMALLER, _SHORTER = 70, 60
 """By how much previews are smaller, and texts."""
 _SAID, _SHOWN = 70, 246
 """Heights in Nodes 2.0 of what a node says after its run, and of the picture of its steps."""
-_SAYS = frozenset(
+SAYS = frozenset(
     f"LatentSteer_{name}"
     for name in (
         *("BestLatents", "ComposeFuse", "ContrastDirection", "EditByCondition", "EditImage"),
@@ -44,7 +44,7 @@ _SAYS = frozenset(
         *("Steer", "TrainTranslator"),
     )
 )
-"""Nodes of templates that say something after their run; the canvas has room for it."""
+"""Nodes of templates that say something after every run; the canvas has room for it."""
 _MUTED = 2
 _TRIES = 40
 """Arrangements of which the first with ways for all wires is taken."""
@@ -158,7 +158,7 @@ def _least(schema: Schema) -> int:
 
 def _grows(schema: Schema, raw: Mapping[str, Any], height: float) -> int:
     """Returns how much higher a node of some height is after its run."""
-    more = _SAID * (schema.node_id in _SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
+    more = _SAID * (schema.node_id in SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
     return max(0, _least(schema) + more - round(height)) if more else 0
 
 
