@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .charts import chart_from_config, chart_to_config
 from .checkpoints.checkpoint import read, write
-from .checkpoints.record import Checkpoint
+from .checkpoints.record import Checkpoint, check_what
 from .errors import CheckpointError, InvalidInput
 from .identity import id_with_options, options_of
 from .latents import Latents
@@ -61,11 +61,7 @@ def load_latents(path: str | Path) -> Latents:
     """
     checkpoint = read(path)
     config: Mapping[str, Any] = checkpoint.config
-    if config.get("what") != "latents":
-        held = config.get("what") or config.get("architecture") or "no known configuration"
-        raise CheckpointError(
-            f"{checkpoint.path.name} holds {held}, not latents. Save them with Save Latents."
-        )
+    check_what(checkpoint, "latents", "Save them with Save Latents.")
     try:
         return Latents(
             values=checkpoint.tensors["values"],

@@ -45,9 +45,11 @@ def test_files_that_are_named_are_there(page):
 
 
 COMMANDS = re.compile(
-    r"(?:^|`)latentsteer (?!COMMAND)([a-z0-9]+)(?: ([a-z][a-z0-9_]*))?", re.MULTILINE
+    r"(?:^|`)latentsteer (?!COMMAND)([a-z0-9-]+)(?: ([a-z][a-z0-9_]*))?", re.MULTILINE
 )
 """A command of the console script, and the word after it."""
+OPTIONS_ALONE = {"pairs", "train", "train-d2c", "demo"}
+"""Commands that no word follows."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -55,8 +57,8 @@ def test_commands_that_are_named_are_there(page, capsys):
     text = page.read_text(encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["--help"])
-    listed = re.findall(r"^    ([a-z0-9]+)\b", capsys.readouterr().out, re.MULTILINE)
-    kinds = {"bench": BENCHES, "reproduce": REPRODUCTIONS}
+    listed = re.findall(r"^    ([a-z0-9-]+)", capsys.readouterr().out, re.MULTILINE)
+    kinds = {"bench": BENCHES, "reproduce": REPRODUCTIONS, **dict.fromkeys(OPTIONS_ALONE, ())}
     for command, name in COMMANDS.findall(text):
         assert command in listed
         assert name in {"", *kinds.get(command, (name,))}, f"{command} {name}"

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["Checkpoint"]
+from ..errors import CheckpointError
+
+__all__ = ["Checkpoint", "check_what", "held_in"]
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,32 @@ class Checkpoint:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     script: bool = False
     options: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def check_what(checkpoint: Checkpoint, what: str, cure: str) -> None:
+    """Checks that a file holds what LatentSteer writes under a name.
+
+    Args:
+        checkpoint: the file.
+        what: `what` of its configuration, such as "translator".
+        cure: a sentence for the message.
+
+    Raises:
+        CheckpointError: it holds something else.
+    """
+    if checkpoint.config.get("what") != what:
+        raise CheckpointError(
+            f"{checkpoint.path.name} holds {held_in(checkpoint)}, not {_named(what)}. {cure}"
+        )
+
+
+def held_in(checkpoint: Checkpoint) -> str:
+    """Returns what a file of LatentSteer holds, in words."""
+    what, model = (checkpoint.config.get(key) for key in ("what", "architecture"))
+    if what:
+        return _named(str(what))
+    return f"the model {model}" if model else "nothing that LatentSteer wrote"
+
+
+def _named(what: str) -> str:
+    return what if what.endswith("s") else f"a {what}"

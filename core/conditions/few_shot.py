@@ -252,15 +252,11 @@ def load_condition(path: str | Path) -> FewShot:
         CheckpointError: no such file, or a file without a few-shot condition.
     """
     from ..checkpoints.checkpoint import read
+    from ..checkpoints.record import check_what
 
     checkpoint = read(path)
     config: Mapping[str, Any] = checkpoint.config
-    if config.get("what") != WHAT:
-        held = config.get("what") or config.get("architecture") or "no known configuration"
-        raise CheckpointError(
-            f"{checkpoint.path.name} holds {held}, not a few-shot condition. Save one with Save "
-            "Few-Shot Condition."
-        )
+    check_what(checkpoint, WHAT, "Save one with Save Few-Shot Condition.")
     try:
         factor, offset = config["calibration"]
         return FewShot(

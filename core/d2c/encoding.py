@@ -12,7 +12,20 @@ from ..generator import Generator
 from ..images import resized
 from ..rng import SampleRng
 
-__all__ = ["encoded"]
+__all__ = ["check_encodes", "encoded"]
+
+
+def check_encodes(generator: Generator) -> None:
+    """Checks that images have latents of a generator.
+
+    Raises:
+        InvalidInput: it has no encoder.
+    """
+    if generator.encode is None:
+        raise InvalidInput(
+            f"Generator {generator.name!r} has no encoder, so its latents of images are unknown. "
+            "Use a generator with one, such as the avatars', or make the condition by words."
+        )
 
 
 @torch.no_grad()
@@ -36,13 +49,10 @@ def encoded(
     Raises:
         InvalidInput: no image, a generator without an encoder, or latents that are not finite.
     """
-    if generator.encode is None:
-        raise InvalidInput(
-            f"Generator {generator.name!r} has no encoder, so its latents of images are unknown. "
-            "Use a generator with one, such as the avatars', or make the condition by words."
-        )
+    check_encodes(generator)
     if len(images) == 0:
         raise InvalidInput("No image to encode: the batch is empty.")
+    assert generator.encode is not None
     encode, size = generator.encode, generator.image_size
     (found,) = chunking.apply_random(
         lambda part, _: (generator.source.clamp(encode(resized(part, size).to(device))).cpu(),),

@@ -9,13 +9,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..conditions.few_shot import FewShot, FewShotKind
-from ..errors import InvalidInput
 from ..generator import Generator
 from .calibration import area_under_curve, calibration_error, platt, temperature
 from .coordinates import LatentCoordinates
 from .groups import with_unlabelled
-from .inputs import LEAST_POSITIVES, Inputs, check_few_shot, check_labels, check_share, ridges_of
+from .inputs import (
+    Inputs,
+    check_few_shot,
+    check_labels,
+    check_number,
+    check_share,
+    ridges_of,
+)
 from .label_shift import estimate_shares, moment_shares
+from .labels import other_class
 from .logistic import (
     FOLDS,
     CrossValidation,
@@ -78,7 +85,7 @@ def fit_few_shot(
     """
     names = tuple(classes)
     check_few_shot(latents, generator, "labelled")
-    check_labels(latents, labels, names, wanted)
+    check_labels(len(latents), labels, names, wanted)
     check_share(share)
     if unlabelled is not None:
         check_few_shot(unlabelled, generator, "unlabelled")
@@ -146,11 +153,7 @@ def fit_positive_unlabelled(
     check_share(share)
     for what, given in (("positive", positives), ("unlabelled", unlabelled)):
         check_few_shot(given, generator, what)
-        if len(given) < LEAST_POSITIVES:
-            raise InvalidInput(
-                f"{len(given)} {what} images; at least {LEAST_POSITIVES} are needed, and 50 or "
-                "more are better."
-            )
+        check_number(len(given), what)
     both = torch.cat([positives.double().cpu(), unlabelled.double().cpu()])
     inputs = Inputs.of(both, coordinates)
     positive = torch.arange(len(inputs.x)) < len(positives)
@@ -171,7 +174,7 @@ def _from_unlabelled(
 ) -> FewShot:
     odds = found.validation.logits[:, 1] - found.validation.logits[:, 0]
     return FewShot(
-        classes=("rest" if wanted != "rest" else "others", wanted),
+        classes=(other_class(wanted), wanted),
         wanted=1,
         weight=inputs.weight(found.classifier),
         bias=found.classifier.bias,

@@ -17,6 +17,7 @@ __all__ = [
     "Inputs",
     "check_few_shot",
     "check_labels",
+    "check_number",
     "check_share",
     "ridges_of",
 ]
@@ -118,15 +119,28 @@ def check_few_shot(latents: Tensor, generator: Generator, what: str) -> None:
         )
 
 
-def check_labels(latents: Tensor, labels: Tensor, names: tuple[str, ...], wanted: int) -> None:
-    """Checks that there is a label per latent, and enough of each class.
+def check_number(number: int, what: str) -> None:
+    """Checks that positives, or unlabelled images, are enough.
 
     Raises:
         InvalidInput: otherwise.
     """
-    if len(labels) != len(latents):
+    if number < LEAST_POSITIVES:
         raise InvalidInput(
-            f"{len(labels)} labels for {len(latents)} images; expected one label per image."
+            f"{number} {what} images; at least {LEAST_POSITIVES} are needed, and 50 or more are "
+            "better."
+        )
+
+
+def check_labels(images: int, labels: Tensor, names: tuple[str, ...], wanted: int) -> None:
+    """Checks that there is a label per image, and enough of each class.
+
+    Raises:
+        InvalidInput: otherwise.
+    """
+    if len(labels) != images:
+        raise InvalidInput(
+            f"{len(labels)} labels for {images} images; expected one label per image."
         )
     if len(names) < 2:
         raise InvalidInput(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InvalidInput
 
-__all__ = ["labelled"]
+__all__ = ["labelled", "other_class"]
 
 SHOWN = 8
 """Most labels in a message."""
@@ -47,7 +47,12 @@ def labelled(
     if not any(shown):
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise InvalidInput(
-            f"No label is or contains {wanted!r}. There are: {', '.join(found[:SHOWN])}{more}."
+            f"No label is or contains {wanted!r}. There are: {', '.join(found[:SHOWN])}{more}. "
+            "Set `wanted` to one of them, or to a text that those of the wanted images contain."
         )
-    rest = "rest" if wanted != "rest" else "others"
-    return torch.tensor(shown).long(), (rest, wanted), 1
+    return torch.tensor(shown).long(), (other_class(wanted), wanted), 1
+
+
+def other_class(wanted: str) -> str:
+    """Returns the name of the class that is not the wanted, of two."""
+    return "rest" if wanted != "rest" else "others"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..checkpoints.undrawn import undrawn
 from ..errors import CheckpointError, InvalidInput
 from .layers import check_sizes, draw_weights, time_waves, zero_weights
 from .unet import UNetDenoiser
@@ -62,7 +62,7 @@ class ResidualDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(dim=dim, width=width, depth=depth, time=time, waves=waves)
-        with torch.device("meta"):
+        with undrawn():
             self.times = nn.Sequential(
                 nn.Linear(waves, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU()
             )

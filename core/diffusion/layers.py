@@ -51,14 +51,13 @@ def check_sizes(**sizes: int) -> None:
 
 @torch.no_grad()
 def draw_weights(network: nn.Module, seed: int | None, name: str = "denoiser") -> None:
-    """Moves a network from the meta device, with PyTorch's initial weights from a stream.
+    """Draws PyTorch's initial weights of an undrawn network from a stream.
 
     Args:
         network: network of linear layers, convolutions and normalisations.
-        seed: seed of the stream; None for weights that are loaded afterwards, which are not drawn.
+        seed: seed of the stream; None for weights that are loaded afterwards, which stay undrawn.
         name: its name.
     """
-    network.to_empty(device="cpu")
     if seed is None:
         return
     stream = stream_of(seed, name)

@@ -8,7 +8,7 @@ import torch
 
 from ..charts import chart_from_config, chart_to_config
 from ..checkpoints.checkpoint import read, write
-from ..checkpoints.record import Checkpoint
+from ..checkpoints.record import Checkpoint, check_what
 from ..errors import CheckpointError, InvalidInput
 from ..identity import id_with_options, options_of
 from ..spaces import Identity
@@ -78,16 +78,11 @@ def prior_of_checkpoint(checkpoint: Checkpoint) -> DiffusionPrior:
         CheckpointError: the file holds something else, or is damaged.
     """
     config: Mapping[str, Any] = checkpoint.config
-    name = checkpoint.path.name
-    if config.get("what") != WHAT_PRIOR:
-        held = config.get("what") or config.get("architecture") or "no LatentSteer configuration"
-        raise CheckpointError(
-            f"{name} holds {held}, not a diffusion prior. Save one with Save Diffusion Prior."
-        )
+    check_what(checkpoint, WHAT_PRIOR, "Save one with Save Diffusion Prior.")
     try:
         return _prior(checkpoint, config).identified()
     except (KeyError, TypeError, ValueError, InvalidInput, CheckpointError) as error:
-        raise CheckpointError(f"{name} is damaged: {error}") from error
+        raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
 
 
 def _prior(checkpoint: Checkpoint, config: Mapping[str, Any]) -> DiffusionPrior:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..checkpoints.undrawn import undrawn
 from ..errors import InvalidInput
 from .layers import check_sizes, draw_weights, grouped, time_waves, zero_weights
 
@@ -90,7 +91,7 @@ class UNetDenoiser(nn.Module):
             )
         self.height, self.width = height, width
         wider = [widths[0], *widths]
-        with torch.device("meta"):
+        with undrawn():
             self.times = nn.Sequential(
                 nn.Linear(time, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU()
             )

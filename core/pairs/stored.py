@@ -126,7 +126,8 @@ class StoredPairs(Pairs):
         names = ", ".join(repr(record.name) for record in there)
         raise ConditionMismatch(
             f"The pairs {self.folder.name!r} have no conditions of {auxiliary.name!r} "
-            f"({auxiliary.id[:12]}) with its settings. They have those of {names}."
+            f"({auxiliary.id[:12]}) with its settings. They have those of {names}. "
+            f"Load one of these, or make pairs with {auxiliary.name!r}."
         )
 
     def _view(self, place: int) -> "StoredPairs":

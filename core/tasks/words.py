@@ -8,10 +8,11 @@ from ..condition import Condition
 from ..conditions.prompts import text_condition
 from ..errors import InvalidInput
 
-__all__ = ["Change", "changes", "texts_of"]
+__all__ = ["Change", "changes", "notes_on", "texts_of"]
 
 SEPARATOR = re.compile(r"[,;\n]")
-WITHOUT = re.compile(r"(?:no|not|without|remove)\s+(?P<text>.+)", re.IGNORECASE)
+AWAY = ("no", "not", "without", "remove")
+WITHOUT = re.compile(rf"(?:{'|'.join(AWAY)})\s+(?P<text>.+)", re.IGNORECASE)
 ARTICLE = re.compile(r"(?:a|an|the|some|any)\s+", re.IGNORECASE)
 
 
@@ -44,18 +45,39 @@ def changes(words: str, instead: str = "") -> tuple[Change, ...]:
             for a single change.
 
     Raises:
-        InvalidInput: no word, or `instead` for several changes or for what is taken away.
+        InvalidInput: no word, nothing after "no", or `instead` for several changes, for what is
+            taken away, or with the wanted itself.
     """
     wanted, others = _parts(words), _parts(instead)
     if not wanted:
         raise InvalidInput("Nothing to change. Write what the image should show: a red hat.")
+    for text in wanted:
+        if text.lower() in AWAY:
+            raise InvalidInput(
+                f"{text!r} names nothing to take away. Write what, as in: no glasses."
+            )
     found = [_change(text, others) for text in wanted]
     if others and (len(found) > 1 or found[0].away):
         raise InvalidInput(
             f"`instead` has {', '.join(others)}, and the change is {', '.join(wanted)}. Give it "
             "for a single thing that the image should show, or leave it empty."
         )
+    if wanted[0] in others:
+        raise InvalidInput(
+            f"{wanted[0]!r} is wanted and is in `instead` as well. Write there what the image "
+            "could show in place of it, or leave it empty."
+        )
     return tuple(found)
+
+
+def notes_on(clip: Clip, wanted: tuple[Change, ...]) -> tuple[str, ...]:
+    """Returns sentences on words of changes that a CLIP does not know, cuts or reads as text.
+
+    Raises:
+        InvalidInput: a text that the CLIP cannot encode.
+    """
+    texts = [text for one in wanted for text in (one.wanted, *one.instead)]
+    return text_condition(clip, "\n".join(texts)).notes
 
 
 def texts_of(clip: Clip, *texts: str) -> Condition:

@@ -90,13 +90,14 @@ class FlowTranslator(Translator):
 
     Args:
         config: configuration of the network, with one component.
-        seed: seed of the initial weights, which follow PyTorch's default for linear layers.
+        seed: seed of the initial weights, which follow PyTorch's default for linear layers; None
+            for weights that are loaded afterwards.
 
     Raises:
         InvalidInput: zuko is not installed.
     """
 
-    def __init__(self, config: TranslatorConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: TranslatorConfig, *, seed: int | None = 0) -> None:
         super().__init__(config)
         drawn, rest = len(self.coordinates.drawn), len(self.coordinates.regressed)
         self.register_buffer("loc", torch.zeros(drawn))
@@ -104,7 +105,7 @@ class FlowTranslator(Translator):
         self.loc: Tensor
         self.scale: Tensor
         self.flow = _transforms(config, drawn)
-        stream = seeded(seed)
+        stream = None if seed is None else seeded(seed)
         for module in self.flow.modules():
             if "weight" in dict(module.named_parameters(recurse=False)):
                 initialise(module, stream)

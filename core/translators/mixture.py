@@ -75,13 +75,14 @@ class MixtureTranslator(Translator):
 
     Args:
         config: configuration of the network.
-        seed: seed of the initial weights, which follow PyTorch's default for linear layers.
+        seed: seed of the initial weights, which follow PyTorch's default for linear layers; None
+            for weights that are loaded afterwards.
     """
 
-    def __init__(self, config: TranslatorConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: TranslatorConfig, *, seed: int | None = 0) -> None:
         super().__init__(config)
         hidden, drawn = config.hidden, len(self.coordinates.drawn)
-        stream = seeded(seed)
+        stream = None if seed is None else seeded(seed)
         self.first = linear(config.embed_dim, hidden, stream)
         self.second = linear(hidden, hidden, stream)
         self.means = linear(hidden, config.components * drawn, stream)

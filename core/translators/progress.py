@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoints.checkpoint import read, write
+from ..checkpoints.record import held_in
 from ..errors import CheckpointError, Diverged, ResumeMismatch
 from ..snapshot import differing
 from .resumed import Resumed, TrainingReport
@@ -157,8 +158,9 @@ class Kept:
         except CheckpointError as error:
             raise ResumeMismatch(f"The training cannot resume: {error} {cure}") from error
         if held.config.get("what") != self.training.what:
-            what = held.config.get("what") or held.config.get("architecture") or "something else"
-            raise ResumeMismatch(f"{path.name} holds {what}, not a {self.training.what}. {cure}")
+            raise ResumeMismatch(
+                f"{path.name} holds {held_in(held)}, not a {self.training.what}. {cure}"
+            )
         if changed := differing(held.config.get("settings", {}), self.settings):
             raise ResumeMismatch(
                 f"{path.name} holds a training with other settings ({'; '.join(changed)}). Set "

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..checkpoints.record import Checkpoint
+from ..checkpoints.record import Checkpoint, check_what
 from ..condition import Condition
 from ..errors import CheckpointError, ConditionMismatch, GeneratorMismatch, InvalidInput
 from ..generator import Generator
@@ -237,14 +237,7 @@ class Translator(nn.Module):
             InvalidInput: its kind needs a library that is not installed.
         """
         config: Mapping[str, Any] = checkpoint.config
-        if config.get("what") != "translator":
-            held = (
-                config.get("what") or config.get("architecture") or "no LatentSteer configuration"
-            )
-            raise CheckpointError(
-                f"{checkpoint.path.name} holds {held}, not a translator. Save one with Save "
-                "Translator."
-            )
+        check_what(checkpoint, "translator", "Save one with Save Translator.")
         try:
             fields = {name: v for name, v in config.items() if name not in ("what", OPTIONS)}
             fields["generator"] = id_with_options(fields["generator"], config.get(OPTIONS))
@@ -253,7 +246,7 @@ class Translator(nn.Module):
             parsed = TranslatorConfig(**fields)
         except (KeyError, TypeError, InvalidInput) as error:
             raise CheckpointError(f"{checkpoint.path.name} is damaged: {error}") from error
-        translator = translator_of(parsed)
+        translator = translator_of(parsed, seed=None)
         try:
             translator.load_state_dict(dict(checkpoint.tensors))
         except RuntimeError as error:
@@ -273,12 +266,12 @@ def kind_of(name: str) -> type[Translator]:
     return getattr(import_module(f".{module}", __package__), made)
 
 
-def translator_of(config: TranslatorConfig, *, seed: int = 0) -> Translator:
+def translator_of(config: TranslatorConfig, *, seed: int | None = 0) -> Translator:
     """Makes an untrained translator.
 
     Args:
         config: configuration of the network.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; None for weights that are loaded afterwards.
 
     Raises:
         InvalidInput: its kind needs a library that is not installed.

@@ -141,44 +141,39 @@ class FewShotCondition(io.ComfyNode):
         fit: ImageFit = "stretch",
     ) -> io.NodeOutput:
         from ...core.d2c.coordinates import LatentCoordinates
+        from ...core.d2c.encoding import check_encodes
         from ...core.d2c.few_shot import fit_few_shot, fit_positive_unlabelled
-        from ...core.d2c.labels import labelled
 
         name = wanted.strip()
         lines = [line.strip() for line in labels.splitlines() if line.strip()]
         _check_ways(name, lines, others, unlabelled, bank)
+        check_encodes(generator)
         if bank is not None:
             bank.check_generator(generator)
         if prior is not None:
             prior.check(generator)
+        known = _known(name, lines, images, others)
         total = sum(len(batch) for batch in (images, others, unlabelled) if batch is not None)
         given, chosen = share or None, ridge or None
         with working(TITLE, total, generator, chunk=chunk) as work:
-            known = labelled(lines, name, len(images)) if lines else None
             latents = _encoded(work, generator, images, 0, fit)
-            before = len(images)
-            rest = None if others is None else _encoded(work, generator, others, before, fit)
+            if others is not None:
+                rest = _encoded(work, generator, others, len(images), fit)
+                latents = torch.cat([rest, latents])
             far = total - (0 if unlabelled is None else len(unlabelled))
             parts: list[Tensor] = []
             if unlabelled is not None:
                 parts = [_encoded(work, generator, unlabelled, far, fit)]
             parts += [] if bank is None else [bank.plain().values.float()]
             free = torch.cat(parts) if parts else None
-            if known is None and rest is not None:
-                counts = torch.tensor([len(rest), len(latents)])
-                known = (torch.arange(2).repeat_interleave(counts), ("rest", name), 1)
-                latents = torch.cat([rest, latents])
             within = None
             if prior is not None:
                 met = latents if free is None else free
                 within = LatentCoordinates.of(prior.whitening, met)
             if known is not None:
-                numbers, classes, place = known
                 made = fit_few_shot(
                     latents,
-                    numbers,
-                    classes,
-                    place,
+                    *known,
                     generator,
                     unlabelled=free,
                     share=given,
@@ -201,6 +196,32 @@ class FewShotCondition(io.ComfyNode):
                     seed=seed,
                 )
         return io.NodeOutput(made, ui=ui.PreviewText(made.summary()))
+
+
+def _known(
+    name: str, lines: list[str], images: Tensor, others: Tensor | None
+) -> tuple[Tensor, tuple[str, ...], int] | None:
+    """The class of each labelled image, others first, the classes, and which is the wanted.
+
+    None where all images show the wanted. The numbers of images are checked, before any is
+    encoded.
+
+    Raises:
+        InvalidInput: labels that do not fit, or too few images.
+    """
+    from ...core.d2c.inputs import check_labels, check_number
+    from ...core.d2c.labels import labelled, other_class
+
+    if lines:
+        known = labelled(lines, name, len(images))
+    elif others is not None:
+        counts = torch.tensor([len(others), len(images)])
+        known = (torch.arange(2).repeat_interleave(counts), (other_class(name), name), 1)
+    else:
+        check_number(len(images), "positive")
+        return None
+    check_labels(len(known[0]), *known)
+    return known
 
 
 def _encoded(

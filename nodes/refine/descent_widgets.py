@@ -5,7 +5,7 @@ from ..running import preview_every
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 
-__all__ = ["first_inputs", "shared_inputs"]
+__all__ = ["first_inputs", "learning_rate", "momentum", "shared_inputs"]
 
 
 def first_inputs() -> list[io.Input]:
@@ -18,6 +18,46 @@ def first_inputs() -> list[io.Input]:
         ENERGY.Input("energy", tooltip="What to lower. Weight and sum energies by chaining."),
         seed("the noise and of random energies"),
     ]
+
+
+def learning_rate(default: float, most: float, step: float, tooltip: str) -> io.Float.Input:
+    """Widget: the learning rate.
+
+    Args:
+        default: default.
+        most: largest.
+        step: step of the canvas.
+        tooltip: what it is.
+    """
+    return io.Float.Input(
+        "learning_rate",
+        default=default,
+        min=1e-9,
+        max=most,
+        step=step,
+        round=False,
+        tooltip=tooltip,
+    )
+
+
+def momentum(default: float, uses: str = "") -> io.Float.Input:
+    """Widget: the momentum.
+
+    Args:
+        default: default.
+        uses: sentence on the values that papers use.
+    """
+    what = "Fraction of the last step's direction that is kept (0 to 0.9999)."
+    return advanced(
+        io.Float.Input(
+            "momentum",
+            default=default,
+            min=0.0,
+            max=0.9999,
+            step=0.01,
+            tooltip=f"{what} {uses}".rstrip(),
+        )
+    )
 
 
 def _released() -> list[io.Input]:
@@ -47,11 +87,15 @@ def _released() -> list[io.Input]:
     ]
 
 
-def shared_inputs(clip_norm: float = 0.0) -> list[io.Input]:
+TR0N_LIMITS = "as in the paper. The released code uses 1"
+
+
+def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.Input]:
     """Widgets: how to refine.
 
     Args:
         clip_norm: default of the limit of a gradient's norm.
+        limits: which limits papers use, after "0 for no limit".
     """
     return [
         advanced(
@@ -61,8 +105,7 @@ def shared_inputs(clip_norm: float = 0.0) -> list[io.Input]:
                 min=0.0,
                 max=1e6,
                 step=0.1,
-                tooltip="Largest gradient norm of a sample (0 to 1e6); 0 for no limit, as in the "
-                "paper. The released code uses 1.",
+                tooltip=f"Largest gradient norm of a sample (0 to 1e6); 0 for no limit, {limits}.",
             )
         ),
         advanced(

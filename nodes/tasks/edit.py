@@ -7,6 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from ...core.chunking import ChunkMode
+from ...core.clip import Clip
 from ...core.conditions.few_shot import FewShot
 from ...core.devices import threads_of
 from ...core.errors import InvalidInput
@@ -16,7 +17,7 @@ from ...core.tasks.edit import EditPlan
 from ...core.tasks.edit_search import EditSearch
 from ...core.tasks.fitting import keeping, misfit, usual_misfit
 from ...core.tasks.models import TaskModels
-from ...core.tasks.words import Change, changes
+from ...core.tasks.words import Change, changes, notes_on
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host, masks_from_host, to_host
@@ -55,7 +56,8 @@ class EditImage(TaskModelInputs, io.ComfyNode):
             "certain: blue hat, green hat. With `moves` = words the move follows from stored "
             "pairs, without gradients; with search it is a refinement, which needs no pairs. "
             "Where `keep` is white the image stays as it is. The node says which changes the CLIP "
-            "sees, and warns of an image that the model cannot draw."
+            "sees and which words it does not know, and warns of an image that the model cannot "
+            "draw."
         ),
         example=(
             "Load Image of an avatar, `words` = `a red hat`, `results` = 4, then Save Image: four "
@@ -191,13 +193,15 @@ class EditImage(TaskModelInputs, io.ComfyNode):
         asked = EditBy(models, pictures, results, seed)
         edit, looks, networks = _edit(asked, moves, wanted, strength, few_shot, chunk)
         with working("Edit Image", looks, generator, models, *networks, chunk=chunk) as work:
+            clip = models.auxiliary
+            notes = notes_on(clip, wanted) if wanted and isinstance(clip, Clip) else ()
             latents, start, said = edit(work, BarWatch(work.bar, preview_every))
             warning = _warning(models, start, pictures, work)
             with threads_of(generator, None, work.chunking, work.device):
                 images = decode(latents, generator, work.chunking, work.device)
             if held is not None:
                 images = keeping(images, pictures, held)
-        notes = [warning] if warning else []
+        notes = [*notes, *([warning] if warning else [])]
         if few_shot is not None and moves != "labels":
             notes.append(UNUSED)
         for note in notes:
@@ -229,14 +233,20 @@ def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: ImageFit) -> Ten
     """The mask of what stays, fitted as the image is.
 
     Raises:
-        InvalidInput: a mask of another size than the image.
+        InvalidInput: a mask of another size than the image, or neither one mask nor one each.
     """
     mask = masks_from_host(keep)
+    if len(mask) not in (1, len(image)):
+        raise InvalidInput(
+            f"{len(mask)} masks of what to keep for {len(image)} images. Give one for all, or one "
+            "for each."
+        )
     if mask.shape[1:] != image.shape[1:3]:
         size, wanted = (" x ".join(map(str, one)) for one in (mask.shape[1:], image.shape[1:3]))
         raise InvalidInput(
             f"The mask of what to keep is {size} pixels, the image {wanted} (height x width). "
-            "Paint the mask on the image itself."
+            "Paint the mask on the image itself, or leave it out. (Load Image gives an empty one "
+            "of 64 x 64 for a picture without transparency.)"
         )
     return fitted(mask[:, None], models.generator.image_size, fit)[:, 0]
 

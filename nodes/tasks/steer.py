@@ -79,7 +79,7 @@ class Steer(TaskModelInputs, io.ComfyNode):
                     options=list(QUALITIES),
                     default="good",
                     tooltip="How much work goes into each image. draft: a few steps. good: the "
-                    "best of several starts. best: more starts and steps, about three times as "
+                    "best of several starts. best: more starts and steps, at least twice as "
                     "long as good.",
                 ),
                 seed("everything random"),

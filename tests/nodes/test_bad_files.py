@@ -44,7 +44,12 @@ def test_a_model_file_that_vanishes_before_its_turn(own_base, graph):
     [
         ("LoadGenerator", "generators", JUDGE, "Known: digits-generator (needs `generator."),
         ("LoadAuxModel", "aux", "digits (embedded)", "Known: digits-classifier (needs `conv28"),
-        ("LoadTranslator", "translators", JUDGE, "mine.safetensors holds digits-judge, not a"),
+        (
+            "LoadTranslator",
+            "translators",
+            JUDGE,
+            "mine.safetensors holds the model digits-judge, not a",
+        ),
     ],
 )
 def test_a_file_of_another_kind(loader, folder, wrong, says, own_base, graph):
@@ -143,4 +148,4 @@ def test_load_latents_of_a_model_file(fault, graph, out):
     path.parent.mkdir(parents=True)
     shutil.copy(catalogue.embedded("digits (embedded)"), path)
     graph.add("LoadLatents", file="latents/model.safetensors")
-    assert "holds digits-generator, not latents" in fault(graph, CheckpointError)
+    assert "holds the model digits-generator, not latents" in fault(graph, CheckpointError)

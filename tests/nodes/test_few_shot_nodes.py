@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from latentsteer.core.d2c import encoding
 from latentsteer.core.errors import GeneratorMismatch, InvalidInput
 from latentsteer.nodes.standalone.errors import NodeError, WorkflowError
 from PIL import Image
@@ -11,11 +12,12 @@ AVATARS = "avatars (embedded)"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A base folder with twelve red, grey and blue pictures, and one of both colours."""
+    """A base folder with twelve red and blue pictures each, three, and twenty-four of both."""
     base = tmp_path_factory.mktemp("coloured")
     for name, colours in {
         "red": [(200 + n, 3 * n, 0) for n in range(12)],
         "blue": [(0, 3 * n, 200 + n) for n in range(12)],
+        "few": [(0, 3 * n, 200 + n) for n in range(3)],
         "both": [(200 + n, 3 * n, 0) if n % 2 else (0, 3 * n, 200 + n) for n in range(24)],
     }.items():
         place = base / "input" / name
@@ -43,7 +45,7 @@ def few(graph, run, new_host, folder):
         inputs = {**sets, "generator": generator, "wanted": wanted, "ridge": 0.01}
         inputs |= {name: value for name, value in folders.items() if name not in sets}
         if labels:
-            inputs["labels"] = [sets["images"][0], 1]
+            inputs["labels"] = [sets["images"][0], 1] if labels is True else labels
         if bank:
             inputs["bank"] = graph.add("PriorInit", generator=generator, samples=8)
         link = graph.add("FewShotCondition", **inputs)
@@ -102,9 +104,13 @@ def test_a_saved_condition_is_loaded_and_a_bank_gives_the_share(
         ({"images": "both", "labels": True, "others": "blue"}, "Both `labels` and `others`"),
         ({"images": "both", "labels": True, "wanted": "green"}, "No label is or contains 'green'"),
         ({"images": "both", "labels": True, "wanted": "square"}, r"'rest': 0"),
+        ({"images": "both", "labels": "one\n" * 24, "wanted": "one"}, "All labels are 'one'"),
+        ({"others": "few"}, r"'rest': 3\); at least 5 of each"),
+        ({"images": "few", "unlabelled": "both"}, "3 positive images; at least 5"),
     ],
 )
-def test_bad_input_is_refused(few, inputs, words):
+def test_bad_input_is_refused_before_any_image_is_encoded(few, inputs, words, monkeypatch):
+    monkeypatch.setattr(encoding, "encoded", None)
     with pytest.raises(NodeError, match=words) as caught:
         few(**inputs)
     assert type(caught.value.__cause__) is InvalidInput

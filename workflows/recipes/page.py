@@ -40,7 +40,7 @@ SETUPS: Mapping[str, int] = {"t": 39, "f": 23, "k": 28, "d": 28}
 WITHOUT: Mapping[str, str] = {
     "d01, d02, d03": "a linear classifier on D2C's representations of CIFAR-10, CIFAR-100 and "
     "fMoW; the Frechet distances of the first two are those of d10 and d12",
-    "d04": "D2C's encoder without its diffusion; `latentsteer train d2c` trains D2C's parts",
+    "d04": "D2C's encoder without its diffusion; `latentsteer train-d2c` trains D2C's parts",
     "t39": "a translator trained by Stein's identity, of which TR0N states no numbers",
 }
 """Setups that no workflow shows, and what they are."""

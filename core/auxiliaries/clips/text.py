@@ -10,7 +10,10 @@ from torch import Tensor
 from ...clip import Texts
 from ...zoo.tokens import WordTokenizer
 
-__all__ = ["bpe_encoder", "knows", "left_out", "word_encoder"]
+__all__ = ["bpe_encoder", "knows", "left_out", "quoted", "word_encoder"]
+
+QUOTED = 80
+"""Most characters of a text in a note."""
 
 
 def left_out(text: str, count: Callable[[str], int], context: int) -> tuple[str, ...]:
@@ -56,13 +59,13 @@ def bpe_encoder(
 
     def encode(prompts: Sequence[str]) -> Texts:
         notes = [
-            f"{prompt!r}: unknown, ignored: {', '.join(dict.fromkeys(unknown))}."
+            f"{quoted(prompt)}: unknown, ignored: {', '.join(dict.fromkeys(unknown))}."
             for prompt in prompts
             if (unknown := [word for word in prompt.split() if not knows(word)])
         ]
         notes += [
-            f"{prompt!r} is longer than the text encoder sees ({context} tokens); cut: "
-            f"{' '.join(cut)}."
+            f"{quoted(prompt)} is longer than the text encoder sees ({context} tokens); cut: "
+            f"{_shortened(' '.join(cut))}."
             for prompt in prompts
             if (cut := left_out(prompt, count, context))
         ]
@@ -86,12 +89,22 @@ def word_encoder(
         notes: list[str] = []
         for prompt, tokenised in zip(prompts, found, strict=True):
             if tokenised.unknown:
-                notes.append(f"{prompt!r}: unknown, ignored: {', '.join(tokenised.unknown)}.")
+                unknown = ", ".join(tokenised.unknown)
+                notes.append(f"{quoted(prompt)}: unknown, ignored: {unknown}.")
             if tokenised.cut:
                 notes.append(
-                    f"{prompt!r} is longer than the text encoder sees ({tokenizer.context} "
-                    f"tokens); cut: {' '.join(tokenised.cut)}."
+                    f"{quoted(prompt)} is longer than the text encoder sees "
+                    f"({tokenizer.context} tokens); cut: {_shortened(' '.join(tokenised.cut))}."
                 )
         return Texts(embed(torch.stack([t.tokens for t in found])).float(), tuple(notes))
 
     return encode
+
+
+def quoted(prompt: str) -> str:
+    """Returns a text in quotes, and only its beginning if it is long."""
+    return repr(_shortened(prompt))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= QUOTED else f"{text[:QUOTED].rstrip()} ..."

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...checkpoints.undrawn import undrawn
 from ...diffusion.layers import draw_weights
 from ...generators.d2c.layouts import AutoencoderLayout
 from ...generators.d2c.networks.autoencoder import D2CAutoencoder
@@ -174,7 +175,7 @@ def drawn_network(make: Callable[[], _Net], seed: int, name: str) -> _Net:
         seed: seed of the stream.
         name: its name.
     """
-    with torch.device("meta"):  # without weights, and without draws from the global stream
+    with undrawn():  # without draws from the global stream
         network = make()
     draw_weights(network, seed, name)
     for module in network.modules():

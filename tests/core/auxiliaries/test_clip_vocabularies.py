@@ -31,6 +31,8 @@ def test_words_that_are_not_known_or_do_not_fit_are_noted(tmp_path):
     texts = clip.texts(["a red zebra", "red blue red blue red blue"])
     assert texts.notes[0].endswith("unknown, ignored: zebra.")
     assert texts.notes[1].endswith("(6 tokens); cut: blue.")
+    (note,) = clip.texts(["red blue " * 400]).notes
+    assert len(note) < 300
     with pytest.raises(
         InvalidInput, match=r"No word of 'reed' is known\. The closest to reed: red"
     ):

@@ -152,9 +152,9 @@ def test_a_header_longer_than_the_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"what": "translator"}, "holds translator, not latents"),
-        ({"architecture": "digits-judge"}, "holds digits-judge, not latents"),
-        ({}, "holds no known configuration, not latents"),
+        ({"what": "translator"}, "holds a translator, not latents"),
+        ({"architecture": "digits-judge"}, "holds the model digits-judge, not latents"),
+        ({}, "holds nothing that LatentSteer wrote, not latents"),
         ({"what": "latents"}, "is damaged"),
         ({"what": "latents", "chart": {"kind": "spiral"}}, "is damaged: Unknown chart"),
     ],

@@ -7,7 +7,7 @@ from latentsteer.core.d2c.calibration import area_under_curve, calibration_error
 from latentsteer.core.d2c.encoding import encoded
 from latentsteer.core.d2c.few_shot import fit_few_shot
 from latentsteer.core.d2c.inputs import Inputs
-from latentsteer.core.d2c.labels import labelled
+from latentsteer.core.d2c.labels import labelled, other_class
 from latentsteer.core.d2c.logistic import fit_logistic
 from latentsteer.core.errors import DomainMismatch, InvalidInput
 from torch.nn.functional import one_hot
@@ -147,6 +147,7 @@ def test_labels_are_classes_or_captions():
     assert (numbers.tolist(), classes, wanted) == ([2, 1, 0], ("a", "b", "c"), 1)
     numbers, classes, wanted = labelled(["A red Hat", "none"], "hat", 2)
     assert (numbers.tolist(), classes, wanted) == ([1, 0], ("rest", "hat"), 1)
+    assert other_class("rest") != "rest"
     with pytest.raises(InvalidInput, match="2 labels for 3 images"):
         labelled(["a", "b"], "a", 3)
     with pytest.raises(InvalidInput, match=r"contains 'c'\. There are: a, b"):

@@ -158,7 +158,7 @@ def test_another_training_does_not_resume(changes, said, tmp_path):
 def test_the_file_of_a_translators_training_is_refused(tmp_path):
     path = tmp_path / "state.safetensors"
     checkpoints.write(path, {"x": torch.zeros(1)}, {"what": "translator training"})
-    with pytest.raises(ResumeMismatch, match="holds translator training, not a diffusion prior"):
+    with pytest.raises(ResumeMismatch, match="holds a translator training, not a diffusion prior"):
         fit_prior(normal(100), FLAT, BRIEF, sizes=TINY, seed=3, progress=TrainingFile(path))
 
 

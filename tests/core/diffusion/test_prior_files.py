@@ -66,7 +66,7 @@ def test_a_network_of_another_kind_is_not_saved(tmp_path):
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     checkpoints.write(path, {"x": torch.zeros(1)}, {"what": "translator"})
-    with pytest.raises(CheckpointError, match="holds translator, not a diffusion prior"):
+    with pytest.raises(CheckpointError, match="holds a translator, not a diffusion prior"):
         load_prior(path)
     with pytest.raises(CheckpointError):
         load_prior(tmp_path / "missing.safetensors")

@@ -32,3 +32,8 @@ def test_words_without_a_meaning_are_refused():
     for words in ("red hat, smile", "no hat"):
         with pytest.raises(InvalidInput, match="single thing"):
             changes(words, "blue hat")
+    for words in ("no", "smile, Without"):
+        with pytest.raises(InvalidInput, match="names nothing to take away"):
+            changes(words)
+    with pytest.raises(InvalidInput, match="'red hat' is wanted and is in `instead`"):
+        changes("a red hat", "blue hat, red hat")

@@ -279,8 +279,8 @@ def test_a_translator_goes_through_a_file(tmp_path, toys):
     ("tensors", "file_config", "message"),
     [
         ({}, {"what": "latents"}, "holds latents, not a translator"),
-        ({}, {"architecture": "digits-judge"}, "holds digits-judge, not"),
-        ({}, {}, "holds no LatentSteer configuration"),
+        ({}, {"architecture": "digits-judge"}, "holds the model digits-judge, not"),
+        ({}, {}, "holds nothing that LatentSteer wrote"),
         ({}, None, "damaged"),
         ({"first.weight": torch.zeros(2, 2)}, None, "damaged"),
         (None, {"what": "translator", "kind": "mixture"}, "damaged"),

@@ -1,6 +1,7 @@
 """The shipped pairs and translators: what they are of, how exact, and how they are read."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +21,30 @@ from latentsteer.core.translators.translator import Translator
 from latentsteer.core.zoo.shipped import HERE, PAIRS, TRANSLATORS, embedded, reference_portion
 from latentsteer.workflows.studies.training.train_translators import SETS, held_out
 
+from ... import forks
+
+ROOT = Path(__file__).parents[3]
+OPENING = """
+import importlib.util, sys
+root = sys.argv[1]
+spec = importlib.util.spec_from_file_location("latentsteer", root + "/__init__.py",
+    submodule_search_locations=[root])
+sys.modules["latentsteer"] = importlib.util.module_from_spec(spec)
+from latentsteer.core.auxiliaries import load_auxiliary
+from latentsteer.core.diffusion.prior_files import load_prior
+from latentsteer.core.generators import load_generator
+from latentsteer.core.checkpoints.checkpoint import read
+from latentsteer.core.translators.translator import Translator
+from latentsteer.core.zoo.shipped import AUXILIARIES, GENERATORS, PRIORS, TRANSLATORS, embedded
+loads = {load_generator: GENERATORS, load_auxiliary: AUXILIARIES, load_prior: PRIORS,
+    lambda path: Translator.from_checkpoint(read(path)): TRANSLATORS}
+for load, names in loads.items():
+    for name in names:
+        load(embedded(name))
+print(*sys.modules)
+"""
+SLOW = {"sympy", "scipy", "matplotlib", "transformers", "torchvision", "torch._dynamo"}
+"""Modules that take from a tenth of a second to seconds to import."""
 CPU = torch.device("cpu")
 LEAST = {"avatars": 20_000, "digits": 5_000}
 
@@ -158,3 +183,13 @@ def test_the_prior_denoises_avatars_that_it_has_not_seen_as_the_manifest_lists()
     own = noise_error(prior.noise_of, prior.schedule, unseen)
     assert own == pytest.approx(listed["noise_error"], rel=0.1)
     assert own < 0.5 * listed["noise_error_normal"]
+
+
+def test_opening_every_shipped_model_imports_no_slow_library(tmp_path):
+    script = tmp_path / "child.py"
+    script.write_text(OPENING, "utf-8")
+    found = forks.ran(forks.PLAIN, script, ROOT)
+    assert found.returncode == 0, found.stderr
+    seen = set(found.stdout.split())
+    assert "latentsteer.core.translators.mixture" in seen
+    assert seen & SLOW == set()

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ....core.checkpoints.checkpoint import read, write
 from ....core.checkpoints.quantised import to_int8
+from ....core.checkpoints.undrawn import undrawn
 from ....core.diffusion.ddim import ddim
 from ....core.diffusion.layers import draw_weights
 from ....core.diffusion.prior import DiffusionPrior
@@ -131,7 +132,7 @@ def student_of(prior: DiffusionPrior, teacher: Generator) -> OneStepAvatars:
     dim = prior.space.dim
     held = decoder.state_dict()
     widths = tuple(held[f"mixes.{number}.norm.weight"].shape[0] for number in range(5))
-    with torch.device("meta"):
+    with undrawn():
         student = OneStepAvatars(dim // 16, widths=widths)
     draw_weights(student, SEED, "one step")
     student.decoder.load_state_dict(decoder.state_dict())
