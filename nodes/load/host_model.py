@@ -31,7 +31,7 @@ class GeneratorFromModel(io.ComfyNode):
         ),
         example=(
             "SD-Turbo with 1 step, sampler euler, cfg 1, 512 x 512; Prior Init with 4 samples; "
-            "Energy CLIP and Noise Norm; ReNO Refine with 50 steps; Decode."
+            "Energy CLIP and Noise Norm; Nesterov Refine with 50 steps; Decode."
         ),
     )
 
