@@ -4,19 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
 from .options import Option
 from .record import Checkpoint
 from .undrawn import undrawn
-from .weights import Unusable, below, is_finite, settled, why_left_out
+from .weights import Unusable, below, is_finite, settled, take_over, why_left_out
 
 __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load_network"]
 
 Loaded = TypeVar("Loaded")
 KEYS_SHOWN = 4
+COUNT = "num_batches_tracked"
+"""Last part of the name of batch normalisation's count of batches, which no output depends on."""
 
 
 @dataclass(frozen=True)
@@ -133,22 +134,18 @@ def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> 
     """Loads the tensors under a prefix into a network in float32, and freezes it.
 
     The network takes over the checkpoint's tensors, so that a model is in memory once: see
-    `settled`. Buffers are copies, since normalisations change theirs.
+    `settled` and `take_over`.
 
     Raises:
         CheckpointError: tensors are missing, superfluous, misshapen, or not finite.
     """
     own = below(checkpoint.tensors, prefix)
-    if not getattr(network, "settles", False):
-        own = {name: settled(tensor) for name, tensor in own.items()}
-    taken = {tensor.untyped_storage().data_ptr() for tensor in own.values()}
-    buffers = [
-        (module, name, buffer.dtype)
-        for module in network.modules()
-        for name, buffer in module.named_buffers(recurse=False)
-    ]
     try:
-        network.load_state_dict(own, assign=True)
+        if getattr(network, "settles", False):
+            network.load_state_dict(own, assign=True)
+            network.requires_grad_(False)
+        else:
+            _take_over(network, own)
     except RuntimeError as error:
         raise CheckpointError(
             f"{checkpoint.path.name} does not fit its network: {error}"
@@ -160,9 +157,24 @@ def load_network(network: Network, checkpoint: Checkpoint, prefix: str = "") -> 
                 f"{checkpoint.path.name} has values that are not finite in `{prefix}{name}`. "
                 "Fetch or save it again."
             )
-    for module, name, dtype in buffers:
-        buffer = module.get_buffer(name)
-        if buffer.untyped_storage().data_ptr() in taken or buffer.dtype != dtype:
-            setattr(module, name, buffer.to(dtype, copy=True))
-    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return network.eval().requires_grad_(False)
+    return network.eval()
+
+
+def _take_over(network: nn.Module, own: dict[str, Tensor]) -> None:
+    """Makes tensors the weights of a network, frozen, and copies others to its buffers.
+
+    `load_state_dict` searches all names once for each layer: here it only words what does not fit.
+    Its two concessions to old files stay: no counts of batches, and numbers of shape (1,).
+    """
+    held = network.state_dict(keep_vars=True)
+    for name, kept in held.items():
+        found = own.get(name)
+        if found is None and name.endswith(COUNT):
+            own[name] = kept
+        elif found is not None and kept.ndim == 0 and found.shape == (1,):
+            own[name] = found[0]
+    if held.keys() != own.keys() or any(held[name].shape != own[name].shape for name in held):
+        network.load_state_dict(own, assign=True)
+    for name, kept in held.items():
+        own[name] = tensor = settled(own[name])
+        take_over(kept, tensor)

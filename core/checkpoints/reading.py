@@ -25,8 +25,9 @@ def prefixes_of(
     """
     tensors = checkpoint.tensors
     counts: dict[str, int] = {}
+    candidates = [name for name in tensors if name.endswith(keys)]
     for key in keys:
-        for name in tensors:
+        for name in candidates:
             prefix = name.removesuffix(key)
             if prefix != name and (prefix == "" or prefix.endswith(".")):
                 counts[prefix] = counts.get(prefix, 0) + 1

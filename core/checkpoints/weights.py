@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import CheckpointError
 
@@ -19,12 +20,15 @@ __all__ = [
     "is_finite",
     "joined",
     "settled",
+    "take_over",
     "why_left_out",
 ]
 
 SHOWN = 3
 ALIGNMENT = 64
 """Bytes to which PyTorch aligns memory; matrix products round differently elsewhere."""
+WIDE = (torch.float32, torch.float64)
+"""Types whose sums rarely overflow."""
 Loaded = TypeVar("Loaded")
 
 
@@ -70,8 +74,7 @@ class Weights(Mapping[str, Tensor]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterates over the names, unusable ones last."""
-        yield from self.whole
-        yield from self.left_out
+        return chain(self.whole, self.left_out)
 
     def below(self, prefix: str) -> "Weights":
         """Returns the tensors under a prefix, which their names then lack."""
@@ -134,13 +137,14 @@ def joined(path: Path, parts: Sequence[Mapping[str, Tensor]]) -> Weights:
 
 def is_finite(tensor: Tensor, *, or_infinite: bool = False) -> bool:
     """Whether all numbers are finite, or with `or_infinite` at least not NaN."""
+    # A sum with NaN or infinity is never finite; of most tensors it is all that is needed.
+    if tensor.dtype in WIDE and math.isfinite(tensor.sum().item()):
+        return True
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return True
     real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
     if real.dtype.itemsize == 1:
         real = real.float()
-    if math.isfinite(float(real.sum())):  # a sum with NaN or infinity never is
-        return True
     low, high = real.reshape(-1).aminmax()
     if or_infinite:
         return not bool(low.isnan())
@@ -151,13 +155,15 @@ def settled(tensor: Tensor) -> Tensor:
     """Returns a tensor of a file as a network holds it, for the network to take over.
 
     Numbers are in float32, in memory of PyTorch's own, and convolutions are stored channels last,
-    which cuts a step on the digits to two thirds. Where this keeps the type, the tensor itself is
+    which cuts a step on the digits to two thirds. Where this loses no digits, the tensor itself is
     moved, so that the memory that the file was read into is free again.
     """
     if not tensor.is_floating_point():
         return tensor
-    if tensor.is_inference() or tensor.dtype != torch.float32:
+    if tensor.is_inference() or tensor.dtype == torch.float64:
         tensor = tensor.to(torch.float32, copy=True)
+    elif tensor.dtype != torch.float32:
+        tensor.data = tensor.to(torch.float32)
     if tensor.ndim == 4:
         tensor.data = tensor.to(memory_format=torch.channels_last)
     elif not tensor.is_contiguous():
@@ -165,3 +171,19 @@ def settled(tensor: Tensor) -> Tensor:
     if tensor.data_ptr() % ALIGNMENT:
         tensor.data = tensor.clone()
     return tensor
+
+
+def take_over(kept: Tensor, tensor: Tensor) -> None:
+    """Makes a settled tensor a network's parameter, frozen, or copies it to a buffer.
+
+    Buffers are copies, since normalisations change theirs.
+
+    Args:
+        kept: the parameter or buffer, from `state_dict(keep_vars=True)`.
+        tensor: the tensor.
+    """
+    if isinstance(kept, nn.Parameter):
+        kept.data = tensor
+        kept.requires_grad_(False)
+    else:
+        kept.data = tensor.to(kept.dtype, copy=True)

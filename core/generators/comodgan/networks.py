@@ -71,7 +71,7 @@ class _Modulated(Resampling):
         super().__init__()
         self.up = up
         self.affine = FullyConnected(w_dim, before)
-        self.weight = nn.Parameter(torch.zeros(after, before, 3, 3))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(after, before, 3, 3)))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(after))
 

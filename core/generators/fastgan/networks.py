@@ -62,11 +62,10 @@ class _Normalised(nn.Module):
         super().__init__()
         self.rows = rows
         self.weight_orig = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(shape)))
-        matrix = self.matrix().detach()
-        u = functional.normalize(torch.ones(len(matrix)), dim=0)
-        self.register_buffer("weight_u", u)
-        self.register_buffer("weight_v", functional.normalize(u @ matrix, dim=0))
-        self.bias = nn.Parameter(torch.zeros(len(matrix))) if bias else None
+        outputs, inputs = self.matrix().shape
+        self.register_buffer("weight_u", torch.full((outputs,), outputs**-0.5))
+        self.register_buffer("weight_v", torch.full((inputs,), inputs**-0.5))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     def matrix(self) -> Tensor:
         """The weight with its outputs along the first axis and the rest along the second."""

@@ -8,7 +8,7 @@ import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.checkpoints.architecture import load_network
 from latentsteer.core.checkpoints.tensor_files import DTYPES, tensors_in
-from latentsteer.core.checkpoints.undrawn import DRAWS, PLACES, undrawn
+from latentsteer.core.checkpoints.undrawn import FILLS, PLACES, undrawn
 from latentsteer.core.errors import CheckpointError
 from latentsteer.core.generators import open_generator
 from torch import nn
@@ -60,7 +60,7 @@ def test_other_threads_and_streams_of_their_own_draw_as_ever():
 
 def test_the_functions_are_put_back_also_after_an_error():
     def functions():
-        return [place.__dict__.get(name) for place in PLACES for name in DRAWS]
+        return [place.__dict__.get(name) for place in PLACES for name in FILLS]
 
     before = functions()
 
@@ -71,7 +71,7 @@ def test_the_functions_are_put_back_also_after_an_error():
     with pytest.raises(KeyError):
         failing()
     assert functions() == before
-    assert len([found for found in before if found]) > len(DRAWS)
+    assert len([found for found in before if found]) > len(FILLS)
 
 
 GENERATORS = [param for param in FILES if param.id.startswith(("mmd", "df-gan-0", "stylegan2-r"))]

@@ -34,7 +34,7 @@ from .folded_layers import (
     frozen,
     normalisation,
 )
-from .spectral import normalised
+from .spectral import SpectralLinear, normalised
 
 __all__ = ["FoldedGenerator", "folded"]
 
@@ -49,7 +49,7 @@ def _conditional(norm: ConditionalNorm) -> Affine:
 
 def _per_channel(layer: nn.Module) -> Tensor:
     weight = normalised(layer)
-    return weight if isinstance(layer, nn.Linear) else weight.mT
+    return weight if isinstance(layer, SpectralLinear) else weight.mT
 
 
 def _conditional_hf(norm: HfNorm, truncation: float) -> Affine:

@@ -72,8 +72,11 @@ def normalisation(
 
 
 def frozen(weight: Tensor) -> nn.Parameter:
-    """Copies a weight to a parameter without gradient."""
-    return nn.Parameter(weight.detach().clone(memory_format=torch.preserve_format), False)
+    """A parameter without gradient, in memory of its own size."""
+    weight = weight.detach()
+    if weight.untyped_storage().nbytes() > weight.numel() * weight.itemsize:
+        weight = weight.clone(memory_format=torch.preserve_format)
+    return nn.Parameter(weight, False)
 
 
 class Modulation(nn.Module):

@@ -4,6 +4,7 @@ A weight is divided by an estimate of its largest singular value from the stored
 power iteration. The exact singular value would not reproduce the official images.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -47,51 +48,58 @@ USUAL = Spectral()
 def largest_value(weight: Tensor, u: Tensor, eps: float) -> Tensor:
     """Sigma that evaluation divides by: one step of power iteration from u, (1, rows)."""
     matrix = weight.flatten(1)
-    v = F.normalize(u @ matrix, eps=eps)
-    u = F.normalize(v @ matrix.mT, eps=eps)
-    return (v @ matrix.mT @ u.mT).squeeze()
+    product = _unit(u @ matrix, eps) @ matrix.mT
+    return (product @ _unit(product, eps).mT).squeeze()
 
 
-def _keep_vectors(layer: nn.Module, rows: int, spectral: Spectral) -> None:
-    for number in range(spectral.vectors):
-        layer.register_buffer(f"u{number}", torch.ones(1, rows))
-        if spectral.values:
-            layer.register_buffer(f"sv{number}", torch.ones(1))
+def _unit(row: Tensor, eps: float) -> Tensor:
+    """A vector, (1, n), of length 1."""
+    return row / torch.linalg.vector_norm(row, dim=1, keepdim=True).clamp_min(eps)
 
 
-class SpectralConv2d(nn.Conv2d):
-    """Convolution whose weight is normalised in every pass."""
+class _Spectral(nn.Module):
+    """Layer whose weight is normalised in every pass."""
+
+    bias: nn.Parameter | None
+
+    def __init__(self, *shape: int, bias: bool, spectral: Spectral) -> None:
+        super().__init__()
+        self.spectral = spectral
+        self.weight = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(shape), math.sqrt(5)))
+        self.register_parameter("bias", nn.Parameter(torch.zeros(shape[0])) if bias else None)
+        for number in range(spectral.vectors):
+            self.register_buffer(f"u{number}", torch.ones(1, shape[0]))
+            if spectral.values:
+                self.register_buffer(f"sv{number}", torch.ones(1))
+
+
+class SpectralConv2d(_Spectral):
+    """Convolution that keeps the side."""
 
     def __init__(
         self, before: int, after: int, side: int = 3, *, bias: bool = True, spectral: Spectral
     ) -> None:
-        super().__init__(before, after, side, padding=side // 2, bias=bias)
-        self.spectral = spectral
-        _keep_vectors(self, after, spectral)
+        super().__init__(after, before, side, side, bias=bias, spectral=spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, normalised(self), self.bias)
+        return F.conv2d(x, normalised(self), self.bias, padding=self.weight.shape[-1] // 2)
 
 
-class SpectralLinear(nn.Linear):
-    """Linear map whose weight is normalised in every pass."""
+class SpectralLinear(_Spectral):
+    """Linear map."""
 
     def __init__(self, before: int, after: int, *, bias: bool = True, spectral: Spectral) -> None:
-        super().__init__(before, after, bias=bias)
-        self.spectral = spectral
-        _keep_vectors(self, after, spectral)
+        super().__init__(after, before, bias=bias, spectral=spectral)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, normalised(self), self.bias)
 
 
-class SpectralEmbedding(nn.Embedding):
-    """Embedding table, normalised as a whole in every pass."""
+class SpectralEmbedding(_Spectral):
+    """Embedding table, normalised as a whole."""
 
     def __init__(self, rows: int, columns: int, *, spectral: Spectral) -> None:
-        super().__init__(rows, columns)
-        self.spectral = spectral
-        _keep_vectors(self, rows, spectral)
+        super().__init__(rows, columns, bias=False, spectral=spectral)
 
     def forward(self, numbers: Tensor) -> Tensor:
         return F.embedding(numbers, normalised(self))
@@ -106,10 +114,10 @@ class _Stored(nn.Module):
 
     def __init__(self, *shape: int, bias: bool) -> None:
         super().__init__()
-        weight = nn.init.kaiming_uniform_(torch.empty(shape))
-        self.weight_orig = nn.Parameter(weight)
-        self.register_buffer("weight_u", F.normalize(torch.ones(shape[0]), dim=0))
-        self.register_buffer("weight_v", F.normalize(self.weight_u @ weight.flatten(1), dim=0))
+        self.weight_orig = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(shape)))
+        outputs, inputs = shape[0], math.prod(shape[1:])
+        self.register_buffer("weight_u", torch.full((outputs,), outputs**-0.5))
+        self.register_buffer("weight_v", torch.full((inputs,), inputs**-0.5))
         self.register_parameter("bias", nn.Parameter(torch.zeros(shape[0])) if bias else None)
 
 
@@ -156,22 +164,23 @@ def fold_spectral(module: nn.Module) -> nn.Module:
         The module, frozen.
     """
     for name, layer in list(module.named_children()):
-        if isinstance(layer, (SpectralConv2d, SpectralLinear, SpectralEmbedding)):
+        if isinstance(layer, _Spectral):
             setattr(module, name, _plain(layer))
         else:
             fold_spectral(layer)
     return module.requires_grad_(False)
 
 
-def _plain(layer: nn.Module) -> nn.Module:
-    weight = normalised(layer)
-    if isinstance(layer, nn.Embedding):
+def _plain(layer: _Spectral) -> nn.Module:
+    weight, bias = normalised(layer), layer.bias is not None
+    if isinstance(layer, SpectralEmbedding):
         return nn.Embedding.from_pretrained(weight)
-    if isinstance(layer, nn.Linear):
-        plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None)
+    after, before, *sides = weight.shape
+    if sides:
+        padding = sides[0] // 2
+        plain = nn.Conv2d(before, after, sides[0], padding=padding, bias=bias, device="meta")
     else:
-        after, before, side, _ = weight.shape
-        plain = nn.Conv2d(before, after, side, padding=side // 2, bias=layer.bias is not None)
+        plain = nn.Linear(before, after, bias=bias, device="meta")
     plain.weight = nn.Parameter(weight)
     plain.bias = layer.bias
     return plain.eval()

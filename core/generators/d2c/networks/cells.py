@@ -52,8 +52,7 @@ class NormedConv(nn.Conv2d):
             dilation=dilation,
             bias=bias,
         )
-        norms = self.weight.detach().flatten(1).norm(dim=1)
-        self.log_weight_norm = nn.Parameter((norms + 1e-2).log()[:, None, None, None])
+        self.log_weight_norm = nn.Parameter(torch.zeros(outputs, 1, 1, 1))
 
     @property
     def normed(self) -> Float[Tensor, "outputs inputs height width"]:

@@ -4,14 +4,15 @@ Such a network loads and saves its weights in the form of the file, so that erro
 superfluous tensors use the file's names. The tables are in `foreign_tables.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 
-from ....checkpoints.weights import settled
+from ....checkpoints.weights import settled, take_over
 from .discriminator import StyleGan2Discriminator
 from .stylegan2 import StyleGan2Generator
 
@@ -102,12 +103,15 @@ class Translated(nn.Module):
 
     table: Table = ()
     settles = True
-    """Whether `load_state_dict` calls `settled` itself, after the conversion to this layout."""
+    """Whether `load_state_dict` takes tensors over itself, after the conversion to this layout."""
 
-    def foreign_names(self) -> dict[str, tuple[str, TensorLayout]]:
-        """Foreign name and layout of each own tensor that is in a file."""
+    def foreign_names(self, mine: Container[str]) -> dict[str, tuple[str, TensorLayout]]:
+        """Foreign name and layout of each own tensor that is in a file.
+
+        Args:
+            mine: names of all own tensors.
+        """
         names = {own: (foreign, rule) for rule in self.table for own, foreign in rule.names()}
-        mine = nn.Module.state_dict(self)
         return {
             own: (foreign, rule.layout) for own, (foreign, rule) in names.items() if own in mine
         }
@@ -117,14 +121,19 @@ class Translated(nn.Module):
         own = super().state_dict(*args, **kwargs)
         return {
             foreign: layout.foreign(own[name])
-            for name, (foreign, layout) in self.foreign_names().items()
+            for name, (foreign, layout) in self.foreign_names(own).items()
         }
 
     def load_state_dict(
         self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False
     ) -> object:
-        """Loads a foreign state dict, which must be complete."""
-        wanted = self.state_dict()
+        """Takes over the tensors of a foreign state dict, which must be complete."""
+        mine = nn.Module.state_dict(self, keep_vars=True)
+        names = self.foreign_names(mine)
+        wanted = {
+            foreign: layout.foreign(torch.empty_like(mine[name], device="meta"))
+            for name, (foreign, layout) in names.items()
+        }
         missing = sorted(wanted.keys() - state_dict.keys())
         extra = sorted(state_dict.keys() - wanted.keys())
         ill = [
@@ -136,11 +145,9 @@ class Translated(nn.Module):
         if any(faults.values()):
             listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
             raise RuntimeError(listed)
-        own = {
-            name: _taken(state_dict[foreign], layout)
-            for name, (foreign, layout) in self.foreign_names().items()
-        }
-        return super().load_state_dict(own, strict=False, assign=assign)
+        for name, (foreign, layout) in names.items():
+            take_over(mine[name], _taken(state_dict[foreign], layout))
+        return None
 
 
 def _taken(tensor: Tensor, layout: TensorLayout) -> Tensor:

@@ -47,7 +47,7 @@ class FullyConnected(nn.Module):
     ) -> None:
         super().__init__()
         self.activation = activation
-        self.weight = nn.Parameter(torch.zeros(after, before))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(after, before)))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
         self.weight_gain = lr_multiplier / math.sqrt(before)
         self.bias_gain = lr_multiplier

@@ -46,7 +46,7 @@ class SynthesisBlock(Resampling):
         self.first, self.coloured = before == 0, channels > 0
         self.residual = residual and not self.first
         if self.first:
-            self.const = nn.Parameter(torch.zeros(after, resolution, resolution))
+            self.const = nn.Parameter(nn.init.zeros_(torch.empty(after, resolution, resolution)))
         else:
             self.conv0 = SynthesisLayer(
                 before, after, w_dim, resolution, kernel=kernel, up=2, noise=noise

@@ -19,6 +19,10 @@ from .ops import bias_act, conv2d_resample, modulated_conv2d, resampling_filter
 __all__ = ["Convolution", "Resampling", "SynthesisLayer", "ToRgb"]
 
 
+USUAL_TAPS: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)
+USUAL_FILTER = resampling_filter(torch.tensor(USUAL_TAPS))
+
+
 class Resampling(nn.Module):
     """Module with a low-pass filter, in its state dict or made of taps if that has none."""
 
@@ -26,8 +30,8 @@ class Resampling(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.taps: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)
-        self.register_buffer("resample_filter", resampling_filter(torch.tensor(self.taps)))
+        self.taps = USUAL_TAPS
+        self.register_buffer("resample_filter", USUAL_FILTER.clone())
 
     def low_pass(self, like: Tensor) -> Tensor:
         """The filter in the dtype and on the device of `like`."""
@@ -67,7 +71,7 @@ class Convolution(Resampling):
         self.conv_clamp: float | None = None
         self.padding = kernel // 2
         self.weight_gain = 1 / math.sqrt(before * kernel**2)
-        self.weight = nn.Parameter(torch.zeros(after, before, kernel, kernel))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(after, before, kernel, kernel)))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
 
     def forward(
@@ -118,7 +122,7 @@ class SynthesisLayer(Resampling):
         self.padding = kernel // 2
         self.weight_gain = 1.0
         self.affine = FullyConnected(w_dim, before)
-        self.weight = nn.Parameter(torch.zeros(after, before, kernel, kernel))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(after, before, kernel, kernel)))
         if noise:
             self.register_buffer("noise_const", torch.zeros(resolution, resolution))
             self.noise_strength = nn.Parameter(torch.zeros([]))
@@ -170,7 +174,7 @@ class ToRgb(nn.Module):
         super().__init__()
         self.conv_clamp: float | None = None
         self.affine = FullyConnected(w_dim, before)
-        self.weight = nn.Parameter(torch.zeros(channels, before, kernel, kernel))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(channels, before, kernel, kernel)))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.weight_gain = 1 / math.sqrt(before * kernel**2)
 

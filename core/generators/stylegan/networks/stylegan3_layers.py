@@ -117,7 +117,7 @@ class FourierFeatures(nn.Module):
     def __init__(self, w_dim: int, plan: InputPlan) -> None:
         super().__init__()
         self.plan = plan
-        self.weight = nn.Parameter(torch.zeros(plan.channels, plan.channels))
+        self.weight = nn.Parameter(nn.init.zeros_(torch.empty(plan.channels, plan.channels)))
         self.affine = FullyConnected(w_dim, 4)
         self.register_buffer("transform", torch.eye(3))
         self.register_buffer("freqs", torch.zeros(plan.channels, 2))
@@ -175,7 +175,9 @@ class AliasFreeLayer(nn.Module):
         super().__init__()
         self.plan = plan
         before, after = plan.channels
-        self.weight = nn.Parameter(torch.zeros(after, before, plan.kernel, plan.kernel))
+        self.weight = nn.Parameter(
+            nn.init.zeros_(torch.empty(after, before, plan.kernel, plan.kernel))
+        )
         self.bias = nn.Parameter(torch.zeros(after))
         self.affine = FullyConnected(w_dim, before)
         self.register_buffer("magnitude_ema", torch.ones(()))
