@@ -7,7 +7,8 @@ from ..help import Help
 from ..host import autograd, io, ui
 from ..host_checks import sampling_notes
 from ..host_memory import Saving
-from ..host_models import SAMPLERS, SCHEDULERS, Sampling, model_pipeline
+from ..host_models import model_pipeline
+from ..host_sampling import SAMPLERS, SCHEDULERS, Sampling
 from ..host_widgets import height, memory_widget, width
 from ..sockets import CONDITIONING, GENERATOR, LATENT, MODEL, SIGMAS, VAE
 from ..widgets import advanced, seed
