@@ -18,6 +18,7 @@ __all__ = [
     "Box",
     "ImageFit",
     "check_images",
+    "enlarged",
     "fitted",
     "grey",
     "of_rows",
@@ -114,6 +115,22 @@ def resized(
     if images.shape[2:] == size:
         return images
     return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def enlarged(
+    images: Float[Tensor, "batch channels height width"], times: int
+) -> Float[Tensor, "batch channels high wide"]:
+    """Enlarges images by bicubic resampling, for looking at them; once changes nothing.
+
+    Raises:
+        InvalidInput: fewer times than 1.
+    """
+    if times < 1:
+        raise InvalidInput(f"Images enlarged {times} times; expected at least 1.")
+    if times == 1:
+        return images
+    size = [times * side for side in images.shape[2:]]
+    return functional.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def of_rows(
