@@ -113,6 +113,7 @@ class MoveLatents(io.ComfyNode):
                     io.Boolean.Input(
                         "checked",
                         default=False,
+                        optional=True,
                         tooltip="Whether the end of each move is looked at too, as it is and as "
                         "drawn again from its image: a move goes beyond the smallest only where "
                         "the wanted is still seen there. For smallest alone.",
