@@ -11,8 +11,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from .devices import placed
+from .errors import InvalidInput
 
-__all__ = ["FITS", "Box", "ImageFit", "fitted", "grey", "of_rows", "resized", "three_channels"]
+__all__ = [
+    "FITS",
+    "Box",
+    "ImageFit",
+    "check_images",
+    "enlarged",
+    "fitted",
+    "grey",
+    "of_rows",
+    "resized",
+    "three_channels",
+]
 
 ImageFit: TypeAlias = Literal["crop", "pad", "stretch"]
 FITS: tuple[ImageFit, ...] = get_args(ImageFit)
@@ -68,6 +80,22 @@ class Box:
         return mask
 
 
+def check_images(images: Float[Tensor, "batch 3 height width"]) -> None:
+    """Checks that there are images, and that their numbers are finite.
+
+    Raises:
+        InvalidInput: otherwise.
+    """
+    if not len(images):
+        raise InvalidInput("No image: the batch is empty.")
+    wrong = (~images.flatten(1).isfinite().all(dim=1)).nonzero()[:, 0].tolist()
+    if wrong:
+        raise InvalidInput(
+            f"The images {', '.join(map(str, wrong[:8]))}, counted from 0, have numbers that are "
+            "not finite. Leave them out, or make them again."
+        )
+
+
 def grey(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
     """Averages the channels."""
     return images.mean(dim=1, keepdim=True)
@@ -87,6 +115,22 @@ def resized(
     if images.shape[2:] == size:
         return images
     return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def enlarged(
+    images: Float[Tensor, "batch channels height width"], times: int
+) -> Float[Tensor, "batch channels high wide"]:
+    """Enlarges images by bicubic resampling, for looking at them; once changes nothing.
+
+    Raises:
+        InvalidInput: fewer times than 1.
+    """
+    if times < 1:
+        raise InvalidInput(f"Images enlarged {times} times; expected at least 1.")
+    if times == 1:
+        return images
+    size = [times * side for side in images.shape[2:]]
+    return functional.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def of_rows(

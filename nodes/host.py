@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..core.auxiliaries.clips.settings import VisionSettings
 from ..core.pairs.processes import ALONE, Processes
+from .example_pictures import place_examples
 from .host_networks import HostNetworks, on_device
 from .model_folders import MODEL_FOLDERS, ModelFolder
 from .model_readmes import make_model_folder
@@ -263,4 +264,5 @@ if IN_COMFYUI and not TYPE_CHECKING:
 
     for _folder in MODEL_FOLDERS:
         _register_folder(_folder)
+    place_examples(Path(folder_paths.get_input_directory()))
     COMFYUI = ComfyHost()

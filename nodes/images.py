@@ -31,7 +31,7 @@ def from_host(images: Tensor) -> Tensor:
     Raises:
         InvalidInput: not a batch of images.
     """
-    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape[1:3]:
         raise InvalidInput(
             f"An image batch of shape {tuple(images.shape)}; expected (batch, height, width, 3)."
         )

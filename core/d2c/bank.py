@@ -16,7 +16,10 @@ from ..latents import Latents
 from ..pairs.pairs import Pairs
 from ..rng import SampleRng
 
-__all__ = ["LatentBank", "LatentDraw", "bank_of_draws", "bank_of_pairs", "draws_of"]
+__all__ = ["LatentBank", "LatentDraw", "bank_of", "bank_of_draws", "bank_of_pairs", "draws_of"]
+
+DRAWN, STEPS = 2000, 20
+"""Draws for a bank where there are no pairs, and calls of the denoiser for each."""
 
 LatentDraw: TypeAlias = Callable[[SampleRng, Tensor], Float[Tensor, "batch dim"]]
 """Draws latents, one per row of the streams, on the device and of the float type of a tensor.
@@ -91,6 +94,25 @@ class LatentBank:
                 f"The bank's latents have {self.values.shape[1]} numbers; {generator.name!r} "
                 f"takes {generator.source}, {generator.source.dim}. {cure}"
             )
+
+
+def bank_of(
+    generator: Generator,
+    pairs: Pairs | None,
+    prior: DiffusionPrior | None,
+    *,
+    device: torch.device,
+) -> LatentBank:
+    """Returns the latents of pairs; without any, draws of the prior or of the generator.
+
+    Raises:
+        GeneratorMismatch: pairs or a prior of another generator.
+    """
+    if pairs is not None:
+        return bank_of_pairs(pairs, generator)
+    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
+    draw = draws_of(generator, prior, steps=steps)
+    return bank_of_draws(draw, generator, DRAWN, seed=0, device=device)
 
 
 def bank_of_pairs(pairs: Pairs, generator: Generator, count: int = 0) -> LatentBank:

@@ -15,7 +15,8 @@ from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents, decode
-from ..pairs.moving import MoveSearch, smallest_strengths
+from ..pairs.moving import smallest_strengths
+from ..pairs.search import MoveSearch
 from ..rng import SampleRng
 from ..spaces import Identity
 from .encoding import encoded
@@ -74,6 +75,10 @@ class Editing:
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
         most = self.strength if self.mode == "smallest" else 1.0
+        if most <= 0:
+            raise InvalidInput(
+                f"A largest strength of {most:g}; above 0 needed. Set the mode to same for others."
+            )
         MoveSearch(most, self.grid, self.bisections, self.certainty)
         if not 0 <= self.beyond < math.inf:
             raise InvalidInput(f"{self.beyond:g} beyond the smallest strength; at least 0 needed.")

@@ -42,6 +42,18 @@ class Correction:
                 "least 0 and at least 1 call."
             )
 
+    def check(self, prior: DiffusionPrior) -> None:
+        """Checks that a prior has the time.
+
+        Raises:
+            InvalidInput: it does not.
+        """
+        if self.t >= len(prior.schedule):
+            raise InvalidInput(
+                f"A correction from time {self.t}; {prior.name!r} has the times 0 to "
+                f"{len(prior.schedule) - 1}."
+            )
+
     def __call__(self, prior: DiffusionPrior, z: Tensor, rng: SampleRng) -> Tensor:
         """Returns corrected latents, without a graph."""
         with torch.no_grad():

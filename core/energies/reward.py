@@ -17,7 +17,7 @@ from ..spaces import IMAGES
 from ..terms import Measure, Shared, Term
 from .example import EnergyExample, filled
 
-__all__ = ["EXAMPLE", "REWARDS", "RewardKind", "reward_energy"]
+__all__ = ["EXAMPLE", "REWARDS", "RewardKind", "encoded_prompt", "reward_energy"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,28 @@ REWARDS = MappingProxyType(
 (PickScore, CLIP), a mark of 1 to 10 (aesthetic)."""
 
 
-def reward_energy(reward: Reward, prompt: str = "") -> Energy:
+def encoded_prompt(reward: Reward, prompt: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Returns a prompt as a reward takes it, and notes on words that it does not see.
+
+    Args:
+        reward: the reward; one of the image itself takes an empty tensor.
+        prompt: what the image should show.
+
+    Raises:
+        InvalidInput: an empty prompt for a reward that needs one.
+    """
+    if reward.encode is None:
+        return torch.zeros(1, 0), ()
+    if not prompt.strip():
+        raise InvalidInput(
+            f"{reward.name!r} scores an image for a prompt, and the prompt is empty. Give the "
+            "prompt that the image is made by."
+        )
+    with torch.no_grad():
+        return reward.encode(prompt)
+
+
+def reward_energy(reward: Reward, prompt: str = "", said: Tensor | None = None) -> Energy:
     """The energy of ReNO's loss, the kind's offset minus the reward's score, without its weight.
 
     The score is a reading of the term. Rewards on one tower embed an image once for all of them.
@@ -54,6 +75,7 @@ def reward_energy(reward: Reward, prompt: str = "") -> Energy:
     Args:
         reward: the reward.
         prompt: what the image should show; without effect on a reward of the image itself.
+        said: what `encoded_prompt` makes of it, if known.
 
     Raises:
         InvalidInput: an unknown kind, or an empty prompt for a reward that needs one.
@@ -61,24 +83,16 @@ def reward_energy(reward: Reward, prompt: str = "") -> Energy:
     kind = REWARDS.get(reward.kind)
     if kind is None:
         raise InvalidInput(f"Reward {reward.kind!r}; expected one of {', '.join(REWARDS)}.")
-    said = torch.zeros(1, 0)
-    if reward.encode is not None:
-        if not prompt.strip():
-            raise InvalidInput(
-                f"{reward.name!r} scores an image for a prompt, and the prompt is empty. Give "
-                "the prompt that the image is made by."
-            )
-        with torch.no_grad():
-            said, _ = reward.encode(prompt)
+    wanted = encoded_prompt(reward, prompt)[0] if said is None else said
 
     def evaluate(images: Tensor, rng: SampleRng) -> Tensor:
-        return kind.offset - reward.score(images, placed(said, images))
+        return kind.offset - reward.score(images, placed(wanted, images))
 
     tower, shared = reward.tower, None
     if tower is not None:
 
         def finish(features: Tensor, rng: SampleRng) -> Tensor:
-            return kind.offset - tower.head(features, placed(said, features))
+            return kind.offset - tower.head(features, placed(wanted, features))
 
         shared = Shared(tower.key, tower.features, finish)
 

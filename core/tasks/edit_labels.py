@@ -10,7 +10,7 @@ from torch import Tensor
 from ..charts import Start
 from ..chunking import Chunking
 from ..conditions.few_shot import FewShot
-from ..d2c.bank import LatentBank, bank_of_draws, bank_of_pairs, draws_of
+from ..d2c.bank import LatentBank
 from ..d2c.bank_means import BankMove, bank_mean
 from ..d2c.editing import Editing, edit_by_condition
 from ..d2c.encoding import encoded
@@ -18,15 +18,12 @@ from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents
-from ..pairs.pairs import Pairs
 from ..spaces import Identity
 
-__all__ = ["DRAWN", "LABELS", "EditLabels", "LabelledEdit", "bank_of", "edited_by_labels"]
+__all__ = ["LABELS", "EditLabels", "LabelledEdit", "edited_by_labels"]
 
 LABELS = Editing(strength=8.0, mode="smallest", grid=8)
 """Search of the study of D2C: each image by its smallest strength, on several ways."""
-DRAWN, STEPS = 2000, 20
-"""Draws for a bank where there are no pairs, and calls of the denoiser for each."""
 
 
 @dataclass(frozen=True)
@@ -96,25 +93,6 @@ class LabelledEdit:
     def summary(self) -> str:
         """Returns a line: how many of the samples show the wanted."""
         return f"{self.name}: shown by {int(self.reached.sum())} of {len(self.reached)}"
-
-
-def bank_of(
-    generator: Generator,
-    pairs: Pairs | None,
-    prior: DiffusionPrior | None,
-    *,
-    device: torch.device,
-) -> LatentBank:
-    """Returns the latents of pairs; without any, draws of the prior or of the generator.
-
-    Raises:
-        GeneratorMismatch: pairs or a prior of another generator.
-    """
-    if pairs is not None:
-        return bank_of_pairs(pairs, generator)
-    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
-    draw = draws_of(generator, prior, steps=steps)
-    return bank_of_draws(draw, generator, DRAWN, seed=0, device=device)
 
 
 @torch.no_grad()

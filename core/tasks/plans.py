@@ -59,8 +59,12 @@ class SteerPlan:
 
     def __post_init__(self) -> None:
         least = (self.candidates, self.spares, self.steps, self.basis, self.mixed)
-        if min(least) < 1 or self.first < 0 or not 0 < self.strength < math.inf:
-            raise InvalidInput(f"{self}: expected numbers of at least 1, and a strength above 0.")
+        if min(least) < 1 or self.first < 0:
+            raise InvalidInput(
+                f"{self}: expected numbers of at least 1, and `first` of 0 or more."
+            )
+        if not 0 < self.strength < math.inf:
+            raise InvalidInput(f"A strength of {self.strength:g}; expected a number above 0.")
 
     @property
     def work(self) -> int:

@@ -18,6 +18,7 @@ from .showing import pictures_showing
 __all__ = [
     "AUXILIARIES",
     "COMPANIONS",
+    "EXAMPLES",
     "GENERATORS",
     "PAIRS",
     "PRIORS",
@@ -38,6 +39,10 @@ REFERENCES = {
     "digits held out (embedded)": "digits_held_out.npz",
 }
 """Real images on which no embedded model was trained."""
+EXAMPLES = {
+    name: HERE / name for name in ("latentsteer_avatar.png", "latentsteer_avatar_masked.png")
+}
+"""One of the held-out avatars, enlarged, and the same with a transparent part."""
 _EMBEDDED = GENERATORS | AUXILIARIES | PAIRS | TRANSLATORS | PRIORS
 
 

@@ -1,9 +1,9 @@
 """Energy Reward: a model of human preference."""
 
-from ...core.energies.reward import REWARDS, reward_energy
+from ...core.energies.reward import REWARDS, encoded_prompt, reward_energy
 from ...core.energy import Energy
 from ..help import Help
-from ..host import io
+from ..host import io, ui
 from ..kinds import CLIP_REWARDS, Opened, as_reward
 from ..sockets import AUXILIARY
 from ..widgets import advanced
@@ -28,7 +28,8 @@ class EnergyReward(io.ComfyNode):
             "score), ImageReward 2 - score, PickScore 0.05 (30 - score), CLIP 0.01 (100 - score), "
             "aesthetic 10 - score, which ReNO leaves out. `weight` multiplies that weight. Chain "
             "several: one reward alone is satisfied by artefacts. The score itself is in the "
-            "report. Scores compare only for one prompt."
+            "report. Scores compare only for one prompt. The node says what a reward does not see "
+            "of a long one."
         ),
         example="HPSv2.1, ImageReward, PickScore and CLIP chained, Noise Norm, Nesterov Refine.",
     )
@@ -88,5 +89,6 @@ class EnergyReward(io.ComfyNode):
     ) -> io.NodeOutput:
         reward = as_reward(auxiliary, tower, kind)
         with working("Energy Reward", 0, image_size=(224, 224)):
-            term = (weight * REWARDS[reward.kind].weight) * reward_energy(reward, prompt)
-        return io.NodeOutput(added(term, energy))
+            said, notes = encoded_prompt(reward, prompt)
+            term = (weight * REWARDS[reward.kind].weight) * reward_energy(reward, prompt, said)
+        return io.NodeOutput(added(term, energy), ui=ui.PreviewText("\n".join(notes)))

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["EditByCondition"]
 
 TITLE = "Edit by Condition"
-DRAWN, STEPS = 2000, 20
-"""Draws of the prior for a bank, where none is given, and calls of the denoiser for each."""
 
 
 class EditByCondition(io.ComfyNode):
@@ -152,14 +150,20 @@ class EditByCondition(io.ComfyNode):
     ) -> io.NodeOutput:
         from ...core.d2c.bank_means import bank_mean
         from ...core.d2c.editing import Editing, edit_by_condition
+        from ...core.d2c.encoding import check_encodes
         from ...core.d2c.langevin import Correction
+        from ...core.d2c.masking import check_masks
         from ...core.devices import threads_of
 
         condition.check(generator)
+        check_encodes(generator)
+        corrected = Correction(correction, calls)
         if prior is not None:
             prior.check(generator)
+            corrected.check(prior)
         pictures, masks = from_host(images), None if mask is None else masks_from_host(mask)
-        corrected = Correction(correction, calls)
+        if masks is not None:
+            check_masks(masks, pictures)
         editing = Editing(
             strength=strength,
             mode=mode,
@@ -206,15 +210,11 @@ def _bank(
     pairs: Pairs | None,
     work: Work,
 ) -> "LatentBank":
-    from ...core.d2c.bank import LatentBank, bank_of_draws, bank_of_pairs, draws_of
+    from ...core.d2c.bank import LatentBank, bank_of
 
     if bank is not None:
         return LatentBank.of_latents(bank)
-    if pairs is not None:
-        return bank_of_pairs(pairs, generator)
-    steps = STEPS if prior is None else min(STEPS, len(prior.schedule))
-    draw = draws_of(generator, prior, steps=steps)
-    return bank_of_draws(draw, generator, DRAWN, seed=0, device=work.device)
+    return bank_of(generator, pairs, prior, device=work.device)
 
 
 def _move(

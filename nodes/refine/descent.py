@@ -9,7 +9,7 @@ from ..help import Help
 from ..host import io
 from ..running import outputs, refined_output, run_refinement
 from ..widgets import advanced, schedule, steps
-from .descent_widgets import first_inputs, shared_inputs
+from .descent_widgets import first_inputs, learning_rate, momentum, shared_inputs
 
 __all__ = ["AdamRefine", "LangevinRefine"]
 
@@ -63,17 +63,7 @@ class LangevinRefine(io.ComfyNode):
                     "The paper: 20 for classes, 2000 for StyleGAN2 and NVAE with CLIP, 1e5 for "
                     "BigGAN with CLIP; 1 with Energy Bayes.",
                 ),
-                advanced(
-                    io.Float.Input(
-                        "momentum",
-                        default=0.99,
-                        min=0.0,
-                        max=0.9999,
-                        step=0.01,
-                        tooltip="Fraction of the last step's direction that is kept (0 to "
-                        "0.9999). The paper uses 0.99; 0 is equation 1 itself.",
-                    )
-                ),
+                momentum(0.99, "The paper uses 0.99; 0 is equation 1 itself."),
                 advanced(
                     io.Combo.Input(
                         "preset",
@@ -158,14 +148,11 @@ class AdamRefine(io.ComfyNode):
             inputs=[
                 *first_inputs(),
                 steps(25),
-                io.Float.Input(
-                    "learning_rate",
-                    default=5e-3,
-                    min=1e-9,
-                    max=10.0,
-                    step=1e-4,
-                    round=False,
-                    tooltip="Length of a step in latent units (1e-9 to 10); the papers use 0.005.",
+                learning_rate(
+                    5e-3,
+                    10.0,
+                    1e-4,
+                    "Length of a step in latent units (1e-9 to 10); the papers use 0.005.",
                 ),
                 *schedule("rate", "the learning rate"),
                 *shared_inputs(),

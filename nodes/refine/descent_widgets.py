@@ -1,11 +1,11 @@
 """Inputs of the first-order refiners."""
 
 from ..host import io
-from ..running import preview_every
+from ..running import clamp_widget, preview_every, resume_widget
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 
-__all__ = ["first_inputs", "shared_inputs"]
+__all__ = ["first_inputs", "learning_rate", "momentum", "shared_inputs"]
 
 
 def first_inputs() -> list[io.Input]:
@@ -18,6 +18,46 @@ def first_inputs() -> list[io.Input]:
         ENERGY.Input("energy", tooltip="What to lower. Weight and sum energies by chaining."),
         seed("the noise and of random energies"),
     ]
+
+
+def learning_rate(default: float, most: float, step: float, tooltip: str) -> io.Float.Input:
+    """Widget: the learning rate.
+
+    Args:
+        default: default.
+        most: largest.
+        step: step of the canvas.
+        tooltip: what it is.
+    """
+    return io.Float.Input(
+        "learning_rate",
+        default=default,
+        min=1e-9,
+        max=most,
+        step=step,
+        round=False,
+        tooltip=tooltip,
+    )
+
+
+def momentum(default: float, uses: str = "") -> io.Float.Input:
+    """Widget: the momentum.
+
+    Args:
+        default: default.
+        uses: sentence on the values that papers use.
+    """
+    what = "Fraction of the last step's direction that is kept (0 to 0.9999)."
+    return advanced(
+        io.Float.Input(
+            "momentum",
+            default=default,
+            min=0.0,
+            max=0.9999,
+            step=0.01,
+            tooltip=f"{what} {uses}".rstrip(),
+        )
+    )
 
 
 def _released() -> list[io.Input]:
@@ -68,13 +108,7 @@ def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.
                 tooltip=f"Largest gradient norm of a sample (0 to 1e6); 0 for no limit, {limits}.",
             )
         ),
-        advanced(
-            io.Boolean.Input(
-                "clamp",
-                default=True,
-                tooltip="Keep latents within the generator's bounds.",
-            )
-        ),
+        clamp_widget(),
         advanced(
             io.Boolean.Input(
                 "keep_best",
@@ -85,13 +119,6 @@ def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.
         ),
         chunk(),
         preview_every(),
-        advanced(
-            io.Boolean.Input(
-                "resume",
-                default=True,
-                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
-                "start a new run from them, with fresh draws.",
-            )
-        ),
+        resume_widget(),
         *_released(),
     ]

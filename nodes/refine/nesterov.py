@@ -9,7 +9,7 @@ from ..help import Help
 from ..host import io
 from ..running import outputs, refined_output, run_refinement
 from ..widgets import advanced, schedule, steps
-from .descent_widgets import first_inputs, shared_inputs
+from .descent_widgets import first_inputs, learning_rate, momentum, shared_inputs
 
 __all__ = ["NesterovRefine"]
 
@@ -45,26 +45,10 @@ class NesterovRefine(io.ComfyNode):
             inputs=[
                 *first_inputs(),
                 steps(50),
-                io.Float.Input(
-                    "learning_rate",
-                    default=5.0,
-                    min=1e-9,
-                    max=1e4,
-                    step=0.1,
-                    round=False,
-                    tooltip="Factor on the clipped gradient (1e-9 to 1e4); ReNO uses 5.",
+                learning_rate(
+                    5.0, 1e4, 0.1, "Factor on the clipped gradient (1e-9 to 1e4); ReNO uses 5."
                 ),
-                advanced(
-                    io.Float.Input(
-                        "momentum",
-                        default=0.9,
-                        min=0.0,
-                        max=0.9999,
-                        step=0.01,
-                        tooltip="Fraction of the last step's direction that is kept (0 to "
-                        "0.9999).",
-                    )
-                ),
+                momentum(0.9),
                 *schedule("rate", "the learning rate"),
                 *shared_inputs(0.1, "0.1 in ReNO"),
                 advanced(

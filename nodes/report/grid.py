@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.images import enlarged
 from ..help import Help
 from ..host import autograd, io
 from ..images import from_host, grid
@@ -40,6 +41,15 @@ class ImageGrid(io.ComfyNode):
                     tooltip="Images in a row (0 to 1000); 0 for a grid as square as possible. "
                     "With the samples per class, a row shows a class.",
                 ),
+                io.Int.Input(
+                    "enlarge",
+                    default=1,
+                    min=1,
+                    max=16,
+                    optional=True,
+                    tooltip="How many times as wide and as high the picture is (1 to 16): small "
+                    "images are easier to see. `each image` keeps its size.",
+                ),
             ],
             outputs=[
                 io.Image.Output("grid", display_name="grid", tooltip="One picture."),
@@ -54,8 +64,8 @@ class ImageGrid(io.ComfyNode):
         return schema
 
     @classmethod
-    def execute(cls, images: Tensor, columns: int) -> io.NodeOutput:
+    def execute(cls, images: Tensor, columns: int, enlarge: int = 1) -> io.NodeOutput:
         with autograd():
-            picture = grid(from_host(images), columns)
+            picture = grid(enlarged(from_host(images), enlarge), columns, gap=enlarge)
             shown = torch.from_numpy(np.array(picture)).float().div(255)[None]
         return io.NodeOutput(shown, images)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.zoo.shipped import EXAMPLES
 from . import images as pictures
 from .errors import WorkflowError
 from .host import StandaloneHost
@@ -22,6 +23,8 @@ _ANNOTATED = re.compile(r"(.*?)\s*\[(input|output|temp)\]", re.DOTALL)
 
 def located(host: StandaloneHost, name: str) -> Path:
     """Returns the file of a picture name, in the input folder unless the name has another.
+
+    The example pictures need no file there.
 
     Raises:
         WorkflowError: the name leads out of the folder, or the file does not exist.
@@ -42,6 +45,8 @@ def located(host: StandaloneHost, name: str) -> Path:
         with contextlib.suppress(OSError):  # not a possible file name
             if path.is_file():
                 return path
+    if kind == "input" and bare in EXAMPLES:
+        return EXAMPLES[bare]
     raise WorkflowError(f"there is no picture {bare!r} in {folder}; it holds: {_listed(folder)}")
 
 

@@ -233,9 +233,14 @@ def _held(keep: Tensor, image: Tensor, models: TaskModels, fit: ImageFit) -> Ten
     """The mask of what stays, fitted as the image is.
 
     Raises:
-        InvalidInput: a mask of another size than the image.
+        InvalidInput: a mask of another size than the image, or neither one mask nor one each.
     """
     mask = masks_from_host(keep)
+    if len(mask) not in (1, len(image)):
+        raise InvalidInput(
+            f"{len(mask)} masks of what to keep for {len(image)} images. Give one for all, or one "
+            "for each."
+        )
     if mask.shape[1:] != image.shape[1:3]:
         size, wanted = (" x ".join(map(str, one)) for one in (mask.shape[1:], image.shape[1:3]))
         raise InvalidInput(

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from ...core.chunking import ChunkMode
 from ...core.conditions.few_shot import FewShot
+from ...core.d2c.bank import bank_of
+from ...core.d2c.encoding import check_encodes
 from ...core.diffusion.prior import DiffusionPrior
 from ...core.errors import InvalidInput, SteerError
 from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.tasks.edit import EditPlan, edited
-from ...core.tasks.edit_labels import EditLabels, bank_of, edited_by_labels
+from ...core.tasks.edit_labels import EditLabels, edited_by_labels
 from ...core.tasks.edit_search import EditSearch, searched
 from ...core.tasks.models import TaskModels
 from ...core.tasks.words import Change
@@ -114,7 +116,8 @@ def labels_plan(
     """Returns the moves of a few-shot condition.
 
     Raises:
-        InvalidInput: no condition, or too few latents that show the wanted.
+        InvalidInput: no condition, a generator without an encoder, or too few latents that show
+            the wanted.
         GeneratorMismatch: a condition of another generator.
     """
     if condition is None:
@@ -124,6 +127,7 @@ def labels_plan(
         )
     generator = models.generator
     condition.check(generator)
+    check_encodes(generator)
     with autograd():
         prior = fitting_prior(generator)
     with working("Edit Image: bank", 0, generator, prior, chunk=chunk) as work:

@@ -7,6 +7,8 @@ import torch
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.tasks import edit, edit_labels, edit_search
+from latentsteer.nodes.standalone.host import StandaloneHost, use
+from latentsteer.nodes.standalone.registry import load_nodes
 
 AVATARS, CLIP = "avatars (embedded)", "avatars CLIP (embedded)"
 SEED = 3
@@ -80,6 +82,7 @@ def test_moves_by_words_have_the_bits_of_the_graph_of_small_nodes(graph, run, sh
         certainty=edit.CERTAINTY,
         grid=3,
         beyond=edit.BEYOND,
+        checked=True,
         **both,
     )
     images = graph.add("Decode", generator=models.generator, latents=small)
@@ -109,7 +112,7 @@ def test_several_changes_have_the_bits_of_moves_in_a_row(graph, run, short, pict
             **both,
         )
         search = {"strength": edit.MOST, "certainty": edit.CERTAINTY, "grid": 3}
-        search |= {"mode": "smallest", "beyond": 0.5 * edit.BEYOND}
+        search |= {"mode": "smallest", "beyond": 0.5 * edit.BEYOND, "checked": True}
         small = graph.add("MoveLatents", batch=small, direction=along, **search, **both)
     own = {"words": "hat, no sunglasses", "strength": 0.5, "results": 1, "seed": SEED}
     node = graph.add("EditImage", image=picture, **own)
@@ -231,3 +234,19 @@ def test_what_cannot_be_edited_is_refused(graph, fault, picture, case):
         inputs = {"keep": graph.add("SolidMask", value=1.0, width=28, height=14)}
     graph.add("EditImage", image=picture, **inputs)
     assert match in fault(graph, error)
+
+
+BAD = {
+    "3 masks of what to keep for 2 images": ((2, 64, 64, 3), 0.0, (3, 64, 64)),
+    "No image: the batch is empty": ((0, 64, 64, 3), 0.0, (1, 64, 64)),
+    "The images 0, 1, counted from 0, have numbers": ((2, 64, 64, 3), torch.nan, (1, 64, 64)),
+    "An image batch of shape": ((1, 0, 64, 3), 0.0, (1, 64, 64)),
+}
+
+
+@pytest.mark.parametrize("match", BAD)
+def test_bad_images_are_refused_before_the_work(tmp_path, match):
+    shape, value, mask = BAD[match]
+    host, node = StandaloneHost(tmp_path), load_nodes()["LatentSteer_EditImage"]
+    with use(host), torch.inference_mode(), pytest.raises(InvalidInput, match=match):
+        node.execute(image=torch.full(shape, value), keep=torch.ones(mask), words="hat")

@@ -122,3 +122,9 @@ def test_classes_by_number_range_and_name_agree(graph, run):
         assert ran[wire].labels == ("0", "1", "2", "3")
         assert torch.equal(ran[wire].embedding, ran[wires[0]].embedding)
     assert ran[twice].labels == ("7", "7", "1", "1")
+
+
+def test_a_reward_says_what_it_does_not_see_of_a_prompt(graph, run):
+    clip = graph.add("LoadAuxModel", file="avatars CLIP (embedded)")
+    node = graph.add("EnergyReward", auxiliary=clip, prompt="a red hat and a dragon")
+    assert run(graph).ui(node)["text"] == ("'a red hat and a dragon': unknown, ignored: dragon.",)

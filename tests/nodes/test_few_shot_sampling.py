@@ -2,14 +2,19 @@
 
 import pytest
 import torch
-from latentsteer.core.errors import GeneratorMismatch, InvalidInput, NothingAccepted
+from latentsteer.core.d2c import bank as banks
+from latentsteer.core.errors import (
+    DomainMismatch,
+    GeneratorMismatch,
+    InvalidInput,
+    NothingAccepted,
+)
 from latentsteer.core.latents import Latents
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Identity
 from latentsteer.nodes.energy.few_shot import EnergyFewShot
 from latentsteer.nodes.host import ui
-from latentsteer.nodes.latents import edit
 from latentsteer.nodes.latents.edit import EditByCondition
 from latentsteer.nodes.refine.descent import AdamRefine
 from latentsteer.nodes.standalone.host import StandaloneHost, use
@@ -30,7 +35,7 @@ OTHER = linear_generator("other", "c" * 64)
 def done(tmp_path, monkeypatch):
     """Runs a node with the defaults of its widgets; returns its values and its text."""
 
-    monkeypatch.setattr(edit, "DRAWN", 200)
+    monkeypatch.setattr(banks, "DRAWN", 200)
 
     def go(node, **inputs):
         defaults = {w.id: default_of(w) for w in widgets(node.define_schema())}
@@ -120,7 +125,8 @@ def test_an_edit_takes_banks_masks_and_several_results(done):
     assert torch.equal(by_pairs, by_bank)
 
 
-def test_an_edit_refuses_what_does_not_fit(done):
+def test_an_edit_refuses_what_does_not_fit_before_a_bank_is_drawn(done, monkeypatch):
+    monkeypatch.setattr(banks, "draws_of", None)
     images = pictures(torch.zeros(1, DIM))
     models = {"generator": GENERATOR, "condition": condition_of(), "images": images}
     with pytest.raises(InvalidInput, match="Connect a prior"):
@@ -129,7 +135,14 @@ def test_an_edit_refuses_what_does_not_fit(done):
         done(EditByCondition, **models | {"generator": OTHER})
     plain = linear_generator(encoder=False)
     with pytest.raises(InvalidInput, match="no encoder"):
-        done(EditByCondition, move="vector", **models | {"generator": plain})
+        done(EditByCondition, **models | {"generator": plain})
+    with pytest.raises(InvalidInput, match="Set the mode to same"):
+        done(EditByCondition, strength=-2.0, **models)
+    with pytest.raises(DomainMismatch, match="The mask is 3 x 3 pixels"):
+        done(EditByCondition, mask=torch.ones(3, 3), **models)
+    last = len(SHORT) - 1
+    with pytest.raises(InvalidInput, match=f"'{PRIOR.name}' has the times 0 to {last}"):
+        done(EditByCondition, prior=PRIOR, correction=last + 1, **models)
 
 
 def test_the_energy_steers_a_refiner(done):

@@ -78,11 +78,16 @@ def test_a_grid_has_a_row_per_class(graph, run):
     rows = graph.add("ImageGrid", images=images, columns=3)
     square = graph.add("ImageGrid", images=images)
     four = graph.add("ImageGrid", images=images, columns=4)
+    large = graph.add("ImageGrid", images=images, columns=3, enlarge=4)
     ran = run(graph)
     assert ran[rows].shape == (1, 2 * 29 - 1, 3 * 29 - 1, 3)
     assert torch.equal(ran.result.outputs[rows[0]][1], ran[images])
     assert ran[square].shape == ran[rows].shape
     assert ran[four].shape == (1, 2 * 29 - 1, 4 * 29 - 1, 3)
+    assert ran[large].shape == (1, 4 * (2 * 29 - 1), 4 * (3 * 29 - 1), 3)
+    assert torch.equal(ran.result.outputs[large[0]][1], ran[images])
+    less = ran[large].unflatten(2, (-1, 4)).unflatten(1, (-1, 4)).mean(dim=(2, 4))
+    assert (less - ran[rows]).abs().mean() < 0.05
     seen = ran[rows][0, 29:, 29:57]
     torch.testing.assert_close(seen, ran[images][4], rtol=0, atol=1 / 255)
 

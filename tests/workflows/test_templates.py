@@ -6,7 +6,13 @@ from itertools import combinations
 
 import pytest
 from latentsteer.nodes.standalone.canvas.layout import TITLE, NodeBox
-from latentsteer.nodes.standalone.canvas.stages import SCREEN, SHARE
+from latentsteer.nodes.standalone.canvas.view import (
+    SCREEN,
+    SHARE,
+    CanvasView,
+    covered,
+    fitted_view,
+)
 from latentsteer.nodes.standalone.canvas.wires import INSIDE, Wire, passed, socket
 from latentsteer.nodes.standalone.values import widgets
 from latentsteer.workflows.recipes.graph import schemas
@@ -16,9 +22,11 @@ from latentsteer.workflows.recipes.write import DOCS, FOLDER, canvas_path
 
 NAMES = sorted(name for name, recipe in RECIPES.items() if recipe.template is not None)
 TALLEST = 600
-LEAST, LEAST_ADVANCED = 0.8, 0.6
+LEAST, LEAST_ADVANCED = 1.0, 0.6
 """Scales at which starters and others open on a laptop's screen."""
 LINES = 8
+OLDER, MINIMAP = (1536, 822), (294, 266)
+"""Size of the older host's canvas, and of the corner that its minimap covers."""
 
 
 @pytest.fixture(params=NAMES)
@@ -126,14 +134,27 @@ def test_it_opens_readable_and_no_node_is_too_tall(recipe, canvas):
     width = max(b.x + b.width for b in boxes) - min(b.x for b in boxes)
     height = max(b.y + b.height for b in boxes) - min(b.y - TITLE for b in boxes)
     scale = SHARE * min(SCREEN[0] / width, SCREEN[1] / height)
-    assert scale >= (LEAST if recipe.template.starter else LEAST_ADVANCED)
-    view = canvas["extra"]["ds"]
+    least = LEAST if recipe.template.starter else LEAST_ADVANCED
+    assert scale >= least
     # The older host opens the view in the file.
-    assert view["scale"] == pytest.approx(min(1.0, scale), rel=0.05)
-    for box in boxes:
-        left, top = ((p + o) * view["scale"] for p, o in zip(box[:2], view["offset"], strict=True))
-        assert left >= 0
-        assert top >= 0
+    view = CanvasView(canvas["extra"]["ds"]["scale"], *canvas["extra"]["ds"]["offset"])
+    assert least <= view.scale <= 1
+    bends = [NodeBox(*bend["pos"], 0, -TITLE) for bend in canvas["extra"].get("reroutes", ())]
+    frames = [NodeBox(x, y + TITLE, w, h - TITLE) for x, y, w, h in _frames(canvas)]
+    for box in [*boxes, *bends, *frames]:
+        seen = view.on_screen(box)
+        assert min(seen.x, seen.y) >= 0
+        assert seen.x + seen.width <= OLDER[0]
+        assert seen.y + seen.height <= OLDER[1]
+    for seen in map(view.on_screen, boxes):
+        beside = seen.x + seen.width <= OLDER[0] - MINIMAP[0] + 1
+        assert beside or seen.y + seen.height <= OLDER[1] - MINIMAP[1] + 1
+    if recipe.template.starter:
+        assert not covered(boxes, fitted_view(boxes))
+
+
+def _frames(canvas):
+    return [group["bounding"] for group in canvas["groups"]]
 
 
 def test_starters_are_one_node_of_a_task_and_its_pictures():

@@ -42,6 +42,8 @@ __all__ = [
     "DIGITS_HELD_OUT",
     "DIGITS_JUDGE",
     "DIGITS_TRANSLATOR",
+    "EXAMPLE",
+    "EXAMPLE_MASKED",
     "FILES",
     "FLUX_SCHNELL",
     "FLUX_VAE",
@@ -228,6 +230,8 @@ PICTURES = {
 """What other folders hold, in the input folder."""
 PICTURE = "example.png"
 """Picture in ComfyUI's own input folder."""
+EXAMPLE, EXAMPLE_MASKED = "latentsteer_avatar.png", "latentsteer_avatar_masked.png"
+"""An avatar that is shipped, and the same with a mask; hosts find them in the input folder."""
 
 
 def named(api: dict[str, Any]) -> list[str]:

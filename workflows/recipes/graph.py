@@ -175,9 +175,9 @@ class GraphBuilder:
         report = self.add("EnergyReport", trace=self.output(refined, number))
         self.add("PreviewImage", "Energy curves", images=report)
 
-    def pictured(self, name: str, images: Link, columns: int) -> None:
+    def pictured(self, name: str, images: Link, columns: int, enlarge: int = 1) -> None:
         """Saves all images as one picture."""
-        sheet = self.add("ImageGrid", images=images, columns=columns)
+        sheet = self.add("ImageGrid", images=images, columns=columns, enlarge=enlarge)
         self.add("SaveImage", images=sheet, filename_prefix=name)
 
     def scored(self, images: Link, condition: Link, title: str = "", **inputs: object) -> None:

@@ -8,8 +8,8 @@ from ...nodes.standalone.canvas.staged import ModelFile
 __all__ = [
     "ASKED",
     "COLOURS",
+    "ENLARGED",
     "GIVEN",
-    "KEPT",
     "MODELS",
     "RESULT",
     "STEER",
@@ -18,11 +18,10 @@ __all__ = [
     "Template",
 ]
 
-MODELS, KEPT, GIVEN, ASKED = "Models", "What is kept", "What is given", "What is wanted"
+MODELS, GIVEN, ASKED = "Models", "What is given", "What is wanted"
 TASK, STEER, RESULT = "Draw", "Steer", "Pictures"
 COLOURS: Mapping[str, str] = {
     MODELS: "#3f6b8f",
-    KEPT: "#5c7a3f",
     GIVEN: "#8f7a3f",
     ASKED: "#7a5494",
     TASK: "#3f8f6b",
@@ -30,6 +29,8 @@ COLOURS: Mapping[str, str] = {
     RESULT: "#8f543f",
 }
 """Stages of templates from left to right, and the colours of their frames."""
+ENLARGED = 4
+"""How many times pictures are enlarged: hosts show small ones as small as they are."""
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,8 @@ def _ran(recipe: Recipe, path: Path) -> int:
         node, output = _last(recipe.api)
         batch = cast("torch.Tensor", result.outputs[node][output])
         shown = [batch[number : number + 1] for number in range(template.shown)]
-    # Generators of one size alone, so that tiles fit each other.
     side = math.isqrt(len(shown))
-    tiles = from_host(_stacked(shown))
+    tiles = _stacked([from_host(one) for one in shown])
     picture = grid(tiles, side).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return _saved(picture, path)
 
@@ -79,9 +78,13 @@ def _last(api: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _stacked(batches: list[torch.Tensor]) -> torch.Tensor:
+    """Returns images as one batch, in the size of the smallest, which a generator drew."""
     import torch
 
-    return torch.cat(batches)
+    from ...core.images import resized
+
+    least = min(one.shape[2:] for one in batches)
+    return torch.cat([resized(one, (least[0], least[1])) for one in batches])
 
 
 def _saved(picture: object, path: Path) -> int:

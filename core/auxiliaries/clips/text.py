@@ -10,7 +10,7 @@ from torch import Tensor
 from ...clip import Texts
 from ...zoo.tokens import WordTokenizer
 
-__all__ = ["bpe_encoder", "knows", "left_out", "word_encoder"]
+__all__ = ["bpe_encoder", "knows", "left_out", "quoted", "word_encoder"]
 
 QUOTED = 80
 """Most characters of a text in a note."""
@@ -59,12 +59,12 @@ def bpe_encoder(
 
     def encode(prompts: Sequence[str]) -> Texts:
         notes = [
-            f"{_quoted(prompt)}: unknown, ignored: {', '.join(dict.fromkeys(unknown))}."
+            f"{quoted(prompt)}: unknown, ignored: {', '.join(dict.fromkeys(unknown))}."
             for prompt in prompts
             if (unknown := [word for word in prompt.split() if not knows(word)])
         ]
         notes += [
-            f"{_quoted(prompt)} is longer than the text encoder sees ({context} tokens); cut: "
+            f"{quoted(prompt)} is longer than the text encoder sees ({context} tokens); cut: "
             f"{_shortened(' '.join(cut))}."
             for prompt in prompts
             if (cut := left_out(prompt, count, context))
@@ -90,10 +90,10 @@ def word_encoder(
         for prompt, tokenised in zip(prompts, found, strict=True):
             if tokenised.unknown:
                 unknown = ", ".join(tokenised.unknown)
-                notes.append(f"{_quoted(prompt)}: unknown, ignored: {unknown}.")
+                notes.append(f"{quoted(prompt)}: unknown, ignored: {unknown}.")
             if tokenised.cut:
                 notes.append(
-                    f"{_quoted(prompt)} is longer than the text encoder sees "
+                    f"{quoted(prompt)} is longer than the text encoder sees "
                     f"({tokenizer.context} tokens); cut: {_shortened(' '.join(tokenised.cut))}."
                 )
         return Texts(embed(torch.stack([t.tokens for t in found])).float(), tuple(notes))
@@ -101,7 +101,8 @@ def word_encoder(
     return encode
 
 
-def _quoted(prompt: str) -> str:
+def quoted(prompt: str) -> str:
+    """Returns a text in quotes, and only its beginning if it is long."""
     return repr(_shortened(prompt))
 
 

@@ -14,6 +14,7 @@ from ...checkpoints.architecture import Architecture, Example, all_of, load_netw
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError, ConditionMismatch
 from ..clips.openclip import OPENAI
+from ..clips.text import quoted
 from .networks.blip import BlipScorer, BlipText, BlipVision
 from .pixels import reward_pixels
 
@@ -88,7 +89,7 @@ def _encoder(path: Path) -> Callable[[str], tuple[Tensor, tuple[str, ...]]]:
             tokenizers.append(_tokenizer(path))
         found = tokenizers[0].encode(prompt)
         cut = sum(len(one.ids) - 2 for one in found.overflowing)
-        notes = (f"{prompt!r} is {cut} tokens too long for ImageReward.",) if cut else ()
+        notes = (f"{quoted(prompt)} is {cut} tokens too long for ImageReward.",) if cut else ()
         return torch.tensor([[found.ids, found.attention_mask]], dtype=torch.float32), notes
 
     return encode

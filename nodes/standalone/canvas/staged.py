@@ -13,18 +13,19 @@ from ..graph_node import as_link
 from ..registry import Schemas
 from ..values import widgets
 from .layout import TITLE, NodeBox, drawn_height, size_of
-from .stages import SCREEN, Arrangement, CanvasStage, arrangements, zoom
+from .stages import Arrangement, CanvasStage, arrangements
 from .to_ui import ui_from_api
+from .view import saved_view
 from .wires import CanvasPoint, Wire, route, socket
 
-__all__ = ["ModelFile", "Staged", "staged_ui"]
+__all__ = ["SAYS", "ModelFile", "Staged", "staged_ui"]
 
-_NOTE_WIDTH, _LETTER, _LINE, _PARAGRAPH = 320, 5.4, 17, 8
+_NOTE_WIDTH, _LETTER, _LINE, _PARAGRAPH, _BULLET = 270, 5.0, 16, 7, 20
 _SIZES = {
-    "SaveImage": (300, 310),
+    "SaveImage": (260, 310),
     "PreviewImage": (225, 266),
     "LoadImage": (225, 326),
-    "LatentSteer_ImageGrid": (225, 106),
+    "LatentSteer_ImageGrid": (225, 136),
     "LatentSteer_Decode": (225, 106),
 }
 """Other sizes than those of wide canvases."""
@@ -35,7 +36,7 @@ _SMALLER, _SHORTER = 70, 60
 """By how much previews are smaller, and texts."""
 _SAID, _SHOWN = 70, 246
 """Heights in Nodes 2.0 of what a node says after its run, and of the picture of its steps."""
-_SAYS = frozenset(
+SAYS = frozenset(
     f"LatentSteer_{name}"
     for name in (
         *("BestLatents", "ComposeFuse", "ContrastDirection", "EditByCondition", "EditImage"),
@@ -44,11 +45,12 @@ _SAYS = frozenset(
         *("Steer", "TrainTranslator"),
     )
 )
-"""Nodes of templates that say something after their run; the canvas has room for it."""
+"""Nodes of templates that say something after every run; the canvas has room for it."""
 _MUTED = 2
 _TRIES = 40
 """Arrangements of which the first with ways for all wires is taken."""
-_EDGE, _TITLE_LETTER = 40.0, 14
+_TITLE_LETTER, _BEND = 14, 10.0
+"""Width of a letter of a group's title, and half of a bend's."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ def staged_ui(api: Mapping[str, Any], schemas: Schemas, staged: Staged) -> dict[
         }
         for number, (stage, frame) in enumerate(zip(stages, found.frames, strict=True), start=1)
     ]
-    canvas["extra"] = {"ds": _view(found), **_reroutes(canvas["links"], wires)}
+    canvas["extra"] = {
+        "ds": _view(found, list(wires.values())),
+        **_reroutes(canvas["links"], wires),
+    }
     return canvas
 
 
@@ -158,7 +163,7 @@ def _least(schema: Schema) -> int:
 
 def _grows(schema: Schema, raw: Mapping[str, Any], height: float) -> int:
     """Returns how much higher a node of some height is after its run."""
-    more = _SAID * (schema.node_id in _SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
+    more = _SAID * (schema.node_id in SAYS) + _SHOWN * bool(raw["inputs"].get("preview_every"))
     return max(0, _least(schema) + more - round(height)) if more else 0
 
 
@@ -173,8 +178,16 @@ def _with_muted(stage: CanvasStage, beside: Mapping[str, str]) -> CanvasStage:
 
 
 def _note(text: str) -> tuple[int, int]:
-    letters = int((_NOTE_WIDTH - 40) / _LETTER)
-    lines = [math.ceil(len(line) / letters) for line in text.splitlines() if line]
+    """Returns the size of a note, whose asterisks are not drawn."""
+    drawn = [
+        (
+            _LETTER * len(line.replace("*", "").strip()),
+            _NOTE_WIDTH - 40 - _BULLET * (line[0] == "*"),
+        )
+        for line in text.splitlines()
+        if line
+    ]
+    lines = [math.ceil(width / room) for width, room in drawn]
     return _NOTE_WIDTH, 24 + _LINE * sum(lines) + _PARAGRAPH * len(lines)
 
 
@@ -246,13 +259,12 @@ def _reroutes(
     return {"reroutes": reroutes, "linkExtensions": ends} if reroutes else {}
 
 
-def _view(found: Arrangement) -> dict[str, Any]:
-    """Returns the view at opening: everything, as large as the newer host opens it."""
-    scale = round(zoom(found), 3)
-    boxes = [found.note, *found.boxes.values(), *found.frames]
-    left, right = min(b.x for b in boxes), max(b.x + b.width for b in boxes)
-    top, bottom = min(b.y for b in boxes) - TITLE, max(b.y + b.height for b in boxes)
-    width, height = SCREEN
-    x = max(_EDGE, (width / scale - (right - left)) / 2)
-    y = max(_EDGE, (height / scale - (bottom - top)) / 2)
-    return {"scale": scale, "offset": [round(x - left), round(y - top)]}
+def _view(found: Arrangement, wires: Sequence[Wire]) -> dict[str, Any]:
+    """Returns the view at opening, for the older host; the newer one makes its own."""
+    bends = [
+        NodeBox(x - _BEND, y - _BEND, 2 * _BEND, 2 * _BEND)
+        for wire in wires
+        for x, y in wire.bends
+    ]
+    view = saved_view([found.note, *found.boxes.values()], [*found.frames, *bends])
+    return {"scale": round(view.scale, 3), "offset": [round(view.x), round(view.y)]}

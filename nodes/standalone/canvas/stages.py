@@ -10,18 +10,17 @@ from typing import NamedTuple
 
 from .layout import TITLE, NodeBox
 from .packing import PADDING, frames_in_columns, frames_in_rows, inner_ways
+from .view import covered, fitted_view
 
-__all__ = ["SCREEN", "Arrangement", "CanvasStage", "arrangements", "zoom"]
+__all__ = ["LARGE", "Arrangement", "CanvasStage", "arrangements", "zoom"]
 
-SCREEN, SHARE = (1600.0, 890.0), 0.75
-"""Size of a laptop's canvas, and the share of it that the newer host fits a graph into."""
-_MARGIN = 20.0
-_LARGE, _NEAR, _MOST = 0.85, 0.9, 400
+LARGE, _NEAR, _MOST = 1.05, 0.9, 400
 """Scale above which larger is no better; share of the best scale that is considered; and ways."""
 _LEGIBLE, _STEEP = 0.61, 5.0
 """Scale below which hosts draw no text on classic nodes, and how much worse smaller ones are."""
-_PER_SCALE, _BACK = 30_000.0, 400.0
-"""Length of wires that is worth a scale of 1, and that a wire to the left counts for."""
+_PER_SCALE, _BACK, _COVERED = 30_000.0, 400.0, 0.1
+"""Length of wires that is worth a scale of 1, and that a wire to the left counts for; how much
+worse it is if the minimap covers a node."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,12 @@ def arrangements(
     for inside in itertools.product(*(inner_ways(s.members, sizes, sources) for s in stages)):
         extents = [_extent(boxes.values()) for boxes in inside]
         ways += [
-            (_scale([note_box, *frames], 0.0), inside, frames)
+            (_framed(note_box, frames), inside, frames)
             for way in (frames_in_rows, frames_in_columns)
             for frames in way(extents, note)
         ]
     ways.sort(key=lambda way: -way[0])
-    near = _NEAR * min(ways[0][0], _LARGE)
+    near = _NEAR * min(ways[0][0], LARGE)
     found = [
         Arrangement(note_box, _moved(inside, frames), frames)
         for scale, inside, frames in ways[:_MOST]
@@ -89,14 +88,14 @@ def arrangements(
 
 
 def zoom(found: Arrangement) -> float:
-    """Returns the scale at which the newer host opens an arrangement, at most 1."""
-    return _scale([found.note, *found.boxes.values()], TITLE)
+    """Returns the scale at which the newer host opens an arrangement."""
+    return fitted_view([found.note, *found.boxes.values()]).scale
 
 
-def _scale(boxes: Sequence[NodeBox], title: float) -> float:
-    width = max(b.x + b.width for b in boxes) - min(b.x for b in boxes) + _MARGIN
-    height = max(b.y + b.height for b in boxes) - min(b.y for b in boxes) + title + _MARGIN
-    return min(1.0, SHARE * SCREEN[0] / width, SHARE * SCREEN[1] / height)
+def _framed(note: NodeBox, frames: Sequence[NodeBox]) -> float:
+    """Returns the scale at which everything would fit, without looking at nodes."""
+    under = [box._replace(y=box.y + TITLE, height=box.height - TITLE) for box in frames]
+    return fitted_view([note, *under]).scale
 
 
 def _extent(boxes: Iterable[NodeBox]) -> tuple[float, float]:
@@ -122,5 +121,8 @@ def _cost(found: Arrangement, sources: Mapping[str, Sequence[str]]) -> float:
             start = found.boxes[source]
             ahead = box.x - start.x - start.width
             length += math.hypot(ahead, box.y - start.y) + (_BACK if ahead <= 0 else 0.0)
-    scale = zoom(found)
-    return length / _PER_SCALE - min(_LARGE, scale) + _STEEP * max(0.0, _LEGIBLE - scale)
+    nodes = [found.note, *found.boxes.values()]
+    view = fitted_view(nodes)
+    hidden = _COVERED * covered(nodes, view)
+    small = _STEEP * max(0.0, _LEGIBLE - view.scale)
+    return length / _PER_SCALE - min(LARGE, view.scale) + small + hidden

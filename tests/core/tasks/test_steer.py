@@ -84,7 +84,7 @@ def test_a_better_quality_does_more(digits):
 
 def test_what_cannot_be_steered_is_refused(digits):
     models = TaskModels(*digits)
-    with pytest.raises(InvalidInput, match="a strength above 0"):
+    with pytest.raises(InvalidInput, match="A strength of 0; expected a number above 0"):
         plan_of(models, "good", 0.0)
     with pytest.raises(InvalidInput, match="0 samples"):
         run(models, SteerPlan(1, 1, 0, 1), [3], samples=0)

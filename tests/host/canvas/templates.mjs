@@ -67,6 +67,14 @@ function measured() {
   return {
     nodes, under, scale, paths: segments.filter(one => one.path).length, segments: segments.length,
     font: window.LiteGraph.NODE_TEXT_SIZE, uncoloured: [...new Set(colours)],
+    failed: document.body.innerText.split('\n').filter(line => /failed to load/i.test(line)),
+    covered: nodes.filter(({ pos, size }) => {
+      const corner = document.querySelector('.minimap-main-container, [class*=minimap]')
+        ?.getBoundingClientRect();
+      const [right, bottom] = [0, 1].map(
+        i => (pos[i] + size[i] + app.canvas.ds.offset[i]) * scale + [screen.left, screen.top][i]);
+      return corner && right > corner.left + 1 && bottom > corner.top + 1;
+    }).map(node => node.title),
     shown: nodes.every(({ pos, size }) => {
       const [left, top] = [0, 1].map(i => (pos[i] + app.canvas.ds.offset[i]) * scale);
       return left > 0 && top > 0 && left + size[0] * scale < screen.width

@@ -21,9 +21,9 @@ HERE = Path(__file__).parent
 SECONDS = 1800
 """Several times what an idle machine takes."""
 TITLE, TALLEST = 30, 600
-LEAST, LEAST_ADVANCED = 0.8, 0.6
+LEAST, LEAST_ADVANCED = 1.0, 0.6
 """Scales at which starters and others open."""
-LEAST_PIXELS = 8
+LEAST_PIXELS = 10
 """Height of a starter's text on the screen."""
 NEW = (0, 30)
 EMBEDDED = {r.template.name for r in RECIPES.values() if r.template is not None and not r.files}
@@ -113,6 +113,8 @@ def _is_apart(name, found):
 def test_it_opens_readable(seen):
     for name, found in seen["templates"].items():
         assert found["shown"], name
+        assert found["covered"] == [], name
+        assert found["failed"] == [], name
         assert found["scale"] >= (LEAST if name in STARTERS else LEAST_ADVANCED), name
         if name in STARTERS:
             fonts = [size for node in found["nodes"] for size in node["fonts"]]
@@ -131,6 +133,7 @@ def test_one_click_runs_every_one_of_shipped_models(seen):
     assert set(seen["outcomes"]) == EMBEDDED
     assert set(seen["outcomes"].values()) == {"success"}
     assert all(count > 0 for count in seen["pictures"].values())
+    assert [name for name, found in seen["after"].items() if found["failed"]] == []
 
 
 def test_no_console_error_of_ours(seen):

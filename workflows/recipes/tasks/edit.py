@@ -6,45 +6,38 @@ from ....core.tasks.edit import BEYOND, CERTAINTY, GRID, KEEP, MOST, VARIATION
 from ..files import (
     AVATARS,
     AVATARS_CLIP,
-    AVATARS_HELD_OUT,
     AVATARS_PAIRS,
-    PICTURE,
+    EXAMPLE,
+    EXAMPLE_MASKED,
 )
-from ..graph import GraphBuilder, Link, Recipe
-from ..template import KEPT, TASK, Own, Template
+from ..graph import GraphBuilder, Recipe
+from ..template import ENLARGED, TASK, Template
 
 __all__ = ["RECIPES"]
 
-FIRST, PICTURES, RESULTS = 24, 2, 4
-SIDE, BEGIN = 64, 44
-"""Side of the pictures, and where the part at the bottom that inpainting changes begins."""
+RESULTS, SEED = 4, 1
 PAINTED = "a green hoodie"
-WANTED, INSTEAD, CONTEXT = "red hat", "blue hat, green hat, yellow hat", "hat"
-
-
-def _given(graph: GraphBuilder, count: int = PICTURES) -> Link:
-    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=FIRST, count=count)
-    graph.add("PreviewImage", "What was given", images=given)
-    return given
+WANTED, CONTEXT = "red hat", "hat"
+INSTEAD = "blue hat, green hat, yellow hat, pink hat, white hat"
 
 
 def _edited(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     own = {"words": f"a {WANTED}", "instead": INSTEAD, "results": RESULTS, "preview_every": 0}
-    images = graph.add("EditImage", image=_given(graph), model=AVATARS, **own)
-    graph.pictured(recipe.id, images, RESULTS)
+    own |= {"seed": SEED}
+    given = graph.add("LoadImage", image=EXAMPLE)
+    images = graph.add("EditImage", image=given, model=AVATARS, **own)
+    graph.pictured(recipe.id, images, RESULTS // 2, ENLARGED)
     return graph
 
 
 def _inpainted(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
-    given = _given(graph, 1)
-    whole = graph.add("SolidMask", "The whole", value=1.0, width=SIDE, height=SIDE)
-    laid = {"x": 0, "y": BEGIN, "operation": "subtract"}
-    keep = graph.add("MaskComposite", "What to keep", destination=whole, source=whole, **laid)
+    given = graph.add("LoadImage", image=EXAMPLE_MASKED)
+    keep = graph.add("InvertMask", "What to keep", mask=graph.output(given, 1))
     own = {"words": PAINTED, "instead": "", "results": RESULTS, "preview_every": 0}
     images = graph.add("EditImage", image=given, model=AVATARS, keep=keep, **own)
-    graph.pictured(recipe.id, images, RESULTS // 2)
+    graph.pictured(recipe.id, images, RESULTS // 2, ENLARGED)
     return graph
 
 
@@ -52,10 +45,10 @@ def _small(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     graph.load(AVATARS, AVATARS_CLIP)
     auxiliary = graph.models["auxiliary"]
-    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=FIRST, count=PICTURES)
+    given = graph.add("LoadImage", image=EXAMPLE)
     encoded = {"auxiliary": auxiliary, "steps": 0, "preview_every": 0}
     found = graph.add("ImageToLatents", images=given, **encoded)
-    own = {"samples_per_latent": RESULTS, "variation": VARIATION}
+    own = {"samples_per_latent": RESULTS, "variation": VARIATION, "seed": SEED}
     varied = graph.add("VariationInit", near=found, **own)
     direction = graph.add(
         "ContrastDirection",
@@ -67,6 +60,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
         keep=KEEP,
     )
     search = {"strength": MOST, "certainty": CERTAINTY, "grid": GRID, "beyond": BEYOND}
+    search["checked"] = True
     moved = graph.add(
         "MoveLatents",
         batch=varied,
@@ -80,46 +74,42 @@ def _small(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-OWN = Own("LoadImage", "Your picture", "Reference Images", {"image": PICTURE})
 _edit = partial(Recipe, rows=(), task="Change one thing in a picture")
 RECIPES = (
     _edit(
         "avatars_edit",
         title="Edit Image: a red hat",
-        says="**Edit Image** changes what *words* say, and keeps the rest. **Reference Images** "
-        "loads two pictures that no model here was trained on. A row of the picture has four "
-        "results of one.",
+        says="**Edit Image** changes what *words* say, and keeps the rest. **Load Image** "
+        "opens an avatar that no model here was trained on, or a picture of yours.",
         graph=_edited,
         template=Template(
             "02 Edit my image",
             "Changes one thing in a picture, and keeps the rest.",
             (
-                ("Edit Image.words", "what to change: *sunglasses*, *no glasses*, *smile*."),
-                ("Edit Image.instead", "what could be there in its place; may be empty."),
-                ("Edit Image.results", "how many for each picture."),
+                ("Load Image", "your own picture of an avatar."),
+                ("Edit Image.words", "what to show."),
+                ("Edit Image.instead", "what is there now."),
+                ("Edit Image.results", "how many."),
             ),
-            own=(OWN,),
-            stages={"What was given": TASK},
-            tiles=(("Reference Images", 0), *(("Edit Image", n) for n in range(3))),
+            tiles=(("Load Image", 0), *(("Edit Image", n) for n in range(3))),
         ),
     ),
     _edit(
         "avatars_inpaint",
         title="Edit Image with a mask",
-        says="**Edit Image** changes what *words* say, and *keep* holds the rest of the picture "
-        "to the pixel.",
+        says="**Edit Image** changes what *words* say where a mask is painted on the picture, and "
+        "*keep* holds the rest to the pixel.",
         graph=_inpainted,
         task="Change a part of a picture",
         template=Template(
             "05 Inpaint",
             "Draws a part of a picture anew, and keeps every other pixel.",
             (
+                ("Load Image", "your picture. Paint the part with *Open in MaskEditor*."),
                 ("Edit Image.words", "what the part should show."),
-                ("What to keep.y", "where the part that is drawn anew begins, from the top."),
             ),
-            own=(OWN,),
-            stages={"What was given": TASK, "The whole": KEPT, "What to keep": KEPT},
-            tiles=(("Reference Images", 0), *(("Edit Image", n) for n in range(3))),
+            stages={"What to keep": TASK},
+            tiles=(("Load Image", 0), *(("Edit Image", n) for n in range(3))),
         ),
     ),
     _edit(
@@ -139,7 +129,6 @@ RECIPES = (
                 ("Contrast Direction", "learns from pairs how the wanted differs."),
                 ("Move Latents.certainty", "when the wanted counts as shown."),
             ),
-            own=(OWN,),
             starter=False,
         ),
     ),

@@ -2,16 +2,16 @@
 
 from functools import partial
 
-from ..files import AVATARS, AVATARS_HELD_OUT, AVATARS_PRIOR, WITH, WITHOUT
+from ..files import AVATARS, AVATARS_HELD_OUT, AVATARS_PRIOR, EXAMPLE, WITH, WITHOUT
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import ASKED, GIVEN, STEER, Own, Template
+from ..template import ASKED, ENLARGED, STEER, Own, Template
 
 __all__ = ["RECIPES"]
 
 WANTED, EACH = "sunglasses", 50
 """What labels say, and the number of pictures with it and without it."""
 BANK, BANK_STEPS = 2000, 10
-SAMPLES, EDITED, FIRST, SIDE = 9, 4, 52, 64
+SAMPLES, EDITED, SIDE = 9, 4, 64
 
 
 def _labelled(graph: GraphBuilder) -> tuple[Link, Link, Link]:
@@ -43,11 +43,10 @@ def _drawn(recipe: Recipe) -> GraphBuilder:
 def _edited(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     condition, prior, bank = _labelled(graph)
-    shown = {"reference": AVATARS_HELD_OUT, "showing": f"not {WANTED}"}
-    given = graph.add("ReferenceImages", "To edit", first=FIRST, count=EDITED, **shown)
+    given = graph.add("LoadImage", image=EXAMPLE)
     asked = {"images": given, "condition": condition, "prior": prior, "bank": bank}
-    edited = graph.add("EditByCondition", **asked)
-    graph.add("SaveImage", images=edited, filename_prefix=recipe.id)
+    edited = graph.add("EditByCondition", **asked, results=EDITED)
+    graph.pictured(recipe.id, edited, EDITED // 2, ENLARGED)
     return graph
 
 
@@ -89,18 +88,15 @@ RECIPES = (
         task="Edit pictures by labelled ones",
         template=Template(
             "11 Edit by labels",
-            "Gives pictures what labelled pictures show. No text is used.",
+            "Gives a picture what labelled pictures show. No text is used.",
             (
                 ("With.showing", "what the pictures with a label show, such as *beard*."),
                 ("Without.showing", "the same with *not*."),
-                ("To edit.first", "which pictures are edited."),
+                ("Load Image", "your own picture of an avatar."),
             ),
-            own=(Own("LoadImage", "Your picture", "To edit"),),
-            stages={**_STAGES, "Edit by Condition": STEER, "To edit": GIVEN},
+            stages={**_STAGES, "Edit by Condition": STEER},
             starter=False,
-            tiles=tuple(
-                (title, n) for n in range(2) for title in ("To edit", "Edit by Condition")
-            ),
+            tiles=(("Load Image", 0), *(("Edit by Condition", n) for n in range(3))),
         ),
     ),
 )

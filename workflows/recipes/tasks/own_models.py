@@ -5,7 +5,7 @@ from functools import partial
 from ....nodes.standalone.canvas.staged import ModelFile
 from ..files import AVATARS, CLIP_FILE, DIGITS, DIGITS_CLASSIFIER, STYLEGAN2
 from ..graph import GraphBuilder, Recipe
-from ..template import Template
+from ..template import ENLARGED, Template
 
 __all__ = ["RECIPES"]
 
@@ -33,10 +33,10 @@ def _trained(recipe: Recipe) -> GraphBuilder:
     return graph
 
 
-def _with(recipe: Recipe, **inputs: object) -> GraphBuilder:
+def _with(recipe: Recipe, *, enlarge: int = 1, **inputs: object) -> GraphBuilder:
     graph = GraphBuilder()
     images = graph.add("Steer", samples=SAMPLES, **inputs)
-    graph.pictured(recipe.id, images, SAMPLES)
+    graph.pictured(recipe.id, images, SAMPLES, enlarge)
     return graph
 
 
@@ -83,7 +83,7 @@ RECIPES = (
         "own_clip",
         title="Steer with your own CLIP",
         says="**Steer** with the shipped avatars and a CLIP that you have.",
-        graph=partial(_with, model=AVATARS, auxiliary=CLIP_FILE, prompt=PROMPTS),
+        graph=partial(_with, enlarge=ENLARGED, model=AVATARS, auxiliary=CLIP_FILE, prompt=PROMPTS),
         task="Draw with a CLIP of your own",
         template=Template(
             "16 My own CLIP",

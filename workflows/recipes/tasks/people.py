@@ -4,7 +4,7 @@ from functools import partial
 
 from ..files import AVATARS, AVATARS_CLIP
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import STEER, Template
+from ..template import ENLARGED, STEER, Template
 
 __all__ = ["RECIPES"]
 
@@ -40,7 +40,7 @@ def _two(recipe: Recipe) -> GraphBuilder:
         places=PLACE,
         preview_every=0,
     )
-    graph.pictured(recipe.id, images, SAMPLES // 2)
+    graph.pictured(recipe.id, images, SAMPLES // 2, ENLARGED)
     return graph
 
 

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
-from ..files import AVATARS, AVATARS_CLIP, AVATARS_HELD_OUT, PICTURE
+from ..files import AVATARS, AVATARS_CLIP, EXAMPLE
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import Own, Template
+from ..template import Template
 
 __all__ = ["RECIPES"]
 
@@ -81,8 +81,7 @@ def _different(recipe: Recipe) -> GraphBuilder:
 def _varied(recipe: Recipe) -> GraphBuilder:
     graph = GraphBuilder()
     graph.load(AVATARS, AVATARS_CLIP)
-    given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=8, count=1)
-    graph.add("PreviewImage", "What was given", images=given)
+    given = graph.add("LoadImage", image=EXAMPLE)
     found = graph.add("ImageToLatents", images=given, auxiliary=graph.models["auxiliary"])
     near = {"near": found, "samples_per_latent": VARIED, "variation": VARIATION}
     graph.saved(recipe.id, graph.add("VariationInit", **near))
@@ -159,10 +158,10 @@ RECIPES = (
             "10 Variations of my image",
             "Nine pictures like a given one.",
             (
+                ("Load Image", "your own picture of an avatar."),
                 ("Variation Init.variation", "how different they are."),
                 ("Variation Init.samples_per_latent", "how many."),
             ),
-            own=(Own("LoadImage", "Your picture", "Reference Images", {"image": PICTURE}),),
             starter=False,
             shown=9,
         ),

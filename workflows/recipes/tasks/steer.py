@@ -14,7 +14,7 @@ from ..files import (
     DIGITS_TRANSLATOR,
 )
 from ..graph import GraphBuilder, Link, Recipe
-from ..template import Template
+from ..template import ENLARGED, Template
 
 __all__ = ["RECIPES"]
 
@@ -26,7 +26,7 @@ CLASSES = "0-9"
 def _steered(recipe: Recipe, *, model: str, prompt: str) -> GraphBuilder:
     graph = GraphBuilder()
     images = graph.add("Steer", model=model, prompt=prompt, samples=SAMPLES, quality=QUALITY)
-    graph.pictured(recipe.id, images, SAMPLES)
+    graph.pictured(recipe.id, images, SAMPLES, ENLARGED)
     return graph
 
 
