@@ -15,7 +15,8 @@ from ..diffusion.prior import DiffusionPrior
 from ..errors import InvalidInput
 from ..generator import Generator
 from ..latents import Latents, decode
-from ..pairs.moving import MoveSearch, smallest_strengths
+from ..pairs.moving import smallest_strengths
+from ..pairs.search import MoveSearch
 from ..rng import SampleRng
 from ..spaces import Identity
 from .encoding import encoded

@@ -32,14 +32,21 @@ class Contrast:
     one-hot rows of a classifier and scale 1 this is p(wanted) / (p(wanted) + p(others)). With a
     context it is multiplied by the probability of the context.
 
+    Away from the wanted texts there are three kinds of pairs, whose probabilities are the softmax
+    of (0, l, 2 m - l) with l = log S_w - level: usual pairs, those that show the texts, and those
+    that are as unlike them as the texts are unlike the usual; m is the weighted median of l, each
+    pair by its weight sigmoid(-l). The probability is that of a usual pair, relative to its value
+    at l = m. Without the third kind, no glasses would be sunglasses: a CLIP that learned to tell
+    these apart finds them less like glasses than a bare face.
+
     Attributes:
         wanted: what the images should show; several rows are alternatives.
         instead: what they could show instead; None for the average pair.
         scale: factor on the scores.
         level: log S_o without other rows: log of the mean of S_w over all pairs.
         context: what the images should show besides, against the average pair.
-        away: whether the images should show anything but the wanted texts: p becomes 1 - p. Only
-            without other rows.
+        usual: m, for images that should show anything but the wanted texts; None otherwise. Only
+            without other rows and context.
     """
 
     wanted: Condition
@@ -47,7 +54,12 @@ class Contrast:
     scale: float
     level: float = 0.0
     context: "Contrast | None" = None
-    away: bool = False
+    usual: float | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether the contrast leads away from the wanted texts."""
+        return self.usual is not None
 
     def __str__(self) -> str:
         if self.away:
@@ -63,15 +75,36 @@ class Contrast:
         wanted, instead = self.scorers
         others = self.level if instead is None else _log_sum(instead, self.scale, conditions)
         logit = _log_sum(wanted, self.scale, conditions) - others
-        p = (-logit if self.away else logit).sigmoid()
+        if self.usual is not None:
+            peak = self._kinds(logit.new_tensor([self.usual]))[0, 0]
+            return self._kinds(logit)[:, 0] / peak
+        p = logit.sigmoid()
         return p if self.context is None else p * self.context.probability(conditions)
+
+    def sides(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows 2"]:
+        """Returns the probabilities of the wanted, and of what a direction leads away from.
+
+        The second is 1 - p; away from texts it is the probability of these.
+        """
+        p = self.probability(conditions)
+        others = self.shares(conditions)[:, 1] if self.away else 1 - p
+        return torch.stack([p, others], dim=1)
+
+    def _kinds(self, logit: Tensor) -> Tensor:
+        """Returns the probabilities of usual pairs, of the texts, and of what is unlike them."""
+        assert self.usual is not None
+        zero = torch.zeros_like(logit)
+        return torch.stack([zero, logit, 2 * self.usual - logit], dim=1).softmax(dim=1)
 
     def shares(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows shares"]:
         """Returns the probabilities of the wanted and of each other row, in float64.
 
         The first column is that of `probability`. Without other rows there are no further columns.
-        With a context all are multiplied by its probability, and their sum is the latter.
+        With a context all are multiplied by its probability, and their sum is the latter. Away
+        from texts they are those of the three kinds of pairs, of sum 1.
         """
+        if self.away:
+            return self._kinds(_log_sum(self.scorers[0], self.scale, conditions) - self.level)
         p, (_, instead) = self.probability(conditions)[:, None], self.scorers
         if instead is None:
             return p
@@ -159,7 +192,17 @@ def contrast_of(
     total = torch.cat(parts)
     count = total.isfinite().sum().clamp_min(1)
     level = float(total.logsumexp(dim=0) - count.log())
-    return Contrast(wanted, None, scale, level, within, away)
+    if not away:
+        return Contrast(wanted, None, scale, level, within)
+    logit = total[total.isfinite()] - level
+    return Contrast(wanted, None, scale, level, usual=_median(logit, (-logit).sigmoid()))
+
+
+def _median(values: Tensor, weights: Tensor) -> float:
+    """Returns the smallest value at which half of the weights is reached."""
+    order = values.argsort()
+    reached = weights[order].cumsum(dim=0) >= weights.sum() / 2
+    return float(values[order][reached][0])
 
 
 def conditions_of(pairs: Pairs, like: Condition) -> Iterator[Float[Tensor, "rows embed"]]:

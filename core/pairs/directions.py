@@ -49,6 +49,8 @@ class LatentDirection:
         generator: id of the generator, with its options.
         generator_name: name of the generator, for messages.
         goals: moves of single samples, which are tried besides `vector`; none for one direction.
+        attainable: probability of the wanted that a quarter of the pairs which show it have or
+            surpass, each counted by its probability.
     """
 
     vector: Float[Tensor, " dim"]
@@ -61,6 +63,7 @@ class LatentDirection:
     generator: str
     generator_name: str
     goals: tuple[ContrastGoal, ...] = ()
+    attainable: float = 1.0
 
     def summary(self) -> str:
         """Returns a line on the direction, for a report."""
@@ -106,8 +109,8 @@ def contrast_direction(
         instead: what they could show instead, such as the other values of the same attribute; if
             None, the average pair.
         context: what the images should show besides, against the average pair.
-        away: whether the direction leads away from the wanted, to the average pair; without
-            `instead` and context.
+        away: whether the direction leads away from the wanted, to usual pairs that do not show it
+            (see `Contrast`); without `instead` and context.
         scale: factor on the scores in the softmax, see `sharpness`.
         keep: weight of keeping the rest of each image, at least 0; None for one direction alone.
 
@@ -120,8 +123,9 @@ def contrast_direction(
     pairs.check_generator(generator.id, generator.name, against="the direction is for")
     moving = moving_coordinates(generator)
     contrast = contrast_of(pairs, wanted, instead, context=context, away=away, scale=scale)
-    weights, unusable = _weights(pairs, contrast)
+    sides, unusable = _sides(pairs, contrast)
     check_usable(unusable, len(pairs))
+    weights = _weights(sides)
     overlap = _overlap(weights)
     effective = tuple((1 / weights.square().sum(dim=1)).tolist())
     _check_distinct(contrast, overlap, effective)
@@ -152,6 +156,7 @@ def contrast_direction(
         generator.id,
         generator.name,
         goals,
+        _attainable(sides[0]),
     )
 
 
@@ -170,7 +175,7 @@ def overlap_with_all(pairs: Pairs, wanted: Condition, *, scale: float) -> float:
         ConditionMismatch: pairs of another auxiliary.
         InvalidInput: no pair, or a row that is 0 or not finite.
     """
-    return _overlap(_weights(pairs, contrast_of(pairs, wanted, scale=scale))[0])
+    return _overlap(_weights(_sides(pairs, contrast_of(pairs, wanted, scale=scale))[0]))
 
 
 def _goals(
@@ -204,18 +209,24 @@ def moving_coordinates(generator: Generator) -> Float[Tensor, " dim"]:
     return moving
 
 
-def _weights(pairs: Pairs, contrast: Contrast) -> tuple[Float[Tensor, "2 pairs"], int]:
-    """Returns the weights of both sides, each of sum 1, and the number of unusable pairs."""
-    parts: list[Tensor] = []
-    for conditions in conditions_of(pairs, contrast.wanted):
-        p = contrast.probability(conditions)
-        parts.append(torch.stack([p, 1 - p]))
-    weights = torch.cat(parts, dim=1)
-    usable = weights.isfinite().all(dim=0)
-    weights = torch.where(usable, weights, 0)
-    totals = weights.sum(dim=1, keepdim=True)
+def _sides(pairs: Pairs, contrast: Contrast) -> tuple[Float[Tensor, "2 pairs"], int]:
+    """Returns the probabilities of both sides, 0 for unusable pairs, and the number of those."""
+    parts = [contrast.sides(rows).T for rows in conditions_of(pairs, contrast.wanted)]
+    sides = torch.cat(parts, dim=1)
+    usable = sides.isfinite().all(dim=0)
+    return torch.where(usable, sides, 0), int((~usable).sum())
+
+
+def _weights(sides: Float[Tensor, "2 pairs"]) -> Float[Tensor, "2 pairs"]:
+    """Returns the weights of both sides, each of sum 1."""
     # A side without any weight has none of the pairs.
-    return weights / totals.clamp_min(torch.finfo(torch.float64).tiny), int((~usable).sum())
+    return sides / sides.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def _attainable(chances: Float[Tensor, " pairs"]) -> float:
+    ordered = chances.sort().values
+    reached = ordered.cumsum(dim=0) >= 0.75 * ordered.sum()
+    return float(ordered[reached][0])
 
 
 def _overlap(weights: Float[Tensor, "2 pairs"]) -> float:

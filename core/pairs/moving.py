@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,52 +19,11 @@ from ..latents import Latents
 from ..rng import SampleRng
 from ..spaces import Space
 from .directions import LatentDirection
+from .ending import EndCheck
+from .search import MoveSearch
 from .walking import LooksOnce, Walk, least_changed, walked
 
-__all__ = ["MoveSearch", "Moved", "moved_along", "moved_until", "smallest_strengths"]
-
-
-@dataclass(frozen=True)
-class MoveSearch:
-    """How the smallest strength of a sample is searched.
-
-    Attributes:
-        most: largest strength, above 0, in the direction's units.
-        grid: number of equal intervals from 0 to `most`; the first whose end is reached is
-            bisected.
-        bisections: number of bisections. The strength is exact to most / grid / 2^bisections,
-            where f reaches the wanted only once on the way.
-        certainty: probability of the wanted from which it counts as reached, in (0, 1).
-        beyond: factor on the move that is found, above 0. More than 1 makes the wanted clearer,
-            since the smallest image that an auxiliary accepts may not convince anyone else.
-
-    Raises:
-        InvalidInput: a number outside its range.
-    """
-
-    most: float = 5.0
-    grid: int = 10
-    bisections: int = 3
-    certainty: float = 0.8
-    beyond: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.most < math.inf or self.grid < 1 or self.bisections < 0:
-            raise InvalidInput(
-                f"Largest strength {self.most:g} in {self.grid} intervals with {self.bisections} "
-                "bisections; expected above 0, at least 1, and at least 0."
-            )
-        if not 0 < self.certainty < 1:
-            raise InvalidInput(
-                f"A certainty of {self.certainty:g}; expected a probability between 0 and 1."
-            )
-        if not 0 < self.beyond < math.inf:
-            raise InvalidInput(f"{self.beyond:g} times the smallest move; expected above 0.")
-
-    def evaluations(self, direction: LatentDirection) -> int:
-        """Returns the largest number of images per sample."""
-        ways = len(direction.goals) + (direction.unit > 0)
-        return 1 + ways * (self.grid + self.bisections)
+__all__ = ["Moved", "moved_along", "moved_until", "smallest_strengths"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +34,8 @@ class Moved:
         latents: the moved samples, in the identity chart.
         strengths: strength of each.
         reached: whether the auxiliary sees the wanted at the smallest move; the others are at the
-            largest strength.
-        probability: probability of the wanted at that move.
+            largest strength. With checked ends, whether it sees it at the end.
+        probability: probability of the wanted there.
     """
 
     latents: Latents
@@ -148,7 +108,7 @@ def moved_until(
     A direction with goals has several ways: along the direction, and a walk towards each goal (see
     `core.pairs.walking`) whose steps are the intervals of the grid. Each sample takes the way that
     reaches the wanted and changes the rest of its condition least; if none reaches it, the one
-    with the highest probability.
+    with the highest probability. With checked ends, the ends of the ways are compared.
 
     Args:
         latents: in any chart; the result is in the identity chart.
@@ -169,14 +129,18 @@ def moved_until(
     _check(latents, direction)
     direction.contrast.wanted.check_auxiliary(auxiliary.id, auxiliary.name)
     plain = latents.plain()
-    values = plain.values
+    values, encode = plain.values, generator.encode
+    search = search.attainable(direction)
     done = 0
 
-    def look(rows: Tensor, points: Tensor) -> Tensor:
+    def looked(rows: Tensor, points: Tensor, again: bool) -> Tensor:
         nonlocal done
 
         def seen(v: Tensor, rng: SampleRng) -> tuple[Tensor]:
-            return (auxiliary.embed(generator(v, rng)),)
+            images = generator(v, rng)
+            if again and encode is not None:
+                images = generator(encode(images), rng)
+            return (auxiliary.embed(images),)
 
         streams = plain.rng(0, "decode").taken(rows.tolist())
         (conditions,) = chunking.apply_random(seen, points.to(device), streams)
@@ -184,7 +148,8 @@ def moved_until(
         report(done)
         return conditions.cpu()
 
-    shown = LooksOnce(look)
+    shown = LooksOnce(partial(looked, again=False))
+    drawn_again = LooksOnce(partial(looked, again=True))
 
     def seen_by(conditions: Tensor) -> Tensor:
         return _one_by_one(direction, conditions)
@@ -213,13 +178,19 @@ def moved_until(
         if direction.unit > 0:
             strengths, found = smallest_strengths(len(plain), probability, search)
             ways.append(Walk(_at(values, direction, strengths), strengths, found))
+        beyond = search.beyond
+        if search.checked and len(plain):
+            again = () if encode is None else (drawn_again,)
+            check = EndCheck(direction.space, (shown, *again), seen_by, search.certainty)
+            ways = [check.ended(values, way, max(beyond, 1.0)) for way in ways]
+            beyond = min(beyond, 1.0)
         way = ways[0]
         if direction.goals and len(plain):
             way = least_changed(values, ways, direction.goals[0], shown, search.certainty)
     reached = way.found >= search.certainty
-    points, strengths = way.points, way.strengths * search.beyond
-    if search.beyond != 1:
-        points = direction.space.clamp(torch.lerp(values, points, search.beyond))
+    points, strengths = way.points, way.strengths * beyond
+    if beyond != 1:
+        points = direction.space.clamp(torch.lerp(values, points, beyond))
     return Moved(plain.moved(points), strengths, reached, way.found)
 
 

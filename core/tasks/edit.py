@@ -14,7 +14,8 @@ from ..images import check_images
 from ..latents import Latents
 from ..pairs.contrast import sharpness
 from ..pairs.directions import LatentDirection, contrast_direction, overlap_with_all
-from ..pairs.moving import Moved, MoveSearch, moved_until
+from ..pairs.moving import Moved, moved_until
+from ..pairs.search import CHECKS, MoveSearch
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
 from ..refine.rules import Adam
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 Images4 = Float[Tensor, "batch 3 height width"]
-MOST, GRID, BISECTIONS, CERTAINTY, KEEP, BEYOND = 8.0, 8, 3, 0.9, 3.0, 1.25
+MOST, GRID, BISECTIONS, CERTAINTY, KEEP, BEYOND = 8.0, 8, 3, 0.95, 3.0, 1.25
 """Search of the study of edits."""
 MOST_OVERLAP = 0.4
 """Largest overlap of a context, see `overlap_with_all`: 0.09 for hats, 0.53 for backgrounds."""
@@ -70,13 +71,13 @@ class EditPlan:
         Raises:
             InvalidInput: a strength of 0 or below.
         """
-        search = MoveSearch(MOST, GRID, BISECTIONS, CERTAINTY, BEYOND * strength)
+        search = MoveSearch(MOST, GRID, BISECTIONS, CERTAINTY, BEYOND * strength, checked=True)
         return cls(search)
 
     @property
     def looks(self) -> int:
         """The largest number of looks of a change, over three ways, and one at the images."""
-        return 3 * (self.search.grid + self.search.bisections) + 2
+        return 3 * (self.search.grid + self.search.bisections + CHECKS) + 2
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class ContrastDirection(io.ComfyNode):
             "besides, so that red hair does not count as a red hat. Classes do not move. With "
             "`per_sample` the result also has moves that follow from what each sample shows: a "
             "purple shirt and a yellow one become green in different ways. Move Latents uses them "
-            "with `mode` = smallest. With `away` the direction leads to anything else."
+            "with `mode` = smallest. With `away` the direction leads to what pairs usually "
+            "show without it."
         ),
         example=(
             "`condition` = red hat, `instead` = blue hat, green hat and white hat on three "

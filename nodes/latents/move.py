@@ -109,6 +109,16 @@ class MoveLatents(io.ComfyNode):
                         "wanted clearer. For smallest alone.",
                     )
                 ),
+                advanced(
+                    io.Boolean.Input(
+                        "checked",
+                        default=False,
+                        optional=True,
+                        tooltip="Whether the end of each move is looked at too, as it is and as "
+                        "drawn again from its image: a move goes beyond the smallest only where "
+                        "the wanted is still seen there. For smallest alone.",
+                    )
+                ),
             ],
             outputs=[
                 LATENTS.Output("latents", display_name="latents", tooltip="The moved samples.")
@@ -130,8 +140,10 @@ class MoveLatents(io.ComfyNode):
         generator: Generator | None = None,
         auxiliary: Auxiliary | Captioner | None = None,
         beyond: float = 1.0,
+        checked: bool = False,
     ) -> io.NodeOutput:
-        from ...core.pairs.moving import MoveSearch, moved_along, moved_until
+        from ...core.pairs.moving import moved_along, moved_until
+        from ...core.pairs.search import MoveSearch
 
         if mode == "same":
             with autograd():
@@ -142,7 +154,9 @@ class MoveLatents(io.ComfyNode):
                 "the auxiliary, or set the mode to same."
             )
         model = as_auxiliary(auxiliary)
-        search = MoveSearch(most=strength, grid=grid, certainty=certainty, beyond=beyond)
+        search = MoveSearch(
+            most=strength, grid=grid, certainty=certainty, beyond=beyond, checked=checked
+        )
         models = (generator, model)
         with working("Move Latents", search.evaluations(direction), *models, chunk=chunk) as work:
             moved = moved_until(

@@ -46,6 +46,7 @@ class ImageGrid(io.ComfyNode):
                     default=1,
                     min=1,
                     max=16,
+                    optional=True,
                     tooltip="How many times as wide and as high the picture is (1 to 16): small "
                     "images are easier to see. `each image` keeps its size.",
                 ),
@@ -63,7 +64,7 @@ class ImageGrid(io.ComfyNode):
         return schema
 
     @classmethod
-    def execute(cls, images: Tensor, columns: int, enlarge: int) -> io.NodeOutput:
+    def execute(cls, images: Tensor, columns: int, enlarge: int = 1) -> io.NodeOutput:
         with autograd():
             picture = grid(enlarged(from_host(images), enlarge), columns, gap=enlarge)
             shown = torch.from_numpy(np.array(picture)).float().div(255)[None]

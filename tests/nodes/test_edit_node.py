@@ -82,6 +82,7 @@ def test_moves_by_words_have_the_bits_of_the_graph_of_small_nodes(graph, run, sh
         certainty=edit.CERTAINTY,
         grid=3,
         beyond=edit.BEYOND,
+        checked=True,
         **both,
     )
     images = graph.add("Decode", generator=models.generator, latents=small)
@@ -111,7 +112,7 @@ def test_several_changes_have_the_bits_of_moves_in_a_row(graph, run, short, pict
             **both,
         )
         search = {"strength": edit.MOST, "certainty": edit.CERTAINTY, "grid": 3}
-        search |= {"mode": "smallest", "beyond": 0.5 * edit.BEYOND}
+        search |= {"mode": "smallest", "beyond": 0.5 * edit.BEYOND, "checked": True}
         small = graph.add("MoveLatents", batch=small, direction=along, **search, **both)
     own = {"words": "hat, no sunglasses", "strength": 0.5, "results": 1, "seed": SEED}
     node = graph.add("EditImage", image=picture, **own)

@@ -77,17 +77,65 @@ def test_without_other_texts_the_contrast_is_with_the_average_pair():
     torch.testing.assert_close(p, share / (share + share.mean()), rtol=1e-5, atol=1e-7)
 
 
-def test_away_from_a_text_is_everything_else_and_the_opposite_direction():
+def test_away_from_a_text_are_the_usual_pairs_that_do_not_show_it():
     pairs = linear(2000)
-    towards = contrast_direction(pairs, generator(), one_hot(1), scale=1.0)
     away = contrast_direction(pairs, generator(), one_hot(1), away=True, scale=1.0)
-    torch.testing.assert_close(away.vector, -towards.vector)
-    p, q = (one.contrast.probability(pairs.conditions) for one in (towards, away))
-    torch.testing.assert_close(p + q, torch.ones_like(p))
+    share = pairs.conditions[:, 1].double()
+    logit = (share / share.mean()).log()
+    usual, weights = away.contrast.usual, (-logit).sigmoid()
+    below = float(weights[logit <= usual].sum() / weights.sum())
+    assert below == pytest.approx(0.5, abs=1e-3)
+    terms = torch.stack([torch.zeros_like(logit), logit, 2 * usual - logit]).exp()
+    kinds = (terms / terms.sum(dim=0)).T
+    torch.testing.assert_close(away.contrast.shares(pairs.conditions), kinds)
+    p = away.contrast.probability(pairs.conditions)
+    expected = kinds[:, 0] * (1 + 2 * torch.tensor(usual).double().exp())
+    torch.testing.assert_close(p, expected)
+    assert float(p.max()) == pytest.approx(1, abs=1e-3)
+    z = pairs.latents.double()
+    means = [weight @ z / weight.sum() for weight in (p, kinds[:, 1])]
+    torch.testing.assert_close(
+        away.vector.double(), functional.normalize(means[0] - means[1], dim=0)
+    )
     assert str(away.contrast) == "all - class 1"
     for others in ({"instead": one_hot(0)}, {"context": one_hot(0)}):
         with pytest.raises(InvalidInput, match="Away from a text"):
             contrast_direction(pairs, generator(), one_hot(1), away=True, scale=1.0, **others)
+
+
+def test_what_is_most_unlike_a_text_is_not_away_from_it():
+    """A sixth shows glasses, a sixth sunglasses, whose score for glasses is the lowest."""
+    z = 0.1 * normal(6000, 4)
+    kind = torch.arange(6000) % 6
+    score = torch.where(kind == 0, 0.9, torch.where(kind == 1, -0.9, 0.0))
+    z[:, 0] += kind == 0
+    z[:, 1] += kind == 1
+    shown = torch.stack([score, (1 - score.square()).sqrt()], dim=1)
+    glasses = Condition(torch.tensor([[2.0, 0.0]]), ("glasses",), "f", "toy f")
+    found = contrast_direction(
+        Pairs(z, shown, "g", "f"), generator(), glasses, away=True, scale=10.0, keep=1.0
+    )
+    # The mean of all others has a fifth of sunglasses.
+    assert float(found.vector[0]) < -0.97
+    assert abs(float(found.vector[1])) < 0.06
+    p = found.contrast.probability(shown)
+    # A text that a sixth shows has the odds 6 there.
+    for number, (least, most) in enumerate(((0.0, 0.15), (0.0, 0.15), (0.99, 1.0))):
+        own = p[kind == number]
+        assert own.min() >= least
+        assert own.max() <= most + 1e-9
+    # From glasses to a bare face, and from sunglasses too.
+    for number in (0, 1):
+        move = found.goals[0].towards(torch.zeros(2), shown[number])
+        assert float(move[number] / move.norm()) < -0.95
+
+
+def test_the_attainable_probability_is_that_of_the_surest_quarter_of_what_shows_it():
+    pairs = linear(2000)
+    found = contrast_direction(pairs, generator(), one_hot(1), one_hot(0), scale=1.0)
+    p = found.contrast.probability(pairs.conditions)
+    above = p[p >= found.attainable].sum() / p.sum()
+    assert float(above) == pytest.approx(0.25, abs=2e-3)
 
 
 def test_the_overlap_with_all_tells_what_some_pairs_show():

@@ -1,5 +1,7 @@
 """Moves along a direction: strengths against the analytic threshold, alone and in a batch."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latentsteer.core.auxiliary import Classifier
@@ -12,7 +14,8 @@ from latentsteer.core.identity import ModelId
 from latentsteer.core.latents import Latents
 from latentsteer.core.pairs.contrast import Contrast
 from latentsteer.core.pairs.directions import LatentDirection
-from latentsteer.core.pairs.moving import MoveSearch, moved_along, moved_until
+from latentsteer.core.pairs.moving import moved_along, moved_until
+from latentsteer.core.pairs.search import MoveSearch
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space
 from torch import nn
@@ -127,6 +130,54 @@ def test_a_move_goes_on_beyond_the_smallest_and_stays_within_the_bounds():
     assert float(searched(latents, beyond=1e6).latents.values.abs().max()) <= 50
     with pytest.raises(InvalidInput, match="0 times the smallest move"):
         MoveSearch(beyond=0.0)
+
+
+def test_a_checked_move_goes_beyond_only_where_the_wanted_is_still_shown():
+    """f sees the wanted between strengths 2.5 and 3, and from 6 on."""
+
+    def curve(odds):
+        s = odds / SLOPE
+        return torch.where(((s > 2.5) & (s < 3)) | (s > 6), 9.0, -9.0)
+
+    begin = -torch.tensor([[0.0], [3.6]]) * SLOPE * GAIN / GAIN.square().sum()
+    latents = Latents.of(Start(begin, Identity(SPACE)), generator())
+    own = {"aux": classifier(curve), "most": 9.0, "grid": 18}
+    least = searched(latents, **own)
+    assert least.strengths.tolist() == pytest.approx([2.5, 6.1], abs=1e-2)
+    # 1.25 times: 3.125 is lost, and 7.625 - 3.6 as well; 1.15 times: 2.875 is shown.
+    for beyond, factors in ((1.25, (1.0, 1.0)), (1.15, (1.15, 1.0)), (0.5, (0.5, 0.5))):
+        moved = searched(latents, beyond=beyond, checked=True, **own)
+        expected = least.strengths * torch.tensor(factors, dtype=torch.float64)
+        torch.testing.assert_close(moved.strengths, expected)
+        shift = expected.float()[:, None] * UNIT * VECTOR
+        torch.testing.assert_close(moved.latents.values, begin + shift)
+        assert moved.reached.all()
+
+
+def test_a_checked_end_is_looked_at_as_drawn_again_from_its_image():
+    """The encoder shrinks latents, and with them the log odds."""
+    latents = points(20)
+    shrinking = replace(generator(), encode=lambda images: 0.9 * images[:, :, 0, 0])
+    moved = searched(latents, model=shrinking, beyond=1.25, checked=True)
+    odds, needed = latents.values @ GAIN, torch.tensor(0.8).logit()
+    far = torch.where(odds < needed, odds + 1.25 * (needed - odds), odds)
+    expected = (0.9 * far).sigmoid().double()
+    there = searched(latents).reached
+    torch.testing.assert_close(moved.probability[there], expected[there], rtol=1e-3, atol=1e-3)
+    assert torch.equal(moved.reached, moved.probability >= 0.8)
+    assert 0 < int(moved.reached.sum()) < 20
+
+
+def test_a_checked_search_asks_for_no_more_than_pairs_attain():
+    latents = points(8)
+    for attainable, certainty in ((0.6, 0.6), (0.3, 0.5), (0.99, 0.8)):
+        along = direction(attainable=attainable)
+        assert torch.equal(
+            searched(latents, along=along, checked=True).latents.values,
+            searched(latents, certainty=certainty, checked=True).latents.values,
+        )
+        plain = searched(latents, along=along)
+        assert torch.equal(plain.latents.values, searched(latents).latents.values)
 
 
 def test_what_shows_the_wanted_already_stays_to_the_bit():

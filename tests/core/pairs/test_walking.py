@@ -12,8 +12,9 @@ from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.latents import Latents
 from latentsteer.core.pairs.directions import contrast_direction
-from latentsteer.core.pairs.moving import MoveSearch, moved_along, moved_until
+from latentsteer.core.pairs.moving import moved_along, moved_until
 from latentsteer.core.pairs.pairs import Pairs
+from latentsteer.core.pairs.search import MoveSearch
 from latentsteer.core.pairs.walking import LooksOnce, Walk, least_changed, walked
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import Block, Identity, Space

@@ -60,6 +60,7 @@ def _small(recipe: Recipe) -> GraphBuilder:
         keep=KEEP,
     )
     search = {"strength": MOST, "certainty": CERTAINTY, "grid": GRID, "beyond": BEYOND}
+    search["checked"] = True
     moved = graph.add(
         "MoveLatents",
         batch=varied,

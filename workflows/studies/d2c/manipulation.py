@@ -10,7 +10,8 @@ from ....core.d2c.bank_means import bank_mean
 from ....core.d2c.editing import Editing, edit_by_condition
 from ....core.d2c.moves import GradientMove, LatentMove, boundary_move
 from ....core.errors import InvalidInput
-from ....core.pairs.moving import MoveSearch, moved_until
+from ....core.pairs.moving import moved_until
+from ....core.pairs.search import MoveSearch
 from ....core.rng import SampleRng
 from ....core.zoo.avatar_edits import AvatarEdit
 from ....core.zoo.avatars import ATTRIBUTES
