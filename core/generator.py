@@ -237,7 +237,7 @@ class ConditionalGenerator:
         absent: list[Need] = [need for need in self.needs if there[need] is None]
         beyond = [n for n in NEED_WORDS if n not in self.needs and there[n] is not None]
         if absent:
-            raise InvalidInput(f"{self.needed} Missing: {_listed(absent)}.")
+            raise InvalidInput(f"{self.needed} Missing: {_listed(absent)}. Connect or write it.")
         if beyond:
             raise InvalidInput(f"{self.needed} It takes no other input: leave out {beyond[0]}.")
         checked = {need: self._checked(need, there[need]) for need in self.needs}

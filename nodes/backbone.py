@@ -8,14 +8,10 @@ from .model_files import changed, find, present
 from .sockets import AUXILIARY
 from .widgets import advanced
 
-__all__ = ["backbone", "backbone_changed", "backbone_present", "compared_by", "comparer"]
+__all__ = ["BackboneInputs", "backbone", "compared_by", "comparer"]
 
 NO_BACKBONE = "none"
-
-
 KIND = "latentsteer_aux"
-
-
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 
 
@@ -33,14 +29,18 @@ def backbone() -> io.Combo.Input:
     )
 
 
-def backbone_present(name: str) -> bool | str:
-    """True if the backbone can be loaded, else the message that states why not."""
-    return name == NO_BACKBONE or present(KIND, name)
+class BackboneInputs:
+    """What nodes with a widget `backbone` share."""
 
+    @classmethod
+    def validate_inputs(cls, backbone: str) -> bool | str:
+        """Reports a missing file before the run, in the same words on every host."""
+        return backbone == NO_BACKBONE or present(KIND, backbone)
 
-def backbone_changed(name: str) -> str:
-    """A text that changes with the backbone and its file."""
-    return name if name == NO_BACKBONE else changed(KIND, name)
+    @classmethod
+    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
+        """Changes with the file. The host passes all inputs, and takes an error for a change."""
+        return backbone if backbone == NO_BACKBONE else changed(KIND, backbone)
 
 
 def comparer() -> io.Input:

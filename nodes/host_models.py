@@ -5,10 +5,8 @@ their `torch.no_grad`, its VAE without the split by free memory.
 """
 
 import functools
-import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -21,26 +19,23 @@ from ..core.identity import ModelId
 from .host_checks import check_conditioning, check_families, check_size, differentiable, sockets
 from .host_memory import Saving, model_need, vae_need
 from .host_networks import HostNetworks
+from .host_sampling import (
+    Sampling,
+    check_sampling,
+    draws_on_the_way,
+    noise_levels,
+    sampled_latents,
+)
 
 if TYPE_CHECKING:
     comfy: Any
 elif "folder_paths" in sys.modules:  # ComfyUI imports it before any custom node
     import comfy.latent_formats
-    import comfy.model_sampling
     import comfy.sample
-    import comfy.samplers
-    from comfy.k_diffusion import sampling as k_diffusion
     from comfy.ldm.modules.attention import attention_pytorch
 
-__all__ = ["FORMATS", "SAMPLERS", "SCHEDULERS", "Sampling", "model_pipeline", "vae_pipeline"]
+__all__ = ["FORMATS", "model_pipeline", "vae_pipeline"]
 
-SAMPLERS: Final = ("euler", "lcm", "ddim", "dpmpp_2m", "euler_ancestral")
-"""Samplers whose steps are all differentiable."""
-DRAWING: Final = ("lcm", "euler_ancestral")
-"""Those that draw noise on the way."""
-SCHEDULERS: Final = (
-    *("simple", "sgm_uniform", "normal", "karras", "exponential", "ddim_uniform", "beta"),
-)
 ATTENTIONS: Final = frozenset(
     f"attention_{kind}" for kind in ("pytorch", "sub_quad", "split", "basic", "xformers")
 )
@@ -48,31 +43,7 @@ ATTENTIONS: Final = frozenset(
 FORMATS: Final = {"SD 1 and 2": "SD15", "SDXL": "SDXL", "SD 3": "SD3", "Flux": "Flux"}
 """Scales of the latents of a VAE alone: the models that it is of, and ComfyUI's names."""
 if TYPE_CHECKING:
-    k_diffusion: Any
     attention_pytorch: Any
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Settings of a sampler.
-
-    Attributes:
-        sampler: one of `SAMPLERS`.
-        scheduler: one of `SCHEDULERS`, for the noise levels of `steps`.
-        steps: number of steps, at least 1; without effect where `sigmas` are given.
-        cfg: scale of the guidance; 1 for none.
-        seed: seed of fixed noise on the way.
-        draws: whether the noise on the way is part of z.
-        sigmas: noise levels, ending with the last one, if given.
-    """
-
-    sampler: str
-    scheduler: str
-    steps: int
-    cfg: float
-    seed: int
-    draws: bool = False
-    sigmas: Tensor | None = None
 
 
 def model_pipeline(
@@ -102,7 +73,7 @@ def model_pipeline(
         InvalidInput: what cannot be differentiated, or does not fit together.
     """
     sockets()
-    _check(sampling)
+    check_sampling(sampling)
     patcher = differentiable(model, "model").clone()
     decoder = differentiable(vae.patcher, "VAE")
     check_families(patcher, vae)
@@ -110,8 +81,8 @@ def model_pipeline(
     options = patcher.model_options.setdefault("transformer_options", {})
     options["optimized_attention_override"] = _attention
     shape = _shape(patcher, vae, size, latent)
-    sigmas = _sigmas(patcher, sampling)
-    draws = _drawn(sampling, sigmas)
+    sigmas = noise_levels(patcher, sampling)
+    draws = draws_on_the_way(sampling, sigmas)
     steered = draws if sampling.draws else 0
 
     scale = vae.spacial_compression_decode()
@@ -134,7 +105,7 @@ def model_pipeline(
     if draws:
         known["noise on the way"] = "steered" if steered else f"seed {sampling.seed}"
     weights = sampled_digest(*_weights(patcher), *_weights(decoder), conditions)
-    run = functools.partial(_sampled, patcher, conditions, sampling, sigmas)
+    run = functools.partial(sampled_latents, patcher, conditions, sampling, sigmas)
     return HostPipeline(
         name=name,
         id=ModelId(weights, known),
@@ -207,21 +178,6 @@ def vae_pipeline(
     )
 
 
-def _check(sampling: Sampling) -> None:
-    if sampling.sampler not in SAMPLERS:
-        raise InvalidInput(
-            f"Sampler {sampling.sampler!r}: its steps are not all differentiable. There are: "
-            f"{', '.join(SAMPLERS)}."
-        )
-    if sampling.scheduler not in SCHEDULERS:
-        raise InvalidInput(
-            f"Scheduler {sampling.scheduler!r}; expected one of {', '.join(SCHEDULERS)}. Any "
-            "other: connect its SIGMAS."
-        )
-    if sampling.steps < 1:
-        raise InvalidInput(f"{sampling.steps} steps; at least 1 needed.")
-
-
 def _shape(
     patcher: Any | None,  # noqa: ANN401
     vae: Any,  # noqa: ANN401
@@ -253,78 +209,10 @@ def _shape(
     return found
 
 
-def _sigmas(patcher: Any, sampling: Sampling) -> Tensor:  # noqa: ANN401
-    if sampling.sigmas is None:
-        schedule = patcher.get_model_object("model_sampling")
-        found = comfy.samplers.calculate_sigmas(schedule, sampling.scheduler, sampling.steps)
-    else:
-        found = sampling.sigmas
-    found = found.clone().float().cpu()
-    falling = bool((found[1:] < found[:-1]).all()) and bool(found.isfinite().all())
-    if found.ndim != 1 or len(found) < 2 or not falling or float(found[-1]) < 0:
-        raise InvalidInput(
-            f"SIGMAS are {[round(one, 4) for one in found.flatten().tolist()[:8]]}; expected at "
-            "least two falling noise levels, the last one 0."
-        )
-    return found
-
-
 def _attention(function: Callable[..., Tensor], *values: Any, **named: Any) -> Tensor:  # noqa: ANN401
     """ComfyUI's attention, or PyTorch's where it has no gradient (sage, flash, int8)."""
     known = function.__name__ in ATTENTIONS
     return (function if known else attention_pytorch)(*values, **named)
-
-
-def _drawn(sampling: Sampling, sigmas: Tensor) -> int:
-    """Number of noises that the sampler draws on the way."""
-    return int((sigmas[1:] > 0).sum()) if sampling.sampler in DRAWING else 0
-
-
-def _sampled(
-    patcher: Any,  # noqa: ANN401
-    conditions: Mapping[str, Any],
-    sampling: Sampling,
-    sigmas: Tensor,
-    noise: Tensor,
-    *draws: Tensor,
-) -> Tensor:
-    """Latents of the VAE from noise, as ComfyUI's KSampler makes them."""
-    extra: dict[str, Any] = {}
-    if sampling.sampler in DRAWING:
-        extra["noise_sampler"] = _given(draws) if draws else _repeated(noise, sampling.seed)
-    guider = comfy.samplers.CFGGuider(patcher)
-    guider.inner_set_conds(_again(conditions))
-    guider.set_cfg(sampling.cfg)
-    sampler = comfy.samplers.KSAMPLER(_steps(patcher, sampling.sampler), extra)
-    empty = torch.zeros_like(noise)
-    return guider.sample(noise, empty, sampler, sigmas, disable_pbar=True, seed=sampling.seed)
-
-
-def _steps(patcher: Any, name: str) -> Callable[..., Tensor]:  # noqa: ANN401
-    """A sampler without the decorator that forbids gradients."""
-    known = {"ddim": "euler"}.get(name, name)
-    flow = isinstance(patcher.get_model_object("model_sampling"), comfy.model_sampling.CONST)
-    if known == "euler_ancestral" and flow:
-        known = "euler_ancestral_RF"
-    return inspect.unwrap(getattr(k_diffusion, f"sample_{known}"))
-
-
-def _given(draws: Sequence[Tensor]) -> Callable[..., Tensor]:
-    left = iter(draws)
-    return lambda sigma, sigma_next: next(left)
-
-
-def _repeated(noise: Tensor, seed: int) -> Callable[..., Tensor]:
-    """The noise that ComfyUI draws for a batch of one, the same for each sample."""
-    draw = k_diffusion.default_noise_sampler(noise[:1].detach(), seed=seed)
-    return lambda sigma, sigma_next: draw(sigma, sigma_next).expand_as(noise)
-
-
-def _again(value: Any) -> Any:  # noqa: ANN401
-    """Nested lists and mappings anew, since ComfyUI writes into them."""
-    if isinstance(value, Mapping):
-        return {key: _again(one) for key, one in value.items()}
-    return [_again(one) for one in value] if isinstance(value, list) else value
 
 
 def _decoded(vae: Any, latents: Tensor) -> Tensor:  # noqa: ANN401

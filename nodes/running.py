@@ -22,10 +22,12 @@ from .work import working
 
 __all__ = [
     "RefinementWatch",
+    "clamp_widget",
     "keep_unfinished",
     "outputs",
     "preview_every",
     "refined_output",
+    "resume_widget",
     "run_refinement",
 ]
 
@@ -43,6 +45,27 @@ def preview_every() -> io.Int.Input:
             min=0,
             max=10000,
             tooltip="Steps between previews of the first samples (0 to 10000); 0 for none.",
+        )
+    )
+
+
+def clamp_widget() -> io.Boolean.Input:
+    """The widget for the generator's bounds."""
+    return advanced(
+        io.Boolean.Input(
+            "clamp", default=True, tooltip="Keep latents within the generator's bounds."
+        )
+    )
+
+
+def resume_widget() -> io.Boolean.Input:
+    """The widget for the continuation of an interrupted run."""
+    return advanced(
+        io.Boolean.Input(
+            "resume",
+            default=True,
+            tooltip="Continue the interrupted run of the latents, to the same result. Off: "
+            "start a new run from them, with fresh draws.",
         )
     )
 

@@ -29,7 +29,7 @@ class EnergyBayes(io.ComfyNode):
             "`inverse_temperature` = 20. Latents w and w+ have no prior density: there (1, "
             "1) is refused, or approximated by a fitted Gaussian, and (0, 20) works."
         ),
-        example="The template *tr0n_digits_bayes_1_20*.",
+        example="The workflow *tr0n_digits_bayes_1_20*.",
     )
 
     @classmethod

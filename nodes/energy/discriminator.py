@@ -47,8 +47,8 @@ class EnergyDiscriminator(io.ComfyNode):
             "minibatch standard deviation sees one image at a time."
         ),
         example=(
-            "Into `energy` of KRR Flow Refine: with real images it is the paper's A + B + C, "
-            "without any other term (`lambda_generated` = 0) it is DDLS without noise."
+            "Into `energy` of KRR Flow Refine: with real images the flow is the paper's A + B + "
+            "C. Without real images and with `lambda_generated` = 0 it is DDLS without noise."
         ),
     )
 

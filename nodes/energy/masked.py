@@ -5,7 +5,7 @@ from torch import Tensor
 from ...core.auxiliary import Auxiliary
 from ...core.energies.masked import masked
 from ...core.energy import Energy
-from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..backbone import BackboneInputs, backbone, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io, ui
 from ..images import from_host, masks_from_host
@@ -15,7 +15,7 @@ from .widgets import added, chained, summed
 __all__ = ["EnergyMasked"]
 
 
-class EnergyMasked(io.ComfyNode):
+class EnergyMasked(BackboneInputs, io.ComfyNode):
     """Distance to a source where the mask is black."""
 
     HELP = Help(
@@ -60,16 +60,6 @@ class EnergyMasked(io.ComfyNode):
         )
         schema.search_aliases = ["inpaint", "outpaint", "mask", "upscale", "reconstruction"]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, backbone: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return backbone_present(backbone)
-
-    @classmethod
-    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Changes with the file. The host passes all inputs, and takes an error for a change."""
-        return backbone_changed(backbone)
 
     @classmethod
     def execute(

@@ -6,7 +6,7 @@ from ...core.auxiliary import Auxiliary
 from ...core.energies.perceptual import perceptual, pixels
 from ...core.energy import Energy
 from ...core.features import Features
-from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..backbone import BackboneInputs, backbone, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io, ui
 from ..images import from_host
@@ -17,7 +17,7 @@ from .widgets import added, chained, summed
 __all__ = ["EnergyPerceptual"]
 
 
-class EnergyPerceptual(io.ComfyNode):
+class EnergyPerceptual(BackboneInputs, io.ComfyNode):
     """Distance to reference images."""
 
     HELP = Help(
@@ -60,16 +60,6 @@ class EnergyPerceptual(io.ComfyNode):
         )
         schema.search_aliases = ["LPIPS", "MSE", "reference", "similarity"]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, backbone: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return backbone_present(backbone)
-
-    @classmethod
-    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Changes with the file. The host passes all inputs, and takes an error for a change."""
-        return backbone_changed(backbone)
 
     @classmethod
     def execute(

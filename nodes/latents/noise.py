@@ -96,7 +96,7 @@ class LatentsFromNoise(io.ComfyNode):
             "from an image that is already there. ComfyUI draws a batch from one stream, so a "
             "sample depends on the size of its batch."
         ),
-        example="RandomNoise with the seed of a KSampler image, into ReNO Refine.",
+        example="RandomNoise with the seed of a KSampler image, into Nesterov Refine.",
     )
 
     @classmethod

@@ -7,7 +7,8 @@ from ..help import Help
 from ..host import autograd, io, ui
 from ..host_checks import sampling_notes
 from ..host_memory import Saving
-from ..host_models import SAMPLERS, SCHEDULERS, Sampling, model_pipeline
+from ..host_models import model_pipeline
+from ..host_sampling import SAMPLERS, SCHEDULERS, Sampling
 from ..host_widgets import height, memory_widget, width
 from ..sockets import CONDITIONING, GENERATOR, LATENT, MODEL, SIGMAS, VAE
 from ..widgets import advanced, seed
@@ -31,7 +32,7 @@ class GeneratorFromModel(io.ComfyNode):
         ),
         example=(
             "SD-Turbo with 1 step, sampler euler, cfg 1, 512 x 512; Prior Init with 4 samples; "
-            "Energy CLIP and Noise Norm; ReNO Refine with 50 steps; Decode."
+            "Energy CLIP and Noise Norm; Nesterov Refine with 50 steps; Decode."
         ),
     )
 

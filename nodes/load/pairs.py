@@ -66,5 +66,5 @@ class LoadPairs(FileLoader, io.ComfyNode):
             if auxiliary is not None:
                 found = found.of_auxiliary(as_auxiliary(auxiliary))
         whose = belonging(found.generator, found.manifest.origin.generator_name)
-        text = f"{len(found)} pairs of latents of {whose} and conditions of {found.record.name}"
+        text = f"{len(found)} pairs of latents of {whose}, and conditions of {found.record.name}"
         return io.NodeOutput(found, ui=ui.PreviewText(text))

@@ -8,7 +8,13 @@ from ...core.refine.first_order import FirstOrder
 from ...core.refine.rules import Adam
 from ..help import Help
 from ..host import io
-from ..running import outputs, preview_every, refined_output, run_refinement
+from ..running import (
+    outputs,
+    preview_every,
+    refined_output,
+    resume_widget,
+    run_refinement,
+)
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 
@@ -111,14 +117,7 @@ class CMAESRefine(io.ComfyNode):
                         "at the best of the last generation.",
                     )
                 ),
-                advanced(
-                    io.Boolean.Input(
-                        "resume",
-                        default=True,
-                        tooltip="Continue the interrupted run of the latents, to the same "
-                        "result. Off: start a new run from them, with fresh draws.",
-                    )
-                ),
+                resume_widget(),
             ],
             outputs=outputs(),
         )

@@ -15,7 +15,7 @@ from ...core.generator import Generator
 from ...core.latents import Latents
 from ...core.refine.rules import Adam
 from ...core.snapshot import Snapshot
-from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..backbone import BackboneInputs, backbone, compared_by, comparer
 from ..help import Help
 from ..host import Progress, autograd, host, io
 from ..images import grid, to_host
@@ -58,7 +58,7 @@ class _Watch:
         return picture
 
 
-class ComposeFuse(io.ComfyNode):
+class ComposeFuse(BackboneInputs, io.ComfyNode):
     """FuseDream's composed generation."""
 
     HELP = Help(
@@ -131,16 +131,6 @@ class ComposeFuse(io.ComfyNode):
         )
         schema.search_aliases = ["FuseDream", "two subjects", "two people", "paste", "Poisson"]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, backbone: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return backbone_present(backbone)
-
-    @classmethod
-    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Changes with the file. The host passes all inputs, and takes an error for a change."""
-        return backbone_changed(backbone)
 
     @classmethod
     def execute(

@@ -1,7 +1,7 @@
 """Inputs of the first-order refiners."""
 
 from ..host import io
-from ..running import preview_every
+from ..running import clamp_widget, preview_every, resume_widget
 from ..sockets import ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, seed
 
@@ -108,13 +108,7 @@ def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.
                 tooltip=f"Largest gradient norm of a sample (0 to 1e6); 0 for no limit, {limits}.",
             )
         ),
-        advanced(
-            io.Boolean.Input(
-                "clamp",
-                default=True,
-                tooltip="Keep latents within the generator's bounds.",
-            )
-        ),
+        clamp_widget(),
         advanced(
             io.Boolean.Input(
                 "keep_best",
@@ -125,13 +119,6 @@ def shared_inputs(clip_norm: float = 0.0, limits: str = TR0N_LIMITS) -> list[io.
         ),
         chunk(),
         preview_every(),
-        advanced(
-            io.Boolean.Input(
-                "resume",
-                default=True,
-                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
-                "start a new run from them, with fresh draws.",
-            )
-        ),
+        resume_widget(),
         *_released(),
     ]

@@ -2,7 +2,7 @@
 
 from ...core.krr.settings import DIVERGENCES
 from ..host import io
-from ..running import preview_every
+from ..running import clamp_widget, preview_every, resume_widget
 from ..sockets import AUXILIARY, ENERGY, GENERATOR, LATENTS
 from ..widgets import advanced, chunk, schedule, seed, steps
 
@@ -228,23 +228,10 @@ def _run() -> list[io.Input]:
                 "paper.",
             )
         ),
-        advanced(
-            io.Boolean.Input(
-                "clamp",
-                default=True,
-                tooltip="Keep latents within the generator's bounds.",
-            )
-        ),
+        clamp_widget(),
         chunk(),
         preview_every(),
-        advanced(
-            io.Boolean.Input(
-                "resume",
-                default=True,
-                tooltip="Continue the interrupted run of the latents, to the same result. Off: "
-                "start a new run from them, with fresh draws.",
-            )
-        ),
+        resume_widget(),
     ]
 
 

@@ -15,7 +15,7 @@ from ...core.refine.rules import Adam
 from ...core.refine.trace import Trace, trace_of
 from ...core.rng import SampleRng
 from ...core.starts.inversion import InversionStart, from_images
-from ..backbone import backbone, backbone_changed, backbone_present, compared_by, comparer
+from ..backbone import BackboneInputs, backbone, compared_by, comparer
 from ..help import Help
 from ..host import autograd, io
 from ..images import shaped
@@ -54,7 +54,7 @@ def _starting() -> list[io.Input]:
     ]
 
 
-class ImageToLatents(io.ComfyNode):
+class ImageToLatents(BackboneInputs, io.ComfyNode):
     """Inverts a generator."""
 
     HELP = Help(
@@ -122,16 +122,6 @@ class ImageToLatents(io.ComfyNode):
         )
         schema.search_aliases = ["inversion", "projector", "encode image", "edit"]
         return schema
-
-    @classmethod
-    def validate_inputs(cls, backbone: str) -> bool | str:
-        """Reports a missing file before the run, in the same words on every host."""
-        return backbone_present(backbone)
-
-    @classmethod
-    def fingerprint_inputs(cls, backbone: str, **others: object) -> str:
-        """Changes with the file. The host passes all inputs, and takes an error for a change."""
-        return backbone_changed(backbone)
 
     @classmethod
     def execute(

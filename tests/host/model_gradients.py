@@ -12,7 +12,7 @@ def forwards(family):
     apart, least = 0.0, float("inf")
     z = family.noise()
     for steps in (1, 4):
-        for sampler in PACK.nodes_dot_host_models.SAMPLERS:
+        for sampler in PACK.nodes_dot_host_sampling.SAMPLERS:
             cfg = 2.0 if sampler == "euler" else 1.0
             image, found = slope(family.generator(sampler, steps, cfg), z)
             apart = max(apart, (image - family.sampled(sampler, steps, cfg)).abs().max().item())

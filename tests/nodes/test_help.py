@@ -42,6 +42,18 @@ def test_every_name_in_the_help_is_on_the_canvas(node):
     assert named - visible == set()
 
 
+ENDINGS = "Refine|Init|Condition|Sample|Prior|Generator|Report|Direction|Latents|Translator"
+NAMED = re.compile(rf"(?:[A-Z][\w-]* )+(?:{ENDINGS})\b")
+"""Words that read as the name of a node, after others perhaps."""
+
+
+def test_every_node_that_a_help_names_is_there():
+    names = tuple(schema.display_name for schema in SCHEMAS.values())
+    for node in ALL_NODES:
+        found = NAMED.findall(told(node, SCHEMAS[node.__name__]))
+        assert [name for name in found if not name.endswith(names)] == [], node.__name__
+
+
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
 def test_every_input_and_output_is_explained_under_the_name_that_is_shown(node):
     schema, text = SCHEMAS[node.__name__], page(node)
