@@ -80,7 +80,7 @@ class Steer(TaskModelInputs, io.ComfyNode):
                     default="good",
                     tooltip="How much work goes into each image. draft: a few steps. good: the "
                     "best of several starts. best: more starts and steps, at least twice as "
-                    "long as good.",
+                    "long as good; on the shipped avatars no better by the judge.",
                 ),
                 seed("everything random"),
                 advanced(

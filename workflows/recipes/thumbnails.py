@@ -111,7 +111,8 @@ def _card(recipe: Recipe, path: Path) -> int:
     picture = Image.new("RGB", (SIDE, SIDE), "#20242b")
     draw = ImageDraw.Draw(picture)
     title = "\n".join(textwrap.wrap(recipe.heading, 18))
-    draw.multiline_text((24, 28), title, "white", ImageFont.load_default(30), spacing=10)
+    # Below the mark that the newer host lays over the top left corner.
+    draw.multiline_text((24, 64), title, "white", ImageFont.load_default(30), spacing=10)
     below = SIDE - 34 - 20 * len(recipe.files)
     draw.text((24, below - 26), "needs", "#8fa3bf", ImageFont.load_default(14))
     for line, name in enumerate(recipe.files):
