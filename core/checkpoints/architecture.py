@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
@@ -16,6 +17,8 @@ __all__ = ["Architecture", "Example", "all_of", "detect", "load_detected", "load
 
 Loaded = TypeVar("Loaded")
 KEYS_SHOWN = 4
+NO_MEMORY = "can't allocate memory"
+"""Words of PyTorch's error on the CPU, which has no type of its own."""
 COUNT = "num_batches_tracked"
 """Last part of the name of batch normalisation's count of batches, which no output depends on."""
 
@@ -109,7 +112,15 @@ def load_detected(checkpoint: Checkpoint, architectures: Sequence[Architecture[L
     except CheckpointError as error:
         reasons = why_left_out(checkpoint.tensors)
         raise error if reasons in str(error) else CheckpointError(f"{error}{reasons}") from error
+    except torch.cuda.OutOfMemoryError:
+        raise
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if NO_MEMORY in str(error):
+            raise CheckpointError(
+                f"{checkpoint.path.name} looks like {architecture.id}, for which there is not "
+                f"enough memory: {error}. Close other programs; if no such model needs as much, "
+                "the file is damaged: fetch it again."
+            ) from error
         # Sizes are read from tensors that may be missing, of another rank or empty.
         raise CheckpointError(
             f"{checkpoint.path.name} looks like {architecture.id}, but its tensors do not fit: "

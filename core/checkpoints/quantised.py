@@ -46,6 +46,6 @@ def from_int8(checkpoint: Checkpoint) -> Checkpoint:
         if tensor.dtype == torch.int8 and name + SCALE in checkpoint.tensors:
             scale = checkpoint.tensors[name + SCALE]
             shape = (-1, *[1] * (tensor.ndim - 1))
-            tensor = tensor.float() * scale.reshape(shape)
+            tensor = tensor.float().mul_(scale.reshape(shape))
         tensors[name] = tensor
     return replace(checkpoint, tensors=tensors)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +40,7 @@ class Tensors:
         self.forgiving = False
         self._allowance = 2 * size + SPARE_BYTES
         self._fetch, self._sealed = fetch, sealed
-        self._buffers: dict[int, tuple[Storage, bytearray]] = {}
+        self._buffers: dict[int, tuple[Storage, Tensor]] = {}
 
     def of(self, name: str, declared: View | Array) -> Tensor | None:
         """Returns the tensor declared under a name, or None if it is omitted.
@@ -110,13 +111,16 @@ class Tensors:
             )
         if len(held) % dtype.itemsize:
             raise Refused(f"declares `{name}` of a storage that holds no such numbers")
-        flat = torch.frombuffer(held, dtype=dtype)
-        return flat.as_strided(shape, stride, offset).contiguous()
+        return held.view(dtype).as_strided(shape, stride, offset).contiguous()
 
-    def _bytes(self, storage: Storage) -> bytearray:
+    def _bytes(self, storage: Storage) -> Tensor:
         if id(storage) not in self._buffers:
             content = storage.content if storage.content is not None else self._fetch(storage)
-            held = content if type(content) is bytearray else bytearray(content)
+            if type(content) is bytearray and content:
+                held = torch.frombuffer(content, dtype=torch.uint8)
+            else:  # in memory of PyTorch's own, which is aligned: networks take it over as it is
+                held = torch.empty(len(content), dtype=torch.uint8)
+                held.numpy()[:] = np.frombuffer(content, np.uint8)
             self._buffers[id(storage)] = (storage, held)
         return self._buffers[id(storage)][1]
 

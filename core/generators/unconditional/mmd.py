@@ -3,7 +3,9 @@
 Files hold the state dict of MMD-GAN's decoder, whose names tell the widths. They do not say that
 pixels are tanh's in GANs and a sigmoid's in VAEs, which have 64 latents instead of 32, and
 that images of STL-10 are enlarged from 32 to 48 pixels, which the option image_size does. DGflow's
-estimate of the density ratio, `MMDGAN_CIFAR_DRC.pth` beside the file, is the discriminator.
+corrector of the density ratio, `MMDGAN_CIFAR_DRC.pth` beside the file, is the discriminator.
+DGflow adds its logit to that of an SN-GAN's discriminator of the same data (`dgflow.py`); here it
+is used alone.
 """
 
 import re

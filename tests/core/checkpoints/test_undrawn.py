@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 from latentsteer.core.checkpoints import checkpoint as checkpoints
-from latentsteer.core.checkpoints.architecture import load_network
+from latentsteer.core.checkpoints.architecture import Architecture, load_detected, load_network
 from latentsteer.core.checkpoints.tensor_files import DTYPES, tensors_in
 from latentsteer.core.checkpoints.undrawn import FILLS, PLACES, undrawn
 from latentsteer.core.errors import CheckpointError
@@ -159,3 +159,10 @@ def test_a_file_that_is_written_over_changes_no_tensor(tmp_path):
     path.write_bytes(content[:-8])
     with pytest.raises(CheckpointError, match="truncated"):
         checkpoints.read(path)
+
+
+def test_want_of_memory_is_said(tmp_path):
+    vast = Architecture("vast", "w", lambda _: True, lambda _: torch.empty(1 << 55), ())
+    safetensors.torch.save_file({"w": torch.ones(1)}, tmp_path / "m.safetensors")
+    with pytest.raises(CheckpointError, match=r"m.*vast.*not enough memory.*Close other"):
+        load_detected(checkpoints.read(tmp_path / "m.safetensors"), (vast,))

@@ -15,18 +15,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ....core.checkpoints import checkpoint as checkpoints
 from ....core.checkpoints.architecture import Architecture, load_detected
 from ....core.checkpoints.cache import cached
 from ....core.checkpoints.names import SUFFIXES
+from ....core.checkpoints.record import Checkpoint
 from ....core.errors import CheckpointError
 from ....core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
+from ....core.generators.biggan.networks.ajbrock import BigGanGenerator, GeneratorLayout
 from ....core.generators.dalle.networks import DvaeDecoder, DvaeLayout
 from ....core.zoo import shipped
 from .device import machine
@@ -39,6 +42,7 @@ FOLDER = "LATENTSTEER_REFERENCE"
 MOST = 1.5
 """Largest ratio of a load to the reading of its files, in time and in memory."""
 DECODER = "decoder of DALL-E's size.pth"
+BIGGAN = "BigGAN-128 of its released size.pth"
 LEAST = 1 << 20
 """Bytes of a file from which its ratios are required: below, they are of the layers' objects."""
 
@@ -52,14 +56,23 @@ class Plan:
         most: number of files, for the smallest ones; 0 for all.
         decoder: layout of a dVAE's decoder whose file is made and measured too; None for none.
             That of DALL-E shows the ratios at the size of a released file.
+        biggan: the same for a BigGAN, which is folded.
     """
 
     rounds: int
     most: int = 0
     decoder: DvaeLayout | None = None
+    biggan: GeneratorLayout | None = None
 
 
-FULL, QUICK = Plan(3, decoder=DvaeLayout(8192, 256, 2, 128)), Plan(1, most=2)
+WIDTHS = (1536, 1536, 768, 384, 192, 96)
+"""Channels of the released BigGAN-128."""
+FULL = Plan(
+    3,
+    decoder=DvaeLayout(8192, 256, 2, 128),
+    biggan=GeneratorLayout(WIDTHS, 4, 20, 148, 1000, 128, frozenset({3})),
+)
+QUICK = Plan(1, most=2)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
         frugal_process(LATENTSTEER_CACHE=cache, OMP_NUM_THREADS="1") as pool,
     ):
         if plan.decoder is not None:
-            files = [*files, _written(plan.decoder, Path(cache) / DECODER)]
+            files = [*files, _written(DvaeDecoder(plan.decoder), Path(cache) / DECODER)]
+        if plan.biggan is not None:
+            files = [*files, _written(BigGanGenerator(plan.biggan), Path(cache) / BIGGAN)]
         found = pool.submit(_measured, files, plan.rounds).result()
     flat: dict[str, Any] = {
         "torch": str(torch.__version__),
@@ -120,9 +135,8 @@ def _is_model(path: Path) -> bool:
     return path.suffix in SUFFIXES or (path / "config.json").exists()
 
 
-def _written(layout: DvaeLayout, path: Path) -> Path:
-    """Writes a decoder of random weights as torch.save does."""
-    network = DvaeDecoder(layout)
+def _written(network: nn.Module, path: Path) -> Path:
+    """Writes a network with random weights as torch.save does."""
     stream = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         parameter.data.normal_(generator=stream)
@@ -146,24 +160,29 @@ def _bytes(path: Path) -> int:
 
 def _measured(files: Sequence[Path], rounds: int) -> dict[str, dict[str, Any]]:
     """Runs in a process of its own, whose allocator returns memory."""
-    known: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS)
     opened = _Opened()
     found: dict[str, dict[str, Any]] = {}
     for path in files:
         try:
-            taken = opened.by(path, lambda path=path: load_detected(checkpoints.read(path), known))
+            taken = opened.by(path, lambda path=path: _opened(checkpoints.read(path)))
         except CheckpointError as error:
             print(f"{path.name} is left out: {error}", file=sys.stderr)
             continue
         cases: dict[str, Step] = {
             "read": lambda taken=taken: _keep([checkpoints.read(one) for one in taken]),
-            "load": lambda path=path: _keep(load_detected(checkpoints.read(path), known)),
-            "again": lambda path=path: _keep(load_detected(cached(path), known)),
+            "load": lambda path=path: _keep(_opened(checkpoints.read(path))),
+            "again": lambda path=path: _keep(_opened(cached(path))),
         }
         cases["again"]()  # leaves the copy
         size = sum(map(_bytes, taken))
         found[path.name] = {"size": size, **_of_cases(cases, rounds)}
     return found
+
+
+def _opened(checkpoint: Checkpoint) -> object:
+    """The model of a checkpoint that is not needed afterwards, as a host opens it."""
+    known: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS)
+    return load_detected(replace(checkpoint, spends=True), known)
 
 
 def _of_cases(cases: Mapping[str, Step], rounds: int) -> dict[str, float]:

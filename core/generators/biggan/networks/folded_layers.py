@@ -137,11 +137,9 @@ class Doubling(nn.Module):
     def __init__(self, weight: Tensor, side: int) -> None:
         super().__init__()
         self.small = side <= SMALL_SIDE
-        flipped = weight.flip(2, 3)
         if self.small:
-            kernel = rearrange(
-                flipped, "outputs inputs row column -> (outputs row column) inputs"
-            ).contiguous()
+            taps = rearrange(weight, "outputs inputs row column -> outputs row column inputs")
+            kernel = taps.flip(1, 2).flatten(0, 2).contiguous()
         else:
             # Upsampling repeats each pixel in a 2 x 2 square: the kernel is summed over 4 shifts.
             spread = F.pad(weight, (1, 1, 1, 1))

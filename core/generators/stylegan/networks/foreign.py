@@ -4,12 +4,11 @@ Such a network loads and saves its weights in the form of the file, so that erro
 superfluous tensors use the file's names. The tables are in `foreign_tables.py`.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 
 from ....checkpoints.weights import settled, take_over
@@ -130,24 +129,25 @@ class Translated(nn.Module):
         """Takes over the tensors of a foreign state dict, which must be complete."""
         mine = nn.Module.state_dict(self, keep_vars=True)
         names = self.foreign_names(mine)
-        wanted = {
-            foreign: layout.foreign(torch.empty_like(mine[name], device="meta"))
-            for name, (foreign, layout) in names.items()
-        }
-        missing = sorted(wanted.keys() - state_dict.keys())
-        extra = sorted(state_dict.keys() - wanted.keys())
+        wanted = {foreign for foreign, _ in names.values()}
+        _refuse({"missing": wanted - state_dict.keys(), "left over": state_dict.keys() - wanted})
+        held = {n: _taken(state_dict[foreign], layout) for n, (foreign, layout) in names.items()}
         ill = [
-            f"{name} {list(state_dict[name].shape)}, not {list(wanted[name].shape)}"
-            for name in wanted
-            if name in state_dict and state_dict[name].shape != wanted[name].shape
+            f"{foreign} {list(state_dict[foreign].shape)}, "
+            f"not {list(layout.foreign(mine[name].detach()).shape)}"
+            for name, (foreign, layout) in names.items()
+            if held[name].shape != mine[name].shape
         ]
-        faults = {"missing": missing, "left over": extra, "of another shape": ill}
-        if any(faults.values()):
-            listed = "; ".join(f"{kind}: {', '.join(f)}" for kind, f in faults.items() if f)
-            raise RuntimeError(listed)
-        for name, (foreign, layout) in names.items():
-            take_over(mine[name], _taken(state_dict[foreign], layout))
+        _refuse({"of another shape": ill})
+        for name, tensor in held.items():
+            take_over(mine[name], tensor)
         return None
+
+
+def _refuse(faults: Mapping[str, Collection[str]]) -> None:
+    if any(faults.values()):
+        listed = (f"{kind}: {', '.join(sorted(f))}" for kind, f in faults.items() if f)
+        raise RuntimeError("; ".join(listed))
 
 
 def _taken(tensor: Tensor, layout: TensorLayout) -> Tensor:
