@@ -27,8 +27,6 @@ class Checkpoint:
         sha256: hash of the file's bytes; for a folder, of its weights and its configuration.
         script: whether it is a TorchScript archive, as OpenAI's CLIPs are.
         options: the user's choices by name; only those that differ from "auto".
-        spends: whether loading may use up the tensors, since nobody reads them afterwards. A model
-            that is folded is then in memory once.
     """
 
     path: Path
@@ -37,7 +35,6 @@ class Checkpoint:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     script: bool = False
     options: Mapping[str, object] = field(default_factory=dict[str, object])
-    spends: bool = False
 
 
 def check_what(checkpoint: Checkpoint, what: str, cure: str) -> None:

@@ -120,7 +120,7 @@ def open_generator(
     """
     from ..checkpoints.cache import cached
 
-    return load_detected(replace(cached(path), options=options, spends=True), ARCHITECTURES)
+    return load_detected(replace(cached(path), options=options), ARCHITECTURES)
 
 
 def load_generator(

@@ -102,9 +102,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     discriminator = None
     if _discriminator_prefix(checkpoint) is not None:
         discriminator = if_usable(lambda: _load_discriminator(checkpoint))
-    module = network
-    if reading.is_folded(checkpoint):
-        module = folded(network, spends=checkpoint.spends)
+    module = folded(network) if reading.is_folded(checkpoint) else network
     side = layout.base * 2**layout.blocks
     return reading.generator_of(
         checkpoint, GENERATOR.id, module, prior, side, layout.eps, discriminator

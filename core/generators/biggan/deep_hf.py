@@ -105,9 +105,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
     layout = network.layout
     classes = ClassCodes(layout.classes, network.embeddings.weight.detach().mT.clone())
     prior = TruncatedWithClass(layout.latent, classes, psi)
-    module = network
-    if reading.is_folded(checkpoint):
-        module = folded(network, spends=checkpoint.spends)
+    module = folded(network) if reading.is_folded(checkpoint) else network
     side = 4 * 2 ** sum(block.doubles for block in layout.blocks)
     return reading.generator_of(checkpoint, GENERATOR.id, module, prior, side, layout.eps)
 

@@ -379,16 +379,3 @@ def test_a_latent_that_is_not_split_evenly_is_refused(path_of, tmp_path):
     checkpoints.write(tmp_path / "x.safetensors", tensors)
     with pytest.raises(CheckpointError, match="splits z evenly"):
         load_generator(tmp_path / "x.safetensors")
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_a_file_that_nobody_reads_again_is_folded_in_its_own_memory(name, path_of):
-    kept, spent = (checkpoints.read(path_of(name)) for _ in range(2))
-    model = load_detected(kept, ARCHITECTURES)
-    other = load_detected(replace(spent, spends=True), ARCHITECTURES)
-    own = other.module.state_dict()
-    for key, tensor in model.module.state_dict().items():
-        assert torch.equal(own[key], tensor)
-    freed = [n for n, t in spent.tensors.items() if not t.untyped_storage().nbytes()]
-    assert any("conv" in name for name in freed)
-    assert all(t.untyped_storage().nbytes() for t in kept.tensors.values())

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +180,9 @@ def _measured(files: Sequence[Path], rounds: int) -> dict[str, dict[str, Any]]:
 
 
 def _opened(checkpoint: Checkpoint) -> object:
-    """The model of a checkpoint that is not needed afterwards, as a host opens it."""
+    """The model of a checkpoint, of whatever kind."""
     known: tuple[Architecture[Any], ...] = (*ARCHITECTURES, *DISCRIMINATORS, *PARTS)
-    return load_detected(replace(checkpoint, spends=True), known)
+    return load_detected(checkpoint, known)
 
 
 def _of_cases(cases: Mapping[str, Step], rounds: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ on the small map, with 16 products per pixel rather than 36. On maps so small th
 weights dominates, convolutions are plain matrix products.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -34,19 +34,9 @@ from .folded_layers import (
     frozen,
     normalisation,
 )
-from .spectral import SpectralLinear, normalised, spent
+from .spectral import SpectralLinear, normalised
 
 __all__ = ["FoldedGenerator", "folded"]
-
-WeightOf = Callable[[nn.Module], Tensor]
-"""`normalised`, or `spent` where a weight may be lost."""
-
-
-def _doubling(weight: Tensor, side: int, weight_of: WeightOf) -> Doubling:
-    made = Doubling(weight, side)
-    if weight_of is spent and weight.untyped_storage().resizable():
-        weight.untyped_storage().resize_(0)  # the file's tensor as well
-    return made
 
 
 def _conditional(norm: ConditionalNorm) -> Affine:
@@ -87,15 +77,15 @@ class _FoldedAttention(nn.Module):
 class _FoldedBlock(nn.Module):
     """Folded block of BigGAN."""
 
-    def __init__(self, block: nn.Module, side: int, weight_of: WeightOf) -> None:
+    def __init__(self, block: nn.Module, side: int) -> None:
         super().__init__()
         first, second = block.conv1, block.conv2
         self.modulation = Modulation(
             [_conditional(block.bn1), _conditional(block.bn2).after(first.bias)]
         )
-        self.first = _doubling(weight_of(first), side, weight_of)
-        self.second = FoldedConvolution(weight_of(second), second.bias + block.conv_sc.bias)
-        self.shortcut = FoldedConvolution(weight_of(block.conv_sc))
+        self.first = Doubling(normalised(first), side)
+        self.second = FoldedConvolution(normalised(second), second.bias + block.conv_sc.bias)
+        self.shortcut = FoldedConvolution(normalised(block.conv_sc))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         before, between = self.modulation(condition)
@@ -111,21 +101,18 @@ class _FoldedBottleneck(nn.Module):
         convolutions: Sequence[nn.Module],
         affines: Sequence[Affine],
         side: int,
-        weight_of: WeightOf,
         *,
         doubles: bool,
     ) -> None:
         super().__init__()
         self.doubles = doubles
-        weights = [weight_of(layer) for layer in convolutions]
+        weights = [normalised(layer) for layer in convolutions]
         biases = [layer.bias for layer in convolutions]
         first, *rest = affines
         after = [affine.after(bias) for affine, bias in zip(rest, biases[:3], strict=True)]
         self.modulation = Modulation([first, *after])
         self.down = FoldedConvolution(weights[0])
-        self.first = (
-            _doubling(weights[1], side, weight_of) if doubles else FoldedConvolution(weights[1])
-        )
+        self.first = Doubling(weights[1], side) if doubles else FoldedConvolution(weights[1])
         self.second = FoldedConvolution(weights[2])
         self.up = FoldedConvolution(weights[3], biases[3])
 
@@ -176,24 +163,13 @@ class FoldedGenerator(nn.Module):
 
 
 @torch.no_grad()
-def folded(
-    network: BigGanGenerator | BigGanDeepGenerator | BigGanDeepHf, *, spends: bool = False
-) -> FoldedGenerator:
-    """Returns the fast form of a generator, frozen.
-
-    Args:
-        network: the generator.
-        spends: whether its weights, which it then loses, may be those of the fast form.
-    """
-    weight_of = spent if spends else normalised
-    if isinstance(network, BigGanDeepHf):
-        return _folded_hf(network, weight_of).eval().requires_grad_(False)
-    return _folded_ajbrock(network, weight_of).eval().requires_grad_(False)
+def folded(network: BigGanGenerator | BigGanDeepGenerator | BigGanDeepHf) -> FoldedGenerator:
+    """Returns the fast form of a generator, frozen."""
+    fold = _folded_hf if isinstance(network, BigGanDeepHf) else _folded_ajbrock
+    return fold(network).eval().requires_grad_(False)
 
 
-def _folded_ajbrock(
-    network: BigGanGenerator | BigGanDeepGenerator, weight_of: WeightOf
-) -> FoldedGenerator:
+def _folded_ajbrock(network: BigGanGenerator | BigGanDeepGenerator) -> FoldedGenerator:
     deep = isinstance(network, BigGanDeepGenerator)
     base = network.layout.common.base if deep else network.layout.base
     side, steps = base, []
@@ -201,15 +177,15 @@ def _folded_ajbrock(
         if deep:
             layers = (block.conv1, block.conv2, block.conv3, block.conv4)
             affines = [_conditional(n) for n in (block.bn1, block.bn2, block.bn3, block.bn4)]
-            step = _FoldedBottleneck(layers, affines, side, weight_of, doubles=block.shape.doubles)
+            step = _FoldedBottleneck(layers, affines, side, doubles=block.shape.doubles)
         else:
-            step = _FoldedBlock(block, side, weight_of)
+            step = _FoldedBlock(block, side)
         side *= 2 if not deep or block.shape.doubles else 1
         steps += [step, *(_FoldedAttention(layer) for layer in attention)]
     norm, _, image = network.output_layer
     return FoldedGenerator(
         network.layout,
-        (weight_of(network.linear), network.linear.bias),
+        (normalised(network.linear), network.linear.bias),
         base,
         steps,
         _learnt(norm),
@@ -226,7 +202,7 @@ def _learnt(norm: OutputNorm) -> tuple[Tensor, Tensor]:
     return plain.scale_base * gain, plain.shift_base * gain + bias
 
 
-def _folded_hf(network: BigGanDeepHf, weight_of: WeightOf) -> FoldedGenerator:
+def _folded_hf(network: BigGanDeepHf) -> FoldedGenerator:
     generator, truncation = network.generator, network.truncation
     side, steps = BASE, []
     for layer in generator.layers:
@@ -237,7 +213,7 @@ def _folded_hf(network: BigGanDeepHf, weight_of: WeightOf) -> FoldedGenerator:
         norms = (layer.bn_0, layer.bn_1, layer.bn_2, layer.bn_3)
         affines = [_conditional_hf(norm, truncation) for norm in norms]
         doubles = layer.shape.doubles
-        steps.append(_FoldedBottleneck(layers, affines, side, weight_of, doubles=doubles))
+        steps.append(_FoldedBottleneck(layers, affines, side, doubles=doubles))
         side *= 2 if doubles else 1
     first = "(height width channels) ... -> (channels height width) ..."
     weight = rearrange(normalised(generator.gen_z), first, height=BASE, width=BASE)

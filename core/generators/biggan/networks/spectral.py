@@ -23,7 +23,6 @@ __all__ = [
     "fold_spectral",
     "largest_value",
     "normalised",
-    "spent",
 ]
 
 
@@ -148,23 +147,13 @@ class StoredLinear(_Stored):
 
 def normalised(layer: nn.Module) -> Tensor:
     """Effective weight of a layer: divided by its sigma, if it is normalised."""
-    weight, sigma = _weight_and_sigma(layer)
-    return weight if sigma is None else weight / sigma
-
-
-def spent(layer: nn.Module) -> Tensor:
-    """As `normalised`, in the memory of the layer's own weight, which is lost."""
-    weight, sigma = _weight_and_sigma(layer)
-    return weight if sigma is None else weight.div_(sigma)
-
-
-def _weight_and_sigma(layer: nn.Module) -> tuple[Tensor, Tensor | None]:
     if isinstance(layer, _Stored):
         weight = layer.weight_orig
-        return weight, layer.weight_u.dot(weight.flatten(1).mv(layer.weight_v))
+        return weight / layer.weight_u.dot(weight.flatten(1).mv(layer.weight_v))
+    weight = layer.weight
     if not hasattr(layer, "u0"):
-        return layer.weight, None
-    return layer.weight, largest_value(layer.weight, layer.u0, layer.spectral.eps)
+        return weight
+    return weight / largest_value(weight, layer.u0, layer.spectral.eps)
 
 
 @torch.no_grad()

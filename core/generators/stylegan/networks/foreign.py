@@ -7,8 +7,9 @@ superfluous tensors use the file's names. The tables are in `foreign_tables.py`.
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from ....checkpoints.weights import settled, take_over
@@ -131,16 +132,17 @@ class Translated(nn.Module):
         names = self.foreign_names(mine)
         wanted = {foreign for foreign, _ in names.values()}
         _refuse({"missing": wanted - state_dict.keys(), "left over": state_dict.keys() - wanted})
-        held = {n: _taken(state_dict[foreign], layout) for n, (foreign, layout) in names.items()}
+        given = {foreign: state_dict[foreign].shape for foreign in wanted}
+        taken = {n: _taken(state_dict[foreign], layout) for n, (foreign, layout) in names.items()}
         ill = [
-            f"{foreign} {list(state_dict[foreign].shape)}, "
+            f"{foreign} {list(given[foreign])}, "
             f"not {list(layout.foreign(mine[name].detach()).shape)}"
             for name, (foreign, layout) in names.items()
-            if held[name].shape != mine[name].shape
+            if taken[name].own.shape != mine[name].shape or taken[name].foreign != given[foreign]
         ]
         _refuse({"of another shape": ill})
-        for name, tensor in held.items():
-            take_over(mine[name], tensor)
+        for name, tensor in taken.items():
+            take_over(mine[name], tensor.own)
         return None
 
 
@@ -150,14 +152,21 @@ def _refuse(faults: Mapping[str, Collection[str]]) -> None:
         raise RuntimeError("; ".join(listed))
 
 
-def _taken(tensor: Tensor, layout: TensorLayout) -> Tensor:
-    """A file's tensor in the layout here; the file's becomes a view of it where that is one."""
+class _Taken(NamedTuple):
+    """A file's tensor in the layout here, and the shape that it has in the file's."""
+
+    own: Tensor
+    foreign: torch.Size
+
+
+def _taken(tensor: Tensor, layout: TensorLayout) -> _Taken:
+    """Takes a file's tensor, which becomes a view of the result where the layouts allow it."""
     held = settled(layout.own(tensor))
     back = layout.foreign(held)
     shared = back.untyped_storage().data_ptr() == held.untyped_storage().data_ptr()
     if shared and back.dtype == tensor.dtype and not tensor.is_inference():
         tensor.data = back
-    return held
+    return _Taken(held, back.shape)
 
 
 class TranslatedGenerator(Translated, StyleGan2Generator):
