@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from latentsteer.core.generators.dalle.networks import DvaeLayout
+from latentsteer.core.generators.dalle.networks import DvaeDecoder, DvaeLayout
 from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.studies.bench import load as bench_load
 from latentsteer.workflows.studies.bench.harness import added_memory
@@ -35,13 +35,13 @@ def here(monkeypatch):
 
 @pytest.mark.usefixtures("here")
 def test_the_bench_prints_its_table_and_writes_its_numbers(monkeypatch, tmp_path, capsys):
-    layout = DvaeLayout(6, 4, 1, 5)
-    monkeypatch.setattr(bench_load, "QUICK", bench_load.Plan(1, most=1, decoder=layout))
+    made = {"decoder.pth": lambda: DvaeDecoder(DvaeLayout(6, 4, 1, 5))}
+    monkeypatch.setattr(bench_load, "QUICK", bench_load.Plan(1, most=1, released=made))
     path = tmp_path / "load.json"
     assert main(["bench", "load", "--quick", "--json", str(path)]) == 0
     assert "digits-generator.safetensors" in capsys.readouterr().out
     flat = json.loads(path.read_text())
-    assert set(flat["files"]) == {"digits-generator.safetensors", bench_load.DECODER}
+    assert set(flat["files"]) == {"digits-generator.safetensors", "decoder.pth"}
     for one in flat["files"].values():
         for kind in ("seconds", "bytes"):
             assert one[f"{kind}_ratio"] == pytest.approx(
@@ -73,4 +73,7 @@ def test_only_files_of_a_megabyte_are_required_to_load_within_one_and_a_half_tim
     checks = list(bench_load.checks_of(found))
     assert [check.holds for check in checks] == [True, False]
     assert all(check.what.startswith("large") for check in checks)
-    assert bench_load.FULL.decoder == DvaeLayout(8192, 256, 2, 128)
+    with torch.device("meta"):
+        made = [make() for make in bench_load.FULL.released.values()]
+    sizes = [sum(one.numel() for one in network.parameters()) for network in made]
+    assert min(sizes) > 7_000_000

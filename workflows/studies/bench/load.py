@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ....core.errors import CheckpointError
 from ....core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from ....core.generators.biggan.networks.ajbrock import BigGanGenerator, GeneratorLayout
 from ....core.generators.dalle.networks import DvaeDecoder, DvaeLayout
+from ....core.generators.dfgan.networks.generators import DfGanGenerator, DfGanLayout
 from ....core.zoo import shipped
 from .device import machine
 from .harness import Check, Step, added_memory, conclude, frugal_process
@@ -41,8 +42,6 @@ FOLDER = "LATENTSTEER_REFERENCE"
 """Environment variable with the folder of model files."""
 MOST = 1.5
 """Largest ratio of a load to the reading of its files, in time and in memory."""
-DECODER = "decoder of DALL-E's size.pth"
-BIGGAN = "BigGAN-128 of its released size.pth"
 LEAST = 1 << 20
 """Bytes of a file from which its ratios are required: below, they are of the layers' objects."""
 
@@ -54,23 +53,25 @@ class Plan:
     Attributes:
         rounds: rounds of the three cases, for each file.
         most: number of files, for the smallest ones; 0 for all.
-        decoder: layout of a dVAE's decoder whose file is made and measured too; None for none.
-            That of DALL-E shows the ratios at the size of a released file.
-        biggan: the same for a BigGAN, which is folded.
+        released: networks of the sizes of released files, by the names of files that are written
+            and measured too.
     """
 
     rounds: int
     most: int = 0
-    decoder: DvaeLayout | None = None
-    biggan: GeneratorLayout | None = None
+    released: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
 
 
-WIDTHS = (1536, 1536, 768, 384, 192, 96)
-"""Channels of the released BigGAN-128."""
+BIGGAN = GeneratorLayout((1536, 1536, 768, 384, 192, 96), 4, 20, 148, 1000, 128, frozenset({3}))
 FULL = Plan(
     3,
-    decoder=DvaeLayout(8192, 256, 2, 128),
-    biggan=GeneratorLayout(WIDTHS, 4, 20, 148, 1000, 128, frozenset({3})),
+    released={
+        "decoder of DALL-E's size.pth": lambda: DvaeDecoder(DvaeLayout(8192, 256, 2, 128)),
+        "DF-GAN of 2022's released size.pth": lambda: DfGanGenerator(
+            DfGanLayout(100, 256, (256, 256, 256, 256, 128, 64, 32))
+        ),
+        "BigGAN-128 of its released size.pth": lambda: BigGanGenerator(BIGGAN),
+    },
 )
 QUICK = Plan(1, most=2)
 
@@ -84,10 +85,8 @@ def run(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory() as cache,
         frugal_process(LATENTSTEER_CACHE=cache, OMP_NUM_THREADS="1") as pool,
     ):
-        if plan.decoder is not None:
-            files = [*files, _written(DvaeDecoder(plan.decoder), Path(cache) / DECODER)]
-        if plan.biggan is not None:
-            files = [*files, _written(BigGanGenerator(plan.biggan), Path(cache) / BIGGAN)]
+        made = (_written(make(), Path(cache) / name) for name, make in plan.released.items())
+        files = [*files, *made]
         found = pool.submit(_measured, files, plan.rounds).result()
     flat: dict[str, Any] = {
         "torch": str(torch.__version__),
