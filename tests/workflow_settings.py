@@ -92,9 +92,7 @@ def cheaper(api, name):
             if name == IN_SMALL_NODES:
                 few |= FEW_STARTS.get(kind, {})
             for key, value in few.items():
-                given = raw["inputs"].get(key)
-                if not (isinstance(given, int) and isinstance(value, int) and given < value):
-                    yield f"{node_id}.{key}={value}"
+                yield f"{node_id}.{key}={value}"
         return
     more = SEVERAL if name.startswith("krr") else D2C if name.startswith("d2c") else {}
     cheap = CHEAP | more
