@@ -2,12 +2,10 @@
 
 import copy
 import json
-from dataclasses import replace
 
 import pytest
 import torch
 from latentsteer.core.pairs.stored import StoredPairs
-from latentsteer.core.tasks import edit, plans
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.executor import execute
@@ -30,10 +28,9 @@ from .workflow_settings import (
 
 PAIRS, REFERENCES = 1500, 64
 """Pairs of edits and conditions by words, and real images of the evaluation."""
-STEPS = 2
 FEWER = {
     "EditImage": {"results": 2},
-    "MoveLatents": {"grid": STEPS},
+    "MoveLatents": {"grid": 2},
     "ReferenceImages": {"count": 20},
     "Steer": {"samples": 1},
     "VariationInit": {"samples_per_latent": 2},
@@ -100,17 +97,6 @@ def few_pairs(monkeypatch):
     """Directions of all pairs take seconds each."""
     whole = StoredPairs._open
     monkeypatch.setattr(StoredPairs, "_open", lambda self, *given: whole(self, *given[:-1], PAIRS))
-
-
-@pytest.fixture
-def short_plans(monkeypatch):
-    """Tasks take few steps: no widget sets their number."""
-    for name in ("FROM_PAIRS", "BY_TRANSLATOR"):
-        table = getattr(plans, name)
-        short = {quality: replace(plan, steps=STEPS) for quality, plan in table.items()}
-        monkeypatch.setattr(plans, name, short)
-    monkeypatch.setattr(edit, "GRID", STEPS)
-    monkeypatch.setattr(edit, "BISECTIONS", 1)
 
 
 @pytest.mark.usefixtures(
