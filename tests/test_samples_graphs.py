@@ -118,7 +118,7 @@ def test_api_graphs_hold(version, name, schemas):
                 assert checked(widget, coerced(widget, value)) == value
 
 
-@pytest.mark.usefixtures("curves_drawn_once")
+@pytest.mark.usefixtures("curves_drawn_once", "judged_once")
 @pytest.mark.parametrize(("version", "name"), EMBEDDED)
 def test_api_graphs_of_embedded_models_run(version, name, tmp_path, monkeypatch):
     if "basin_cma" in name:
