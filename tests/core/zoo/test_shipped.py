@@ -8,6 +8,7 @@ import torch
 from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.checkpoints.checkpoint import read
 from latentsteer.core.chunking import Chunking
+from latentsteer.core.clip import Clip
 from latentsteer.core.condition import Condition
 from latentsteer.core.diffusion.noise_error import noise_error
 from latentsteer.core.diffusion.prior_files import load_prior
@@ -18,7 +19,15 @@ from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.nearest import from_pairs
 from latentsteer.core.translators.translator import Translator
-from latentsteer.core.zoo.shipped import HERE, PAIRS, TRANSLATORS, embedded, reference_portion
+from latentsteer.core.zoo.shipped import (
+    AUXILIARIES,
+    EMBEDDED_CLIPS,
+    HERE,
+    PAIRS,
+    TRANSLATORS,
+    embedded,
+    reference_portion,
+)
 from latentsteer.workflows.studies.training.train_translators import SETS, held_out
 
 from ... import forks
@@ -156,6 +165,11 @@ def test_the_held_out_pairs_are_the_last(shipped):
     assert shipped.trained + shipped.held <= shipped.count
     last = torch.tensor([shipped.count - 1])
     assert torch.equal(latents[-1:], pairs.latents_of(last))
+
+
+def test_the_embedded_clips_are_those_that_read_texts():
+    opened = {name: load_auxiliary(embedded(name)) for name in AUXILIARIES}
+    assert tuple(name for name, f in opened.items() if isinstance(f, Clip)) == EMBEDDED_CLIPS
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are():
