@@ -168,6 +168,8 @@ class EditImage(TaskModelInputs, io.ComfyNode):
             "StyleCLIP",
             "smile",
             "sunglasses",
+            "face edit",
+            "inpainting",
         ]
         return schema
 
