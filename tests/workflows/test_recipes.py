@@ -112,7 +112,7 @@ def test_the_page_counts_the_setups_and_names_those_without_a_workflow():
     assert found <= whole
     assert len(found) >= 100
     page = workflows_page(RECIPES.values())
-    assert f"Workflows show {len(found)} of the 118 setups." in page
+    assert f" workflows show {len(found)} of the 118 setups." in page
     assert all(f"* {rows}: " in page for rows in WITHOUT)
     # A row of a table for each: `| t01 |`, or `| k20a, k20b, k20c |`.
     rows = {
