@@ -58,6 +58,8 @@ def pytest_unconfigure():
     forks.stop()
 
 
+# Matrices are too small for OpenBLAS's threads: these only wait, at full speed.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 gc.disable()  # until all tests are collected: what is imported stays
 if not only_starts_workers(sys.argv[1:]):
     import torch
