@@ -48,6 +48,7 @@ CHEAP = {
     "samples": 2,
     "samples_per_class": 1,
     "samples_per_prompt": 1,
+    "samples_per_latent": 2,
     "candidates": 2,
     "keep": 2,
     "frames": 2,
