@@ -76,6 +76,7 @@ CHEAP = {
     "pairs": 16,
     "epochs": 1,
     "steps": 2,
+    "denoising_steps": 4,
     "views": 1,
     "samples_per_image": 2,
     "components": 2,

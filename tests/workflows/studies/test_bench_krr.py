@@ -63,6 +63,8 @@ def test_it_asks_for_four_gigabytes_and_for_the_powers():
     assert [check.holds for check in checks] == [True, False, True, True, False]
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_whole_process_holds_its_libraries():
+    """By default tests/workflows/studies/test_bench_pairs.py starts such a process."""
     found = peak_memory(bench_krr.partial(allocating, 64), whole=True)
     assert found > 160 << 20

@@ -30,8 +30,8 @@ def test_the_bench_prints_its_rows_and_writes_its_numbers(tmp_path, monkeypatch,
     assert flat["nearest_over_bare"] == flat["nearest_seconds"] / flat["bare_64_seconds"]
     bare = min(flat["digits_bare_4_seconds"], flat["digits_bare_16_seconds"])
     assert flat["digits_of_bare"] == bare / flat["digits_fast_seconds"]
-    # A process with PyTorch, and 600 pairs.
-    assert 0.05 < flat["training_gigabytes"] < 3
+    # A process with PyTorch, its libraries included, and 600 pairs.
+    assert 0.16 < flat["training_gigabytes"] < 3
     assert flat["checks"] == {}
     assert not list(tmp_path.glob("latentsteer-*"))
 
