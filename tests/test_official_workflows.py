@@ -79,6 +79,7 @@ CHEAP = {
     "denoising_steps": 4,
     "views": 1,
     "samples_per_image": 2,
+    "samples_per_class": 2,
     "components": 2,
     "hidden": 8,
     "frames": 2,
