@@ -137,8 +137,9 @@ class SynthesisePairs(io.ComfyNode):
         chunk: ChunkMode,
         second_auxiliary: Auxiliary | None = None,
     ) -> io.NodeOutput:
+        from ...core.pairs.in_memory import in_memory
         from ...core.pairs.keeping import keep_pairs
-        from ...core.pairs.synthesis import Synthesis, in_memory
+        from ...core.pairs.synthesis import Synthesis
 
         seen = [as_auxiliary(f) for f in (auxiliary, second_auxiliary) if f is not None]
         if not name and len(seen) > 1:
