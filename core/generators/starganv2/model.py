@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from ...chunking import Chunking
 from ...devices import placed
 from ...rng import SampleRng
+from .networks.domains import StyleEncoder, StyleMap
 from .networks.landmarks import Landmarks
-from .networks.translation import StyleEncoder, StyleGenerator, StyleMap
+from .networks.translation import StyleGenerator
 
 __all__ = ["StarGan", "StylePrior"]
 
