@@ -189,10 +189,8 @@ def edit_by_condition(
     start = first.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
-    everything = torch.arange(len(start))
-    before = job.seen(everything, start)
-    walking = rng.restored(rng.state())
-    paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
+    before = job.seen(torch.arange(len(start)), start)
+    paths = move.paths(start.to(device), rng.restored(rng.state()), editing.strength, editing.grid)
     ends = _ends(job, paths)
     strengths, after = (
         torch.tensor([getattr(end, name) for end in ends], dtype=torch.float64)
