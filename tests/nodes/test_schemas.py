@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -46,10 +48,61 @@ def numbers(schema):
     return [i for i in schema.inputs if isinstance(i, io.Int.Input | io.Float.Input)]
 
 
-def test_the_catalogue_names_every_node_once():
+def test_the_catalogue_has_every_node_once():
     names = [node.__name__ for node in catalogue.ALL_NODES]
     assert sorted(names) == sorted(SOURCES)
     assert len({schema.display_name for schema in SCHEMAS.values()}) == len(names)
+    assert len({schema.node_id for schema in SCHEMAS.values()}) == len(names)
+
+
+def test_every_folder_of_nodes_is_a_category():
+    folders = {path.parent.name for path in FOLDERS.glob("*/__init__.py")}
+    assert sorted(catalogue.CATEGORIES) == sorted(folders - {"standalone", "cli"})
+
+
+def test_nodes_follow_their_categories_and_then_their_names():
+    places = [
+        (catalogue.CATEGORIES.index(SOURCES[node.__name__][1]), node.__name__.casefold())
+        for node in catalogue.ALL_NODES
+    ]
+    assert places == sorted(places)
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """Returns a function from files of a category to the nodes that are found in them."""
+
+    def of(**files):
+        folder = types.ModuleType(f"{catalogue.__package__}.toys")
+        folder.__path__ = [str(tmp_path)]
+        for name, text in files.items():
+            (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+            # The modules disappear after the test.
+            monkeypatch.setitem(sys.modules, f"{folder.__name__}.{name}", None)
+            del sys.modules[f"{folder.__name__}.{name}"]
+        monkeypatch.setitem(sys.modules, folder.__name__, folder)
+        return [node.__name__ for node in catalogue._nodes("toys")]
+
+    return of
+
+
+TOY = "from ..host import io\nclass {}(io.ComfyNode): pass\n"
+
+
+def test_only_public_classes_count_and_only_where_they_are_defined(found):
+    mixin = TOY.format("_Base") + "class Shared: pass\nclass b(Shared, io.ComfyNode): pass\n"
+    assert found(one=mixin, two="from .one import b\n" + TOY.format("A")) == ["A", "b"]
+
+
+def test_private_files_tests_and_copies_are_not_imported(found):
+    broken = "raise AssertionError('imported')"
+    others = {"_private": broken, "test_one": broken, "one (copy)": broken, ".#one": broken}
+    assert found(one=TOY.format("A"), **others) == ["A"]
+
+
+def test_the_error_of_a_broken_file_is_raised(found):
+    with pytest.raises(ZeroDivisionError):
+        found(one=TOY.format("A"), two="1 / 0")
 
 
 def test_every_node_has_help(node):
