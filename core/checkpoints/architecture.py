@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, InvalidInput
 from .options import Option
+from .published import Published
 from .record import Checkpoint
 from .undrawn import undrawn
 from .weights import Unusable, below, is_finite, settled, take_over, why_left_out
@@ -52,6 +53,7 @@ class Architecture(Generic[Loaded]):
         parity: maps a checkpoint and a reference's arrays to LatentSteer's value of each output
             array that it knows by name, in the range of the authors' code; None if unsupported.
         facts: describes what the checkpoint leaves open and what is assumed instead.
+        published: rows of docs/models.md, for a family of generators whose files others publish.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Architecture(Generic[Loaded]):
     options: tuple[Option, ...] = ()
     parity: Callable[[Checkpoint, Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     facts: Callable[[Checkpoint], Mapping[str, str]] | None = None
+    published: tuple[Published, ...] = ()
 
     @property
     def option_names(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..checkpoints.architecture import Architecture, Example, load_network
+from ..checkpoints.published import Published
 from ..checkpoints.record import Checkpoint
 from ..errors import CheckpointError
 from ..generator import Gaussian, Generator
@@ -120,5 +121,14 @@ GENERATOR: Architecture[Generator] = Architecture(
         lambda: _example("main.", 5, 8, 6, 4, 3),
         lambda: _example("model.", 6, 8, 4, 1),
         lambda: _example("netG_state_dict.module.main.", 4, 8, 3, bias=True),
+    ),
+    published=(
+        Published(
+            name="DCGAN",
+            files="PyTorch's tutorial, huggan",
+            licence="its trainer's",
+            latents="z",
+            verified="torch's own layers",
+        ),
     ),
 )

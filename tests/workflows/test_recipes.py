@@ -10,6 +10,7 @@ from latentsteer.nodes.defaults import defaults_of
 from latentsteer.nodes.pages import FOLDER as HELP_PAGES
 from latentsteer.nodes.standalone.registry import load_nodes, schemas_of
 from latentsteer.workflows.recipes.graph import PAPERS
+from latentsteer.workflows.recipes.models_page import models_page
 from latentsteer.workflows.recipes.page import SETUPS, WITHOUT, expressed, workflows_page
 from latentsteer.workflows.recipes.rows import ROWS, parts
 from latentsteer.workflows.recipes.table import RECIPES
@@ -44,6 +45,11 @@ def test_there_is_a_help_page_for_every_node_and_no_other():
     assert {path.stem for path in written} == {
         name for name in load_nodes() if name.startswith("LatentSteer_")
     }
+
+
+def test_a_page_of_models_without_its_comments_is_refused():
+    with pytest.raises(ValueError, match="lacks '<!-- The rows"):
+        models_page("# Models", ())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -112,7 +118,7 @@ def test_the_page_counts_the_setups_and_names_those_without_a_workflow():
     assert found <= whole
     assert len(found) >= 100
     page = workflows_page(RECIPES.values())
-    assert f"Workflows show {len(found)} of the 118 setups." in page
+    assert f" workflows show {len(found)} of the 118 setups." in page
     assert all(f"* {rows}: " in page for rows in WITHOUT)
     # A row of a table for each: `| t01 |`, or `| k20a, k20b, k20c |`.
     rows = {

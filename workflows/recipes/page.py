@@ -80,7 +80,8 @@ def expressed(recipes: Iterable[Recipe]) -> set[str]:
 def _counted(recipes: Sequence[Recipe]) -> list[str]:
     found = expressed(recipes)
     total = sum(SETUPS.values())
-    lines = [f"Workflows show {len(found)} of the {total} setups. Without one are:", ""]
+    shown = f"The {len(recipes)} workflows show {len(found)} of the {total} setups."
+    lines = [f"{shown} Without one are:", ""]
     return lines + [f"* {names}: {what}." for names, what in WITHOUT.items()]
 
 

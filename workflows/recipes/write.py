@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import replacing
+from ...core.generators import ARCHITECTURES
 from ...nodes.aliases import alias_file
 from ...nodes.defaults import defaults_of
 from ...nodes.locales import english_files
@@ -14,6 +15,7 @@ from ...nodes.pages import generated
 from ...nodes.standalone.canvas.formats import ui_from_api
 from ...nodes.standalone.registry import load_nodes
 from .graph import Recipe, schemas
+from .models_page import models_page
 from .notes import note
 from .page import workflows_page
 from .table import RECIPES
@@ -24,6 +26,8 @@ __all__ = ["FOLDER", "api_path", "canvas_path", "files", "least", "main", "pages
 
 FOLDER = Path(__file__).resolve().parents[1]
 DOCS = FOLDER.parent / "docs"
+MODELS = DOCS / "models.md"
+"""A page that is written by hand but for the rows of its table of generators."""
 
 TASKS = "tasks"
 """Folder of workflows of no paper that are no templates."""
@@ -78,6 +82,7 @@ def pages() -> dict[Path, str]:
         **english_files(load_nodes()),
         **alias_file(load_nodes()),
         DOCS / "workflows.md": workflows_page(RECIPES.values()),
+        MODELS: models_page(MODELS.read_text("utf-8"), ARCHITECTURES),
     }
 
 

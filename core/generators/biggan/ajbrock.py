@@ -13,6 +13,7 @@ from torch import Tensor
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import count_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -181,6 +182,22 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="BigGAN of ajbrock, 32 to 512",
+            files="`G_ema.pth`, `G.pth`",
+            licence="its trainer's",
+            latents="z in [-2, 2], class embedding y or class shares c",
+            verified="official code",
+        ),
+        Published(
+            name="BigGAN converted from TFHub",
+            files="`biggan-256.pth`, `biggan-512.pth`",
+            licence="its trainer's",
+            latents="z in [-2, 2], class embedding y or class shares c",
+            verified="official code",
+        ),
+    ),
 )
 
 DISCRIMINATOR: Architecture[Discriminator] = Architecture(

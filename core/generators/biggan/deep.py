@@ -11,6 +11,7 @@ from torch import Tensor
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import count_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -213,6 +214,15 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="BigGAN-deep of ajbrock",
+            files="`G_ema.pth`",
+            licence="its trainer's",
+            latents="z, y",
+            verified="official code",
+        ),
+    ),
 )
 
 DISCRIMINATOR: Architecture[Discriminator] = Architecture(

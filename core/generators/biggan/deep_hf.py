@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
@@ -176,4 +177,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=BIGGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="BigGAN-deep of Hugging Face",
+            files="folder: `config.json`, `pytorch_model.bin`",
+            licence="MIT (the code)",
+            latents="z, y",
+            verified="official code",
+        ),
+    ),
 )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...devices import placed
 from ...generator import ConditionalGenerator, Generator, Given, Need
@@ -182,6 +183,25 @@ GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     options=COMODGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="Co-Mod-GAN of TensorFlow",
+            files="`co-mod-gan-*.pkl`",
+            licence="its trainer's; parts of the code are NVIDIA's, non-commercial",
+            latents="z, w, w+",
+            given="an image and a mask",
+            verified="the correspondence of its variables to the port's tensors; its "
+            "discriminator as StyleGAN2's",
+        ),
+        Published(
+            name="Co-Mod-GAN of zengxianyu's port",
+            files="`*_net_G_ema.pth`, `*_net_D.pth`",
+            licence="none stated",
+            latents="z, w, w+",
+            given="an image and a mask",
+            verified="official code, with discriminator",
+        ),
+    ),
 )
 PORT_DISCRIMINATOR: Architecture[GeneratorPart] = Architecture(
     id="co-mod-gan-discriminator",

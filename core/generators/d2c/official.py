@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...chunking import ALL_AT_ONCE
 from ...diffusion.prior import DiffusionPrior
@@ -251,4 +252,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=D2C_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="D2C",
+            files="`model.ckpt` with autoencoder, diffusion and latent_mod",
+            licence="the authors' code is MIT, the autoencoder's NVIDIA, non-commercial",
+            latents="noise, or clean latents z with an encoder",
+            verified="official code",
+        ),
+    ),
 )

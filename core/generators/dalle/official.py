@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.cache import cached
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError, InvalidInput
@@ -202,6 +203,15 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=DALLE_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="dVAE of DALL-E, with encoder",
+            files="`decoder.pkl`, `encoder.pkl`",
+            licence="modified MIT",
+            latents="features z of the codes on a grid, with an encoder",
+            verified="official code",
+        ),
+    ),
 )
 ENCODER: Architecture[GeneratorPart] = Architecture(
     id="dalle-dvae-encoder",

@@ -15,6 +15,7 @@ from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example
 from ...checkpoints.cache import cached
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import prefix_of, prefixes_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -220,6 +221,16 @@ GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     options=DFGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="DF-GAN of 2022, with text encoder and captions beside it",
+            files="`state_epoch_*.pth`; `text_encoder*.pth`, `captions*.pickle`",
+            licence="CC BY-NC-SA 4.0, academic use only",
+            latents="z in [-2, 2]",
+            given="a sentence",
+            verified="official code, with discriminator",
+        ),
+    ),
 )
 EARLY_GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     id="df-gan-2021",
@@ -229,6 +240,16 @@ EARLY_GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     examples=(_early_example,),
     parity=_parity_early,
     facts=_facts_early,
+    published=(
+        Published(
+            name="DF-GAN of 2021, with text encoder and captions beside it",
+            files="`netG_*.pth`, `netD_*.pth`",
+            licence="CC BY-NC-SA 4.0, academic use only",
+            latents="z",
+            given="a sentence",
+            verified="official code, with discriminator",
+        ),
+    ),
 )
 EARLY_DISCRIMINATOR: Architecture[GeneratorPart] = Architecture(
     id="df-gan-2021-discriminator",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...devices import placed
@@ -193,4 +194,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=FASTGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="FastGAN of projected GANs",
+            files="`*.pkl`",
+            licence="its trainer's; parts of the code are NVIDIA's, non-commercial",
+            latents="z (and c)",
+            verified="official code, without discriminator",
+        ),
+    ),
 )

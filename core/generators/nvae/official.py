@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...errors import InvalidInput
 from ...generator import Gaussian, Generator
@@ -182,4 +183,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=NVAE_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="NVAE for CIFAR-10, CelebA, CelebA-HQ, FFHQ",
+            files="`checkpoint.pt`",
+            licence="NVIDIA, non-commercial",
+            latents="z, the first group, or z+, the noise of all groups",
+            verified="official code",
+        ),
+    ),
 )

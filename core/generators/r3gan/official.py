@@ -12,6 +12,7 @@ from torch.nn import functional
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefix_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -164,4 +165,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     examples=(lambda: _example(), lambda: _example(classes=3)),
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="R3GAN",
+            files="`*.pkl`",
+            licence="unknown: the repository has none",
+            latents="z (and c)",
+            verified="official code, with discriminators",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example
 from ...checkpoints.cache import cached
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...devices import placed
@@ -241,6 +242,16 @@ GENERATOR: Architecture[ConditionalGenerator] = Architecture(
     options=STARGAN_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StarGAN v2, with and without landmark masks",
+            files="`*_nets_ema.ckpt`, `*_nets.ckpt`",
+            licence="CC BY-NC 4.0",
+            latents="z, style w (with an encoder), style and features w+",
+            given="an image and a domain",
+            verified="official code, with discriminator; the landmark network as well",
+        ),
+    ),
 )
 DISCRIMINATOR: Architecture[Discriminator] = Architecture(
     id="stargan-v2-discriminator",

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import shape_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -247,4 +248,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StyleGAN2 of rosinality",
+            files="`*.pt`",
+            licence="its trainer's",
+            latents="z, w, w+",
+            verified="official code",
+        ),
+    ),
 )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import below, if_usable
 from ...generator import Generator
@@ -247,4 +248,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StyleGAN2-ADA, StyleGAN2 of the StyleGAN3 repository",
+            files="`*.pkl`",
+            licence="NVIDIA, non-commercial",
+            latents="z (and c), w, w+",
+            verified="official code, with discriminators",
+        ),
+    ),
 )

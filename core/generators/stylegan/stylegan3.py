@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...generator import Generator
 from ...identity import ModelId
@@ -283,4 +284,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=LATENT_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StyleGAN3-T, StyleGAN3-R",
+            files="`*.pkl`",
+            licence="NVIDIA, non-commercial",
+            latents="z (and c), w, w+",
+            verified="official code",
+        ),
+    ),
 )

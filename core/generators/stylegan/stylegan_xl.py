@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...generator import Generator
 from . import stylegan3_plans as plans
@@ -122,4 +123,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=LATENT_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StyleGAN-XL, stems and super-resolution",
+            files="`*.pkl`",
+            licence="NVIDIA, non-commercial",
+            latents="z and c, w, w+",
+            verified="official code, without discriminator",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
 from ...generator import Generator
@@ -245,4 +246,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=STYLEGAN2_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="StyleGAN2 of TensorFlow",
+            files="`stylegan2-*-config-*.pkl`",
+            licence="NVIDIA, non-commercial",
+            latents="z (and c), w, w+",
+            verified="the official list of tensor names",
+        ),
+    ),
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...generator import Generator
@@ -95,4 +96,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     ),
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="AutoGAN a, b, c, for CIFAR-10 and STL-10",
+            files="whole checkpoints, or the averaged generator alone (`*.pth`)",
+            licence="MIT (the code)",
+            latents="z",
+            verified="official code, with discriminators",
+        ),
+    ),
 )

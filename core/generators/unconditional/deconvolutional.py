@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -169,6 +170,15 @@ GENERATOR: Architecture[Generator] = Architecture(
     examples=(lambda: _example(spectral=True), lambda: _example(spectral=False)),
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="SN-GAN, WGAN-GP of DOT and DGflow",
+            files="`DCGAN_G_*.npz`; `DCGAN_D_*.npz` beside it; `*_DRC.pth`",
+            licence="MIT (the code)",
+            latents="z in [-1, 1], uniform",
+            verified="DGflow's code, random weights, with discriminators",
+        ),
+    ),
 )
 
 DISCRIMINATOR: Architecture[Discriminator] = Architecture(

@@ -17,6 +17,7 @@ from torch import Tensor
 from ...auxiliary import Discriminator
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.cache import cached
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of
 from ...checkpoints.record import Checkpoint
 from ...checkpoints.weights import if_usable
@@ -132,4 +133,15 @@ GENERATOR: Architecture[Generator] = Architecture(
     options=MMD_OPTIONS,
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="MMD-GAN, OCF-GAN, VAE of DGflow",
+            files="`MMDGAN_*.pth`, `OCFGAN_*.pth`, `VAE_*.pth`; the corrector of its density "
+            "ratio beside it, as `MMDGAN_CIFAR_DRC.pth`, used alone: DGflow adds the "
+            "logit of an SN-GAN's discriminator of the same data",
+            licence="MIT (the code)",
+            latents="z",
+            verified="DGflow's code, random weights, with density ratios",
+        ),
+    ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
+from ...checkpoints.published import Published
 from ...checkpoints.reading import part_of, prefix_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...generator import Generator
@@ -102,4 +103,20 @@ GENERATOR: Architecture[Generator] = Architecture(
     examples=(lambda: _example(with_critic=True), lambda: _example(with_critic=False)),
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="SN-GAN, SSGAN, InfoMax-GAN, WGAN-GP of mimicry, 32 to 128",
+            files="`netG*.pth`; `netD*.pth` beside it",
+            licence="MIT (the code)",
+            latents="z",
+            verified="official code, with discriminators (not InfoMax-GAN's)",
+        ),
+        Published(
+            name="residual SN-GAN of chainer",
+            files="`ResNet_G_*.npz`",
+            licence="MIT (the code)",
+            latents="z",
+            verified="DGflow's code, random weights",
+        ),
+    ),
 )

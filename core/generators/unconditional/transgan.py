@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...checkpoints.architecture import Architecture, Example, load_network
 from ...checkpoints.prefixes import averaged_prefix, choice_fact
+from ...checkpoints.published import Published
 from ...checkpoints.reading import count_of, part_of, prefixes_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
@@ -99,4 +100,13 @@ GENERATOR: Architecture[Generator] = Architecture(
     examples=(lambda: _example(normal=True), lambda: _example(normal=False)),
     parity=_parity,
     facts=_facts,
+    published=(
+        Published(
+            name="TransGAN for CIFAR-10 and STL-10",
+            files="whole checkpoints (`*.pth`)",
+            licence="NVIDIA, non-commercial",
+            latents="z",
+            verified="official code, without discriminator",
+        ),
+    ),
 )

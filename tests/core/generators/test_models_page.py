@@ -1,4 +1,4 @@
-"""The table of generators in docs/models.md against the families that there are."""
+"""The table of generators in docs/models.md, which `make workflows` writes, against the loader."""
 
 import inspect
 import re
