@@ -34,8 +34,7 @@ DRAWN = {
     "stylegan_xl_unconditional": "stylegan-xl",
 }
 
-contents = cache(checkpoints.read)
-"""Reads a file, which several tests do, once."""
+contents = cache(checkpoints.read)  # for files that several tests read
 
 
 def drawn(name, shape):
