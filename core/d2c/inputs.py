@@ -144,7 +144,7 @@ def check_labels(images: int, labels: Tensor, names: tuple[str, ...], wanted: in
         )
     if len(names) < 2:
         raise InvalidInput(
-            f"All labels are {names[0]!r}: nothing to tell apart. Give images of another class, "
+            f"All labels are {names[0]!r}: nothing to distinguish. Give images of another class, "
             "or unlabelled images."
             if names
             else "There are no labels. Give images of at least two classes."

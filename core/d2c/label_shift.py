@@ -52,7 +52,7 @@ def estimate_shares(
 
         s_k = (m mean_i p_k(z_i) + 1) / (m + classes),  m = min(labels, samples).
 
-    A share is therefore at least 1 / (m + classes), below which m labels can tell nothing apart.
+    A share is therefore at least 1 / (m + classes), below which m labels can distinguish nothing.
     The logits must be calibrated on samples that the classifier was not trained on.
 
     Args:

@@ -36,8 +36,8 @@ class Contrast:
     of (0, l, 2 m - l) with l = log S_w - level: usual pairs, those that show the texts, and those
     that are as unlike them as the texts are unlike the usual; m is the weighted median of l, each
     pair by its weight sigmoid(-l). The probability is that of a usual pair, relative to its value
-    at l = m. Without the third kind, no glasses would be sunglasses: a CLIP that learned to tell
-    these apart finds them less like glasses than a bare face.
+    at l = m. Without the third kind, no glasses would be sunglasses: a CLIP that learned to
+    distinguish these finds them less like glasses than a bare face.
 
     Attributes:
         wanted: what the images should show; several rows are alternatives.
