@@ -58,6 +58,8 @@ def pytest_unconfigure():
     forks.stop()
 
 
+# Matrices are too small for OpenBLAS's threads: these only wait, at full speed.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 gc.disable()  # until all tests are collected: what is imported stays
 if not only_starts_workers(sys.argv[1:]):
     import torch
@@ -114,16 +116,23 @@ def references_opened_once():
         yield
 
 
+@pytest.fixture(scope="session")
+def unchanged():
+    """Folders whose models no test changes: see `models_opened_once`."""
+    return [ROOT]
+
+
 @pytest.fixture(scope="session", autouse=True)
-def embedded_models_opened_once():
-    """The nodes open each embedded model once for some options: models are frozen."""
+def models_opened_once(unchanged):
+    """The nodes open each of these models once for some options: models are frozen."""
     from latentsteer.nodes.load import auxiliary, generator
 
     opened = {}
 
     def once(load):
         def open_file(path, *options, **named):
-            if ROOT not in Path(path).parents or torch.is_inference_mode_enabled():
+            kept = any(folder in Path(path).parents for folder in unchanged)
+            if not kept or torch.is_inference_mode_enabled():
                 return load(path, *options, **named)
             key = load, path, repr((options, sorted(named.items())))
             if key not in opened:
@@ -191,21 +200,37 @@ def drawn():
 
 @pytest.fixture
 def curves_drawn_once(drawn, monkeypatch):
-    """Energy Report draws one picture of all traces of a shape: for tests that run whole graphs.
+    """Energy Report draws one picture of all traces of as many terms, for runs of whole graphs.
 
-    matplotlib takes half a second for it. What a picture shows is asserted elsewhere.
+    matplotlib takes half a second for it, and its file a tenth: the picture is made an eighth as
+    wide. What it shows is asserted elsewhere.
     """
     from latentsteer.nodes.report import energy
 
     plot = energy.plot
 
     def once(trace):
-        shape = tuple(trace.energies.shape), len(trace.terms)
-        if shape not in drawn:
-            drawn[shape] = plot(trace)
-        return drawn[shape]
+        terms = len(trace.terms)
+        if terms not in drawn:
+            drawn[terms] = plot(trace).reduce(8)
+        return drawn[terms]
 
     monkeypatch.setattr(energy, "plot", once)
+
+
+@pytest.fixture
+def short_plans(monkeypatch):
+    """Tasks take few steps and candidates, whose numbers no widget sets."""
+    from latentsteer.core.tasks import edit, plans
+
+    for name in ("FROM_PAIRS", "CLASSES_FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR"):
+        few = {
+            quality: dataclasses.replace(plan, steps=2, candidates=min(plan.candidates, 4))
+            for quality, plan in getattr(plans, name).items()
+        }
+        monkeypatch.setattr(plans, name, few)
+    monkeypatch.setattr(edit, "GRID", 2)
+    monkeypatch.setattr(edit, "BISECTIONS", 1)
 
 
 @pytest.fixture(scope="session")

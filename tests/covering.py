@@ -27,11 +27,18 @@ def uses_of(api):
 
 
 def covering(graphs):
-    """Names of few graphs that have every use of all: each has the most that are left, in turn."""
+    """Names of few graphs that have every use of all: each has the most that are left, in turn.
+
+    Then each graph is left out whose uses the others have, the largest first.
+    """
     uses = {name: uses_of(api) for name, api in graphs.items()}
     left, chosen = set().union(*uses.values()), set()
     while left:
         most = max(uses, key=lambda name: (len(uses[name] & left), -len(graphs[name])))
         chosen.add(most)
         left -= uses[most]
+    for name in sorted(chosen, key=lambda name: (-len(graphs[name]), name)):
+        others = set().union(*(uses[other] for other in chosen if other != name))
+        if uses[name] <= others:
+            chosen.remove(name)
     return chosen

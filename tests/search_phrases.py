@@ -24,5 +24,16 @@ FIRST = {
     "clip score": "CLIP Score",
 }
 """Phrases for which it comes first of all nodes, the host's included."""
-FIRST_OF_OURS = {"inpaint": "Energy Masked", "text to image": "Steer", "seeds": "Steer"}
-"""Phrases that are in the names of the host's own nodes, which both frontends rank first."""
+FIRST_OF_OURS = {
+    "inpaint": "Energy Masked",
+    "inpainting": "Edit Image",
+    "text to image": "Steer",
+    "seeds": "Steer",
+    "style transfer": "Give Inputs",
+    "slider": "Move Latents",
+    "embedding": "Text Condition",
+    "sampling": "Langevin Refine",
+    "gan inversion": "Image to Latents",
+    "face edit": "Edit Image",
+}
+"""Phrases that the hosts' own nodes may have in their names, which both frontends rank first."""

@@ -111,9 +111,10 @@ SIDES = {SN_GAN: 8, WGAN_GP: 16, MMD_GAN: 16, TRANSGAN: 8}
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def base(tmp_path_factory, unchanged):
     """A folder with a tiny model under every official name."""
     root = tmp_path_factory.mktemp("official")
+    unchanged.append(root)
     folder = root / "models" / "latentsteer_generators"
     folder.mkdir(parents=True)
     for name, file in GENERATORS.items():
@@ -275,7 +276,7 @@ def test_without_the_files_it_is_told_which(tmp_path, capsys):
     assert BIGGAN in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("curves_drawn_once", "files_read_once")
+@pytest.mark.usefixtures("curves_drawn_once", "files_read_once", "short_plans")
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in CHOSEN else [pytest.mark.slow]) for name in OFFICIAL],

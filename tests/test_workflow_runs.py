@@ -28,6 +28,18 @@ from .workflow_settings import (
 
 PAIRS, REFERENCES = 1500, 64
 """Pairs of edits and conditions by words, and real images of the evaluation."""
+FEWER = {
+    "EditImage": {"results": 2},
+    "MoveLatents": {"grid": 2},
+    "ReferenceImages": {"count": 20},
+    "Steer": {"samples": 1},
+    "VariationInit": {"samples_per_latent": 2},
+}
+"""By kind: further settings than the digests' in tests/workflow_settings.py."""
+FEWER_BY_NAME = {
+    BY_WORDS: {"ReferenceImages": {"count": 2}},
+    "reno_avatars": {"PriorInit": {"samples": 4}},
+}
 CHOSEN = covering({name: RECIPES[name].api for name in NAMES})
 """Others repeat what these do, with other numbers and texts or fewer nodes; they are slow."""
 
@@ -50,6 +62,17 @@ def test_the_workflows_that_run_by_default_use_every_node_in_every_way():
     assert uses_of({"1": other}) == uses[0]
 
 
+def fewer(api, name):
+    """Further settings, each where it makes a number smaller."""
+    given = dict(one.split("=", 1) for one in cheaper(api, name))
+    for node_id, raw in api.items():
+        kind = raw["class_type"].removeprefix("LatentSteer_")
+        few = FEWER.get(kind, {}) | FEWER_BY_NAME.get(name, {}).get(kind, {})
+        for key, value in few.items():
+            if int(given.get(f"{node_id}.{key}", raw["inputs"][key])) > value:
+                yield f"{node_id}.{key}={value}"
+
+
 def few_prompts(api, name):
     """Settings of a graph with the first of its prompts, if its nodes have equally many."""
     most = 2 if name in FUSEDREAM else 4
@@ -70,16 +93,15 @@ def few_references(monkeypatch):
 
 
 @pytest.fixture
-def few_pairs(monkeypatch, file):
+def few_pairs(monkeypatch):
     """Directions of all pairs take seconds each."""
     whole = StoredPairs._open
-    if file.endswith("by_words"):
-        monkeypatch.setattr(
-            StoredPairs, "_open", lambda self, *given: whole(self, *given[:-1], PAIRS)
-        )
+    monkeypatch.setattr(StoredPairs, "_open", lambda self, *given: whole(self, *given[:-1], PAIRS))
 
 
-@pytest.mark.usefixtures("few_references", "few_pairs", "curves_drawn_once")
+@pytest.mark.usefixtures(
+    "few_references", "few_pairs", "short_plans", "judged_once", "curves_drawn_once"
+)
 @pytest.mark.parametrize(
     "file",
     [
@@ -99,7 +121,7 @@ def test_it_runs_from_one_command(file, tmp_path, capsys):
     path = api_path(RECIPES[name]) if file.startswith("api/") else FOLDER / f"{file}.json"
     settings = list(cheaper(api, name))
     assert settings or not RECIPES[name].paper
-    settings += few_prompts(api, name)
+    settings += [*fewer(api, name), *few_prompts(api, name)]
     if file.startswith("api/"):  # the one in the canvas' format has fixed chunks, as shipped
         settings += unpadded(api)
     if name == "d2c_own_labels":

@@ -12,6 +12,7 @@ from ..checkpoints.record import Checkpoint, check_what
 from ..errors import CheckpointError, InvalidInput
 from ..identity import id_with_options, options_of
 from ..spaces import Identity
+from ..zoo.licences import licence_of
 from .ddim import StepOrder
 from .denoisers import denoiser_of, kind_of_denoiser
 from .prior import DiffusionPrior, Prediction
@@ -109,5 +110,5 @@ def _prior(checkpoint: Checkpoint, config: Mapping[str, Any]) -> DiffusionPrior:
         space=space,
         predicts=predicts,
         order=order,
-        licence=str(config.get("licence", "unknown")),
+        licence=licence_of(checkpoint),
     )

@@ -15,6 +15,7 @@ from ..generator import Gaussian, Generator
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import Block, Space
+from ..zoo.licences import licence_of
 from ..zoo.residual import Residual
 
 __all__ = ["GENERATOR", "AvatarDecoder", "AvatarEncoder"]
@@ -149,7 +150,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         render=render,
         encoder=encoder,
         encode=encode,
-        licence=str(checkpoint.config.get("licence", "unknown")),
+        licence=licence_of(checkpoint),
     )
 
 

@@ -16,6 +16,7 @@ from ..generator import Generator
 from ..images import resized
 from ..rng import SampleRng
 from ..spaces import Block, Space
+from ..zoo.licences import licence_of
 from ..zoo.residual import Residual
 from .dalle.codes import CodePrior, grid_of
 
@@ -141,7 +142,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         render=render,
         encoder=encoder,
         encode=encode,
-        licence=str(checkpoint.config.get("licence", "unknown")),
+        licence=licence_of(checkpoint),
         codes=table,
     )
 

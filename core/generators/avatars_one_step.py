@@ -13,6 +13,7 @@ from ..checkpoints.record import Checkpoint
 from ..generator import Gaussian, Generator
 from ..rng import SampleRng
 from ..spaces import Block, Space
+from ..zoo.licences import licence_of
 from .avatars import AvatarDecoder
 
 __all__ = ["GENERATOR", "OneStepAvatars"]
@@ -101,7 +102,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
         prior=Gaussian(dim),
         image_size=SIZE,
         render=render,
-        licence=str(checkpoint.config.get("licence", "unknown")),
+        licence=licence_of(checkpoint),
     )
 
 

@@ -14,6 +14,7 @@ from ..generator import Gaussian, Generator
 from ..images import grey, three_channels
 from ..rng import SampleRng
 from ..spaces import Block, Space
+from ..zoo.licences import licence_of
 
 __all__ = ["GENERATOR", "DigitsDiscriminator", "DigitsGenerator"]
 
@@ -121,7 +122,7 @@ def _load(checkpoint: Checkpoint) -> Generator:
             logits=lambda images: discriminator(grey(images) * 2 - 1),
             features=lambda images: discriminator.features(grey(images) * 2 - 1),
         ),
-        licence=str(checkpoint.config.get("licence", "unknown")),
+        licence=licence_of(checkpoint),
     )
 
 

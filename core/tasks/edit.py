@@ -9,7 +9,7 @@ from torch import Tensor
 from ..chunking import Chunking
 from ..clip import Clip
 from ..energies.perceptual import likeness
-from ..errors import ConditionMismatch, InvalidInput
+from ..errors import InvalidInput
 from ..images import check_images
 from ..latents import Latents
 from ..pairs.contrast import sharpness
@@ -214,11 +214,7 @@ def change_direction(models: TaskModels, change: Change, keep: float) -> LatentD
         GeneratorMismatch: pairs of another generator.
         InvalidInput: no pairs, or texts that the CLIP cannot distinguish.
     """
-    clip, pairs = models.auxiliary, models.pairs
-    if not isinstance(clip, Clip):
-        raise ConditionMismatch(
-            f"{clip.name!r} is a classifier; words need a CLIP. Choose a CLIP as auxiliary."
-        )
+    clip, pairs = models.clip, models.pairs
     if pairs is None:
         raise InvalidInput(
             f"There are no pairs of {models.generator.name!r} and {clip.name!r}, from which moves "

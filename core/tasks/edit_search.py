@@ -12,7 +12,6 @@ from ..condition import Condition
 from ..conditions.prompts import text_condition
 from ..energies.perceptual import perceptual, pixels
 from ..energies.similarity import similarity
-from ..errors import ConditionMismatch
 from ..latents import Latents
 from ..refine.first_order import FirstOrder
 from ..refine.refinement import Refinement, refine
@@ -76,11 +75,7 @@ def searched(
         ConditionMismatch: models without a CLIP.
         InvalidInput: no image, no result, or words that the CLIP cannot encode.
     """
-    clip, generator = models.auxiliary, models.generator
-    if not isinstance(clip, Clip):
-        raise ConditionMismatch(
-            f"{clip.name!r} is a classifier; words need a CLIP. Choose a CLIP as auxiliary."
-        )
+    clip, generator = models.clip, models.generator
     condition = wanted_condition(clip, wanted)
     start = inverted(models, images, seed=seed, chunking=chunking, device=device, watch=watch)
     latents = varied(

@@ -58,6 +58,20 @@ class TaskModels:
         return isinstance(self.auxiliary, Clip)
 
     @property
+    def clip(self) -> Clip:
+        """The auxiliary as a CLIP.
+
+        Raises:
+            ConditionMismatch: it is a classifier.
+        """
+        if isinstance(self.auxiliary, Clip):
+            return self.auxiliary
+        raise ConditionMismatch(
+            f"{self.auxiliary.name!r} is a classifier; words need a CLIP. Choose a CLIP as "
+            "auxiliary."
+        )
+
+    @property
     def features(self) -> Features | None:
         """The features of the CLIP that images are compared by; None where it has none."""
         f = self.auxiliary

@@ -1,6 +1,14 @@
 """Names and files of the shipped models. Imports nothing."""
 
-__all__ = ["AUXILIARIES", "COMPANIONS", "GENERATORS", "PAIRS", "PRIORS", "TRANSLATORS"]
+__all__ = [
+    "AUXILIARIES",
+    "COMPANIONS",
+    "EMBEDDED_CLIPS",
+    "GENERATORS",
+    "PAIRS",
+    "PRIORS",
+    "TRANSLATORS",
+]
 
 GENERATORS = {
     "avatars (embedded)": "avatars-generator.safetensors",
@@ -14,6 +22,8 @@ AUXILIARIES = {
     "digits classifier (embedded)": "digits-classifier.safetensors",
     "digits judge (embedded)": "digits-judge.safetensors",
 }
+EMBEDDED_CLIPS = ("avatars CLIP (embedded)",)
+"""Those of the auxiliaries that read texts."""
 PAIRS = {
     "avatars pairs (embedded)": "avatars-pairs",
     "digits pairs (embedded)": "digits-pairs",

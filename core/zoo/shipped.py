@@ -12,12 +12,21 @@ from torch import Tensor
 
 from ..data.subsets import Order, Portion, portion
 from ..errors import InvalidInput
-from .names import AUXILIARIES, COMPANIONS, GENERATORS, PAIRS, PRIORS, TRANSLATORS
+from .names import (
+    AUXILIARIES,
+    COMPANIONS,
+    EMBEDDED_CLIPS,
+    GENERATORS,
+    PAIRS,
+    PRIORS,
+    TRANSLATORS,
+)
 from .showing import pictures_showing
 
 __all__ = [
     "AUXILIARIES",
     "COMPANIONS",
+    "EMBEDDED_CLIPS",
     "EXAMPLES",
     "GENERATORS",
     "PAIRS",

@@ -19,6 +19,7 @@ from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from ...core.generators.beside import GeneratorPart
 from ...core.generators.nvae.readjusting import readjust
+from ...core.zoo.licences import shipped_licence
 from . import report
 
 __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
@@ -95,6 +96,8 @@ def inspected(path: Path) -> dict[str, Any]:
     model = load_detected(checkpoint, ALL)
     facts: dict[str, Any] = {"file": str(path), "sha256": checkpoint.sha256, "family": family.id}
     facts |= _model(model)
+    if licence := shipped_licence(checkpoint.sha256):
+        facts["licence"] = licence
     facts["options"] = ", ".join(family.option_names) or "none"
     for name, fact in (family.facts(checkpoint) if family.facts else {}).items():
         facts[f"assumed: {name}"] = fact

@@ -34,10 +34,9 @@ def run(args: argparse.Namespace, nodes: Nodes | None = None) -> int:
     host.configure(args.base, out, args.device, write_previews=args.previews)
     content = read_workflow(args.workflow)
     with use(host):
-        schemas = schemas_of(known)
-        api = api_from_ui(content, schemas, _note) if is_ui(content) else content
+        api = api_from_ui(content, schemas_of(known), _note) if is_ui(content) else content
         check_shape(api)
-        api = apply_settings(api, args.settings, schemas)
+        api = apply_settings(api, args.settings, schemas_of(known, api))
     canvas = content if is_ui(content) else None
     with host.catching_sigint():
         if args.server:

@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace, api: Api) -> int:
     nodes, host = load_nodes(), StandaloneHost()
     host.configure(args.base, args.base / "out" if args.out is None else args.out, args.device)
     with use(host):
-        api = apply_settings(api, args.settings, schemas_of(nodes))
+        api = apply_settings(api, args.settings, schemas_of(nodes, api))
     gpu = args.device in ("auto", "cuda") and torch.cuda.is_available()
     with launched_together(gpu=gpu) as processes, host.catching_sigint():
         host.joined = processes

@@ -47,7 +47,7 @@ class ImageCondition(io.ComfyNode):
             ],
             outputs=[rows()],
         )
-        schema.search_aliases = ["CLIP vision", "variations", "image prompt"]
+        schema.search_aliases = ["CLIP vision", "variations", "image prompt", "embedding"]
         return schema
 
     @classmethod

@@ -80,7 +80,7 @@ class TextCondition(io.ComfyNode):
             ],
             outputs=[rows()],
         )
-        schema.search_aliases = ["prompt", "CLIP text", "negative prompt"]
+        schema.search_aliases = ["prompt", "CLIP text", "negative prompt", "embedding"]
         return schema
 
     @classmethod

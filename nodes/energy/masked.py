@@ -58,7 +58,9 @@ class EnergyMasked(BackboneInputs, io.ComfyNode):
             ],
             outputs=[summed()],
         )
-        schema.search_aliases = ["inpaint", "outpaint", "mask", "upscale", "reconstruction"]
+        schema.search_aliases = [
+            *("inpaint", "inpainting", "outpaint", "mask", "upscale", "reconstruction"),
+        ]
         return schema
 
     @classmethod

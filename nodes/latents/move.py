@@ -125,7 +125,7 @@ class MoveLatents(io.ComfyNode):
                 LATENTS.Output("latents", display_name="latents", tooltip="The moved samples.")
             ],
         )
-        schema.search_aliases = ["edit", "attribute", "semantic direction"]
+        schema.search_aliases = ["edit", "attribute", "semantic direction", "slider"]
         return schema
 
     @classmethod

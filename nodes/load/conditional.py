@@ -81,7 +81,10 @@ class GiveInputs(io.ComfyNode):
                 )
             ],
         )
-        schema.search_aliases = ["conditional generator", "image completion", "sentence", "style"]
+        schema.search_aliases = [
+            *("conditional generator", "image completion", "inpainting", "sentence"),
+            *("style", "style transfer"),
+        ]
         return schema
 
     @classmethod

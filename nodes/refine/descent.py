@@ -93,7 +93,7 @@ class LangevinRefine(io.ComfyNode):
             ],
             outputs=outputs(),
         )
-        schema.search_aliases = ["TR0N", "MCMC", "SGLD", "sampler"]
+        schema.search_aliases = ["TR0N", "MCMC", "SGLD", "sampler", "sampling"]
         return schema
 
     @classmethod

@@ -59,10 +59,10 @@ def validate(api: Mapping[str, Any], nodes: Nodes) -> Graph:
     Raises:
         WorkflowError: the graph is invalid; lists every problem found.
     """
-    schemas = schemas_of(nodes)
     check_shape(api)
-    _check_known(api, schemas)
-    order = _order(api, schemas)
+    _check_known(api, nodes)
+    schemas = schemas_of(nodes, api)
+    order = _order(api, schemas, nodes)
     needed, found = set(order), dict[str, Node]()
     problems: list[str] = []
     notes: list[str] = []
@@ -97,19 +97,19 @@ def check_shape(api: Mapping[str, Any]) -> None:
         raise WorkflowError(problems)
 
 
-def _check_known(api: Mapping[str, Any], schemas: Schemas) -> None:
+def _check_known(api: Mapping[str, Any], nodes: Nodes) -> None:
     unknown = [
-        _unknown_node(node_id, raw["class_type"], schemas)
+        _unknown_node(node_id, raw["class_type"], nodes)
         for node_id, raw in api.items()
-        if raw["class_type"] not in schemas
+        if raw["class_type"] not in nodes
     ]
     if unknown:
         raise WorkflowError(unknown)
 
 
-def _unknown_node(node_id: str, kind: str, schemas: Schemas) -> str:
-    close = get_close_matches(kind, schemas, n=3, cutoff=0.4)
-    hint = f"the closest are {', '.join(close)}" if close else f"known: {listed(schemas)}"
+def _unknown_node(node_id: str, kind: str, nodes: Nodes) -> str:
+    close = get_close_matches(kind, nodes, n=3, cutoff=0.4)
+    hint = f"the closest are {', '.join(close)}" if close else f"known: {listed(nodes)}"
     return (
         f"node {node_id} is a {kind!r}, which is not available here; {hint}. "
         "Nodes of ComfyUI and of other packs need a running ComfyUI: use --server"
@@ -120,7 +120,7 @@ def _links(raw: Mapping[str, Any]) -> Iterable[Link]:
     return (link for value in raw.get("inputs", {}).values() if (link := as_link(value)))
 
 
-def _order(api: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
+def _order(api: Mapping[str, Any], schemas: Schemas, nodes: Nodes) -> tuple[str, ...]:
     sources = {
         node_id: [link.node for link in _links(raw) if link.node in api]
         for node_id, raw in api.items()
@@ -134,7 +134,7 @@ def _order(api: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
         ) from error
     waiting = [n for n, raw in api.items() if schemas[raw["class_type"]].is_output_node]
     if not waiting:
-        outputs = [name for name, schema in schemas.items() if schema.is_output_node]
+        outputs = [name for name, node in nodes.items() if node.schema().is_output_node]
         raise WorkflowError(
             "the graph has no output node, so nothing would run; "
             f"add one, for instance {listed(sorted(outputs))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .api.node import ComfyNode, Schema
 
@@ -20,6 +21,12 @@ def load_nodes() -> dict[str, type[ComfyNode]]:
     return {node.schema().node_id: node for node in (*ALL_NODES, *BUILTIN_NODES)}
 
 
-def schemas_of(nodes: Nodes) -> dict[str, Schema]:
-    """Returns the current schemas of nodes: lists of files are read again."""
-    return {node_id: node.GET_SCHEMA() for node_id, node in nodes.items()}
+def schemas_of(nodes: Nodes, api: Mapping[str, Any] | None = None) -> dict[str, Schema]:
+    """Returns the current schemas of nodes: lists of files are read again.
+
+    Args:
+        nodes: the nodes.
+        api: workflow in API format; only the nodes that it has, if it is given.
+    """
+    kinds = nodes.keys() if api is None else {raw["class_type"] for raw in api.values()}
+    return {node_id: node.GET_SCHEMA() for node_id, node in nodes.items() if node_id in kinds}

@@ -120,7 +120,7 @@ class ImageToLatents(BackboneInputs, io.ComfyNode):
             ],
             outputs=outputs(),
         )
-        schema.search_aliases = ["inversion", "projector", "encode image", "edit"]
+        schema.search_aliases = ["inversion", "GAN inversion", "projector", "encode image", "edit"]
         return schema
 
     @classmethod

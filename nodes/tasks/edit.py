@@ -36,7 +36,13 @@ from .edit_moves import (
     by_words,
     labels_plan,
 )
-from .models import TaskModelInputs, model_widget, other_models, task_models
+from .models import (
+    TaskModelInputs,
+    check_reads_words,
+    model_widget,
+    other_models,
+    task_models,
+)
 from .watching import BarWatch
 
 __all__ = ["EditImage"]
@@ -162,6 +168,8 @@ class EditImage(TaskModelInputs, io.ComfyNode):
             "StyleCLIP",
             "smile",
             "sunglasses",
+            "face edit",
+            "inpainting",
         ]
         return schema
 
@@ -187,6 +195,8 @@ class EditImage(TaskModelInputs, io.ComfyNode):
         wanted = () if moves == "labels" else changes(words, instead)
         with autograd():
             models = task_models(model, auxiliary, pairs)
+            if moves != "labels":
+                check_reads_words(models)
             generator = models.generator
             pictures = fitted(from_host(image), generator.image_size, fit)
             held = None if keep is None else _held(keep, image, models, fit)

@@ -1,7 +1,7 @@
 """The models of a whole task: widgets, and the models that they name."""
 
 from ...core.auxiliary import Auxiliary
-from ...core.errors import InvalidInput, SteerError
+from ...core.errors import ConditionMismatch, InvalidInput, SteerError
 from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import open_generator
 from ...core.pairs.pairs import Pairs
@@ -13,7 +13,14 @@ from ..kinds import as_auxiliary
 from ..model_files import changed, find, offered, present
 from ..widgets import advanced
 
-__all__ = ["TaskModelInputs", "model_widget", "other_models", "task_models"]
+__all__ = [
+    "TaskModelInputs",
+    "check_reads_words",
+    "model_widget",
+    "other_models",
+    "task_models",
+    "words_need",
+]
 
 AUTOMATIC = "automatic"
 GENERATORS, AUXILIARIES, PAIRS, TRANSLATORS = (
@@ -118,6 +125,29 @@ def task_models(model: str, auxiliary: str, pairs: str) -> TaskModels:
 
         translator = Translator.from_checkpoint(read(find(TRANSLATORS, own_translator)))
     return TaskModels(generator, f, found, translator)
+
+
+def check_reads_words(models: TaskModels) -> None:
+    """Refuses words for a classifier, before any work.
+
+    Raises:
+        ConditionMismatch: the auxiliary is no CLIP; the message lists what can be chosen instead.
+    """
+    if not models.by_text:
+        raise ConditionMismatch(f"{models.auxiliary.name!r} is a classifier. {words_need()}")
+
+
+def words_need() -> str:
+    """Sentences on the CLIPs that can be chosen where words are given."""
+    there = ", ".join(offered(AUXILIARIES, []))
+    folder = f"models/{AUXILIARIES}"
+    files = f"the CLIPs among the models in {folder} ({there})" if there else f"one in {folder}"
+    clips = catalogue.EMBEDDED_CLIPS
+    with_one = [name for name, (own, *_) in catalogue.COMPANIONS.items() if own in clips]
+    return (
+        f"Words need a CLIP. Choose a `model` that comes with one: {', '.join(with_one)}; or "
+        f"choose one in `auxiliary`: {', '.join(clips)}, or {files}."
+    )
 
 
 def _stored(name: str, auxiliary: Auxiliary) -> Pairs:

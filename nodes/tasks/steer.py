@@ -7,7 +7,7 @@ from ...core.chunking import ChunkMode
 from ...core.clip import Clip
 from ...core.condition import Condition
 from ...core.devices import threads_of
-from ...core.errors import InvalidInput
+from ...core.errors import ConditionMismatch, InvalidInput
 from ...core.latents import decode
 from ...core.tasks.models import TaskModels
 from ...core.tasks.plans import QUALITIES, Quality, SteerPlan, plan_of, starts_from
@@ -21,7 +21,7 @@ from ..sockets import LATENTS
 from ..widgets import advanced, seed
 from ..widgets import chunk as chunk_widget
 from ..work import working
-from .models import TaskModelInputs, model_widget, other_models, task_models
+from .models import TaskModelInputs, model_widget, other_models, task_models, words_need
 from .watching import BarWatch
 
 __all__ = ["Steer"]
@@ -164,7 +164,12 @@ def _wanted(prompt: str, models: TaskModels) -> tuple[Condition, tuple[str, ...]
         made = text_condition(f, prompt, clause_weight=CLAUSE_WEIGHT)
         return made.condition, made.notes
     assert isinstance(f, Classifier)
-    return f.condition(parse_classes(prompt, f)), ()
+    try:
+        return f.condition(parse_classes(prompt, f)), ()
+    except ConditionMismatch as error:
+        if not any(map(str.isalpha, prompt)):
+            raise
+        raise ConditionMismatch(f"{error} {words_need()}") from None
 
 
 def _said(models: TaskModels, plan: SteerPlan, images: int) -> str:

@@ -1,6 +1,7 @@
 """`latentsteer inspect`, `convert` and `parity` on a shipped file of an official layout."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,7 @@ def test_shipped_models_can_be_inspected(name, capsys):
     out = capsys.readouterr().out
     assert "family" in out
     assert "kind" in out
+    assert re.search(r"^licence +weights Apache-2.0; ", out, re.MULTILINE)
 
 
 def test_bad_files_are_told(tmp_path, capsys):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
 from latentsteer.core.checkpoints import checkpoint as checkpoints
+from latentsteer.core.checkpoints.tensor_files import DTYPES, HEAD
 from latentsteer.core.generator import ConditionalGenerator, Given
 from latentsteer.core.generators import ARCHITECTURES, load_generator, open_generator
 from latentsteer.core.rng import SampleRng
-from safetensors.torch import save_file
 from torch.nn import functional
 
 FILES = [
@@ -25,6 +25,10 @@ POSITIVE = ("running_var", "stored_var", "running_vars", "magnitude_ema", "laten
 """Ends of the names of variances and deviations."""
 FILTERS = ("up_filter", "down_filter", "Resampler.Kernel")
 """Ends of the names of low-pass filters."""
+
+
+TYPES = {dtype: name for name, dtype in DTYPES.items()}
+"""Names of types in safetensors files."""
 
 
 def randomised(example):
@@ -68,9 +72,22 @@ def written(example, path):
 
 
 def written_plainly(path, tensors, config):
-    """Writes a safetensors file without a checksum, for tests that write hundreds of files."""
-    held = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(held, path, {checkpoints.METADATA_KEY: json.dumps(dict(config))})
+    """Writes a safetensors file without a checksum, for tests that write hundreds of files.
+
+    The library safetensors looks at every tensor several times before it writes one.
+    """
+    header = {"__metadata__": {checkpoints.METADATA_KEY: json.dumps(dict(config))}}
+    contents, length = [], 0
+    for name, tensor in tensors.items():
+        contents.append(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        begin, length = length, length + contents[-1].nbytes
+        header[name] = {
+            "dtype": TYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, length],
+        }
+    head = json.dumps(header).encode()
+    path.write_bytes(b"".join([len(head).to_bytes(HEAD, "little"), head, *contents]))
 
 
 def opened(architecture, path, options=None):

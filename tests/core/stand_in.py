@@ -19,9 +19,12 @@ DEVICE = torch.device("meta")
 """Every build of PyTorch has it, gradients on it need no hardware, LatentSteer never uses it."""
 CPU = torch.device("cpu")
 aten = torch.ops.aten
-COPIES = {aten._to_copy.default, aten.copy_.default}
+COPY_INTO = aten.copy_.default
+COPIES = {aten._to_copy.default, COPY_INTO}
 SCALAR = aten._local_scalar_dense.default
 SET_DATA = Tensor.data.__set__  # pyright: ignore
+NEW_TENSOR = Tensor.new_tensor
+INTERCEPTED = {torch.tensor, torch.as_tensor, NEW_TENSOR, SET_DATA}
 DATA_DEPENDENT = {
     aten.nonzero.default,
     aten.masked_select.default,
@@ -112,10 +115,17 @@ class Accelerator(TorchDispatchMode):
         self.reads.clear()
         self.writes.clear()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether PyTorch wraps each operation against its compiler, which no test uses."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}
         if func in COPIES:
-            return self._copied(func, args, kwargs)
+            return self._copied(func, args, dict(kwargs))
+        if There not in types and "device" not in kwargs:
+            return func(*args, **kwargs)  # on the CPU alone
         flat = _tensors(args, []) if not kwargs else _tensors((args, tuple(kwargs.values())), [])
         there = [x for x in flat if isinstance(x, There)]
         if func is SCALAR:
@@ -128,7 +138,7 @@ class Accelerator(TorchDispatchMode):
             raise MixedDevices(f"{func}: a CPU generator cannot draw on the accelerator")
         self._check(func, args, flat, there)
         if kwargs.get("device") is not None:
-            kwargs["device"] = CPU
+            kwargs = {**kwargs, "device": CPU}
         found = func(*_inner(args), **_inner(kwargs))
         if _in_place(func):
             return args[0]
@@ -173,14 +183,16 @@ class _Lists(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func not in INTERCEPTED:
+            return func(*args, **kwargs)
+        if func is NEW_TENSOR and isinstance(args[0], There):
+            kwargs = {"dtype": args[0].dtype, **kwargs}
+            return torch.tensor(*args[1:], **kwargs).to(args[0].device)
         if func in (torch.tensor, torch.as_tensor):
             kwargs = dict(kwargs)
             to = kwargs.pop("device", None)
             made = func(*args, **kwargs)
             return made if to is None else made.to(to)
-        if func is Tensor.new_tensor and isinstance(args[0], There):
-            kwargs = {"dtype": args[0].dtype, **kwargs}
-            return torch.tensor(*args[1:], **kwargs).to(args[0].device)
         found = func(*args, **kwargs)
         if func == SET_DATA and isinstance(args[1], There):
             args[0].inner = args[1].inner  # as in modules when their type changes
@@ -198,7 +210,7 @@ def _tensors(what, found):
 
 
 def _inner(what):
-    if isinstance(what, There):
+    if type(what) is There:
         return what.inner
     if isinstance(what, (list, tuple)):
         return type(what)([_inner(x) for x in what])

@@ -82,13 +82,21 @@ def test_the_stand_in_differentiates():
 # Generators
 
 
+@pytest.fixture(scope="module")
+def moved_once():
+    """Models on devices: see `both`."""
+    return {}
+
+
 @pytest.fixture
-def both(examples, there):
-    """Returns an example's model on the CPU and on the device."""
+def both(examples, there, moved_once):
+    """Returns an example's model on the CPU and on the device, which tests leave unchanged."""
 
     def go(architecture, make, **options):
-        here = examples(architecture, make, **options)
-        return here, there.model(examples.fresh(architecture, make, options))
+        key = there.name, make, *sorted(options.items())
+        if key not in moved_once:
+            moved_once[key] = there.model(examples.fresh(architecture, make, options))
+        return examples(architecture, make, **options), moved_once[key]
 
     return go
 
@@ -160,13 +168,17 @@ def test_an_auxiliarys_embeddings_agree(architecture, make, both, there):
 # Energies
 
 
-def pair_of(make, there):
-    """Returns value and gradient of an energy's example on the CPU, and their function there."""
+def on_the_cpu(make):
+    """Returns value and gradient of an energy's example on the CPU."""
     here = make()
     points = here.points.requires_grad_()
-    streams = SampleRng.of(0, len(points), "contract")
-    values = here.energy(points, streams)
+    values = here.energy(points, SampleRng.of(0, len(points), "contract"))
     (slope,) = torch.autograd.grad(values.sum(), points)
+    return values.detach(), slope
+
+
+def on_the_device(make, there):
+    """Returns a function of value and gradient of an energy's example on the device."""
     moved = make()
     for module in moved.energy.modules:
         module.to(there.device)
@@ -177,13 +189,13 @@ def pair_of(make, there):
         found = moved.energy(leaf, again)
         return found.detach(), torch.autograd.grad(found.sum(), leaf)[0]
 
-    return (values.detach(), slope), seen
+    return seen
 
 
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_an_energy_and_its_slope_agree(make, there):
-    (values, slope), seen = pair_of(make, there)
-    found, down = seen()
+    values, slope = on_the_cpu(make)
+    found, down = on_the_device(make, there)()
     assert found.device.type == down.device.type == there.device.type
     there.close(found, values)
     there.close(down, slope)
@@ -191,7 +203,7 @@ def test_an_energy_and_its_slope_agree(make, there):
 
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_an_energy_does_not_wait_for_the_device(make, there):
-    _, seen = pair_of(make, there)
+    seen = on_the_device(make, there)
     seen()  # evaluated once, such as references
     with there.without_waiting():
         seen()

@@ -38,7 +38,7 @@ def models(request, toys):
     )
 
 
-def job_of(models, toys, mode="fixed", labels=(1,), steps=8, **changes):
+def job_of(models, toys, mode="fixed", labels=(1,), steps=4, **changes):
     generator, classifier = models
     settings = {
         "generator": generator,
@@ -224,6 +224,9 @@ def test_with_fast_chunks_one_step_agrees_within_1e_5(models, toys):
         torch.testing.assert_close(alone, together[samples], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "models", ["toy", pytest.param("digits", marks=pytest.mark.slow)], indirect=True
+)
 def test_with_fast_chunks_in_float64_a_hundred_steps_agree_within_1e_10(models, toys):
     generator, classifier = models
     modules = (generator.module, classifier.module)

@@ -222,7 +222,11 @@ def test_a_condition_without_effect_is_told(graph, run, short, picture):
 CASES = {
     "no labels": (InvalidInput, "Connect Few-Shot Condition", {"moves": "labels"}),
     "no words": (InvalidInput, "Nothing to change", {"words": " "}),
-    "no CLIP": (ConditionMismatch, "words need a CLIP", {"model": "digits (embedded)"}),
+    "no CLIP": (
+        ConditionMismatch,
+        "Words need a CLIP. Choose a `model`",
+        {"model": "digits (embedded)"},
+    ),
     "another mask": (InvalidInput, "The mask of what to keep is 14 x 28", {}),
 }
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from latentsteer.core.checkpoints.checkpoint import write
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.tasks import plans, steer
+from latentsteer.nodes.standalone.errors import NodeError
 
 AVATARS, DIGITS, OTHER = "avatars (embedded)", "digits (embedded)", "other.safetensors"
 TABLES = ("FROM_PAIRS", "CLASSES_FROM_PAIRS", "FROM_PRIOR", "BY_TRANSLATOR")
@@ -184,6 +186,27 @@ CASES = {
     "a file alone": (InvalidInput, "No auxiliary model is known for", {"model": OTHER}),
     "a judge": (ConditionMismatch, "expected a CLIP", {"auxiliary": "avatars judge (embedded)"}),
 }
+
+
+def test_words_for_a_classifier_are_told_which_clips_there_are(graph, own_base):
+    models, run_there = own_base
+    write(models / "latentsteer_aux" / "mine.safetensors", {"x": torch.zeros(1)}, {})
+    graph.add("Steer", prompt="3, a red hat", model=DIGITS)
+    with pytest.raises(NodeError) as caught:
+        run_there(graph)
+    assert type(caught.value.__cause__) is ConditionMismatch
+    for part in (
+        "'digits-classifier' has no class 'a red hat'",
+        "comes with one: avatars (embedded);",
+        "in `auxiliary`: avatars CLIP (embedded),",
+        "models/latentsteer_aux (mine.safetensors)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_class_that_there_is_not_is_told_without_clips(graph, fault):
+    graph.add("Steer", prompt="3, 12", model=DIGITS)
+    assert "CLIP" not in fault(graph, ConditionMismatch)
 
 
 @pytest.mark.parametrize("case", CASES)

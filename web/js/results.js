@@ -4,6 +4,7 @@ import { app } from '../../../scripts/app.js';
 import { after, ours } from './nodes.js';
 
 const RESULT = 'latentsteer_result';
+const PREVIEW = '$$canvas-image-preview';
 const ROW = 16;
 const LEAST_ROWS = 2;
 const MOST_ROWS = 12;
@@ -22,11 +23,23 @@ function free(node) {
   return Math.min(...below.map(other => other.pos[1] - TITLE - GAP - bottom), Infinity);
 }
 
+// Both frontends draw a preview from its place in the order down to the node's lower edge, so that it
+// covers what follows.
+function beforePreview(node, widget) {
+  const preview = node.widgets.findIndex(other => other.name === PREVIEW);
+  const own = node.widgets.indexOf(widget);
+  if (preview >= 0 && own > preview) {
+    node.widgets.splice(own, 1);
+    node.widgets.splice(preview, 0, widget);
+  }
+}
+
 function place(node, rows) {
   const make = app.widgets?.STRING ?? globalThis.comfyAPI?.widgets?.ComfyWidgets?.STRING;
   if (!make) return undefined;
   const [width, before] = node.size;
-  const room = Math.max(0, before - node.computeSize()[1]);
+  // A preview uses what a node has beyond its least height.
+  const room = node.imgs?.length ? 0 : Math.max(0, before - node.computeSize()[1]);
   const options = { multiline: true, placeholder: '', default: '' };
   const { widget } = make(node, RESULT, ['STRING', options], app);
   widget.serialize = false;
@@ -34,6 +47,7 @@ function place(node, rows) {
   Object.assign((widget.options ??= {}), { serialize: false, read_only: true });
   const element = widget.inputEl ?? widget.element;
   if (element) element.readOnly = true;
+  beforePreview(node, widget);
   const wanted = height(Math.min(rows, MOST_ROWS)) - room;
   const grown = Math.max(height(LEAST_ROWS) - room, Math.min(wanted, free(node)), 0);
   node.setSize([width, before + grown]);

@@ -72,8 +72,15 @@ def test_two_models_in_a_file_are_refused(tmp_path):
         load_auxiliary(tmp_path / "both.pt")
 
 
-@pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("name", ["tiny-ViT", "tiny-RN"])
+@pytest.mark.parametrize(
+    ("name", "half"),
+    [
+        ("tiny-ViT", False),
+        ("tiny-RN", True),
+        pytest.param("tiny-ViT", True, marks=pytest.mark.slow),
+        pytest.param("tiny-RN", False, marks=pytest.mark.slow),
+    ],
+)
 def test_a_torchscript_archive_of_openai_has_quickgelu(name, half, tmp_path):
     model = theirs(name, quick=True)
     tokens = open_clip.tokenize(PROMPTS, context_length=8)

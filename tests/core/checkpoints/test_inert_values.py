@@ -29,8 +29,18 @@ def test_a_value_beside_the_weights_does_not_sink_them(kind, options, tmp_path):
     opened(path)
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("write", ["zip", "legacy", "pickle"])
+@pytest.mark.parametrize(
+    ("write", "protocol"),
+    [
+        *(("pickle", protocol) for protocol in range(6)),
+        *((write, protocol) for write in ("zip", "legacy") for protocol in (0, 2, 5)),
+        *(
+            pytest.param(write, protocol, marks=pytest.mark.slow)
+            for write in ("zip", "legacy")
+            for protocol in (1, 3, 4)
+        ),
+    ],
+)
 def test_every_layout_opens_in_every_protocol(write, protocol, tmp_path):
     path = tmp_path / "m.pt"
     held = {

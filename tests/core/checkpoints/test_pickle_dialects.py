@@ -23,11 +23,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of libraries about
 )
 def test_every_pickle_of_networks_opens_in_every_protocol(write, protocol, tmp_path):
     (tmp_path / "m.pkl").write_bytes(write(protocol))
-    found, wanted = tmp_path / "m.pkl", tmp_path / "wanted.pkl"
-    wanted.write_bytes(write(4))
-    assert read(found).tensors.keys() == read(wanted).tensors.keys()
-    for name, tensor in read(wanted).tensors.items():
-        assert torch.equal(read(found).tensors[name], tensor)
+    (tmp_path / "wanted.pkl").write_bytes(write(4))
+    found, wanted = (read(tmp_path / name).tensors for name in ("m.pkl", "wanted.pkl"))
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert torch.equal(found[name], tensor)
 
 
 @pytest.mark.parametrize("protocol", [4, 5])

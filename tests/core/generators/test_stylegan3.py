@@ -24,6 +24,7 @@ from latentsteer.core.rng import SampleRng
 
 from ..differences import assert_is_gradient
 
+pytestmark = pytest.mark.usefixtures("files_read_once")
 PARITY = Path(__file__).parents[1] / "parity"
 WRITTEN = {"sg3t_32": "stylegan3", "sg3r_32": "stylegan3", "sgxl_superres32": "stylegan-xl"}
 DRAWN = {
@@ -65,6 +66,12 @@ def path_of(tmp_path_factory):
     return find
 
 
+@cache
+def contents(path):
+    """The contents of a file, which several tests read."""
+    return checkpoints.read(path)
+
+
 @pytest.fixture(scope="module")
 def bare(path_of, tmp_path_factory):
     """The generator's tensors without attributes, as converters write them."""
@@ -74,7 +81,7 @@ def bare(path_of, tmp_path_factory):
         arrays = (".in_size", ".out_size", ".size", ".sampling_rates")
         tensors = {
             key.removeprefix("G_ema."): tensor
-            for key, tensor in checkpoints.read(path_of(name)).tensors.items()
+            for key, tensor in contents(path_of(name)).tensors.items()
             if key.startswith("G_ema.") and not key.endswith(arrays)
         }
         path = tmp_path_factory.mktemp("bare") / f"{name}.safetensors"
@@ -85,7 +92,7 @@ def bare(path_of, tmp_path_factory):
 
 
 def errors(path, arrays):
-    checkpoint = checkpoints.read(path)
+    checkpoint = contents(path)
     return {c.name: c for c in compared(checkpoint, detect(checkpoint, ARCHITECTURES), arrays)}
 
 
@@ -112,7 +119,7 @@ def test_tensors_alone_are_enough_under_the_official_defaults(name, bare):
 
 
 def test_assumptions_are_reported(bare, path_of):
-    told, alone = (checkpoints.read(find("sg3r_32")) for find in (path_of, bare))
+    told, alone = (contents(find("sg3r_32")) for find in (path_of, bare))
     architecture = detect(told, ARCHITECTURES)
     assert {"conv_clamp", "layers", "output_scale", "mapping"}.isdisjoint(architecture.facts(told))
     assert {"conv_clamp", "layers", "output_scale", "mapping"} <= architecture.facts(alone).keys()
@@ -120,7 +127,7 @@ def test_assumptions_are_reported(bare, path_of):
 
 def test_attributes_that_change_the_images_are_applied(path_of):
     """A wrong factor, clamp or scale must change the output, or parity would prove little."""
-    checkpoint = checkpoints.read(path_of("stylegan3t_cond16"))
+    checkpoint = contents(path_of("stylegan3t_cond16"))
     arrays = read_arrays(PARITY / "stylegan3t_cond16.npz")
     architecture = detect(checkpoint, ARCHITECTURES)
     layer = next(name for name in checkpoint.config["modules"] if name.endswith("L5_16_3"))
@@ -137,7 +144,7 @@ def test_attributes_that_change_the_images_are_applied(path_of):
 
 
 def test_a_transform_of_the_user_is_part_of_the_file(path_of, tmp_path):
-    checkpoint = checkpoints.read(path_of("sg3t_32"))
+    checkpoint = contents(path_of("sg3t_32"))
     arrays = read_arrays(PARITY / "sg3t_32.npz")
     tensors = dict(checkpoint.tensors) | {
         "G_ema.synthesis.input.transform": arrays["transform"].clone()
@@ -222,7 +229,7 @@ def test_the_discriminator_is_loaded(path_of):
 
 
 def test_filters_that_nothing_explains_are_a_checkpoint_error(bare, tmp_path):
-    tensors = dict(checkpoints.read(bare("sg3t_32")).tensors)
+    tensors = dict(contents(bare("sg3t_32")).tensors)
     del tensors["synthesis.L1_36_16.up_filter"]
     checkpoints.write(tmp_path / "model.safetensors", tensors)
     with pytest.raises(CheckpointError, match="L1_36_16"):
@@ -230,7 +237,7 @@ def test_filters_that_nothing_explains_are_a_checkpoint_error(bare, tmp_path):
 
 
 def test_a_filter_whose_taps_differ_from_its_attribute_is_a_checkpoint_error(path_of, tmp_path):
-    checkpoint = checkpoints.read(path_of("sg3t_32"))
+    checkpoint = contents(path_of("sg3t_32"))
     name = "G_ema.synthesis.L1_36_16.down_filter"
     tensors = dict(checkpoint.tensors) | {name: torch.ones(10) / 10}
     checkpoints.write(tmp_path / "model.safetensors", tensors, checkpoint.config)
@@ -262,7 +269,7 @@ def convolved(maps, taps):
     ],
 )
 def test_attributes_that_cannot_be_are_a_checkpoint_error(module, changed, path_of, tmp_path):
-    checkpoint = checkpoints.read(path_of("sg3t_32"))
+    checkpoint = contents(path_of("sg3t_32"))
     modules = json.loads(json.dumps(checkpoint.config["modules"]))
     modules[f"G_ema.synthesis.{module}".removesuffix(".")]["attributes"] |= changed
     checkpoints.write(tmp_path / "model.safetensors", checkpoint.tensors, {"modules": modules})

@@ -30,9 +30,9 @@ PAIRS, PER_EPOCH = 305, 20
 TRAINING = Training(batch_size=16, condition_noise=0.1, initial_std="data", fused=True)
 KINDS = {"mixture": 4, "deterministic": 1}
 TYPES = {"float64": torch.float64, "float32": torch.float32}
-RUNS = {("mixture", "float64"): 15, ("mixture", "float32"): 15, ("deterministic", "float64"): 2}
+RUNS = {("mixture", "float64"): 6, ("mixture", "float32"): 6, ("deterministic", "float64"): 2}
 """Epochs of the trainings that are compared. A deterministic translator has unused weights."""
-STOP = 270
+STOP = 110
 COUNT, SHARD, MORE = 70, 8, 100
 
 

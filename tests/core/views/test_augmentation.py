@@ -37,8 +37,15 @@ def both_ways(image, parameters, size):
     return found
 
 
-@pytest.mark.parametrize("side", [64, 256, 512])
-@pytest.mark.parametrize("operations", SUBSETS)
+@pytest.mark.parametrize(
+    ("side", "operations"),
+    [
+        pytest.param(side, *subset.values, id=f"{side}-{subset.id}", marks=marks)
+        for side in (64, 256, 512)
+        for subset in SUBSETS
+        for marks in [[pytest.mark.slow] if side == 512 and subset.id != "all" else []]
+    ],
+)
 def test_views_and_gradients_are_those_of_the_steps(operations, side):
     images = pictures(1, side, side)
     drawn = draw_views(SampleRng.of(side, 1), 3, images, operations=operations)

@@ -23,7 +23,7 @@ from latentsteer.core.zoo.shipped import HERE, embedded, reference_images
 from numpy.random import default_rng
 
 CPU = torch.device("cpu")
-COUNT = 200
+COUNT, SOME = 200, 100
 CHUNKING = Chunking.of("fixed", (64, 64))
 
 
@@ -76,9 +76,9 @@ def test_the_judge_sees_what_is_there(judge, held):
 
 @torch.no_grad()
 def test_the_generator_draws_again_what_its_encoder_saw(generator, judge, held, encoded):
-    images, shown = held
+    images, shown = (every[:SOME] for every in held)
     assert encoded.shape == (COUNT, generator.source.dim)
-    drawn = generator(encoded, SampleRng.of(0, COUNT))
+    drawn = generator(encoded[:SOME], SampleRng.of(0, SOME))
     assert float((drawn - images).abs().mean()) < 0.02
     assert min(shares(judge, drawn, shown).values()) > 0.8
 

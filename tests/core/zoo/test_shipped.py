@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from latentsteer.core.auxiliaries import load_auxiliary
-from latentsteer.core.checkpoints.checkpoint import read
+from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.chunking import Chunking
+from latentsteer.core.clip import Clip
 from latentsteer.core.condition import Condition
 from latentsteer.core.diffusion.noise_error import noise_error
 from latentsteer.core.diffusion.prior_files import load_prior
@@ -18,7 +19,17 @@ from latentsteer.core.pairs.stored import StoredPairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.nearest import from_pairs
 from latentsteer.core.translators.translator import Translator
-from latentsteer.core.zoo.shipped import HERE, PAIRS, TRANSLATORS, embedded, reference_portion
+from latentsteer.core.zoo.shipped import (
+    AUXILIARIES,
+    EMBEDDED_CLIPS,
+    GENERATORS,
+    HERE,
+    PAIRS,
+    PRIORS,
+    TRANSLATORS,
+    embedded,
+    reference_portion,
+)
 from latentsteer.workflows.studies.training.train_translators import SETS, held_out
 
 from ... import forks
@@ -33,7 +44,7 @@ sys.modules["latentsteer"] = importlib.util.module_from_spec(spec)
 from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.diffusion.prior_files import load_prior
 from latentsteer.core.generators import load_generator
-from latentsteer.core.checkpoints.checkpoint import read
+from latentsteer.core.checkpoints.checkpoint import read, write
 from latentsteer.core.translators.translator import Translator
 from latentsteer.core.zoo.shipped import AUXILIARIES, GENERATORS, PRIORS, TRANSLATORS, embedded
 loads = {load_generator: GENERATORS, load_auxiliary: AUXILIARIES, load_prior: PRIORS,
@@ -156,6 +167,25 @@ def test_the_held_out_pairs_are_the_last(shipped):
     assert shipped.trained + shipped.held <= shipped.count
     last = torch.tensor([shipped.count - 1])
     assert torch.equal(latents[-1:], pairs.latents_of(last))
+
+
+def test_the_embedded_clips_are_those_that_read_texts():
+    opened = {name: load_auxiliary(embedded(name)) for name in AUXILIARIES}
+    assert tuple(name for name, f in opened.items() if isinstance(f, Clip)) == EMBEDDED_CLIPS
+
+
+def test_shipped_generators_and_priors_have_the_licence_of_the_manifest(tmp_path):
+    manifest = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
+    listed = {entry["file"]: entry["licence"] for entry in manifest}
+    for name, file in {**GENERATORS, **PRIORS}.items():
+        opened = (load_generator if name in GENERATORS else load_prior)(embedded(name))
+        assert opened.licence == listed[file]
+    other = tmp_path / "other.safetensors"
+    own = read(embedded("digits (embedded)"))
+    write(other, own.tensors, {**own.config, "licence": "of nobody"})
+    assert load_generator(other).licence == "of nobody"
+    write(other, own.tensors, own.config)
+    assert load_generator(other).licence == "unknown"
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are():

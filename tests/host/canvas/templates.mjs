@@ -31,6 +31,8 @@ function measured() {
     const text = [...(element?.querySelectorAll('label, span, p, li, textarea') ?? [])]
       .filter(one => one.textContent.trim() && one.getBoundingClientRect().height > 0);
     const known = window.LiteGraph.registered_node_types[node.type];
+    const widget = name => node.widgets?.find(one => one.name === name);
+    const [words, preview] = [widget('latentsteer_result'), widget('$$canvas-image-preview')];
     return {
       id: node.id, title: node.title, type: node.type, missing: !known || !!node.has_errors,
       pos: [...node.pos], size: [...node.size], least: [...node.computeSize()],
@@ -39,6 +41,8 @@ function measured() {
         (box.top - screen.top) / scale - app.canvas.ds.offset[1],
         box.width / scale, box.height / scale],
       fonts: text.map(one => parseFloat(getComputedStyle(one).fontSize)),
+      // Of the classic canvas: where the text of a run ends and where its preview begins.
+      both: words && preview ? [words.y + words.computedHeight, preview.y] : null,
     };
   });
   const segments = [...app.graph.links.values(), ...(app.graph.reroutes?.values() ?? [])];

@@ -102,6 +102,16 @@ def test_nothing_overlaps_after_a_run(seen):
         _is_apart(name, found)
 
 
+def test_a_nodes_text_lies_above_its_preview(seen):
+    """The frontends draw a preview down to the lower edge of its node."""
+    if seen["vue"]:
+        pytest.skip("Nodes 2.0 stack a node's parts")
+    nodes = [(name, node) for name, found in seen["after"].items() for node in found["nodes"]]
+    both = {f"{name}: {node['title']}": node["both"] for name, node in nodes if node["both"]}
+    assert "01 Avatars from text: Steer" in both
+    assert {title: ends for title, ends in both.items() if ends[0] > ends[1]} == {}
+
+
 def _is_apart(name, found):
     for one, other in combinations(found["nodes"], 2):
         left, top, right, bottom = _box(one)
