@@ -77,8 +77,8 @@ class ContrastDirection(io.ComfyNode):
                     io.Boolean.Input(
                         "away",
                         default=False,
-                        tooltip="Away from the condition instead of to it: no glasses. Without "
-                        "instead and context.",
+                        tooltip="Whether to lead away from the condition instead of to it, as for "
+                        "no glasses. It takes neither instead nor context.",
                     )
                 ),
             ],
