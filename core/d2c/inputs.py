@@ -95,7 +95,7 @@ def check_share(share: float | None) -> None:
     """
     if share is not None and not 0 < share < 1:
         raise InvalidInput(
-            f"A share of {share:g} of the wanted; expected a number above 0 and below 1."
+            f"A share of {share:g} of what is wanted; expected a number above 0 and below 1."
         )
 
 

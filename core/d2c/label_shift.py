@@ -98,7 +98,7 @@ def moment_shares(
 ) -> tuple[float, ...] | None:
     """Estimates the shares of the classes among unlabelled samples by mean probabilities.
 
-    Black box shift estimation (Lipton et al. 2018) with probabilities in the place of decisions:
+    Black box shift estimation (Lipton et al. 2018) with probabilities instead of decisions:
     the mean over unlabelled samples is the mixture of the means over each class, by the shares.
     It does not assume calibration.
 

@@ -98,8 +98,8 @@ class FewShotCondition(io.ComfyNode):
                 LATENTS.Input(
                     "bank",
                     optional=True,
-                    tooltip="Latents of the generator in the place of unlabelled images, or in "
-                    "addition to them.",
+                    tooltip="Latents of the generator instead of unlabelled images, or in "
+                    "addition.",
                 ),
                 PRIOR.Input(
                     "prior",
