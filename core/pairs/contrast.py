@@ -71,7 +71,7 @@ class Contrast:
         return f"{', '.join(self.wanted.labels)} - {others}{within}"
 
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
-        """Returns the probability of what is wanted, or NaN where a condition is unusable."""
+        """Returns the float64 probability of what is wanted; NaN where a condition is unusable."""
         wanted, instead = self.scorers
         others = self.level if instead is None else _log_sum(instead, self.scale, conditions)
         logit = _log_sum(wanted, self.scale, conditions) - others
