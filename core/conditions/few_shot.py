@@ -114,7 +114,7 @@ class FewShot:
             )
         if self.kind not in get_args(FewShotKind):
             raise InvalidInput(
-                f"Few-shot condition of kind {self.kind!r}; there are "
+                f"Few-shot condition of kind {self.kind!r}; expected one of "
                 f"{', '.join(get_args(FewShotKind))}."
             )
         for name in ("shares", "fitted_shares"):

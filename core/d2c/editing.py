@@ -70,8 +70,8 @@ class Editing:
     def __post_init__(self) -> None:
         if self.mode not in get_args(StrengthMode) or self.seen not in get_args(Seen):
             raise InvalidInput(
-                f"Mode {self.mode!r}, seen in {self.seen!r}; there are "
-                f"{', '.join(get_args(StrengthMode))}, and {', '.join(get_args(Seen))}."
+                f"Mode {self.mode!r}, seen in {self.seen!r}; expected one of "
+                f"{', '.join(get_args(StrengthMode))}, and one of {', '.join(get_args(Seen))}."
             )
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")

@@ -237,4 +237,4 @@ def check_risk(risk: Risk) -> None:
         InvalidInput: it is unknown.
     """
     if risk not in get_args(Risk):
-        raise InvalidInput(f"Risk {risk!r}; there are {', '.join(get_args(Risk))}.")
+        raise InvalidInput(f"Risk {risk!r}; expected one of {', '.join(get_args(Risk))}.")

@@ -106,7 +106,7 @@ def plan_of(models: TaskModels, quality: Quality, strength: float = 1.0) -> Stee
         InvalidInput: another quality, or a strength of 0 or below.
     """
     if quality not in QUALITIES:
-        raise InvalidInput(f"Quality {quality!r}; there are {', '.join(QUALITIES)}.")
+        raise InvalidInput(f"Quality {quality!r}; expected one of {', '.join(QUALITIES)}.")
     kind = starts_from(models)
     pairs = FROM_PAIRS if models.by_text else CLASSES_FROM_PAIRS
     table = {"translator": BY_TRANSLATOR, "pairs": pairs, "prior": FROM_PRIOR}[kind]
