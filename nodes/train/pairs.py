@@ -84,9 +84,9 @@ class SynthesisePairs(io.ComfyNode):
                         "latents",
                         options=["stored", "seed", "half"],
                         default="stored",
-                        tooltip="How latents are stored under a name: stored as fp32, half as "
-                        "fp16, or not at all: seed draws them again when they are needed, which "
-                        "takes a Gaussian prior.",
+                        tooltip="How latents are kept under a name. stored: as fp32. half: as "
+                        "fp16. seed: not at all; they are drawn again when needed, which takes a "
+                        "Gaussian prior.",
                     )
                 ),
                 advanced(

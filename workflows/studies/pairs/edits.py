@@ -167,7 +167,7 @@ class EditStudy:
         return figures, torch.cat([self.images[:SHOWN], own[:SHOWN]])
 
     def _judged(self, edit: AvatarEdit, images: Tensor) -> dict[str, float]:
-        """Returns how many avatars show the wanted, and what they keep, by the judge."""
+        """Returns how many avatars show what is wanted, and what they keep, by the judge."""
         after = self.judge.likeliest(images.to(self.device))
         return edit_figures(self.judge, self.before, after, edit.sets)
 
