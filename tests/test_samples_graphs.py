@@ -48,6 +48,7 @@ CHEAP = {
     "samples": 2,
     "samples_per_class": 1,
     "samples_per_prompt": 1,
+    "samples_per_latent": 2,
     "candidates": 2,
     "keep": 2,
     "frames": 2,
@@ -118,7 +119,7 @@ def test_api_graphs_hold(version, name, schemas):
                 assert checked(widget, coerced(widget, value)) == value
 
 
-@pytest.mark.usefixtures("curves_drawn_once")
+@pytest.mark.usefixtures("curves_drawn_once", "judged_once")
 @pytest.mark.parametrize(("version", "name"), EMBEDDED)
 def test_api_graphs_of_embedded_models_run(version, name, tmp_path, monkeypatch):
     if "basin_cma" in name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 __all__ = ["version"]
 
 
+@functools.cache
 def version() -> str:
     """Returns the version in the checkout's pyproject.toml, else the installed package's."""
     pyproject = Path(__file__).resolve().parents[2] / "pyproject.toml"

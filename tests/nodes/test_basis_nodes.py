@@ -144,7 +144,8 @@ def test_an_evolution_that_is_stopped_goes_on_to_the_same_bits(
     def job(start, **inputs):
         graph = new_graph()
         made = graph.steered("3, 5", each=1)
-        return graph, evolved(graph, made, start(graph, made), inner_steps=1, **inputs)
+        few = {"steps": 4, "inner_steps": 1}
+        return graph, evolved(graph, made, start(graph, made), **few, **inputs)
 
     def from_prior(graph, made):
         return graph.from_prior(made)

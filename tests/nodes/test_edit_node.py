@@ -27,7 +27,7 @@ def few(monkeypatch):
     opened = StoredPairs.__init__
 
     def first(self, folder, *, place=0, count=None):
-        opened(self, folder, place=place, count=count or 1500)
+        opened(self, folder, place=place, count=count or 1000)
 
     monkeypatch.setattr(StoredPairs, "__init__", first)
 

@@ -42,7 +42,7 @@ def test_spare_samples_are_made_and_the_best_of_each_text_are_kept(study):
 def test_a_search_begins_from_the_same_candidates_and_does_better(study):
     row = Row("prior", 16, refined=False)
     plain = likeness(study, row, TEXTS)
-    searched = likeness(study, replace(row, generations=4), TEXTS)
+    searched = likeness(study, replace(row, generations=2), TEXTS)
     assert bool((searched >= plain - 1e-5).all())
     assert searched.mean() > plain.mean()
 
@@ -69,7 +69,7 @@ def test_starts_are_the_nearest_of_the_first_pairs(study):
 
 
 def test_adam_refines_the_nearest_pairs(study):
-    row = Row("pairs", pairs=24, adam=0.03, steps=10)
+    row = Row("pairs", pairs=24, adam=0.03, steps=5)
     start = likeness(study, replace(row, refined=False), TEXTS)
     assert likeness(study, row, TEXTS).mean() > start.mean() + 0.01
 

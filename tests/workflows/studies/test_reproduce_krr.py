@@ -92,9 +92,9 @@ def test_the_small_budget_shows_what_the_flow_does(tmp_path):
 
 
 def test_a_refined_completion_holds_what_is_known_better_than_its_start(study, monkeypatch):
-    """One hole and ten steps."""
+    """One hole and five steps."""
     monkeypatch.setattr(krr_tasks, "HOLES", {"right": HOLES["right"]})
-    monkeypatch.setattr(krr_avatars, "INPAINTING", replace(krr_avatars.INPAINTING, steps=10))
+    monkeypatch.setattr(krr_avatars, "INPAINTING", replace(krr_avatars.INPAINTING, steps=5))
     monkeypatch.setattr(krr_avatars, "PASTED", 8)
     found, pictures = completions(study, (40,))
     assert set(pictures) == {"completion_right"}
@@ -113,8 +113,8 @@ def test_the_samples_of_a_prompt_begin_about_one_or_apart(study, monkeypatch):
     # Only starts are evaluated.
     monkeypatch.setattr(study, "_both", lambda start, run, energy: {"start": start})
     monkeypatch.setattr(krr_avatars, "TEXT", replace(krr_avatars.TEXT, steps=1))
-    monkeypatch.setattr(krr_avatars, "CANDIDATES", 20)
-    monkeypatch.setattr(krr_avatars, "FEWER", 4)
+    monkeypatch.setattr(krr_avatars, "CANDIDATES", 6)
+    monkeypatch.setattr(krr_avatars, "FEWER", 2)
     prompt = AvatarPrompt("blue background", {"background": "blue"})
     near, apart = (study.by_text(prompt, apart=flag)["start"] for flag in (False, True))
     assert len(near) == len(apart) == krr_avatars.SAMPLES
