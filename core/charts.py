@@ -266,7 +266,9 @@ def _role(name: str, marks: Sequence[object]) -> Role:
         by_name: dict[str, Role] = {"y": "class", "c": "class"}
         return "weights" if name.endswith(WEIGHTS) else by_name.get(name, "latent")
     if found not in [[role] for role in ROLES]:
-        raise InvalidInput(f"Block {name!r} has the role {found}; there are {', '.join(ROLES)}.")
+        raise InvalidInput(
+            f"Block {name!r} has the role {found}; expected one of {', '.join(ROLES)}."
+        )
     return cast("Role", found[0])
 
 

@@ -8,7 +8,7 @@ __all__ = ["contrasted_inputs", "instead_input", "sharpness_widget"]
 
 
 def contrasted_inputs() -> list[io.Input]:
-    """Inputs: pairs with their models, and the wanted."""
+    """Inputs: pairs with their models, and what is wanted."""
     return [
         PAIRS.Input("pairs", tooltip="Pairs of this generator and auxiliary."),
         GENERATOR.Input("generator", tooltip="The generator of the latents."),
@@ -20,7 +20,7 @@ def contrasted_inputs() -> list[io.Input]:
 
 
 def instead_input() -> io.Input:
-    """Input: what the images could show instead of the wanted."""
+    """Input: what the images could show instead of what is wanted."""
     return CONDITION.Input(
         "instead",
         optional=True,

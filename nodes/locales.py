@@ -14,12 +14,10 @@ from pathlib import Path
 from .standalone.api.node import Schema
 from .standalone.registry import Nodes
 
-__all__ = ["LOCALES", "RESERVED", "english", "english_files", "texts_by_place"]
+__all__ = ["LOCALES", "english", "english_files", "texts_by_place"]
 
 LOCALES = Path(__file__).resolve().parents[1] / "locales"
 """The folder that the host reads."""
-RESERVED = "|{}@$"
-"""Characters that the host's translation (vue-i18n) reads as its syntax."""
 
 
 def english(nodes: Nodes) -> dict[str, dict[str, object]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from latentsteer.nodes.cli.main import BENCHES, REPRODUCTIONS, main
+from latentsteer.nodes.cli.commands import BENCHES, REPRODUCTIONS
+from latentsteer.nodes.cli.main import main
 from latentsteer.workflows.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from latentsteer.nodes.cli import main as cli
+from latentsteer.nodes.cli.commands import parser
+from latentsteer.nodes.cli.main import main
 
 from . import forks
 
@@ -56,7 +57,7 @@ def test_its_commands_are_ours(on_gpu):
     commands = on_gpu.commands("cuda")
     assert list(commands) == ["tests", "bench clip", "bench generator"]
     for name in ("bench clip", "bench generator"):
-        args = cli._parser().parse_args(commands[name][3:])
+        args = parser().parse_args(commands[name][3:])
         assert args.device == "cuda"
 
 
@@ -70,5 +71,5 @@ def test_a_bench_runs_from_a_checkout_that_is_not_installed(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a cuda device here")
 def test_a_bench_says_that_there_is_no_device(capsys):
-    assert cli.main(["bench", "generator", "--quick", "--device", "cuda"]) == 2
+    assert main(["bench", "generator", "--quick", "--device", "cuda"]) == 2
     assert "No cuda device here" in capsys.readouterr().err

@@ -69,7 +69,8 @@ def _safetensors(path: Path) -> Checkpoint:
                 "It may be truncated: fetch or save it again"
             ) from error
         config = _config(path, metadata)
-        if (stored := config.pop(SUM_KEY, None)) not in (None, _sum(tensors, config)):
+        stored = config.pop(SUM_KEY, None)
+        if stored is not None and stored != _sum(tensors, config):
             raise Refused(
                 f"was changed since it was written: its checksum is not {stored!r:.20}. Fetch or "
                 "save it again"

@@ -115,7 +115,9 @@ def placements(
             "such as 0.65, 0.5."
         )
     if places != ALL_PLACES and places not in PLACES:
-        raise InvalidInput(f"Places {places!r}; there are {ALL_PLACES}, {', '.join(PLACES)}.")
+        raise InvalidInput(
+            f"Places {places!r}; expected one of {ALL_PLACES}, {', '.join(PLACES)}."
+        )
     return tuple(
         placement
         for scale in wanted

@@ -36,7 +36,7 @@ class FewShot:
     s' among the latents gets log(s' / s) added to its logit, by Bayes' rule.
 
     Attributes:
-        classes: names of the classes; of two, the first is the rest and the second the wanted.
+        classes: names of the classes; of two, the first is the rest and the second the wanted one.
         wanted: index of the wanted class.
         weight: W: one row for two classes, otherwise one per class.
         bias: b, one per row of W.
@@ -47,7 +47,7 @@ class FewShot:
         fitted_shares: share of each class among the training labels.
         generator: id of the generator, with its options, whose encoder gives the latents.
         generator_name: name of the generator, for messages.
-        threshold: probability from which a latent counts as showing the wanted, in (0, 1).
+        threshold: probability from which a latent counts as showing what is wanted, in (0, 1).
         ratio_bound: c of rejection, an upper bound of r in (0, 1]: the largest r that a bank of
             latents showed, or 1.
         kind: what the classifier was trained from.
@@ -114,7 +114,7 @@ class FewShot:
             )
         if self.kind not in get_args(FewShotKind):
             raise InvalidInput(
-                f"Few-shot condition of kind {self.kind!r}; there are "
+                f"Few-shot condition of kind {self.kind!r}; expected one of "
                 f"{', '.join(get_args(FewShotKind))}."
             )
         for name in ("shares", "fitted_shares"):

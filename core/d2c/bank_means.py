@@ -21,7 +21,7 @@ from .moves import MovePath, line
 __all__ = ["BankMove", "bank_mean"]
 
 LEAST_SHOWN: Final = 5.0
-"""Smallest expected number of latents of a bank that show the wanted, and that do not."""
+"""Smallest expected number of latents of a bank that show what is wanted, and that do not."""
 ROUNDING: Final = 1e-9
 """Smallest distance of two means relative to the largest number of the bank."""
 WIDTHS: Final = (0.05, 200.0)
@@ -31,7 +31,7 @@ HALVINGS: Final = 24
 
 @dataclass(frozen=True, eq=False)
 class BankMove:
-    """Ways from the latents of a bank that do not show the wanted to those that do.
+    """Ways from the latents of a bank that do not show what is wanted to those that do.
 
     Attributes:
         values: the bank's latents, float64.
@@ -112,7 +112,7 @@ def bank_mean(
 
     Raises:
         GeneratorMismatch: a bank or a condition of another generator.
-        InvalidInput: a bank with too few latents that show the wanted, or that do not.
+        InvalidInput: a bank with too few latents that show what is wanted, or that do not.
     """
     bank.check(generator)
     condition.check(generator)

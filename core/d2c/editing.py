@@ -38,19 +38,20 @@ class Editing:
 
     Attributes:
         strength: how far to move, in the move's unit; the largest for `smallest`. Negative values
-            move away from the wanted, with `same` alone.
-        mode: `same` strength for all samples, or each sample's `smallest` that shows the wanted.
-        certainty: r from which the wanted counts as shown, in (0, 1).
+            move away from what is wanted, with `same` alone.
+        mode: `same` strength for all samples, or each sample's `smallest` that shows what is
+            wanted.
+        certainty: r from which what is wanted counts as shown, in (0, 1).
         seen: r of what: of the `images`, encoded again, or of the moved `latents`. A classifier
             of latents is certain before the decoder draws what it looks for.
         grid: number of strengths to try for `smallest`, and of steps of a gradient.
         bisections: of the last interval.
         correction: by the prior after the move.
         results: number of results per image, each with its own noise of the correction. Where
-            several ways of a move reach the wanted, they take different ones.
+            several ways of a move reach what is wanted, they take different ones.
         beyond: added to each `smallest` strength, at least 0, up to the largest one. Where the
-            classifier just sees the wanted, others often do not yet. A sample that shows it from
-            the start stays as it is.
+            classifier just sees what is wanted, others often do not yet. A sample that shows it
+            from the start stays as it is.
 
     Raises:
         InvalidInput: an unknown mode, or a number outside its range.
@@ -69,8 +70,8 @@ class Editing:
     def __post_init__(self) -> None:
         if self.mode not in get_args(StrengthMode) or self.seen not in get_args(Seen):
             raise InvalidInput(
-                f"Mode {self.mode!r}, seen in {self.seen!r}; there are "
-                f"{', '.join(get_args(StrengthMode))}, and {', '.join(get_args(Seen))}."
+                f"Mode {self.mode!r}, seen in {self.seen!r}; expected one of "
+                f"{', '.join(get_args(StrengthMode))}, and one of {', '.join(get_args(Seen))}."
             )
         if not math.isfinite(self.strength):
             raise InvalidInput(f"A strength of {self.strength}; expected a finite number.")
@@ -108,7 +109,7 @@ class Edited:
         strengths: strength of each.
         before: r of the start.
         after: r of the result, without the mask.
-        certainty: r from which the wanted counts as shown.
+        certainty: r from which what is wanted counts as shown.
         unit: unit of the strengths.
     """
 
@@ -123,7 +124,7 @@ class Edited:
 
     @property
     def reached(self) -> Bool[Tensor, " batch"]:
-        """Whether the result shows the wanted."""
+        """Whether the result shows what is wanted."""
         return self.after >= self.certainty
 
     def summary(self) -> str:
@@ -189,10 +190,8 @@ def edit_by_condition(
     start = first.repeat_interleave(results, dim=0)
     rng = SampleRng.of(seed, len(start), "edit")
     job = _Job(generator, condition, prior, editing, start, rng, chunking, device, report)
-    everything = torch.arange(len(start))
-    before = job.seen(everything, start)
-    walking = rng.restored(rng.state())
-    paths = move.paths(start.to(device), walking, editing.strength, editing.grid)
+    before = job.seen(torch.arange(len(start)), start)
+    paths = move.paths(start.to(device), rng.restored(rng.state()), editing.strength, editing.grid)
     ends = _ends(job, paths)
     strengths, after = (
         torch.tensor([getattr(end, name) for end in ends], dtype=torch.float64)
@@ -282,8 +281,8 @@ class _Job:
 def _ends(job: _Job, paths: Mapping[str, MovePath]) -> list[_End]:
     """Returns the end of each sample.
 
-    It is on the first way on which the sample shows the wanted; further results of an image take
-    the next such ways, in turns. A sample that shows it on none ends where r is largest.
+    It is on the first way on which the sample shows what is wanted; further results of an image
+    take the next such ways, in turns. A sample that shows it on none ends where r is largest.
     """
     results, certainty = job.editing.results, job.editing.certainty
     found: list[list[_End]] = [[] for _ in job.start]

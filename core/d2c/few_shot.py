@@ -74,7 +74,7 @@ def fit_few_shot(
         unlabelled: latents as the condition will meet them, such as a bank.
         share: share of the wanted class among these; None to estimate it.
         ridge: ridge of the regression; None to choose it.
-        threshold: probability from which a latent counts as showing the wanted.
+        threshold: probability from which a latent counts as showing what is wanted.
         coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
@@ -132,7 +132,7 @@ def fit_positive_unlabelled(
     """Trains a few-shot condition on positives and unlabelled latents, D2C section 5.
 
     Args:
-        positives: latents of images that show the wanted.
+        positives: latents of images that show what is wanted.
         unlabelled: latents of any images, some of which may show it.
         generator: generator of the latents.
         wanted: name of the wanted class.
@@ -140,7 +140,7 @@ def fit_positive_unlabelled(
         share: share of positives among the unlabelled; None to estimate it by Elkan and Noto's
             constant.
         ridge: ridge of the regression; None to choose it.
-        threshold: probability from which a latent counts as showing the wanted.
+        threshold: probability from which a latent counts as showing what is wanted.
         coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 
@@ -220,7 +220,7 @@ def calibrated(
         wanted: index of the wanted class.
         generator: generator of the latents.
         kind: what it was trained from.
-        threshold: probability from which a latent counts as showing the wanted.
+        threshold: probability from which a latent counts as showing what is wanted.
     """
     truth = targets[:, wanted] > 0
     if len(names) == 2:

@@ -93,8 +93,8 @@ def with_unlabelled(
 ) -> tuple[FewShot, Float[Tensor, " n"]]:
     """Improves a condition of two classes by unlabelled latents, if held-out labels agree.
 
-    Few negatives leave open what most latents look like; unlabelled ones tell, but a classifier of
-    all groups errs where the share does. The mean of the log odds of both classifiers, each
+    Few negatives leave open what most latents look like. Unlabelled ones show it, but a classifier
+    of all groups errs where the share does. The mean of the log odds of both classifiers, each
     calibrated on held-out labels, is kept if these are more likely by it.
 
     Args:

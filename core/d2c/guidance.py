@@ -29,7 +29,7 @@ class Guided:
     Attributes:
         latents: the samples.
         probabilities: r of each.
-        threshold: r from which a sample counts as showing the wanted.
+        threshold: r from which a sample counts as showing what is wanted.
         how: how they were steered, for reports.
     """
 

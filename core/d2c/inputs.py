@@ -95,7 +95,7 @@ def check_share(share: float | None) -> None:
     """
     if share is not None and not 0 < share < 1:
         raise InvalidInput(
-            f"A share of {share:g} of the wanted; expected a number above 0 and below 1."
+            f"A share of {share:g} of what is wanted; expected a number above 0 and below 1."
         )
 
 
@@ -144,7 +144,7 @@ def check_labels(images: int, labels: Tensor, names: tuple[str, ...], wanted: in
         )
     if len(names) < 2:
         raise InvalidInput(
-            f"All labels are {names[0]!r}: nothing to tell apart. Give images of another class, "
+            f"All labels are {names[0]!r}: nothing to distinguish. Give images of another class, "
             "or unlabelled images."
             if names
             else "There are no labels. Give images of at least two classes."

@@ -52,7 +52,7 @@ def estimate_shares(
 
         s_k = (m mean_i p_k(z_i) + 1) / (m + classes),  m = min(labels, samples).
 
-    A share is therefore at least 1 / (m + classes), below which m labels can tell nothing apart.
+    A share is therefore at least 1 / (m + classes), below which m labels can distinguish nothing.
     The logits must be calibrated on samples that the classifier was not trained on.
 
     Args:
@@ -98,7 +98,7 @@ def moment_shares(
 ) -> tuple[float, ...] | None:
     """Estimates the shares of the classes among unlabelled samples by mean probabilities.
 
-    Black box shift estimation (Lipton et al. 2018) with probabilities in the place of decisions:
+    Black box shift estimation (Lipton et al. 2018) with probabilities instead of decisions:
     the mean over unlabelled samples is the mixture of the means over each class, by the shares.
     It does not assume calibration.
 

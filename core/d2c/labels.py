@@ -17,11 +17,11 @@ SHOWN = 8
 def labelled(
     lines: Sequence[str], wanted: str, images: int
 ) -> tuple[Int[Tensor, " n"], tuple[str, ...], int]:
-    """Returns the class of each image, the names of the classes, and the index of the wanted.
+    """Returns the class of each image, the names of the classes, and the index of the wanted one.
 
-    If the wanted is one of the lines, every different line is a class; of two, the first is the
-    other one. Otherwise the lines are captions, and those that contain the wanted, in upper or
-    lower case, are of its class and all others of the rest.
+    If what is wanted is one of the lines, every different line is a class; of two, the first is
+    the other one. Otherwise the lines are captions, and those that contain what is wanted, in
+    upper or lower case, are of its class and all others of the rest.
 
     Args:
         lines: a label or a caption per image.
@@ -29,7 +29,7 @@ def labelled(
         images: number of images.
 
     Raises:
-        InvalidInput: not a line per image, or no line is or contains the wanted.
+        InvalidInput: not a line per image, or no line is or contains what is wanted.
     """
     if len(lines) != images:
         raise InvalidInput(
@@ -54,5 +54,5 @@ def labelled(
 
 
 def other_class(wanted: str) -> str:
-    """Returns the name of the class that is not the wanted, of two."""
+    """Returns the name of the class that is not wanted, of two."""
     return "rest" if wanted != "rest" else "others"

@@ -157,7 +157,8 @@ class GradientMove:
         """Returns the path through the points after each of `grid` steps."""
         if not most > 0:
             raise InvalidInput(
-                f"A strength of {most:g}; the gradient leads to the wanted only: above 0 needed."
+                f"A strength of {most:g}; expected a number above 0, since the gradient leads "
+                "only to what is wanted."
             )
         settings = CorrectedLangevin(
             steps=grid,

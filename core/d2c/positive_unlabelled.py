@@ -128,7 +128,7 @@ def _check_signal(odds: Tensor, positive: Tensor) -> None:
         raise InvalidInput(
             f"The positives do not differ from the unlabelled images in their latents more than "
             f"by chance: held-out AUC {area:.2f}, at least {0.5 + LEAST_SIGNAL * chance:.2f} "
-            "needed. Give more positives, or images that do not show the wanted."
+            "needed. Give more positives, or images that do not show what is wanted."
         )
 
 
@@ -237,4 +237,4 @@ def check_risk(risk: Risk) -> None:
         InvalidInput: it is unknown.
     """
     if risk not in get_args(Risk):
-        raise InvalidInput(f"Risk {risk!r}; there are {', '.join(get_args(Risk))}.")
+        raise InvalidInput(f"Risk {risk!r}; expected one of {', '.join(get_args(Risk))}.")

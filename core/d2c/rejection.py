@@ -51,7 +51,7 @@ class Acceptance:
     def __post_init__(self) -> None:
         if self.rule not in get_args(AcceptanceRule):
             known = ", ".join(get_args(AcceptanceRule))
-            raise InvalidInput(f"Rule {self.rule!r} of rejection; there are {known}.")
+            raise InvalidInput(f"Rule {self.rule!r} of rejection; expected one of {known}.")
         if not 0 < self.threshold < 1 or not 0 < self.bound <= 1:
             raise InvalidInput(
                 f"Threshold {self.threshold:g} and bound {self.bound:g} of r; expected numbers in "

@@ -47,11 +47,11 @@ def from_words(
     """Trains a few-shot condition on pairs that an auxiliary labels by texts; no image is needed.
 
     A pair is positive if its condition is nearer to the wanted text than to the other, that is if
-    the probability of the wanted is above 1/2 (`core.pairs.contrast.Contrast`). All pairs give the
-    share of the wanted among the generator's images. Those with a probability between 1 - `sure`
-    and `sure` are left out of the training: their labels are noise, which flattens the classifier.
-    Of more than `most` pairs the first of either side are taken, up to a half, or more of one side
-    where the other has fewer.
+    the probability of what is wanted is above 1/2 (`core.pairs.contrast.Contrast`). All pairs give
+    the share of what is wanted among the generator's images. Those with a probability between 1 -
+    `sure` and `sure` are left out of the training: their labels are noise, which flattens the
+    classifier. Of more than `most` pairs the first of either side are taken, up to a half, or more
+    of one side where the other has fewer.
 
     Args:
         pairs: pairs of the generator and of the auxiliary of the texts.
@@ -63,10 +63,10 @@ def from_words(
         sure: least probability of a label, from 0.5 (all pairs) to below 1; None for the largest
             of 0.95, 0.8 and 0.5 that leaves ten pairs per coordinate, or half of `most`, on either
             side.
-        share: share of the wanted among the latents that the condition will meet; None for that
-            among the pairs.
+        share: share of what is wanted among the latents that the condition will meet; None for
+            that among the pairs.
         ridge: ridge of the regression; None to choose it.
-        threshold: probability from which a latent counts as showing the wanted.
+        threshold: probability from which a latent counts as showing what is wanted.
         coordinates: coordinates to train in; standardised latents if None.
         seed: seed of the folds.
 

@@ -151,6 +151,6 @@ def kind_of_denoiser(network: nn.Module) -> str:
         if type(network) is made:
             return kind
     raise InvalidInput(
-        f"A denoiser of the class {type(network).__name__} is of no kind that is saved alone; "
-        f"there are: {', '.join(DENOISERS)}."
+        f"A denoiser of the class {type(network).__name__} cannot be saved alone; "
+        f"expected one of {', '.join(DENOISERS)}."
     )

@@ -142,7 +142,7 @@ class PriorTraining:
         ):
             if getattr(self, name) not in get_args(kinds):
                 raise InvalidInput(
-                    f"Prior training {name} {getattr(self, name)!r}; there are "
+                    f"Prior training {name} {getattr(self, name)!r}; expected one of "
                     f"{', '.join(get_args(kinds))}."
                 )
 

@@ -67,7 +67,7 @@ class Whitening:
         """
         if kind not in get_args(WhiteningKind):
             raise InvalidInput(
-                f"Whitening {kind!r}; there are {', '.join(get_args(WhiteningKind))}."
+                f"Whitening {kind!r}; expected one of {', '.join(get_args(WhiteningKind))}."
             )
         if kind == "none":
             return cls(torch.zeros(space.dim), torch.ones(space.dim))

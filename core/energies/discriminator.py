@@ -51,7 +51,7 @@ def discriminator(
             "does, or steer by a CLIP or a classifier."
         )
     if form not in get_args(Form):
-        raise InvalidInput(f"Form {form!r}; there are {', '.join(get_args(Form))}.")
+        raise InvalidInput(f"Form {form!r}; expected one of {', '.join(get_args(Form))}.")
     condition = _condition(generator, discriminator, classes) if classes else None
     logits = _logits(discriminator, condition)
 

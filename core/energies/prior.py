@@ -22,7 +22,6 @@ __all__ = [
     "EXAMPLE",
     "FITTED",
     "NoDensity",
-    "gaussian_prior",
     "needs_fit",
     "prior_energy",
 ]
@@ -75,38 +74,6 @@ def prior_energy(
 def needs_fit(generator: Generator, no_density: NoDensity) -> bool:
     """Whether the energy is that of a Gaussian fitted to draws, which calls the networks."""
     return no_density == "fitted Gaussian" and generator.prior.log_density is None
-
-
-def gaussian_prior(space: Space, *, std: float = 1.0) -> Energy:
-    """The energy |z|^2 / (2 nu^2) over the blocks of a space other than the class.
-
-    A Gaussian pull towards 0, independent of the prior; `prior_energy` uses the prior itself.
-
-    Args:
-        space: a latent space.
-        std: nu > 0.
-
-    Raises:
-        InvalidInput: std is not a positive number, or the space is a W of StyleGAN, whose centre
-            is not 0.
-    """
-    _check(std)
-    if any(block.name == "w" for block in space.blocks):
-        raise InvalidInput(
-            f"A Gaussian about 0 is no prior of {space}: nothing of w's law lies there. Steer z, "
-            "or take the generator's prior_energy with no_density 'fitted Gaussian'."
-        )
-    at = space.slices()
-    classes = [at[block.name] for block in space.blocks if block.role == "class"]
-    free = torch.ones(space.dim)
-    for place in classes:
-        free[place] = 0.0
-
-    def evaluate(z: Tensor, rng: SampleRng) -> Tensor:
-        own = z * placed(free, z) if classes else z
-        return Gaussian(space.dim).potential(own, std)
-
-    return Energy.of(Term(label=_label(std, bool(classes)), domain=space, evaluate=evaluate))
 
 
 def _check(std: float) -> None:

@@ -66,7 +66,7 @@ class Mollifier:
     def __post_init__(self) -> None:
         if self.kind not in get_args(MollifierKind):
             known = ", ".join(get_args(MollifierKind))
-            raise InvalidInput(f"Mollifier {self.kind!r}; there are {known}.")
+            raise InvalidInput(f"Mollifier {self.kind!r}; expected one of {known}.")
         if not 0 < self.sigma < math.inf:
             raise InvalidInput(f"The mollifier's sigma is {self.sigma}; it must exceed 0.")
         if self.samples < 2 or self.samples % 2:
@@ -138,7 +138,7 @@ def checked_bandwidth(bandwidth: Bandwidth) -> Bandwidth:
         return bandwidth
     if not isinstance(bandwidth, str) and 0 < bandwidth < math.inf:
         return bandwidth
-    raise InvalidInput(f"Bandwidth {bandwidth!r}; there are one, median, or a number above 0.")
+    raise InvalidInput(f"Bandwidth {bandwidth!r}; expected 'one', 'median' or a number above 0.")
 
 
 def width_of(bandwidth: Bandwidth, features: Float[Tensor, "rows features"]) -> float:

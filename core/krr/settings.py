@@ -62,7 +62,7 @@ def speeds(
         InvalidInput: an unknown divergence.
     """
     if divergence not in _SPEEDS:
-        raise InvalidInput(f"Divergence {divergence!r}; there are {', '.join(DIVERGENCES)}.")
+        raise InvalidInput(f"Divergence {divergence!r}; expected one of {', '.join(DIVERGENCES)}.")
     if groups is None:
         middle = log_ratio.mean()
     else:
@@ -143,10 +143,10 @@ class FlowSettings:
         checked_bandwidth(self.bandwidth)
         if self.estimator not in get_args(Estimator):
             known = ", ".join(get_args(Estimator))
-            raise InvalidInput(f"Estimator {self.estimator!r}; there are {known}.")
+            raise InvalidInput(f"Estimator {self.estimator!r}; expected one of {known}.")
         if self.divergence not in DIVERGENCES:
             known = ", ".join(DIVERGENCES)
-            raise InvalidInput(f"Divergence {self.divergence!r}; there are {known}.")
+            raise InvalidInput(f"Divergence {self.divergence!r}; expected one of {known}.")
         if not 0 < self.floor < 1:
             raise InvalidInput(f"The floor is {self.floor}; expected a number in (0, 1).")
         if self.real_samples < 0 or self.real_samples == 1:

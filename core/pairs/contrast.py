@@ -1,4 +1,4 @@
-"""Contrasts of texts as an auxiliary sees them: the wanted against something else."""
+"""Contrasts of texts as an auxiliary sees them: what is wanted against something else."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ CLIP_SCALE = 100.0
 class Contrast:
     """Wanted texts against others, as an auxiliary sees them.
 
-    The probability of the wanted is p = S_w / (S_w + S_o): S_w is the sum of exp(scale s) over the
-    scores s of the wanted rows (see `core.pairs.scores`), and S_o the same of the other rows. For
-    one-hot rows of a classifier and scale 1 this is p(wanted) / (p(wanted) + p(others)). With a
-    context it is multiplied by the probability of the context.
+    The probability of what is wanted is p = S_w / (S_w + S_o): S_w is the sum of exp(scale s) over
+    the scores s of the wanted rows (see `core.pairs.scores`), and S_o the same of the other rows.
+    For one-hot rows of a classifier and scale 1 this is p(wanted) / (p(wanted) + p(others)). With
+    a context it is multiplied by the probability of the context.
 
     Away from the wanted texts there are three kinds of pairs, whose probabilities are the softmax
     of (0, l, 2 m - l) with l = log S_w - level: usual pairs, those that show the texts, and those
     that are as unlike them as the texts are unlike the usual; m is the weighted median of l, each
     pair by its weight sigmoid(-l). The probability is that of a usual pair, relative to its value
-    at l = m. Without the third kind, no glasses would be sunglasses: a CLIP that learned to tell
-    these apart finds them less like glasses than a bare face.
+    at l = m. Without the third kind, no glasses would be sunglasses: a CLIP that learned to
+    distinguish these finds them less like glasses than a bare face.
 
     Attributes:
         wanted: what the images should show; several rows are alternatives.
@@ -71,7 +71,7 @@ class Contrast:
         return f"{', '.join(self.wanted.labels)} - {others}{within}"
 
     def probability(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, " rows"]:
-        """Returns the probability of the wanted, in float64; NaN where a condition is unusable."""
+        """Returns the float64 probability of what is wanted; NaN where a condition is unusable."""
         wanted, instead = self.scorers
         others = self.level if instead is None else _log_sum(instead, self.scale, conditions)
         logit = _log_sum(wanted, self.scale, conditions) - others
@@ -82,7 +82,7 @@ class Contrast:
         return p if self.context is None else p * self.context.probability(conditions)
 
     def sides(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows 2"]:
-        """Returns the probabilities of the wanted, and of what a direction leads away from.
+        """Returns the probabilities of what is wanted, and of what a direction leads away from.
 
         The second is 1 - p; away from texts it is the probability of these.
         """
@@ -97,7 +97,7 @@ class Contrast:
         return torch.stack([zero, logit, 2 * self.usual - logit], dim=1).softmax(dim=1)
 
     def shares(self, conditions: Float[Tensor, "rows embed"]) -> Float[Tensor, "rows shares"]:
-        """Returns the probabilities of the wanted and of each other row, in float64.
+        """Returns the probabilities of what is wanted and of each other row, in float64.
 
         The first column is that of `probability`. Without other rows there are no further columns.
         With a context all are multiplied by its probability, and their sum is the latter. Away
@@ -154,13 +154,13 @@ def contrast_of(
         wanted: rows of what the images should show.
         instead: rows of what they could show instead.
         context: rows of what they should show besides.
-        away: whether the images should show anything but the wanted.
+        away: whether the images should show anything but what is wanted.
         scale: factor on the scores, above 0.
 
     Raises:
         ConditionMismatch: conditions or pairs of different auxiliaries, or of another width.
         InvalidInput: a scale of 0 or below, no pair, rows that are 0 or not finite, or other rows
-            for a contrast away from the wanted.
+            for a contrast away from what is wanted.
     """
     if away and (instead is not None or context is not None):
         raise InvalidInput(

@@ -49,7 +49,7 @@ class LatentDirection:
         generator: id of the generator, with its options.
         generator_name: name of the generator, for messages.
         goals: moves of single samples, which are tried besides `vector`; none for one direction.
-        attainable: probability of the wanted that a quarter of the pairs which show it have or
+        attainable: probability of what is wanted that a quarter of the pairs which show it have or
             surpass, each counted by its probability.
     """
 
@@ -88,14 +88,14 @@ def contrast_direction(
 ) -> LatentDirection:
     """Returns the direction in latents from what is there instead to what is wanted.
 
-    With p_i, the probability of the wanted at pair i (see `Contrast`), it is the mean of the
+    With p_i, the probability of what is wanted at pair i (see `Contrast`), it is the mean of the
     latents weighted by p_i minus that weighted by 1 - p_i. For a linear f of a Gaussian z it is
     proportional to the covariance of z times the gradient of f, which is the smallest move, in
     standard deviations, that has the effect.
 
-    A context states what the wanted and the others of its contrast share: "red hat" against "blue
-    hat" alone also counts red hair as a red hat; within "hat" it does not, and the direction leads
-    to a hat as well as to its colour.
+    A context states what the wanted texts and the others of its contrast share: "red hat" against
+    "blue hat" alone also counts red hair as a red hat; within "hat" it does not, and the direction
+    leads to a hat as well as to its colour.
 
     Continuous blocks move; classes and shares stay.
 
@@ -109,8 +109,8 @@ def contrast_direction(
         instead: what they could show instead, such as the other values of the same attribute; if
             None, the average pair.
         context: what the images should show besides, against the average pair.
-        away: whether the direction leads away from the wanted, to usual pairs that do not show it
-            (see `Contrast`); without `instead` and context.
+        away: whether the direction leads away from what is wanted, to usual pairs that do not show
+            it (see `Contrast`); without `instead` and context.
         scale: factor on the scores in the softmax, see `sharpness`.
         keep: weight of keeping the rest of each image, at least 0; None for one direction alone.
 

@@ -1,4 +1,4 @@
-"""Ends of moves: beyond the smallest move, where the wanted is still shown there."""
+"""Ends of moves: beyond the smallest move, where what is wanted is still shown there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class EndCheck:
     Attributes:
         space: space of the latents.
         looks: from row numbers and points, what the points show: as they are, and drawn again.
-        probability: probability of the wanted of each condition.
-        certainty: probability from which the wanted counts as shown.
+        probability: probability of what is wanted of each condition.
+        certainty: probability from which what is wanted counts as shown.
     """
 
     space: Space
@@ -34,10 +34,10 @@ class EndCheck:
     certainty: float
 
     def ended(self, values: Float[Tensor, "batch dim"], way: Walk, beyond: float) -> Walk:
-        """Returns the ends of a way, with the probability of the wanted there.
+        """Returns the ends of a way, with the probability of what is wanted there.
 
-        Each is `beyond` times the smallest move where the wanted is shown there, else the smallest
-        move; where neither shows it, the one with the higher probability.
+        Each is `beyond` times the smallest move where what is wanted is shown there, else the
+        smallest move; where neither shows it, the one with the higher probability.
 
         Args:
             values: start, at least one sample.

@@ -30,7 +30,7 @@ LEAST_SIGNAL = 2.0
 
 @dataclass(frozen=True)
 class ContrastGoal:
-    """The move of a sample's latents from what it shows to the wanted, the rest unchanged.
+    """The move of a sample's latents from what it shows to what is wanted, the rest unchanged.
 
     A condition c has shares q(c), the probabilities of the texts (`Contrast.shares`), and features
     phi(c): its unit row for cosines, log probabilities for classifiers. The rest of the image is

@@ -28,14 +28,14 @@ __all__ = ["Moved", "moved_along", "moved_until", "smallest_strengths"]
 
 @dataclass(frozen=True)
 class Moved:
-    """Samples moved as little as reaches the wanted.
+    """Samples moved as little as reaches what is wanted.
 
     Attributes:
         latents: the moved samples, in the identity chart.
         strengths: strength of each.
-        reached: whether the auxiliary sees the wanted at the smallest move; the others are at the
-            largest strength. With checked ends, whether it sees it at the end.
-        probability: probability of the wanted there.
+        reached: whether the auxiliary sees what is wanted at the smallest move; the others are at
+            the largest strength. With checked ends, whether it sees it at the end.
+        probability: probability of what is wanted there.
     """
 
     latents: Latents
@@ -98,16 +98,16 @@ def moved_until(
     device: torch.device,
     report: Callable[[int], None] = lambda done: None,
 ) -> Moved:
-    """Returns each sample at the smallest strength at which the auxiliary sees the wanted.
+    """Returns each sample at the smallest strength at which the auxiliary sees what is wanted.
 
     What it sees is the direction's contrast, the probability of the wanted texts against the
     others. The strength is found on a grid and by bisection, without gradients. A sample that
-    shows the wanted already stays where it is; one that never does is left at the largest
+    shows what is wanted already stays where it is; one that never does is left at the largest
     strength. Each sample is searched by itself: its result is the same alone and in any batch.
 
     A direction with goals has several ways: along the direction, and a walk towards each goal (see
     `core.pairs.walking`) whose steps are the intervals of the grid. Each sample takes the way that
-    reaches the wanted and changes the rest of its condition least; if none reaches it, the one
+    reaches what is wanted and changes the rest of its condition least; if none reaches it, the one
     with the highest probability. With checked ends, the ends of the ways are compared.
 
     Args:
@@ -197,14 +197,15 @@ def moved_until(
 def smallest_strengths(
     count: int, probability: Callable[[Tensor, Tensor], Tensor], search: MoveSearch
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Returns the smallest strength of each sample that reaches the wanted, and its probability.
+    """Returns the smallest strength that reaches what is wanted, and its probability, by sample.
 
     The strength is found on a grid and by bisection, each sample by itself. One that shows the
     wanted already has strength 0; one that never does has the largest.
 
     Args:
         count: number of samples.
-        probability: from row numbers and a strength each (float64), the probability of the wanted.
+        probability: from row numbers and a strength each (float64), the probability of what is
+            wanted.
         search: range and precision.
     """
     everything = torch.arange(count)

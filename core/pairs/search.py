@@ -1,4 +1,4 @@
-"""How far samples move along a direction, and when the wanted counts as shown."""
+"""How far samples move along a direction, and when what is wanted counts as shown."""
 
 import math
 from dataclasses import dataclass, replace
@@ -21,13 +21,15 @@ class MoveSearch:
         grid: number of equal intervals from 0 to `most`; the first whose end is reached is
             bisected.
         bisections: number of bisections. The strength is exact to most / grid / 2^bisections,
-            where f reaches the wanted only once on the way.
-        certainty: probability of the wanted from which it counts as reached, in (0, 1).
-        beyond: factor on the move that is found, above 0. More than 1 makes the wanted clearer,
-            since the smallest image that an auxiliary accepts may not convince anyone else.
+            where f reaches what is wanted only once on the way.
+        certainty: probability of what is wanted from which it counts as reached, in (0, 1).
+        beyond: factor on the move that is found, above 0. More than 1 makes what is wanted
+            clearer, since the smallest image that an auxiliary accepts may not convince anyone
+            else.
         checked: whether ends are looked at again, see `core.pairs.ending.EndCheck`: a move goes
-            beyond the smallest only where the wanted is still shown there. A certainty above what
-            the pairs attain is lowered to that (`LatentDirection.attainable`), at least to 1/2.
+            beyond the smallest only where what is wanted is still shown there. A certainty above
+            what the pairs attain is lowered to that (`LatentDirection.attainable`), at least to
+            1/2.
 
     Raises:
         InvalidInput: a number outside its range.

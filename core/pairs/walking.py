@@ -21,7 +21,7 @@ class Walk:
     Attributes:
         points: latents.
         strengths: length of each walk, in standard deviations of the latents along its steps.
-        found: probability of the wanted there.
+        found: probability of what is wanted there.
     """
 
     points: Float[Tensor, "batch dim"]
@@ -75,23 +75,23 @@ def walked(
     bisections: int,
     certainty: float,
 ) -> Walk:
-    """Returns each sample at the first point of its walk that shows the wanted.
+    """Returns each sample at the first point of its walk that shows what is wanted.
 
     A step changes what the sample still lacks: the difference between its goal and its condition
     of now, so a step also corrects what earlier ones changed by mistake. The last step is
-    bisected. A sample that shows the wanted already stays, bit for bit, and one that never does
-    stops after `steps`.
+    bisected. A sample that shows what is wanted already stays, bit for bit, and one that never
+    does stops after `steps`.
 
     Args:
         values: start.
         goal: goal of every sample.
         space: space of the latents; steps stay within its bounds.
         conditions: from row numbers and points, what the points show.
-        probability: probability of the wanted of each condition.
+        probability: probability of what is wanted of each condition.
         most: length of the walk.
         steps: number of steps.
         bisections: number of bisections of the last step.
-        certainty: probability from which the wanted counts as shown.
+        certainty: probability from which what is wanted counts as shown.
     """
     everything = torch.arange(len(values))
     strengths = torch.zeros(len(values), dtype=torch.float64)
@@ -137,15 +137,15 @@ def least_changed(
 ) -> Walk:
     """Returns, for each sample, the best of several ways.
 
-    That is the way that reaches the wanted and changes the rest of the condition least. Where none
-    reaches it, it is the one with the highest probability, the first of equal ones.
+    That is the way that reaches what is wanted and changes the rest of the condition least. Where
+    none reaches it, it is the one with the highest probability, the first of equal ones.
 
     Args:
         values: start, at least one sample.
         ways: ends of each way.
         goal: defines the rest.
         conditions: from row numbers and points, what the points show.
-        certainty: probability from which the wanted counts as shown.
+        certainty: probability from which what is wanted counts as shown.
     """
     everything = torch.arange(len(values))
 

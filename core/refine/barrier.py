@@ -54,7 +54,9 @@ class Barrier:
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
-            raise InvalidInput(f"Method {self.method!r}; there are {', '.join(get_args(Method))}.")
+            raise InvalidInput(
+                f"Method {self.method!r}; expected one of {', '.join(get_args(Method))}."
+            )
         if not 0 <= self.beta < math.inf:
             raise InvalidInput(f"beta is {self.beta}; expected a number of at least 0.")
         if not 0 <= self.weight <= 1:

@@ -89,5 +89,5 @@ def clip_of(preset: Preset, custom: float) -> float:
     if preset == "custom":
         return custom
     if preset not in CLIPS:
-        raise InvalidInput(f"Preset {preset!r}; there are custom, {', '.join(CLIPS)}.")
+        raise InvalidInput(f"Preset {preset!r}; expected one of custom, {', '.join(CLIPS)}.")
     return CLIPS[preset]

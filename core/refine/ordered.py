@@ -46,7 +46,7 @@ def ordered_places(order: PlaceOrder, rows: int, columns: int) -> list[int]:
             return (2 * row + 1 - rows) ** 2 + (2 * column + 1 - columns) ** 2
 
         return sorted(places, key=distance)
-    raise InvalidInput(f"Order {order!r}; there are {', '.join(ORDERS)}.")
+    raise InvalidInput(f"Order {order!r}; expected one of {', '.join(ORDERS)}.")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Schedule:
             )
         if self.name not in get_args(ScheduleName):
             raise InvalidInput(
-                f"Schedule {self.name!r}; there are {', '.join(get_args(ScheduleName))}."
+                f"Schedule {self.name!r}; expected one of {', '.join(get_args(ScheduleName))}."
             )
 
     def __call__(self, step: int) -> float:

@@ -77,7 +77,7 @@ def from_images(
         values = drawn.mean(dim=0).expand(len(images), -1).contiguous()
     else:
         raise InvalidInput(
-            f"Start {how!r} of an inversion; there are automatic, encoder, candidates and mean."
+            f"Start {how!r} of an inversion; expected automatic, encoder, candidates or mean."
         )
     return Start(generator.source.clamp(values), Identity(generator.source))
 

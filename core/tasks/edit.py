@@ -51,7 +51,7 @@ class EditPlan:
     """How images are edited.
 
     Attributes:
-        search: how far a sample is moved, and when the wanted counts as shown.
+        search: how far a sample is moved, and when what is wanted counts as shown.
         keep: weight of keeping the rest of each image.
         variation: how much the results of one image differ before they are moved; nothing varies
             where there is one result.

@@ -62,7 +62,7 @@ class EditLabels:
 
         Raises:
             GeneratorMismatch: a condition, a bank or a prior of another generator.
-            InvalidInput: too few latents of the bank show the wanted, or do not.
+            InvalidInput: too few latents of the bank show what is wanted, or do not.
         """
         if prior is not None:
             prior.check(generator)
@@ -81,8 +81,8 @@ class LabelledEdit:
     Attributes:
         latents: the results, those of the first image first.
         start: the latents of the images.
-        name: name of the wanted.
-        reached: whether the condition sees the wanted in each result, at strength 1.
+        name: name of what is wanted.
+        reached: whether the condition sees what is wanted in each result, at strength 1.
     """
 
     latents: Latents
@@ -91,7 +91,7 @@ class LabelledEdit:
     reached: Bool[Tensor, " batch"]
 
     def summary(self) -> str:
-        """Returns a line: how many of the samples show the wanted."""
+        """Returns a line: how many of the samples show what is wanted."""
         return f"{self.name}: shown by {int(self.reached.sum())} of {len(self.reached)}"
 
 

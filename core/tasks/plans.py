@@ -36,7 +36,7 @@ class SteerPlan:
         first: steps of every spare before that choice.
         steps: steps of the chosen ones.
         noise: deviation of noise on the rendered latents, fresh at every step, of texts. It keeps
-            the CLIP from being fooled, so that its energies tell which samples are good.
+            the CLIP from being fooled, so that its energies show which samples are good.
         strength: factor on the pull of the condition, above 0: on the learning rate of Adam for
             texts, on the inverse temperature of Langevin dynamics for classes.
         basis: number of pairs whose weighted sum a start is; 1 for single pairs, the best of
@@ -106,7 +106,7 @@ def plan_of(models: TaskModels, quality: Quality, strength: float = 1.0) -> Stee
         InvalidInput: another quality, or a strength of 0 or below.
     """
     if quality not in QUALITIES:
-        raise InvalidInput(f"Quality {quality!r}; there are {', '.join(QUALITIES)}.")
+        raise InvalidInput(f"Quality {quality!r}; expected one of {', '.join(QUALITIES)}.")
     kind = starts_from(models)
     pairs = FROM_PAIRS if models.by_text else CLASSES_FROM_PAIRS
     table = {"translator": BY_TRANSLATOR, "pairs": pairs, "prior": FROM_PRIOR}[kind]

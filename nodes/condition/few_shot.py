@@ -31,13 +31,13 @@ class FewShotCondition(io.ComfyNode):
         about=(
             "Encodes the images by the generator's encoder and trains a logistic regression on "
             "their latents, with a ridge chosen by cross-validation and calibrated probabilities. "
-            "There are three ways to label. `images` show the wanted and `others` do not. Or "
-            "`images` are of all classes and `labels` has a line for each, as Load Image Set "
-            "gives; `wanted` is one of the labels, or a text that the captions of the wanted "
-            "contain. Or `images` show the wanted and nothing else is known: then `unlabelled` or "
-            "`bank` is what to tell them from. In the first two ways these two serve to estimate "
-            "the share of the wanted, without which it counts as frequent as among the labelled "
-            "images. Fifty images of each kind are enough."
+            "There are three ways to label. First, `images` show what is wanted and `others` do "
+            "not. Second, `images` are of all classes and `labels` has a line for each, as Load "
+            "Image Set gives; `wanted` is one of the labels, or a text that the captions of the "
+            "wanted images contain. Third, `images` show what is wanted and nothing else is "
+            "known: then they are compared with `unlabelled` or `bank`. In the first two ways "
+            "these two serve to estimate the share of what is wanted; without them it is the "
+            "share among the labelled images. Fifty images of each kind are enough."
         ),
         example=(
             "Load Image Set with a folder of 50 faces with sunglasses into `images`, one of 50 "
@@ -57,14 +57,14 @@ class FewShotCondition(io.ComfyNode):
                 GENERATOR.Input("generator", tooltip="A generator with an encoder."),
                 io.Image.Input(
                     "images",
-                    tooltip="Images that show the wanted; with labels, images of all classes. Of "
-                    "any size, see fit. Grey and transparent ones become RGB.",
+                    tooltip="Images that show what is wanted; with labels, images of all classes. "
+                    "Of any size, see fit. Grey and transparent ones become RGB.",
                 ),
                 io.String.Input(
                     "wanted",
                     default="wanted",
                     tooltip="Name of what is wanted. With labels: one of them, or a text that the "
-                    "captions of the wanted contain.",
+                    "captions of the wanted images contain.",
                 ),
                 *few_shot_widgets(
                     "estimated from unlabelled and bank, or without them that among the labels"
@@ -74,14 +74,14 @@ class FewShotCondition(io.ComfyNode):
                         "risk",
                         options=["elkan-noto", "non-negative"],
                         default="elkan-noto",
-                        tooltip="How to learn from images that show the wanted and unlabelled "
-                        "ones: by weights of Elkan and Noto, which D2C cites, or by the "
-                        "non-negative risk of Kiryo et al. No effect with others or labels.",
+                        tooltip="How to learn from images that show what is wanted and from "
+                        "unlabelled ones: by weights of Elkan and Noto, which D2C cites, or by "
+                        "the non-negative risk of Kiryo et al. No effect with others or labels.",
                     )
                 ),
                 chunk(),
                 io.Image.Input(
-                    "others", optional=True, tooltip="Images that do not show the wanted."
+                    "others", optional=True, tooltip="Images that do not show what is wanted."
                 ),
                 io.String.Input(
                     "labels",
@@ -93,20 +93,20 @@ class FewShotCondition(io.ComfyNode):
                 io.Image.Input(
                     "unlabelled",
                     optional=True,
-                    tooltip="Images of any kind, some of which may show the wanted.",
+                    tooltip="Images of any kind, some of which may show what is wanted.",
                 ),
                 LATENTS.Input(
                     "bank",
                     optional=True,
-                    tooltip="Latents of the generator in the place of unlabelled images, or in "
-                    "addition to them.",
+                    tooltip="Latents of the generator instead of unlabelled images, or in "
+                    "addition.",
                 ),
                 PRIOR.Input(
                     "prior",
                     optional=True,
                     tooltip="Diffusion prior of the generator's latents: few labels are then "
                     "compared in coordinates between the encoder's and whitened ones, where they "
-                    "tell more.",
+                    "separate better.",
                 ),
                 fit_widget(),
             ],
@@ -201,9 +201,9 @@ class FewShotCondition(io.ComfyNode):
 def _known(
     name: str, lines: list[str], images: Tensor, others: Tensor | None
 ) -> tuple[Tensor, tuple[str, ...], int] | None:
-    """The class of each labelled image, others first, the classes, and which is the wanted.
+    """The class of each labelled image, others first, the classes, and the wanted one.
 
-    None where all images show the wanted. The numbers of images are checked, before any is
+    None where all images show what is wanted. The numbers of images are checked before any is
     encoded.
 
     Raises:
@@ -248,10 +248,10 @@ def _check_ways(
     """Checks that the images are labelled in one way.
 
     Raises:
-        InvalidInput: they are not, or the wanted has no name.
+        InvalidInput: they are not, or `wanted` is empty.
     """
     if not name:
-        raise InvalidInput("`wanted` is empty; give the wanted a name, such as sunglasses.")
+        raise InvalidInput("`wanted` is empty; name what is wanted, such as sunglasses.")
     if lines and others is not None:
         raise InvalidInput(
             "Both `labels` and `others` are given. Labels name the classes of `images`; leave one "
@@ -259,6 +259,6 @@ def _check_ways(
         )
     if not lines and others is None and unlabelled is None and bank is None:
         raise InvalidInput(
-            "All images are of one class: nothing to tell them from. Give `others`, which do not "
-            "show the wanted, or `labels`, or `unlabelled` images or a `bank` of latents."
+            "All images are of one class: nothing to compare them with. Give `others`, which do "
+            "not show what is wanted, or `labels`, or `unlabelled` images or a `bank` of latents."
         )

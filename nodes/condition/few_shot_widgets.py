@@ -20,8 +20,8 @@ def few_shot_widgets(estimated: str) -> list[io.Input]:
             min=0.0,
             max=0.999,
             step=0.001,
-            tooltip="Share of the wanted among the latents that are to be sampled or edited (0 "
-            f"to 0.999); 0: {estimated}.",
+            tooltip="Share of what is wanted among the latents that are to be sampled or edited "
+            f"(0 to 0.999); 0: {estimated}.",
         ),
         io.Float.Input(
             "threshold",
@@ -29,7 +29,7 @@ def few_shot_widgets(estimated: str) -> list[io.Input]:
             min=0.001,
             max=0.999,
             step=0.01,
-            tooltip="Probability from which a latent counts as showing the wanted (0.001 to "
+            tooltip="Probability from which a latent counts as showing what is wanted (0.001 to "
             "0.999).",
         ),
         advanced(
@@ -53,5 +53,5 @@ def few_shot_output() -> io.Output:
     return FEW_SHOT.Output(
         "few_shot",
         display_name="few-shot condition",
-        tooltip="The probability of the wanted at a latent.",
+        tooltip="The probability that a latent shows what is wanted.",
     )

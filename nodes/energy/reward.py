@@ -28,8 +28,8 @@ class EnergyReward(io.ComfyNode):
             "score), ImageReward 2 - score, PickScore 0.05 (30 - score), CLIP 0.01 (100 - score), "
             "aesthetic 10 - score, which ReNO leaves out. `weight` multiplies that weight. Chain "
             "several: one reward alone is satisfied by artefacts. The score itself is in the "
-            "report. Scores compare only for one prompt. The node says what a reward does not see "
-            "of a long one."
+            "report. Scores compare only for one prompt. The node reports which part of a "
+            "long prompt a reward does not see."
         ),
         example="HPSv2.1, ImageReward, PickScore and CLIP chained, Noise Norm, Nesterov Refine.",
     )

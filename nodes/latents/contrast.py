@@ -18,7 +18,7 @@ KEEP = 3.0
 
 
 class ContrastDirection(io.ComfyNode):
-    """The difference between pairs that show the wanted and the others."""
+    """The difference between pairs that show what is wanted and the others."""
 
     HELP = Help(
         about=(
@@ -45,7 +45,7 @@ class ContrastDirection(io.ComfyNode):
             display_name="Contrast Direction",
             category="LatentSteer/latents",
             description="A direction in latents from pairs that show something else to pairs that "
-            "show the wanted, for Move Latents.",
+            "show what is wanted, for Move Latents.",
             inputs=[
                 *contrasted_inputs(),
                 sharpness_widget(": a CLIP's logit scale, about 100, or 1 for a classifier."),
@@ -77,8 +77,8 @@ class ContrastDirection(io.ComfyNode):
                     io.Boolean.Input(
                         "away",
                         default=False,
-                        tooltip="Away from the condition instead of to it: no glasses. Without "
-                        "instead and context.",
+                        tooltip="Whether to lead away from the condition instead of to it, as for "
+                        "no glasses. It takes neither instead nor context.",
                     )
                 ),
             ],

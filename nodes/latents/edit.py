@@ -87,13 +87,14 @@ class EditByCondition(io.ComfyNode):
                     default=1,
                     min=1,
                     max=1000,
-                    tooltip="Results per image, with a noise of the correction each (1 to 1000).",
+                    tooltip="Results per image, each with its own noise of the correction (1 to "
+                    "1000).",
                 ),
                 *correction_widgets(),
                 width_widget(),
                 chunk(),
                 prior_socket(
-                    "Corrects the moved latents; without it nothing does.", optional=True
+                    "Corrects the moved latents; without it they stay uncorrected.", optional=True
                 ),
                 LATENTS.Input(
                     "bank", optional=True, tooltip="Latents of this generator, for bank mean."

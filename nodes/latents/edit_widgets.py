@@ -85,7 +85,7 @@ def bank_widgets() -> list[io.Input]:
                 default=6,
                 min=0,
                 max=100,
-                tooltip="Most modes of a bank that make ways of their own (0 to 100); "
+                tooltip="How many modes of a bank may make ways of their own (0 to 100); "
                 "below 2 for none. They need 4 latents with the condition for each number "
                 "of a latent.",
             )
@@ -114,7 +114,7 @@ def beyond_widget() -> io.Float.Input:
             max=1000.0,
             step=0.05,
             optional=True,
-            tooltip="Added to each smallest strength (0 to 1000), in its unit, for smallest: an "
-            "image in which the classifier just sees the condition may convince nobody else.",
+            tooltip="Added to each smallest strength (0 to 1000), in its unit, for smallest: "
+            "where the classifier just sees the condition, a viewer may not see it yet.",
         )
     )

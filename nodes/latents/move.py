@@ -29,8 +29,8 @@ class MoveLatents(io.ComfyNode):
     HELP = Help(
         about=(
             "Adds a multiple of the direction to each latent. With `mode` same all samples move "
-            "by `strength`; with smallest each moves only until the auxiliary sees the wanted, "
-            "at most by `strength`, which changes the rest less. A direction made with "
+            "by `strength`; with smallest each moves only until the auxiliary sees what is "
+            "wanted, at most by `strength`, which changes the rest less. A direction made with "
             "`per_sample` has several ways there, and each sample takes the one that changes the "
             "rest least. The text on the node lists each strength, and the samples that do not "
             "get there. Latents in a basis become plain ones."
@@ -48,7 +48,7 @@ class MoveLatents(io.ComfyNode):
             display_name="Move Latents",
             category="LatentSteer/latents",
             description="Moves latents along a direction, by one strength or each by the smallest "
-            "that shows the wanted.",
+            "that shows what is wanted.",
             inputs=[
                 LATENTS.Input("batch", display_name="latents", tooltip="The samples to move."),
                 DIRECTION.Input("direction", tooltip="From Contrast Direction."),
@@ -57,7 +57,8 @@ class MoveLatents(io.ComfyNode):
                     options=["same", "smallest"],
                     default="same",
                     tooltip="same: all samples move by the strength. smallest: each moves until "
-                    "the auxiliary sees the wanted, which needs the generator and the auxiliary.",
+                    "the auxiliary sees what is wanted, which needs the generator and the "
+                    "auxiliary.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -75,7 +76,7 @@ class MoveLatents(io.ComfyNode):
                         min=0.01,
                         max=0.999,
                         step=0.01,
-                        tooltip="Probability of the wanted from which it counts as seen (0.01 to "
+                        tooltip="Probability from which what is wanted counts as seen (0.01 to "
                         "0.999); for smallest alone.",
                     )
                 ),
@@ -116,7 +117,7 @@ class MoveLatents(io.ComfyNode):
                         optional=True,
                         tooltip="Whether the end of each move is looked at too, as it is and as "
                         "drawn again from its image: a move goes beyond the smallest only where "
-                        "the wanted is still seen there. For smallest alone.",
+                        "what is wanted is still seen there. For smallest alone.",
                     )
                 ),
             ],

@@ -16,8 +16,8 @@ class CaptionAuxModel(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "A CLIP embeds an image and its description at different places: this closes the "
-            "gap between images and texts, since the translator is trained on texts. Captions "
+            "A CLIP embeds an image and its description at different places. This node closes "
+            "the gap, since the translator is then trained on texts. Captions "
             "come from greedy decoding or beam search; the paper samples them."
         ),
         example=(

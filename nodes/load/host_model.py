@@ -60,8 +60,8 @@ class GeneratorFromModel(io.ComfyNode):
                     "sampler",
                     options=list(SAMPLERS),
                     default=SAMPLERS[0],
-                    tooltip="Those whose steps are all differentiable. With one step euler, lcm "
-                    "and ddim are the same.",
+                    tooltip="A sampler whose steps are all differentiable. With one step euler, "
+                    "lcm and ddim are the same.",
                 ),
                 io.Float.Input(
                     "cfg",
@@ -70,7 +70,7 @@ class GeneratorFromModel(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     tooltip="Guidance away from the negative prompt (0 to 100). 1: none, half the "
-                    "time; models of one to four steps want 1.",
+                    "time; models of one to four steps need 1.",
                 ),
                 width(),
                 height(),

@@ -115,7 +115,8 @@ class LoadImageSet(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1000000,
-                    tooltip="Most pictures to read (0 to 1000000); 0 for all of the part.",
+                    tooltip="Largest number of pictures to read (0 to 1000000); 0 for all of the "
+                    "part.",
                 ),
                 advanced(
                     io.Int.Input(

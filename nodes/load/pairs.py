@@ -21,7 +21,7 @@ class LoadPairs(FileLoader, io.ComfyNode):
         about=(
             "Folders lie in `models/latentsteer_pairs`. Opening reads no pairs: they are read "
             "where they are needed, and each file is checked the first time. The text on the node "
-            "names their generator and their auxiliary model. Embedded pairs are of the embedded "
+            "names their generator and their auxiliary model. Embedded pairs belong to embedded "
             "models."
         ),
         example=(

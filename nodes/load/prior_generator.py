@@ -17,7 +17,7 @@ class PriorGenerator(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Makes D2C's generator of a generator and a diffusion prior. With latents `noise` "
+            "Makes D2C's generator from a generator and a diffusion prior. With latents `noise` "
             "its latents are standard normal noise, which the diffusion turns into latents of "
             "the generator: refiners and energies go through the whole diffusion, and it has no "
             "encoder. With `clean` it is the same generator, whose starts are drawn by the "

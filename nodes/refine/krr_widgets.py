@@ -278,7 +278,7 @@ def _densities() -> list[io.Input]:
                 optional=True,
                 tooltip="For latents on a grid, as those of a discrete VAE: all moves every place "
                 "in each step, the warm-up of the paper's two stages; the others move a few "
-                "places after the other in this order, its fine-tuning.",
+                "places at a time in this order, its fine-tuning.",
             )
         ),
         advanced(
@@ -289,7 +289,7 @@ def _densities() -> list[io.Input]:
                 max=1000000,
                 optional=True,
                 tooltip="Number of places that a step moves (1 to 1000000), where places are not "
-                "all. A pass takes the number of places divided by it.",
+                "all. A pass over all places takes their number divided by this one.",
             )
         ),
     ]

@@ -55,7 +55,7 @@ class EvaluateImages(io.ComfyNode):
             category="LatentSteer/report",
             description="Evaluation by a judge that took no part in the refinement: the "
             "probability of the wanted class, or the share of the prompts' "
-            "constraints that it recognises; Frechet distance, diversity.",
+            "constraints that it recognises; also the Frechet distance and the diversity.",
             inputs=[
                 io.Image.Input("images", tooltip="What to judge."),
                 AUXILIARY.Input(

@@ -24,7 +24,7 @@ class PriorInit(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Latents as the generator was trained on. As a start for refinement it is "
+            "These are latents as the generator was trained on. As a start for refinement it is "
             "TR0N's ablation without translator; with Decode alone it shows what the "
             "generator makes unsteered. Without a condition `samples` is their number. With "
             "`generations` the next candidates are drawn around the best tenth of the last, "

@@ -29,7 +29,8 @@ class RejectionSample(io.ComfyNode):
         about=(
             "Draws latents of the prior until the condition accepts one for each sample: D2C's "
             "Algorithm 1. The exact rule accepts with probability r / `bound`, so samples follow "
-            "r(c given z) p(z); the threshold rule takes what is surer, and is less diverse. "
+            "r(c given z) p(z); the threshold rule accepts only latents of high r, which "
+            "are less diverse. "
             "The text on the node shows the acceptance rate. With a rate of 0.05 a sample takes "
             "20 draws. A `bank` of stored latents replaces the draws, and can be reused for any "
             "condition; Guided Sample with `scale` = 0 makes one. Without a prior the draws are "

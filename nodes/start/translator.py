@@ -26,7 +26,7 @@ class TranslatorInit(io.ComfyNode):
 
     HELP = Help(
         about=(
-            "Starts that already match the condition, so that refinement needs few steps. "
+            "Draws starts that already match the condition, so that refinement needs few steps. "
             "With `mode` = sample and `candidates` above 1, connect the energy that "
             "chooses. Candidates rarely match a prompt of many constraints: `generations` "
             "continue from the best tenth, drawn from the normal distribution with their "

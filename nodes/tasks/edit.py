@@ -79,15 +79,13 @@ class EditImage(TaskModelInputs, io.ComfyNode):
             category="LatentSteer/tasks",
             description="Changes one thing in an image by words, and keeps the rest.",
             inputs=[
-                io.Image.Input(
-                    "image", tooltip="What to change, one or several. Of any size, see fit."
-                ),
+                io.Image.Input("image", tooltip="The images to change, of any size: see fit."),
                 io.String.Input(
                     "words",
                     default="a red hat",
                     multiline=True,
-                    tooltip="What the image should show: a red hat. Or should not: no glasses. "
-                    "Several changes are separated by commas.",
+                    tooltip="What the image should show, such as a red hat, or should not show, "
+                    "such as no glasses. Several changes are separated by commas.",
                 ),
                 io.String.Input(
                     "instead",
@@ -142,7 +140,8 @@ class EditImage(TaskModelInputs, io.ComfyNode):
                 io.Mask.Input(
                     "keep",
                     optional=True,
-                    tooltip="Where the image stays as it is, of its size; one, or one each.",
+                    tooltip="A mask of the image's size, white where the image stays as it is; "
+                    "one for all images, or one each.",
                 ),
                 FEW_SHOT.Input(
                     "few_shot",

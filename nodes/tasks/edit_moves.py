@@ -117,7 +117,7 @@ def labels_plan(
 
     Raises:
         InvalidInput: no condition, a generator without an encoder, or too few latents that show
-            the wanted.
+            what is wanted.
         GeneratorMismatch: a condition of another generator.
     """
     if condition is None:

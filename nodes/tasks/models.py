@@ -47,8 +47,8 @@ def other_models() -> list[io.Input]:
                 "auxiliary",
                 options=[AUTOMATIC, *offered(AUXILIARIES, list(catalogue.AUXILIARIES))],
                 default=AUTOMATIC,
-                tooltip="What says how well an image fits: a CLIP for texts, a classifier for "
-                "classes. automatic: the one that belongs to a shipped generator.",
+                tooltip="The model that measures how well an image fits: a CLIP for texts, a "
+                "classifier for classes. automatic: the one that belongs to a shipped generator.",
             )
         ),
         advanced(

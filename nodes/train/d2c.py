@@ -30,10 +30,10 @@ class TrainD2C(io.ComfyNode):
     HELP = Help(
         about=(
             "D2C is an autoencoder whose latents a diffusion model generates, and whose encoder "
-            "also learns to tell pictures apart (equations 4 and 5 of its paper). For small "
-            "pictures and small sets; `latentsteer train-d2c` trains the paper's sizes, on many "
-            "devices. The generator is written to `models/latentsteer_generators`, where Load "
-            "Generator finds it; it comes with clean latents, so that images can be encoded. "
+            "also learns to distinguish pictures (equations 4 and 5 of its paper). It is for "
+            "small pictures and small sets; `latentsteer train-d2c` trains the paper's sizes, on "
+            "many devices. The generator is written to `models/latentsteer_generators`, where "
+            "Load Generator finds it; it comes with clean latents, so that images can be encoded. "
             "Pictures of the training are in `output/d2c/NAME`: reconstructions below their "
             "images, and samples. Cancel keeps the training, and the same inputs continue it."
         ),
@@ -89,7 +89,7 @@ class TrainD2C(io.ComfyNode):
                     io.Boolean.Input(
                         "contrastive",
                         default=True,
-                        tooltip="Whether the encoder also learns to tell pictures apart from "
+                        tooltip="Whether the encoder also learns to distinguish pictures by "
                         "random views of them (MoCo v2), for conditions of few examples.",
                     )
                 ),

@@ -141,7 +141,7 @@ class TrainDiffusionPrior(io.ComfyNode):
             "A diffusion model of the latents that images have, D2C's prior without holes. It is "
             "trained on the latents of `images` by the generator's encoder, or on those of "
             "`pairs`. The text on the node compares its error on held-out latents with that of a "
-            "normal law: a prior that is not below has learnt no more than mean and covariance. "
+            "normal law: a prior whose error is not lower has learnt only mean and covariance. "
             "Training is repeated only when an input changes; Save Diffusion Prior keeps the "
             "result. Cancel keeps the training, and the same inputs continue it."
         ),

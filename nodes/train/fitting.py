@@ -55,7 +55,7 @@ class GivenOrDrawn:
         """Returns them."""
         if self.given is not None:
             return self.given
-        from ...core.pairs.synthesis import synthetic_pairs
+        from ...core.pairs.in_memory import synthetic_pairs
 
         return synthetic_pairs(
             self.generator,

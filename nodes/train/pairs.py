@@ -84,9 +84,9 @@ class SynthesisePairs(io.ComfyNode):
                         "latents",
                         options=["stored", "seed", "half"],
                         default="stored",
-                        tooltip="How latents are stored under a name: stored as fp32, half as "
-                        "fp16, or not at all: seed draws them again when they are needed, which "
-                        "takes a Gaussian prior.",
+                        tooltip="How latents are kept under a name. stored: as fp32. half: as "
+                        "fp16. seed: not at all; they are drawn again when needed, which takes a "
+                        "Gaussian prior.",
                     )
                 ),
                 advanced(
@@ -137,8 +137,9 @@ class SynthesisePairs(io.ComfyNode):
         chunk: ChunkMode,
         second_auxiliary: Auxiliary | None = None,
     ) -> io.NodeOutput:
+        from ...core.pairs.in_memory import in_memory
         from ...core.pairs.keeping import keep_pairs
-        from ...core.pairs.synthesis import Synthesis, in_memory
+        from ...core.pairs.synthesis import Synthesis
 
         seen = [as_auxiliary(f) for f in (auxiliary, second_auxiliary) if f is not None]
         if not name and len(seen) > 1:

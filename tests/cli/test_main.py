@@ -6,8 +6,8 @@ import types
 
 import pytest
 import torch
+from latentsteer.nodes.cli import commands, report
 from latentsteer.nodes.cli import main as script
-from latentsteer.nodes.cli import report
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.canvas.formats import ui_from_api
 from latentsteer.nodes.standalone.version import version
@@ -160,14 +160,14 @@ def test_names_are_dispatched(monkeypatch, tmp_path, capsys):
     module = types.ModuleType(f"{script.__package__}.toy_bench")
     module.run = lambda args: 5 if args.json is None else len(args.json.name)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(script.BENCHES, "toy", ".toy_bench:run")
-    monkeypatch.setitem(script.REPRODUCTIONS, "toy", ".toy_bench:run")
+    monkeypatch.setitem(commands.BENCHES, "toy", ".toy_bench:run")
+    monkeypatch.setitem(commands.REPRODUCTIONS, "toy", ".toy_bench:run")
     module.run.__defaults__ = None
     assert main(["bench", "toy"]) == 5
     assert main(["reproduce", "toy", "--json", "abc", "--budget", "ci"]) == 3
     assert main(["bench", "none"]) == 2
     assert "bench: there is no 'none'; known: toy" in capsys.readouterr().err.replace(
-        ", ".join(sorted(script.BENCHES)), "toy"
+        ", ".join(sorted(commands.BENCHES)), "toy"
     )
     assert main(["reproduce", "none"]) == 2
     assert "digits" in capsys.readouterr().err

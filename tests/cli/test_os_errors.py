@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import safetensors
 from latentsteer.core.files import creating, replacing
-from latentsteer.nodes.cli import main as script
+from latentsteer.nodes.cli import commands
 from latentsteer.nodes.cli.main import main
 from latentsteer.nodes.standalone.os_errors import sentence
 from PIL import Image
@@ -106,12 +106,12 @@ def test_an_unusable_json_is_refused_before_the_work(call, places, json_file, sa
     module = types.ModuleType("fake")
     module.run = lambda args: called.append(args) or 0
     monkeypatch.setitem(sys.modules, "fake", module)
-    for table in (script.REPRODUCTIONS, script.BENCHES):
+    for table in (commands.REPRODUCTIONS, commands.BENCHES):
         monkeypatch.setitem(table, "fake", "fake:run")
-    commands = [("reproduce", "fake"), ("bench", "fake"), ("inspect", "x.pkl")]
-    commands.append(("parity", "x.pkl", "y.npz"))
+    asked = [("reproduce", "fake"), ("bench", "fake"), ("inspect", "x.pkl")]
+    asked.append(("parity", "x.pkl", "y.npz"))
     before = everything(places)
-    for command in commands:
+    for command in asked:
         is_one_sentence(call(*command, "--json", places / json_file), says)
     assert called == []
     assert everything(places) == before

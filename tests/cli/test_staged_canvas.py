@@ -9,7 +9,7 @@ from latentsteer.nodes.standalone.canvas.formats import api_from_ui
 from latentsteer.nodes.standalone.canvas.layout import TITLE, NodeBox
 from latentsteer.nodes.standalone.canvas.packing import inner_ways
 from latentsteer.nodes.standalone.canvas.staged import SAYS, ModelFile, Staged, staged_ui
-from latentsteer.nodes.standalone.canvas.stages import LARGE, CanvasStage, arrangements, zoom
+from latentsteer.nodes.standalone.canvas.stages import LARGE, CanvasStage, arrangements
 from latentsteer.nodes.standalone.canvas.view import covered, fitted_view
 from latentsteer.nodes.standalone.canvas.wires import Wire, passed, route, socket
 from latentsteer.nodes.standalone.errors import WorkflowError
@@ -20,6 +20,11 @@ from latentsteer.workflows.recipes.table import RECIPES
 SAID = 68
 """Height of a text on a node in Nodes 2.0."""
 LOW, HIGH = NodeBox(200, 50, 100, 200), NodeBox(200, -300, 100, 200)
+
+
+def zoom(found):
+    """The scale at which the newer host opens an arrangement."""
+    return fitted_view([found.note, *found.boxes.values()]).scale
 
 
 def test_a_wire_is_a_spline_with_level_ends():

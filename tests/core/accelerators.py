@@ -49,6 +49,18 @@ class Device:
         return model
 
     @contextlib.contextmanager
+    def away(self):
+        """Context of the host alone: what it computes there does not pass through a simulation."""
+        if self._pretended is None:
+            yield
+            return
+        self._pretended.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self._pretended.__enter__()
+
+    @contextlib.contextmanager
     def without_waiting(self, reads=0):
         """Context in which the host waits for the device at most `reads` times.
 

@@ -8,7 +8,7 @@ from latentsteer.core.auxiliaries import AUXILIARIES, load_auxiliary
 from latentsteer.core.checkpoints import checkpoint as checkpoints
 from latentsteer.core.checkpoints.tensor_files import DTYPES, HEAD
 from latentsteer.core.generator import ConditionalGenerator, Given
-from latentsteer.core.generators import ARCHITECTURES, load_generator, open_generator
+from latentsteer.core.generators import ARCHITECTURES, open_generator
 from latentsteer.core.rng import SampleRng
 from torch.nn import functional
 
@@ -98,13 +98,6 @@ def opened(architecture, path, options=None):
     return found.given(some_inputs(found)) if isinstance(found, ConditionalGenerator) else found
 
 
-def opened_as_written(architecture, path):
-    """Returns the model with the original tensors of its file, which it would otherwise fold."""
-    if "folded" in architecture.option_names:
-        return load_generator(path, {"folded": False})
-    return opened(architecture, path)
-
-
 def some_inputs(conditional):
     """Returns inputs for a generator: a ramp with an unknown left half, and plain words."""
     height, width = conditional.image_size
@@ -146,7 +139,7 @@ class Examples:
         return self._opened[key]
 
     def as_written(self, architecture, make):
-        """Returns the model with the original tensors of its file: see `opened_as_written`."""
+        """Returns the model with the original tensors of its file, which others may fold."""
         folds = {"folded": False} if "folded" in architecture.option_names else {}
         return self(architecture, make, **folds)
 

@@ -271,7 +271,7 @@ def test_a_role_that_is_not_known_is_refused():
     space = [["z", [2], "-inf", "inf", "style"]]
     with pytest.raises(InvalidInput, match=r"cannot be read from .*'style'") as caught:
         chart_from_config({"kind": "identity", "space": space})
-    assert "there are latent, class, weights" in str(caught.value.__cause__)
+    assert "expected one of latent, class, weights" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("weights", ["scalar", "linear"])

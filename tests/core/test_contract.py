@@ -16,12 +16,15 @@ from torch import nn
 from .example_files import (
     FILES,
     opened,
-    opened_as_written,
-    randomised,
     tensors_of,
-    written,
     written_plainly,
 )
+
+
+@functools.cache
+def made_once(make):
+    """An example whose tensors several tests read."""
+    return make()
 
 
 def names_are_unique(entries):
@@ -35,16 +38,16 @@ def test_registered_names_are_unique():
 
 
 @pytest.mark.parametrize(("architecture", "make"), FILES)
-def test_exactly_one_architecture_recognises_an_example(architecture, make, tmp_path):
-    checkpoint = checkpoints.read(written(make(), tmp_path / "model.safetensors"))
+def test_exactly_one_architecture_recognises_an_example(architecture, make, examples):
+    checkpoint = checkpoints.read(examples.example(make)[1])
     saying_yes = [a for a in (*ARCHITECTURES, *AUXILIARIES) if a.recognises(checkpoint)]
     assert saying_yes == [architecture]
 
 
 @pytest.mark.parametrize(("architecture", "make"), FILES)
-def test_a_loaded_model_is_the_one_written_and_frozen(architecture, make, tmp_path):
-    path = written(randomised(make()), tmp_path / "model.safetensors")
-    model = opened_as_written(architecture, path)
+def test_a_loaded_model_is_the_one_written_and_frozen(architecture, make, examples):
+    _, path = examples.example(make)
+    model = examples.as_written(architecture, make)
     assert model.id == checkpoints.fingerprint(path)
     assert model.name == "model"
     written_tensors = checkpoints.read(path).tensors
@@ -60,7 +63,7 @@ def test_a_loaded_model_is_the_one_written_and_frozen(architecture, make, tmp_pa
 
 @pytest.mark.parametrize(("architecture", "make"), FILES)
 def test_a_file_in_half_precision_loads_as_float32(architecture, make, tmp_path):
-    example = make()
+    example = made_once(make)
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in tensors_of(example).items()
@@ -95,12 +98,6 @@ SPOILS = ("missing", "longer", "deeper", "not finite")
 def kinds_of(names):
     """The last of the names that differ in numbers alone, as in repeated blocks, by kind."""
     return {re.sub(r"\d+", "#", name): name for name in names}
-
-
-@functools.cache
-def made_once(make):
-    """An example whose tensors several tests read."""
-    return make()
 
 
 def assert_wrong_tensors_are_refused(architecture, make, spoil, folder, chosen):
@@ -182,6 +179,6 @@ def test_a_file_of_no_known_architecture_lists_what_it_has_and_what_is_known(tmp
 
 def test_the_examples_networks_are_plain_modules():
     for param in FILES:
-        networks = param.values[1]().networks
+        networks = made_once(param.values[1]).networks
         assert networks
         assert all(isinstance(network, nn.Module) for network in networks.values())

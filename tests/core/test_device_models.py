@@ -94,9 +94,13 @@ def both(examples, there, moved_once):
 
     def go(architecture, make, **options):
         key = there.name, make, *sorted(options.items())
+        with there.away():
+            here = examples(architecture, make, **options)
+            if (moved := moved_once.get(key)) is None:
+                moved = examples.fresh(architecture, make, options)
         if key not in moved_once:
-            moved_once[key] = there.model(examples.fresh(architecture, make, options))
-        return examples(architecture, make, **options), moved_once[key]
+            moved_once[key] = there.model(moved)
+        return here, moved
 
     return go
 
@@ -115,17 +119,21 @@ def test_a_generators_draws_are_the_cpus(architecture, make, both, there):
 def test_a_generators_images_and_slopes_agree(architecture, make, both, there):
     here, moved = both(architecture, make)
     z = drawn(here, 3)
-    pair = []
-    for generator, points in ((here, z), (moved, there(z))):
-        leaf = points.requires_grad_()
+
+    def seen(generator, points):
+        leaf = points.detach().requires_grad_()
         images = generator(leaf, SampleRng.of(1, 3))
-        (slope,) = torch.autograd.grad(images.square().sum(), leaf)
-        pair.append((images.detach(), slope))
+        return images.detach(), torch.autograd.grad(images.square().sum(), leaf)[0]
+
+    with there.away():
+        pair = [seen(here, z)]
+    pair.append(seen(moved, there(z)))
     there.close(pair[1][0], pair[0][0])
     scale = float(pair[0][1].abs().max())
     there.close(pair[1][1] / scale, pair[0][1] / scale)
+    points = there(z)
     with there.without_waiting():
-        moved(leaf.detach(), SampleRng.of(1, 3))
+        moved(points, SampleRng.of(1, 3))
     if here.discriminator is not None and moved.discriminator is not None:
         found = moved.discriminator.logits(pair[1][0])
         there.close(found, here.discriminator.logits(pair[1][0].cpu()))
@@ -157,7 +165,8 @@ def test_mapped_draws_and_their_prior_agree(architecture, make, latent, both, th
 def test_an_auxiliarys_embeddings_agree(architecture, make, both, there):
     here, moved = both(architecture, make)
     images = pictures(3)
-    expected = here.embed(images)
+    with there.away():
+        expected = here.embed(images)
     scale = float(expected.abs().max())
     there.close(moved.embed(there(images)) / scale, expected / scale)
     points = there(images)
@@ -194,7 +203,8 @@ def on_the_device(make, there):
 
 @pytest.mark.parametrize("make", ENERGY_EXAMPLES)
 def test_an_energy_and_its_slope_agree(make, there):
-    values, slope = on_the_cpu(make)
+    with there.away():
+        values, slope = on_the_cpu(make)
     found, down = on_the_device(make, there)()
     assert found.device.type == down.device.type == there.device.type
     there.close(found, values)

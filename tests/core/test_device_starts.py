@@ -8,7 +8,7 @@ from latentsteer.core.energies.example import toy_clip
 from latentsteer.core.energies.global_direction import along, global_direction
 from latentsteer.core.metrics.classes import classifier_outputs
 from latentsteer.core.metrics.clip_score import clip_scores
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.candidates import from_prior, from_translator
 from latentsteer.core.starts.inversion import from_images

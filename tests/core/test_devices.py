@@ -3,7 +3,7 @@
 import pytest
 import torch
 from latentsteer.core.devices import SMALL_IMAGE, SMALL_WORK, passive, threads_for
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.starts.candidates import from_prior
 from latentsteer.core.translators.training import (

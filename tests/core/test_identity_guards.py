@@ -10,7 +10,7 @@ from latentsteer.core.composition.placement import placements
 from latentsteer.core.conditions.mixing import averaged
 from latentsteer.core.errors import ConditionMismatch, GeneratorMismatch
 from latentsteer.core.identity import chosen_differently, same_auxiliary
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Adam
 from latentsteer.core.refine.trace import trace_of

@@ -7,7 +7,7 @@ import torch
 from latentsteer.core.auxiliary import Classifier
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.energies.bayes import bayes
-from latentsteer.core.energies.prior import FITTED, gaussian_prior, prior_energy
+from latentsteer.core.energies.prior import FITTED, prior_energy
 from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generator import Gaussian, Generator
 from latentsteer.core.generators import load_generator
@@ -101,10 +101,6 @@ def test_what_says_the_class_is_not_drawn_anywhere(architecture, make, options, 
     torch.testing.assert_close(parts[first], points[first] / std**2)
     for name in parts.keys() - {first}:
         assert torch.equal(parts[name], torch.zeros_like(parts[name])), name
-    plain = gaussian_prior(generator.source)
-    (slope,) = torch.autograd.grad(plain(v, SampleRng.of(0, 3)).sum(), v)
-    for name, part in generator.source.split(slope).items():
-        assert torch.equal(part, points[name] if name == first else torch.zeros_like(part)), name
 
 
 def test_there_is_a_case_with_each_way_to_say_a_class(examples):
@@ -130,8 +126,6 @@ def test_a_prior_without_density_is_refused_with_what_to_choose(
         prior_energy(generator, std=0.7)
     with pytest.raises(InvalidInput, match=cures):
         bayes(generator, classifier, condition)
-    with pytest.raises(InvalidInput, match=r"about 0.*fitted Gaussian"):
-        gaussian_prior(generator.source)
     # Without the term of the prior it is not needed.
     alone = bayes(generator, classifier, condition, prior_weight=0, likelihood_weight=20)
     assert len(alone.terms) == 1
@@ -247,7 +241,7 @@ def test_a_generators_own_deviation_is_the_default(toys):
     z = toys.normal(3, 12)
     found = prior_energy(generator)(z, SampleRng.of(0, 3))
     torch.testing.assert_close(found, z.square().sum(dim=1) / (2 * 0.49))
-    assert prior_energy(generator).signature() == gaussian_prior(base.source, std=0.7).signature()
+    assert prior_energy(generator).signature() == prior_energy(base, std=0.7).signature()
 
 
 class Told:

@@ -22,7 +22,8 @@ from latentsteer.core.refine.rules import Adam, Descent, Langevin
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.snapshot import Best, comparable, lowest
 from latentsteer.core.spaces import Block, Identity, Space, nearest_shares
-from latentsteer.core.starts.basis import best_candidates, over_basis
+from latentsteer.core.starts.basis import over_basis
+from latentsteer.core.starts.best import best_candidates
 from latentsteer.core.starts.candidates import best_of
 from latentsteer.core.starts.ranking import ranked
 from latentsteer.core.starts.search import CrossEntropySearch

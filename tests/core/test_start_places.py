@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 from latentsteer.core.condition import Condition
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.rng import SampleRng
-from latentsteer.core.starts.basis import best_candidates, over_basis
+from latentsteer.core.starts.basis import over_basis
+from latentsteer.core.starts.best import best_candidates
 from latentsteer.core.starts.candidates import best_of, from_prior, from_translator
 from latentsteer.core.starts.inversion import from_images
 from latentsteer.core.starts.search import CrossEntropySearch

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from latentsteer.core.energies.classification import classification
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.rng import SampleRng
 from latentsteer.nodes.report.labels import plain_label, plain_labels
 
@@ -39,8 +39,8 @@ def test_chained_energies_add_with_their_weights(graph, run):
     def at(energy):
         return energy.pullback(generator)(z, streams)
 
-    near = at(gaussian_prior(generator.source, std=0.5))
-    plain = at(gaussian_prior(generator.source))
+    near = at(prior_energy(generator, std=0.5))
+    plain = at(prior_energy(generator))
     entropy = at(classification(ran[made.classifier], ran[made.condition]))
     torch.testing.assert_close(at(ran[prior]), 0.25 * near)
     torch.testing.assert_close(at(ran[chained]), 0.25 * near + 3 * entropy)

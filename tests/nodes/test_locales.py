@@ -5,9 +5,11 @@ import re
 
 import pytest
 from latentsteer.nodes.catalogue import ALL_NODES
-from latentsteer.nodes.locales import LOCALES, RESERVED, english, english_files, texts_by_place
+from latentsteer.nodes.locales import LOCALES, english, english_files, texts_by_place
 from latentsteer.nodes.standalone.registry import load_nodes
 
+RESERVED = "|{}@$"
+"""Characters that the host's translation (vue-i18n) reads as its syntax."""
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
 

@@ -205,11 +205,11 @@ FOLDERS = {
 REAL_IMAGES = "cifar10"
 """Folder of real images, in the input folder."""
 WITH, WITHOUT = "few_shot/with", "few_shot/without"
-"""Folders of labelled pictures, in the input folder: those that show the wanted, and others."""
+"""Folders of labelled pictures, in the input folder: some show what is wanted, others do not."""
 UNLABELLED = "few_shot/unlabelled"
 """Folder of pictures without labels, in the input folder."""
 LABELLED = {
-    WITH: "pictures with the wanted, 50 or 100",
+    WITH: "50 or 100 pictures that show what is wanted",
     WITHOUT: "50 pictures without it",
     UNLABELLED: "up to 10,000 pictures of which nothing is known",
 }

@@ -17,7 +17,7 @@ END = "<!-- End of the written rows. -->"
 
 
 def models_page(page: str, architectures: Iterable[Architecture[Any]]) -> str:
-    """Returns the page with a table of these architectures in the place of its table.
+    """Returns the page with a table of these architectures instead of its table.
 
     Args:
         page: text of docs/models.md.

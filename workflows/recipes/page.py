@@ -10,25 +10,25 @@ __all__ = ["SETUPS", "WITHOUT", "expressed", "workflows_page"]
 
 HEAD = """# Workflows
 
-Written by `python -m latentsteer.workflows.recipes.write` from `workflows/recipes/`: change it
-there.
+This page is written by `python -m latentsteer.workflows.recipes.write` from `workflows/recipes/`.
+Make changes there.
 
 ComfyUI lists the templates below, which are at the top of `workflows/`, and in `workflows/api/` in
 API format under their ids. Every workflow of a paper is in `workflows/<paper>/` for the canvas,
-and in `workflows/api/<paper>/`; those of no paper that are no templates are in `workflows/tasks/`
-and `workflows/api/`. Files in API format leave inputs at their default out. The note on each
-canvas says what it shows.
+and in `workflows/api/<paper>/`. The other workflows are in `workflows/tasks/` and
+`workflows/api/`. Files in API format leave out inputs at their default. The note on each canvas
+says what it shows.
 
 *Embedded* models are shipped with LatentSteer; other files are official ones that you provide,
-described in the note. Workflows on official files were never run on trained weights.
+described in the note. Workflows on official files have never been run on trained weights.
 
 A setup is an experiment of a paper, with an id: t for TR0N, f for FuseDream, k for the KRR flow, d
 for D2C. The numbers of all setups are in `numbers.py` in the paper's folder of
 `workflows/recipes/`, from which the recipes take them. The note of a workflow with a setup states
-whether its numbers are the paper's, and if not, each that differs and why. On official files they
-are, with these exceptions:
+whether its numbers are the paper's, and if not, which differ and why. On official files all
+numbers are the paper's, with these exceptions:
 
-* captions are the likeliest ones here, and sampled in TR0N;
+* captions are the likeliest ones here, while TR0N samples them;
 * the bandwidth of the KRR flow's kernel;
 * prompts that FuseDream's figures do not spell out, and the number of generations of BasinCMA in
   five and in thirty minutes, which are LatentSteer's;
@@ -57,7 +57,7 @@ def workflows_page(recipes: Iterable[Recipe]) -> str:
         link = f"[{name}](../workflows/{quote(name)}.json)"
         lines.append(f"| {link} | {recipe.template.does} | {recipe.id} | {_models(recipe)} |")
     rest = [one for one in recipes if not one.paper and one.template is None]
-    lines += ["", "Of no paper, and no templates:", ""]
+    lines += ["", "Other workflows that belong to no paper:", ""]
     lines += [f"* {_link(one, 'tasks/')}: {one.title}" for one in rest]
     for folder, name in PAPERS.items():
         lines += ["", f"## {name}", ""]
@@ -81,7 +81,7 @@ def _counted(recipes: Sequence[Recipe]) -> list[str]:
     found = expressed(recipes)
     total = sum(SETUPS.values())
     shown = f"The {len(recipes)} workflows show {len(found)} of the {total} setups."
-    lines = [f"{shown} Without one are:", ""]
+    lines = [f"{shown} These have no workflow:", ""]
     return lines + [f"* {names}: {what}." for names, what in WITHOUT.items()]
 
 

@@ -1,4 +1,4 @@
-"""Figures of edits: how many avatars show the wanted after an edit, and what they keep."""
+"""Figures of edits: how many avatars show what is wanted after an edit, and what they keep."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
@@ -15,7 +15,7 @@ def edit_figures(
     after: Sequence[Mapping[str, str]],
     sets: Mapping[str, str],
 ) -> dict[str, float]:
-    """Returns `reached` and `kept`; nothing if all avatars showed the wanted before.
+    """Returns `reached` and `kept`; nothing if all avatars showed what is wanted before.
 
     Of the avatars that did not show it before, `reached` is the share that do now, and `kept` the
     mean share of equal values among other attributes visible before and after.
@@ -63,7 +63,7 @@ def figures_of_pictures(
     ]
     flat: dict[str, float] = {}
     for key in ("reached", "kept"):
-        # Pictures that showed the wanted before have no figures.
+        # Pictures that showed what is wanted before have no figures.
         values = [one[key] for one in found if one]
         interval = bootstrap(lambda rows: float(rows.mean()), values, seed=0)
         flat |= {key: fmean(values), f"{key}_low": interval.low, f"{key}_high": interval.high}

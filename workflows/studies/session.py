@@ -13,7 +13,7 @@ from ...core.condition import Condition
 from ...core.energy import Energy
 from ...core.generator import Generator
 from ...core.latents import Latents, decode
-from ...core.pairs.synthesis import synthetic_pairs
+from ...core.pairs.in_memory import synthetic_pairs
 from ...core.refine.first_order import FirstOrder
 from ...core.refine.kernel import Rule
 from ...core.refine.refinement import Refinement, refine

@@ -1,11 +1,11 @@
-"""The configurations of D2C by name: those of the paper, and small ones of ours.
+"""The configurations of D2C by name: those of the paper, and LatentSteer's small ones.
 
-The paper's appendix with the training details is missing from every public copy that we know, so
+The paper's appendix with the training details is missing from every known public copy, so
 numbers are those of the released code (github.com/jiamings/d2c: train/train_cifar.sh,
-train/train.py, configs/ffhq_256.yml, d2c/diffusion/configs). Where it says nothing they are ours,
-and `what` says so. The released command gives `--cos`, which its script never reads: the rate is
-constant. Its 1,000 epochs of 390 batches are 390,000 steps, its 10,000 epochs of 391 batches on
-the latents of images and mirrored images 3,910,000.
+train/train.py, configs/ffhq_256.yml, d2c/diffusion/configs). Where it says nothing they are
+LatentSteer's, and `what` says so. The released command gives `--cos`, which its script never
+reads: the rate is constant. Its 1,000 epochs of 390 batches are 390,000 steps, its 10,000 epochs
+of 391 batches on the latents of images and mirrored images 3,910,000.
 
 The released first stage is reconstruction / 17500 + L_C. The paper gives lambda = 1e-4 for eq. (4)
 but not the unit of its L_D2; with nats summed over an image the contrastive term hardly counts.
@@ -114,7 +114,8 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
         CIFAR_10, what="CIFAR-100 at 32 pixels (d02, d11 to d13): the released script."
     ),
     "fmow": D2CConfiguration(
-        "fMoW (d03) at 64 pixels. The size is the released code's; the rest is CIFAR's or ours.",
+        "fMoW (d03) at 64 pixels. The size is the released code's; the rest is CIFAR's or "
+        "LatentSteer's.",
         64,
         8,
         SIXTY_FOUR,
@@ -124,7 +125,7 @@ CONFIGURATIONS: Mapping[str, D2CConfiguration] = {
     ),
     "celeba64": D2CConfiguration(
         "CelebA at 64 pixels (d05, d14 to d24). Views and the grid of 32 x 32 latents are the "
-        "released code's, the channels ours.",
+        "released code's, the channels LatentSteer's.",
         64,
         8,
         SIXTY_FOUR,

@@ -96,7 +96,7 @@ class D2CTraining:
         diffusion_batch_size: images of a batch of the second stage; None for as many.
         parts: parts of a batch that are normalised apart, as on so many devices. The keys of a
             part are of images of all parts (MoCo's shuffling), so that the statistics of batch
-            normalisation do not tell which key belongs to a query. One part needs the memory.
+            normalisation do not reveal which key belongs to a query. One part needs the memory.
         learning_rate: rate of AdamW on the autoencoder.
         cosine: whether this rate falls to 0 by a cosine.
         weight_decay: weight decay of AdamW.

@@ -150,7 +150,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
     """Outputs of codes `z` (`dec_out`, `rec`) and of shares `soft` (`dec_soft`, `img_soft`).
 
     `rec` are images, `img_soft` the means before pixels are unmapped. `dec_emb` are the outputs of
-    `emb`, any numbers in the place of shares.
+    `emb`, any numbers instead of shares.
     """
     network = _decoder(checkpoint)
     encoder = _encoder_of(checkpoint)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from ...chunking import Chunking
 from ...devices import placed
 from ...rng import SampleRng
+from .networks.domains import StyleEncoder, StyleMap
 from .networks.landmarks import Landmarks
-from .networks.translation import StyleEncoder, StyleGenerator, StyleMap
+from .networks.translation import StyleGenerator
 
 __all__ = ["StarGan", "StylePrior"]
 
@@ -52,7 +53,7 @@ class StarGan(nn.Module):
         """Images, about in [-1, 1].
 
         Args:
-            parts: blocks of latents: `z`, or a style `s`, and features `f` in the place of the
+            parts: blocks of latents: `z`, or a style `s`, and features `f` instead of the
                 image's.
             features: features of the image that is translated.
             details: details of it that stay, by their side.

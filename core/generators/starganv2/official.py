@@ -29,16 +29,9 @@ from ..beside import check_side, twin_of
 from ..options import chosen_text
 from . import reading
 from .model import StarGan, StylePrior
+from .networks.domains import DomainDiscriminator, StyleEncoder, StyleMap, StyleMapLayout
 from .networks.landmarks import face_masks
-from .networks.translation import (
-    MASKED,
-    DomainDiscriminator,
-    StarGanLayout,
-    StyleEncoder,
-    StyleGenerator,
-    StyleMap,
-    StyleMapLayout,
-)
+from .networks.translation import MASKED, StarGanLayout, StyleGenerator
 from .options import STARGAN_LATENTS, STARGAN_OPTIONS
 
 __all__ = ["DISCRIMINATOR", "GENERATOR"]

@@ -8,15 +8,9 @@ from ...checkpoints.reading import count_of, part_of, shape_of
 from ...checkpoints.record import Checkpoint
 from ...errors import CheckpointError
 from .model import StarGan
+from .networks.domains import DomainDiscriminator, StyleEncoder, StyleMap, StyleMapLayout
 from .networks.landmarks import Landmarks
-from .networks.translation import (
-    DomainDiscriminator,
-    StarGanLayout,
-    StyleEncoder,
-    StyleGenerator,
-    StyleMap,
-    StyleMapLayout,
-)
+from .networks.translation import StarGanLayout, StyleGenerator
 
 __all__ = ["has_discriminator", "has_generator", "star_discriminator", "star_network"]
 

@@ -75,7 +75,7 @@ def is_xl(checkpoint: Checkpoint, prefix: str) -> bool:
         return False
     return (
         bool(mapping.shape("embed_proj.weight"))
-        or mapping["embed"].tells("num_embeddings")
+        or mapping["embed"].has_all("num_embeddings")
         or rows != mapping.shape("w_avg")[-1:]
     )
 

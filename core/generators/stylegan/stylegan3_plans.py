@@ -55,7 +55,7 @@ class ModuleView:
             return tensor.tolist()
         return self.attributes.get(self.prefix.removesuffix("."), {}).get(name)
 
-    def tells(self, *names: str) -> bool:
+    def has_all(self, *names: str) -> bool:
         """Whether all of these attributes exist."""
         return all(self.value(name) is not None for name in names)
 
@@ -129,7 +129,7 @@ def assumed(module: ModuleView) -> dict[str, str]:
         found["conv_clamp"] = f"{CLAMP:g}, the official default"
     if module.value("output_scale") is None:
         found["output_scale"] = f"{OUTPUT_SCALE:g}, the official default"
-    if not module["input"].tells(*INPUT_ATTRIBUTES):
+    if not module["input"].has_all(*INPUT_ATTRIBUTES):
         found["bandwidth"] = (
             f"of the Fourier features {FIRST_CUTOFF:g}, the official default, or the highest "
             "frequency; it matters where `transform` shrinks the image"
@@ -176,7 +176,7 @@ def plan_attributes(network: StyleGan3Synthesis, prefix: str) -> dict[str, objec
 
 
 def _has_attributes(module: ModuleView, names: Sequence[str]) -> bool:
-    return all(module[name].tells(*LAYER_ATTRIBUTES) for name in names)
+    return all(module[name].has_all(*LAYER_ATTRIBUTES) for name in names)
 
 
 def _channels(layer: ModuleView) -> tuple[int, int]:
@@ -259,7 +259,7 @@ def _factors(layer: ModuleView) -> tuple[int, int]:
 def _entry(module: ModuleView, layers: Sequence[LayerPlan]) -> InputPlan:
     entry = module["input"]
     channels = entry.shape("weight")[0]
-    if entry.tells(*INPUT_ATTRIBUTES):
+    if entry.has_all(*INPUT_ATTRIBUTES):
         width, height = (int(side) for side in entry.value("size"))
         rate, bandwidth = float(entry.value("sampling_rate")), float(entry.value("bandwidth"))
         return InputPlan(channels, (width, height), rate, bandwidth)

@@ -85,7 +85,7 @@ def _parity(checkpoint: Checkpoint, arrays: Mapping[str, Tensor]) -> Mapping[str
 def _facts(checkpoint: Checkpoint) -> Mapping[str, str]:
     view = view_of(checkpoint, generator_prefix(checkpoint) or "")
     facts = plans.assumed(view["synthesis"])
-    if not view["mapping"].tells("num_ws"):
+    if not view["mapping"].has_all("num_ws"):
         facts["mapping"] = "learning rate multiplier 0.01, the official default"
     if len(view["mapping"].shape("w_avg")) == 2:
         facts["truncation"] = "to each class's mean of w; in latents w and w+, to the mean of all"

@@ -1,6 +1,6 @@
 """MMD-GAN, OCF-GAN and VAE generators of DGflow: `MMDGAN_CIFAR.pth`, `VAE_STL.pth` and others.
 
-Files hold the state dict of MMD-GAN's decoder, whose names tell the widths. They do not say that
+Files hold the state dict of MMD-GAN's decoder, whose names give the widths. They do not say that
 pixels are tanh's in GANs and a sigmoid's in VAEs, which have 64 latents instead of 32, and
 that images of STL-10 are enlarged from 32 to 48 pixels, which the option image_size does. DGflow's
 corrector of the density ratio, `MMDGAN_CIFAR_DRC.pth` beside the file, is the discriminator.

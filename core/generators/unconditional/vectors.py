@@ -20,8 +20,8 @@ def with_vectors(tensors: dict[str, Tensor], layers: tuple[str, ...] = ()) -> di
 
     Args:
         tensors: of a network by name.
-        layers: names of layers that are normalised although the file has no vectors of theirs;
-            those with vectors are found by them.
+        layers: names of layers that are normalised although the file lacks their vectors; those
+            with vectors are found by them.
     """
     found = dict(tensors)
     stored = {

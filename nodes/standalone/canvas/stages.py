@@ -12,7 +12,7 @@ from .layout import TITLE, NodeBox
 from .packing import PADDING, frames_in_columns, frames_in_rows, inner_ways
 from .view import covered, fitted_view
 
-__all__ = ["LARGE", "Arrangement", "CanvasStage", "arrangements", "zoom"]
+__all__ = ["LARGE", "Arrangement", "CanvasStage", "arrangements"]
 
 LARGE, _NEAR, _MOST = 1.05, 0.9, 400
 """Scale above which larger is no better; share of the best scale that is considered; and ways."""
@@ -85,11 +85,6 @@ def arrangements(
         if scale >= near
     ]
     return sorted(found, key=lambda way: _cost(way, sources))
-
-
-def zoom(found: Arrangement) -> float:
-    """Returns the scale at which the newer host opens an arrangement."""
-    return fitted_view([found.note, *found.boxes.values()]).scale
 
 
 def _framed(note: NodeBox, frames: Sequence[NodeBox]) -> float:

@@ -9,7 +9,7 @@ from latentsteer.core.composition.placement import placements
 from latentsteer.core.composition.scene import agreement
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.example import toy_clip
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.features import clip_features, feature_distance
 from latentsteer.core.images import resized
 from latentsteer.core.refine.barrier import Barrier
@@ -42,7 +42,7 @@ def test_both_images_are_rendered_once_for_both_objectives(given):
 
 def test_terms_on_latents_see_both_halves(given, toys):
     generator = toys.generator()
-    job, front, back = given(energy=gaussian_prior(generator.source), steps=50)
+    job, front, back = given(energy=prior_energy(generator), steps=50)
     found = Composer(replace(job, weighing=Barrier("primary only")), front, back).run()
     before = found.trace.energies[0]
     expected = (front.values.square().sum(1) + back.values.square().sum(1)) / 2
@@ -53,7 +53,7 @@ def test_terms_on_latents_see_both_halves(given, toys):
 
 def test_a_mixed_energy_is_the_sum_of_its_parts(given, toys):
     job, front, back = given(steps=1)
-    prior = gaussian_prior(job.generator.source)
+    prior = prior_energy(job.generator)
     first, second, both = (
         Composer(replace(job, energy=energy), front, back).run().trace.energies[0]
         for energy in (job.energy, prior, job.energy + 0.5 * prior)

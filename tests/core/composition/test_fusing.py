@@ -61,7 +61,7 @@ def test_a_foreground_that_is_no_smaller_than_the_background(scale):
     ("scales", "places", "says"),
     [
         ([], "all nine", "No scale of the foreground given"),
-        ([0.5], "upper left", "Places 'upper left'; there are all nine, top left"),
+        ([0.5], "upper left", "Places 'upper left'; expected one of all nine, top left"),
     ],
 )
 def test_no_placement(scales, places, says):

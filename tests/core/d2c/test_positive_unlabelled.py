@@ -125,7 +125,7 @@ def test_too_few_are_refused(up, rest, words):
 
 def test_an_unknown_risk_and_a_bad_share_are_refused():
     z = normal(20, 2)
-    with pytest.raises(InvalidInput, match="Risk 'other'; there are elkan-noto, non-negative"):
+    with pytest.raises(InvalidInput, match="'other'; expected one of elkan-noto, non-negative"):
         inspect.unwrap(check_risk)("other")  # the type check of the tests reports it too
     with pytest.raises(InvalidInput, match="share of 1 "):
         fit_positive_unlabelled(z, z, generator(), share=1.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energy import Energy
 from latentsteer.core.features import feature_map
 from latentsteer.core.krr.flow import krr_flow
@@ -44,7 +44,7 @@ def noisy(toys):
 
 def pulled(toys, kind):
     generator = noisy(toys) if kind == "stochastic" else toys.generator(torch.float64)
-    energy = flow_energy(toys) + 0.3 * gaussian_prior(generator.source)
+    energy = flow_energy(toys) + 0.3 * prior_energy(generator)
     found = energy.pullback(generator)
     if kind == "basis":
         found = found.pullback(MixtureOfBasis(generator.source, 2, ("z",)))

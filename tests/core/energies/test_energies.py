@@ -8,7 +8,7 @@ from latentsteer.core.chunking import Chunking
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.bayes import bayes
 from latentsteer.core.energies.classification import classification
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.errors import ConditionMismatch, DomainMismatch, InvalidInput
 from latentsteer.core.generator import Gaussian
 from latentsteer.core.refine.kernel import gradient
@@ -104,11 +104,11 @@ def test_bayes_refuses_numbers_out_of_range(wrong, message, toys):
 def test_the_prior_energy_is_minus_the_log_density_up_to_a_constant(toys):
     z = toys.normal(5, 12, dtype=DOUBLE)
     for std in (1.0, 0.7):
-        values = gaussian_prior(toys.vectors(12), std=std)(z, SampleRng.of(0, 5))
+        values = prior_energy(toys.generator(), std=std)(z, SampleRng.of(0, 5))
         density = torch.distributions.Normal(0.0, std).log_prob(z).sum(dim=1)
         torch.testing.assert_close(Gaussian(12, std).log_density(z), density)
         torch.testing.assert_close(values[1:] - values[0], density[0] - density[1:])
-        assert float(gaussian_prior(toys.vectors(2))(torch.zeros(1, 2), SampleRng.of(0, 1))) == 0
+        assert float(prior_energy(toys.generator())(torch.zeros(1, 12), SampleRng.of(0, 1))) == 0
 
 
 def test_prior_samples_have_the_priors_moments():
@@ -168,4 +168,4 @@ def test_an_energy_of_images_alone_is_asked_for(toys):
     images = classification(classifier, classifier.condition(["a"]))
     images.check_on(IMAGES)
     with pytest.raises(DomainMismatch, match=r"prior lives on z\[12\], and there is no generator"):
-        (images + gaussian_prior(toys.generator().source)).check_on(IMAGES)
+        (images + prior_energy(toys.generator())).check_on(IMAGES)

@@ -8,6 +8,7 @@ the names and shapes under `checkpoint`.
 import json
 import zlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,16 @@ def path_of(tmp_path_factory):
     return find
 
 
+@cache
+def contents_of(path, fingerprint):
+    return checkpoints.read(path)
+
+
+def contents(path):
+    """The contents of a file, which several tests read."""
+    return contents_of(path, checkpoints.fingerprint(path))
+
+
 def relative_errors(found, arrays):
     """Largest error of every output, relative to the largest magnitude of its reference."""
     stride = int(arrays.get("stride", torch.tensor(1)))
@@ -122,7 +133,7 @@ def relative_errors(found, arrays):
 
 
 def errors_of(path, name, architecture=None, **options):
-    checkpoint = replace(checkpoints.read(path), options=options)
+    checkpoint = replace(contents(path), options=options)
     architecture = architecture or detect(checkpoint, KNOWN)
     arrays = read_arrays(PARITY / f"{name}.npz")
     with torch.no_grad():
@@ -150,7 +161,7 @@ def prior_of(generator, count, seed=0):
 def test_the_outputs_are_the_authors(name, folded, path_of):
     path = path_of(name)
     arrays = read_arrays(PARITY / f"{name}.npz")
-    assert detect(checkpoints.read(path), KNOWN).id == DRAWN[name]
+    assert detect(contents(path), KNOWN).id == DRAWN[name]
     errors = errors_of(path, name, folded=folded)
     assert errors.keys() == {key for key in arrays if key.startswith(("img", "D"))}
     if name in ROUNDED:
@@ -164,7 +175,7 @@ def test_the_outputs_are_the_authors(name, folded, path_of):
 @pytest.mark.parametrize("folded", [True, False])
 def test_the_authors_own_file_has_their_outputs(folded, path_of):
     name = "biggan_cifar_ajbrock"
-    checkpoint = replace(checkpoints.read(path_of(name)), options={"folded": folded})
+    checkpoint = replace(contents(path_of(name)), options={"folded": folded})
     rows = compared(checkpoint, biggan.GENERATOR, read_arrays(PARITY / f"{name}.npz"))
     assert [(row.name, row.shape) for row in rows] == [("img", (2, 3, 32, 32))]
     assert rows[0].holds
@@ -184,10 +195,10 @@ def test_a_converted_file_has_the_eps_of_its_converter(path_of):
     path = path_of(name)
     assert errors_of(path, name, eps=1e-4) == errors_of(path, name, eps=0) == errors_of(path, name)
     assert errors_of(path, name, eps=1e-5)["img"] > TOLERANCE
-    facts = biggan.GENERATOR.facts(checkpoints.read(path))
+    facts = biggan.GENERATOR.facts(contents(path))
     assert "0.0001" in facts["eps"]
     assert "TF Hub" in facts["eps"]
-    assert "1e-05" in biggan.GENERATOR.facts(checkpoints.read(path_of("biggan32_flat")))["eps"]
+    assert "1e-05" in biggan.GENERATOR.facts(contents(path_of("biggan32_flat")))["eps"]
 
 
 def test_statistics_between_two_truncations_are_mixed_the_official_way_round(path_of, monkeypatch):
@@ -208,7 +219,7 @@ def test_statistics_between_two_truncations_are_mixed_the_official_way_round(pat
 
 def test_statistics_that_were_summed_up_are_divided_by_their_count(path_of, tmp_path):
     name = "biggan128_standing"
-    kept = checkpoints.read(path_of(name)).tensors
+    kept = contents(path_of(name)).tensors
     means = {
         key: value / 3 if ".bn.stored_" in key else torch.zeros_like(value)
         for key, value in kept.items()
@@ -312,8 +323,8 @@ def test_options_out_of_range_are_refused(name, options, path_of):
 
 
 def test_a_moving_average_is_preferred_and_a_discriminator_beside_it_used(path_of, tmp_path):
-    average = checkpoints.read(path_of("biggan32_flat")).tensors
-    discriminator = checkpoints.read(path_of("biggan_discriminator32")).tensors
+    average = contents(path_of("biggan32_flat")).tensors
+    discriminator = contents(path_of("biggan_discriminator32")).tensors
     together = {f"G.{key}": torch.zeros_like(value) for key, value in average.items()}
     together |= {f"D.{key}": value for key, value in discriminator.items()}
     together |= {f"G_ema.{key}": value for key, value in average.items()}
@@ -324,7 +335,7 @@ def test_a_moving_average_is_preferred_and_a_discriminator_beside_it_used(path_o
     generator = load_generator(path)
     images = generator(prior_of(generator, 2), SampleRng.of(0, 2))
     logits = generator.discriminator.logits(images)
-    alone = load_detected(checkpoints.read(path_of("biggan_discriminator32")), KNOWN)
+    alone = load_detected(contents(path_of("biggan_discriminator32")), KNOWN)
     torch.testing.assert_close(logits, alone.logits(images))
     torch.testing.assert_close(
         generator.discriminator.module(images * 2 - 1, torch.tensor([1, 2]))[:, 0],
@@ -334,7 +345,7 @@ def test_a_moving_average_is_preferred_and_a_discriminator_beside_it_used(path_o
 
 @pytest.mark.parametrize("name", ["biggan32_flat", "biggan_discriminator32", "biggan_deep64"])
 def test_singular_values_that_were_logged_may_be_anything(name, path_of, tmp_path):
-    tensors = dict(checkpoints.read(path_of(name)).tensors)
+    tensors = dict(contents(path_of(name)).tensors)
     logged = [key for key in tensors if key.rpartition(".")[2] == "sv0"]
     assert logged
     checkpoints.write(tmp_path / "m.safetensors", tensors | dict.fromkeys(logged, NAN))
@@ -347,7 +358,7 @@ def test_singular_values_that_were_logged_may_be_anything(name, path_of, tmp_pat
 
 
 def test_a_folder_whose_configuration_is_of_other_weights_is_refused(path_of, tmp_path):
-    checkpoint = checkpoints.read(path_of("biggan_deep_hf32"))
+    checkpoint = contents(path_of("biggan_deep_hf32"))
     folder = dict(checkpoint.config["folder"])
     for wrong in ({"layers": folder["layers"][1:]}, {"z_dim": 13}, {"num_classes": 1000}):
         checkpoints.write(
@@ -359,7 +370,7 @@ def test_a_folder_whose_configuration_is_of_other_weights_is_refused(path_of, tm
 
 def test_without_a_configuration_every_second_block_doubles_the_side(path_of, tmp_path):
     name = "biggan_deep_hf64"
-    checkpoints.write(tmp_path / "x.safetensors", checkpoints.read(path_of(name)).tensors)
+    checkpoints.write(tmp_path / "x.safetensors", contents(path_of(name)).tensors)
     errors = errors_of(tmp_path / "x.safetensors", name)
     assert max(errors.values()) <= TOLERANCE
     architecture = detect(checkpoints.read(tmp_path / "x.safetensors"), ARCHITECTURES)
@@ -367,14 +378,14 @@ def test_without_a_configuration_every_second_block_doubles_the_side(path_of, tm
 
 
 def test_assumptions_are_reported(path_of):
-    facts = biggan.GENERATOR.facts(checkpoints.read(path_of("biggan64_cross_replica")))
+    facts = biggan.GENERATOR.facts(contents(path_of("biggan64_cross_replica")))
     assert "cross-replica" in facts["gains"]
-    facts = biggan_deep.GENERATOR.facts(checkpoints.read(path_of("biggan_deep64")))
+    facts = biggan_deep.GENERATOR.facts(contents(path_of("biggan_deep64")))
     assert "1, 3, 5, 7" in facts["doubling of the side"]
 
 
 def test_a_latent_that_is_not_split_evenly_is_refused(path_of, tmp_path):
-    tensors = dict(checkpoints.read(path_of("biggan64_two_attentions")).tensors)
+    tensors = dict(contents(path_of("biggan64_two_attentions")).tensors)
     tensors["linear.weight"] = tensors["linear.weight"][:, :3]
     checkpoints.write(tmp_path / "x.safetensors", tensors)
     with pytest.raises(CheckpointError, match="splits z evenly"):

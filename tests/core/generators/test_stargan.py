@@ -9,13 +9,15 @@ from latentsteer.core.errors import CheckpointError, GeneratorMismatch, InvalidI
 from latentsteer.core.generator import Given
 from latentsteer.core.generators import open_generator
 from latentsteer.core.generators.starganv2.model import StarGan
+from latentsteer.core.generators.starganv2.networks.domains import (
+    StyleEncoder,
+    StyleMap,
+    StyleMapLayout,
+)
 from latentsteer.core.generators.starganv2.networks.landmarks import Landmarks, face_masks
 from latentsteer.core.generators.starganv2.networks.translation import (
     StarGanLayout,
-    StyleEncoder,
     StyleGenerator,
-    StyleMap,
-    StyleMapLayout,
 )
 from latentsteer.core.generators.starganv2.official import DISCRIMINATOR, GENERATOR
 from latentsteer.core.identity import options_of

@@ -34,6 +34,8 @@ DRAWN = {
     "stylegan_xl_unconditional": "stylegan-xl",
 }
 
+contents = cache(checkpoints.read)  # for files that several tests read
+
 
 def drawn(name, shape):
     """The weights that the authors' code also used to compute the outputs."""
@@ -64,12 +66,6 @@ def path_of(tmp_path_factory):
         return path
 
     return find
-
-
-@cache
-def contents(path):
-    """The contents of a file, which several tests read."""
-    return checkpoints.read(path)
 
 
 @pytest.fixture(scope="module")

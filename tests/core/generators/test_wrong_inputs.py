@@ -8,7 +8,7 @@ from latentsteer.core.checkpoints.architecture import Example
 from latentsteer.core.errors import CheckpointError, InvalidInput
 from latentsteer.core.generators import ARCHITECTURES, load_generator, open_generator
 from latentsteer.core.generators.dfgan.networks.discriminators import EarlyJudge
-from latentsteer.core.generators.starganv2.networks.translation import DomainDiscriminator
+from latentsteer.core.generators.starganv2.networks.domains import DomainDiscriminator
 from latentsteer.core.generators.unconditional.networks.critics import ConvolutionalDiscriminator
 
 from ..example_files import randomised, some_inputs, tensors_of, written, written_plainly

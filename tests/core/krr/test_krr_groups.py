@@ -6,7 +6,7 @@ from latentsteer.core.chunking import ALL_AT_ONCE, Chunking
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.classification import classification
 from latentsteer.core.energies.perceptual import pixels
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.features import feature_map
@@ -192,14 +192,13 @@ def test_all_terms_of_a_weight_tell_samples_apart(toys):
     assert both.of == (0, 1, 2, 3)
     assert both.names == ("a + x", "a + y", "b + x", "b + y")
     assert groups_of(first + 0.0 * second).of == (0, 0, 1, 1)
-    space = toys.generator().source
-    assert groups_of(first + gaussian_prior(space)).of == (0, 0, 1, 1)
+    assert groups_of(first + prior_energy(toys.generator())).of == (0, 0, 1, 1)
     assert groups_of((first + second).pullback(toys.generator())).of == (0, 1, 2, 3)
 
 
 def test_without_several_conditions_there_is_one_group(toys):
     assert groups_of(None) is None
-    assert groups_of(gaussian_prior(toys.generator().source)) is None
+    assert groups_of(prior_energy(toys.generator())) is None
     assert groups_of(told(rows([1.0, 2.0]))) is None
     assert groups_of(told(rows([1.0], [1.0], [1.0]))) is None
     assert groups_of(told(rows([0.0], [-0.0]))) is None

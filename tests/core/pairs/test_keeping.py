@@ -19,11 +19,11 @@ from latentsteer.core.errors import (
 )
 from latentsteer.core.identity import ModelId
 from latentsteer.core.pairs import making
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.pairs.keeping import keep_pairs, save_pairs
 from latentsteer.core.pairs.lock import LOCK, writing
 from latentsteer.core.pairs.pairs import Pairs
 from latentsteer.core.pairs.stored import StoredPairs
-from latentsteer.core.pairs.synthesis import synthetic_pairs
 
 from ...forks import PLAIN, ran
 from . import toy

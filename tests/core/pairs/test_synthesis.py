@@ -11,8 +11,8 @@ from latentsteer.core.errors import InvalidInput
 from latentsteer.core.generators.biggan.latents import ClassCodes, TruncatedWithClass
 from latentsteer.core.generators.stylegan.latents import ClassPrior, MappedPrior
 from latentsteer.core.pairs import synthesis
+from latentsteer.core.pairs.in_memory import streamed
 from latentsteer.core.pairs.origin import AuxiliaryRecord, Origin
-from latentsteer.core.pairs.synthesis import streamed
 from latentsteer.core.rng import SampleRng
 from torch import nn
 

@@ -6,7 +6,7 @@ from latentsteer.core.charts import MixtureOfBasis
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.condition import Condition
 from latentsteer.core.energies.example import toy_clip, toy_generator
-from latentsteer.core.energies.prior import gaussian_prior
+from latentsteer.core.energies.prior import prior_energy
 from latentsteer.core.energies.similarity import similarity
 from latentsteer.core.energy import Energy
 from latentsteer.core.errors import (
@@ -96,7 +96,7 @@ def test_what_cannot_move_pixels_is_refused(brightness, clip_energy):
     with pytest.raises(InvalidInput, match="0 steps"):
         moved(images, brightness, steps=0)
     with pytest.raises(DomainMismatch, match=r"there is no generator here.*Energy CLIP"):
-        moved(images, brightness + gaussian_prior(toy_generator().source))
+        moved(images, brightness + prior_energy(toy_generator()))
     with pytest.raises(ConditionMismatch):
         moved(images, clip_energy(0, count=3))
 
@@ -113,7 +113,7 @@ def test_the_best_images_come_first_and_each_group_keeps_its_own():
     with pytest.raises(InvalidInput, match="Best 7 of groups of 6"):
         best(images, energy, keep=7)
     with pytest.raises(DomainMismatch, match="there is no generator here"):
-        best(images, gaussian_prior(toy_generator().source), keep=1)
+        best(images, prior_energy(toy_generator()), keep=1)
 
 
 def latents(count, seed, chart=None, **changes):

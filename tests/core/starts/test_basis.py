@@ -14,7 +14,8 @@ from latentsteer.core.refine.refinement import refine
 from latentsteer.core.refine.rules import Adam
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.spaces import IMAGES, Block, Space
-from latentsteer.core.starts.basis import best_candidates, drawing, from_basis, over_basis
+from latentsteer.core.starts.basis import drawing, from_basis, over_basis
+from latentsteer.core.starts.best import best_candidates
 from latentsteer.core.terms import Term
 
 CHUNKS = Chunking(4, padded=True)

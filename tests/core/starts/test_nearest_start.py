@@ -13,8 +13,8 @@ from latentsteer.core.errors import (
     GeneratorMismatch,
     InvalidInput,
 )
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.pairs.pairs import Pairs
-from latentsteer.core.pairs.synthesis import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.starts.basis import from_basis
 from latentsteer.core.starts.nearest import candidates_of, from_pairs, pairs_of_samples

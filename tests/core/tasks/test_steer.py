@@ -8,7 +8,7 @@ from latentsteer.core.auxiliaries import load_auxiliary
 from latentsteer.core.chunking import Chunking
 from latentsteer.core.errors import ConditionMismatch, InvalidInput
 from latentsteer.core.generators import load_generator
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.tasks.models import TaskModels
 from latentsteer.core.tasks.plans import QUALITIES, SteerPlan, plan_of, starts_from
 from latentsteer.core.tasks.steer import steered

@@ -14,7 +14,7 @@ from latentsteer.core.errors import (
     GeneratorMismatch,
     InvalidInput,
 )
-from latentsteer.core.pairs.synthesis import synthetic_pairs
+from latentsteer.core.pairs.in_memory import synthetic_pairs
 from latentsteer.core.rng import SampleRng
 from latentsteer.core.translators.likelihood import LEAST_STD
 from latentsteer.core.translators.training import (

@@ -58,7 +58,7 @@ class _Avatars(GraphBuilder):
         )
 
     def bank(self) -> Link:
-        """Adds draws of the prior, which also tell how frequent the wanted is."""
+        """Adds draws of the prior, which also show how frequent what is wanted is."""
         drawn = self.add("PriorGenerator", "Clean latents", latents="clean", steps=BANK_STEPS)
         return self.add("PriorInit", "Bank", generator=drawn, samples=BANK)
 
@@ -225,9 +225,9 @@ RECIPES = (
         "d2c_avatars_positives",
         ("d21", "d22", "d23", "d24"),
         "avatars like a hundred given ones",
-        "Only pictures with the wanted are labelled: 100 with a hijab, and 1,000 of which nothing "
-        "is known. The classifier learns from positives and unlabelled pictures (PU). Above the "
-        "exact rule, below the *threshold* rule.",
+        "Only pictures that show what is wanted are labelled: 100 with a hijab. Nothing is known "
+        "of 1,000 others. The classifier learns from positives and unlabelled pictures (PU). "
+        "Above the exact rule, below the *threshold* rule.",
         partial(_positives, wanted="hijab"),
         task="Draw images like some given ones",
     ),
@@ -245,11 +245,11 @@ RECIPES = (
         ("d25", "d26", "d27", "d28"),
         "avatars edited by a hundred labels",
         "The first row is given. **Edit by Condition** encodes it, moves the latents until the "
-        "classifier sees the wanted in the picture, corrects them by the diffusion prior and "
-        "decodes them. Rows: towards the mean of draws with the wanted (*bank mean*); along the "
+        "classifier sees what is wanted in the picture, corrects them by the diffusion prior and "
+        "decodes them. Rows: towards the mean of draws that show it (*bank mean*); along the "
         "normal of the classifier's boundary, as the released code does; up its gradient with a "
         "pull to the start, as the paper says, which ends at the boundary, before the decoder "
-        "draws the wanted.",
+        "draws what is wanted.",
         partial(_manipulation, wanted="sunglasses"),
         task="Edit pictures by a few labelled ones",
     ),

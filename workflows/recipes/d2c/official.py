@@ -114,13 +114,13 @@ def _faces(name: str, row: str, file: str, data: str, distance: str, more: str) 
 
 def _sweep(name: str, first: int, file: str, data: str, distances: Sequence[str]) -> Recipe:
     rows = tuple(f"d{first + place:02}" for place in range(len(STEPS)))
-    told = ", ".join(f"{one} at {steps}" for one, steps in zip(distances, STEPS, strict=True))
+    listed = ", ".join(f"{one} at {steps}" for one, steps in zip(distances, STEPS, strict=True))
     return Recipe(
         f"d2c_{name}_steps",
         rows,
         f"{data}, by the number of steps",
         "The same noise after 10, 50 and 100 steps of DDIM, a row each. The paper's Frechet "
-        f"distances are {told}.{NOWHERE}",
+        f"distances are {listed}.{NOWHERE}",
         partial(_steps, file=file),
         task=TASK,
     )
@@ -129,10 +129,10 @@ def _sweep(name: str, first: int, file: str, data: str, distances: Sequence[str]
 def _class(row: str, wanted: str, share: str, distance: str, *, labelled: bool) -> Recipe:
     kind = "labels" if labelled else "positives"
     says = (
-        "50 pictures with the wanted and 50 without train a classifier of latents"
+        "50 pictures that show what is wanted and 50 that do not train a classifier of latents"
         if labelled
-        else "100 pictures with the wanted and 10,000 unlabelled ones train a classifier of "
-        "latents"
+        else "100 pictures that show what is wanted and 10,000 unlabelled ones train a "
+        "classifier of latents"
     )
     return Recipe(
         f"d2c_celeba64_{wanted.replace('-', '_').replace(' ', '_')}_{kind}",
@@ -159,7 +159,7 @@ def _edit(row: str, wanted: str, says: str) -> Recipe:
 
 BOUNDARY = (
     "**Load Boundary** opens the authors' boundary. A strength of 1 is one of their steps if its "
-    "length is 1; the text on Load Boundary tells the strength of a step. {}"
+    "length is 1; the text on Load Boundary states the strength of a step. {}"
 )
 RECIPES = (
     _faces("celeba64", "d05", D2C_CELEBA_64, "CelebA at 64", "5.7", NOWHERE),

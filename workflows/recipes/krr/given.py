@@ -146,7 +146,7 @@ MATCHED = (
 FILLED = (
     "Several ways to fill a hole: draws above, moved by the flow below. What is known stays. The "
     "discriminator sees the mask. FID and P-IDS of the paper are of masks of every size: draw "
-    "others in the place of the half."
+    "others instead of the half."
 )
 TRANSLATED = (
     "The style and the features of the image are moved. The discriminator of the domain is d of "

@@ -220,9 +220,9 @@ RECIPES = (
     _recipe(
         "few_shot",
         "a picture changed by few labels",
-        f"**Few-Shot Condition** learns from {OF_EACH} pictures with the wanted and {OF_EACH} "
-        "without it, as the VAE encodes them; **Energy Few-Shot** moves a picture's latents, and "
-        "**Energy Perceptual** keeps its pixels.",
+        f"**Few-Shot Condition** learns from {OF_EACH} pictures that show what is wanted and "
+        f"{OF_EACH} that do not, as the VAE encodes them; **Energy Few-Shot** moves a picture's "
+        "latents, and **Energy Perceptual** keeps its pixels.",
         _few_shot,
     ),
 )

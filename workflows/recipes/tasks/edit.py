@@ -126,8 +126,8 @@ RECIPES = (
             (
                 ("Image to Latents", "what the generator needs to draw the picture."),
                 ("Variation Init.variation", "how much the results differ."),
-                ("Contrast Direction", "learns from pairs how the wanted differs."),
-                ("Move Latents.certainty", "when the wanted counts as shown."),
+                ("Contrast Direction", "learns from pairs how what is wanted differs."),
+                ("Move Latents.certainty", "when what is wanted counts as shown."),
             ),
             starter=False,
         ),

@@ -83,7 +83,7 @@ RECIPES = (
         "avatars_edit_labels",
         title="Avatars edited by labelled pictures",
         says="**Edit by Condition** encodes pictures, moves their latents "
-        "until a classifier of labelled pictures sees the wanted, and decodes them.",
+        "until a classifier of labelled pictures sees what is wanted, and decodes them.",
         graph=_edited,
         task="Edit pictures by labelled ones",
         template=Template(

@@ -3,38 +3,15 @@
 from functools import partial
 
 from ....core.zoo.avatar_captions import PROMPTS
-from ..files import (
-    AVATARS,
-    AVATARS_CLIP,
-    AVATARS_HELD_OUT,
-    AVATARS_JUDGE,
-    AVATARS_PAIRS,
-    AVATARS_TRANSLATOR,
-)
-from ..graph import GraphBuilder, Link, Recipe
+from ..files import AVATARS_HELD_OUT, AVATARS_PAIRS
+from ..graph import GraphBuilder, Recipe
+from .avatars_graph import AvatarsGraph
 from .trained import with_training
 
-__all__ = [
-    "EPOCHS",
-    "GENERATIONS",
-    "HIDDEN",
-    "INVERSE_TEMPERATURE",
-    "NOISE",
-    "PAIRS",
-    "RECIPES",
-    "SEARCHED",
-    "STEPS",
-    "VIEWS",
-]
+__all__ = ["GENERATIONS", "RECIPES", "SEARCHED"]
 
 PER_PROMPT = 4
-STEPS, INVERSE_TEMPERATURE, CANDIDATES = 100, 1000.0, 100
-VIEWS = 0
-"""Views of the energy: on avatars the image itself works as well as random views."""
-NOISE = 0.5
-PAIRS, EPOCHS, HIDDEN = 12_000, 20, 256
-"""Training of the translator."""
-ADAM_STEPS, ADAM_RATE = 30, 0.03
+CANDIDATES = 100
 NEAREST, CLAUSES = 8, 0.5
 """From the pairs: Adam, the nearest pairs that the energy ranks, and the weight of each clause."""
 EVOLUTION = (10, 25, 50, 75, 100)
@@ -49,47 +26,10 @@ ABOUT_TRAINED = (
 )
 
 
-class _Avatars(GraphBuilder):
-    """Graph with the models of the avatars.
-
-    Args:
-        trained: whether the graph trains its translator, as in the paper, or opens the shipped
-            one.
-    """
-
-    def __init__(self, *, trained: bool = False) -> None:
-        super().__init__(
-            {
-                "EnergyCLIP": {"views": VIEWS},
-                "TrainTranslator": {
-                    **{"pairs": PAIRS, "epochs": EPOCHS, "hidden": HIDDEN},
-                    **{"condition_noise": NOISE, "heads": "paper"},
-                },
-                "LangevinRefine": {"steps": STEPS, "inverse_temperature": INVERSE_TEMPERATURE},
-                "AdamRefine": {"steps": ADAM_STEPS, "learning_rate": ADAM_RATE},
-            }
-        )
-        self.load(AVATARS, AVATARS_CLIP)
-        self.trained = trained
-
-    def started(self, condition: Link, **inputs: object) -> Link:
-        """Draws by the translator."""
-        if self.trained:
-            translator = self.add("TrainTranslator")
-        else:
-            translator = self.add("LoadTranslator", file=AVATARS_TRANSLATOR)
-        return self.add("TranslatorInit", translator=translator, condition=condition, **inputs)
-
-    def judge(self, images: Link, condition: Link | None = None) -> None:
-        """Evaluates by the prompts, or else against avatars that no model was trained on."""
-        asked = {"reference": AVATARS_HELD_OUT} if condition is None else {"condition": condition}
-        self.judged(images, AVATARS_JUDGE, **asked)
-
-
 def _text(
     recipe: Recipe, *, trained: bool = False, translator: bool = True, refine: bool = True
 ) -> GraphBuilder:
-    graph = _Avatars(trained=trained)
+    graph = AvatarsGraph(trained=trained)
     condition = graph.text("\n".join(PROMPTS), PER_PROMPT)
     energy = graph.add("EnergyCLIP", condition=condition)
     best = {"energy": energy, "candidates": CANDIDATES}
@@ -105,7 +45,7 @@ def _text(
 
 
 def _text_from_pairs(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+    graph = AvatarsGraph()
     condition = graph.text("\n".join(PROMPTS), PER_PROMPT, clause_weight=CLAUSES)
     energy = graph.add("EnergyCLIP", condition=condition)
     pairs = graph.add("LoadPairs", file=AVATARS_PAIRS)
@@ -118,7 +58,7 @@ def _text_from_pairs(recipe: Recipe) -> GraphBuilder:
 
 
 def _image_semantics(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
-    graph = _Avatars(trained=trained)
+    graph = AvatarsGraph(trained=trained)
     given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, count=PER_PROMPT)
     graph.add("PreviewImage", "What was given", images=given)
     condition = graph.add("ImageCondition", images=given, samples_per_image=PER_PROMPT)
@@ -131,7 +71,7 @@ def _image_semantics(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
 
 
 def _interpolation(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
-    graph = _Avatars(trained=trained)
+    graph = AvatarsGraph(trained=trained)
     first = graph.text("smiling, red hat, blue shirt, light skin")
     second = graph.text("sad, black afro, yellow hoodie, dark skin, glasses")
     condition = graph.add("InterpolateConditions", first=first, second=second, frames=FRAMES)
@@ -144,7 +84,7 @@ def _interpolation(recipe: Recipe, *, trained: bool = False) -> GraphBuilder:
 
 
 def _evolution(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars(trained=True)
+    graph = AvatarsGraph(trained=True)
     condition = graph.text(PROMPTS[0] + "\n" + PROMPTS[4], 3)
     energy = graph.add("EnergyCLIP", condition=condition)
     later = strip = start = graph.started(condition, energy=energy)
@@ -158,7 +98,7 @@ def _evolution(recipe: Recipe) -> GraphBuilder:
 
 
 def _best_of_seeds(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+    graph = AvatarsGraph()
     condition = graph.text(PROMPTS[2])
     energy = graph.add("EnergyCLIP", condition=condition)
     start = graph.started(condition, energy=energy, samples=SEEDS)
@@ -171,7 +111,7 @@ def _best_of_seeds(recipe: Recipe) -> GraphBuilder:
 
 
 def _searched(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+    graph = AvatarsGraph()
     prompts = PROMPTS[7] + "\n" + PROMPTS[2]
     condition = graph.text(prompts, PER_PROMPT, clause_weight=CLAUSE_WEIGHT)
     energy = graph.add("EnergyCLIP", condition=condition)
@@ -184,7 +124,7 @@ def _searched(recipe: Recipe) -> GraphBuilder:
 
 
 def _image_to_latents(recipe: Recipe) -> GraphBuilder:
-    graph = _Avatars()
+    graph = AvatarsGraph()
     given = graph.add("ReferenceImages", reference=AVATARS_HELD_OUT, first=8, count=8)
     graph.add("PreviewImage", "What was given", images=given)
     latents = graph.add("ImageToLatents", images=given, auxiliary=graph.models["auxiliary"])

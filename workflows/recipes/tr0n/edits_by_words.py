@@ -53,7 +53,7 @@ RECIPES = (
         "wanted text with those near to the texts of *instead*, within the *context*. With "
         "*per_sample* it prepares several ways there, and *keep* is the weight of the rest of "
         "the image. **Move Latents** with *mode* smallest takes, for each picture, the way that "
-        "changes the rest least, and stops where the CLIP sees the wanted.",
+        "changes the rest least, and stops where the CLIP sees what is wanted.",
         _edits,
         task="Edit pictures by words, without training",
         about=ABOUT,

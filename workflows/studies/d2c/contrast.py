@@ -22,7 +22,7 @@ LABELS = 200
 """Labels of a classifier, half of them with the value."""
 ROUNDS = 2000
 CONTRASTED: Mapping[str, AvatarEdit] = {**TASKS, **EDITS}
-"""Values that are told apart: all those of the study."""
+"""Values that are distinguished: all those of the study."""
 FIGURES = ("auc", "accuracy")
 
 

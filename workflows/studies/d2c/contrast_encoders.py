@@ -36,7 +36,7 @@ BATCH, WIDTH = 32, 8
 VIEWS = Views(
     area=(0.5, 1.0), jitter=(0.2, 0.2, 0.2, 0.0), jitter_share=0.5, grey_share=0.0, flip_share=0.0
 )
-"""Views of avatars. Hair, hats, clothes and backgrounds are told apart by their colours, which a
+"""Views of avatars. Hair, hats, clothes and backgrounds differ by their colours, which a
 shift of the hue or a grey view would make the encoder forget; winks and eyepatches have a side; a
 crop below half of the area loses the clothes or the hair."""
 

@@ -123,7 +123,7 @@ class EditRows:
         ).images
 
     def _by_words(self) -> Tensor:
-        """Moves along a contrast of texts until the CLIP sees the wanted, then the correction."""
+        """Moves along a contrast of texts until the CLIP sees what is wanted, then corrects."""
         study = self.study
         moved = moved_until(
             study.named(study.latents[self.avatars]),

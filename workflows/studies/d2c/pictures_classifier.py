@@ -48,7 +48,7 @@ def train_on_pictures(
 
     Args:
         images: labelled images in [0, 1].
-        labels: 1 for the wanted, 0 for the rest.
+        labels: 1 for what is wanted, 0 for the rest.
         seed: seed of the initial weights and of the shifts.
     """
     stream = stream_of(seed, "pictures")
@@ -73,10 +73,10 @@ def train_on_pictures(
 
 @torch.no_grad()
 def image_probabilities(network: PictureNetwork, images: Tensor) -> Float[Tensor, " images"]:
-    """Returns the probability that each image shows the wanted, corrected to its share in them.
+    """Returns the probability that each image shows what is wanted, for its share in them.
 
     Args:
-        network: classifier trained on as many images with the wanted as without.
+        network: classifier trained on as many images with what is wanted as without.
         images: as bytes, (images, 3, 64, 64).
     """
     logits = torch.cat([network(part.float().div(255)) for part in images.split(500)]).double()

@@ -1,4 +1,4 @@
-"""Words in the place of labels: conditions and directions of contrasting texts over pairs."""
+"""Words instead of labels: conditions and directions of contrasting texts over pairs."""
 
 from functools import cache
 

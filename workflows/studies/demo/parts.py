@@ -142,7 +142,7 @@ def edit(shipped: ShippedModels, budget: Budget) -> Part:
     each = [
         edit_figures(judge, [one], [other], wanted.sets) for one, other in zip(*seen, strict=True)
     ]
-    # Without a figure the judge saw the wanted in the picture before.
+    # Without a figure the judge saw what is wanted in the picture before.
     reached = [one["reached"] == 1 for one in each if one]
     # Shares of an avatar's attributes depend on each other, so that avatars are counted.
     kept = [one["kept"] == 1 for one in each if one]

@@ -14,7 +14,7 @@ from ....core.metrics.intervals import Interval, bootstrap, paired_difference, w
 from ....core.refine.pixels import fgsm
 from ....core.rng import SampleRng
 from ....core.spaces import Identity
-from ....core.starts.basis import best_candidates
+from ....core.starts.best import best_candidates
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import AvatarPrompt
 from .study import Basis, FuseDreamStudy

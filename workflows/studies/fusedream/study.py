@@ -20,7 +20,8 @@ from ....core.refine.rules import Adam
 from ....core.rng import SampleRng
 from ....core.snapshot import Snapshot
 from ....core.spaces import Identity
-from ....core.starts.basis import Found, WeightStart, best_candidates, drawing, over_basis
+from ....core.starts.basis import WeightStart, drawing, over_basis
+from ....core.starts.best import Found, best_candidates
 from ....core.starts.nearest import pairs_of_samples
 from ..avatars_models import avatars_models
 from ..pairs.pool import PairsPool

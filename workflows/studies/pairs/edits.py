@@ -23,11 +23,11 @@ from ....core.errors import InvalidInput
 from ....core.latents import Latents, decode
 from ....core.pairs.contrast import sharpness
 from ....core.pairs.directions import LatentDirection, contrast_direction
+from ....core.pairs.in_memory import synthetic_pairs
 from ....core.pairs.moving import moved_along, moved_until
 from ....core.pairs.pairs import Pairs
 from ....core.pairs.search import MoveSearch
 from ....core.pairs.stored import StoredPairs
-from ....core.pairs.synthesis import synthetic_pairs
 from ....core.spaces import Identity
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_edits import AvatarEdit, avatar_edits
@@ -167,7 +167,7 @@ class EditStudy:
         return figures, torch.cat([self.images[:SHOWN], own[:SHOWN]])
 
     def _judged(self, edit: AvatarEdit, images: Tensor) -> dict[str, float]:
-        """Returns how many avatars show the wanted, and what they keep, by the judge."""
+        """Returns how many avatars show what is wanted, and what they keep, by the judge."""
         after = self.judge.likeliest(images.to(self.device))
         return edit_figures(self.judge, self.before, after, edit.sets)
 

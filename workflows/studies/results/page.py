@@ -47,8 +47,8 @@ PARTS = (
 """Studies in the order of the page."""
 HEAD = """# Results
 
-Written by `python -m latentsteer.workflows.studies.results.page` from the texts and figures in
-`workflows/studies/results/`: change it there.
+This page is written by `python -m latentsteer.workflows.studies.results.page` from the texts and
+figures in `workflows/studies/results/`. Make changes there.
 """
 PLACE = re.compile(r"\{(\w+)\.(\w+)(\+-)?(?::([^}]+))?\}")
 """Placeholder: study, key, whether with standard deviation, format."""

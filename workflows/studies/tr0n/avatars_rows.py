@@ -21,9 +21,10 @@ from ....core.starts.nearest import from_pairs
 from ....core.starts.ranking import ranked
 from ....core.translators.training import Training
 from ....core.zoo.avatar_captions import AvatarPrompt
-from ...recipes.tr0n.avatars import (
+from ...recipes.tr0n.avatars import GENERATIONS
+from ...recipes.tr0n.avatars import SEARCHED as CANDIDATES
+from ...recipes.tr0n.avatars_graph import (
     EPOCHS,
-    GENERATIONS,
     HIDDEN,
     INVERSE_TEMPERATURE,
     NOISE,
@@ -31,7 +32,6 @@ from ...recipes.tr0n.avatars import (
     STEPS,
     VIEWS,
 )
-from ...recipes.tr0n.avatars import SEARCHED as CANDIDATES
 from ..avatars_models import avatars_models
 from ..pairs.pool import PairsPool
 from ..session import Progress, Session

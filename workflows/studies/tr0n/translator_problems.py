@@ -23,7 +23,7 @@ from ....core.translators.training import Training
 from ....core.zoo import shipped as catalogue
 from ....core.zoo.avatar_captions import captions
 from ....nodes.kinds import as_classifier
-from ...recipes.tr0n import avatars as avatars_recipe
+from ...recipes.tr0n import avatars_graph as avatars_recipe
 from ...recipes.tr0n import digits as digits_recipe
 from ..avatars_models import avatars_models
 from ..session import moved

@@ -140,7 +140,7 @@ def train(
     """Trains encoder, codes and decoder; returns their averages, the codes in the decoder.
 
     The loss is that of the avatars' VAE, log L1 + log gradient L1 + log RMSE, with a commitment to
-    the nearest codes in the place of the KL term; codes are moving averages, and gradients pass
+    the nearest codes instead of the KL term; codes are moving averages, and gradients pass
     from the codes to the features. Dead codes are drawn anew from the features of the batch.
 
     Args:

@@ -14,15 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = [
-    "MASKED",
-    "DomainDiscriminator",
-    "StarGanLayout",
-    "StyleEncoder",
-    "StyleGenerator",
-    "StyleMap",
-    "StyleMapLayout",
-]
+__all__ = ["MASKED", "SLOPE", "StarGanBlock", "StarGanLayout", "StyleGenerator"]
 
 SLOPE: Final = 0.2
 STAYS: Final = 2
@@ -71,8 +63,15 @@ class _Convs(nn.Module):
         self.conv1x1 = nn.Conv2d(before, after, 1, bias=False) if wider else nn.Identity()
 
 
-class _Block(_Convs):
-    """Residual block, with instance normalisation in the generator; may halve the side."""
+class StarGanBlock(_Convs):
+    """Residual block that may halve the side.
+
+    Args:
+        before: channels.
+        after: channels of the result.
+        normal: whether instances are normalised, as in the generator alone.
+        halves: whether the side is halved.
+    """
 
     def __init__(self, before: int, after: int, *, normal: bool, halves: bool) -> None:
         super().__init__(before, before, after)
@@ -152,7 +151,7 @@ class StyleGenerator(nn.Module):
         plain = not layout.high_pass
         self.from_rgb = nn.Conv2d(3, widths[0], 3, padding=1)
         self.encode = nn.ModuleList(
-            _Block(before, after, normal=True, halves=number < halvings)
+            StarGanBlock(before, after, normal=True, halves=number < halvings)
             for number, (before, after) in enumerate(pairwise(widths))
         )
         back = list(pairwise(widths[::-1]))
@@ -200,104 +199,3 @@ class StyleGenerator(nn.Module):
             if x.shape[2] in details:
                 x = x + details[x.shape[2]]
         return self.to_rgb(x)
-
-
-@dataclass(frozen=True)
-class StyleMapLayout:
-    """Sizes of a mapping network.
-
-    Attributes:
-        z_dim: length of z.
-        hidden: hidden units.
-        style: length of a style.
-        domains: number of domains.
-    """
-
-    z_dim: int
-    hidden: int
-    style: int
-    domains: int
-
-
-def _layers(*widths: int, last: bool) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers if last else layers[:-1])
-
-
-class StyleMap(nn.Module):
-    """Styles of latents, by domain.
-
-    Args:
-        layout: the sizes.
-    """
-
-    def __init__(self, layout: StyleMapLayout) -> None:
-        super().__init__()
-        self.layout = layout
-        hidden = (layout.hidden,) * 4
-        self.shared = _layers(layout.z_dim, *hidden, last=True)
-        self.unshared = nn.ModuleList(
-            _layers(*hidden, layout.style, last=False) for _ in range(layout.domains)
-        )
-
-    def forward(self, z: Float[Tensor, "batch z"], domain: int) -> Float[Tensor, "batch style"]:
-        """Styles of the domain of a number."""
-        return self.unshared[domain](self.shared(z))
-
-
-def _trunk(widths: tuple[int, ...], *ends: nn.Module) -> nn.Sequential:
-    """Blocks from an image's side to 4 x 4 maps, and what follows."""
-    return nn.Sequential(
-        nn.Conv2d(3, widths[0], 3, padding=1),
-        *(_Block(*pair, normal=False, halves=True) for pair in pairwise(widths)),
-        nn.LeakyReLU(SLOPE),
-        nn.Conv2d(widths[-1], widths[-1], 4),
-        nn.LeakyReLU(SLOPE),
-        *ends,
-    )
-
-
-class StyleEncoder(nn.Module):
-    """Styles of images, by domain.
-
-    Args:
-        widths: channels at the image's side, then after each halving, down to 4 x 4 maps.
-        style: length of a style.
-        domains: number of domains.
-    """
-
-    def __init__(self, widths: tuple[int, ...], style: int, domains: int) -> None:
-        super().__init__()
-        self.size = 4 * 2 ** (len(widths) - 1)
-        self.shared = _trunk(widths)
-        self.unshared = nn.ModuleList(nn.Linear(widths[-1], style) for _ in range(domains))
-
-    def forward(
-        self, x: Float[Tensor, "batch 3 size size"], domain: int
-    ) -> Float[Tensor, "batch style"]:
-        """Styles of the domain of a number; x in [-1, 1]."""
-        return self.unshared[domain](self.shared(x).flatten(1))
-
-
-class DomainDiscriminator(nn.Module):
-    """Logits that images are real, by domain.
-
-    Args:
-        widths: as for the style encoder.
-        domains: number of domains.
-    """
-
-    def __init__(self, widths: tuple[int, ...], domains: int) -> None:
-        super().__init__()
-        self.domains, self.size = domains, 4 * 2 ** (len(widths) - 1)
-        self.main = _trunk(widths, nn.Conv2d(widths[-1], domains, 1))
-
-    def features(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
-        """What the logits are linear in; x in [-1, 1]."""
-        return self.main[:-1](x).flatten(1)
-
-    def forward(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch domains"]:
-        """Logits; x in [-1, 1]."""
-        return self.main(x).flatten(1)
