@@ -121,6 +121,7 @@ def test_a_minimal_graph_of_a_shipped_workflow_holds(name, host):
 
 
 @pytest.mark.usefixtures("judged_once")
+@pytest.mark.usefixtures("curves_drawn_once")
 def test_a_minimal_graph_gives_the_same_picture_and_report(tmp_path):
     api = json.loads(json.dumps(RECIPES["tr0n_digits_no_translator"].api))
     for raw in api.values():

@@ -125,9 +125,15 @@ def test_choosing_candidates_and_decoding_stop_when_asked(
 
 
 @pytest.mark.bits
-@pytest.mark.parametrize("step", [1, STOP, STEPS])
 @pytest.mark.parametrize(
-    ("refiner", "start"), [("langevin", "points"), ("adam", "points"), ("langevin", "basis")]
+    ("refiner", "start", "step"),
+    [
+        pytest.param(*kind, step, marks=[pytest.mark.slow] if later and step != STOP else [])
+        for later, kind in enumerate(
+            (("langevin", "points"), ("adam", "points"), ("langevin", "basis"))
+        )
+        for step in (1, STOP, STEPS)
+    ],
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     refiner, start, step, undisturbed, stopped, resumed, out

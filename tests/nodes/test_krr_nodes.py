@@ -26,8 +26,7 @@ def test_the_three_terms_are_told_apart_and_drawn(run, graph):
     torch.testing.assert_close(generated + realism + condition, trace.energies)
     assert generated.shape == (9, 6)
     assert trace.energies[-1].mean() < trace.energies[0].mean()
-    assert plot(trace).size[1] > plot(replace(trace, terms={})).size[1]
-    assert ran[report].shape[1] > 500
+    assert ran[report].shape[1] > max(500, plot(replace(trace, terms={})).size[1])
     assert not ran[made.refined].values.is_inference()
 
 

@@ -14,6 +14,8 @@ from latentsteer.nodes.standalone.errors import NodeError
 from ..core.example_files import randomised, written
 
 PARITY = Path(__file__).parents[1] / "core" / "parity"
+pytestmark = pytest.mark.usefixtures("files_read_once")
+
 STYLEGAN, BIGGAN = "sg3t_32.pkl", "biggan_cifar_ajbrock.pth"
 
 
