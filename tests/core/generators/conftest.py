@@ -1,6 +1,7 @@
 """Files of StyleGAN2 for the tests of its parts."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from .stylegan2_files import PARITY, WRITTEN, drawn
 def path_of(tmp_path_factory):
     """A file by name: written by the authors' code, or made of drawn weights."""
 
+    @cache
     def find(name):
         if name in WRITTEN:
             return PARITY / f"{name}.{WRITTEN[name]}"
