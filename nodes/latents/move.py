@@ -76,8 +76,8 @@ class MoveLatents(io.ComfyNode):
                         min=0.01,
                         max=0.999,
                         step=0.01,
-                        tooltip="Probability from which what is wanted counts as seen (0.01 to "
-                        "0.999); for smallest alone.",
+                        tooltip="Probability from which the auxiliary counts as seeing what is "
+                        "wanted (0.01 to 0.999); for smallest alone.",
                     )
                 ),
                 advanced(
