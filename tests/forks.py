@@ -59,23 +59,29 @@ def stop():
 class Script:
     """A script that has been started: `result` waits for it."""
 
-    def __init__(self, server, script, *arguments, text="", **more):
-        """Starts a script; `text` is its standard input, `more` may hold `env` and `cwd`."""
+    def __init__(self, server, script, *arguments, text="", stdout=None, **more):
+        """Starts a script.
+
+        `text` is its standard input, `more` may hold `env` and `cwd`. Its output is in its result,
+        unless `stdout` is a file's number.
+        """
         self.command = [str(script), *map(str, arguments)]
         self.streams = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - by result
         self.streams[0].write(text.encode())
         self.streams[0].seek(0)
+        files = [stream.fileno() for stream in self.streams]
+        if stdout is not None:
+            files[1] = stdout
         if SERVED:
             start()
             request = {"env": dict(os.environ), "cwd": os.getcwd(), **more}
             message = json.dumps(request | {"argv": self.command}, default=str).encode() + b"\n"
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(str(Path(os.environ[ADDRESS], server)))
-            files = [stream.fileno() for stream in self.streams]
             socket.send_fds(self.socket, [message[:1]], files)
             self.socket.sendall(message[1:])
         else:
-            streams = dict(zip(("stdin", "stdout", "stderr"), self.streams, strict=True))
+            streams = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
             self.process = subprocess.Popen([sys.executable, *self.command], **streams, **more)
 
     def result(self, timeout=300, encoding="utf-8"):

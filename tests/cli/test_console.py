@@ -50,9 +50,9 @@ def finished(*arguments, **options):
     return process.returncode, out, err
 
 
-def forked(*arguments, environment):
-    script, options = CLI / "__main__.py", {"env": {**os.environ, **environment}, "encoding": None}
-    did = forks.ran(forks.PLAIN, script, *arguments, **options)
+def forked(*arguments, environment=(), **options):
+    options |= {"env": {**os.environ, **dict(environment)}, "encoding": None}
+    did = forks.ran(forks.PLAIN, CLI / "__main__.py", *arguments, **options)
     return did.returncode, did.stdout, did.stderr
 
 
@@ -71,7 +71,10 @@ def shown(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("run", "encoding"), [(forked, "cp1252:strict"), (finished, "ascii")])
+@pytest.mark.parametrize(
+    ("run", "encoding"),
+    [(forked, "cp1252:strict"), pytest.param(finished, "ascii", marks=pytest.mark.slow)],
+)
 def test_any_encoding_of_the_console(shown, run, encoding):
     code, out, err = run(
         "run", shown, "--base", shown.parent, environment={"PYTHONIOENCODING": encoding}
@@ -84,15 +87,42 @@ def test_any_encoding_of_the_console(shown, run, encoding):
     assert json.loads((shown.parent / "out" / "report.json").read_text())["device"]
 
 
-def test_a_closed_pipe_ends_quietly(shown):
-    for arguments in (["--help"], ["run", shown, "--base", shown.parent]):
-        reading, writing = os.pipe()
-        os.close(reading)
-        code, _, err = finished(*arguments, stdout=writing)
-        os.close(writing)
-        assert code == (0 if arguments == ["--help"] else 141)
-        assert b"Traceback" not in err
-        assert b"BrokenPipe" not in err
+def test_the_output_of_a_fresh_python_takes_any_text():
+    """The console's own module alone, which needs no PyTorch."""
+    lines = [
+        "import runpy",
+        f"runpy.run_path({str(CLI / '__main__.py')!r})['_imported_by_path']()",
+        "from latentsteer.nodes.cli import console",
+        "console.writable()",
+        f"print({WORDS!r})",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == WORDS.encode("ascii", "backslashreplace")
+
+
+@pytest.mark.parametrize(
+    ("run", "code", "arguments"),
+    [
+        (finished, 0, ["--help"]),
+        (forked, 141, ["run"]),
+        pytest.param(finished, 141, ["run"], marks=pytest.mark.slow),
+    ],
+)
+def test_a_closed_pipe_ends_quietly(shown, run, code, arguments):
+    if arguments == ["run"]:
+        arguments = ["run", shown, "--base", shown.parent]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended, _, err = run(*arguments, stdout=writing)
+    os.close(writing)
+    assert ended == code
+    assert b"Traceback" not in err
+    assert b"BrokenPipe" not in err
 
 
 def test_started_by_path_and_by_name_under_any_folder(tmp_path):

@@ -267,7 +267,7 @@ def test_a_prior_of_another_kind_says_its_own_density(toys):
         prior_energy(generator, std=0.7)
 
 
-@pytest.mark.parametrize("psi", [1.0, 0.5])
+@pytest.mark.parametrize("psi", [pytest.param(1.0, marks=pytest.mark.slow), 0.5])
 def test_langevin_on_a_cut_off_prior_ends_at_its_law(toys, psi):
     """Without a classifier (1, 1) is the prior: its variance and its truncation."""
     prior = TruncatedWithClass(1, ClassCodes(2, torch.tensor([[5.0], [-3.0]])), psi)

@@ -33,13 +33,29 @@ def small():
     return random(ResNet(**parts, stages=stages_of(), classes=4))
 
 
+@pytest.fixture(scope="session")
+def tokenizers():
+    """The tokenizers of open_clip with some options: see `registered`."""
+    return {}
+
+
 @pytest.fixture
-def registered(monkeypatch):
-    """Tiny architectures among open_clip's own."""
+def registered(tokenizers, monkeypatch):
+    """Tiny architectures among open_clip's own, whose 49,152 merges are read once in a session."""
     import open_clip
     from latentsteer.core.auxiliaries.clips import openclip
 
     from .openclip_files import CONFIGS
+
+    made = open_clip.tokenizer.SimpleTokenizer
+
+    def once(**options):
+        key = repr(sorted(options.items()))
+        if key not in tokenizers:
+            tokenizers[key] = made(**options)
+        return tokenizers[key]
+
+    monkeypatch.setattr(open_clip.tokenizer, "SimpleTokenizer", once)
 
     known = open_clip.factory._MODEL_CONFIGS
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", {**known, **CONFIGS})

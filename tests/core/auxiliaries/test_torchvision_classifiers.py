@@ -1,5 +1,6 @@
 """Classifiers of torchvision other than ResNets, detected by their shapes."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ MEMBERS += ["vgg13_bn", "convnext_small", "efficientnet_b1", "vit_b_32", "mobile
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_every_constructor_is_told_by_its_shapes(member):
+def test_every_constructor_is_told_by_its_shapes(member, monkeypatch):
+    """A model of some shapes is built once, for the file and for the comparison with it."""
+    monkeypatch.setattr(torchvision.models, "get_model", cache(torchvision.models.get_model))
     with torch.device("meta"):
         model = torchvision.models.get_model(member, weights=None, num_classes=6)
     tensors = {n: torch.zeros(()).expand(t.shape) for n, t in model.state_dict().items()}
