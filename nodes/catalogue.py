@@ -3,6 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from ..core.errors import InvalidInput
 from .defaults import with_defaults
 from .host import io
 
@@ -39,4 +40,23 @@ def _is_node(found: object, module: str) -> bool:
     )
 
 
-ALL_NODES = [with_defaults(node) for category in CATEGORIES for node in _nodes(category)]
+def _all_nodes() -> list[type[io.ComfyNode]]:
+    """The nodes of all categories.
+
+    Raises:
+        InvalidInput: two files define the same node; a host would take one of them without a word.
+    """
+    found = [node for category in CATEGORIES for node in _nodes(category)]
+    modules: dict[str, str] = {}
+    for node in found:
+        module = node.__module__.removeprefix(f"{__package__}.")
+        if (first := modules.setdefault(node.__name__, module)) != module:
+            files = " and ".join(f"nodes/{name.replace('.', '/')}.py" for name in (first, module))
+            raise InvalidInput(
+                f"The node {node.__name__} is defined in {files}; expected one file. Delete the "
+                "other one: a copy, or a file of an earlier version."
+            )
+    return found
+
+
+ALL_NODES = [with_defaults(node) for node in _all_nodes()]

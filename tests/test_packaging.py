@@ -1,9 +1,12 @@
 """The shipped files, and that all lists of them agree."""
 
+import asyncio
 import hashlib
 import json
 import re
 import subprocess
+import sys
+import types
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -12,6 +15,7 @@ import latentsteer
 import pytest
 from latentsteer.core.zoo import shipped as catalogue
 from latentsteer.core.zoo.avatars import ATTRIBUTES
+from latentsteer.nodes.catalogue import ALL_NODES
 from latentsteer.workflows.studies.training.avatars_data import SPLITS
 from PIL import Image
 
@@ -121,6 +125,34 @@ def test_the_host_and_its_registry_find_what_they_need(project):
     assert project["project"]["name"] == "latentsteer"
     assert callable(latentsteer.comfy_entrypoint)
     assert not hasattr(latentsteer, "NODE_CLASS_MAPPINGS")
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """Returns a function that gets the list of nodes as ComfyUI does."""
+    latest = types.ModuleType("comfy_api.latest")
+    latest.ComfyExtension = object
+    monkeypatch.setitem(sys.modules, "comfy_api", types.ModuleType("comfy_api"))
+    monkeypatch.setitem(sys.modules, latest.__name__, latest)
+
+    async def enter():
+        return await (await latentsteer.comfy_entrypoint()).get_node_list()
+
+    return lambda: asyncio.run(enter())
+
+
+def test_the_host_gets_every_node(entered):
+    assert entered() == ALL_NODES
+
+
+def test_why_the_nodes_cannot_be_loaded_is_logged_with_its_place(entered, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "latentsteer.nodes.catalogue", None)
+    with pytest.raises(ModuleNotFoundError):
+        entered()
+    (record,) = [one for one in caplog.records if one.name == "latentsteer"]
+    assert record.getMessage() == "LatentSteer cannot be loaded"
+    assert record.exc_info[0] is ModuleNotFoundError
+    assert "latentsteer.nodes.catalogue" in str(record.exc_info[1])
 
 
 def test_the_icon_is_one_that_the_registry_takes(project):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, InvalidInput
 from .options import Option
 from .published import Published
-from .record import Checkpoint
+from .record import Checkpoint, held_in
 from .undrawn import undrawn
 from .weights import Unusable, below, is_finite, settled, take_over, why_left_out
 
@@ -83,11 +83,17 @@ def detect(
     """Returns the first architecture that recognises the checkpoint.
 
     Raises:
-        CheckpointError: none does; the message lists the file's tensors and the known kinds.
+        CheckpointError: none does; the message lists the file's tensors and the known kinds, or
+            says what else of LatentSteer the file holds.
     """
     for architecture in architectures:
         if architecture.recognises(checkpoint):
             return architecture
+    if checkpoint.config.get("what"):
+        raise CheckpointError(
+            f"{checkpoint.path.name} holds {held_in(checkpoint)}, not a model. Open it with the "
+            "loader of its kind."
+        )
     keys = ", ".join(f"`{key}`" for key in list(checkpoint.tensors)[:KEYS_SHOWN])
     known = "; ".join(f"{a.id} (needs {a.needs})" for a in architectures)
     raise CheckpointError(

@@ -94,13 +94,13 @@ def bank_mean(
     """Returns the ways of a bank: the classifier-weighted mean shift, and refinements of it.
 
     * `mean`: the mean of the latents weighted by r minus the mean weighted by 1 - r.
-    * `mode 1` and so on: the same with one of the modes of the latents that show the wanted (see
-      `core.d2c.modes`). The mean over beards of all colours is no beard that a decoder draws.
+    * `mode 1` and so on: the same with one of the modes of the latents that show what is wanted
+      (see `core.d2c.modes`). The mean over beards of all colours is no beard that a decoder draws.
     * `near`: the same with weights that also fall with the distance from the sample. What it
       leads from is then what the sample shows, such as the colour of its background.
 
     A strength counts standard deviations of the bank's latents along the way. Unlike the normal
-    of the classifier's boundary, a way is a difference of latents that there are, so the decoder
+    of the classifier's boundary, a way is a difference of existing latents, so the decoder
     draws it. For whitened normal latents `mean` and the normal are parallel.
 
     Args:

@@ -24,9 +24,9 @@ def modes_of(
 ) -> list[Float[Tensor, " members"]]:
     """Returns the weights of the members of each mode, the largest first; none without modes.
 
-    The latents that show the wanted (r above 1/2) may vary in directions in which the others do
-    not: beards have colours, and a face without a beard has no colour of the beard. These are the
-    directions of the largest ratios of the variance with r to that with 1 - r, the generalised
+    The latents that show what is wanted (r above 1/2) may vary in directions in which the others
+    do not: beards have colours, and a face without a beard has no colour of the beard. These are
+    the directions of the largest ratios of the variance with r to that with 1 - r, the generalised
     eigenvectors of both covariances. The modes are the clusters there, found by k-means.
 
     Args:

@@ -110,7 +110,7 @@ def from_words(
 
 
 def _probabilities(pairs: Pairs, contrast: Contrast) -> Float[Tensor, " pairs"]:
-    """Returns the probability of the wanted for each pair; NaN where a condition is unusable."""
+    """Returns each pair's probability of what is wanted; NaN where a condition is unusable."""
     p = torch.cat([contrast.probability(rows) for rows in conditions_of(pairs, contrast.wanted)])
     check_usable(int((~p.isfinite()).sum()), len(p))
     return p

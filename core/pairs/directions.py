@@ -1,4 +1,4 @@
-"""Edit directions from words: pairs that show the wanted minus pairs that show something else.
+"""Edit directions from words: pairs that show what is wanted minus other pairs.
 
 StyleCLIP's global direction (`core.energies.global_direction`) differentiates f(G(z)); here pairs
 are enough, and neither G nor f is called.

@@ -41,10 +41,10 @@ class ContrastGoal:
 
     the move m that minimises m C^-1 m / 2 - m C^-1 d + keep |m J - (r_0 - r(c))|^2 / 2 s for the
     shares' move d = ((1, 0, ..., 0) - q(c)) D. Here D is the regression of latents on shares: for
-    shares of 0 and 1, d is the mean of the latents that show the wanted minus the mean of those
-    that show the same as the sample. C is the covariance of the latents, J the regression of the
-    rest on latents, and s the mean eigenvalue of J J^T C. With a large `keep` the rest stays or
-    returns, as far as it is linear in the latents.
+    shares of 0 and 1, d is the mean of the latents that show what is wanted minus the mean of
+    those that show the same as the sample. C is the covariance of the latents, J the regression of
+    the rest on latents, and s the mean eigenvalue of J J^T C. With a large `keep` the rest stays
+    or returns, as far as it is linear in the latents.
 
     Some edits change the rest by necessity: a hat hides the hair. So there is also a loose goal,
     with S = D and R = 0.

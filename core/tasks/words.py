@@ -46,7 +46,7 @@ def changes(words: str, instead: str = "") -> tuple[Change, ...]:
 
     Raises:
         InvalidInput: no word, nothing after "no", or `instead` for several changes, for what is
-            taken away, or with what is wanted itself.
+            taken away, or equal to what is wanted.
     """
     wanted, others = _parts(words), _parts(instead)
     if not wanted:

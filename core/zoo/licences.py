@@ -11,8 +11,9 @@ __all__ = ["licence_of", "shipped_licence"]
 
 def licence_of(checkpoint: Checkpoint) -> str:
     """Returns the licence of a model file in LatentSteer's own format, "unknown" without any."""
-    stated = str(checkpoint.config.get("licence", "unknown"))
-    return shipped_licence(checkpoint.sha256) or stated
+    stated = checkpoint.config.get("licence")
+    known = stated if isinstance(stated, str) and stated.strip() else "unknown"
+    return shipped_licence(checkpoint.sha256) or known
 
 
 def shipped_licence(sha256: str) -> str | None:

@@ -12,14 +12,14 @@ from ...core.checkpoints.architecture import Architecture, detect, load_detected
 from ...core.checkpoints.cache import cache_folder, convert
 from ...core.checkpoints.checkpoint import read
 from ...core.checkpoints.parity import TOLERANCE, compared, read_arrays
-from ...core.checkpoints.record import Checkpoint
+from ...core.checkpoints.record import Checkpoint, held_in
 from ...core.errors import CheckpointError
 from ...core.files import replacing
 from ...core.generator import ConditionalGenerator, Generator
 from ...core.generators import ARCHITECTURES, DISCRIMINATORS, PARTS
 from ...core.generators.beside import GeneratorPart
 from ...core.generators.nvae.readjusting import readjust
-from ...core.zoo.licences import shipped_licence
+from ...core.zoo.licences import licence_of, shipped_licence
 from . import report
 
 __all__ = ["inspected", "run_convert", "run_inspect", "run_parity"]
@@ -88,6 +88,8 @@ def inspected(path: Path) -> dict[str, Any]:
     """
     try:
         checkpoint = read(path)
+        if checkpoint.config.get("what"):
+            return _own(checkpoint)
         family = detect(checkpoint, ALL)
     except CheckpointError:
         if not path.is_dir():
@@ -107,6 +109,16 @@ def inspected(path: Path) -> dict[str, Any]:
         facts["not read"] = f"{count}, which the model above does not use: it {why}"
     facts["verified"] = _verdict(checkpoint, family)
     return facts
+
+
+def _own(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Facts about a file that LatentSteer wrote and that holds no model, such as a translator."""
+    facts: dict[str, Any] = {"file": str(checkpoint.path), "sha256": checkpoint.sha256}
+    facts["holds"] = held_in(checkpoint)
+    for name, value in sorted(checkpoint.config.items()):
+        if name not in ("what", "licence") and isinstance(value, str | int | float):
+            facts[name.replace("_", " ")] = value
+    return facts | {"licence": licence_of(checkpoint)}
 
 
 def _model(model: Any) -> dict[str, Any]:  # noqa: ANN401 - of any kind

@@ -76,8 +76,8 @@ class MoveLatents(io.ComfyNode):
                         min=0.01,
                         max=0.999,
                         step=0.01,
-                        tooltip="Probability from which what is wanted counts as seen (0.01 to "
-                        "0.999); for smallest alone.",
+                        tooltip="Probability from which the auxiliary counts as seeing what is "
+                        "wanted (0.01 to 0.999); for smallest alone.",
                     )
                 ),
                 advanced(
@@ -106,8 +106,8 @@ class MoveLatents(io.ComfyNode):
                         min=0.01,
                         max=100.0,
                         step=0.05,
-                        tooltip="Factor on the smallest move (0.01 to 100): more than 1 makes the "
-                        "wanted clearer. For smallest alone.",
+                        tooltip="Factor on the smallest move (0.01 to 100): more than 1 makes "
+                        "what is wanted clearer. For smallest alone.",
                     )
                 ),
                 advanced(

@@ -98,6 +98,28 @@ def test_shipped_models_can_be_inspected(name, capsys):
     assert re.search(r"^licence +weights Apache-2.0; ", out, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("name", "held", "made_for"),
+    [
+        *((name, "a translator", name.split()[0]) for name in catalogue.TRANSLATORS),
+        *((name, "a diffusion prior", name.split()[0]) for name in catalogue.PRIORS),
+    ],
+)
+def test_other_shipped_files_can_be_inspected(name, held, made_for, capsys):
+    assert main(["inspect", str(catalogue.embedded(name))]) == 0
+    facts = dict(
+        re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines()
+    )
+    assert facts["holds"] == held
+    assert facts["generator name"] == f"{made_for}-generator"
+    assert "Apache-2.0; " in facts["licence"]
+
+
+def test_a_translator_is_refused_as_a_generator_by_what_it_is():
+    with pytest.raises(CheckpointError, match=r"holds a translator, not a model\. Open it with"):
+        detect(read(catalogue.embedded("digits translator (embedded)")), ARCHITECTURES)
+
+
 def test_bad_files_are_told(tmp_path, capsys):
     for arguments in (
         ["inspect", str(tmp_path / "none.pkl")],

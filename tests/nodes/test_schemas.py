@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import pytest
+from latentsteer.core.errors import InvalidInput
 from latentsteer.nodes import catalogue
 from latentsteer.nodes.pages import help_of
 from latentsteer.nodes.standalone.api.schema import io
@@ -98,6 +99,14 @@ def test_private_files_tests_and_copies_are_not_imported(found):
     broken = "raise AssertionError('imported')"
     others = {"_private": broken, "test_one": broken, "one (copy)": broken, ".#one": broken}
     assert found(one=TOY.format("A"), **others) == ["A"]
+
+
+def test_a_node_in_two_files_is_refused(found, monkeypatch):
+    """As left by an update, or copied: which of them ran would depend on their names."""
+    assert found(one=TOY.format("A"), old=TOY.format("A")) == ["A", "A"]
+    monkeypatch.setattr(catalogue, "CATEGORIES", ("toys",))
+    with pytest.raises(InvalidInput, match=r"A is defined in nodes/toys/old\.py and .*/one\.py;"):
+        catalogue._all_nodes()
 
 
 def test_the_error_of_a_broken_file_is_raised(found):

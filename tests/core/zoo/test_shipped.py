@@ -184,8 +184,9 @@ def test_shipped_generators_and_priors_have_the_licence_of_the_manifest(tmp_path
     own = read(embedded("digits (embedded)"))
     write(other, own.tensors, {**own.config, "licence": "of nobody"})
     assert load_generator(other).licence == "of nobody"
-    write(other, own.tensors, own.config)
-    assert load_generator(other).licence == "unknown"
+    for stated in ({}, {"licence": None}, {"licence": " "}):
+        write(other, own.tensors, {**own.config, **stated})
+        assert load_generator(other).licence == "unknown"
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are():

@@ -58,7 +58,7 @@ class _Avatars(GraphBuilder):
         )
 
     def bank(self) -> Link:
-        """Adds draws of the prior, which also show how frequent what is wanted is."""
+        """Adds draws of the prior, which also show how frequent the wanted class is."""
         drawn = self.add("PriorGenerator", "Clean latents", latents="clean", steps=BANK_STEPS)
         return self.add("PriorInit", "Bank", generator=drawn, samples=BANK)
 

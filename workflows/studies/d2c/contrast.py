@@ -90,7 +90,7 @@ def probed(
     """Returns what a logistic regression of few labels finds in all other images.
 
     It is the regression of `core.d2c.few_shot`: standardised latents, the ridge by
-    cross-validation. The labels are 100 images with the value, or half of those that there are,
+    cross-validation. The labels are 100 images with the value, or half of those available,
     and others without it.
 
     Args:

@@ -76,7 +76,7 @@ def image_probabilities(network: PictureNetwork, images: Tensor) -> Float[Tensor
     """Returns the probability that each image shows what is wanted, for its share in them.
 
     Args:
-        network: classifier trained on as many images with what is wanted as without.
+        network: classifier trained on equally many images of both classes.
         images: as bytes, (images, 3, 64, 64).
     """
     logits = torch.cat([network(part.float().div(255)) for part in images.split(500)]).double()
